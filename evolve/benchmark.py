@@ -1,0 +1,215 @@
+"""What a benchmark is, and how one is found: by the name of a file in ``benchmarks/`` or by the user's path."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import Any, Literal, get_args
+
+from evolve import resources
+from evolve.errors import UsageError
+from evolve.records import Episode, Task
+from evolve.scoring import METRICS
+
+Scope = Literal["pooled", "grouped"]
+Loader = Callable[..., "Benchmark"]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Episodes to remember, questions to search with, and questions to report with.
+
+    Args:
+        name: short name, used in run directories and reports.
+        episodes: everything that can be remembered. In grouped scope a task is asked of a memory that holds
+            the episodes of its own group only; in pooled scope one memory holds them all.
+        validation: the tasks that the search sees.
+        test: the tasks that are scored once, when the search has ended. Disjoint from ``validation``.
+        scope: one memory for all episodes, or one for each group.
+        metric: the metric that a model's answers are ranked by, a key of ``evolve.scoring.METRICS``.
+        retrieval_metric: the metric of what ``read`` returned, which needs no model; it is the quality of
+            an offline campaign.
+        version: changes whenever the data or the protocol do, so that scores are never mixed.
+        card: what the data are, from where, under which licence, and how the protocol differs from the
+            original's: shown by ``evolve benchmarks``.
+    """
+
+    name: str
+    episodes: tuple[Episode, ...]
+    validation: tuple[Task, ...]
+    test: tuple[Task, ...]
+    scope: Scope = "pooled"
+    metric: str = "f1"
+    retrieval_metric: str = "evidence_recall"
+    version: str = "1"
+    card: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        problems = list(_problems(self))
+        if problems:
+            listed = "\n  - ".join(problems[:8])
+            more = f"\n  and {len(problems) - 8} more" if len(problems) > 8 else ""
+            raise UsageError(f"The benchmark {self.name!r} is not valid:\n  - {listed}{more}")
+
+    def of_groups(self, groups: Iterable[str]) -> tuple[Episode, ...]:
+        """The episodes of ``groups``, in their given order; all episodes in pooled scope."""
+        if self.scope == "pooled":
+            return self.episodes
+        wanted = set(groups)
+        return tuple(episode for episode in self.episodes if episode.group in wanted)
+
+
+def _problems(benchmark: Benchmark) -> Iterable[str]:
+    if benchmark.scope not in get_args(Scope):
+        yield f"scope is {benchmark.scope!r}; expected pooled or grouped"
+    for metric in (benchmark.metric, benchmark.retrieval_metric):
+        if metric not in METRICS:
+            yield f"metric {metric!r} is unknown; expected one of {', '.join(METRICS)}"
+    for what in ("episodes", "validation", "test"):
+        ids = [entry.id for entry in getattr(benchmark, what)]
+        if not ids:
+            yield f"{what} is empty"
+        if len(set(ids)) < len(ids):
+            twice = sorted({i for i in ids if ids.count(i) > 1})
+            yield f"{what} has the same id more than once: {', '.join(twice[:3])}"
+    both = {task.id for task in benchmark.validation} & {task.id for task in benchmark.test}
+    if both:
+        yield f"tasks stand in validation and in test: {', '.join(sorted(both)[:3])}"
+    if benchmark.scope == "grouped":
+        groups = {episode.group for episode in benchmark.episodes}
+        for task in (*benchmark.validation, *benchmark.test):
+            if task.group not in groups:
+                yield f"task {task.id} asks about group {task.group!r}, of which there is no episode"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A benchmark that can be loaded: its loader, what its file is, and what it takes."""
+
+    name: str
+    path: Path
+    loader: Loader
+
+    @property
+    def summary(self) -> str:
+        """The first line of the loader's docstring."""
+        return (inspect.getdoc(self.loader) or "").partition("\n")[0]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keyword options of the loader with their defaults."""
+        parameters = inspect.signature(self.loader).parameters.values()
+        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    def load(self, data_dir: Path | None = None, options: Mapping[str, str] = MappingProxyType({})) -> Benchmark:
+        """Load it.
+
+        Args:
+            data_dir: where its data files are; None for the default place, ``default_data_dir(name)``.
+            options: option name → text; the text is read as the type of the option's default.
+
+        Raises:
+            UsageError: data are missing or malformed, or an option is unknown or of the wrong type.
+        """
+        known = self.options
+        for key in options:
+            if key not in known:
+                has = f"it has {', '.join(known)}" if known else "it has none"
+                raise UsageError(f"The benchmark {self.name!r} has no option {key!r}; {has}.")
+        values = {key: _parsed(key, text, known[key]) for key, text in options.items()}
+        return self.loader(data_dir or default_data_dir(self.name), **values)
+
+
+def benchmark(loader: Loader) -> Loader:
+    """Mark ``loader(data_dir, *, option=default, ...) -> Benchmark`` as the benchmark of its file.
+
+    The name of the benchmark is the name of the file; its summary is the first line of the docstring.
+    """
+    loader.__evolve_benchmark__ = True  # type: ignore[attr-defined]
+    return loader
+
+
+def default_data_dir(name: str) -> Path:
+    """Where the data of ``name`` are looked for: ``$EVOLVE_DATA/name``, else the user's cache."""
+    root = os.environ.get("EVOLVE_DATA")
+    if root:
+        return Path(root).expanduser() / name
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "evolve" / "data" / name
+
+
+def available() -> list[Entry]:
+    """The benchmarks that come with this installation, by name."""
+    return [find(path.stem) for path in sorted(resources.folder("benchmarks").glob("*.py"))]
+
+
+def find(name_or_path: str) -> Entry:
+    """The benchmark called ``name_or_path``, or the one that the file at that path defines.
+
+    Raises:
+        UsageError: no such benchmark, or its file does not define exactly one.
+    """
+    given = Path(name_or_path)
+    if given.suffix == ".py" or given.is_dir() or os.sep in name_or_path:
+        path = given / "benchmark.py" if given.is_dir() else given
+        if not path.is_file():
+            raise UsageError(f"There is no benchmark file at {path}. Give the path of a Python file.")
+    else:
+        folder = resources.folder("benchmarks")
+        path = folder / f"{name_or_path}.py"
+        if not path.is_file():
+            names = ", ".join(sorted(p.stem for p in folder.glob("*.py")))
+            raise UsageError(
+                f"There is no benchmark called {name_or_path!r}. There are: {names}; "
+                "or give the path of a Python file of your own."
+            )
+    return Entry(name=_name_of(path), path=path, loader=_loader_in(path))
+
+
+def _name_of(path: Path) -> str:
+    return path.parent.resolve().name if path.name == "benchmark.py" else path.stem
+
+
+def _loader_in(path: Path) -> Loader:
+    module = _execute(path)
+    loaders = [value for value in vars(module).values() if getattr(value, "__evolve_benchmark__", False)]
+    if len(loaders) != 1:
+        raise UsageError(
+            f"{path} defines {len(loaders)} benchmarks; expected one function marked with @benchmark."
+        )
+    return loaders[0]
+
+
+def _execute(path: Path) -> ModuleType:
+    """Run a benchmark file as a module. It is the user's own code, unlike a memory program."""
+    name = f"evolve_benchmark_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path} cannot be loaded as a Python module.")
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses with postponed annotations look their module up by name while the class is made.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except UsageError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the user's file raises is the user's to see
+        raise UsageError(f"The benchmark file {path} failed to load: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _parsed(key: str, text: str, default: Any) -> Any:
+    """``text`` as a value of the type of ``default``."""
+    kind = type(default)
+    try:
+        if kind is bool:
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
+        return text if kind is str else kind(text)
+    except (KeyError, ValueError, TypeError) as error:
+        raise UsageError(f"Option {key}={text!r} is not of type {kind.__name__}, as {default!r} is.") from error

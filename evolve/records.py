@@ -1,0 +1,180 @@
+"""What flows between the rooms: small frozen records, all of them plain JSON on disk."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from evolve.errors import FailureKind, ProgramError
+
+Fields = dict[str, JsonValue]
+"""The JSON form of a KnowledgeItem or a Query: field name → value."""
+
+
+class Record(BaseModel):
+    """Immutable, closed to unknown keys, equal by value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Stage(StrEnum):
+    """Where on its way to the answer the gold evidence was lost (DESIGN §4, *Attribution*)."""
+
+    NOT_GIVEN = "not_given"
+    LOST_IN_WRITE = "lost_in_write"
+    NOT_RETRIEVED = "not_retrieved"
+    NOT_USED = "not_used"
+
+
+class Evidence(Record):
+    """A passage that a correct answer rests on. Gold: never enters a sandbox or a prompt that answers."""
+
+    episode: str = Field(description="id of the episode it stands in")
+    text: str = Field(description="the passage, as it stands in the episode's text")
+
+
+class Episode(Record):
+    """One experience to remember."""
+
+    id: str
+    text: str
+    group: str = Field(default="", description="memories of different groups are kept apart in grouped scope")
+
+
+class Task(Record):
+    """One question, with what it takes to score its answer."""
+
+    id: str
+    question: str
+    answers: tuple[str, ...] = Field(min_length=1, description="accepted answers; the first is the gold one")
+    group: str = ""
+    category: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Usage(Record):
+    """Model work: calls made, and tokens read and written by the model (estimates are said to be so)."""
+
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens read and written."""
+        return self.tokens_in + self.tokens_out
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            calls=self.calls + other.calls,
+            tokens_in=self.tokens_in + other.tokens_in,
+            tokens_out=self.tokens_out + other.tokens_out,
+        )
+
+
+class Failure(Record):
+    """A ``ProgramError`` as it is recorded."""
+
+    kind: FailureKind
+    where: str = Field(description="load, write or read, with the episode or task id where there is one")
+    message: str
+    detail: str = ""
+
+    @classmethod
+    def of(cls, error: ProgramError, where: str) -> Failure:
+        """The record of ``error``, which happened at ``where``."""
+        return cls(kind=error.kind, where=where, message=error.message, detail=error.detail[-4000:])
+
+
+class Interval(Record):
+    """A mean and its two-sided confidence interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+class WriteResult(Record):
+    """What became of one episode."""
+
+    episode: str
+    item: Fields
+    seconds: float = Field(description="time in write, as the host measured it, model calls not counted")
+    failure: Failure | None = None
+
+
+class ItemResult(Record):
+    """What became of one task, complete enough to replay it by eye."""
+
+    task: str
+    category: str = ""
+    score: float = Field(description="the campaign's quality metric on this task, higher is better")
+    metrics: dict[str, float] = Field(description="every metric of the benchmark on this task")
+    query: Fields
+    retrieved: str
+    answer: str
+    stage: Stage | None = Field(default=None, description="where the evidence was lost; None for a good score")
+    seconds: float = Field(description="time in read, as the host measured it, model calls not counted")
+    usage: Usage = Usage()
+    failure: Failure | None = None
+    logs: tuple[str, ...] = ()
+
+
+Status = Literal["complete", "failed", "inconclusive"]
+
+
+class Evaluation(Record):
+    """A program on a subset.
+
+    ``complete``: every item has a score. ``failed``: the program broke, and ``failure`` says how; its quality
+    is 0 because it earned 0. ``inconclusive``: our own machinery broke; there is no score, and there must
+    not be one.
+    """
+
+    program: str = Field(description="id of the program")
+    subset: str = Field(description="name of the subset: static, rotating-7, test, ...")
+    conditions: str = Field(description="hash of all that decides the scores besides the program")
+    isolation: str = Field(description="the sandbox backend it ran in")
+    status: Status
+    metric: str = Field(description="which metric is the quality")
+    quality: Interval
+    metrics: dict[str, float] = {}
+    cost: float = Field(default=0.0, description="model tokens per task, ingestion amortised over the tasks")
+    latency: float = Field(default=0.0, description="95th percentile of the seconds in read")
+    size: float = Field(default=0.0, description="lines of code of the program")
+    items: tuple[ItemResult, ...] = ()
+    writes: tuple[WriteResult, ...] = ()
+    failure: Failure | None = None
+    reason: str = Field(default="", description="for an inconclusive one: what broke")
+    seconds: float = Field(default=0.0, description="wall time of the whole evaluation")
+
+    def objective(self, name: str) -> float:
+        """The value of the objective ``name``: quality, cost, latency or size."""
+        if name == "quality":
+            return self.quality.mean
+        if name in ("cost", "latency", "size"):
+            return float(getattr(self, name))
+        raise KeyError(f"unknown objective {name!r}: expected quality, cost, latency or size")
+
+    def stages(self) -> dict[Stage, int]:
+        """How many items were lost at each stage."""
+        return {stage: sum(item.stage == stage for item in self.items) for stage in Stage}
+
+
+class Candidate(Record):
+    """A program with its place in the search."""
+
+    number: int = Field(description="order of birth: seeds first, then children from the first to the last")
+    program: str = Field(description="id of the program")
+    name: str = Field(default="", description="file name of a seed; empty for a child")
+    parents: tuple[int, ...] = Field(default=(), description="numbers of the parents, the main one first")
+    operator: str = Field(default="seed", description="what made it")
+    message: str = Field(default="", description="what was changed and why, in a sentence")
+    objectives: dict[str, float] = Field(description="objective → value; empty where it failed")
+    item_scores: dict[str, float] = Field(default={}, description="task id → score on the static subset")
+    failed: bool = False

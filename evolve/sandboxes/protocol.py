@@ -1,0 +1,144 @@
+"""The two seams of a sandbox: who starts one, and what can be done inside.
+
+Everything that comes out of a session was said by a hostile program. It is validated before it is believed,
+and nothing of it is ever unpickled, executed or used as a path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from evolve.records import Fields, Usage
+
+Isolation = Literal["docker", "bwrap", "process"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a program may use. The defaults are the paper's where it names one.
+
+    Attributes:
+        call_seconds: time for one write or read, model time not counted.
+        load_seconds: time to import the module and make its KnowledgeBase.
+        read_characters: characters that read may return; over it is the candidate's failure.
+        model_calls: toolkit.llm_completion calls in one write or read.
+        model_input_characters: characters of the messages of one such call.
+        embed_texts: texts that one write or read may have embedded.
+        memory_mb: memory of the whole sandbox.
+        processes: processes and threads of the whole sandbox.
+        scratch_mb: size of /tmp.
+        stderr_bytes: bytes that may be printed in a session.
+        frame_bytes: the largest message that the worker may send, in bytes.
+    """
+
+    call_seconds: float = 60.0
+    load_seconds: float = 20.0
+    read_characters: int = 3_000
+    model_calls: int = 1
+    model_input_characters: int = 120_000
+    embed_texts: int = 20_000
+    memory_mb: int = 512
+    processes: int = 64
+    scratch_mb: int = 64
+    stderr_bytes: int = 8_000_000
+    frame_bytes: int = 4_000_000
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What ``Services.complete`` gives back."""
+
+    text: str
+    usage: Usage
+
+
+@runtime_checkable
+class Services(Protocol):
+    """What the host does for a program on request. Called from the session's own thread.
+
+    An ``InfrastructureError`` raised here voids the evaluation, even where the program catches what it sees.
+    """
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit vectors, float32, shape ``(len(texts), d)``; d is the same for the whole campaign."""
+        ...
+
+    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+        """The toolkit model's answer to chat ``messages``; ``options`` as the program gave them."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a write or read did, as the host saw it.
+
+    Attributes:
+        text: what read returned; empty for a write.
+        seconds: wall time on the host, less the time spent in services.
+        usage: toolkit model calls made on the way.
+        logs: lines of toolkit.logger.debug, at most 50 of at most 500 characters.
+    """
+
+    text: str
+    seconds: float
+    usage: Usage
+    logs: tuple[str, ...] = ()
+
+
+class Session(Protocol):
+    """One loaded program. Not thread-safe. Also a context manager, which closes it.
+
+    Every call raises ``ProgramError`` for what the program did wrong and ``InfrastructureError`` for what we
+    did. After an error with ``fatal`` set, only ``close`` may be called.
+    """
+
+    def write(self, item: Fields, raw_text: str) -> Outcome:
+        """``KnowledgeBase.write(KnowledgeItem(**item), raw_text)``."""
+        ...
+
+    def read(self, query: Fields) -> Outcome:
+        """``KnowledgeBase.read(Query(**query))``."""
+        ...
+
+    def branch(self) -> AbstractContextManager[None]:
+        """A copy of the program's whole state; leaving the context drops every change made inside.
+
+        Branches nest: one for each group's memory, one within it for each read. Leaving never raises for a
+        session that is already gone.
+        """
+        ...
+
+    def close(self) -> None:
+        """End it and all that it started, at once. Safe to call again, and from another thread."""
+        ...
+
+    def __enter__(self) -> Session: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+
+class Sandbox(Protocol):
+    """Makes sessions. Thread-safe: several evaluations open sessions at the same time."""
+
+    @property
+    def isolation(self) -> Isolation:
+        """What stands between the program and this machine; recorded in every evaluation."""
+        ...
+
+    def open(self, source: str, services: Services, limits: Limits) -> Session:
+        """Start a fresh sandbox and load the program ``source`` in it.
+
+        Raises:
+            ProgramError: the program could not be loaded (``kind`` load, timeout, memory, crash, ...).
+            InfrastructureError: the sandbox could not be started.
+        """
+        ...
+
+    def close(self) -> None:
+        """End every session and everything kept ready. Safe to call again."""
+        ...
