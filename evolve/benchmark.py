@@ -1,4 +1,4 @@
-"""What a benchmark is, and how one is found: by the name of a file in ``benchmarks/`` or by the user's path."""
+"""What a benchmark is, and how one is found: by a name in ``benchmarks/`` or by the user's path."""
 
 from __future__ import annotations
 
@@ -107,7 +107,9 @@ class Entry:
         parameters = inspect.signature(self.loader).parameters.values()
         return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
-    def load(self, data_dir: Path | None = None, options: Mapping[str, str] = MappingProxyType({})) -> Benchmark:
+    def load(
+        self, data_dir: Path | None = None, options: Mapping[str, str] = MappingProxyType({})
+    ) -> Benchmark:
         """Load it.
 
         Args:
@@ -199,8 +201,10 @@ def _execute(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except UsageError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever the user's file raises is the user's to see
-        raise UsageError(f"The benchmark file {path} failed to load: {type(error).__name__}: {error}") from error
+    except Exception as error:  # whatever it raises is its author's to see
+        raise UsageError(
+            f"The benchmark file {path} failed to load: {type(error).__name__}: {error}"
+        ) from error
     return module
 
 
@@ -209,7 +213,11 @@ def _parsed(key: str, text: str, default: Any) -> Any:
     kind = type(default)
     try:
         if kind is bool:
-            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[
+                text.lower()
+            ]
         return text if kind is str else kind(text)
     except (KeyError, ValueError, TypeError) as error:
-        raise UsageError(f"Option {key}={text!r} is not of type {kind.__name__}, as {default!r} is.") from error
+        raise UsageError(
+            f"Option {key}={text!r} is not of type {kind.__name__}, as {default!r} is."
+        ) from error

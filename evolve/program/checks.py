@@ -1,0 +1,196 @@
+"""The memory-program contract, checked on the source alone (DESIGN §3).
+
+These checks give an author, human or model, an error to act on before anything is run. They are no security
+boundary: the sandbox is.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from evolve.program.parts import (
+    ALWAYS_ON,
+    BASE_CLASS,
+    CLASSES,
+    CONSTANTS,
+    ITEM_CLASS,
+    QUERY_CLASS,
+    FieldSpec,
+    assigned_name,
+    is_knob_entry,
+    literals,
+    read_parts,
+)
+
+MAX_CHARACTERS = 200_000
+# fmt: off
+ALLOWED_IMPORTS = frozenset(
+    {
+        "__future__", "abc", "array", "ast", "base64", "bisect", "calendar", "chromadb", "collections",
+        "contextlib", "copy", "dataclasses", "datetime", "decimal", "difflib", "enum", "fractions",
+        "functools", "hashlib", "heapq", "hmac", "html", "itertools", "json", "logging", "math",
+        "numbers", "numpy", "operator", "random", "re", "secrets", "sqlite3", "statistics", "string",
+        "struct", "textwrap", "time", "timeit", "traceback", "types", "typing", "typing_extensions",
+        "unicodedata", "uuid", "warnings", "weakref", "zlib", "zoneinfo",
+    }
+)
+# fmt: on
+FIELD_TYPES = ("str", "int", "float", "bool", "list[str]", "list[int]", "list[float]", "list[bool]")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A breach of the contract: the line it stands in (1-based, 0 for the whole file) and what to change."""
+
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.message}" if self.line else self.message
+
+
+def find_problems(source: str) -> list[Problem]:
+    """Every breach of the contract in ``source``, in order of appearance; empty for a valid program."""
+    if len(source) > MAX_CHARACTERS:
+        return [
+            Problem(0, f"the source has {len(source):,} characters; at most {MAX_CHARACTERS:,} are taken")
+        ]
+    try:
+        tree = ast.parse(source)
+        compile(tree, "<program>", "exec")
+    except SyntaxError as error:
+        text = (error.text or "").strip()
+        return [Problem(error.lineno or 0, f"syntax error: {error.msg}" + (f" in `{text}`" if text else ""))]
+    except (ValueError, RecursionError, MemoryError) as error:
+        return [Problem(0, f"the source cannot be parsed: {error}")]
+    problems = [*_imports(tree), *_constants(tree), *_classes(tree), *_schema(source, tree), *_knobs(tree)]
+    return sorted(problems, key=lambda problem: problem.line)
+
+
+def _imports(tree: ast.Module) -> Iterator[Problem]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                yield Problem(node.lineno, "relative imports are not possible: a program is a single file")
+                continue
+            modules = [node.module or ""]
+        else:
+            continue
+        for module in modules:
+            if module.partition(".")[0] not in ALLOWED_IMPORTS:
+                yield Problem(
+                    node.lineno,
+                    f"import of {module!r} is not allowed; use the standard library modules "
+                    "of the contract, numpy or sqlite3, and the toolkit for models and storage",
+                )
+
+
+def _constants(tree: ast.Module) -> Iterator[Problem]:
+    bound = {name: node for node in tree.body if (name := assigned_name(node))}
+    values = dict(literals(tree))
+    for name in CONSTANTS:
+        if name not in bound:
+            yield Problem(0, f'the constant {name} is missing; add {name} = "..." at the top level')
+        elif not isinstance(values.get(name), str):
+            yield Problem(bound[name].lineno, f"{name} must be a plain string literal")
+        elif name != ALWAYS_ON and not values[name].strip():
+            yield Problem(bound[name].lineno, f"{name} is empty; say what the agent shall do")
+
+
+def _classes(tree: ast.Module) -> Iterator[Problem]:
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    for name in CLASSES:
+        if name not in classes:
+            yield Problem(0, f"the class {name} is missing; define it at the top level")
+    for name in (ITEM_CLASS, QUERY_CLASS):
+        if name in classes and not _is_dataclass(classes[name]):
+            yield Problem(classes[name].lineno, f"{name} must be decorated with @dataclass")
+    if BASE_CLASS in classes:
+        yield from _signatures(classes[BASE_CLASS])
+
+
+_METHODS = {
+    "__init__": ("self", "toolkit"),
+    "write": ("self", "item", "raw_text"),
+    "read": ("self", "query"),
+}
+
+
+def _signatures(node: ast.ClassDef) -> Iterator[Problem]:
+    methods = {s.name: s for s in node.body if isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef))}
+    for name, expected in _METHODS.items():
+        form = f"def {name}({', '.join(expected)})"
+        method = methods.get(name)
+        if method is None:
+            # An inherited __init__ is possible in principle, but the contract wants the three in one place.
+            yield Problem(node.lineno, f"{BASE_CLASS}.{name} is missing; write {form}")
+        elif isinstance(method, ast.AsyncFunctionDef):
+            yield Problem(method.lineno, f"{BASE_CLASS}.{name} must not be async; write {form}")
+        elif not _takes(method.args, len(expected)):
+            yield Problem(
+                method.lineno,
+                f"{BASE_CLASS}.{name} must be callable with {len(expected) - 1} argument"
+                f"{'s' if len(expected) > 2 else ''}; write {form}",
+            )
+
+
+def _takes(arguments: ast.arguments, count: int) -> bool:
+    """A call with ``count`` positional arguments (self included) is accepted."""
+    positional = len(arguments.posonlyargs) + len(arguments.args)
+    required = positional - len(arguments.defaults)
+    keywords_needed = any(default is None for default in arguments.kw_defaults)
+    return required <= count <= (10**6 if arguments.vararg else positional) and not keywords_needed
+
+
+def _schema(source: str, tree: ast.Module) -> Iterator[Problem]:
+    lines = {
+        (node.name, s.target.id): s.lineno
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        for s in node.body
+        if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)
+    }
+    parts = read_parts(source, tree)
+    present = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+    for owner, specs in ((ITEM_CLASS, parts.item), (QUERY_CLASS, parts.query)):
+        if owner in present and not specs:
+            yield Problem(0, f"{owner} has no fields; give it at least one, such as `text: str`")
+        for spec in specs:
+            if not _is_json(spec):
+                yield Problem(
+                    lines.get((owner, spec.name), 0),
+                    f"{owner}.{spec.name} has type {spec.type}; the agent fills fields as JSON, so use one "
+                    f"of {', '.join(FIELD_TYPES[:5])} or Optional of one",
+                )
+
+
+def _is_json(spec: FieldSpec) -> bool:
+    return spec.base in FIELD_TYPES
+
+
+def _knobs(tree: ast.Module) -> Iterator[Problem]:
+    nodes = {name: node for node in tree.body if (name := assigned_name(node))}
+    if "KNOBS" not in nodes:
+        return
+    line, value = nodes["KNOBS"].lineno, dict(literals(tree)).get("KNOBS")
+    if not isinstance(value, dict):
+        yield Problem(line, 'KNOBS must be a literal such as {"top_k": (5, 1, 20)}')
+        return
+    for name, entry in value.items():
+        if not (isinstance(name, str) and is_knob_entry(entry)):
+            yield Problem(
+                line, f"KNOBS[{name!r}] is {entry!r}; expected (default, low, high), low ≤ default ≤ high"
+            )
+
+
+def _is_dataclass(node: ast.ClassDef) -> bool:
+    for decorator in node.decorator_list:
+        target = decorator.func if isinstance(decorator, ast.Call) else decorator
+        name = target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
+        if name == "dataclass":
+            return True
+    return False

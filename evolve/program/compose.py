@@ -1,0 +1,85 @@
+"""Make a program of the parts of two, or of new numbers, by splicing text: comments and layout survive."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+
+from evolve.errors import ProgramError
+from evolve.program.parts import CONSTANTS, assigned_name, knobs_of, literals
+
+
+def freeze_instructions(parent: str, child: str) -> str:
+    """The child's source with the parent's instruction constants: only schema and logic may change."""
+    return _with_constants(child, of=parent)
+
+
+def freeze_code(parent: str, child: str) -> str:
+    """The parent's source with the child's instruction constants: only the instructions may change."""
+    return _with_constants(parent, of=child)
+
+
+def with_knobs(source: str, values: Mapping[str, float]) -> str:
+    """``source`` with new defaults in KNOBS; the bounds stay.
+
+    Args:
+        values: knob name → new default, within the knob's bounds, an int where the knob is one.
+
+    Raises:
+        ValueError: a knob is unknown, or its value is out of bounds.
+    """
+    tree = ast.parse(source)
+    knobs = knobs_of(dict(literals(tree)).get("KNOBS"))
+    for name, value in values.items():
+        if name not in knobs:
+            raise ValueError(f"unknown knob {name!r}; the program has {', '.join(knobs) or 'none'}")
+        if not knobs[name].low <= value <= knobs[name].high:
+            raise ValueError(f"knob {name!r} = {value} is outside [{knobs[name].low}, {knobs[name].high}]")
+    statement = next(node for node in tree.body if assigned_name(node) == "KNOBS")
+    table = statement.value  # type: ignore[attr-defined]
+    spans = {}
+    for key, entry in zip(table.keys, table.values, strict=True):
+        name = ast.literal_eval(key)
+        if name in values:
+            spans[entry.elts[0]] = repr(int(values[name]) if knobs[name].integer else float(values[name]))
+    return replace_nodes(source, spans)
+
+
+def replace_nodes(source: str, replacements: Mapping[ast.AST, str]) -> str:
+    """``source`` with the text of each node replaced. The nodes must come from it and not overlap."""
+    data = source.encode("utf-8")
+    starts = _line_starts(data)
+    for node in sorted(replacements, key=lambda n: (n.lineno, n.col_offset), reverse=True):  # type: ignore[attr-defined]
+        begin = starts[node.lineno - 1] + node.col_offset  # type: ignore[attr-defined]
+        end = starts[node.end_lineno - 1] + node.end_col_offset  # type: ignore[attr-defined]
+        data = data[:begin] + replacements[node].encode("utf-8") + data[end:]
+    return data.decode("utf-8")
+
+
+def _with_constants(source: str, *, of: str) -> str:
+    wanted = _constant_nodes(of)
+    present = _constant_nodes(source)
+    missing = [name for name in CONSTANTS if name not in wanted or name not in present]
+    if missing:
+        raise ProgramError(
+            "contract", f"The constants {', '.join(missing)} are missing from one of the programs."
+        )
+    texts = {name: ast.get_source_segment(of, node) or "" for name, node in wanted.items()}
+    return replace_nodes(source, {present[name]: texts[name] for name in CONSTANTS})
+
+
+def _constant_nodes(source: str) -> dict[str, ast.stmt]:
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        raise ProgramError("contract", f"The program does not parse: {error}.") from error
+    return {name: node for node in tree.body if (name := assigned_name(node)) in CONSTANTS}
+
+
+def _line_starts(data: bytes) -> list[int]:
+    """Byte offset of each line, split as the Python parser does (AST columns are counted in UTF-8 bytes)."""
+    starts = [0]
+    for number, byte in enumerate(data):
+        if byte == 0x0A or (byte == 0x0D and data[number + 1 : number + 2] != b"\n"):
+            starts.append(number + 1)
+    return starts
