@@ -1,9 +1,9 @@
 """The one tree of errors: whose fault it is decides what happens next.
 
-    EvolveError
-    ├── UsageError            the user's: said in one message, exit code 2, nothing half-written
-    ├── ProgramError          the candidate's: recorded, scored, shown to whoever repairs the program
-    └── InfrastructureError   ours: engine, image or provider; retried, then *inconclusive*, never a score
+EvolveError
+├── UsageError            the user's: said in one message, exit code 2, nothing half-written
+├── ProgramError          the candidate's: recorded, scored, shown to whoever repairs the program
+└── InfrastructureError   ours: engine, image or provider; retried, then *inconclusive*, never a score
 """
 
 from __future__ import annotations

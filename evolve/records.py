@@ -118,7 +118,9 @@ class ItemResult(Record):
     query: Fields
     retrieved: str
     answer: str
-    stage: Stage | None = Field(default=None, description="where the evidence was lost; None for a good score")
+    stage: Stage | None = Field(
+        default=None, description="where the evidence was lost; None for a good score"
+    )
     seconds: float = Field(description="time in read, as the host measured it, model calls not counted")
     usage: Usage = Usage()
     failure: Failure | None = None
