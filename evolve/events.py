@@ -1,0 +1,89 @@
+"""What a campaign does, as a stream of events: the journal stores them, the live view shows them.
+
+The state of a campaign is a pure function of these events in their order (``evolve.campaign`` replays them),
+so a run that was killed goes on from the last one that was written whole.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from evolve.records import Candidate, Interval, Record, Stage, Status
+
+
+class Started(Record):
+    """A process began or went on with the campaign."""
+
+    type: Literal["started"] = "started"
+    time: str = Field(description="UTC, ISO 8601")
+    version: str = Field(description="version of this software")
+    isolation: str
+    resumed: bool
+
+
+class Proposed(Record):
+    """A child was made; its program is stored. It has a number, and no score yet."""
+
+    type: Literal["proposed"] = "proposed"
+    number: int
+    program: str
+    parents: tuple[int, ...]
+    operator: str
+    message: str
+
+
+class Evaluated(Record):
+    """An evaluation was finished and stored."""
+
+    type: Literal["evaluated"] = "evaluated"
+    number: int = Field(description="number of the candidate")
+    program: str
+    subset: str
+    status: Status
+    quality: Interval
+    cost: float
+    latency: float
+    stages: dict[Stage, int]
+    seconds: float
+
+
+class Joined(Record):
+    """A candidate with its objectives was told to the population."""
+
+    type: Literal["joined"] = "joined"
+    candidate: Candidate
+
+
+class Discarded(Record):
+    """A number whose child did not come to be: refused, a duplicate, broken beyond repair, inconclusive."""
+
+    type: Literal["discarded"] = "discarded"
+    number: int
+    operator: str
+    reason: str
+    final: bool = Field(description="False for an inconclusive one: it is tried again on resume")
+
+
+class Compared(Record):
+    """The best program against another on the test set, paired over the tasks."""
+
+    type: Literal["compared"] = "compared"
+    best: int
+    other: int
+    difference: Interval = Field(description="mean of best minus other")
+
+
+class Finished(Record):
+    """The campaign stopped by itself."""
+
+    type: Literal["finished"] = "finished"
+    reason: Literal["budget", "time", "interrupted", "complete"]
+    seconds: float = Field(description="wall time of this process's part")
+
+
+Event = Annotated[
+    Started | Proposed | Evaluated | Joined | Discarded | Compared | Finished, Field(discriminator="type")
+]
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)
