@@ -1,0 +1,245 @@
+"""How an answer, and what was retrieved for it, are scored. Pure functions of text: no model, no disk.
+
+Every metric is in [0, 1], higher is better, and takes ``(task, answer, retrieved)``, so that a benchmark may
+name any of them. ``f1``, ``exact_match`` and ``locomo_f1`` look at the answer; ``coverage`` and
+``evidence_recall`` at what was retrieved, which needs no model.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from types import MappingProxyType
+
+from evolve.records import Task
+
+SHINGLE = 5
+"""Words in a shingle of ``contains_passage``."""
+SHINGLE_SHARE = 0.8
+"""Share of a passage's shingles that must be present for it to count as found."""
+
+STOP_WORDS = frozenset(
+    """a about after again all also am an and any are as at be because been before being but by can could d
+    did do does doing done during each for from further had has have having he her here hers him himself his
+    how i if in into is it its itself just ll m me more most my myself of off on once only or other our ours
+    out over own re s same she should so some such t than that the their theirs them themselves then there
+    these they this those through to too under until up us ve very was we were what when where which while
+    who whom whose why will with would you your yours yourself""".split()  # noqa: SIM905
+)
+"""Words that say nothing about a topic. "no", "not" and numbers are kept: they can be the answer."""
+
+_WORD = re.compile(r"\w+")
+_ARTICLE = re.compile(r"\b(a|an|the)\b")
+_LOCOMO_DROPPED = re.compile(r"\b(a|an|the|and)\b")
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A way to score one task.
+
+    Attributes:
+        name: its key in ``METRICS``.
+        description: one sentence for tables and reports.
+        score: ``(task, answer, retrieved) -> float`` in [0, 1].
+    """
+
+    name: str
+    description: str
+    score: Callable[[Task, str, str], float]
+
+
+def normalise(text: str) -> str:
+    """``text`` as SQuAD compares it: lower case, without punctuation and articles, single spaces.
+
+    The rule of the official SQuAD v1.1 script (Rajpurkar et al., 2016).
+    """
+    return " ".join(_ARTICLE.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split())
+
+
+def content_words(text: str) -> list[str]:
+    """The words of ``text`` in their order, case-folded, ``STOP_WORDS`` dropped, repeats kept."""
+    return [word for word in _words(text) if word not in STOP_WORDS]
+
+
+def contains_passage(retrieved: str, passage: str) -> bool:
+    """Whether ``passage`` stands in ``retrieved``, however that was cut and laid out.
+
+    Found means: its words stand there in one run (case, punctuation and white space do not matter), or at
+    least ``SHINGLE_SHARE`` of its runs of ``SHINGLE`` words do. The second tolerates a cut or an insertion
+    but no bag of words. A passage shorter than a shingle must stand there whole.
+    """
+    whole, part = _view(retrieved), _passage(passage)
+    if not part.words:
+        return " ".join(passage.split()) in " ".join(retrieved.split())
+    if part.run in whole.run:
+        return True
+    if not part.shingles:
+        return False
+    return len(part.shingles & whole.shingles) >= SHINGLE_SHARE * len(part.shingles)
+
+
+def rubric_score(points_met: Sequence[tuple[float, bool]]) -> float:
+    """clip(Σ points met / Σ positive points, 0, 1), the rubric score of HealthBench and of the paper M★.
+
+    Args:
+        points_met: for each criterion its points, negative for what an answer should not do, and whether
+            the answer meets it.
+
+    Raises:
+        ValueError: no criterion has positive points, so that there is nothing to earn.
+    """
+    possible = sum(points for points, _ in points_met if points > 0)
+    if possible <= 0:
+        raise ValueError(
+            f"a rubric needs at least one criterion with positive points; got {list(points_met)}"
+        )
+    return min(1.0, max(0.0, sum(points for points, met in points_met if met) / possible))
+
+
+def f1(task: Task, answer: str) -> float:
+    """Token F1 after ``normalise``, the best over the accepted answers."""
+    found = normalise(answer).split()
+    return max(_overlap_f1(found, _gold_tokens(gold)) for gold in task.answers)
+
+
+def exact_match(task: Task, answer: str) -> float:
+    """1 if the answer equals an accepted answer after ``normalise``, else 0."""
+    found = normalise(answer)
+    return float(any(found == normalise(gold) for gold in task.answers))
+
+
+def coverage(task: Task, retrieved: str) -> float:
+    """Share of the distinct content words of the gold answer that stand in ``retrieved``.
+
+    A gold answer made of stop words only is compared by all its words.
+    """
+    gold = task.answers[0]
+    wanted = set(content_words(gold) or _words(gold))
+    return len(wanted & _view(retrieved).vocabulary) / len(wanted) if wanted else 1.0
+
+
+def evidence_recall(task: Task, retrieved: str) -> float:
+    """Share of the task's gold passages that ``contains_passage`` finds in ``retrieved``.
+
+    A task without gold evidence falls back to ``coverage``, so that every task has a score.
+    """
+    if not task.evidence:
+        return coverage(task, retrieved)
+    found = sum(contains_passage(retrieved, passage.text) for passage in task.evidence)
+    return found / len(task.evidence)
+
+
+def locomo_f1(task: Task, answer: str) -> float:
+    """The official LoCoMo metric: F1 over Porter stems, by category.
+
+    Multi-hop (category 1): gold answer and answer are split at commas, each gold part takes its best part of
+    the answer, and the mean is the score. Open-domain (category 3): only what stands before the first ``;``
+    of the gold answer counts. The rest: plain F1. Commas and "and" are dropped with the articles. After
+    ``task_eval/evaluation.py`` of snap-research/locomo (Maharana et al., 2024), which stems with NLTK's
+    variant of Porter; here it is Porter's own, so that a rare word may stem differently.
+    """
+    gold = task.answers[0]
+    if task.category == "multi-hop":
+        parts = [_stems(part) for part in answer.split(",")]
+        wanted = [_stems(part) for part in gold.split(",")]
+        return sum(max(_stem_f1(part, want) for part in parts) for want in wanted) / len(wanted)
+    if task.category == "open-domain":
+        gold = gold.partition(";")[0]
+    return _stem_f1(_stems(answer), _stems(gold))
+
+
+def _of_answer(score: Callable[[Task, str], float]) -> Callable[[Task, str, str], float]:
+    return lambda task, answer, _: score(task, answer)
+
+
+def _of_retrieved(score: Callable[[Task, str], float]) -> Callable[[Task, str, str], float]:
+    return lambda task, _, retrieved: score(task, retrieved)
+
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        metric.name: metric
+        for metric in (
+            Metric("f1", "token F1 of the answer, SQuAD normalisation, best accepted answer", _of_answer(f1)),
+            Metric(
+                "exact_match",
+                "the answer equals an accepted one, SQuAD normalisation",
+                _of_answer(exact_match),
+            ),
+            Metric("coverage", "share of the gold answer's content words retrieved", _of_retrieved(coverage)),
+            Metric("evidence_recall", "share of the gold passages retrieved", _of_retrieved(evidence_recall)),
+            Metric("locomo_f1", "official LoCoMo score: stemmed token F1 by category", _of_answer(locomo_f1)),
+        )
+    }
+)
+"""The metrics that a benchmark may name."""
+
+
+@dataclass(frozen=True)
+class _View:
+    """A text as ``contains_passage`` compares it; the parts are computed when they are first asked for."""
+
+    words: tuple[str, ...]
+
+    @cached_property
+    def run(self) -> str:
+        return f" {' '.join(self.words)} "
+
+    @cached_property
+    def shingles(self) -> frozenset[tuple[str, ...]]:
+        return frozenset(zip(*(self.words[start:] for start in range(SHINGLE)), strict=False))
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        return frozenset(self.words)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(_WORD.findall(text.casefold()))
+
+
+@lru_cache(maxsize=64)
+def _view(retrieved: str) -> _View:
+    """The same retrieved text is asked about once for each passage and each metric in a row."""
+    return _View(_words(retrieved))
+
+
+@lru_cache(maxsize=16_384)
+def _passage(passage: str) -> _View:
+    """Gold passages come back for every candidate: they have a cache of their own."""
+    return _View(_words(passage))
+
+
+@lru_cache(maxsize=16_384)
+def _gold_tokens(gold: str) -> tuple[str, ...]:
+    return tuple(normalise(gold).split())
+
+
+def _overlap_f1(found: Sequence[str], gold: Sequence[str]) -> float:
+    if not found or not gold:
+        return float(not found and not gold)
+    return _stem_f1(found, gold)
+
+
+def _stem_f1(found: Sequence[str], gold: Sequence[str]) -> float:
+    """F1 of two bags of tokens; 0 where they share none, also where both are empty."""
+    same = sum((Counter(found) & Counter(gold)).values())
+    return 2 * same / (len(found) + len(gold)) if same else 0.0
+
+
+def _stems(text: str) -> list[str]:
+    bare = text.replace(",", "").lower().translate(_NO_PUNCTUATION)
+    return [_stem(word) for word in _LOCOMO_DROPPED.sub(" ", bare).split()]
+
+
+@lru_cache(maxsize=65_536)
+def _stem(word: str) -> str:
+    """The Porter stem. The stemmer object keeps state while it works, so that each call makes its own."""
+    from snowballstemmer.porter_stemmer import PorterStemmer  # 25 languages: loaded only when it is asked for
+
+    return PorterStemmer().stemWord(word)
