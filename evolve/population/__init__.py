@@ -1,0 +1,38 @@
+"""The population: which programs there are, which are on the front, and which one to change next.
+
+Nothing here touches a disk, a model or a sandbox: the loop that does hands in finished candidates.
+
+>>> from evolve.records import Candidate
+>>> population = Population([objective("quality"), objective("cost")], Softmax(), seed=1)
+>>> first = Candidate(number=0, program="a", objectives={"quality": 0.4, "cost": 200.0})
+>>> _ = population.add_seed(first)
+>>> for quality in (0.3, 0.5, 0.6):  # what mutation and evaluation would bring
+...     request = population.ask()
+...     values = {"quality": quality, "cost": 500.0}
+...     parents = (request.parent.number,)
+...     child = Candidate(number=request.number, program="b", parents=parents, objectives=values)
+...     _ = population.tell(child)
+>>> [candidate.number for candidate in population.front]
+[0, 3]
+"""
+
+from evolve.population.archive import Change, ParetoArchive
+from evolve.population.objectives import Objective, objective
+from evolve.population.population import Population, Request
+from evolve.population.randomness import rng_for
+from evolve.population.selection import SELECTORS, Max, ParentSelector, ParetoRank, Softmax
+
+__all__ = [
+    "SELECTORS",
+    "Change",
+    "Max",
+    "Objective",
+    "ParentSelector",
+    "ParetoArchive",
+    "ParetoRank",
+    "Population",
+    "Request",
+    "Softmax",
+    "objective",
+    "rng_for",
+]

@@ -1,0 +1,126 @@
+"""Which candidate becomes the next parent."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
+
+from evolve.population.archive import ParetoArchive
+from evolve.records import Candidate
+
+
+class ParentSelector(Protocol):
+    """A rule that picks a parent. What it picks depends on its arguments alone."""
+
+    def select(
+        self, candidates: Sequence[Candidate], archive: ParetoArchive, rng: random.Random
+    ) -> Candidate:
+        """One of ``candidates`` that did not fail.
+
+        Args:
+            candidates: everyone in the population, by rising number.
+            archive: the objectives of all who did not fail, under their numbers.
+            rng: source of all randomness.
+
+        Raises:
+            ValueError: there is none that did not fail.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """The paper's rule: p ∝ exp(quality / temperature) (M★, arXiv 2604.11811).
+
+    Args:
+        temperature: above 0, in units of quality; the lower, the greedier.
+    """
+
+    temperature: float = 0.15
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise ValueError(
+                f"Expected a finite temperature above 0, found {self.temperature}. "
+                "Take the selector 'max' to always pick the best."
+            )
+
+    def select(
+        self,
+        candidates: Sequence[Candidate],
+        archive: ParetoArchive,
+        rng: random.Random,  # noqa: ARG002
+    ) -> Candidate:
+        """One at random, the better ones more often."""
+        eligible = unfailed(candidates)
+        qualities = [candidate.objectives["quality"] for candidate in eligible]
+        best = max(
+            qualities
+        )  # as every weight is then at most 1, and one is 1, no sum can overflow or vanish
+        weights = [math.exp((quality - best) / self.temperature) for quality in qualities]
+        return rng.choices(eligible, weights)[0]
+
+
+@dataclass(frozen=True)
+class ParetoRank:
+    """NSGA-II's binary tournament: of two at random, the lower rank wins; in one rank, the less crowded."""
+
+    def select(
+        self, candidates: Sequence[Candidate], archive: ParetoArchive, rng: random.Random
+    ) -> Candidate:
+        """The winner of one tournament; on a full tie the one that was drawn first."""
+        eligible = unfailed(candidates)
+        if len(eligible) == 1:
+            return eligible[0]
+        first, second = rng.sample(eligible, 2)
+        ranks = archive.ranks()
+        rank = ranks[first.number]
+        if rank != ranks[second.number]:
+            return first if rank < ranks[second.number] else second
+        distance = archive.crowding(key for key in ranks if ranks[key] == rank)
+        return second if distance[second.number] > distance[first.number] else first
+
+
+@dataclass(frozen=True)
+class Max:
+    """Hill climbing: always the best, as ``merit`` orders them."""
+
+    def select(
+        self,
+        candidates: Sequence[Candidate],
+        archive: ParetoArchive,
+        rng: random.Random,  # noqa: ARG002
+    ) -> Candidate:
+        """The best; no randomness."""
+        return max(unfailed(candidates), key=merit)
+
+
+SELECTORS: Mapping[str, Callable[[], ParentSelector]] = MappingProxyType(
+    {"softmax": Softmax, "pareto": ParetoRank, "max": Max}
+)
+"""Name → maker of a selector with its default settings."""
+
+
+def merit(candidate: Candidate) -> tuple[float, float, int]:
+    """What the best has most of: quality; then, on a tie, the lower cost if known; then the earlier birth."""
+    objectives = candidate.objectives
+    return objectives["quality"], -objectives.get("cost", 0.0), -candidate.number
+
+
+def unfailed(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those that did not fail, in their order.
+
+    Raises:
+        ValueError: there is none.
+    """
+    eligible = [candidate for candidate in candidates if not candidate.failed]
+    if not eligible:
+        raise ValueError(
+            f"Expected a candidate that did not fail, found {len(candidates)} of which all failed. "
+            "Add a seed that runs: `evolve check PROGRAM.py` says what is wrong with one."
+        )
+    return eligible
