@@ -52,8 +52,8 @@ class Softmax:
     def select(
         self,
         candidates: Sequence[Candidate],
-        archive: ParetoArchive,
-        rng: random.Random,  # noqa: ARG002
+        archive: ParetoArchive,  # noqa: ARG002
+        rng: random.Random,
     ) -> Candidate:
         """One at random, the better ones more often."""
         eligible = unfailed(candidates)
@@ -92,7 +92,7 @@ class Max:
     def select(
         self,
         candidates: Sequence[Candidate],
-        archive: ParetoArchive,
+        archive: ParetoArchive,  # noqa: ARG002
         rng: random.Random,  # noqa: ARG002
     ) -> Candidate:
         """The best; no randomness."""
