@@ -210,7 +210,7 @@ def load_config(path: Path) -> CampaignConfig:
 
 
 def to_toml(config: CampaignConfig) -> str:
-    """``config`` as TOML that ``load_config`` reads back as an equal value; a field that is None is left out."""
+    """``config`` as TOML that ``load_config`` reads back as an equal value; what is None is left out."""
     return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
 
 

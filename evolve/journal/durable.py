@@ -1,0 +1,66 @@
+"""Writing that survives a kill at any instant: the whole of it is on disk, or nothing."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from evolve.errors import InfrastructureError
+
+Write = Callable[[int, bytes], int]
+"""``os.write``, or what stands for it in a test: may write less than it was given, may raise ``OSError``."""
+TEMPORARY = ".tmp"
+"""Suffix of a file that is being written; one that is left over may be removed."""
+
+
+def write_all(descriptor: int, data: bytes, write: Write) -> None:
+    """All of ``data``, in one call where the system takes it in one, and down to the disk."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[write(descriptor, bytes(rest)) :]
+    os.fsync(descriptor)
+
+
+def replace_file(path: Path, data: bytes, write: Write = os.write) -> None:
+    """Make ``data`` the content of ``path``; a reader sees the old content or the new, never a mixture.
+
+    Raises:
+        InfrastructureError: it could not be written; ``path`` is as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+    with said_as_ours(path):
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            try:
+                write_all(descriptor, data, write)
+            finally:
+                os.close(descriptor)
+            temporary.rename(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in ``folder`` to the disk, so that a rename survives a power failure too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def said_as_ours(path: Path) -> Iterator[None]:
+    """Turn an ``OSError`` while ``path`` is written into an ``InfrastructureError`` with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise InfrastructureError(
+            f"{path} could not be written: {error.strerror or error}.",
+            remedy="What was recorded before is not lost: mend the cause and give the same command again.",
+        ) from error

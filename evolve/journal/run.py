@@ -1,0 +1,295 @@
+"""The directory of one run (DESIGN §7): what it holds, how it is read, and who may write.
+
+config.toml           the configuration it was begun with
+journal.jsonl         its events in their order, append-only
+programs/ID.py        every program, content-addressed
+evaluations/ID-SUBSET.json
+cache/                what may be deleted at any time
+lock                  held by the one process that writes
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from evolve.config import CampaignConfig, check_resumable, load_config, to_toml
+from evolve.errors import UsageError
+from evolve.events import Event
+from evolve.journal.durable import TEMPORARY, Write, replace_file, said_as_ours, sync_folder
+from evolve.journal.log import EventLog, read_events
+from evolve.program import MemoryProgram
+from evolve.records import Evaluation
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_ID = re.compile(r"[0-9a-f]{12}")
+_FOLDERS = ("programs", "evaluations", "cache")
+
+
+class RunRecord:
+    """A run, for reading; possible while another process writes. Use ``open``."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    @classmethod
+    def open(cls, root: Path, name: str) -> RunRecord:
+        """The run ``name`` in the folder ``root``.
+
+        Raises:
+            UsageError: there is none; the message names those that there are.
+        """
+        path = root / checked_name(name)
+        if not (path / "config.toml").is_file():
+            present = ", ".join(run.name for run in runs_in(root))
+            there = f"There are: {present}." if present else "There is none yet: begin one with `evolve run`."
+            raise UsageError(f"There is no run called {name!r} in {root}. {there}")
+        return cls(path)
+
+    @property
+    def name(self) -> str:
+        """What the run is called."""
+        return self.path.name
+
+    @property
+    def cache(self) -> Path:
+        """A folder for what may be deleted at any time."""
+        return self.path / "cache"
+
+    @cached_property
+    def config(self) -> CampaignConfig:
+        """The configuration; UsageError where its file was broken by hand."""
+        return load_config(self.path / "config.toml")
+
+    def events(self) -> list[Event]:
+        """Every event in its order; UsageError where the journal is damaged."""
+        return read_events(self.path / "journal.jsonl")[0]
+
+    def program(self, program_id: str) -> MemoryProgram:
+        """The program ``program_id``.
+
+        Raises:
+            UsageError: it is not there, or its file was changed.
+        """
+        path = self._program_path(program_id)
+        try:
+            source = path.read_bytes().decode("utf-8", "surrogatepass")
+        except FileNotFoundError:
+            raise UsageError(
+                f"The run {self.name!r} has no program {program_id}: {path} is missing."
+            ) from None
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{path} is not UTF-8 text: it was changed. Restore it.") from error
+        program = MemoryProgram(source, name=program_id)
+        if program.id != program_id:
+            raise UsageError(
+                f"{path} was changed: its content has the id {program.id}. Restore it; edit a copy instead."
+            )
+        return program
+
+    def evaluation(self, program_id: str, subset: str, conditions: str) -> Evaluation | None:
+        """The score of a program on a subset; None if there is none that was taken under ``conditions``."""
+        found = _read_evaluation(self._evaluation_path(program_id, subset))
+        if found is None or found.status == "inconclusive":
+            return None
+        identity = (found.program, found.subset, found.conditions)
+        return found if identity == (program_id, subset, conditions) else None
+
+    def evaluations(self, program_id: str) -> list[Evaluation]:
+        """Every evaluation of a program that has a score, by the name of its subset."""
+        paths = sorted((self.path / "evaluations").glob(f"{_checked_id(program_id)}-*.json"))
+        found = (_read_evaluation(path) for path in paths)
+        return [evaluation for evaluation in found if evaluation and evaluation.status != "inconclusive"]
+
+    def _program_path(self, program_id: str) -> Path:
+        return self.path / "programs" / f"{_checked_id(program_id)}.py"
+
+    def _evaluation_path(self, program_id: str, subset: str) -> Path:
+        return self.path / "evaluations" / f"{_checked_id(program_id)}-{_checked_subset(subset)}.json"
+
+
+class RunDirectory(RunRecord):
+    """A run, for its one writer, who holds the lock until ``close``. Thread-safe. Use ``create_or_open``."""
+
+    def __init__(self, path: Path, lock: int, config: CampaignConfig, log: EventLog, write: Write):
+        super().__init__(path)
+        self.config = config
+        self._lock = lock
+        self._log = log
+        self._write = write
+
+    @classmethod
+    def create_or_open(
+        cls,
+        root: Path,
+        name: str,
+        config: CampaignConfig,
+        *,
+        notify: Callable[[str], None] = lambda _: None,
+        write: Write = os.write,
+    ) -> RunDirectory:
+        """Begin the run ``name`` in the folder ``root``, or go on with it.
+
+        A new directory appears whole or not at all. Of an existing one, ``config`` may differ in
+        ``config.MAY_CHANGE`` only; the new values are recorded.
+
+        Args:
+            notify: told what was mended on the way.
+            write: ``os.write``, or its stand-in.
+
+        Raises:
+            UsageError: the name is no file name, another process writes to the run, the configuration does
+                not fit, or the journal is damaged.
+            InfrastructureError: the disk does not take it.
+        """
+        path = root / checked_name(name)
+        if not (path / "config.toml").is_file():
+            _create(path, config, write)
+        lock = _locked(path)
+        try:
+            _tidy(path)
+            check_resumable(load_config(path / "config.toml"), config)
+            text = to_toml(config).encode("utf-8")
+            if (path / "config.toml").read_bytes() != text:
+                replace_file(path / "config.toml", text, write)
+            log = EventLog(path / "journal.jsonl", write)
+            if log.cut:
+                notify(
+                    f"The last line of {path / 'journal.jsonl'} was torn and is cut off ({log.cut} bytes)."
+                )
+        except BaseException:
+            os.close(lock)
+            raise
+        return cls(path, lock, config, log, write)
+
+    def append(self, event: Event) -> None:
+        """Record ``event``: on disk when this returns. InfrastructureError: it was not recorded."""
+        self._log.append(event)
+
+    def save_program(self, program: MemoryProgram) -> None:
+        """Keep ``program`` under its id. InfrastructureError: it was not kept."""
+        path = self._program_path(program.id)
+        data = program.source.encode("utf-8", "surrogatepass")
+        if not (path.is_file() and path.read_bytes() == data):
+            replace_file(path, data, self._write)
+
+    def save_evaluation(self, evaluation: Evaluation) -> None:
+        """Keep ``evaluation``; one of the same program and subset is replaced.
+
+        An inconclusive one is kept beside it for a person to read, and is never found again as a score.
+        InfrastructureError: it was not kept.
+        """
+        path = self._evaluation_path(evaluation.program, evaluation.subset)
+        if evaluation.status == "inconclusive":
+            path = path.with_suffix(".inconclusive")
+        replace_file(path, to_json(evaluation, inf_nan_mode="constants", indent=1), self._write)
+
+    def close(self) -> None:
+        """Give the lock back. Safe to call again."""
+        self._log.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def __enter__(self) -> RunDirectory:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def runs_in(root: Path) -> list[RunRecord]:
+    """The runs in the folder ``root`` by name; none where there is no such folder."""
+    if not root.is_dir():
+        return []
+    paths = sorted(path for path in root.iterdir() if _NAME.fullmatch(path.name))
+    return [RunRecord(path) for path in paths if (path / "config.toml").is_file()]
+
+
+def checked_name(name: str) -> str:
+    """``name`` if a run may be called so; UsageError if not."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a run: expected 1 to 100 letters, digits, '.', '_' or '-', "
+            "the first a letter or a digit."
+        )
+    return name
+
+
+def _create(path: Path, config: CampaignConfig, write: Write) -> None:
+    """Make the directory of a new run under another name, then give it its own."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UsageError(f"{path} exists and is not a run. Choose another --name or --root, or remove it.")
+    temporary = path.with_name(f".new-{secrets.token_hex(4)}")
+    with said_as_ours(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            for folder in (temporary, *(temporary / name for name in _FOLDERS)):
+                folder.mkdir()
+            (temporary / "journal.jsonl").touch()
+            (temporary / "lock").touch()
+            replace_file(temporary / "config.toml", to_toml(config).encode("utf-8"), write)
+            temporary.rename(path)
+            sync_folder(path.parent)
+        except BaseException as error:
+            shutil.rmtree(temporary, ignore_errors=True)
+            if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                return  # another process made it at the same time; the lock decides between the two
+            raise
+
+
+def _locked(path: Path) -> int:
+    """A descriptor that holds the lock of the run; the system gives it back when the process ends."""
+    with said_as_ours(path / "lock"):
+        descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+        os.close(descriptor)
+        raise UsageError(
+            f"The run {path.name!r} is being written by another process (pid {holder}). "
+            "Wait for it or end it, or begin another run with --name."
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+    return descriptor
+
+
+def _tidy(path: Path) -> None:
+    """Make the folders that somebody removed, remove the temporary files that a killed writer left."""
+    with said_as_ours(path):
+        for folder in _FOLDERS:
+            (path / folder).mkdir(exist_ok=True)
+        for leftover in (*path.glob(f".*{TEMPORARY}"), *path.glob(f"*/.*{TEMPORARY}")):
+            leftover.unlink()
+
+
+def _read_evaluation(path: Path) -> Evaluation | None:
+    """The evaluation in ``path``; None where it is missing, torn or of another version."""
+    try:
+        return Evaluation.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _checked_id(program_id: str) -> str:
+    if not _ID.fullmatch(program_id):
+        raise UsageError(f"{program_id!r} is not the id of a program: expected 12 hexadecimal digits.")
+    return program_id
+
+
+def _checked_subset(subset: str) -> str:
+    if not _NAME.fullmatch(subset):
+        raise ValueError(f"{subset!r} cannot be the name of a subset: it is part of a file name")
+    return subset
