@@ -14,9 +14,9 @@ Fields = dict[str, JsonValue]
 
 
 class Record(BaseModel):
-    """Immutable, closed to unknown keys, equal by value."""
+    """Immutable, closed to unknown keys, equal by value; NaN is the string "NaN" in its JSON."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
 class Stage(StrEnum):

@@ -1,0 +1,117 @@
+"""Where on its way to the answer the gold evidence was lost, by text alone (DESIGN §4, *Attribution*)."""
+
+from __future__ import annotations
+
+import ast
+import json
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from evolve.program import Parts
+from evolve.records import Evidence, Fields, Stage, Task
+from evolve.scoring import contains_passage, content_words
+
+LOW_SCORE = 0.5
+"""A score below this one is a failure case."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What one memory was given and what it took in.
+
+    Attributes:
+        given: episode id → its text, for every episode of the subset that belongs to this memory.
+        received: episode id → what ``write`` had to work with, see ``received_text``. Episodes whose write
+            failed are missing.
+        verbatim: ``write`` looks at the raw text. Where it does not, all that is stored was worded by the
+            agent, and a passage counts as present also where the content words of the answer are.
+    """
+
+    given: Mapping[str, str]
+    received: Mapping[str, str]
+    verbatim: bool = True
+
+    @cached_property
+    def given_words(self) -> frozenset[str]:
+        """Content words of all that was given."""
+        return frozenset(word for text in self.given.values() for word in content_words(text))
+
+    @cached_property
+    def received_words(self) -> frozenset[str]:
+        """Content words of all that was received."""
+        return frozenset(word for text in self.received.values() for word in content_words(text))
+
+
+def attribute(
+    task: Task, score: float, *, memory: Memory, retrieved: str, low: float = LOW_SCORE
+) -> Stage | None:
+    """The first stage at which something that the answer needs is missing; None for a score from ``low`` on.
+
+    - ``NOT_GIVEN``: a passage of the evidence stands in no episode of the subset. No program can help it.
+    - ``LOST_IN_WRITE``: every passage was given, but the write of its episode failed, or ``write`` ignores
+      the raw text and the extracted item does not have it. What a program drops *inside* ``write`` cannot be
+      seen from outside: it counts as not retrieved.
+    - ``NOT_RETRIEVED``: what ``read`` returned lacks a passage. Evidence retrieved in part is not retrieved.
+    - ``NOT_USED``: all was there and the score is low nevertheless.
+
+    A task without gold evidence is traced by the content words of its gold answer instead.
+    """
+    if score >= low:
+        return None
+    trace = _by_evidence(task, memory, retrieved) if task.evidence else _by_words(task, memory, retrieved)
+    for stage, present in trace:
+        if not present():
+            return stage
+    return Stage.NOT_USED
+
+
+def reads_raw_text(parts: Parts) -> bool:
+    """Whether ``write`` mentions its second argument at all, by syntax; True where that cannot be told."""
+    source = parts.methods.get("write", "")
+    try:
+        function = ast.parse(textwrap.dedent(source)).body[0]
+    except (SyntaxError, IndexError):
+        return True
+    if not isinstance(function, ast.FunctionDef) or len(function.args.args) < 3:
+        return True
+    name = function.args.args[2].arg
+    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(function))
+
+
+def received_text(item: Fields, raw_text: str, *, verbatim: bool) -> str:
+    """What ``write`` had to work with: the item's values, and the raw text if it looks at that."""
+    worded = json.dumps(item, ensure_ascii=False)
+    return f"{worded}\n{raw_text}" if verbatim else worded
+
+
+_Trace = tuple[tuple[Stage, Callable[[], bool]], ...]
+
+
+def _by_evidence(task: Task, memory: Memory, retrieved: str) -> _Trace:
+    def found(text: str, passage: Evidence) -> bool:
+        return contains_passage(text, passage.text) or (not memory.verbatim and _has_answer(task, text))
+
+    def among(texts: Mapping[str, str]) -> bool:
+        return all(p.episode in texts and found(texts[p.episode], p) for p in task.evidence)
+
+    return (
+        (Stage.NOT_GIVEN, lambda: all(p.episode in memory.given for p in task.evidence)),
+        (Stage.LOST_IN_WRITE, lambda: among(memory.received)),
+        (Stage.NOT_RETRIEVED, lambda: all(found(retrieved, p) for p in task.evidence)),
+    )
+
+
+def _by_words(task: Task, memory: Memory, retrieved: str) -> _Trace:
+    wanted = frozenset(content_words(task.answers[0]))
+    return (
+        (Stage.NOT_GIVEN, lambda: wanted <= memory.given_words),
+        (Stage.LOST_IN_WRITE, lambda: wanted <= memory.received_words),
+        (Stage.NOT_RETRIEVED, lambda: wanted <= frozenset(content_words(retrieved))),
+    )
+
+
+def _has_answer(task: Task, text: str) -> bool:
+    wanted = frozenset(content_words(task.answers[0]))
+    return bool(wanted) and wanted <= frozenset(content_words(text))

@@ -1,0 +1,52 @@
+"""What the host does for a program in a sandbox: embeddings and completions by the campaign's models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from evolve.errors import InfrastructureError
+from evolve.models.embeddings import Embedder
+from evolve.sandboxes.protocol import Completion
+
+
+class ToolkitModel(Protocol):
+    """The model behind ``toolkit.llm_completion``; ``InfrastructureError`` when it cannot be reached."""
+
+    @property
+    def identity(self) -> str:
+        """Name and version of everything that decides what it says."""
+        ...
+
+    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+        """The answer to chat ``messages``."""
+        ...
+
+
+class HostServices:
+    """The ``Services`` of the sandbox protocol, by one embedder and one model; as thread-safe as they are."""
+
+    def __init__(self, embedder: Embedder, model: ToolkitModel) -> None:
+        self._embedder = embedder
+        self._model = model
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit vectors, float32, shape ``(len(texts), d)``; a text that embeds to zero stays zero."""
+        expected = (len(texts), self._embedder.dimension)
+        if not texts:
+            return np.zeros(expected, dtype=np.float32)
+        vectors = np.asarray(self._embedder.embed(list(texts)), dtype=np.float32)
+        if vectors.shape != expected or not np.isfinite(vectors).all():
+            raise InfrastructureError(
+                f"The embedder {self._embedder.identity!r} gave an array of shape {vectors.shape}; expected "
+                f"finite numbers of shape {expected}.",
+                remedy="Check the embedding model and its dimension.",
+            )
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors / np.where(lengths > 0, lengths, 1)
+
+    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+        """What the toolkit model answers."""
+        return self._model.complete(messages, options)

@@ -1,0 +1,166 @@
+"""Which tasks a program is scored on, and which episodes it is given for them (DESIGN §4, *Splits*)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from evolve.benchmark import Benchmark
+from evolve.errors import UsageError
+from evolve.evaluation.facility_location import facility_location
+from evolve.evaluation.kmeans import representatives
+from evolve.models.embeddings import Embedder
+from evolve.records import Episode, Task
+
+SMOKE_TASKS = 2
+SMOKE_EPISODES = 2
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Tasks to ask and the episodes to remember for them, both in the benchmark's order."""
+
+    name: str
+    tasks: tuple[Task, ...]
+    episodes: tuple[Episode, ...]
+
+    def groups(self) -> tuple[str, ...]:
+        """The groups of the tasks, in order of appearance."""
+        return tuple(dict.fromkeys(task.group for task in self.tasks))
+
+
+class Subsets:
+    """Draws subsets of one benchmark; the same arguments always draw the same ones. Thread-safe.
+
+    Args:
+        benchmark: where tasks and episodes come from.
+        embedder: embeds questions, and whole episodes where ``episode_ratio`` is given.
+        static: tasks of the static subset; all of validation where it has fewer.
+        rotating: tasks of each rotating subset.
+        episode_ratio: episodes per task of a validation subset, chosen by facility location (in grouped scope
+            within each group); None for all episodes (of the groups asked about).
+        rotating_groups: in grouped scope, how many groups a rotating subset asks about: few, since each is a
+            memory to fill. More are drawn only where these have fewer than ``rotating`` tasks.
+        seed: decides the k-means starts and the groups drawn.
+
+    Raises:
+        UsageError: a size is not positive.
+    """
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        embedder: Embedder,
+        *,
+        static: int,
+        rotating: int,
+        episode_ratio: float | None,
+        rotating_groups: int = 2,
+        seed: int,
+    ) -> None:
+        sizes = {"static": static, "rotating": rotating, "rotating_groups": rotating_groups}
+        for name, size in sizes.items():
+            if size < 1:
+                raise UsageError(f"{name} is {size}; expected at least 1.")
+        if episode_ratio is not None and not episode_ratio > 0:
+            raise UsageError(f"episode_ratio is {episode_ratio}; expected a positive number or none.")
+        self._benchmark = benchmark
+        self._embedder = embedder
+        self._rotating = rotating
+        self._rotating_groups = rotating_groups
+        self._ratio = episode_ratio
+        self._seed = seed
+        tasks = benchmark.validation
+        self._questions = _vectors(embedder, [task.question for task in tasks])
+        self._static = self._chosen(range(len(tasks)), static, self._rng("static"))
+
+    @cached_property
+    def static(self) -> Subset:
+        """The fixed validation tasks that give fitness."""
+        return self._subset("static", self._static)
+
+    @cached_property
+    def test(self) -> Subset:
+        """The test tasks with all their episodes, whatever the ratio."""
+        groups = {task.group for task in self._benchmark.test}
+        return Subset("test", self._benchmark.test, self._benchmark.of_groups(groups))
+
+    @cached_property
+    def smoke(self) -> Subset:
+        """One or two static tasks of one group with a few of its episodes: does a program run at all?"""
+        group = self.static.tasks[0].group
+        pooled = self._benchmark.scope == "pooled"
+        tasks = tuple(task for task in self.static.tasks if pooled or task.group == group)
+        return Subset("smoke", tasks[:SMOKE_TASKS], self._benchmark.of_groups([group])[:SMOKE_EPISODES])
+
+    def rotating(self, number: int) -> Subset:
+        """Validation tasks to learn from in iteration ``number``; none of them static, where possible."""
+        static = set(self._static)
+        every = range(len(self._benchmark.validation))
+        pool = [index for index in every if index not in static]
+        if len(pool) < self._rotating:
+            pool = list(every)
+        rng = self._rng(f"rotating-{number}")
+        if self._benchmark.scope == "grouped":
+            pool = self._of_few_groups(pool, rng)
+        return self._subset(f"rotating-{number}", self._chosen(pool, self._rotating, rng))
+
+    def _of_few_groups(self, pool: Sequence[int], rng: np.random.Generator) -> list[int]:
+        """The tasks of randomly drawn groups: enough groups for both their number and that of the tasks."""
+        tasks = self._benchmark.validation
+        groups = sorted({tasks[index].group for index in pool})
+        drawn: set[str] = set()
+        kept: list[int] = []
+        for place in rng.permutation(len(groups)):
+            if len(drawn) >= self._rotating_groups and len(kept) >= self._rotating:
+                break
+            drawn.add(groups[place])
+            kept = [index for index in pool if tasks[index].group in drawn]
+        return kept
+
+    def _chosen(self, pool: Sequence[int], count: int, rng: np.random.Generator) -> list[int]:
+        """``count`` indices of ``pool``: those nearest to the k-means centroids of its questions."""
+        return [pool[place] for place in representatives(self._questions[list(pool)], count, rng)]
+
+    def _subset(self, name: str, indices: Sequence[int]) -> Subset:
+        tasks = tuple(self._benchmark.validation[index] for index in indices)
+        episodes = self._benchmark.of_groups({task.group for task in tasks})
+        if self._ratio is None:
+            return Subset(name, tasks, episodes)
+        if self._benchmark.scope == "pooled":
+            return Subset(name, tasks, self._covering(indices, episodes))
+        kept: set[str] = set()
+        for group in {task.group for task in tasks}:
+            mine = [index for index in indices if self._benchmark.validation[index].group == group]
+            kept |= {episode.id for episode in self._covering(mine, self._benchmark.of_groups([group]))}
+        return Subset(name, tasks, tuple(episode for episode in episodes if episode.id in kept))
+
+    def _covering(self, indices: Sequence[int], episodes: Sequence[Episode]) -> tuple[Episode, ...]:
+        """The ``ratio × tasks`` episodes that cover the questions best."""
+        count = max(1, round((self._ratio or 0.0) * len(indices)))
+        if count >= len(episodes):
+            return tuple(episodes)
+        rows = [self._episode_rows[episode.id] for episode in episodes]
+        similarity = self._questions[list(indices)] @ self._episode_vectors[rows].T
+        return tuple(episodes[place] for place in sorted(facility_location(similarity, count)))
+
+    @cached_property
+    def _episode_vectors(self) -> np.ndarray:
+        return _vectors(self._embedder, [episode.text for episode in self._benchmark.episodes])
+
+    @cached_property
+    def _episode_rows(self) -> dict[str, int]:
+        return {episode.id: row for row, episode in enumerate(self._benchmark.episodes)}
+
+    def _rng(self, purpose: str) -> np.random.Generator:
+        """A generator of its own for each purpose, so that no draw depends on which were made before."""
+        digest = hashlib.sha256(f"{self._seed}/{purpose}".encode()).digest()
+        return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+
+
+def _vectors(embedder: Embedder, texts: Sequence[str]) -> np.ndarray:
+    return np.asarray(embedder.embed(texts), dtype=np.float64)
