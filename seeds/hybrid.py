@@ -64,8 +64,9 @@ class KnowledgeBase:
         return [text[start : start + size] for start in range(0, len(text), size)]
 
     def _index(self, fresh):
-        rows = [(passage["number"], passage["text"]) for passage in fresh]
-        self.toolkit.db.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", rows)
+        self.toolkit.db.executemany(
+            "INSERT INTO words (rowid, text) VALUES (?, ?)", [(p["number"], p["text"]) for p in fresh]
+        )
         if fresh:
             vectors = self.toolkit.embed([passage["text"] for passage in fresh])
             self.toolkit.vectors.add([passage["number"] for passage in fresh], vectors)

@@ -25,6 +25,7 @@ class Brief:
         partner_program: its program.
         tasks: the tasks of the diagnosis, by id.
         episodes: the episodes that the diagnosis ingested, by id.
+        known: fingerprints of the programs that the campaign has seen; a child must not be one of them.
     """
 
     number: int
@@ -35,6 +36,7 @@ class Brief:
     episodes: Mapping[str, Episode]
     partner: Candidate | None = None
     partner_program: MemoryProgram | None = None
+    known: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

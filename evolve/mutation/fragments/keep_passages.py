@@ -1,0 +1,80 @@
+"""Keep the raw text: every line is stored as it was said and searched by its words; nothing is lost."""
+
+import re
+
+KNOBS = {
+    "line_characters": (600, 150, 1500),
+    "budget_characters": (3000, 600, 3000),
+    "words_weight": (1.0, 0.0, 2.0),
+}
+
+
+def knob(name):
+    return KNOBS[name][0]
+
+
+class KnowledgeBase:
+    def __init__(self, toolkit):
+        self.passages = []
+        toolkit.db.execute("CREATE VIRTUAL TABLE words USING fts5(text, tokenize='porter unicode61')")
+
+    def write(self, item, raw_text):
+        self._keep(raw_text)
+
+    def _index(self, fresh):
+        self.toolkit.db.executemany(
+            "INSERT INTO words (rowid, text) VALUES (?, ?)", [(p["number"], p["text"]) for p in fresh]
+        )
+
+    def read(self, query):
+        question = query.question
+        scores = {}
+        scores = self._add_words(question, scores)
+        return self._pack(scores)
+
+    def _keep(self, raw_text):
+        """Store the lines of an episode under its heading."""
+        episode = self.passages[-1]["episode"] + 1 if self.passages else 0
+        heading, _, body = raw_text.partition("\n")
+        if not body or len(heading) > 100:  # no heading, but text from the first line on
+            heading, body = "", raw_text
+        start = len(self.passages)
+        fresh = [
+            {"number": start + n, "episode": episode, "heading": heading, "text": text}
+            for n, text in enumerate(self._split(body))
+        ]
+        self.passages.extend(fresh)
+        self._index(fresh)
+
+    def _split(self, text):
+        """Cut the text into lines; a longer line is cut into pieces."""
+        size = knob("line_characters")
+        lines = [line.strip() for line in text.split("\n") if line.strip()]
+        return [line[start : start + size] for line in lines for start in range(0, len(line), size)]
+
+    def _add_words(self, question, scores):
+        """Add BM25 over the words of the passages."""
+        terms = " OR ".join(f'"{word}"' for word in sorted(set(re.findall(r"\w+", question.lower()))))
+        sql = "SELECT rowid, -bm25(words) FROM words WHERE words MATCH ?"
+        found = dict(self.toolkit.db.execute(sql, (terms,))) if terms else {}
+        return self._fuse(scores, found, knob("words_weight"))
+
+    def _fuse(self, scores, found, weight):
+        """Add the scores found by one signal, scaled so that its best passage counts ``weight``."""
+        best = max(found.values(), default=0.0)
+        if best <= 0.0:
+            return scores
+        fused = dict(scores)
+        for number, score in found.items():
+            fused[number] = fused.get(number, 0.0) + weight * score / best
+        return fused
+
+    def _pack(self, scores):
+        """Return the best passages that fit, best first."""
+        lines, left = [], knob("budget_characters")
+        for number in sorted(scores, key=lambda n: (-scores[n], n)):
+            text = "{heading}\n{text}".format(**self.passages[number]).strip()
+            if len(text) < left:
+                lines.append(text)
+                left -= len(text) + 1
+        return "\n".join(lines)

@@ -1,0 +1,83 @@
+"""The offline mutator: draw operators by the diagnosis until one gives a new, valid program."""
+
+from __future__ import annotations
+
+import ast
+import random
+import textwrap
+
+from evolve.mutation.offline.diagnosis import diagnose
+from evolve.mutation.offline.operators import Edit, Operator, operators, weights
+from evolve.mutation.protocol import Brief, Proposal, Refusal
+from evolve.mutation.source import Source
+from evolve.program import MemoryProgram
+
+_TRIES = 12
+_SECOND_EDIT = 0.35  # share of children that get two edits: steps that pay only together are found this way
+
+
+class OfflineMutator:
+    """Structural mutation without a model; deterministic for a brief and a state of the RNG.
+
+    Args:
+        attribution: pick operators by the diagnosis of the parent's failures; False picks them evenly, which
+            is the control that says what attribution is worth.
+    """
+
+    def __init__(self, *, attribution: bool = True):
+        self.attribution = attribution
+
+    @property
+    def identity(self) -> str:
+        """Name and version."""
+        return f"offline-mutator/1{'' if self.attribution else '/random'}"
+
+    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
+        """A child by one or two operators; refused when none gives a new, valid program in twelve tries."""
+        cues = diagnose(brief) if self.attribution else None
+        available = list(operators())
+        chances = weights(cues, available)
+        for _ in range(_TRIES):
+            drawn = rng.choices(available, weights=chances, k=2 if rng.random() < _SECOND_EDIT else 1)
+            edits, source = _apply_all(drawn, brief, rng)
+            if not edits:
+                continue
+            program = MemoryProgram(_with_history(source, [edit.message for _, edit in edits]))
+            if program.problems or program.fingerprint in brief.known:
+                continue
+            crossed = any(operator.name == "crossover" for operator, _ in edits)
+            partner = (brief.partner.number,) if crossed and brief.partner else ()
+            return Proposal(
+                program=program,
+                operator="+".join(operator.name for operator, _ in edits),
+                message=" ".join(edit.message for _, edit in edits),
+                parents=(brief.parent.number, *partner),
+            )
+        return Refusal(operator="offline", reason=f"no operator gave a new program in {_TRIES} tries")
+
+
+def _apply_all(
+    drawn: list[Operator], brief: Brief, rng: random.Random
+) -> tuple[list[tuple[Operator, Edit]], str]:
+    """Apply the operators one after another, leaving out those that do not fit."""
+    source, edits = brief.program.source, []
+    for operator in drawn:
+        edit = operator.apply(source, brief, rng)
+        if edit is not None and edit.source != source:
+            source = edit.source
+            edits.append((operator, edit))
+    return edits, source
+
+
+def _with_history(source: str, messages: list[str]) -> str:
+    """The source with what was changed noted at the end of its docstring, so that it tells its own story."""
+    docstring = ast.get_docstring(ast.parse(source), clean=True) or "A memory program."
+    head, _, past = docstring.partition("\n\nSince then:\n")
+    entries = [*past.splitlines(), *(_entry(message) for message in messages)]
+    return Source(source).with_docstring(f"{head}\n\nSince then:\n" + "\n".join(entries) + "\n")
+
+
+def _entry(message: str) -> str:
+    return textwrap.fill(
+        message, width=108, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False
+    )

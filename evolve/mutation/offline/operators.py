@@ -1,0 +1,213 @@
+"""The structural operators: what each does to a program, and which cues speak for it."""
+
+from __future__ import annotations
+
+import ast
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Protocol
+
+from evolve.mutation.cutting import cut, prune, steps, without_step
+from evolve.mutation.grafting import Graft, apply, parse_graft
+from evolve.mutation.offline.diagnosis import Cue
+from evolve.mutation.protocol import Brief
+from evolve.mutation.source import Source
+from evolve.program import MemoryProgram, with_knobs
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What an operator did: the new source, and one sentence on what changed and why."""
+
+    source: str
+    message: str
+
+
+class Operator(Protocol):
+    """One way to change a program.
+
+    ``cues`` holds the weight with which each cue speaks for it; ``prior`` is its weight without any.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def cues(self) -> Mapping[Cue, float]: ...  # noqa: D102
+
+    @property
+    def prior(self) -> float: ...  # noqa: D102
+
+    def apply(self, source: str, brief: Brief, rng: random.Random) -> Edit | None:
+        """The edit of ``source``, or None where the operator does not apply to it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """Merge a fragment of a program from ``evolve/mutation/fragments``.
+
+    Attributes:
+        name: the file's stem.
+        cues: cue → weight.
+        replacing: methods of the host that the fragment's take the place of.
+        needs: methods that the host must have for the fragment to fit in.
+    """
+
+    name: str
+    cues: Mapping[Cue, float]
+    prior: float = 0.02
+    replacing: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ("_split", "_index", "_fuse", "_pack")
+
+    def apply(self, source: str, brief: Brief, rng: random.Random) -> Edit | None:
+        """Merge it, unless the program has it already or has no place for it."""
+        methods = Source(source).methods
+        fits = set(self.needs) <= set(methods) and not (self.replacing and "_split" in methods)
+        text = _fragment(self.name)
+        graft = parse_graft(text, replacing=self.replacing)
+        if not fits or all(methods.get(n) and _same(source, n, graft.methods[n]) for n in graft.methods):
+            return None
+        child = prune(apply(source, graft))
+        return Edit(child, (ast.get_docstring(ast.parse(text)) or self.name).partition("\n")[0])
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """Move one to three of the program's numbers, by a fifth of their range on average."""
+
+    name: str = "knobs"
+    cues: Mapping[Cue, float] = field(default_factory=lambda: {Cue.CROWDED: 0.3, Cue.SLACK: 0.5})
+    prior: float = 0.15
+
+    def apply(self, source: str, brief: Brief, rng: random.Random) -> Edit | None:
+        """Draw new defaults for some knobs; None for a program without knobs."""
+        knobs = MemoryProgram(source).parts.knobs
+        if not knobs:
+            return None
+        chosen = rng.sample(sorted(knobs), k=min(len(knobs), rng.choice((1, 1, 2, 3))))
+        values: dict[str, float] = {}
+        for name in chosen:
+            knob = knobs[name]
+            moved = knob.default + rng.gauss(0.0, 0.2) * (knob.high - knob.low)
+            if knob.integer:
+                step = 1 if moved >= knob.default else -1
+                moved = round(moved) if round(moved) != knob.default else knob.default + step
+            values[name] = min(knob.high, max(knob.low, round(moved, 3)))
+        changes = [f"{n} {knobs[n].default:g} → {v:g}" for n, v in values.items() if v != knobs[n].default]
+        if not changes:
+            return None
+        return Edit(with_knobs(source, values), f"Set {', '.join(changes)}.")
+
+
+@dataclass(frozen=True)
+class DropStep:
+    """Take a step out of ``read``, with all that only it needed: what does not pay should not stay."""
+
+    name: str = "drop_step"
+    cues: Mapping[Cue, float] = field(default_factory=dict)
+    prior: float = 0.04
+
+    def apply(self, source: str, brief: Brief, rng: random.Random) -> Edit | None:
+        """Drop a step, never the last one that finds passages."""
+        names = list(steps(source))
+        finding = [name for name in names if name.startswith("_add_")]
+        droppable = [name for name in names if name not in finding or len(finding) > 1]
+        if not droppable:
+            return None
+        chosen = rng.choice(droppable)
+        return Edit(without_step(source, chosen), f"Do without {chosen.strip('_').replace('_', ' ')}.")
+
+
+@dataclass(frozen=True)
+class Crossover:
+    """Take over a step, or the splitting or packing of text, from another candidate."""
+
+    name: str = "crossover"
+    cues: Mapping[Cue, float] = field(default_factory=dict)
+    prior: float = 0.12
+    whole_methods: tuple[str, ...] = ("_split", "_pack")
+
+    def apply(self, source: str, brief: Brief, rng: random.Random) -> Edit | None:
+        """Graft one part that the partner has and the program has not, or has otherwise."""
+        if brief.partner is None or brief.partner_program is None:
+            return None
+        donor = brief.partner_program.source
+        mine, theirs = Source(source), Source(donor)
+        if not {"_index", "_fuse"} <= set(mine.methods) & set(theirs.methods):
+            return None
+        new_steps = [name for name in steps(donor) if name not in mine.methods]
+        new_methods = [
+            name
+            for name in self.whole_methods
+            if name in theirs.methods and not _same(source, name, theirs.text_of(theirs.methods[name]))
+        ]
+        if not new_steps and not new_methods:
+            return None
+        chosen = rng.choice([*new_steps, *new_methods])
+        graft = cut(donor, chosen) if chosen in new_steps else _method_graft(theirs, chosen)
+        what = chosen.strip("_").replace("_", " ")
+        return Edit(prune(apply(source, graft)), f"Take “{what}” from candidate #{brief.partner.number}.")
+
+
+@cache
+def operators() -> tuple[Operator, ...]:
+    """Every operator, in a fixed order."""
+    c = Cue
+    return (
+        Fragment("split_by_turn", {c.CROWDED: 1.0}),
+        Fragment("split_by_exchange", {c.CROWDED: 0.4, c.ADJACENT: 0.4}),
+        Fragment("pack_by_episode", {c.CROWDED: 0.8, c.UNUSED: 0.5}),
+        Fragment("add_words", {c.WORDS: 1.0}),
+        Fragment("add_vectors", {c.PARAPHRASE: 0.7}),
+        Fragment("add_word_stems", {c.PARAPHRASE: 0.6, c.WORDS: 0.3}),
+        Fragment("add_context", {c.ADJACENT: 1.0, c.PARAPHRASE: 0.8}),
+        Fragment("add_episodes", {c.SAME_EPISODE: 1.0}),
+        Fragment("spread_to_neighbours", {c.ADJACENT: 1.5}),
+        Fragment("favour_speaker", {c.SPEAKER: 1.0}),
+        Fragment("favour_people", {c.SPEAKER: 0.3}),
+        Fragment("set_common_words_aside", {c.WORDS: 0.5, c.CROWDED: 0.3}),
+        Fragment("favour_heading", {c.HEADING: 1.0}),
+        Fragment("favour_recent", {c.REVISED: 1.0}),
+        Fragment("demote_questions", {c.QUESTIONS: 1.0}),
+        Fragment("prefer_short", {c.CROWDED: 0.2}),
+        Fragment("cap_per_episode", {c.SEVERAL: 0.5}),
+        Fragment("feed_back", {c.PARAPHRASE: 0.3}),
+        Fragment("trim_weak", {c.WASTEFUL: 0.3}),
+        Fragment(
+            "keep_passages",
+            {c.LOST: 2.0, c.CROWDED: 1.0, c.SLACK: 1.0},
+            replacing=("write", "read"),
+            needs=(),
+        ),
+        Knobs(),
+        DropStep(),
+        Crossover(),
+    )
+
+
+def _method_graft(donor: Source, method: str) -> Graft:
+    text = donor.text_of(donor.methods[method])
+    return Graft(methods={method: text}, knobs={n: e for n, e in donor.knobs.items() if f'"{n}"' in text})
+
+
+def _same(source: str, method: str, text: str) -> bool:
+    """The program's method is the same as ``text``, layout aside."""
+    host = Source(source)
+    mine = host.methods.get(method)
+    return mine is not None and ast.dump(ast.parse(host.text_of(mine))) == ast.dump(ast.parse(text))
+
+
+@cache
+def _fragment(name: str) -> str:
+    return (resources.files("evolve.mutation") / "fragments" / f"{name}.py").read_text(encoding="utf-8")
+
+
+def weights(cues: Mapping[Cue, float] | None, candidates: Sequence[Operator]) -> list[float]:
+    """The weight of each operator: prior plus the cues that speak for it; all equal without a diagnosis."""
+    if cues is None:
+        return [1.0] * len(candidates)
+    return [op.prior + sum(w * cues.get(cue, 0.0) for cue, w in op.cues.items()) for op in candidates]
