@@ -1,0 +1,87 @@
+"""What the host does for a program in the middle of one call, charged before it is done."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from evolve.errors import InfrastructureError, ProgramError
+from evolve.records import Usage
+from evolve.sandboxes.messages import Complete, Embed
+from evolve.sandboxes.protocol import Limits, Services
+
+
+class Callbacks:
+    """Answers the callbacks of one write or read and keeps its account.
+
+    Attributes:
+        seconds: time spent in services.
+        usage: model work done.
+        refusal: the first callback over a budget: the call has failed, whatever the program makes of it.
+        outage: the first failure of a service: the evaluation is void.
+    """
+
+    def __init__(
+        self, services: Services, limits: Limits, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.seconds = 0.0
+        self.usage = Usage()
+        self.refusal: ProgramError | None = None
+        self.outage: InfrastructureError | None = None
+        self._services = services
+        self._limits = limits
+        self._clock = clock
+        self._texts = 0
+        self._calls = 0
+
+    def answer(self, request: Embed | Complete) -> dict[str, Any]:
+        """The message to send back."""
+        started = self._clock()
+        try:
+            return self._embed(request) if isinstance(request, Embed) else self._complete(request)
+        except InfrastructureError as error:
+            self.outage = self.outage or error
+            return {"error": "the model could not be reached; this evaluation is void"}
+        finally:
+            self.seconds += self._clock() - started
+
+    def _embed(self, request: Embed) -> dict[str, Any]:
+        texts = request.texts
+        self._texts += len(texts)
+        if self._texts > self._limits.embed_texts:
+            return self._refuse(
+                f"toolkit.embed was given {self._texts} texts in one call of the program; "
+                f"at most {self._limits.embed_texts} are allowed"
+            )
+        vectors = np.ascontiguousarray(self._services.embed(texts), dtype="<f4")
+        if vectors.ndim != 2 or len(vectors) != len(texts):
+            raise InfrastructureError(
+                f"The embedding service gave an array of shape {vectors.shape} for {len(texts)} texts.",
+                remedy=f"It must give shape ({len(texts)}, d).",
+            )
+        return {"vectors": base64.b64encode(vectors.tobytes()).decode("ascii")}
+
+    def _complete(self, request: Complete) -> dict[str, Any]:
+        self._calls += 1
+        if self._calls > self._limits.model_calls:
+            return self._refuse(
+                f"toolkit.llm_completion was called {self._calls} times in one write or read; "
+                f"at most {self._limits.model_calls} are allowed"
+            )
+        characters = sum(len(text) for message in request.messages for text in message.values())
+        if characters > self._limits.model_input_characters:
+            return self._refuse(
+                f"toolkit.llm_completion was given {characters} characters; "
+                f"at most {self._limits.model_input_characters} are allowed"
+            )
+        completion = self._services.complete(request.messages, dict(request.options))
+        self.usage += completion.usage
+        return {"text": completion.text}
+
+    def _refuse(self, message: str) -> dict[str, Any]:
+        self.refusal = self.refusal or ProgramError("budget", message)
+        return {"error": message}

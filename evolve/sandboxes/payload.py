@@ -1,0 +1,29 @@
+"""What is sent into a sandbox to run there: one Python text, so that nothing has to be mounted."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from evolve import resources
+
+INTERPRETER_FLAGS = ("-s", "-P", "-B", "-u", "-c")
+"""No user site-packages, no script directory on the path, no bytecode, no buffers; the text follows."""
+
+ENVIRONMENT = {
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",  # the order of a set decides what some programs return
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+"""The whole environment of a worker, besides where it finds programs and may put files."""
+
+_MODULES = ("vectors", "filters", "toolkit", "chroma")
+
+
+@cache
+def worker_source() -> str:
+    """``sandbox/worker.py`` with the toolkit's modules as the argument of its ``main``."""
+    folder = resources.folder("sandbox")
+    modules = {name: (folder / f"{name}.py").read_text("utf-8") for name in _MODULES}
+    return (folder / "worker.py").read_text("utf-8") + f"\nmain({modules!r})\n"

@@ -1,0 +1,165 @@
+"""A bare subprocess: time and memory are limited, files and network are not. For code that is trusted."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import suppress
+
+from evolve.errors import InfrastructureError
+from evolve.sandboxes.channel import Closed
+from evolve.sandboxes.payload import ENVIRONMENT, INTERPRETER_FLAGS, worker_source
+from evolve.sandboxes.protocol import Isolation, Limits, Services, Session
+from evolve.sandboxes.roster import Roster
+from evolve.sandboxes.worker import Death
+
+_CHUNK = 1 << 18
+
+
+class ProcessSandbox:
+    """Runs each program in a subprocess of its own: own session, empty environment, own scratch directory.
+
+    It keeps accidents away from the host (loops, crashes, too much memory), not attacks.
+
+    Args:
+        python: the interpreter to run, with numpy; None for the one that runs this.
+    """
+
+    isolation: Isolation = "process"
+
+    def __init__(self, *, python: str | None = None) -> None:
+        self._python = python or sys.executable
+        self._roster = Roster()
+
+    def open(self, source: str, services: Services, limits: Limits) -> Session:
+        """See ``Sandbox.open``."""
+        return self._roster.open(self._start, source, services, limits)
+
+    def close(self) -> None:
+        """See ``Sandbox.close``."""
+        self._roster.close()
+
+    def _start(self, _limits: Limits) -> ProcessWorker:
+        # The worker lowers its own limits: a preexec_fn is not safe beside threads.
+        scratch = tempfile.mkdtemp(prefix="evolve-")
+        try:
+            process = subprocess.Popen(
+                [self._python, *INTERPRETER_FLAGS, worker_source()],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                cwd=scratch,
+                env={**ENVIRONMENT, "PATH": os.defpath, "HOME": scratch, "TMPDIR": scratch},
+                start_new_session=True,
+            )
+        except OSError as error:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise InfrastructureError(
+                f"The interpreter {self._python} could not be started: {error}.",
+                remedy="Install the package into a working Python environment.",
+            ) from error
+        return ProcessWorker(process, scratch)
+
+
+class ProcessWorker:
+    """The ``Worker`` over a subprocess's pipes."""
+
+    def __init__(self, process: subprocess.Popen[bytes], scratch: str) -> None:
+        self._process = process
+        self._scratch = scratch
+        self._lock = threading.Lock()
+        self.streams = PipeStreams(process)
+
+    def kill(self) -> None:
+        """See ``Worker.kill``. What the program put into a session of its own escapes: see the class."""
+        self._end()
+
+    def death(self) -> Death:
+        """See ``Worker.death``."""
+        status = self._end()
+        return Death.of(code=status, signal=None) if status >= 0 else Death.of(code=None, signal=-status)
+
+    def _end(self) -> int:
+        """Kill the group and reap its leader; the leader's status is what it was if it had ended before."""
+        with self._lock:
+            if self._process.returncode is None:
+                # Not reaped yet, so its number, which is also the group's, cannot be another's.
+                with suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+            return self._process.wait()
+
+    def release(self) -> None:
+        """See ``Worker.release``."""
+        self.streams.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+class PipeStreams:
+    """The ``Streams`` of a subprocess."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self._stdin, self._stdout, self._stderr = process.stdin, process.stdout, process.stderr
+        for pipe in (self._stdin, self._stdout, self._stderr):
+            os.set_blocking(pipe.fileno(), False)
+        self._receiving = selectors.DefaultSelector()
+        self._receiving.register(self._stdout, selectors.EVENT_READ)
+        self._receiving.register(self._stderr, selectors.EVENT_READ)
+        self._sending = selectors.DefaultSelector()
+        for pipe in (self._stdout, self._stderr):
+            self._sending.register(pipe, selectors.EVENT_READ)
+        self._sending.register(self._stdin, selectors.EVENT_WRITE)
+
+    def wait(self, seconds: float, *, to_send: bool) -> None:
+        """See ``Streams.wait``."""
+        (self._sending if to_send else self._receiving).select(seconds)
+
+    def send(self, data: memoryview) -> int:
+        """See ``Streams.send``."""
+        try:
+            return os.write(self._stdin.fileno(), data)
+        except BlockingIOError:
+            return 0
+        except BrokenPipeError:
+            raise Closed from None
+
+    def receive(self) -> tuple[bytes, bytes]:
+        """See ``Streams.receive``."""
+        said = self._read(self._stdout)
+        printed = self._read(
+            self._stderr
+        )  # after the other: what is said of a death comes after what it printed
+        if said == b"":
+            if printed:
+                return b"", printed  # the rest comes with the next call, which gets here again
+            raise Closed
+        if printed == b"":
+            for selector in (self._receiving, self._sending):
+                with suppress(KeyError):  # it was taken out when its end was seen first
+                    selector.unregister(self._stderr)
+        return said or b"", printed or b""
+
+    def close(self) -> None:
+        """Close this end."""
+        self._receiving.close()
+        self._sending.close()
+        for pipe in (self._stdin, self._stdout, self._stderr):
+            with suppress(OSError):
+                pipe.close()
+
+    @staticmethod
+    def _read(pipe: object) -> bytes | None:
+        """What is there; None if nothing is yet, empty at the end."""
+        try:
+            return os.read(pipe.fileno(), _CHUNK)  # type: ignore[attr-defined]
+        except BlockingIOError:
+            return None

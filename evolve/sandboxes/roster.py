@@ -1,0 +1,52 @@
+"""The open sessions of a sandbox, so that closing the sandbox ends them all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from evolve.errors import InfrastructureError
+from evolve.sandboxes.protocol import Limits, Services
+from evolve.sandboxes.session import WorkerSession
+from evolve.sandboxes.worker import Worker
+
+
+class Roster:
+    """Opens sessions over workers and remembers which are open. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: set[WorkerSession] = set()
+        self._closed = False
+
+    def open(
+        self, start: Callable[[Limits], Worker], source: str, services: Services, limits: Limits
+    ) -> WorkerSession:
+        """Start a worker and load ``source`` in it; what ``Sandbox.open`` promises."""
+        self._check()
+        session = WorkerSession(start(limits), services, limits, on_close=self._remove)
+        try:
+            with self._lock:
+                self._open.add(session)
+            self._check()
+            session.load(source)
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def close(self) -> None:
+        """Close every session that is open, and refuse to open more."""
+        with self._lock:
+            self._closed = True
+            sessions = list(self._open)
+        for session in sessions:
+            session.close()
+
+    def _check(self) -> None:
+        if self._closed:
+            raise InfrastructureError("The sandbox has been closed.")
+
+    def _remove(self, session: WorkerSession) -> None:
+        with self._lock:
+            self._open.discard(session)

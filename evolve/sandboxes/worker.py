@@ -1,0 +1,62 @@
+"""The seam between a session and a backend: a worker process that was started somewhere."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from typing import Protocol
+
+from evolve.sandboxes.channel import Streams
+
+
+@dataclass(frozen=True)
+class Death:
+    """How a worker ended.
+
+    Attributes:
+        description: for people, to follow "the process ended": "it exited with status 3".
+        out_of_memory: the kernel killed it for want of memory.
+    """
+
+    description: str
+    out_of_memory: bool = False
+
+    @classmethod
+    def of(cls, *, code: int | None, signal: int | None, out_of_memory: bool = False) -> Death:
+        """The end by an exit status or by a signal."""
+        if signal is None:
+            return cls(f"it exited with status {code}", out_of_memory)
+        return cls(f"it was killed by {signal_name(signal)}", out_of_memory)
+
+
+class Worker(Protocol):
+    """A started worker process. Methods may be called from any thread, and again."""
+
+    @property
+    def streams(self) -> Streams:
+        """The bytes to and from it."""
+        ...
+
+    def kill(self) -> None:
+        """End it and all that it started."""
+        ...
+
+    def death(self) -> Death:
+        """How it ended, asked after its streams have.
+
+        Raises:
+            InfrastructureError: it did not end by itself; the engine or the connection broke.
+        """
+        ...
+
+    def release(self) -> None:
+        """Give back descriptors and files. Called once no call is running, after ``kill``."""
+        ...
+
+
+def signal_name(number: int) -> str:
+    """``SIGSEGV`` for 11, and so on."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
