@@ -1,0 +1,138 @@
+"""What a campaign has done so far: a fold over its events, for whoever shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from evolve.config import CampaignConfig
+from evolve.events import Compared, Discarded, Evaluated, Event, Finished, Joined, Proposed, Started
+from evolve.journal import RunRecord
+from evolve.population import ParetoArchive, objective
+from evolve.records import Candidate, Interval
+
+STATIC, TEST = "static", "test"
+SEED = "seed"
+
+
+@dataclass
+class History:
+    """The state of a campaign as its events tell it. Applying an event again changes nothing.
+
+    Attributes:
+        objectives: names of the objectives that span the front.
+        budget: children that the campaign may make.
+        started: each process that worked on the campaign, in order.
+        finished: how the last process ended; None while it runs or if it was killed.
+        discarded: number → why that child did not come to be.
+        comparisons: best against others on the test set, in order.
+    """
+
+    objectives: Sequence[str]
+    budget: int
+    started: list[Started] = field(default_factory=list)
+    finished: Finished | None = None
+    discarded: dict[int, Discarded] = field(default_factory=dict)
+    comparisons: list[Compared] = field(default_factory=list)
+    _candidates: dict[int, Candidate] = field(default_factory=dict)
+    _proposed: dict[int, Proposed] = field(default_factory=dict)
+    _evaluated: dict[tuple[int, str], Evaluated] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, config: CampaignConfig, events: Iterable[Event] = ()) -> History:
+        """The state after ``events``."""
+        history = cls(config.search.objectives, config.budget)
+        for event in events:
+            history.apply(event)
+        return history
+
+    @classmethod
+    def read(cls, run: RunRecord) -> History:
+        """The state of a run on disk."""
+        return cls.of(run.config, run.events())
+
+    def apply(self, event: Event) -> None:
+        """Take the next event in."""
+        match event:
+            case Started():
+                if event not in self.started:
+                    self.started.append(event)
+                    self.finished = None
+            case Proposed():
+                self._proposed[event.number] = event
+            case Evaluated():
+                self._evaluated[event.number, event.subset] = event
+            case Joined():
+                self._candidates[event.candidate.number] = event.candidate
+                self.discarded.pop(event.candidate.number, None)
+            case Discarded():
+                self.discarded[event.number] = event
+            case Compared():
+                if event not in self.comparisons:
+                    self.comparisons.append(event)
+            case Finished():
+                self.finished = event
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Everyone, failed ones too, by rising number."""
+        return tuple(self._candidates[number] for number in sorted(self._candidates))
+
+    @property
+    def seeds(self) -> tuple[Candidate, ...]:
+        """The candidates that the campaign began with."""
+        return tuple(candidate for candidate in self.candidates if candidate.operator == SEED)
+
+    @property
+    def front(self) -> tuple[Candidate, ...]:
+        """The non-dominated candidates, the highest quality first."""
+        archive = ParetoArchive([objective(name) for name in self.objectives])
+        for candidate in self.candidates:
+            if not candidate.failed:
+                archive.add(candidate.number, candidate.objectives)
+        return tuple(sorted((self._candidates[n] for n in archive.front), key=_merit, reverse=True))
+
+    @property
+    def best(self) -> Candidate | None:
+        """The one of the highest quality, ties to the lower cost, then to the earlier; None if all failed."""
+        return max((c for c in self.candidates if not c.failed), key=_merit, default=None)
+
+    @property
+    def settled(self) -> int:
+        """Children of the budget that joined or were given up."""
+        joined = sum(candidate.operator != SEED for candidate in self._candidates.values())
+        return joined + len(self.discarded)
+
+    @property
+    def failures(self) -> int:
+        """Candidates that failed."""
+        return sum(candidate.failed for candidate in self._candidates.values())
+
+    @property
+    def inconclusive(self) -> int:
+        """Evaluations without a score, for no fault of the program."""
+        return sum(event.status == "inconclusive" for event in self._evaluated.values())
+
+    def candidate(self, number: int) -> Candidate | None:
+        """The candidate ``number``, if it joined."""
+        return self._candidates.get(number)
+
+    def quality(self, number: int, subset: str = STATIC) -> Interval | None:
+        """The quality of a candidate on a subset, where it has one."""
+        event = self._evaluated.get((number, subset))
+        return event.quality if event and event.status != "inconclusive" else None
+
+    def tests(self) -> dict[int, Interval]:
+        """Number → quality on the test set, of those that were tested."""
+        found = {number: self.quality(number, TEST) for number, subset in self._evaluated if subset == TEST}
+        return {number: interval for number, interval in sorted(found.items()) if interval}
+
+
+def title(candidate: Candidate) -> str:
+    """What to call a candidate in a line: the name of a seed, the operator of a child."""
+    return candidate.name or candidate.operator
+
+
+def _merit(candidate: Candidate) -> tuple[float, float, int]:
+    values = candidate.objectives
+    return values["quality"], -values.get("cost", 0.0), -candidate.number

@@ -1,0 +1,157 @@
+"""A campaign as it runs: a live view on a terminal, a line for each event anywhere else."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from evolve.events import Event
+from evolve.inspection.history import History, title
+from evolve.inspection.narration import described
+from evolve.inspection.observer import Observer
+from evolve.inspection.tables import candidate_data, candidates_table
+from evolve.inspection.text import duration, one_line, score
+
+Clock = Callable[[], float]
+RECENT = 4
+"""Latest happenings that the live view shows."""
+MAX_ROWS = 12
+"""Members of the front that the live view shows."""
+
+
+def observer_for(console: Console, name: str, history: History, *, plain: bool = False) -> Observer:
+    """The live view where ``console`` writes to a terminal, else (or if ``plain``) a log."""
+    # A console also counts as a terminal if colours are forced on; a view cannot be redrawn in a file.
+    if console.file.isatty() and console.is_terminal and not plain:
+        return LiveView(console, name, history)
+    return PlainLog(console, history)
+
+
+class LiveView:
+    """Candidates, front, best score, budget and time left, redrawn in place. Thread-safe.
+
+    Args:
+        console: a terminal.
+        name: of the run.
+        history: what the run had done before; the view goes on with it.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, console: Console, name: str, history: History, clock: Clock = time.monotonic):
+        self._name = name
+        self._history = history
+        self._pace = Pace(history, clock)
+        self._recent: deque[str] = deque(maxlen=RECENT)
+        self._guard = threading.RLock()
+        self._live = Live(get_renderable=self._drawn, console=console, refresh_per_second=4, transient=True)
+
+    def __call__(self, event: Event) -> None:
+        """Take ``event`` in; it is drawn with the next refresh."""
+        with self._guard:
+            self._history.apply(event)
+            line = described(event, self._history)
+            if line:
+                self._recent.append(line)
+
+    def __enter__(self) -> LiveView:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.__exit__(kind, error, traceback)
+
+    def _drawn(self) -> RenderableType:
+        with self._guard:
+            history = self._history
+            rows = [candidate_data(history, candidate) for candidate in history.front[:MAX_ROWS]]
+            isolation = history.started[-1].isolation if history.started else "starting"
+            blocks: list[RenderableType] = [
+                self._progress(),
+                Text(),
+                candidates_table(rows, history.objectives),
+            ]
+            if len(history.front) > MAX_ROWS:
+                blocks.append(Text(f"and {len(history.front) - MAX_ROWS} more on the front", style="dim"))
+            blocks.extend(Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in self._recent)
+            return Panel(Group(*blocks), title=f"evolve: {self._name}", subtitle=f"isolation: {isolation}")
+
+    def _progress(self) -> RenderableType:
+        history, best = self._history, self._history.best
+        grid = Table.grid(padding=(0, 2))
+        bar = ProgressBar(total=max(history.budget, 1), completed=history.settled, width=30)
+        grid.add_row("children", bar, Text(f"{history.settled}/{history.budget}  {self._pace}"))
+        counts = f"{len(history.candidates)} candidates, {history.failures} failed, "
+        counts += f"{len(history.discarded)} given up, {history.inconclusive} inconclusive"
+        grid.add_row("so far", Text(counts), "")
+        if best:
+            interval = history.quality(best.number)
+            value = score(interval, best.objectives["quality"])
+            grid.add_row(
+                "best", Text(f"#{best.number} {one_line(title(best), 40)}"), Text(value, style="green")
+            )
+        return grid
+
+
+class PlainLog:
+    """One line for each event, without escape codes."""
+
+    def __init__(self, console: Console, history: History):
+        self._console = console
+        self._history = history
+
+    def __call__(self, event: Event) -> None:
+        """Print what happened."""
+        self._history.apply(event)
+        line = described(event, self._history)
+        if line:
+            self._console.print(Text(line), soft_wrap=True)
+
+    def __enter__(self) -> PlainLog:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        return None
+
+
+class Pace:
+    """Time elapsed in this process, and an estimate of the time left from the children that it settled."""
+
+    def __init__(self, history: History, clock: Clock):
+        self._history = history
+        self._clock = clock
+        self._began = clock()
+        self._before = history.settled
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the budget is used, at the mean pace so far; None before the first child."""
+        settled = self._history.settled - self._before
+        if settled <= 0:
+            return None
+        elapsed = self._clock() - self._began
+        return elapsed / settled * max(0, self._history.budget - self._history.settled)
+
+    def __str__(self) -> str:
+        left = self.left
+        estimate = "" if left is None else f", about {duration(left)} left"
+        return f"{duration(self._clock() - self._began)}{estimate}"

@@ -1,0 +1,94 @@
+"""Find what a user names: a candidate of a run, a seed, a program."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from evolve import resources
+from evolve.errors import UsageError
+from evolve.inspection.history import History
+from evolve.journal import RunRecord
+from evolve.program import MemoryProgram
+from evolve.records import Candidate
+
+MIN_PREFIX = 4
+
+
+def find_candidate(history: History, text: str | None) -> Candidate:
+    """The candidate that ``text`` names.
+
+    Args:
+        text: its number (``7`` or ``#7``), or a prefix of its program's id of at least ``MIN_PREFIX`` digits;
+            None for the best.
+
+    Raises:
+        UsageError: there is none, or the prefix fits several programs.
+    """
+    if text is None:
+        if history.best is None:
+            raise UsageError("This run has no candidate with a score yet.")
+        return history.best
+    digits = text.removeprefix("#")
+    by_number = history.candidate(int(digits)) if digits.isascii() and digits.isdecimal() else None
+    if by_number:
+        return by_number
+    found = [c for c in history.candidates if c.program.startswith(text)] if len(text) >= MIN_PREFIX else []
+    if len({candidate.program for candidate in found}) == 1:
+        return found[0]
+    if found:
+        fits = ", ".join(f"#{candidate.number} {candidate.program}" for candidate in found[:5])
+        raise UsageError(f"{text!r} fits more than one candidate: {fits}. Give more digits, or the number.")
+    given_up = history.discarded.get(int(digits)) if digits.isascii() and digits.isdecimal() else None
+    if given_up:
+        raise UsageError(f"Number {digits} did not become a candidate: {given_up.reason}.")
+    numbers = [candidate.number for candidate in history.candidates]
+    there = f"there are the numbers 0 to {max(numbers)}" if numbers else "the run has none yet"
+    raise UsageError(
+        f"There is no candidate {text!r} in this run; {there}. Give a number, or at least {MIN_PREFIX} "
+        "digits of a program's id."
+    )
+
+
+@dataclass(frozen=True)
+class Found:
+    """A program, and where it stands."""
+
+    program: MemoryProgram
+    path: Path
+
+
+def find_program(text: str, root: Path) -> Found:
+    """The program that ``text`` names: the path of a file, the name of a seed, or ``RUN:ID``.
+
+    Args:
+        root: the folder of runs, for ``RUN:ID``; ``RUN:`` alone is the best program of the run.
+
+    Raises:
+        UsageError: there is none, or its file cannot be read.
+    """
+    path = Path(text)
+    if path.is_file() or text.endswith(".py") or os.sep in text:
+        return Found(MemoryProgram.from_file(path), path)
+    run_name, colon, candidate = text.partition(":")
+    if colon:
+        run = RunRecord.open(root, run_name)
+        chosen = find_candidate(History.read(run), candidate or None)
+        return Found(run.program(chosen.program), run.path / "programs" / f"{chosen.program}.py")
+    path = resources.folder("seeds") / f"{text}.py"
+    if not path.is_file():
+        names = seed_names()
+        close = difflib.get_close_matches(text, names, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise UsageError(
+            f"There is no program {text!r}: expected the path of a Python file, a seed ({', '.join(names)}), "
+            f"or RUN:ID.{hint}"
+        )
+    return Found(MemoryProgram.from_file(path), path)
+
+
+def seed_names() -> list[str]:
+    """The seeds that come with this installation."""
+    return sorted(path.stem for path in resources.folder("seeds").glob("*.py"))

@@ -1,0 +1,76 @@
+"""The closing view of a campaign: front, test scores, where the files are, what to type next."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from evolve.inspection.history import History, title
+from evolve.inspection.tables import front_data, front_view
+from evolve.inspection.text import difference, one_line, score
+from evolve.journal import RunRecord
+
+DEFAULT_ROOT = Path("runs")
+
+
+def closing_view(run: RunRecord, history: History) -> RenderableType:
+    """What a person wants to know when a campaign has stopped."""
+    blocks: list[RenderableType] = [front_view(front_data(run.name, history))]
+    if history.comparisons:
+        blocks.extend((Text(), _test_table(history)))
+    blocks.extend((Text(), _next_steps(run, history)))
+    return Group(*blocks)
+
+
+def _test_table(history: History) -> Table:
+    """The best against the others on the test set, in the comparisons made last."""
+    best = history.comparisons[-1].best
+    tests = history.tests()
+    name = _named(history, best)
+    table = Table(
+        title=f"Test set: {name} {score(tests.get(best))}", title_justify="left", title_style="bold"
+    )
+    for column in ("against", "its test score", "best minus it, paired", ""):
+        table.add_column(column, overflow="fold")
+    for compared in {c.other: c for c in history.comparisons if c.best == best}.values():
+        paired = compared.difference
+        verdict = "better" if paired.low > 0 else "worse" if paired.high < 0 else "not told apart"
+        style = "green" if verdict == "better" else "red" if verdict == "worse" else "yellow"
+        other = Text(_named(history, compared.other))
+        table.add_row(other, score(tests.get(compared.other)), difference(paired), Text(verdict, style=style))
+    return table
+
+
+def _next_steps(run: RunRecord, history: History) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    best = history.best
+    grid.add_row("files", Text(str(run.path)))
+    if best:
+        grid.add_row("best program", Text(str(run.path / "programs" / f"{best.program}.py")))
+    elsewhere = "" if run.path.parent == DEFAULT_ROOT else f" --root {shlex.quote(str(run.path.parent))}"
+    for what, command in _commands(run, history):
+        grid.add_row(what, Text(f"evolve {command}{elsewhere}", style="bold"))
+    return grid
+
+
+def _commands(run: RunRecord, history: History) -> list[tuple[str, str]]:
+    best = history.best
+    commands = [("the front", f"front {run.name}")]
+    if best:
+        commands.append(("the best one", f"show {run.name} {best.number}"))
+        if best.parents:
+            commands.append(("what changed", f"diff {run.name} {best.parents[0]} {best.number}"))
+    more = f"run --name {run.name} --budget {max(history.budget, 1) * 2}"
+    commands.append(("go on", f"run --name {run.name}" if history.settled < history.budget else more))
+    return commands
+
+
+def _named(history: History, number: int) -> str:
+    candidate = history.candidate(number)
+    return f"#{number} {one_line(title(candidate), 40)}" if candidate else f"#{number}"

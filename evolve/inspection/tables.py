@@ -1,0 +1,233 @@
+"""Runs, fronts and single candidates: plain data, and a rendering of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from evolve.errors import EvolveError
+from evolve.inspection.history import History, title
+from evolve.inspection.text import amount, duration, one_line, score
+from evolve.journal import RunRecord
+from evolve.program import MemoryProgram, Parts
+from evolve.records import Candidate, Evaluation, Interval
+
+Data = dict[str, Any]
+
+
+def candidate_data(history: History, candidate: Candidate) -> Data:
+    """A candidate with its intervals, as JSON-able data."""
+    best = history.best
+    quality, test = history.quality(candidate.number), history.quality(candidate.number, "test")
+    return {
+        "number": candidate.number,
+        "program": candidate.program,
+        "title": title(candidate),
+        "operator": candidate.operator,
+        "parents": list(candidate.parents),
+        "message": candidate.message,
+        "failed": candidate.failed,
+        "best": best is not None and candidate.number == best.number,
+        "objectives": dict(candidate.objectives),
+        "quality": quality.model_dump() if quality else None,
+        "test": test.model_dump() if test else None,
+    }
+
+
+def front_data(run: str, history: History) -> Data:
+    """The front of a run, the highest quality first."""
+    return {
+        "run": run,
+        "objectives": list(history.objectives),
+        "candidates": len(history.candidates),
+        "front": [candidate_data(history, candidate) for candidate in history.front],
+    }
+
+
+def candidates_table(
+    rows: Iterable[Mapping[str, Any]], objectives: Sequence[str], *, heading: str | None = None
+) -> Table:
+    """Candidates with their objectives, a row each; the best is marked."""
+    rows = list(rows)
+    others = [name for name in objectives if name != "quality"]
+    tested = any(row["test"] for row in rows)
+    table = Table(title=heading, title_justify="left", title_style="bold")
+    table.add_column("#", justify="right")
+    table.add_column("candidate", overflow="fold")
+    table.add_column("program", no_wrap=True)
+    table.add_column("quality", no_wrap=True)
+    if tested:
+        table.add_column("test", no_wrap=True)
+    for name in others:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        values = row["objectives"]
+        quality = "failed" if row["failed"] else score(_interval(row["quality"]), values.get("quality"))
+        cells = [str(row["number"]), one_line(row["title"], 40), row["program"], quality]
+        if tested:
+            cells.append(score(_interval(row["test"])))
+        cells.extend(amount(name, values.get(name)) for name in others)
+        table.add_row(*map(Text, cells), style="bold green" if row["best"] else None)
+    return table
+
+
+def front_view(data: Mapping[str, Any]) -> RenderableType:
+    """``front_data`` for a terminal."""
+    if not data["front"]:
+        return Text(f"The run {data['run']} has no candidate with a score yet.")
+    heading = f"Front of {data['run']}: {len(data['front'])} of {data['candidates']} candidates"
+    return candidates_table(data["front"], data["objectives"], heading=heading)
+
+
+def runs_data(runs: Iterable[RunRecord]) -> list[Data]:
+    """A summary of each run; one that cannot be read is listed with the reason."""
+    return [_run_data(run) for run in runs]
+
+
+def _run_data(run: RunRecord) -> Data:
+    try:
+        config, history = run.config, History.read(run)
+    except EvolveError as error:
+        return {"name": run.name, "path": str(run.path), "state": "unreadable", "error": str(error)}
+    best = history.best
+    interval = history.quality(best.number) if best else None
+    return {
+        "name": run.name,
+        "path": str(run.path),
+        "benchmark": config.benchmark,
+        "started": history.started[0].time if history.started else None,
+        "state": history.finished.reason if history.finished else "unfinished",
+        "children": history.settled,
+        "budget": config.budget,
+        "candidates": len(history.candidates),
+        "front": len(history.front),
+        "best": best.number if best else None,
+        "quality": interval.model_dump() if interval else None,
+    }
+
+
+def runs_view(rows: Sequence[Mapping[str, Any]], root: str) -> RenderableType:
+    """``runs_data`` for a terminal."""
+    if not rows:
+        return Text(f"There are no runs in {root} yet. Begin one with: evolve run")
+    table = Table()
+    for column in ("run", "benchmark", "children", "front", "best", "quality", "state"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        if row["state"] == "unreadable":
+            cells = [row["name"], "–", "–", "–", "–", "–", f"unreadable: {one_line(row['error'])}"]
+        else:
+            best = "–" if row["best"] is None else f"#{row['best']}"
+            children = f"{row['children']}/{row['budget']}"
+            quality = score(_interval(row["quality"]))
+            cells = [row["name"], row["benchmark"], children, str(row["front"]), best, quality, row["state"]]
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def show_data(run: RunRecord, history: History, candidate: Candidate) -> Data:
+    """One candidate in full: its place, its parts, and its evaluations without their items."""
+    program = run.program(candidate.program)
+    return {
+        "run": run.name,
+        **candidate_data(history, candidate),
+        "path": str(run.path / "programs" / f"{candidate.program}.py"),
+        "children": [other.number for other in history.candidates if candidate.number in other.parents],
+        "on_front": candidate in history.front,
+        "lines": program.lines,
+        "parts": _parts_data(program),
+        "evaluations": [evaluation_data(entry) for entry in run.evaluations(candidate.program)],
+    }
+
+
+def evaluation_data(evaluation: Evaluation) -> Data:
+    """An evaluation without its items, with the mean score of each category and the count of each stage."""
+    data = evaluation.model_dump(mode="json", exclude={"items", "writes"})
+    categories: dict[str, list[float]] = {}
+    for item in evaluation.items:
+        categories.setdefault(item.category, []).append(item.score)
+    data["tasks"] = len(evaluation.items)
+    data["categories"] = {name: sum(scores) / len(scores) for name, scores in sorted(categories.items())}
+    data["stages"] = {stage.value: count for stage, count in evaluation.stages().items()}
+    return data
+
+
+def _parts_data(program: MemoryProgram) -> Data:
+    if program.problems:
+        return {"problems": [str(problem) for problem in program.problems]}
+    parts: Parts = program.parts
+    return {
+        "item": {spec.name: spec.type for spec in parts.item},
+        "query": {spec.name: spec.type for spec in parts.query},
+        "knobs": {name: [knob.default, knob.low, knob.high] for name, knob in parts.knobs.items()},
+        "methods": {name: source.count("\n") + 1 for name, source in parts.methods.items()},
+        "instructions": dict(parts.instructions),
+        "always_on": parts.always_on,
+    }
+
+
+def show_view(data: Mapping[str, Any]) -> RenderableType:
+    """``show_data`` for a terminal."""
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(overflow="fold")
+    for name, value in _facts(data):
+        facts.add_row(name, Text(value))
+    heading = Text(f"#{data['number']} {one_line(data['title'])} of run {data['run']}", style="bold")
+    return Group(heading, facts, *(evaluation_view(entry) for entry in data["evaluations"]))
+
+
+def _facts(data: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    yield "program", data["path"]
+    yield "what it is", one_line(data["message"], 400) or "–"
+    yield "parents", ", ".join(f"#{number}" for number in data["parents"]) or "none: a seed"
+    yield "children", ", ".join(f"#{number}" for number in data["children"]) or "none"
+    place = "on the front" if data["on_front"] else "not on the front"
+    yield "place", "failed" if data["failed"] else place + (", the best" if data["best"] else "")
+    parts = data["parts"]
+    if "problems" in parts:
+        yield "breaches", one_line("; ".join(parts["problems"]), 400)
+        return
+    for label, name in (("KnowledgeItem", "item"), ("Query", "query")):
+        yield label, one_line(", ".join(f"{field}: {kind}" for field, kind in parts[name].items()), 400)
+    yield "knobs", ", ".join(f"{name} = {knob[0]}" for name, knob in parts["knobs"].items()) or "none"
+    methods = ", ".join(f"{name} ({lines})" for name, lines in parts["methods"].items())
+    yield "methods (lines)", f"{methods}; {data['lines']} lines of program"
+
+
+def evaluation_view(data: Mapping[str, Any]) -> RenderableType:
+    """``evaluation_data`` for a terminal."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    if data["status"] == "complete":
+        table.add_row("quality", Text(f"{score(_interval(data['quality']))} ({data['metric']})"))
+        others = (f"{name} {value:.3f}" for name, value in data["metrics"].items() if name != data["metric"])
+        table.add_row("other metrics", Text(", ".join(others) or "–"))
+        table.add_row(
+            "cost, latency",
+            Text(
+                f"{amount('cost', data['cost'])} per task, p95 of read {amount('latency', data['latency'])}"
+            ),
+        )
+        shown = (f"{name or 'all'} {value:.3f}" for name, value in data["categories"].items())
+        table.add_row("categories", Text(one_line(", ".join(shown), 400)))
+        table.add_row("lost at", Text(", ".join(f"{name} {n}" for name, n in data["stages"].items())))
+    elif data["status"] == "failed":
+        failure = data["failure"]
+        table.add_row(
+            "failed", Text(one_line(f"{failure['kind']} in {failure['where']}: {failure['message']}", 400))
+        )
+    else:
+        table.add_row("inconclusive", Text(one_line(data["reason"], 400)))
+    took = f"{data['isolation']}, {duration(data['seconds'])}"
+    heading = Text(f"\n{data['subset']}: {data['tasks']} tasks, isolation {took}", style="bold")
+    return Group(heading, table)
+
+
+def _interval(data: Mapping[str, float] | None) -> Interval | None:
+    return Interval.model_validate(data) if data else None

@@ -1,0 +1,81 @@
+"""Numbers, durations and foreign text, made fit for a terminal and for JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from pydantic import BaseModel
+
+from evolve.records import Interval
+
+
+def printable(text: str) -> str:
+    """``text`` without control characters other than newline and tab.
+
+    Programs and what they return are foreign text: an escape sequence in it must not reach a terminal.
+    """
+    return "".join(c if c in "\n\t" or _is_visible(c) else "�" for c in text.replace("\r\n", "\n"))
+
+
+def _is_visible(character: str) -> bool:
+    return character.isprintable() or (character.isspace() and character > "\x9f")
+
+
+def one_line(text: str, limit: int = 160) -> str:
+    """``text`` on one line, cut to ``limit`` characters."""
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def score(interval: Interval | None, value: float | None = None) -> str:
+    """An interval, or the bare value where there is none."""
+    if interval is not None and math.isfinite(interval.mean):
+        return str(interval)
+    return "–" if value is None or not math.isfinite(value) else f"{value:.3f}"
+
+
+def difference(interval: Interval) -> str:
+    """The interval of a difference, with its signs."""
+    return f"{interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
+
+
+def amount(objective: str, value: float | None) -> str:
+    """The value of an objective other than quality, with its unit."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if objective == "latency":
+        return f"{value * 1000:.1f} ms"
+    if objective == "cost":
+        return f"{value:,.0f} tokens"
+    if objective == "size":
+        return f"{value:,.0f} lines"
+    return f"{value:.3f}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: 42 s, 3 min 05 s, 2 h 10 min."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def to_json(data: Any) -> str:
+    """``data`` as standard JSON; a number that is not finite becomes null."""
+    return json.dumps(_plain(data), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(data: Any) -> Any:
+    if isinstance(data, BaseModel):
+        return _plain(data.model_dump(mode="json"))
+    if isinstance(data, dict):
+        return {str(key): _plain(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_plain(value) for value in data]
+    if isinstance(data, float) and not math.isfinite(data):
+        return None
+    return data
