@@ -29,6 +29,8 @@ def split_passages(text: str) -> list[str]:
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
     """``word`` without the commonest English endings, so that "painted", "paints" and "painting" are one."""
+    if len(word) > 4 and word.endswith(("ies", "ied")):
+        return f"{word[:-3]}y"
     bare = _SUFFIX.sub("", word)
     doubled = len(bare) > 3 and bare[-1] == bare[-2] and bare[-1] not in "ls"
     return bare[:-1] if doubled and bare != word else bare

@@ -94,6 +94,11 @@ def _dates(source: Source) -> Sequence[str]:
     return [full[0][2]] if full else found[:1]
 
 
+def _places(source: Source) -> Sequence[str]:
+    found = dict.fromkeys(_PLACE.findall(source.text))
+    return [place for place in found if place not in dates.MONTHS and place not in dates.DAYS]
+
+
 def _title(source: Source) -> Sequence[str]:
     undated = [passage for passage in source.gist if dates.anchor_of(passage) is None] or source.gist
     return [without_speaker(undated[0])[:TITLE_CHARACTERS].strip()]
@@ -112,7 +117,7 @@ RULES: tuple[tuple[frozenset[str], Values], ...] = tuple(
         ("name entity subject object actor", lambda source: names(source.text)[:LIST_LENGTH]),
         (
             "place location city country where",
-            lambda source: list(dict.fromkeys(_PLACE.findall(source.text))),
+            _places,
         ),
         ("number amount quantity price figure count", lambda source: _NUMBER.findall(source.text)),
         ("type kind category intent label", _kind),

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+
+from evolve.evaluation.attribution import Memory, attribute, reads_raw_text, received_text
+from evolve.program import Parts
+from evolve.records import Evidence, Stage, Task
+
+A = "Caroline: I went to Lisbon last week."
+B = "Melanie: We adopted a dog called Rex."
+BOTH = Task(
+    id="t",
+    question="?",
+    answers=("Lisbon and Rex",),
+    evidence=(Evidence(episode="1", text=A), Evidence(episode="2", text=B)),
+)
+BARE = Task(id="t", question="?", answers=("Lisbon and Rex",))
+ALL = {"1": f"Hello.\n{A}", "2": f"{B}\nBye."}
+
+
+@pytest.mark.parametrize("task", [BOTH, BARE])
+@pytest.mark.parametrize(
+    ("given", "received", "retrieved", "stage"),
+    [
+        ({"1": ALL["1"]}, {"1": ALL["1"]}, A, Stage.NOT_GIVEN),
+        (ALL, {"1": ALL["1"]}, A + B, Stage.LOST_IN_WRITE),
+        (ALL, {}, "", Stage.LOST_IN_WRITE),
+        (ALL, ALL, "", Stage.NOT_RETRIEVED),
+        (ALL, ALL, A, Stage.NOT_RETRIEVED),  # retrieved in part is not retrieved
+        (ALL, ALL, f"{B}\n{A}", Stage.NOT_USED),
+    ],
+)
+def test_the_first_stage_that_lacks_something_is_named(task, given, received, retrieved, stage):
+    assert attribute(task, 0.0, memory=Memory(given, received), retrieved=retrieved) is stage
+
+
+@pytest.mark.parametrize(("score", "low", "good"), [(0.5, 0.5, True), (0.49, 0.5, False), (0.49, 0.4, True)])
+def test_a_good_score_has_no_stage(score, low, good):
+    stage = attribute(BOTH, score, memory=Memory({}, {}), retrieved="", low=low)
+    assert (stage is None) is good
+
+
+def test_words_of_the_answer_stand_for_evidence_only_where_the_agent_worded_what_is_stored():
+    items = {"1": '{"fact": "a trip to Lisbon with Rex"}', "2": '{"fact": "Rex saw Lisbon"}'}
+    retrieved = "Rex and Lisbon"
+    worded = Memory(ALL, items, verbatim=False)
+    assert attribute(BOTH, 0.0, memory=worded, retrieved=retrieved) is Stage.NOT_USED
+    assert attribute(BOTH, 0.0, memory=worded, retrieved="Rex") is Stage.NOT_RETRIEVED
+    assert attribute(BOTH, 0.0, memory=Memory(ALL, items), retrieved=retrieved) is Stage.LOST_IN_WRITE
+
+
+@pytest.mark.parametrize(
+    ("write", "expected"),
+    [
+        ("    def write(self, item, raw_text):\n        self.db.add(item.text)", False),
+        ("    def write(self, item, raw_text):\n        self.db.add(raw_text)", True),
+        ("    def write(self, item, episode):\n        self.db.add(episode[:9])", True),
+        ("    def write(self, *arguments):\n        self.db.add(arguments)", True),
+        ("", True),
+    ],
+)
+def test_a_write_that_never_mentions_the_raw_text_is_told_by_its_syntax(write, expected):
+    assert reads_raw_text(Parts(methods={"write": write})) is expected
+
+
+def test_what_write_received_has_the_raw_text_only_if_it_looks_at_it():
+    assert "Zürich" in received_text({"text": "Zürich"}, "raw", verbatim=False)
+    assert "raw" not in received_text({"text": "Zürich"}, "raw", verbatim=False)
+    assert "raw" in received_text({"text": "Zürich"}, "raw", verbatim=True)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from evolve.evaluation.kmeans import kmeans, representatives, squared_distances
+
+POINTS = arrays(np.float64, st.tuples(st.integers(1, 12), st.just(2)), elements=st.integers(-3, 3).map(float))
+
+
+def test_it_finds_clusters_that_lie_apart():
+    rng = np.random.default_rng(1)
+    centres = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
+    points = np.concatenate([centre + rng.normal(0, 0.1, (20, 2)) for centre in centres])
+    found = kmeans(points, 3, np.random.default_rng(0))
+    assert squared_distances(centres, found).min(axis=1).max() < 0.05
+
+
+@given(POINTS, st.integers(1, 14), st.integers(0, 5))
+def test_representatives_are_distinct_and_as_many_as_asked(points, count, seed):
+    chosen = representatives(points, count, np.random.default_rng(seed))
+    assert chosen == sorted(set(chosen))
+    assert len(chosen) == min(count, len(points))
+    assert chosen == representatives(points, count, np.random.default_rng(seed))
+
+
+def test_a_representative_is_the_point_nearest_to_the_centroid():
+    points = np.array([[0.0], [1.0], [5.0], [100.0]])
+    assert representatives(points, 2, np.random.default_rng(0)) == [1, 3]
+
+
+@given(POINTS, st.data())
+def test_centroids_are_no_worse_than_one_for_all(points, data):
+    clusters = data.draw(st.integers(1, len(points)))
+    found = kmeans(points, clusters, np.random.default_rng(0))
+    spread = squared_distances(points, found).min(axis=1).sum()
+    assert spread <= ((points - points.mean(axis=0)) ** 2).sum() + 1e-9
+
+
+@pytest.mark.parametrize("clusters", [0, 4])
+def test_an_impossible_number_of_clusters_is_refused(clusters):
+    with pytest.raises(ValueError, match="expected 1 to 3 clusters"):
+        kmeans(np.zeros((3, 2)), clusters, np.random.default_rng(0))
