@@ -20,6 +20,7 @@ class Started(Record):
     time: str = Field(description="UTC, ISO 8601")
     version: str = Field(description="version of this software")
     isolation: str
+    conditions: str = Field(description="hash of all that decides scores besides program and subset")
     resumed: bool
 
 

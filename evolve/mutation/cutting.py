@@ -2,7 +2,7 @@
 
 A *step* is a line of ``read`` of the form ``name = self._method(...)`` that revises a name bound before it,
 so that ``read`` is whole without it. What it needs beside its methods is found by the *resources* that they
-share with the lines of ``__init__`` and ``_index``: attributes of self, tables of the database, the toolkit's stores.
+share with the lines of ``__init__`` and ``_index``: attributes of self, tables, the toolkit's stores.
 """
 
 from __future__ import annotations

@@ -213,9 +213,10 @@ class Population:
         self._first_child = first
 
     def _partner(self, parent: Candidate, number: int) -> Candidate | None:
-        others = [candidate for candidate in self.front if candidate.number != parent.number]
-        others = others or [c for c in self._ordered if not c.failed and c.number != parent.number]
-        return rng_for(self._seed, "partner", number).choice(others) if others else None
+        """Another candidate, by the same selector; not of the front, where measured time has a say."""
+        others = [c for c in self._ordered if not c.failed and c.number != parent.number]
+        rng = rng_for(self._seed, "partner", number)
+        return self._selector.select(others, self._archive, rng) if others else None
 
     def _insert(self, candidate: Candidate) -> Change:
         change = Change(entered=False)
