@@ -78,7 +78,7 @@ class FakeModel:
 
 @dataclass
 class FakeAgent:
-    """Puts texts and questions into the field ``text``, answers with what was retrieved, and remembers all."""
+    """Puts texts and questions into the field ``text``, answers with what was retrieved, remembers all."""
 
     identity: str = "fake-agent"
     extracted: list[str] = field(default_factory=list)
@@ -119,9 +119,13 @@ class FakeSession:
         self._heard, self._seconds = heard, seconds
         self._usage = Usage()
         self.closed = False
-        toolkit = SimpleNamespace(
-            llm_completion=lambda messages, **options: self._complete(services, messages)
-        )
+
+        def complete(messages: list[dict[str, str]], **options: Any) -> str:
+            completion = services.complete(messages, options)
+            self._usage += completion.usage
+            return completion.text
+
+        toolkit = SimpleNamespace(llm_completion=complete)
         self._module: dict[str, Any] = {"__name__": "program"}
         try:
             exec(compile(source, "program", "exec", dont_inherit=True), self._module)
