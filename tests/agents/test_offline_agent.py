@@ -126,6 +126,7 @@ def test_the_gist_of_a_long_episode_is_bounded_and_in_order():
     [
         ("When did she go?", "when"),
         ("In which year was it?", "when"),
+        ("At what time does it start?", "clock"),
         ("Who is it?", "who"),
         ("How many dogs?", "count"),
         ("How long did it take?", "duration"),
@@ -156,6 +157,11 @@ def test_answers_are_spans_of_the_best_line(question, expected):
 def test_the_rarer_word_decides_between_lines():
     text = "Ann likes tea.\nAnn likes jazz.\nAnn likes tea and milk.\nAnn has a boat called Maribel."
     assert answer("What boat has Ann?", text) == "called Maribel"
+
+
+def test_a_line_that_asks_seldom_answers():
+    text = "Bob: When does the swimming class of Ann start?\nAnn: My class? It will start at 6:30 pm."
+    assert answer("At what time does the class of Ann start?", text) == "6:30 pm"
 
 
 @given(st.text(max_size=200), st.text(max_size=400))

@@ -15,6 +15,8 @@ from evolve.scoring import content_words
 
 UNKNOWN = "unknown"
 SPAN_WORDS = 12
+QUESTION_WEIGHT = 0.5
+"""A line that asks shares the question's words but seldom answers it."""
 
 _CLAUSE = re.compile(r"(?<=[.,;!?—])\s+|\s+[-–]\s+")
 _QUOTED = re.compile(r"[\"“]([^\"”]{2,80})[\"”]")
@@ -25,6 +27,10 @@ _WORD_NUMBERS = "|".join(word for word, value in dates.NUMBERS.items() if value 
 _COUNT = re.compile(rf"\b(\d[\d,.]*\d|\d|{_WORD_NUMBERS}|once|twice)\b", re.IGNORECASE)
 _DURATION = re.compile(
     rf"\b((?:\d+|an?|{_WORD_NUMBERS})\s+(?:minute|hour|day|week|month|year|decade)s?(?: old| ago)?)\b",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(
+    r"\b(\d{1,2}(?::\d\d)?\s*[ap]\.?m\b\.?|\d{1,2}:\d\d|(?:half|quarter) (?:past|to) \w+|noon|midnight)",
     re.IGNORECASE,
 )
 _NEGATION = re.compile(r"\b(?:no|not|never|none|nothing|hardly)\b|n't\b", re.IGNORECASE)
@@ -41,7 +47,10 @@ class Line:
 def answer(question: str, text: str) -> str:
     """The span of ``text`` that answers ``question`` best; ``UNKNOWN`` where no line shares a word."""
     lines = dated_lines(text)
-    scores = overlap_scores(question, [line.text for line in lines])
+    scores = [
+        score * (QUESTION_WEIGHT if line.text.endswith("?") else 1.0)
+        for line, score in zip(lines, overlap_scores(question, [line.text for line in lines]), strict=True)
+    ]
     if not any(scores):
         return UNKNOWN
     best = lines[max(range(len(lines)), key=lambda index: (scores[index], -index))]
@@ -118,6 +127,7 @@ def _says_something(words: Sequence[str]) -> bool:
 
 _SPANS: dict[str, Callable[[str, Line], str]] = {
     "when": _when,
+    "clock": _first(_CLOCK),
     "who": _who,
     "where": _where,
     "count": _first(_COUNT),

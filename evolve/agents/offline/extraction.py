@@ -147,7 +147,7 @@ def fill(specs: Sequence[FieldSpec], source: Source) -> Fields:
 
 
 def question_kind(question: str) -> str:
-    """What a question asks for: when, who, where, count, duration, confirm or what."""
+    """What a question asks for: when, clock, who, where, count, duration, confirm or what."""
     text = question.strip().lower()
     for kind, pattern in _KINDS:
         if pattern.search(text):
@@ -160,6 +160,7 @@ _KINDS = tuple(
     for kind, pattern in (
         ("duration", r"\bhow (?:long|old)\b"),
         ("count", r"\bhow (?:many|much|often)\b"),
+        ("clock", r"\bwhat time\b"),
         ("when", r"\bwhen\b|\b(?:what|which) (?:date|day|month|year|time|week)\b"),
         ("who", r"\b(?:who|whom|whose)\b"),
         ("where", r"\bwhere\b|\b(?:what|which) (?:city|country|place|town|state)\b"),

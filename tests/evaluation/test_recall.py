@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+from evolve.agents.protocol import Extraction
+from evolve.errors import ProgramError
+from evolve.evaluation.recall import Plan, recall
+from evolve.records import Episode, Task, Usage
+from evolve.sandboxes.protocol import Outcome
+
+
+class Session:
+    """Counts its branches; the one numbered ``broken`` (from 1) cannot be made."""
+
+    def __init__(self, broken: int):
+        self.broken, self.branches = broken, 0
+        self.calls: list[str] = []
+
+    @contextmanager
+    def branch(self):
+        self.branches += 1
+        if self.branches == self.broken:
+            raise ProgramError("memory", "no memory to fork", fatal=True)
+        yield
+
+    def write(self, item, raw_text):
+        self.calls.append(raw_text)
+        return Outcome("", 0.1, Usage(calls=1))
+
+    def read(self, query):
+        self.calls.append(query["text"])
+        return Outcome("found", 0.1, Usage())
+
+    def close(self):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+
+def plan(group: str) -> Plan:
+    extraction = Extraction({"text": f"ask {group}"}, Usage())
+    task = Task(id=f"task {group}", question="?", answers=("x",), group=group)
+    return Plan(group, ((Episode(id=group, text=f"tell {group}"), extraction),), ((task, extraction),))
+
+
+def clock() -> float:
+    return 0.0
+
+
+def test_each_plan_is_written_then_read_in_a_branch_of_its_own():
+    session = Session(broken=0)
+    result = recall(session, [plan("a"), plan("b")], clock)
+    assert session.calls == ["tell a", "ask a", "tell b", "ask b"]
+    assert session.branches == 4
+    assert result.failure is None
+    assert result.write_usage == Usage(calls=2)
+
+
+def test_a_branch_that_cannot_be_made_ends_it():
+    session = Session(broken=3)
+    result = recall(session, [plan("a"), plan("b"), plan("c")], clock)
+    assert session.calls == ["tell a", "ask a"]
+    assert result.failure is not None
+    assert result.failure.where == "branch for group 'b'"
+    assert result.failure.kind == "memory"
+
+
+def test_a_branch_for_a_read_that_cannot_be_made_is_that_read_failing():
+    session = Session(broken=2)
+    result = recall(session, [plan("a"), plan("b")], clock)
+    assert session.calls == ["tell a"]
+    assert result.fatal is not None
+    assert result.fatal.where == "read task a"
+    assert result.first_failure == result.fatal
