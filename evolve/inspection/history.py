@@ -17,7 +17,7 @@ SEED = "seed"
 
 @dataclass
 class History:
-    """The state of a campaign as its events tell it. Applying an event again changes nothing.
+    """The state of a campaign as its events tell it. An event that was applied before is passed over.
 
     Attributes:
         objectives: names of the objectives that span the front.
@@ -37,6 +37,7 @@ class History:
     _candidates: dict[int, Candidate] = field(default_factory=dict)
     _proposed: dict[int, Proposed] = field(default_factory=dict)
     _evaluated: dict[tuple[int, str], Evaluated] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, config: CampaignConfig, events: Iterable[Event] = ()) -> History:
@@ -51,13 +52,20 @@ class History:
         """The state of a run on disk."""
         return cls.of(run.config, run.events())
 
-    def apply(self, event: Event) -> None:
-        """Take the next event in."""
+    def apply(self, event: Event) -> bool:
+        """Take the next event in; False if it is not new, as when a resumed campaign tells its past."""
+        line = event.model_dump_json()
+        if line in self._seen:
+            return False
+        self._seen.add(line)
+        self._take(event)
+        return True
+
+    def _take(self, event: Event) -> None:
         match event:
             case Started():
-                if event not in self.started:
-                    self.started.append(event)
-                    self.finished = None
+                self.started.append(event)
+                self.finished = None
             case Proposed():
                 self._proposed[event.number] = event
             case Evaluated():
@@ -68,8 +76,7 @@ class History:
             case Discarded():
                 self.discarded[event.number] = event
             case Compared():
-                if event not in self.comparisons:
-                    self.comparisons.append(event)
+                self.comparisons.append(event)
             case Finished():
                 self.finished = event
 

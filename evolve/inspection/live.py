@@ -43,7 +43,7 @@ class LiveView:
     Args:
         console: a terminal.
         name: of the run.
-        history: what the run had done before; the view goes on with it.
+        history: what the run had done before; the view goes on with it, and passes over what it knows.
         clock: seconds, monotonic.
     """
 
@@ -58,8 +58,7 @@ class LiveView:
     def __call__(self, event: Event) -> None:
         """Take ``event`` in; it is drawn with the next refresh."""
         with self._guard:
-            self._history.apply(event)
-            line = described(event, self._history)
+            line = described(event, self._history) if self._history.apply(event) else None
             if line:
                 self._recent.append(line)
 
@@ -116,8 +115,7 @@ class PlainLog:
 
     def __call__(self, event: Event) -> None:
         """Print what happened."""
-        self._history.apply(event)
-        line = described(event, self._history)
+        line = described(event, self._history) if self._history.apply(event) else None
         if line:
             self._console.print(Text(line), soft_wrap=True)
 

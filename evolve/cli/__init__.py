@@ -1,0 +1,25 @@
+"""The command line (DESIGN §8). Nothing heavy is imported here: each command imports what it needs."""
+
+from evolve.cli.app import app
+from evolve.cli.campaigns import run
+from evolve.cli.installation import benchmarks, doctor, seeds
+from evolve.cli.programs import check, evaluate
+from evolve.cli.runs import diff, front, list_runs, show_candidate
+
+__all__ = ["app", "main"]
+
+app.command()(run)
+app.command()(evaluate)
+app.command()(check)
+app.command("runs")(list_runs)
+app.command("show")(show_candidate)
+app.command()(front)
+app.command()(diff)
+app.command()(benchmarks)
+app.command()(seeds)
+app.command()(doctor)
+
+
+def main() -> None:
+    """The command ``evolve``. Exit codes: 0 done, 1 the program or campaign failed, 2 usage, 130 Ctrl-C."""
+    app(prog_name="evolve")

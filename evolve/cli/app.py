@@ -1,0 +1,118 @@
+"""The application, and what its commands share: errors as messages, the console, common options."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from evolve.errors import EvolveError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+INTERRUPTED = 130
+"""Exit code of a process that Ctrl-C ended, as shells have it."""
+PIPE_WIDTH = 120
+"""Columns of a table that goes to a file or a pipe."""
+
+
+class Commands(TyperGroup):
+    """Commands whose errors are one message on stderr and an exit code, never a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was given."""
+        try:
+            return super().invoke(ctx)
+        except EvolveError as error:
+            complain(f"error: {error}")
+            raise typer.Exit(2 if isinstance(error, UsageError) else 1) from error
+        except KeyboardInterrupt:
+            complain("Interrupted.")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    name="evolve",
+    cls=Commands,
+    help="Search for memory programs: executable memory modules for LLM agents, evolved in a sandbox.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _root() -> None:
+    pass
+
+
+RootOption = Annotated[Path, typer.Option("--root", help="The folder of runs.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+BenchmarkOption = Annotated[
+    str | None, typer.Option("--benchmark", "-b", help="Name of a benchmark, or the path of its file.")
+]
+ScopeOption = Annotated[
+    Literal["pooled", "grouped"] | None,
+    typer.Option("--scope", help="The same as -o scope=...: one memory for all episodes, or one per group."),
+]
+OptionsOption = Annotated[
+    list[str] | None,
+    typer.Option("--option", "-o", metavar="KEY=VALUE", help="Option of the benchmark; may be repeated."),
+]
+DataOption = Annotated[Path | None, typer.Option("--data-dir", help="Where the benchmark's data are.")]
+MetricOption = Annotated[
+    str | None, typer.Option("--metric", help="What quality is; auto: the benchmark's own choice.")
+]
+StaticOption = Annotated[
+    int | None, typer.Option("--static", help="Validation tasks that give fitness.", min=1)
+]
+SandboxOption = Annotated[
+    Literal["auto", "docker", "process"] | None,
+    typer.Option("--sandbox", help="Where programs run; auto takes Docker where an engine answers."),
+]
+UnsafeOption = Annotated[
+    bool,
+    typer.Option("--unsafe-local", help="Let programs of others run in a bare process, with your rights."),
+]
+DEFAULT_ROOT = Path("runs")
+
+
+def benchmark_options(given: Iterable[str] | None, scope: str | None) -> dict[str, str]:
+    """``KEY=VALUE`` texts and the scope as options of a benchmark; UsageError for a text without ``=``."""
+    options = {}
+    for text in given or ():
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--option {text!r}: expected KEY=VALUE, such as scope=grouped.")
+        options[key] = value
+    return options | ({"scope": scope} if scope else {})
+
+
+def complain(text: str) -> None:
+    """Say ``text`` on stderr."""
+    typer.echo(text, err=True)
+
+
+def console() -> Console:
+    """Standard output; as wide as the terminal, or ``PIPE_WIDTH`` where it is none."""
+    from rich.console import Console
+
+    fixed = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    return Console(highlight=False, width=fixed)
+
+
+def show(data: Any, view: RenderableType, *, as_json: bool) -> None:
+    """Print ``data`` as JSON, or its view."""
+    if as_json:
+        from evolve.inspection.text import to_json
+
+        typer.echo(to_json(data))
+    else:
+        console().print(view)

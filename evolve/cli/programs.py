@@ -1,0 +1,131 @@
+"""``evolve evaluate`` and ``evolve check``: one program, without a campaign."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from evolve.cli.app import (
+    DEFAULT_ROOT,
+    BenchmarkOption,
+    DataOption,
+    JsonOption,
+    MetricOption,
+    OptionsOption,
+    RootOption,
+    SandboxOption,
+    ScopeOption,
+    StaticOption,
+    UnsafeOption,
+    benchmark_options,
+    complain,
+    show,
+)
+from evolve.errors import EvolveError, InfrastructureError
+
+if TYPE_CHECKING:
+    from evolve.inspection.lookup import Found
+
+ProgramArgument = Annotated[
+    str,
+    typer.Argument(metavar="PROGRAM", help="Path of a file, name of a seed, or RUN:ID.", show_default=False),
+]
+
+
+def evaluate(
+    program: ProgramArgument,
+    benchmark: BenchmarkOption = None,
+    split: Annotated[
+        Literal["static", "test"], typer.Option("--split", help="Which tasks to score it on.")
+    ] = "static",
+    scope: ScopeOption = None,
+    option: OptionsOption = None,
+    data_dir: DataOption = None,
+    metric: MetricOption = None,
+    static: StaticOption = None,
+    sandbox: SandboxOption = None,
+    unsafe_local: UnsafeOption = False,
+    root: RootOption = DEFAULT_ROOT,
+    as_json: JsonOption = False,
+) -> None:
+    """Score a program on a benchmark.
+
+    Exit code 1 if the program fails. --json has every item: query, what was retrieved, answer, score.
+    """
+    from evolve.config import CampaignConfig, merged
+    from evolve.inspection.lookup import find_program
+    from evolve.inspection.tables import evaluation_data, evaluation_view
+
+    found = find_program(program, root)
+    flags: dict[str, Any] = {
+        "benchmark": benchmark,
+        "benchmark_options": benchmark_options(option, scope) or None,
+        "data_dir": data_dir,
+        "evaluation.metric": metric,
+        "evaluation.static": static,
+        "sandbox.backend": sandbox,
+    }
+    config = merged(CampaignConfig(), {key: value for key, value in flags.items() if value is not None})
+    from evolve.campaign import build_evaluator
+
+    trusted = _is_own(found)
+    with build_evaluator(config, unsafe_local=unsafe_local, trusted=trusted, notify=complain) as bench:
+        subset = bench.subsets.static if split == "static" else bench.subsets.test
+        evaluation = bench.evaluator.evaluate(found.program, subset)
+    if evaluation.status == "inconclusive":
+        raise InfrastructureError(
+            f"The program could not be evaluated, for no fault of its own: {evaluation.reason}"
+        )
+    data = evaluation_data(evaluation)
+    everything = {**evaluation.model_dump(mode="json"), **data, "path": str(found.path)}
+    show(everything, evaluation_view(data), as_json=as_json)
+    if evaluation.status == "failed":
+        raise typer.Exit(1)
+
+
+def check(
+    program: ProgramArgument,
+    sandbox: SandboxOption = None,
+    unsafe_local: UnsafeOption = False,
+    root: RootOption = DEFAULT_ROOT,
+) -> None:
+    """Check a program and try it in the sandbox.
+
+    First the contract, on the source alone; then a few episodes and questions of the embedded benchmark.
+    Exit code 1 with the reason if it fails.
+    """
+    from evolve.config import CampaignConfig, merged
+    from evolve.inspection.lookup import find_program
+    from evolve.inspection.text import printable
+
+    found = find_program(program, root)
+    if found.program.problems:
+        listed = "\n".join(f"  {printable(str(problem))}" for problem in found.program.problems)
+        raise BrokenProgram(f"{found.path} breaks the contract of memory programs:\n{listed}")
+    config = merged(CampaignConfig(), {"sandbox.backend": sandbox} if sandbox else {})
+    from evolve.campaign import build_evaluator
+
+    with build_evaluator(config, unsafe_local=unsafe_local, trusted=_is_own(found), notify=complain) as bench:
+        failure = bench.evaluator.smoke(found.program, bench.subsets.smoke)
+        isolation = bench.sandbox.isolation
+    if failure:
+        detail = f"\n{printable(failure.detail)}" if failure.detail else ""
+        where = f"{found.path} failed in {failure.where} ({failure.kind}; isolation: {isolation})"
+        raise BrokenProgram(f"{where}: {printable(failure.message)}{detail}")
+    parts = found.program.parts
+    typer.echo(
+        f"{found.path} keeps the contract and runs (isolation: {isolation}): {found.program.lines} lines, "
+        f"{len(parts.methods)} methods, {len(parts.knobs)} knobs, id {found.program.id}."
+    )
+
+
+class BrokenProgram(EvolveError):
+    """The program that was to be checked failed."""
+
+
+def _is_own(found: Found) -> bool:
+    """The program is one of the seeds of this installation, so that no stranger's code is run."""
+    from evolve import resources
+
+    return found.path.resolve().parent == resources.folder("seeds").resolve()

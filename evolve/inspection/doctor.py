@@ -1,0 +1,136 @@
+"""What works on this machine, and what to do about what does not."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from evolve import __version__, resources
+from evolve.errors import EvolveError, InfrastructureError
+from evolve.inspection.catalogue import benchmarks_data
+from evolve.inspection.text import one_line
+
+Data = dict[str, Any]
+PACKAGES = ("docker", "joblib", "litellm", "numpy", "optuna", "pydantic", "rich", "tomli-w", "typer")
+FOLDERS: tuple[resources.Folder, ...] = ("seeds", "benchmarks", "sandbox")
+
+
+def doctor_data(probe: Callable[[], Data] | None = None) -> Data:
+    """The state of the installation, the engine, the sandbox and the benchmarks.
+
+    ``intact`` is False where the installation itself is broken: a package or a folder is missing. No Docker
+    and no data are no damage: there is work that needs neither.
+
+    Args:
+        probe: says what the Docker engine has; ``docker_data`` if left out.
+    """
+    packages = {name: _version(name) for name in PACKAGES}
+    folders = {name: _folder(name) for name in FOLDERS}
+    intact = all(packages.values()) and all(found["path"] for found in folders.values())
+    docker = (probe or docker_data)()
+    return {
+        "evolve": __version__,
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "packages": packages,
+        "folders": folders,
+        "docker": docker,
+        "sandbox": _sandbox(docker),
+        "benchmarks": benchmarks_data() if intact else [],
+        "intact": intact,
+    }
+
+
+def docker_data() -> Data:
+    """Whether an engine answers, its version, and whether it has the image that programs run in."""
+    from evolve.sandboxes.engine import connect, engine_errors
+    from evolve.sandboxes.image import Recipe, has_image
+
+    try:
+        client = connect()
+        try:
+            with engine_errors("The engine does not tell its version"):
+                engine = client.version()["Version"]
+            recipe = Recipe.from_environment()
+            present = has_image(client, recipe.tag)
+        finally:
+            client.close()
+    except EvolveError as error:
+        remedy = error.remedy if isinstance(error, InfrastructureError) else ""
+        reason = error.message if isinstance(error, InfrastructureError) else str(error)
+        return {"usable": False, "reason": reason, "remedy": remedy}
+    return {"usable": True, "engine": engine, "image": recipe.tag, "base": recipe.base, "built": present}
+
+
+def _sandbox(docker: Mapping[str, Any]) -> Data:
+    """What ``--sandbox auto`` would take, and why."""
+    if docker["usable"]:
+        built = (
+            "has its image" if docker["built"] else f"builds its image from {docker['base']} when first used"
+        )
+        return {"auto": "docker", "why": f"the engine {docker['engine']} answers and {built}"}
+    return {
+        "auto": "process",
+        "why": "Docker cannot be used; only for this project's own seeds and their offline offspring, "
+        "or for any program with --unsafe-local",
+    }
+
+
+def doctor_view(data: Mapping[str, Any]) -> RenderableType:
+    """``doctor_data`` for a terminal."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for mark, what, found in _lines(data):
+        style = {"ok": "green", "no": "yellow", "broken": "bold red"}[mark]
+        grid.add_row(Text(mark, style=style), what, Text(found))
+    closing = "" if data["intact"] else "The installation is broken: install the package again."
+    return Group(grid, Text(closing, style="bold red")) if closing else grid
+
+
+def _lines(data: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:
+    lines = [("ok", "evolve", f"{data['evolve']}, Python {data['python']} at {data['executable']}")]
+    missing = [name for name, found in data["packages"].items() if not found]
+    packages = ", ".join(f"{name} {found}" for name, found in data["packages"].items() if found)
+    lines.append(("ok", "packages", packages))
+    if missing:
+        lines.append(("broken", "packages", f"missing: {', '.join(missing)}"))
+    for name, found in data["folders"].items():
+        if not found["path"]:
+            lines.append(("broken", name, found["problem"]))
+    docker = data["docker"]
+    if docker["usable"]:
+        lines.append(("ok", "docker", f"engine {docker['engine']}"))
+        state = "is built" if docker["built"] else "is not built yet: that happens when it is first needed"
+        lines.append(("ok" if docker["built"] else "no", "image", f"{docker['image']} {state}"))
+    else:
+        lines.append(("no", "docker", one_line(f"{docker['reason']} {docker['remedy']}", 600)))
+    lines.append(("ok", "sandbox", f"auto takes {data['sandbox']['auto']}: {data['sandbox']['why']}"))
+    for entry in data["benchmarks"]:
+        if entry["available"]:
+            lines.append(("ok", "benchmark", f"{entry['name']}: {entry['summary']}"))
+        else:
+            lines.append(("no", "benchmark", f"{entry['name']}: {one_line(entry['missing'], 600)}"))
+    return lines
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _folder(name: resources.Folder) -> Data:
+    try:
+        return {"path": str(resources.folder(name)), "problem": None}
+    except InfrastructureError as error:
+        return {"path": None, "problem": str(error)}
