@@ -1,0 +1,68 @@
+"""Which sandbox to use: what was asked for, or the best that is there; never less than that in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, get_args
+
+from evolve.errors import InfrastructureError, UsageError
+from evolve.sandboxes.protocol import Sandbox
+
+Name = Literal["auto", "docker", "process"]
+
+_WHAT_A_PROCESS_IS = (
+    "a bare process: time and memory are limited, but a program can read your files and use your network"
+)
+
+
+def choose(name: str, *, trusted: bool, unsafe_local: bool, notify: Callable[[str], None]) -> Sandbox:
+    """The sandbox called ``name``, ready for use.
+
+    Args:
+        name: docker, process, or auto: Docker if an engine answers and has the image or can build it, else
+            a bare process if that is allowed.
+        trusted: only programs of this project or of the user run, none that a model wrote.
+        unsafe_local: the user allows a bare process for any program.
+        notify: is told, in sentences for the user, what an image build does and which isolation is used.
+
+    Raises:
+        UsageError: ``name`` is unknown, or a bare process was asked for and is not allowed.
+        InfrastructureError: Docker was asked for and does not work, or nothing that is allowed does.
+    """
+    if name not in get_args(Name):
+        raise UsageError(f"There is no sandbox called {name!r}: give one of {', '.join(get_args(Name))}.")
+    allowed = trusted or unsafe_local
+    if name == "process":
+        if not allowed:
+            raise UsageError(
+                f"--sandbox process runs model-written code in {_WHAT_A_PROCESS_IS}. "
+                "Use --sandbox docker, or add --unsafe-local if you accept that."
+            )
+        return _process(notify, "it was asked for")
+    try:
+        return _docker(notify)
+    except InfrastructureError as error:
+        if name == "docker":
+            raise
+        if not allowed:
+            raise InfrastructureError(
+                f"Model-written code needs a sandbox, and Docker cannot be used. {error.message}",
+                remedy="Install and start Docker, or give --unsafe-local to run it in a bare process.",
+            ) from error
+        why = error.message.partition("\n")[0].rstrip(".")
+        return _process(notify, f"Docker cannot be used ({why})")
+
+
+def _docker(notify: Callable[[str], None]) -> Sandbox:
+    from evolve.sandboxes.docker import DockerSandbox
+
+    sandbox = DockerSandbox.connect(notify)
+    notify("Sandbox: docker. Each program runs in a container without network, files or privileges.")
+    return sandbox
+
+
+def _process(notify: Callable[[str], None], why: str) -> Sandbox:
+    from evolve.sandboxes.process import ProcessSandbox
+
+    notify(f"Sandbox: process, because {why}. WARNING: this is {_WHAT_A_PROCESS_IS}.")
+    return ProcessSandbox()

@@ -1,0 +1,248 @@
+"""The sandbox that holds: a hardened container for each program, with the worker's text as its command."""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from evolve.errors import InfrastructureError
+from evolve.sandboxes import reaper
+from evolve.sandboxes.channel import Closed
+from evolve.sandboxes.engine import connect, engine_errors
+from evolve.sandboxes.image import Recipe, ensure_image
+from evolve.sandboxes.payload import ENVIRONMENT, INTERPRETER_FLAGS, worker_source
+from evolve.sandboxes.protocol import Isolation, Limits, Services, Session
+from evolve.sandboxes.roster import Roster
+from evolve.sandboxes.worker import Death
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+NOBODY = 65534
+OPEN_FILES = 256
+CPU_SECONDS = 7_200
+SHARED_MEMORY_MB = 16
+SCRATCH_FILES = 4096
+
+_CHUNK = 1 << 18
+_HEADER = struct.Struct(">BxxxI")
+_STDERR = 2
+
+
+class DockerSandbox:
+    """Runs each program in a container of its own.
+
+    Args:
+        client: the engine.
+        image: an image with ``python3`` 3.11 or newer and numpy.
+    """
+
+    isolation: Isolation = "docker"
+
+    def __init__(self, client: DockerClient, image: str) -> None:
+        self._client = client
+        self._image = image
+        self._roster = Roster()
+
+    @classmethod
+    def connect(cls, progress: Callable[[str], None] = lambda _: None) -> DockerSandbox:
+        """On the engine of this machine: builds the image if needed, removes what dead hosts have left.
+
+        Raises:
+            InfrastructureError: no engine answers, or the image cannot be built.
+        """
+        client = connect()
+        try:
+            image = ensure_image(client, Recipe.from_environment(), progress)
+            reaper.reap(client)
+        except BaseException:
+            client.close()
+            raise
+        return cls(client, image)
+
+    def open(self, source: str, services: Services, limits: Limits) -> Session:
+        """See ``Sandbox.open``."""
+        return self._roster.open(self._start, source, services, limits)
+
+    def close(self) -> None:
+        """See ``Sandbox.close``."""
+        self._roster.close()
+        self._client.close()
+
+    def _start(self, limits: Limits) -> ContainerWorker:
+        remedy = f"Look at the engine's log; `docker image rm {self._image}` has the image built anew."
+        with engine_errors("The sandbox container could not be started", remedy=remedy):
+            created = self._client.api.create_container(
+                **container_options(self._client, self._image, limits)
+            )
+            worker = ContainerWorker(self._client, created["Id"])
+            try:
+                worker.start()
+            except BaseException:
+                worker.kill()
+                worker.release()
+                raise
+        return worker
+
+
+def container_options(client: DockerClient, image: str, limits: Limits) -> dict[str, Any]:
+    """The arguments of ``create_container``: every restriction that stands between a program and the host."""
+    from docker.types import LogConfig, Ulimit
+
+    scratch = limits.scratch_mb << 20
+    host_config = client.api.create_host_config(
+        auto_remove=True,  # the worker ends when its host does, and nothing stays behind
+        network_mode="none",
+        read_only=True,
+        tmpfs={"/tmp": f"size={scratch},nr_inodes={SCRATCH_FILES},mode=1777,noexec,nosuid,nodev"},
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
+        pids_limit=limits.processes,
+        mem_limit=limits.memory_mb << 20,
+        memswap_limit=limits.memory_mb << 20,
+        nano_cpus=1_000_000_000,
+        ipc_mode="private",
+        shm_size=SHARED_MEMORY_MB << 20,
+        log_config=LogConfig(type="none"),
+        ulimits=[
+            Ulimit(name="nofile", soft=OPEN_FILES, hard=OPEN_FILES),
+            Ulimit(name="fsize", soft=scratch, hard=scratch),
+            Ulimit(name="core", soft=0, hard=0),
+            Ulimit(name="cpu", soft=CPU_SECONDS, hard=CPU_SECONDS),
+        ],
+    )
+    return {
+        "image": image,
+        "entrypoint": ["python3"],
+        "command": [*INTERPRETER_FLAGS, worker_source()],
+        "environment": {**ENVIRONMENT, "HOME": "/tmp", "TMPDIR": "/tmp"},
+        "user": f"{NOBODY}:{NOBODY}",
+        "working_dir": "/tmp",
+        "stdin_open": True,  # and not detached: the engine closes stdin when the host's connection ends
+        "tty": False,
+        "use_config_proxy": False,
+        "labels": reaper.labels(),
+        "host_config": host_config,
+    }
+
+
+class ContainerWorker:
+    """The ``Worker`` in a container that has been created."""
+
+    def __init__(self, client: DockerClient, ident: str) -> None:
+        self._client = client
+        self._ident = ident
+        self._lock = threading.Lock()
+        self._removed = False
+        self._attached: Any = None
+        self._streams: AttachedStreams | None = None
+
+    def start(self) -> None:
+        """Attach, then start, so that nothing is lost. Raises what the docker client does."""
+        self._attached = self._client.api.attach_socket(
+            self._ident, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        )
+        self._streams = AttachedStreams(self._attached._sock)
+        self._client.api.start(self._ident)
+
+    @property
+    def streams(self) -> AttachedStreams:
+        """See ``Worker.streams``."""
+        if self._streams is None:
+            raise InfrastructureError("The container was never attached.")
+        return self._streams
+
+    def kill(self) -> None:
+        """See ``Worker.kill``."""
+        # The stream first: an engine that still forwards a flood of output cannot kill what makes it.
+        if self._streams is not None:
+            self._streams.shut()
+        with self._lock:
+            if not self._removed:
+                self._remove()
+                self._removed = True
+
+    def _remove(self) -> None:
+        import requests
+        from docker.errors import DockerException
+
+        # Gone already, or being removed by the engine. If the engine is gone itself, the reaper comes later.
+        with suppress(DockerException, requests.exceptions.RequestException):
+            self._client.api.remove_container(self._ident, force=True, v=True)
+
+    def death(self) -> Death:
+        """See ``Worker.death``."""
+        with engine_errors(
+            "The connection to the sandbox container broke",
+            remedy="Check that the Docker engine is running; the evaluation can be repeated.",
+        ):
+            state = self._client.api.inspect_container(self._ident)["State"]
+        return Death.of(code=state["ExitCode"], signal=None, out_of_memory=state["OOMKilled"])
+
+    def release(self) -> None:
+        """See ``Worker.release``."""
+        if self._attached is not None:
+            self._attached._response.close()  # closes the connection under it too
+
+
+class AttachedStreams:
+    """The ``Streams`` of an attached container: stdin one way, stdout and stderr interleaved the other."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._connection.setblocking(False)
+        self._raw = bytearray()
+
+    def wait(self, seconds: float, *, to_send: bool) -> None:
+        """See ``Streams.wait``."""
+        poll = select.poll()
+        poll.register(self._descriptor(), select.POLLIN | (select.POLLOUT if to_send else 0))
+        poll.poll(int(seconds * 1000) + 1)
+
+    def send(self, data: memoryview) -> int:
+        """See ``Streams.send``."""
+        try:
+            return self._connection.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            raise Closed from None
+
+    def receive(self) -> tuple[bytes, bytes]:
+        """See ``Streams.receive``."""
+        try:
+            received = self._connection.recv(_CHUNK)
+        except BlockingIOError:
+            return b"", b""
+        except OSError:
+            raise Closed from None
+        if not received:
+            raise Closed
+        self._raw += received
+        said, printed = bytearray(), bytearray()
+        start = 0
+        while len(self._raw) - start >= _HEADER.size:
+            stream, length = _HEADER.unpack_from(self._raw, start)
+            end = start + _HEADER.size + length
+            if len(self._raw) < end:
+                break
+            (printed if stream == _STDERR else said).extend(self._raw[start + _HEADER.size : end])
+            start = end
+        del self._raw[:start]
+        return bytes(said), bytes(printed)
+
+    def shut(self) -> None:
+        """End the connection without giving the descriptor back: a thread may be waiting on it."""
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
+    def _descriptor(self) -> int:
+        descriptor = self._connection.fileno()
+        if descriptor < 0:
+            raise Closed
+        return descriptor
