@@ -18,7 +18,9 @@ from evolve.inspection.catalogue import benchmarks_data
 from evolve.inspection.text import one_line
 
 Data = dict[str, Any]
-PACKAGES = ("docker", "joblib", "litellm", "numpy", "optuna", "pydantic", "rich", "tomli-w", "typer")
+PACKAGES = (
+    "docker", "joblib", "litellm", "numpy", "optuna", "pydantic", "rich", "snowballstemmer", "tomli-w", "typer",
+)  # fmt: skip
 FOLDERS: tuple[resources.Folder, ...] = ("seeds", "benchmarks", "sandbox")
 
 

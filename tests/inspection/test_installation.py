@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import io
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from evolve import resources
+from evolve.errors import InfrastructureError, UsageError
+from evolve.inspection import catalogue, doctor
+from evolve.inspection.text import to_json
+
+BENCHMARK = '''
+"""A benchmark of a user."""
+from evolve.benchmark import Benchmark, benchmark
+from evolve.errors import UsageError
+from evolve.records import Episode, Task
+
+@benchmark
+def tiny(data_dir, *, size: int = 2):
+    """Two facts.
+
+    More about them.
+    """
+    if not (data_dir / "facts.txt").is_file():
+        raise UsageError(f"no facts in {data_dir}")
+    episodes = tuple(Episode(id=str(i), text=f"fact {i}") for i in range(size))
+    return Benchmark(
+        name="tiny", episodes=episodes, validation=(Task(id="v", question="?", answers=("1",)),),
+        test=(Task(id="t", question="?", answers=("1",)),), card={"licence": "none"},
+    )
+'''
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    (tmp_path / "tiny.py").write_text(BENCHMARK)
+    return tmp_path / "tiny.py"
+
+
+def rendered(view: object) -> str:
+    file = io.StringIO()
+    Console(file=file, width=200).print(view)
+    return file.getvalue()
+
+
+def test_a_benchmark_with_its_data(tiny: Path) -> None:
+    (tiny.parent / "facts.txt").touch()
+    data = json.loads(to_json(catalogue.benchmark_data(str(tiny), tiny.parent, {"size": "3"})))
+    assert (data["available"], data["episodes"], data["validation"], data["test"]) == (True, 3, 1, 1)
+    assert data["options"] == {"size": 2}
+    text = rendered(catalogue.benchmark_view(data))
+    for part in ("More about them.", "licence", "3 episodes, 1 validation and 1 test", "size = 2"):
+        assert part in text
+
+
+def test_a_benchmark_without_its_data(tiny: Path) -> None:
+    data = catalogue.benchmark_data(str(tiny), tiny.parent / "nowhere", {})
+    assert not data["available"]
+    assert f"missing: no facts in {tiny.parent / 'nowhere'}" in rendered(catalogue.benchmark_view(data))
+
+
+def test_a_wrong_option_is_no_missing_data(tiny: Path) -> None:
+    with pytest.raises(UsageError, match="no option 'sise'; it has size"):
+        catalogue.benchmark_data(str(tiny), tiny.parent, {"sise": "3"})
+
+
+def test_the_embedded_benchmark_is_listed() -> None:
+    rows = {row["name"]: row for row in catalogue.benchmarks_data()}
+    assert rows["chronicle"]["available"]
+    assert "locomo" in rows
+    assert "chronicle" in rendered(catalogue.benchmarks_view(list(rows.values())))
+
+
+def test_seeds_are_listed() -> None:
+    rows = {row["name"]: row for row in catalogue.seeds_data()}
+    assert {"vector_search", "llm_summarizer", "experience_learner", "lexical", "hybrid"} <= set(rows)
+    assert all(row["summary"] and row["lines"] and row["item"] and row["query"] for row in rows.values())
+    assert "BM25" in rendered(catalogue.seeds_view(list(rows.values())))
+
+
+def test_doctor_with_docker() -> None:
+    docker = {"usable": True, "engine": "20.10", "image": "evolve-sandbox:1", "base": "b", "built": False}
+    data = json.loads(to_json(doctor.doctor_data(lambda: docker)))
+    assert data["intact"]
+    assert data["sandbox"]["auto"] == "docker"
+    text = rendered(doctor.doctor_view(data))
+    assert "evolve-sandbox:1 is not built yet" in text
+    assert "auto takes docker" in text
+    assert "broken" not in text
+
+
+def test_doctor_without_docker() -> None:
+    data = doctor.doctor_data(lambda: {"usable": False, "reason": "No engine.", "remedy": "Start it."})
+    assert data["intact"], "there is work without Docker"
+    text = rendered(doctor.doctor_view(data))
+    assert "No engine. Start it." in text
+    assert "auto takes process" in text
+    assert "--unsafe-local" in text
+
+
+def test_doctor_of_a_broken_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> Path:
+        raise InfrastructureError(f"no folder {name}")
+
+    monkeypatch.setattr(doctor, "PACKAGES", ("rich", "a-package-that-is-not-there"))
+    monkeypatch.setattr(resources, "folder", absent)
+    data = doctor.doctor_data(lambda: {"usable": False, "reason": "", "remedy": ""})
+    assert not data["intact"]
+    text = rendered(doctor.doctor_view(data))
+    assert "missing: a-package-that-is-not-there" in text
+    assert "no folder seeds" in text
+    assert "install the package again" in text
+
+
+def test_an_engine_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+    data = doctor.docker_data()
+    assert not data["usable"]
+    assert "No Docker engine answers" in data["reason"]
+    assert "Start Docker" in data["remedy"]
+
+
+def test_doctor_knows_every_dependency() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    declared = {re.split(r"[<>=!~\[ ]", text)[0] for text in project["dependencies"]}
+    assert set(doctor.PACKAGES) == declared

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import io
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console, RenderableType
+
+from evolve.config import CampaignConfig
+from evolve.inspection.history import History
+from evolve.inspection.summary import closing_view
+from evolve.inspection.tables import (
+    evaluation_data,
+    evaluation_view,
+    front_data,
+    front_view,
+    runs_data,
+    runs_view,
+    show_data,
+    show_view,
+)
+from evolve.inspection.text import amount, duration, one_line, printable, score, to_json
+from evolve.journal import RunDirectory, RunRecord, runs_in
+from evolve.records import Evaluation, Interval
+
+
+def rendered(view: RenderableType, width: int = 140) -> str:
+    console = Console(file=io.StringIO(), width=width, highlight=False)
+    console.print(view)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert "\x1b" not in text, "nothing is a terminal here, whatever the programs say"
+    return text
+
+
+def test_front(run: RunRecord) -> None:
+    data = json.loads(to_json(front_data("demo", History.read(run))))
+    assert [row["number"] for row in data["front"]] == [2, 0, 1]
+    assert data["front"][0]["best"]
+    assert data["front"][0]["quality"] == pytest.approx({"mean": 0.6, "low": 0.5, "high": 0.7})
+    assert data["candidates"] == 4
+    text = rendered(front_view(data))
+    assert "3 of 4 candidates" in text
+    for cell in ("knobs", "0.600 [0.500, 0.700]", "0.550 [0.450, 0.650]", "200 tokens", "10.0 ms", "lexical"):
+        assert cell in text
+
+
+def test_an_empty_front(tmp_path: Path) -> None:
+    with RunDirectory.create_or_open(tmp_path, "new", CampaignConfig()) as run:
+        history = History.read(run)
+    assert "no candidate with a score" in rendered(front_view(front_data("new", history)))
+
+
+def test_runs(run: RunRecord) -> None:
+    root = run.path.parent
+    with RunDirectory.create_or_open(root, "begun", CampaignConfig()):
+        pass
+    with RunDirectory.create_or_open(root, "damaged", CampaignConfig()) as damaged:
+        (damaged.path / "journal.jsonl").write_text("{}\n" * 2)
+    rows = json.loads(to_json(runs_data(runs_in(root))))
+    assert [(row["name"], row["state"]) for row in rows] == [
+        ("begun", "unfinished"),
+        ("damaged", "unreadable"),
+        ("demo", "budget"),
+    ]
+    assert "Line 1 of" in rows[1]["error"]
+    assert (rows[2]["children"], rows[2]["budget"], rows[2]["best"], rows[2]["front"]) == (3, 3, 2, 3)
+    text = rendered(runs_view(rows, str(root)))
+    assert "3/3" in text
+    assert "unreadable: Line 1" in text
+    assert "evolve run" in rendered(runs_view([], "runs"))
+
+
+def test_show(run: RunRecord) -> None:
+    history = History.read(run)
+    data = json.loads(to_json(show_data(run, history, history.candidates[2])))
+    assert data["path"] == str(run.path / "programs" / f"{data['program']}.py")
+    assert Path(data["path"]).is_file()
+    assert (data["parents"], data["children"], data["on_front"]) == ([0], [], True)
+    assert data["parts"]["knobs"]["chunk_characters"][0] == 300
+    (evaluation,) = data["evaluations"]
+    assert evaluation["categories"] == {"name": 0.5, "time": 0.5}
+    assert evaluation["stages"] == {"not_given": 0, "lost_in_write": 0, "not_retrieved": 1, "not_used": 1}
+    assert "items" not in evaluation
+    text = rendered(show_view(data))
+    for part in ("Smaller [bold]chunks", "on the front, the best", "#0", "coverage 0.700", "not_retrieved 1"):
+        assert part in text
+    parent = show_data(run, history, history.candidates[0])
+    assert parent["children"] == [2, 4]
+
+
+def test_show_a_failed_one(run: RunRecord) -> None:
+    history = History.read(run)
+    data = show_data(run, history, history.candidates[3])
+    assert data["failed"]
+    text = rendered(show_view(data))
+    assert "KnowledgeBase.read is missing" in text
+    assert "timeout in read a: read took�[31m too long" in text
+
+
+def test_an_inconclusive_evaluation_has_no_number(run: RunRecord) -> None:
+    (complete,) = run.evaluations(History.read(run).candidates[2].program)
+    nan = Interval(mean=math.nan, low=math.nan, high=math.nan)
+    values = complete.model_dump() | {
+        "status": "inconclusive",
+        "reason": "no engine",
+        "quality": nan,
+        "items": (),
+    }
+    data = evaluation_data(Evaluation.model_validate(values))
+    assert json.loads(to_json(data))["quality"] == {"mean": None, "low": None, "high": None}
+    text = rendered(evaluation_view(data))
+    assert "no engine" in text
+    assert "nan" not in text
+
+
+def test_closing_view(run: RunRecord) -> None:
+    text = rendered(closing_view(run, History.read(run)))
+    assert "Test set: #2 knobs 0.550 [0.450, 0.650]" in text
+    better = next(line for line in text.splitlines() if "#0 lexical" in line and "+0.200" in line)
+    assert "+0.200 [+0.100, +0.300]" in better
+    assert "better" in better
+    assert "not told apart" in next(line for line in text.splitlines() if "#1 hybrid" in line and "+" in line)
+    root = run.path.parent
+    for command in (
+        f"evolve front demo --root {root}",
+        f"evolve show demo 2 --root {root}",
+        f"evolve diff demo 0 2 --root {root}",
+        f"evolve run --name demo --budget 6 --root {root}",
+        str(run.path / "programs"),
+    ):
+        assert command in text
+
+
+def test_closing_view_of_an_unfinished_run(tmp_path: Path) -> None:
+    with RunDirectory.create_or_open(tmp_path, "new", CampaignConfig()) as run:
+        text = rendered(closing_view(run, History.read(run)))
+    assert f"evolve run --name new --root {tmp_path}" in text
+    assert "best program" not in text
+
+
+@given(st.text())
+def test_foreign_text_cannot_steer_a_terminal(text: str) -> None:
+    shown = printable(text)
+    assert not any(ord(c) < 32 and c not in "\n\t" for c in shown)
+    assert not any(127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000 for c in shown)
+    assert printable(shown) == shown
+    line = one_line(text, 20)
+    assert "\n" not in line
+    assert len(line) <= 20
+
+
+def test_ordinary_text_is_left_alone() -> None:
+    assert printable("naïve\tcafé ≥ 3\n日本") == "naïve\tcafé ≥ 3\n日本"
+    assert printable("a\r\nb") == "a\nb"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")],
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_numbers() -> None:
+    assert amount("latency", 0.0123) == "12.3 ms"
+    assert amount("cost", 1234.4) == "1,234 tokens"
+    assert amount("size", 80.0) == "80 lines"
+    assert amount("cost", None) == "–"
+    assert score(None) == "–"
+    assert score(None, 0.5) == "0.500"
+    assert score(Interval(mean=math.nan, low=math.nan, high=math.nan)) == "–"
+    assert (
+        to_json({"a": [math.inf, (1, "é")]})
+        == '{\n  "a": [\n    null,\n    [\n      1,\n      "é"\n    ]\n  ]\n}'
+    )
