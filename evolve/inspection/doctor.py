@@ -19,8 +19,9 @@ from evolve.inspection.text import one_line
 
 Data = dict[str, Any]
 PACKAGES = (
-    "docker", "joblib", "litellm", "numpy", "optuna", "pydantic", "rich", "snowballstemmer", "tomli-w", "typer",
-)  # fmt: skip
+    *("docker", "joblib", "litellm", "numpy", "optuna", "pydantic", "rich", "snowballstemmer"),
+    *("tomli-w", "typer"),
+)
 FOLDERS: tuple[resources.Folder, ...] = ("seeds", "benchmarks", "sandbox")
 
 
