@@ -275,20 +275,25 @@ def test_what_ends_a_campaign(
     assert ("no engine" if code == 1 else "the same command goes on from here") in result[2]
 
 
-def test_interrupted_and_resumed(root: Path, tiny: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_ended_and_resumed(sent: signal.Signals, root: Path, tiny: Path) -> None:
     command = [*campaign(root, tiny), "--budget", 200]
     process = spawn(*command)
     journal = root / "tiny" / "journal.jsonl"
     _wait(lambda: journal.is_file() and journal.read_text().count('"joined"') >= 3, process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, err = process.communicate(timeout=30)
-    assert process.returncode == 130, err
-    assert "the same command goes on from here" in err
-    assert "Traceback" not in err
+    if sent == signal.SIGINT:
+        assert process.returncode == 130, err
+        assert "the same command goes on from here" in err
+        assert "Traceback" not in err
     joined = _events(journal, "joined")
+    paid = {path: path.stat().st_mtime_ns for path in (root / "tiny" / "evaluations").glob("*.json")}
+    assert len(paid) >= len(joined)
     code, _, err = invoke(*campaign(root, tiny), "--budget", 3)
     assert code == 0, err
     assert _events(journal, "joined")[: len(joined)] == joined
+    assert {path: path.stat().st_mtime_ns for path in paid} == paid, "what was evaluated is not repeated"
 
 
 def _wait(condition: object, process: subprocess.Popen[str]) -> None:

@@ -23,7 +23,9 @@ from evolve.records import Candidate, Evaluation, Interval
 
 CONFIG = CampaignConfig()
 EVENTS: list[Event] = [
-    Started(time="2026-11-22T10:00:00+00:00", version="0.1.0", isolation="process", resumed=False),
+    Started(
+        time="2026-11-22T10:00:00+00:00", version="0.1.0", isolation="process", conditions="c1", resumed=False
+    ),
     Joined(candidate=Candidate(number=0, program="0" * 12, name="sëed", objectives={"quality": 0.5})),
     Discarded(number=1, operator="chunking", reason="a duplicate\nof #0: “é”", final=True),
 ]

@@ -19,9 +19,18 @@ from evolve.inspection.text import one_line
 
 Data = dict[str, Any]
 PACKAGES = (
-    *("docker", "joblib", "litellm", "numpy", "optuna", "pydantic", "rich", "snowballstemmer"),
-    *("tomli-w", "typer"),
+    "docker",
+    "joblib",
+    "litellm",
+    "numpy",
+    "optuna",
+    "pydantic",
+    "rich",
+    "snowballstemmer",
+    "tomli-w",
+    "typer",
 )
+"""What pyproject.toml declares."""
 FOLDERS: tuple[resources.Folder, ...] = ("seeds", "benchmarks", "sandbox")
 
 
