@@ -36,6 +36,7 @@ DETAIL_CHARACTERS = 4000
 MESSAGE_CHARACTERS = 600
 BALLAST_BYTES = 4 << 20
 DROPPED = 0
+PR_SET_DUMPABLE = 4
 LINGER_SECONDS = 2.0
 NEEDS_NUMPY = re.compile(r"\b(numpy|embed|vectors|chroma|chromadb)\b")
 
@@ -165,7 +166,8 @@ class Worker:
             reply = failed(explained(error, during=request["op"]))
             traceback.clear_frames(error.__traceback__)
             self.ballast.extend(bytes(BALLAST_BYTES))
-        self.current = None
+        with self.asking:  # a thread of the program may be in the middle of a question
+            self.current = None
         toolkit = self.sources.toolkit
         self.channel.send(
             {"id": request["id"], "logs": toolkit.logger.take() if toolkit else [], **reply},
@@ -282,6 +284,17 @@ def wait_for(child: int, channel: Channel, ident: str) -> int:
     return code if code >= 0 else 128 - code
 
 
+def shut_out_others() -> None:
+    """Keep processes of the same user, such as its children, from tracing it or writing its memory.
+
+    Children inherit this. Best effort: only Linux has it.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
 def end_everything() -> NoReturn:
     """Kill this process and its process group; the first process of a container takes all along."""
     if os.getpid() == os.getpgrp():
@@ -355,6 +368,7 @@ def main(sources: dict[str, str]) -> NoReturn:
     host goes away, even while the program sits in a loop.
     """
     faulthandler.enable()
+    shut_out_others()
     channel = Channel()
     finder = Sources(sources)
     sys.meta_path.append(finder)  # type: ignore[arg-type]

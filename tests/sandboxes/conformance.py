@@ -1,0 +1,622 @@
+"""What every sandbox backend promises: well-behaved programs work, hostile ones are stopped and named.
+
+Whoever writes a backend adds it to the ``sandbox`` fixture.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evolve.errors import InfrastructureError, ProgramError
+from evolve.records import Fields, Usage
+from evolve.sandboxes.protocol import Completion, Limits, Sandbox, Session
+
+HELPERS = """
+import ctypes, socket, subprocess
+
+def libc(name, *arguments):
+    function = getattr(ctypes.CDLL(None, use_errno=True), name)
+    if function(*arguments) == -1: raise OSError(ctypes.get_errno(), name)
+
+def run_from_tmp():
+    with open("/tmp/x.sh", "w") as file: file.write("#!/bin/sh\\n")
+    os.chmod("/tmp/x.sh", 0o755)
+    subprocess.run(["/tmp/x.sh"], check=True)
+"""
+
+ITEM: Fields = {"text": "a fact", "tags": ["x"]}
+QUERY: Fields = {"text": "which fact"}
+
+
+class Constant:
+    """Services that say the same to everything."""
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        return np.full((len(texts), 4), 0.5, np.float32)
+
+    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+        return Completion("yes", Usage(calls=1))
+
+
+@pytest.fixture(scope="module")
+def obedient(sandbox: Sandbox, program: Any) -> Iterator[Session]:
+    """A session whose read is whatever the query says: one for all that a session survives."""
+    yield from _obedient(sandbox, program)
+
+
+def _obedient(sandbox: Sandbox, program: Any) -> Iterator[Session]:
+    source = program(
+        read="""
+        import textwrap
+        names = {}
+        exec("def body(self):\\n" + textwrap.indent(query.text, " "), globals(), names)
+        return names["body"](self)
+        """,
+        top=HELPERS,
+    )
+    with sandbox.open(source, Constant(), Limits(memory_mb=256)) as session:
+        yield session
+
+
+class TestWellBehaved:
+    def test_write_then_read(self, sandbox: Sandbox, program: Any, services: Any, limits: Limits) -> None:
+        source = program(
+            write="self.notes.append((item.text, item.tags, raw_text))",
+            read="return f'{query.text} {query.k} {self.notes}'",
+        )
+        with sandbox.open(source, services, limits) as session:
+            session.write(ITEM, "raw ☃")
+            outcome = session.read({"text": "q", "k": 3})
+        assert outcome.text == "q 3 [('a fact', ['x'], 'raw ☃')]"
+        assert 0 < outcome.seconds < limits.call_seconds
+
+    def test_a_branch_is_dropped_with_all_its_changes(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        source = program(
+            init="toolkit.db.execute('create table t (x)')",
+            write="self.notes.append(item.text); self.toolkit.db.execute('insert into t values (1)')",
+            read="""
+            self.notes.append("read")
+            return f"{self.notes} {self.toolkit.db.execute('select count(*) from t').fetchone()[0]}"
+            """,
+        )
+        with sandbox.open(source, services, limits) as session:
+            for group in ("a", "b"):
+                with session.branch():  # a group's memory
+                    session.write({"text": group}, "")
+                    for _ in range(3):
+                        with session.branch():  # a read
+                            assert session.read(QUERY).text == f"['{group}', 'read'] 1"
+            assert session.read(QUERY).text == "['read'] 0"
+
+    def test_an_error_in_a_branch_leaves_it_and_the_session_goes_on(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        source = program(write="raise ValueError('no')", read="return 'fine'")
+        with sandbox.open(source, services, limits) as session:
+            with pytest.raises(ProgramError), session.branch():
+                session.write(ITEM, "")
+            assert session.read(QUERY).text == "fine"
+
+    def test_toolkit(self, sandbox: Sandbox, program: Any, services: Any, limits: Limits) -> None:
+        source = program(
+            top="import chromadb\nimport numpy as np",
+            init="""
+            toolkit.db.execute("create virtual table notes using fts5(text)")
+            self.chroma = toolkit.chroma.get_or_create_collection("facts")
+            assert chromadb.Client() is toolkit.chroma
+            """,
+            write="""
+            self.toolkit.db.execute("insert into notes values (?)", (raw_text,))
+            self.toolkit.vectors.add([raw_text], self.toolkit.embed([raw_text]))
+            self.chroma.add(ids=[raw_text], documents=[raw_text])
+            self.toolkit.logger.debug("wrote %s", raw_text)
+            """,
+            read="""
+            lexical = self.toolkit.db.execute(
+                "select text from notes where notes match ?", (query.text,)).fetchone()[0]
+            nearest = self.toolkit.vectors.search(self.toolkit.embed([query.text])[0], 1)[0]
+            found = self.chroma.query(query_texts=[query.text], n_results=1)["ids"]
+            answer = self.toolkit.llm_completion([{"role": "user", "content": "hi"}], temperature=0)
+            vector = self.toolkit.embed([query.text])
+            shape = (vector.shape, str(vector.dtype), round(float(np.linalg.norm(vector)), 3))
+            return repr((lexical, nearest[0], round(nearest[1], 3), found, answer, shape))
+            """,
+        )
+        with sandbox.open(source, services, limits) as session:
+            assert session.write(ITEM, "apple").logs == ("wrote apple",)
+            session.write(ITEM, "pear")
+            outcome = session.read({"text": "pear"})
+        assert outcome.text == repr(("pear", "pear", 1.0, [["pear"]], "0: hi", ((1, 16), "float32", 1.0)))
+        assert outcome.usage.calls == 1
+        assert outcome.usage.tokens_in == 7
+
+    def test_nested_classes_and_postponed_annotations(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        source = program(
+            top="""
+            import re
+            WORD = re.compile(r"[a-z]+")
+            @dataclass
+            class Note:
+                class Inner:
+                    LIMIT = 3
+                words: list[Word]
+                @staticmethod
+                def of(text: str) -> Note:
+                    return Note([Word(w) for w in WORD.findall(text)][: Note.Inner.LIMIT])
+            @dataclass
+            class Word:
+                text: str
+            """,
+            write="self.notes.append(Note.of(raw_text))",
+            read="return ' '.join(word.text for note in self.notes for word in note.words)",
+        )
+        with sandbox.open(source, services, limits) as session:
+            session.write(ITEM, "one two three four")
+            assert session.read(QUERY).text == "one two three"
+
+    def test_large_embedding_requests_go_in_parts(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        source = program(
+            read="return str(self.toolkit.embed([f'{i} ' + 'é' * 900 for i in range(3000)]).shape)"
+        )
+        with sandbox.open(source, services, limits) as session:
+            assert session.read(QUERY).text == "(3000, 16)"
+        assert len(services.embedded) == 3000
+
+    def test_what_cannot_be_encoded_is_replaced(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        with sandbox.open(program(read=r"return query.text + 'a\ud800b'"), services, limits) as session:
+            assert session.read({"text": "c\udfffd"}).text == "c?da?b"
+
+    def test_sessions_side_by_side(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        source = program(write="self.notes.append(raw_text)", read="return ''.join(self.notes)")
+        with sandbox.open(source, services, limits) as one, sandbox.open(source, services, limits) as other:
+            one.write(ITEM, "1")
+            other.write(ITEM, "2")
+            assert (one.read(QUERY).text, other.read(QUERY).text) == ("1", "2")
+
+
+class TestFailuresThatTheProgramSurvives:
+    @pytest.mark.parametrize(
+        ("body", "kind", "said"),
+        [
+            ("x = {}\nreturn x['missing']", "exception", "read raised KeyError: 'missing'"),
+            ("return 7", "contract", "read must return a str, but it returned int: 7"),
+            ("return 'x' * 3001", "output", "read returned 3001 characters; at most 3000"),
+            ("return 'x' * 30_000_000", "output", "at most 3000"),
+            ("return bytearray(10**9)", "memory", "MemoryError"),
+            ("x = [0]\nwhile True: x = x + x", "memory", "MemoryError"),
+            ("sys.exit(3)", "exception", "SystemExit: 3"),
+            ("self.toolkit.embed('text')", "exception", "list of strings"),
+            ("self.toolkit.llm_completion('text')", "exception", "non-empty list"),
+        ],
+    )
+    def test_kind_and_message(self, obedient: Session, body: str, kind: str, said: str) -> None:
+        with pytest.raises(ProgramError) as caught:
+            obedient.read({"text": body})
+        assert caught.value.kind == kind
+        assert said in caught.value.message
+        assert not caught.value.fatal
+        assert obedient.read({"text": "return 'fine'"}).text == "fine"
+
+    def test_traceback_shows_the_programs_lines_only(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        source = program(top="import json", write="self.parse(raw_text)") + (
+            "    def parse(self, text):\n        return json.loads(text)\n"
+        )
+        with sandbox.open(source, services, limits) as session, pytest.raises(ProgramError) as caught:
+            session.write(ITEM, "{")
+        detail = caught.value.detail
+        assert "self.parse(raw_text)" in detail
+        assert "return json.loads(text)" in detail
+        assert "JSONDecodeError" in detail
+        assert "decoder.py" not in detail
+        assert '"<string>"' not in detail
+
+    def test_fields_that_do_not_fit(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        with sandbox.open(program(), services, limits) as session, pytest.raises(ProgramError) as caught:
+            session.write({"other": 1}, "")
+        assert "unexpected keyword argument 'other'" in caught.value.message
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "for i in range(2): self.toolkit.llm_completion([{'role': 'user', 'content': 'x'}])",
+            "self.toolkit.llm_completion([{'role': 'user', 'content': 'x' * 200_000}])",
+            "self.toolkit.embed(['x'] * 20_001)",
+        ],
+    )
+    def test_budgets_hold_even_if_the_program_catches(self, obedient: Session, body: str) -> None:
+        caught_inside = f"try:\n {body}\nexcept RuntimeError: pass\nreturn 'caught'"
+        for _ in range(2):  # charged anew in each call
+            with pytest.raises(ProgramError, match="are allowed") as caught:
+                obedient.read({"text": caught_inside})
+            assert caught.value.kind == "budget"
+            assert not caught.value.fatal
+        assert obedient.read({"text": "return 'fine'"}).text == "fine"
+
+    def test_an_outage_voids_the_call_even_if_the_program_catches(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        source = program(read="try: self.toolkit.embed(['x'])\nexcept Exception: return 'caught'")
+        with sandbox.open(source, services, limits) as session:
+            services.broken = True
+            with pytest.raises(InfrastructureError, match="provider is down"):
+                session.read(QUERY)
+
+    def test_an_outage_is_ours_even_if_the_program_then_hangs(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        source = program(read="try: self.toolkit.embed(['x'])\nexcept Exception: time.sleep(99)")
+        with sandbox.open(source, services, replace(limits, call_seconds=0.5)) as session:
+            services.broken = True
+            with pytest.raises(InfrastructureError, match="provider is down"):
+                session.read(QUERY)
+
+    def test_a_thread_left_behind_disturbs_nothing(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        source = program(
+            top="import threading",
+            write="""
+            def later():
+                while True:
+                    try: self.toolkit.embed(["from the thread"])
+                    except RuntimeError: pass
+                    time.sleep(0.001)
+            threading.Thread(target=later, daemon=True).start()
+            """,
+            read="return 'fine'",
+        )
+        with sandbox.open(source, services, limits) as session:
+            session.write(ITEM, "")
+            for _ in range(5):
+                with session.branch():
+                    assert session.read(QUERY).text == "fine"
+
+
+class TestLoading:
+    @pytest.mark.parametrize(
+        ("changes", "kind", "said"),
+        [
+            ({"top": "raise OSError('at import')"}, "load", "OSError: at import"),
+            ({"init": "self.missing"}, "load", "no attribute 'missing'"),
+            ({"top": "del ("}, "load", "SyntaxError"),
+            ({"top": "while True: pass"}, "timeout", "load took longer"),
+            ({"top": "os._exit(4)"}, "crash", "exited with status 4"),
+            ({"top": "x = bytearray(10**9)"}, "memory", "MemoryError"),
+        ],
+    )
+    def test_what_fails_while_loading_is_fatal(
+        self,
+        sandbox: Sandbox,
+        program: Any,
+        services: Any,
+        limits: Limits,
+        changes: dict[str, str],
+        kind: str,
+        said: str,
+    ) -> None:
+        with pytest.raises(ProgramError) as caught:
+            sandbox.open(program(**changes), services, replace(limits, load_seconds=1))
+        assert caught.value.kind == kind
+        assert said in caught.value.message
+        assert caught.value.fatal
+
+    def test_a_missing_class(self, sandbox: Sandbox, services: Any, limits: Limits) -> None:
+        with pytest.raises(ProgramError, match="defines no class KnowledgeItem") as caught:
+            sandbox.open("x = 1", services, limits)
+        assert caught.value.kind == "contract"
+
+
+FRAMES = """
+def frame(body):
+    data = len(body).to_bytes(4, "big") + body
+    everywhere(data)
+
+def everywhere(data):
+    for descriptor in range(3, 256):
+        try: os.write(descriptor, data)
+        except OSError: pass
+
+def request_id():
+    walk = sys._getframe()
+    while walk:
+        worker = walk.f_locals.get("self")
+        if hasattr(worker, "current"): return worker.current
+        walk = walk.f_back
+"""
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A body for ``read``, and the kinds of failure that it may end in, all of them fatal."""
+
+    name: str
+    read: str
+    kinds: tuple[str, ...]
+    said: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Time for the call: little where it is going to be used up."""
+        return 0.4 if "timeout" in self.kinds else 10
+
+
+ATTACKS = [
+    Attack("loop", "while True: pass", ("timeout",)),
+    Attack("loop in C", "sum(range(10**13))", ("timeout",)),
+    Attack("loop in a regex", "import re; re.match('(a+)+b', 'a' * 60)", ("timeout",)),
+    Attack("sleep", "time.sleep(999)", ("timeout",)),
+    Attack(
+        "loop that ignores signals",
+        "import signal\nsignal.signal(15, signal.SIG_IGN)\nwhile 1: 1",
+        ("timeout",),
+    ),
+    Attack(
+        "callback flood",
+        "while True:\n try: self.toolkit.embed(['x'] * 9999)\n except RuntimeError: 0",
+        ("timeout",),
+    ),
+    Attack("slow drip", "while True: everywhere(b'\\0'); time.sleep(9)", ("timeout", "protocol")),
+    Attack("_exit", "os._exit(5)", ("crash",), "exited with status 5"),
+    Attack("_exit 0", "os._exit(0)", ("crash",), "exited with status 0"),
+    Attack("segmentation fault", "import ctypes; ctypes.string_at(0)", ("crash",), "SIGSEGV"),
+    Attack("abort", "os.abort()", ("crash",), "SIGABRT"),
+    Attack("kills itself", "os.kill(os.getpid(), 9)", ("crash",), "SIGKILL"),
+    Attack("stack overflow in C", "import ctypes; ctypes.memset(0, 0, 1)", ("crash",), "SIGSEGV"),
+    Attack("closes descriptors", "os.closerange(0, 256)", ("crash",)),
+    Attack("stdout flood", "while True: print('x' * 9999)", ("output",)),
+    Attack("stderr flood", "while True: print('x' * 9999, file=sys.stderr)", ("output",)),
+    Attack("descriptor flood", "while True: os.write(1, b'x' * 9999)", ("output",)),
+    Attack("garbage on the channel", "everywhere(b'garbage')\ntime.sleep(9)", ("protocol",)),
+    Attack("flood on the channel", "while True: everywhere(b'x' * 99999)", ("protocol",)),
+    Attack("empty frames", "while True: everywhere(bytes(4000))", ("protocol",)),
+    Attack("NaN", 'frame(b\'{"id": "x", "kind": "done", "value": NaN, "logs": []}\')', ("protocol",)),
+    Attack("huge number", "frame(b'{\"id\": ' + b'9' * 10**6 + b'}')", ("protocol",)),
+    Attack("deep nesting", "frame(b'[' * 10**6)", ("protocol",)),
+    Attack("4 MB of brackets", "frame(b'[' + b'[],' * 1_300_000 + b'[]]')", ("protocol",)),
+    Attack("lone surrogate", 'frame(b\'{"id": "\\\\ud800"}\')', ("protocol",)),
+    Attack("pickle", "import pickle\nframe(pickle.dumps(print))", ("protocol",)),
+    Attack(
+        "answer with a guessed id",
+        'frame(b\'{"id":"1","kind":"done","value":"x","logs":[]}\')',
+        ("protocol",),
+    ),
+    Attack(
+        "result of another type",
+        'frame((\'{"id":"%s","kind":"done","value":7,"logs":[]}\' % request_id()).encode())',
+        ("protocol",),
+    ),
+    Attack(
+        "death that was not asked for",
+        'frame(b\'{"id":"","kind":"left","code":0,"signal":null,"out_of_memory":false}\')',
+        ("crash",),
+    ),
+]
+
+
+class TestHostile:
+    @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+    def test_ends_in_a_named_failure(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits, attack: Attack
+    ) -> None:
+        with sandbox.open(
+            program(top=FRAMES, read=attack.read), services, replace(limits, call_seconds=attack.seconds)
+        ) as session:
+            with pytest.raises(ProgramError) as caught, session.branch():
+                session.read(QUERY)
+            assert caught.value.kind in attack.kinds, caught.value
+            assert attack.said in caught.value.message
+            assert caught.value.fatal
+            with pytest.raises(ProgramError, match="has ended"):
+                session.read(QUERY)
+
+    def test_an_answer_given_twice_breaks_the_next_call(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        source = program(
+            top=FRAMES,
+            read='frame((\'{"id":"%s","kind":"done","value":"forged","logs":[]}\' % request_id()).encode())',
+        )
+        with sandbox.open(source, services, limits) as session:
+            assert session.read(QUERY).text == "forged"  # as if read had returned it
+            with pytest.raises(ProgramError) as caught:
+                session.read(QUERY)
+        assert caught.value.kind in ("protocol", "contract")
+
+    def test_a_patched_harness_harms_only_its_own_session(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        patched = program(read="import json\njson.dumps = lambda *a, **k: 'null'\nreturn ''")
+        honest = program(read="return 'fine'")
+        with sandbox.open(honest, services, limits) as session:
+            with sandbox.open(patched, services, limits) as hostile, pytest.raises(ProgramError):
+                hostile.read(QUERY)
+            assert session.read(QUERY).text == "fine"
+        with sandbox.open(honest, services, limits) as session:
+            assert session.read(QUERY).text == "fine"
+
+    def test_a_branch_that_outlives_its_drop_is_ended(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        source = program(read="os._exit = lambda status: None\nreturn ''")
+        with sandbox.open(source, services, limits) as session:
+            with pytest.raises(ProgramError) as caught, session.branch():
+                session.read(QUERY)
+            assert caught.value.fatal
+
+    def test_the_environment_has_nothing_of_the_hosts(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+        monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@proxy")
+        with sandbox.open(program(read="return repr(sorted(os.environ))"), services, limits) as session:
+            names = eval(session.read(QUERY).text)
+        allowed = {"HOME", "HOSTNAME", "LANG", "LC_CTYPE", "PATH", "PYTHONHASHSEED", "TMPDIR"}
+        assert {name for name in names if not name.endswith("_THREADS")} <= allowed
+
+    def test_close_from_another_thread_ends_a_call(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        session = sandbox.open(program(read="while True: pass"), services, replace(limits, call_seconds=60))
+        timer = threading.Timer(0.2, session.close)
+        timer.start()
+        with pytest.raises(InfrastructureError, match="closed while"):
+            session.read(QUERY)
+        timer.join()
+        session.close()
+        with pytest.raises(InfrastructureError, match="after it had been closed"):
+            session.read(QUERY)
+
+
+def test_process_leaves_nothing_behind(
+    program: Any, process_sandbox: Sandbox, services: Any, limits: Limits
+) -> None:
+    source = program(
+        read="""
+        import subprocess
+        child = subprocess.Popen(["sleep", "600"])
+        return f"{os.getpid()} {os.getppid()} {child.pid} {os.getcwd()}"
+        """
+    )
+    before = _descriptors()
+    with process_sandbox.open(source, services, limits) as session:
+        *processes, scratch = session.read(QUERY).text.split()
+        assert Path(scratch).is_dir()
+    for process in processes:
+        assert _ended(int(process))
+    assert not Path(scratch).exists()
+    assert _descriptors() == before
+
+
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def _ended(process: int) -> bool:
+    """Whether it has gone, or is about to: killed, and not yet collected by its new parent."""
+    for _ in range(200):
+        try:
+            state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state in "ZX":
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.fixture(scope="module")
+def refusing(docker_sandbox: Sandbox, program: Any) -> Iterator[Session]:
+    """The obedient session, in a container whatever the backend under test."""
+    yield from _obedient(docker_sandbox, program)
+
+
+@pytest.mark.docker
+class TestContainer:
+    def read(self, docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits, body: str) -> str:
+        with docker_sandbox.open(program(read=body), services, limits) as session:
+            return session.read(QUERY).text
+
+    @pytest.mark.parametrize(
+        "attempt",
+        [
+            "socket.create_connection(('1.1.1.1', 53), 1)",
+            "socket.create_connection(('169.254.169.254', 80), 1)",
+            "socket.create_connection(('172.17.0.1', 2375), 1)",
+            "socket.getaddrinfo('example.org', 80)",
+            "open('/etc/evolve', 'w')",
+            "open('/opt/x', 'w')",
+            "os.mkdir('/proc/x')",
+            "os.setuid(0)",
+            "os.chroot('/tmp')",
+            "libc('mount', b'none', b'/tmp', b'tmpfs', 0, None)",
+            "libc('unshare', 0x10000000)",
+            "libc('ptrace', 16, 1, 0, 0)",
+            "open('/proc/1/mem', 'r+b')",
+            "open('/proc/1/environ')",
+            "open(f'/proc/{os.getppid()}/mem', 'r+b')",
+            "os.stat('/var/run/docker.sock')",
+            "run_from_tmp()",
+        ],
+    )
+    def test_is_refused(self, refusing: Session, attempt: str) -> None:
+        body = f"try: {attempt}\nexcept OSError: return 'refused'\nreturn 'allowed'"
+        assert refusing.read({"text": body}).text == "refused"
+
+    def test_scratch_space_is_limited(
+        self, docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        body = """
+        said = []
+        try:
+            for i in range(10):
+                with open(f"/tmp/{i}", "wb") as file: file.write(bytes(20 << 20))
+        except OSError as error: said.append(error.strerror)
+        for i in range(10):
+            if os.path.exists(f"/tmp/{i}"): os.remove(f"/tmp/{i}")
+        try:
+            for i in range(9999): open(f"/tmp/{i}", "w").close()
+        except OSError as error: said.append(error.strerror)
+        return repr(said)
+        """
+        expected = repr(["No space left on device"] * 2)
+        assert self.read(docker_sandbox, program, services, replace(limits, scratch_mb=64), body) == expected
+
+    def test_a_fork_bomb_is_contained(
+        self, docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        source = program(read="while True: os.fork()")
+        with (
+            docker_sandbox.open(source, services, replace(limits, call_seconds=1)) as session,
+            pytest.raises(ProgramError) as caught,
+        ):
+            session.read(QUERY)
+        assert caught.value.kind in ("exception", "timeout", "crash", "memory")
+        assert self.read(docker_sandbox, program, services, limits, "return 'fine'") == "fine"
+
+    def test_memory_of_all_processes_together_is_limited(
+        self, docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        # Each stays under its own limit; together they do not.
+        body = """
+        for _ in range(4):
+            if os.fork() == 0:
+                held = bytearray(b"x") * (100 << 20)
+                time.sleep(60)
+        held = bytearray(b"x") * (180 << 20)
+        time.sleep(60)
+        return ''
+        """
+        with (
+            docker_sandbox.open(program(read=body), services, replace(limits, call_seconds=3)) as session,
+            pytest.raises(ProgramError) as caught,
+        ):
+            session.read(QUERY)
+        assert caught.value.kind in ("memory", "timeout")
+
+    def test_killing_the_first_process_does_nothing(
+        self, docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        body = "os.kill(1, 9); time.sleep(0.2); return 'still here'"
+        assert self.read(docker_sandbox, program, services, limits, body) == "still here"

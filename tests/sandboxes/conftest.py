@@ -1,0 +1,135 @@
+"""What the tests of the sandboxes share. ``conformance.py`` is collected like a test module."""
+
+from __future__ import annotations
+
+import hashlib
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evolve.errors import InfrastructureError
+from evolve.records import Usage
+from evolve.sandboxes.protocol import Completion, Limits, Sandbox
+
+pytest.register_assert_rewrite("tests.sandboxes.conformance")
+
+TEMPLATE = """\
+from __future__ import annotations
+import os, sys, time
+from dataclasses import dataclass, field
+from typing import Optional
+INSTRUCTION_KNOWLEDGE_ITEM = INSTRUCTION_QUERY = INSTRUCTION_RESPONSE = "x"
+ALWAYS_ON_KNOWLEDGE = ""
+{top}
+
+@dataclass
+class KnowledgeItem:
+    text: str = field(metadata={{"description": "what happened"}})
+    tags: list[str] = field(default_factory=list)
+
+@dataclass
+class Query:
+    text: str
+    k: Optional[int] = None
+
+class KnowledgeBase:
+    def __init__(self, toolkit):
+        self.toolkit = toolkit
+        self.notes = []
+{init}
+
+    def write(self, item, raw_text):
+{write}
+
+    def read(self, query):
+{read}
+"""
+
+Program = Callable[..., str]
+
+
+class FakeServices:
+    """Vectors from the hash of a text; a model that echoes; both fail when ``broken``."""
+
+    def __init__(self) -> None:
+        self.broken = False
+        self.embedded: list[str] = []
+        self.prompts: list[list[dict[str, str]]] = []
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        if self.broken:
+            raise InfrastructureError("The embedding provider is down.")
+        self.embedded += texts
+        seeds = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") for text in texts]
+        vectors = np.stack([np.random.default_rng(seed).normal(size=16) for seed in seeds])
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+        if self.broken:
+            raise InfrastructureError("The model provider is down.")
+        self.prompts.append(messages)
+        return Completion(
+            f"{options.get('temperature')}: {messages[-1]['content']}", Usage(calls=1, tokens_in=7)
+        )
+
+
+@pytest.fixture
+def services() -> FakeServices:
+    return FakeServices()
+
+
+@pytest.fixture
+def limits() -> Limits:
+    return Limits(call_seconds=5, load_seconds=10, memory_mb=256, stderr_bytes=500_000)
+
+
+@pytest.fixture(scope="session")
+def program() -> Program:
+    """Source of a program with the given statements in its places."""
+
+    def make(top: str = "", init: str = "pass", write: str = "pass", read: str = "return ''") -> str:
+        def inside(code: str) -> str:
+            return textwrap.indent(textwrap.dedent(code).strip(), " " * 8)
+
+        return TEMPLATE.format(
+            top=textwrap.dedent(top), init=inside(init), write=inside(write), read=inside(read)
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def docker_sandbox() -> Iterator[Sandbox]:
+    from evolve.sandboxes.docker import DockerSandbox
+
+    try:
+        sandbox = DockerSandbox.connect()
+    except InfrastructureError as error:
+        pytest.skip(f"no Docker sandbox: {error}")
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.fixture(scope="session")
+def process_sandbox() -> Iterator[Sandbox]:
+    from evolve.sandboxes.process import ProcessSandbox
+
+    sandbox = ProcessSandbox()
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.fixture(scope="session", params=["process", pytest.param("docker", marks=pytest.mark.docker)])
+def sandbox(request: pytest.FixtureRequest) -> Sandbox:
+    """Each backend in turn."""
+    return request.getfixturevalue(f"{request.param}_sandbox")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    if file_path.name == "conformance.py":
+        return pytest.Module.from_parent(parent, path=file_path)
+    return None

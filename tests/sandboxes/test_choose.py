@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from evolve.errors import InfrastructureError, UsageError
+from evolve.sandboxes.choose import choose
+
+
+@pytest.fixture
+def no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+
+
+@pytest.mark.parametrize(
+    "allowed", [{"trusted": True, "unsafe_local": False}, {"trusted": False, "unsafe_local": True}]
+)
+@pytest.mark.usefixtures("no_engine")
+def test_auto_without_an_engine_says_loudly_what_it_takes_instead(allowed: dict[str, bool]) -> None:
+    said: list[str] = []
+    sandbox = choose("auto", **allowed, notify=said.append)
+    assert sandbox.isolation == "process"
+    assert "Docker cannot be used" in said[-1]
+    assert "WARNING" in said[-1]
+
+
+@pytest.mark.usefixtures("no_engine")
+def test_auto_never_runs_model_written_code_bare_by_itself() -> None:
+    with pytest.raises(InfrastructureError, match="--unsafe-local"):
+        choose("auto", trusted=False, unsafe_local=False, notify=print)
+
+
+@pytest.mark.usefixtures("no_engine")
+def test_docker_that_was_asked_for_is_never_replaced() -> None:
+    with pytest.raises(InfrastructureError, match="No Docker engine answers"):
+        choose("docker", trusted=True, unsafe_local=True, notify=print)
+
+
+def test_a_process_has_to_be_allowed() -> None:
+    with pytest.raises(UsageError, match="--unsafe-local"):
+        choose("process", trusted=False, unsafe_local=False, notify=print)
+    said: list[str] = []
+    assert choose("process", trusted=True, unsafe_local=False, notify=said.append).isolation == "process"
+    assert "WARNING" in said[0]
+
+
+def test_an_unknown_name() -> None:
+    with pytest.raises(UsageError, match="auto, docker, process"):
+        choose("vm", trusted=True, unsafe_local=True, notify=print)
