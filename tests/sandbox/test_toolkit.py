@@ -47,7 +47,7 @@ def test_completion(inside: Any, host: Host) -> None:
         toolkit.llm_completion(messages, temperature=0, response_format={"type": "json_object"}) == "answer"
     )
     assert host.asked[0]["messages"] == [{"role": "user", "content": "a?"}]
-    assert host.asked[0]["options"] == options
+    assert host.asked[0]["options"] == {"temperature": 0, "response_format": {"type": "json_object"}}
 
 
 @pytest.mark.parametrize(
