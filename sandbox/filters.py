@@ -24,8 +24,8 @@ def metadata_test(where: Metadata) -> Test:
     compare = _COMPARISONS.get(operator)
     if compare is None:
         raise ValueError(f"Expected where operator to be one of {', '.join(_COMPARISONS)}, got {operator}")
-    if operator in ("$in", "$nin") and not isinstance(operand, (list, tuple)):
-        raise ValueError(f"Expected the operand of {operator} to be a list, got {operand!r}")
+    if operator in ("$in", "$nin") and not (isinstance(operand, (list, tuple)) and operand):
+        raise ValueError(f"Expected the operand of {operator} to be a non-empty list, got {operand!r}")
     if operator in ("$gt", "$gte", "$lt", "$lte") and not _is_number(operand):
         raise ValueError(f"Expected the operand of {operator} to be an int or a float, got {operand!r}")
     return lambda metadata: compare(metadata.get(key), operand)
@@ -64,7 +64,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _same(value: Any, operand: Any) -> bool:
-    return type(value) is type(operand) and value == operand
+    """Equality that takes 1 for 1.0, but not for True."""
+    return isinstance(value, bool) == isinstance(operand, bool) and value is not None and value == operand
 
 
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:

@@ -65,6 +65,9 @@ def test_distances(client: Any, space: str, distances: list[float]) -> None:
         ({"$and": [{"n": {"$gte": 1}}, {"kind": "b"}]}, "r"),
         ({"$or": [{"n": 1}, {"new": True}]}, "po"),
         ({"missing": 1}, ""),
+        ({"n": 1.0}, "p"),
+        ({"n": True}, ""),
+        ({"new": 1}, ""),
     ],
 )
 def test_where(places: Any, where: dict[str, Any], ids: str) -> None:
