@@ -11,13 +11,11 @@ import ast
 import re
 from collections.abc import Iterable
 
-from evolve.mutation.grafting import Graft
-from evolve.mutation.source import Function, Source, bound_name, statements
-from evolve.program.parts import QUERY_CLASS
-
-_TABLE = re.compile(r"\b(?:TABLE|INTO|FROM|UPDATE)\s+(?:IF\s+NOT\s+EXISTS\s+)?(\w+)", re.IGNORECASE)
-_COMMON = frozenset({"self.toolkit", "self.passages"})
-_FED_IN = ("__init__", "_index")
+from evolve.mutation.grafting import WOVEN, Graft, bound_by_import
+from evolve.mutation.pruning import prune
+from evolve.mutation.resources import FED_IN, body, quotes, resources
+from evolve.mutation.source import Source, loaded_names, statements
+from evolve.program.parts import QUERY_CLASS, assigned_name
 
 
 def steps(text: str) -> dict[str, str]:
@@ -26,7 +24,7 @@ def steps(text: str) -> dict[str, str]:
     read = source.methods.get("read")
     found, bound = {}, set()
     for statement in statements(read) if read else ():
-        called, name = _called(statement), bound_name(statement)
+        called, name = _called(statement), assigned_name(statement)
         if called in source.methods and name in bound:
             found[called] = source.text_of(statement)
         bound.add(name)
@@ -39,29 +37,19 @@ def cut(donor: str, method: str) -> Graft:
     Raises:
         KeyError: the donor has no such step.
     """
+    return _graft(Source(donor), method, (steps(donor)[method],))
+
+
+def cut_method(donor: str, method: str) -> Graft:
+    """A method with all that it needs, to take the place of another program's.
+
+    Raises:
+        KeyError: the donor has no such method.
+    """
     source = Source(donor)
-    lines = {"read": (steps(donor)[method],)}
-    names = _closure(source, method)
-    nodes: list[ast.AST] = [source.methods[name] for name in names]
-    wanted = resources(nodes) - {f"self.{name}" for name in source.methods}
-    for owner in _FED_IN:
-        feeding = [s for s in _body(source, owner) if resources([s]) & wanted]
-        if feeding:
-            lines[owner] = tuple(source.text_of(s) for s in feeding)
-            nodes.extend(feeding)
-    fields = _query_fields(source, lines["read"])
-    nodes.extend(source.fields(QUERY_CLASS)[name] for name in fields)
-    definitions = _definitions(source, _names(nodes))
-    nodes.extend(source.definitions[name] for name in definitions)
-    texts = " ".join(ast.unparse(node) for node in nodes)
-    return Graft(
-        imports=tuple(source.text_of(node) for node in source.imports if _binds(node) & _names(nodes)),
-        definitions={name: source.text_of(source.definitions[name]) for name in definitions},
-        knobs={name: entry for name, entry in source.knobs.items() if f"'{name}'" in texts},
-        fields={QUERY_CLASS: fields},
-        methods={name: source.text_of(source.methods[name]) for name in names},
-        lines=lines,
-    )
+    if method not in source.methods:
+        raise KeyError(method)
+    return _graft(source, method, ())
 
 
 def without_step(text: str, method: str) -> str:
@@ -72,64 +60,42 @@ def without_step(text: str, method: str) -> str:
     """
     source = Source(text)
     line = steps(text)[method]
-    for statement in statements(source.methods["read"]):
-        if source.text_of(statement) == line:
-            return prune(source.without(statement))
-    raise KeyError(method)
+    found = next(s for s in statements(source.methods["read"]) if source.text_of(s) == line)
+    return prune(source.without(found), text)
 
 
-def prune(text: str) -> str:
-    """``text`` less private methods that nothing calls, and less lines and knobs that only served them."""
-    while True:
-        source = Source(text)
-        called = {
-            name.removeprefix("self.")
-            for owner, method in source.methods.items()
-            for name in resources([method])
-            if name != f"self.{owner}"
-        }
-        dead = [name for name in source.methods if re.fullmatch(r"_(?!_)\w+", name) and name not in called]
-        if not dead:
-            return _without_idle_knobs(text)
-        gone = resources([source.methods[dead[0]]]) - {f"self.{name}" for name in source.methods}
-        text = source.without(source.methods[dead[0]])
-        text = _without_feeding(text, gone)
-
-
-def resources(nodes: Iterable[ast.AST]) -> set[str]:
-    """What the nodes share with others: ``self.x``, ``toolkit.vectors``, ``toolkit.chroma``, ``table x``."""
-    found: set[str] = set()
-    for node in nodes:
-        for part in ast.walk(node):
-            if isinstance(part, ast.Attribute):
-                if isinstance(part.value, ast.Name) and part.value.id == "self":
-                    found.add(f"self.{part.attr}")
-                elif part.attr in ("vectors", "chroma"):
-                    found.add(f"toolkit.{part.attr}")
-            elif isinstance(part, ast.Constant) and isinstance(part.value, str):
-                found.update(f"table {name.lower()}" for name in _TABLE.findall(part.value))
-    return found - _COMMON
-
-
-def _without_feeding(text: str, gone: set[str]) -> str:
-    """Drop the lines of ``__init__`` and ``_index`` that feed only resources in ``gone``."""
-    source = Source(text)
-    elsewhere = resources(method for name, method in source.methods.items() if name not in _FED_IN)
-    idle = gone - elsewhere
-    for owner in _FED_IN:
-        body = _body(source, owner)
-        for statement in body:
-            touched = resources([statement])
-            if touched and touched <= idle and len(body) > 1:
-                return _without_feeding(source.without(statement), gone)
-    return text
-
-
-def _without_idle_knobs(text: str) -> str:
-    source = Source(text)
-    rest = text.replace(source.text_of(source.definitions["KNOBS"]), "") if source.knobs else ""
-    idle = [name for name in source.knobs if f'"{name}"' not in rest and f"'{name}'" not in rest]
-    return source.without_knobs(idle) if idle and len(idle) < len(source.knobs) else text
+def _graft(source: Source, method: str, lines: tuple[str, ...]) -> Graft:
+    """``method`` and the ``lines`` of read that call it, with what feeds them in __init__ and _index."""
+    own = {f"self.{name}" for name in source.methods}
+    names, feeding = _closure(source, [method]), {}
+    nodes: list[ast.AST] = [source.methods[name] for name in names]
+    while True:  # what feeds the step may need methods and resources of its own
+        wanted = resources(nodes) - own
+        fed = {owner: [s for s in body(source, owner) if resources([s]) & wanted] for owner in FED_IN}
+        if fed == feeding:
+            break
+        feeding = fed
+        feeders = [statement for found in feeding.values() for statement in found]
+        called = {name.removeprefix("self.") for name in resources(feeders) & own}
+        names = _closure(source, [*names, *called])
+        nodes = [*(source.methods[name] for name in names), *feeders]
+    fields = _query_fields(source, lines)
+    nodes.extend(source.fields(QUERY_CLASS)[name] for name in fields)
+    definitions = _definitions(source, _names(nodes))
+    nodes.extend(source.definitions[name] for name in definitions)
+    texts = " ".join(ast.unparse(node) for node in nodes)
+    woven = {"read": lines} if lines else {}
+    woven.update({o: tuple(source.text_of(s) for s in found) for o, found in feeding.items() if found})
+    return Graft(
+        imports=tuple(
+            source.text_of(node) for node in source.imports if bound_by_import(node) & _names(nodes)
+        ),
+        definitions={name: source.text_of(source.definitions[name]) for name in definitions},
+        knobs={name: entry for name, entry in source.knobs.items() if quotes(texts, name)},
+        fields={QUERY_CLASS: fields},
+        methods={name: source.text_of(source.methods[name]) for name in names if name not in WOVEN},
+        lines=woven,
+    )
 
 
 def _called(statement: ast.stmt) -> str:
@@ -147,9 +113,9 @@ def _query_fields(source: Source, lines: Iterable[str]) -> dict[str, str]:
     return {n: source.text_of(node) for n, node in source.fields(QUERY_CLASS).items() if n in used}
 
 
-def _closure(source: Source, method: str) -> list[str]:
-    """``method`` and the methods that it calls, directly or not, in the order of the source."""
-    wanted, queue = set(), [method]
+def _closure(source: Source, methods: Iterable[str]) -> list[str]:
+    """``methods`` and those that they call, directly or not, in the order of the source."""
+    wanted, queue = set(), list(methods)
     while queue:
         name = queue.pop()
         if name in source.methods and name not in wanted:
@@ -171,13 +137,4 @@ def _definitions(source: Source, names: set[str]) -> list[str]:
 
 
 def _names(nodes: Iterable[ast.AST]) -> set[str]:
-    return {part.id for node in nodes for part in ast.walk(node) if isinstance(part, ast.Name)}
-
-
-def _binds(node: ast.Import | ast.ImportFrom) -> set[str]:
-    return {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
-
-
-def _body(source: Source, owner: str) -> list[ast.stmt]:
-    method: Function | None = source.methods.get(owner)
-    return statements(method) if method else []
+    return {name for node in nodes for name in loaded_names(node)}

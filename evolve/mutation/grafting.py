@@ -7,11 +7,16 @@ another program with all that it needs (``evolve.mutation.cutting``), which is c
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Collection, Mapping
+import ast
+import builtins
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from evolve.mutation.source import Source, statements
+from evolve.mutation.source import Function, Source, loaded_names, statements
+from evolve.mutation.splicing import SpliceError
+from evolve.program.layout import indented
+from evolve.program.parsing import parse
 from evolve.program.parts import BASE_CLASS, CONSTANTS, ITEM_CLASS, QUERY_CLASS
 
 WOVEN = {
@@ -75,15 +80,14 @@ def apply(host: str, graft: Graft) -> str:
 
     Methods of the graft replace the host's of the same name. Knobs, fields, definitions and imports that the
     host has by the same name are kept as they are: the host's tuned numbers survive.
+
+    Raises:
+        SpliceError: a line of the graft would not work where it has to go.
     """
+    _refuse_tables_made_twice(Source(host), graft)
     text = host
     for name, lines in graft.lines.items():
-        if name not in Source(text).methods:
-            body = "".join("\n" + textwrap.indent(line, "    ") for line in lines)
-            text = Source(text).with_method(name, WOVEN[name] + body)
-            continue
-        for line in lines:
-            text = Source(text).with_line(name, line)
+        text = _woven(text, name, lines)
     for name, method in graft.methods.items():
         text = Source(text).with_method(name, method)
     for owner, fields in graft.fields.items():
@@ -95,4 +99,53 @@ def apply(host: str, graft: Graft) -> str:
         text = Source(text).with_definition(name, definition)
     for statement in graft.imports:
         text = Source(text).with_import(statement)
+    for name, lines in graft.lines.items():
+        _refuse_unbound_names(Source(text), name, lines)
     return text
+
+
+def bound_by_import(node: ast.Import | ast.ImportFrom) -> set[str]:
+    """The names that an import statement binds."""
+    return {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+
+
+def _woven(text: str, name: str, lines: Iterable[str]) -> str:
+    """``text`` with the lines in the method ``name``, which is made where there is none."""
+    if name not in Source(text).methods:
+        body = "".join("\n" + indented(line, "    ") for line in lines)
+        return Source(text).with_method(name, WOVEN[name] + body)
+    for line in lines:
+        text = Source(text).with_line(name, line)
+    return text
+
+
+def _refuse_unbound_names(child: Source, name: str, lines: Iterable[str]) -> None:
+    """The host may call its parameters or its variables by other names than the lines do."""
+    method = child.methods[name]
+    known = {*dir(builtins), *child.definitions, *_bound_in(method)}
+    known.update(*(bound_by_import(node) for node in child.imports))
+    for line in lines:
+        unbound = loaded_names(parse(line)) - known
+        if unbound:
+            raise SpliceError(f"{name} has no {', '.join(sorted(unbound))}, which `{line}` needs")
+
+
+def _bound_in(method: Function) -> set[str]:
+    """Names that a method binds: parameters of it and of functions in it, assignments, loops."""
+    nodes = list(ast.walk(method))
+    stored = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    return stored | {node.arg for node in nodes if isinstance(node, ast.arg)}
+
+
+_CREATED = re.compile(r"CREATE\s+(?:VIRTUAL\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(\w+)", re.IGNORECASE)
+
+
+def _refuse_tables_made_twice(host: Source, graft: Graft) -> None:
+    """A table of the same name that the host makes otherwise would be another table."""
+    own = host.methods.get("__init__")
+    present = {host.text_of(statement) for statement in statements(own)} if own else set()
+    made = set(_CREATED.findall(host.text))
+    for line in graft.lines.get("__init__", ()):
+        twice = made & set(_CREATED.findall(line)) if line not in present else set()
+        if twice:
+            raise SpliceError(f"the program has a table {', '.join(sorted(twice))} already")

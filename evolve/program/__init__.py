@@ -12,6 +12,7 @@ from evolve.errors import ProgramError, UsageError
 from evolve.program.checks import Problem, find_problems
 from evolve.program.compose import freeze_code, freeze_instructions, with_knobs
 from evolve.program.identity import fingerprint
+from evolve.program.parsing import UNPARSABLE, parse
 from evolve.program.parts import FieldSpec, Knob, Parts, read_parts
 
 __all__ = [
@@ -75,7 +76,10 @@ class MemoryProgram:
         Raises:
             ProgramError: the source does not parse.
         """
-        return read_parts(self.source, self._tree)
+        try:
+            return read_parts(self.source, self._tree)
+        except RecursionError as error:
+            raise ProgramError("contract", "The program is nested too deeply to be read.") from error
 
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
@@ -97,6 +101,6 @@ class MemoryProgram:
     @cached_property
     def _tree(self) -> ast.Module:
         try:
-            return ast.parse(self.source)
-        except (SyntaxError, ValueError, RecursionError) as error:
+            return parse(self.source)
+        except UNPARSABLE as error:
             raise ProgramError("contract", f"The program does not parse: {error}.") from error

@@ -7,9 +7,10 @@ boundary: the sandbox is.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from evolve.program.parsing import parse, unwarned
 from evolve.program.parts import (
     ALWAYS_ON,
     BASE_CLASS,
@@ -19,6 +20,8 @@ from evolve.program.parts import (
     QUERY_CLASS,
     FieldSpec,
     assigned_name,
+    called_name,
+    field_call,
     is_knob_entry,
     literals,
     read_parts,
@@ -58,14 +61,21 @@ def find_problems(source: str) -> list[Problem]:
             Problem(0, f"the source has {len(source):,} characters; at most {MAX_CHARACTERS:,} are taken")
         ]
     try:
-        tree = ast.parse(source)
-        compile(tree, "<program>", "exec")
+        tree = parse(source)
+        with unwarned():
+            compile(tree, "<program>", "exec")
+        problems = [
+            *_imports(tree),
+            *_constants(tree),
+            *_classes(tree),
+            *_schema(source, tree),
+            *_knobs(tree),
+        ]
     except SyntaxError as error:
         text = (error.text or "").strip()
         return [Problem(error.lineno or 0, f"syntax error: {error.msg}" + (f" in `{text}`" if text else ""))]
     except (ValueError, RecursionError, MemoryError) as error:
-        return [Problem(0, f"the source cannot be parsed: {error}")]
-    problems = [*_imports(tree), *_constants(tree), *_classes(tree), *_schema(source, tree), *_knobs(tree)]
+        return [Problem(0, f"the source cannot be parsed: {error or type(error).__name__}")]
     return sorted(problems, key=lambda problem: problem.line)
 
 
@@ -91,12 +101,12 @@ def _imports(tree: ast.Module) -> Iterator[Problem]:
 
 def _constants(tree: ast.Module) -> Iterator[Problem]:
     bound = {name: node for node in tree.body if (name := assigned_name(node))}
-    values = dict(literals(tree))
+    values = literals(tree)
     for name in CONSTANTS:
         if name not in bound:
             yield Problem(0, f'the constant {name} is missing; add {name} = "..." at the top level')
         elif not isinstance(values.get(name), str):
-            yield Problem(bound[name].lineno, f"{name} must be a plain string literal")
+            yield Problem(bound[name].lineno, f"{name} must be one plain string literal")
         elif name != ALWAYS_ON and not values[name].strip():
             yield Problem(bound[name].lineno, f"{name} is empty; say what the agent shall do")
 
@@ -147,50 +157,79 @@ def _takes(arguments: ast.arguments, count: int) -> bool:
 
 
 def _schema(source: str, tree: ast.Module) -> Iterator[Problem]:
-    lines = {
-        (node.name, s.target.id): s.lineno
-        for node in tree.body
-        if isinstance(node, ast.ClassDef)
-        for s in node.body
-        if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)
-    }
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     parts = read_parts(source, tree)
-    present = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     for owner, specs in ((ITEM_CLASS, parts.item), (QUERY_CLASS, parts.query)):
-        if owner in present and not specs:
-            yield Problem(0, f"{owner} has no fields; give it at least one, such as `text: str`")
+        if owner not in classes:
+            continue
+        declared = {
+            s.target.id: s
+            for s in classes[owner].body
+            if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)
+        }
+        if not specs:
+            yield Problem(
+                classes[owner].lineno, f"{owner} has no fields; give it at least one, such as `text: str`"
+            )
         for spec in specs:
-            if not _is_json(spec):
+            if spec.base not in FIELD_TYPES:
                 yield Problem(
-                    lines.get((owner, spec.name), 0),
+                    declared[spec.name].lineno,
                     f"{owner}.{spec.name} has type {spec.type}; the agent fills fields as JSON, so use one "
                     f"of {', '.join(FIELD_TYPES[:5])} or Optional of one",
                 )
+        for field in declared.values():
+            if _is_mutable(field.value):
+                yield Problem(
+                    field.lineno,
+                    f"{owner}.{ast.unparse(field.target)} has a mutable default; "
+                    "write field(default_factory=list)",
+                )
+        if "kw_only" not in source.lower():
+            yield from _order(owner, specs, declared)
 
 
-def _is_json(spec: FieldSpec) -> bool:
-    return spec.base in FIELD_TYPES
+def _order(
+    owner: str, specs: Sequence[FieldSpec], declared: Mapping[str, ast.AnnAssign]
+) -> Iterator[Problem]:
+    """What ``@dataclass`` refuses at load: a field without a default after one that has it."""
+    optional = ""
+    for spec in specs:
+        if not spec.required:
+            optional = spec.name
+        elif optional:
+            yield Problem(
+                declared[spec.name].lineno,
+                f"{owner}.{spec.name} has no default but comes after {optional}, which has one; "
+                "move it up or give it a default",
+            )
+
+
+def _is_mutable(value: ast.expr | None) -> bool:
+    """A default that ``@dataclass`` refuses: a list, a set or a dict, made for all instances at once."""
+    options = field_call(value)
+    default = value if options is None else options.get("default")
+    if isinstance(default, ast.Call):
+        return called_name(default) in ("list", "dict", "set")
+    return isinstance(default, (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp))
 
 
 def _knobs(tree: ast.Module) -> Iterator[Problem]:
     nodes = {name: node for node in tree.body if (name := assigned_name(node))}
     if "KNOBS" not in nodes:
         return
-    line, value = nodes["KNOBS"].lineno, dict(literals(tree)).get("KNOBS")
+    line, value = nodes["KNOBS"].lineno, literals(tree).get("KNOBS")
     if not isinstance(value, dict):
         yield Problem(line, 'KNOBS must be a literal such as {"top_k": (5, 1, 20)}')
         return
     for name, entry in value.items():
         if not (isinstance(name, str) and is_knob_entry(entry)):
             yield Problem(
-                line, f"KNOBS[{name!r}] is {entry!r}; expected (default, low, high), low ≤ default ≤ high"
+                line,
+                f"KNOBS[{name!r}] is {entry!r}; expected three numbers (default, low, high) with "
+                "low ≤ default ≤ high and low < high",
             )
 
 
 def _is_dataclass(node: ast.ClassDef) -> bool:
-    for decorator in node.decorator_list:
-        target = decorator.func if isinstance(decorator, ast.Call) else decorator
-        name = target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
-        if name == "dataclass":
-            return True
-    return False
+    return any(called_name(decorator) == "dataclass" for decorator in node.decorator_list)

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping
 
 from evolve.errors import ProgramError
+from evolve.program.parsing import UNPARSABLE, parse
 from evolve.program.parts import CONSTANTS, assigned_name, knobs_of, literals
 
 
@@ -26,17 +27,20 @@ def with_knobs(source: str, values: Mapping[str, float]) -> str:
         values: knob name → new default, within the knob's bounds, an int where the knob is one.
 
     Raises:
-        ValueError: a knob is unknown, or its value is out of bounds.
+        ValueError: a knob is unknown, or its value is out of bounds or of the wrong type.
     """
-    tree = ast.parse(source)
-    knobs = knobs_of(dict(literals(tree)).get("KNOBS"))
+    tree = parse(source)
+    knobs = knobs_of(literals(tree).get("KNOBS"))
     for name, value in values.items():
         if name not in knobs:
             raise ValueError(f"unknown knob {name!r}; the program has {', '.join(knobs) or 'none'}")
         if not knobs[name].low <= value <= knobs[name].high:
             raise ValueError(f"knob {name!r} = {value} is outside [{knobs[name].low}, {knobs[name].high}]")
-    statement = next(node for node in tree.body if assigned_name(node) == "KNOBS")
-    table = statement.value  # type: ignore[attr-defined]
+        if knobs[name].integer and value != int(value):
+            raise ValueError(f"knob {name!r} = {value} is no whole number, as its bounds are")
+    if not values:
+        return source
+    table = [node for node in tree.body if assigned_name(node) == "KNOBS"][-1].value  # type: ignore[attr-defined]
     spans = {}
     for key, entry in zip(table.keys, table.values, strict=True):
         name = ast.literal_eval(key)
@@ -70,8 +74,8 @@ def _with_constants(source: str, *, of: str) -> str:
 
 def _constant_nodes(source: str) -> dict[str, ast.stmt]:
     try:
-        tree = ast.parse(source)
-    except SyntaxError as error:
+        tree = parse(source)
+    except UNPARSABLE as error:
         raise ProgramError("contract", f"The program does not parse: {error}.") from error
     return {name: node for node in tree.body if (name := assigned_name(node)) in CONSTANTS}
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from evolve.program.layout import dedented, with_unix_newlines
 
 INSTRUCTIONS = ("INSTRUCTION_KNOWLEDGE_ITEM", "INSTRUCTION_QUERY", "INSTRUCTION_RESPONSE")
 ALWAYS_ON = "ALWAYS_ON_KNOWLEDGE"
@@ -22,7 +26,7 @@ class FieldSpec:
 
     Attributes:
         name: its name.
-        type: its annotation, as written, e.g. ``list[str]``.
+        type: its annotation, as written, e.g. ``list[str]``; without the quotes of one given as a string.
         description: what the agent is told to put there; empty where the program does not say.
         required: it has no default.
     """
@@ -35,7 +39,7 @@ class FieldSpec:
     @property
     def base(self) -> str:
         """The type without Optional: ``str``, ``int``, ``float``, ``bool`` or ``list[...]``."""
-        text = self.type.replace("typing.", "").replace(" ", "")
+        text = "".join(self.type.replace("typing.", "").split()).replace('"', "").replace("'", "")
         for prefix in ("Optional[", "Union["):
             if text.startswith(prefix) and text.endswith("]"):
                 text = text[len(prefix) : -1]
@@ -46,7 +50,7 @@ class FieldSpec:
     @property
     def optional(self) -> bool:
         """None is among its values."""
-        return "None" in self.type or self.type.replace("typing.", "").startswith("Optional[")
+        return "None" in self.type or "Optional[" in self.type
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class Parts:
         item: fields of KnowledgeItem.
         query: fields of Query.
         knobs: the tunable numbers by name.
-        methods: source of each method of KnowledgeBase by name.
+        methods: source of each method of KnowledgeBase by name, dedented, decorators included.
     """
 
     instructions: Mapping[str, str] = field(default_factory=dict)
@@ -86,7 +90,8 @@ class Parts:
 
 def read_parts(source: str, tree: ast.Module) -> Parts:
     """The parts of the program ``source``, parsed as ``tree``. What is missing or not literal is left out."""
-    constants = dict(literals(tree))
+    source = with_unix_newlines(source)  # lines count as the tree counts them
+    constants = literals(tree)
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     texts = {name: value for name, value in constants.items() if isinstance(value, str)}
     return Parts(
@@ -99,14 +104,19 @@ def read_parts(source: str, tree: ast.Module) -> Parts:
     )
 
 
-def literals(tree: ast.Module) -> Iterator[tuple[str, Any]]:
-    """Module-level ``NAME = literal`` assignments (annotated too; strings may be joined by ``+``)."""
+def literals(tree: ast.Module) -> dict[str, Any]:
+    """Module-level ``NAME = literal`` assignments (annotated too; strings may be joined by ``+``).
+
+    The last assignment counts; a name whose last one is no literal is left out.
+    """
+    found: dict[str, Any] = {}
     for node in tree.body:
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            found.pop(node.target.id, None)
         name = assigned_name(node)
         if name is not None:
-            value = _literal(node.value)  # type: ignore[attr-defined]
-            if value is not _MISSING:
-                yield name, value
+            found[name] = _literal(node.value)  # type: ignore[attr-defined]
+    return {name: value for name, value in found.items() if value is not _MISSING}
 
 
 def assigned_name(node: ast.stmt) -> str | None:
@@ -128,20 +138,24 @@ def knobs_of(value: Any) -> dict[str, Knob]:
 
 
 def is_knob_entry(entry: Any) -> bool:
-    """Three numbers with low <= default <= high and low < high."""
+    """Three finite numbers with low <= default <= high and low < high."""
     if not (isinstance(entry, (tuple, list)) and len(entry) == 3):
         return False
     if not all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in entry):
+        return False
+    if not all(math.isfinite(number) for number in entry if isinstance(number, float)):
         return False
     default, low, high = entry
     return low <= default <= high and low < high
 
 
-def _literal(node: ast.expr) -> Any:
+def _literal(node: ast.expr | None) -> Any:
     """The value of a literal expression, with strings joined by ``+`` and stripped by simple methods."""
+    if node is None:
+        return _MISSING
     try:
         return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, MemoryError):
         pass
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         left, right = _literal(node.left), _literal(node.right)
@@ -165,46 +179,71 @@ def _is_plain_method_call(node: ast.expr) -> bool:
 
 
 def _fields(source: str, node: ast.ClassDef | None) -> Iterator[FieldSpec]:
+    """The fields that the class's constructor takes."""
     for statement in node.body if node else []:
         if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)):
             continue
-        annotation = statement.annotation
-        is_text = isinstance(annotation, ast.Constant) and isinstance(annotation.value, str)
-        written = annotation.value if is_text else ast.get_source_segment(source, annotation)  # type: ignore[union-attr]
-        options = _field_call(statement.value)
-        has_default = statement.value is not None if options is None else _gives_default(options)
+        written = _annotation(source, statement.annotation)
+        options = field_call(statement.value) or {}
+        if _NOT_IN_CONSTRUCTOR.match(written) or _literal(options.get("init")) is False:
+            continue
         yield FieldSpec(
             name=statement.target.id,
-            type=str(written),
-            description=_description(options or {}),
-            required=not has_default,
+            type=written,
+            description=_description(options),
+            required=not gives_default(statement.value),
         )
 
 
-def _field_call(value: ast.expr | None) -> dict[str, ast.expr] | None:
+_NOT_IN_CONSTRUCTOR = re.compile(r"(?:\w+\.)*(?:ClassVar|KW_ONLY)\b")
+
+
+def _annotation(source: str, node: ast.expr) -> str:
+    is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+    return str(node.value) if is_text else ast.get_source_segment(source, node) or ""  # type: ignore[union-attr]
+
+
+def field_call(value: ast.expr | None) -> dict[str, ast.expr] | None:
     """The keyword arguments of ``field(...)`` or ``dataclasses.field(...)``; None for anything else."""
-    if not isinstance(value, ast.Call):
-        return None
-    function = value.func
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    if name != "field":
-        return None
-    return {keyword.arg: keyword.value for keyword in value.keywords if keyword.arg}
+    if isinstance(value, ast.Call) and called_name(value) == "field":
+        return {keyword.arg: keyword.value for keyword in value.keywords if keyword.arg}
+    return None
 
 
-def _gives_default(options: Mapping[str, ast.expr]) -> bool:
-    return "default" in options or "default_factory" in options
+def called_name(node: ast.expr) -> str:
+    """``f`` for ``f``, ``module.f`` and calls of either; empty for any other expression."""
+    function = node.func if isinstance(node, ast.Call) else node
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def gives_default(value: ast.expr | None) -> bool:
+    """What a field is assigned to is, or has, a default."""
+    options = field_call(value)
+    return value is not None if options is None else "default" in options or "default_factory" in options
 
 
 def _description(options: Mapping[str, ast.expr]) -> str:
-    metadata = _literal(options["metadata"]) if "metadata" in options else None
-    return str(metadata.get("description", "")) if isinstance(metadata, dict) else ""
+    """The description in ``metadata={"description": ...}`` or ``metadata=dict(description=...)``."""
+    metadata = options.get("metadata")
+    found: ast.expr | None = None
+    if isinstance(metadata, ast.Dict):
+        entries = zip(metadata.keys, metadata.values, strict=True)
+        found = next((value for key, value in entries if key and _literal(key) == "description"), None)
+    elif isinstance(metadata, ast.Call) and called_name(metadata) == "dict":
+        found = next((k.value for k in metadata.keywords if k.arg == "description"), None)
+    text = _literal(found) if found else _MISSING
+    return str(text) if text is not _MISSING else ""
 
 
 def _methods(source: str, node: ast.ClassDef | None) -> Iterator[tuple[str, str]]:
     for statement in node.body if node else []:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield statement.name, ast.get_source_segment(source, statement, padded=True) or ""
+            yield statement.name, dedented(source, first_line(statement), statement.end_lineno or 0)
+
+
+def first_line(node: ast.stmt) -> int:
+    """The line that a statement begins in, counted from 1, its decorators included."""
+    return min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
 
 
 def _split_union(text: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Keep the raw text: every line is stored as it was said and searched by its words; nothing is lost."""
 
 import re
+from dataclasses import field
 
 KNOBS = {
     "line_characters": (600, 150, 1500),
@@ -13,8 +14,13 @@ def knob(name):
     return KNOBS[name][0]
 
 
+class Query:
+    question: str = field(default="", metadata={"description": "The question to answer, in full"})
+
+
 class KnowledgeBase:
     def __init__(self, toolkit):
+        self.toolkit = toolkit
         self.passages = []
         toolkit.db.execute("CREATE VIRTUAL TABLE words USING fts5(text, tokenize='porter unicode61')")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
@@ -37,7 +36,7 @@ def diagnose(brief: Brief) -> dict[Cue, float]:
     """Each cue's share of the items of the brief's diagnosis, in [0, 1], failures weighted by 1 − score."""
     items = [item for item in brief.diagnosis.items if item.task in brief.tasks]
     longest = max((len(item.retrieved) for item in items), default=0) or 1
-    weights: Counter[Cue] = Counter()
+    weights = dict.fromkeys(Cue, 0.0)
     total = 0.0
     for item in items:
         total += 1.0

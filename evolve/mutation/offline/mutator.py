@@ -10,6 +10,7 @@ from evolve.mutation.offline.diagnosis import diagnose
 from evolve.mutation.offline.operators import Edit, Operator, operators, weights
 from evolve.mutation.protocol import Brief, Proposal, Refusal
 from evolve.mutation.source import Source
+from evolve.mutation.splicing import SpliceError
 from evolve.program import MemoryProgram
 
 _TRIES = 12
@@ -43,7 +44,7 @@ class OfflineMutator:
             if not edits:
                 continue
             program = MemoryProgram(_with_history(source, [edit.message for _, edit in edits]))
-            if program.problems or program.fingerprint in brief.known:
+            if program.problems or program.fingerprint in {*brief.known, brief.program.fingerprint}:
                 continue
             crossed = any(operator.name == "crossover" for operator, _ in edits)
             partner = (brief.partner.number,) if crossed and brief.partner else ()
@@ -62,7 +63,10 @@ def _apply_all(
     """Apply the operators one after another, leaving out those that do not fit."""
     source, edits = brief.program.source, []
     for operator in drawn:
-        edit = operator.apply(source, brief, rng)
+        try:
+            edit = operator.apply(source, brief, rng)
+        except SpliceError:
+            continue
         if edit is not None and edit.source != source:
             source = edit.source
             edits.append((operator, edit))

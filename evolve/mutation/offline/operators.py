@@ -10,10 +10,11 @@ from functools import cache
 from importlib import resources
 from typing import Protocol
 
-from evolve.mutation.cutting import cut, prune, steps, without_step
-from evolve.mutation.grafting import Graft, apply, parse_graft
+from evolve.mutation.cutting import cut, cut_method, steps, without_step
+from evolve.mutation.grafting import apply, parse_graft
 from evolve.mutation.offline.diagnosis import Cue
 from evolve.mutation.protocol import Brief
+from evolve.mutation.pruning import prune
 from evolve.mutation.source import Source
 from evolve.program import MemoryProgram, with_knobs
 
@@ -42,7 +43,11 @@ class Operator(Protocol):
     def prior(self) -> float: ...  # noqa: D102
 
     def apply(self, source: str, brief: Brief, rng: random.Random) -> Edit | None:
-        """The edit of ``source``, or None where the operator does not apply to it."""
+        """The edit of ``source``, or None where the operator does not apply to it.
+
+        Raises:
+            SpliceError: it would apply, but the text has no place for the edit.
+        """
         ...
 
 
@@ -71,8 +76,8 @@ class Fragment:
         graft = parse_graft(text, replacing=self.replacing)
         if not fits or all(methods.get(n) and _same(source, n, graft.methods[n]) for n in graft.methods):
             return None
-        child = prune(apply(source, graft))
-        return Edit(child, (ast.get_docstring(ast.parse(text)) or self.name).partition("\n")[0])
+        what = (ast.get_docstring(ast.parse(text)) or self.name).partition("\n")[0]
+        return Edit(prune(apply(source, graft), source), what)
 
 
 @dataclass(frozen=True)
@@ -148,9 +153,10 @@ class Crossover:
         if not new_steps and not new_methods:
             return None
         chosen = rng.choice([*new_steps, *new_methods])
-        graft = cut(donor, chosen) if chosen in new_steps else _method_graft(theirs, chosen)
+        graft = cut(donor, chosen) if chosen in new_steps else cut_method(donor, chosen)
         what = chosen.strip("_").replace("_", " ")
-        return Edit(prune(apply(source, graft)), f"Take “{what}” from candidate #{brief.partner.number}.")
+        message = f"Take “{what}” from candidate #{brief.partner.number}."
+        return Edit(prune(apply(source, graft), source), message)
 
 
 @cache
@@ -187,11 +193,6 @@ def operators() -> tuple[Operator, ...]:
         DropStep(),
         Crossover(),
     )
-
-
-def _method_graft(donor: Source, method: str) -> Graft:
-    text = donor.text_of(donor.methods[method])
-    return Graft(methods={method: text}, knobs={n: e for n, e in donor.knobs.items() if f'"{n}"' in text})
 
 
 def _same(source: str, method: str, text: str) -> bool:
