@@ -19,7 +19,9 @@ VECTOR = st.lists(st.integers(-3, 3), min_size=2, max_size=2).filter(any)
 DOCUMENT = st.lists(st.sampled_from(["apple", "pear", "plum"]), min_size=1, max_size=3).map(" ".join)
 VALUE = st.integers(0, 2) | st.sampled_from([0.5, 1.0]) | st.booleans() | st.sampled_from(["x", "y"])
 METADATA = st.dictionaries(st.sampled_from("mn"), VALUE, min_size=1, max_size=2)
-NUMBER = st.integers(0, 2) | st.sampled_from([0.5, 1.0])
+# chromadb truncates a fraction that it compares with an int, so that 0 equals 0.5; ours does not, on purpose.
+NUMBER = st.integers(0, 2) | st.just(1.0)
+OPERAND = NUMBER | st.booleans() | st.sampled_from(["x", "y"])
 
 
 def condition(operators: list[str], operands: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -33,8 +35,8 @@ def condition(operators: list[str], operands: st.SearchStrategy[Any]) -> st.Sear
 
 SEVERAL = st.lists(st.integers(0, 2), min_size=1, max_size=2) | st.lists(st.sampled_from("xy"), min_size=1)
 CONDITION = (
-    st.dictionaries(st.sampled_from("mn"), VALUE, min_size=1, max_size=1)
-    | condition(["$eq", "$ne"], VALUE)
+    st.dictionaries(st.sampled_from("mn"), OPERAND, min_size=1, max_size=1)
+    | condition(["$eq", "$ne"], OPERAND)
     | condition(["$gt", "$gte", "$lt", "$lte"], NUMBER)
     | condition(["$in", "$nin"], SEVERAL)
 )
