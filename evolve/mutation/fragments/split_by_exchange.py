@@ -1,4 +1,4 @@
-"""Keep exchanges together: a passage is a few lines in a row, so that a question stays with its reply."""
+"""Keep exchanges together: a passage is a few lines in a row, under one heading an episode."""
 
 KNOBS = {"lines_per_passage": (2, 1, 6)}
 

@@ -1,4 +1,4 @@
-"""Keep every turn apart: a passage is one line, so that one line can be returned without its neighbours."""
+"""Keep every turn apart: a passage is one line, under one heading an episode."""
 
 KNOBS = {"line_characters": (600, 150, 1500)}
 

@@ -28,6 +28,7 @@ class Cue(StrEnum):
     HEADING = "the question shares a date or a name with the heading above the missing line"
     REVISED = "the question asks for the present state"
     SEVERAL = "the evidence stands in several episodes"
+    REPEATED = "the same lines, such as headings, came back again and again"
     QUESTIONS = "many of the lines that came back only ask something"
     WASTEFUL = "the evidence came back in a text that is longer than it need be"
 
@@ -67,6 +68,8 @@ def _cues(item: ItemResult, task: Task, episodes: Mapping[str, Episode], longest
     lines = [line for line in item.retrieved.split("\n") if line.strip()]
     if sum(line.rstrip().endswith("?") for line in lines) > 0.3 * len(lines) > 0:
         yield Cue.QUESTIONS
+    if len(lines) - len(set(lines)) > 0.15 * len(lines):
+        yield Cue.REPEATED
     for evidence in missing:
         yield from _cues_of(evidence, item, task, episodes)
 

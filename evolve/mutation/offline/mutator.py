@@ -14,7 +14,7 @@ from evolve.mutation.splicing import SpliceError
 from evolve.program import MemoryProgram
 
 _TRIES = 12
-_SECOND_EDIT = 0.35  # share of children that get two edits: steps that pay only together are found this way
+_EDITS = (1, 1, 1, 2, 2, 3)  # drawn from evenly: steps that pay only together are found together
 
 
 class OfflineMutator:
@@ -34,12 +34,12 @@ class OfflineMutator:
         return f"offline-mutator/1{'' if self.attribution else '/random'}"
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        """A child by one or two operators; refused when none gives a new, valid program in twelve tries."""
+        """A child by one to three operators; refused when none gives a new, valid program in twelve tries."""
         cues = diagnose(brief) if self.attribution else None
         available = list(operators())
         chances = weights(cues, available)
         for _ in range(_TRIES):
-            drawn = rng.choices(available, weights=chances, k=2 if rng.random() < _SECOND_EDIT else 1)
+            drawn = rng.choices(available, weights=chances, k=rng.choice(_EDITS))
             edits, source = _apply_all(drawn, brief, rng)
             if not edits:
                 continue

@@ -60,6 +60,7 @@ class Fragment:
         cues: cue → weight.
         replacing: methods of the host that the fragment's take the place of.
         needs: methods that the host must have for the fragment to fit in.
+        also: fragments that are merged with it, since it seldom pays without them.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Fragment:
     prior: float = 0.02
     replacing: tuple[str, ...] = ()
     needs: tuple[str, ...] = ("_split", "_index", "_fuse", "_pack")
+    also: tuple[str, ...] = ()
 
     def apply(self, source: str, brief: Brief, rng: random.Random) -> Edit | None:
         """Merge it, unless the program has it already or has no place for it."""
@@ -77,7 +79,10 @@ class Fragment:
         if not fits or all(methods.get(n) and _same(source, n, graft.methods[n]) for n in graft.methods):
             return None
         what = (ast.get_docstring(ast.parse(text)) or self.name).partition("\n")[0]
-        return Edit(prune(apply(source, graft), source), what)
+        child = apply(source, graft)
+        for name in self.also:
+            child = apply(child, parse_graft(_fragment(name)))
+        return Edit(prune(child, source), what)
 
 
 @dataclass(frozen=True)
@@ -164,9 +169,9 @@ def operators() -> tuple[Operator, ...]:
     """Every operator, in a fixed order."""
     c = Cue
     return (
-        Fragment("split_by_turn", {c.CROWDED: 1.0}),
-        Fragment("split_by_exchange", {c.CROWDED: 0.4, c.ADJACENT: 0.4}),
-        Fragment("pack_by_episode", {c.CROWDED: 0.8, c.UNUSED: 0.5}),
+        Fragment("split_by_turn", {c.CROWDED: 0.7}, also=("pack_by_episode",)),
+        Fragment("split_by_exchange", {c.CROWDED: 0.5, c.ADJACENT: 0.5}, also=("pack_by_episode",)),
+        Fragment("pack_by_episode", {c.REPEATED: 1.5, c.CROWDED: 0.4, c.UNUSED: 0.5}),
         Fragment("add_words", {c.WORDS: 1.0}),
         Fragment("add_vectors", {c.PARAPHRASE: 0.7}),
         Fragment("add_word_stems", {c.PARAPHRASE: 0.6, c.WORDS: 0.3}),
