@@ -45,8 +45,12 @@ class Freezing:
         except ProgramError as error:
             return Refusal(operator=outcome.operator, reason=error.message)
         program = MemoryProgram(source)
-        if program.fingerprint == brief.program.fingerprint:
-            return Refusal(operator=outcome.operator, reason=f"it changed only the frozen {self._part}")
         if program.problems:
             return Refusal(operator=outcome.operator, reason=f"not valid once frozen: {program.problems[0]}")
+        if program.fingerprint == brief.program.fingerprint:
+            return Refusal(operator=outcome.operator, reason=f"it changed only the frozen {self._part}")
+        if program.fingerprint in brief.known:
+            return Refusal(
+                operator=outcome.operator, reason="once frozen, it is a program that was tried before"
+            )
         return Proposal(program, outcome.operator, outcome.message, outcome.parents)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
+from collections.abc import Iterator
 
 from evolve.mutation.grafting import bound_by_import
 from evolve.mutation.resources import FED_IN, body, quotes, resources
@@ -24,24 +26,31 @@ def prune(text: str, before: str) -> str:
     """
     while True:
         source = Source(text)
-        dead = [name for name in source.methods if _is_dead(source, name)]
-        if not dead:
+        dead = next(_dead(source), None)
+        if dead is None:
             break
-        gone = resources([source.methods[dead[0]]]) - _methods(source)
-        text = _without_feeding(source.without(source.methods[dead[0]]), gone)
+        gone = resources([source.methods[dead]]) - _methods(source)
+        text = _without_feeding(source.without(source.methods[dead]), gone)
     return _without_idle_imports(_without_idle_definitions(_without_idle_knobs(text, before), before), before)
 
 
-def _is_dead(source: Source, name: str) -> bool:
-    """A private method whose name stands nowhere outside of it."""
-    if not re.fullmatch(r"_(?!_)\w+", name):
-        return False
-    inside = set(ast.walk(source.methods[name]))
-    return not any(
-        getattr(node, "attr", None) == name or getattr(node, "value", None) == name
-        for node in ast.walk(source.tree)
-        if isinstance(node, (ast.Attribute, ast.Constant)) and node not in inside
-    )
+def _dead(source: Source) -> Iterator[str]:
+    """Private methods whose name stands nowhere outside of them."""
+    everywhere = _mentions(source.tree)
+    for name, method in source.methods.items():
+        if re.fullmatch(r"_(?!_)\w+", name) and everywhere[name] == _mentions(method)[name]:
+            yield name
+
+
+def _mentions(tree: ast.AST) -> Counter[str]:
+    """How often each name stands behind a dot or, as for ``getattr``, in quotes."""
+    found: Counter[str] = Counter()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            found[node.attr] += 1
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found[node.value] += 1
+    return found
 
 
 def _without_feeding(text: str, gone: set[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from evolve.program.layout import (
     dedented,
@@ -14,6 +14,9 @@ from evolve.program.layout import (
 )
 from evolve.program.parsing import parse
 from evolve.program.parts import first_line
+
+# An edit goes through many texts and comes back to most of them; trees are only ever read here.
+_tree = lru_cache(maxsize=64)(parse)
 
 
 class SpliceError(ValueError):
@@ -33,10 +36,10 @@ class SplicedText:
     @cached_property
     def tree(self) -> ast.Module:
         """Its syntax tree."""
-        return parse(self.text)
+        return _tree(self.text)
 
-    def text_of(self, node: ast.AST) -> str:
-        """The text of a node, dedented; of a statement: whole lines, decorators included.
+    def text_of(self, node: ast.stmt | ast.expr) -> str:
+        """The text of an expression as it stands; of a statement: whole lines, dedented, with decorators.
 
         Raises:
             SpliceError: the statement shares a line with another.
@@ -44,7 +47,7 @@ class SplicedText:
         if isinstance(node, ast.stmt):
             first, last = self._span(node)
             return dedented(self.text, first, last)
-        return ast.get_source_segment(self.text, node) or ""
+        return self._segment(node)
 
     def without(self, node: ast.stmt) -> str:
         """The text less a whole statement, with its decorators and the blank lines before it."""
@@ -98,6 +101,13 @@ class SplicedText:
         if before.strip() or (after and not after.startswith("#")):
             raise SpliceError(f"line {node.lineno} holds more than one statement")
         return first, last
+
+    def _segment(self, node: ast.expr) -> str:
+        """As ``ast.get_source_segment``, which splits the whole text anew each time."""
+        lines = [line.encode() for line in self._lines[node.lineno - 1 : node.end_lineno]]
+        lines[-1] = lines[-1][: node.end_col_offset]
+        lines[0] = lines[0][node.col_offset :]
+        return b"\n".join(lines).decode()
 
     def _is_blank_after(self, end: int) -> bool:
         return end >= len(self._lines) or not self._lines[end].strip()

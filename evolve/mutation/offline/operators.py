@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -106,7 +107,8 @@ class Knobs:
             if knob.integer:
                 step = 1 if moved >= knob.default else -1
                 moved = round(moved) if round(moved) != knob.default else knob.default + step
-            values[name] = min(knob.high, max(knob.low, round(moved, 3)))
+            digits = max(3, 2 - math.floor(math.log10(knob.high - knob.low)))
+            values[name] = min(knob.high, max(knob.low, round(moved, digits)))
         changes = [f"{n} {knobs[n].default:g} → {v:g}" for n, v in values.items() if v != knobs[n].default]
         if not changes:
             return None
