@@ -21,7 +21,7 @@ from evolve.program import MemoryProgram
 from evolve.records import Candidate, Episode, Evaluation, Evidence, Interval, ItemResult, Task
 
 EPISODES = (
-    "[9:10 am on 3 May, 2023]\nAnn: I like blue cheese, do you?\nBob: No, I prefer red wine.\nAnn: Rome is near.",
+    "[9:10 am on 3 May, 2023]\nAnn: I like blue cheese. Do you?\nBob: No, I prefer red wine.\nAnn: Rome is.",
     "[7 June, 2023]\nBob: The wine was corked.\nCleo: What a pity.\n\nBob: I drink tea now.",
     "no heading at all " * 30,
 )
