@@ -18,6 +18,7 @@ ITEM_CLASS, QUERY_CLASS, BASE_CLASS = "KnowledgeItem", "Query", "KnowledgeBase"
 CLASSES = (ITEM_CLASS, QUERY_CLASS, BASE_CLASS)
 
 _MISSING = object()
+_NOT_IN_CONSTRUCTOR = re.compile(r"(?:\w+\.)*(?:ClassVar|KW_ONLY)\b")
 
 
 @dataclass(frozen=True)
@@ -193,9 +194,6 @@ def _fields(source: str, node: ast.ClassDef | None) -> Iterator[FieldSpec]:
             description=_description(options),
             required=not gives_default(statement.value),
         )
-
-
-_NOT_IN_CONSTRUCTOR = re.compile(r"(?:\w+\.)*(?:ClassVar|KW_ONLY)\b")
 
 
 def _annotation(source: str, node: ast.expr) -> str:

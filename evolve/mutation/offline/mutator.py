@@ -75,10 +75,11 @@ def _apply_all(
 
 def _with_history(source: str, messages: list[str]) -> str:
     """The source with what was changed noted at the end of its docstring, so that it tells its own story."""
-    docstring = ast.get_docstring(ast.parse(source), clean=True) or "A memory program."
+    text = Source(source)
+    docstring = ast.get_docstring(text.tree, clean=True) or "A memory program."
     head, _, past = docstring.partition("\n\nSince then:\n")
     entries = [*past.splitlines(), *(_entry(message) for message in messages)]
-    return Source(source).with_docstring(f"{head}\n\nSince then:\n" + "\n".join(entries) + "\n")
+    return text.with_docstring(f"{head}\n\nSince then:\n" + "\n".join(entries) + "\n")
 
 
 def _entry(message: str) -> str:
