@@ -1,4 +1,4 @@
-"""Check what the README promises of the demo: a front of three or more, and a best program that beats every seed.
+"""Check what the README promises of the demo: a front of three, and a best program that beats every seed.
 
 Run in a checkout after ``make demo``.
 """
@@ -17,7 +17,9 @@ from evolve.journal import RunRecord
 def main() -> int:
     """Print each promise with what was found; 1 if one is broken."""
     events = RunRecord.open(Path("runs"), "demo").events()
-    front = json.loads(subprocess.check_output([Path(sys.executable).parent / "evolve", "front", "demo", "--json"]))
+    front = json.loads(
+        subprocess.check_output([Path(sys.executable).parent / "evolve", "front", "demo", "--json"])
+    )
     members = front["front"] if isinstance(front, dict) else front
     seeds = {e.candidate.number for e in events if isinstance(e, Joined) and not e.candidate.parents}
     compared = {e.other: e.difference for e in events if isinstance(e, Compared)}

@@ -70,10 +70,10 @@ class EvaluationConfig(Section):
     """What one evaluation of a program asks, and how it is scored."""
 
     static: int = Field(
-        default=60, ge=1, description="validation tasks of the fixed subset that gives fitness"
+        default=200, ge=1, description="validation tasks of the fixed subset that gives fitness"
     )
     rotating: int = Field(
-        default=24,
+        default=40,
         ge=1,
         description="validation tasks, new for each round, that give the failures to learn from",
     )

@@ -12,6 +12,9 @@ from pydantic import Field, TypeAdapter
 
 from evolve.records import Candidate, Interval, Record, Stage, Status
 
+StopReason = Literal["budget", "time"]
+"""Why a campaign stops by itself: its budget of children is spent, or its time is up."""
+
 
 class Started(Record):
     """A process began or went on with the campaign."""
@@ -58,13 +61,12 @@ class Joined(Record):
 
 
 class Discarded(Record):
-    """A number whose child did not come to be: refused, a duplicate, broken beyond repair, inconclusive."""
+    """A number whose child did not come to be: refused, a duplicate, or broken beyond repair."""
 
     type: Literal["discarded"] = "discarded"
     number: int
     operator: str
     reason: str
-    final: bool = Field(description="False for an inconclusive one: it is tried again on resume")
 
 
 class Compared(Record):
@@ -80,7 +82,7 @@ class Finished(Record):
     """The campaign stopped by itself."""
 
     type: Literal["finished"] = "finished"
-    reason: Literal["budget", "time", "interrupted", "complete"]
+    reason: StopReason
     seconds: float = Field(description="wall time of this process's part")
 
 

@@ -309,7 +309,7 @@ def _wait(condition: object, process: subprocess.Popen[str]) -> None:
 
 
 def test_exit_codes_of_the_real_command(tmp_path: Path) -> None:
-    installed = str(Path(evolve.campaign.__file__).parents[1])
+    installed = str(Path(evolve.campaign.__file__).parents[2])
     environment = {**os.environ, "PYTHONPATH": installed, "XDG_CACHE_HOME": str(tmp_path)}
     for arguments, code in (
         (["--help"], 0),

@@ -27,7 +27,7 @@ EVENTS: list[Event] = [
         time="2026-11-22T10:00:00+00:00", version="0.1.0", isolation="process", conditions="c1", resumed=False
     ),
     Joined(candidate=Candidate(number=0, program="0" * 12, name="sëed", objectives={"quality": 0.5})),
-    Discarded(number=1, operator="chunking", reason="a duplicate\nof #0: “é”", final=True),
+    Discarded(number=1, operator="chunking", reason="a duplicate\nof #0: “é”"),
 ]
 EVALUATION = Evaluation(
     program="0123456789ab",
@@ -229,7 +229,7 @@ WRITER = textwrap.dedent(
         evaluation = Evaluation.model_validate_json(sys.argv[2])
         while True:
             run.save_evaluation(evaluation.model_copy(update={"subset": f"rotating-{number}"}))
-            run.append(Discarded(number=number, operator="o", reason="r" * 5000, final=True))
+            run.append(Discarded(number=number, operator="o", reason="r" * 5000))
             number += 1
             print(number, flush=True)
     """
@@ -264,7 +264,7 @@ def test_killed_while_writing(tmp_path: Path) -> None:
 
 
 def test_threads_do_not_mix_lines(tmp_path: Path) -> None:
-    events = [Discarded(number=n, operator="o", reason="x" * 300, final=True) for n in range(100)]
+    events = [Discarded(number=n, operator="o", reason="x" * 300) for n in range(100)]
     with RunDirectory.create_or_open(tmp_path, "run", CONFIG) as run, ThreadPoolExecutor(8) as pool:
         list(pool.map(run.append, events))
         read = [event for event in run.events() if isinstance(event, Discarded)]

@@ -24,9 +24,8 @@ def described(event: Event, history: History) -> str | None:
         case Joined():
             return _joined(event, history)
         case Discarded():
-            kind = "" if event.final else " for now"
             reason = one_line(event.reason)
-            return f"{_count(history)} #{event.number} {one_line(event.operator)} given up{kind}: {reason}"
+            return f"{_count(history)} #{event.number} {one_line(event.operator)} given up: {reason}"
         case Compared():
             return f"#{event.best} minus #{event.other} on the test set: {difference(event.difference)}"
         case Finished():

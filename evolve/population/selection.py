@@ -52,7 +52,7 @@ class Softmax:
     def select(
         self,
         candidates: Sequence[Candidate],
-        archive: ParetoArchive,  # noqa: ARG002
+        archive: ParetoArchive,
         rng: random.Random,
     ) -> Candidate:
         """One at random, the better ones more often."""
@@ -92,8 +92,8 @@ class Max:
     def select(
         self,
         candidates: Sequence[Candidate],
-        archive: ParetoArchive,  # noqa: ARG002
-        rng: random.Random,  # noqa: ARG002
+        archive: ParetoArchive,
+        rng: random.Random,
     ) -> Candidate:
         """The best; no randomness."""
         return max(unfailed(candidates), key=merit)

@@ -63,7 +63,7 @@ EVENTS: list[Event] = [
     Proposed(number=2, program=CHILD.id, parents=(0,), operator="knobs", message="Smaller [bold]chunks"),
     evaluated(2, CHILD, 0.6),
     joined(2, CHILD, 0.6, 200.0, parents=(0,), operator="knobs", message="Smaller [bold]chunks"),
-    Discarded(number=3, operator="crossover", reason="the same program\nas candidate #0", final=True),
+    Discarded(number=3, operator="crossover", reason="the same program\nas candidate #0"),
     Proposed(number=4, program=BROKEN.id, parents=(0, 1), operator="crossover", message="Both"),
     evaluated(4, BROKEN, 0.0, status="failed"),
     Joined(

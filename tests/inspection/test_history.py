@@ -62,9 +62,9 @@ def test_a_run_that_goes_on_is_not_finished(events: list[Event]) -> None:
     assert len(history.started) == 2
 
 
-def test_a_child_given_up_for_now_may_still_join(events: list[Event]) -> None:
+def test_a_discarded_child_may_still_join(events: list[Event]) -> None:
     history = History.of(CONFIG)
-    history.apply(Discarded(number=2, operator="knobs", reason="outage", final=False))
+    history.apply(Discarded(number=2, operator="knobs", reason="outage"))
     assert history.settled == 1
     for event in events:
         history.apply(event)

@@ -63,9 +63,9 @@ def test_plain_log_does_not_repeat_the_past(events: list[Event]) -> None:
 def test_plain_log_keeps_foreign_text_harmless() -> None:
     console = Console(file=io.StringIO(), width=40)
     PlainLog(console, History.of(CONFIG))(
-        Discarded(number=1, operator="o[red]", reason="\x1b[2J[bold]x\n\ny", final=False)
+        Discarded(number=1, operator="o[red]", reason="\x1b[2J[bold]x\n\ny")
     )
-    assert output(console) == "[1/3] #1 o[red] given up for now: �[2J[bold]x y\n"
+    assert output(console) == "[1/3] #1 o[red] given up: �[2J[bold]x y\n"
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import ast
 import random
+from typing import ClassVar
 
 import pytest
 
-from evolve.mutation import Mutator, Proposal, Refusal
-from evolve.mutation.offline import OfflineMutator
+from evolve.mutation import Brief, Mutator, Proposal, Refusal
+from evolve.mutation.offline import Cue, OfflineMutator
+from evolve.mutation.offline.operators import Edit
 from evolve.program import MemoryProgram
 from evolve.records import Stage
 
@@ -40,10 +42,20 @@ def test_children_are_new_and_valid(seeds, brief_of, run):
         run(proposal.program.source)
 
 
-def test_the_parent_is_known_even_where_nobody_says_so(seeds, brief_of):
-    parent = MemoryProgram(seeds["experience_learner"])
-    for rng in range(20):
-        assert propose(brief_of(parent.source), rng).program.fingerprint != parent.fingerprint
+class Comments:
+    """An operator that changes nothing that counts."""
+
+    name, prior = "comments", 1.0
+    cues: ClassVar[dict[Cue, float]] = {}
+
+    def apply(self, source: str, brief: Brief, rng: random.Random) -> Edit | None:
+        return Edit(f"{source}# {rng.random()}\n", "Add a comment.")
+
+
+def test_the_parent_is_known_even_where_nobody_says_so(seeds, brief_of, monkeypatch):
+    monkeypatch.setattr("evolve.mutation.offline.mutator.operators", lambda: (Comments(),))
+    outcome = OfflineMutator().mutate(brief_of(seeds["lexical"]), random.Random(0))
+    assert isinstance(outcome, Refusal)
 
 
 def test_it_refuses_when_nothing_applies(brief_of, host):

@@ -202,18 +202,25 @@ def test_requests_depend_on_the_seed_and_on_nothing_else(born: Born):
     assert len(set(first)) > 3
 
 
-def test_the_partner_is_another_member_of_the_front(born: Born):
-    population = empty("max")
-    for candidate in (born(0, 0.9, 900), born(1, 0.5, 100), born(2, 0.1, 10), born(3, 0.4, 500), born(4)):
-        population.add_seed(candidate)
-    requests = next_requests(population, 30)
-    assert {r.parent.number for r in requests} == {0}
-    assert {r.partner.number for r in requests if r.partner} == {1, 2}
-
-
-def test_where_the_parent_is_the_whole_front_the_partner_is_another_who_did_not_fail(born: Born):
+def test_the_partner_is_chosen_like_a_parent_among_the_others(born: Born):
     population = seeded(born, 0.9, 0.5, None, 0.2, selector="max")
-    assert {r.partner.number for r in next_requests(population, 30) if r.partner} == {1, 3}
+    assert {(r.parent.number, r.partner.number) for r in next_requests(population, 30) if r.partner} == {
+        (0, 1)
+    }
+
+
+def test_partners_do_not_depend_on_measured_time(born: Born):
+    def partners(seconds: float) -> list[int]:
+        population = Population([objective(n) for n in ("quality", "latency")], Softmax(), seed=0)
+        for number, quality in enumerate((0.4, 0.5, 0.6)):
+            candidate = born(number, quality)
+            latency = seconds if number == 0 else 0.5
+            population.add_seed(
+                candidate.model_copy(update={"objectives": {"quality": quality, "latency": latency}})
+            )
+        return [r.partner.number for r in next_requests(population, 20) if r.partner]
+
+    assert partners(0.001) == partners(5.0)
 
 
 def test_a_lone_candidate_has_no_partner(born: Born):

@@ -66,6 +66,8 @@ def test_a_commit_message_inside_of_a_class_is_part_of_the_program():
 
 def test_siblings_do_not_run_into_each_other():
     assert not same("f(a, b)\nc", "f(a)\nb\nc")
+    assert not same("if x:\n    a\n    b\n", "if x:\n    a\nb\n")
+    assert not same("if x:\n    a\nelse:\n    b\n", "if x:\n    a\n    b\n")
     assert not same("x = [a, [b]]", "x = [[a], b]")
     assert not same("def f(a, b=1): pass", "def f(a=1, *, b): pass")
 

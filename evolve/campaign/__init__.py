@@ -1,0 +1,7 @@
+"""A search campaign: seeds are evaluated, children are made and evaluated in rounds, the best is tested."""
+
+from evolve.campaign.build import build
+from evolve.campaign.loop import Campaign, Summary
+from evolve.workbench import build_evaluator
+
+__all__ = ["Campaign", "Summary", "build", "build_evaluator"]
