@@ -74,6 +74,13 @@ class Usage(Record):
         )
 
 
+class Completion(Record):
+    """The answer of the toolkit's model."""
+
+    text: str
+    usage: Usage
+
+
 class Failure(Record):
     """A ``ProgramError`` as it is recorded."""
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from evolve.errors import InfrastructureError
 from evolve.models.embeddings import Embedder
-from evolve.sandboxes.protocol import Completion
+from evolve.records import Completion
 
 
 class ToolkitModel(Protocol):

@@ -7,7 +7,7 @@ from typing import Any
 
 from evolve.models.passages import overlap_scores, split_passages, within
 from evolve.models.tokens import CHARACTERS_PER_TOKEN, estimate_usage
-from evolve.sandboxes.protocol import Completion
+from evolve.records import Completion
 
 _LABEL = re.compile(r"^\W*(?:user |the )?(?:question|query)\W*:\W*", re.IGNORECASE)
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from evolve.records import Fields, Usage
+from evolve.records import Completion, Fields, Usage
 
 Isolation = Literal["docker", "bwrap", "process"]
 
@@ -47,14 +47,6 @@ class Limits:
     scratch_mb: int = 64
     stderr_bytes: int = 8_000_000
     frame_bytes: int = 4_000_000
-
-
-@dataclass(frozen=True)
-class Completion:
-    """What ``Services.complete`` gives back."""
-
-    text: str
-    usage: Usage
 
 
 @runtime_checkable

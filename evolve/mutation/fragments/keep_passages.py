@@ -1,41 +1,20 @@
 """Keep the raw text: every line is stored as it was said and searched by its words; nothing is lost."""
 
-import re
-from dataclasses import field
-
-KNOBS = {
-    "line_characters": (600, 150, 1500),
-    "budget_characters": (3000, 600, 3000),
-    "words_weight": (1.0, 0.0, 2.0),
-}
-
 
 def knob(name):
     return KNOBS[name][0]
 
 
-class Query:
-    question: str = field(default="", metadata={"description": "The question to answer, in full"})
-
-
 class KnowledgeBase:
     def __init__(self, toolkit):
-        self.toolkit = toolkit
         self.passages = []
-        toolkit.db.execute("CREATE VIRTUAL TABLE words USING fts5(text, tokenize='porter unicode61')")
 
     def write(self, item, raw_text):
         self._keep(raw_text)
 
-    def _index(self, fresh):
-        self.toolkit.db.executemany(
-            "INSERT INTO words (rowid, text) VALUES (?, ?)", [(p["number"], p["text"]) for p in fresh]
-        )
-
     def read(self, query):
         question = query.question
         scores = {}
-        scores = self._add_words(question, scores)
         return self._pack(scores)
 
     def _keep(self, raw_text):
@@ -52,19 +31,6 @@ class KnowledgeBase:
         self.passages.extend(fresh)
         self._index(fresh)
 
-    def _split(self, text):
-        """Cut the text into lines; a longer line is cut into pieces."""
-        size = knob("line_characters")
-        lines = [line.strip() for line in text.split("\n") if line.strip()]
-        return [line[start : start + size] for line in lines for start in range(0, len(line), size)]
-
-    def _add_words(self, question, scores):
-        """Add BM25 over the words of the passages."""
-        terms = " OR ".join(f'"{word}"' for word in sorted(set(re.findall(r"\w+", question.lower()))))
-        sql = "SELECT rowid, -bm25(words) FROM words WHERE words MATCH ?"
-        found = dict(self.toolkit.db.execute(sql, (terms,))) if terms else {}
-        return self._fuse(scores, found, knob("words_weight"))
-
     def _fuse(self, scores, found, weight):
         """Add the scores found by one signal, scaled so that its best passage counts ``weight``."""
         best = max(found.values(), default=0.0)
@@ -74,13 +40,3 @@ class KnowledgeBase:
         for number, score in found.items():
             fused[number] = fused.get(number, 0.0) + weight * score / best
         return fused
-
-    def _pack(self, scores):
-        """Return the best passages that fit, best first."""
-        lines, left = [], knob("budget_characters")
-        for number in sorted(scores, key=lambda n: (-scores[n], n)):
-            text = "{heading}\n{text}".format(**self.passages[number]).strip()
-            if len(text) < left:
-                lines.append(text)
-                left -= len(text) + 1
-        return "\n".join(lines)

@@ -195,6 +195,7 @@ def operators() -> tuple[Operator, ...]:
             {c.LOST: 2.0, c.CROWDED: 1.0, c.SLACK: 1.0},
             replacing=("write", "read"),
             needs=(),
+            also=("split_by_turn", "add_words", "pack_by_episode"),
         ),
         Knobs(),
         DropStep(),
