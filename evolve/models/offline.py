@@ -41,7 +41,7 @@ class ExtractiveModel:
         order = sorted(range(len(passages)), key=lambda index: (-scores[index], index))
         matching = [index for index in order if scores[index] > 0]
         answer = "\n".join(passages[i] for i in within(self._budget(options), matching or order, passages))
-        return Completion(answer, estimate_usage(texts, answer))
+        return Completion(text=answer, usage=estimate_usage(texts, answer))
 
     def _budget(self, options: dict[str, Any]) -> int:
         tokens = options.get("max_tokens")

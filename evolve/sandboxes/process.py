@@ -69,9 +69,9 @@ class ProcessSandbox:
 
 
 class ProcessWorker:
-    """The ``Worker`` over a subprocess's pipes."""
+    """The ``Worker`` over a subprocess's pipes, and over its scratch directory if it has one on the host."""
 
-    def __init__(self, process: subprocess.Popen[bytes], scratch: str) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], scratch: str | None = None) -> None:
         self._process = process
         self._scratch = scratch
         self._lock = threading.Lock()
@@ -98,7 +98,8 @@ class ProcessWorker:
     def release(self) -> None:
         """See ``Worker.release``."""
         self.streams.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
 
 class PipeStreams:

@@ -73,7 +73,7 @@ class FakeModel:
     identity = "fake-model"
 
     def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
-        return Completion("summary", Usage(calls=1, tokens_in=100, tokens_out=10))
+        return Completion(text="summary", usage=Usage(calls=1, tokens_in=100, tokens_out=10))
 
 
 @dataclass

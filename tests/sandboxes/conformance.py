@@ -43,7 +43,7 @@ class Constant:
         return np.full((len(texts), 4), 0.5, np.float32)
 
     def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
-        return Completion("yes", Usage(calls=1))
+        return Completion(text="yes", usage=Usage(calls=1))
 
 
 @pytest.fixture(scope="module")

@@ -73,7 +73,8 @@ class FakeServices:
             raise InfrastructureError("The model provider is down.")
         self.prompts.append(messages)
         return Completion(
-            f"{options.get('temperature')}: {messages[-1]['content']}", Usage(calls=1, tokens_in=7)
+            text=f"{options.get('temperature')}: {messages[-1]['content']}",
+            usage=Usage(calls=1, tokens_in=7),
         )
 
 
@@ -123,7 +124,19 @@ def process_sandbox() -> Iterator[Sandbox]:
     sandbox.close()
 
 
-@pytest.fixture(scope="session", params=["process", pytest.param("docker", marks=pytest.mark.docker)])
+@pytest.fixture(scope="session")
+def bwrap_sandbox() -> Iterator[Sandbox]:
+    from evolve.sandboxes.bwrap import BwrapSandbox
+
+    problem = BwrapSandbox.probe()
+    if problem is not None:
+        pytest.skip(f"no bubblewrap: {problem}")
+    sandbox = BwrapSandbox()
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.fixture(scope="session", params=["process", "bwrap", pytest.param("docker", marks=pytest.mark.docker)])
 def sandbox(request: pytest.FixtureRequest) -> Sandbox:
     """Each backend in turn."""
     return request.getfixturevalue(f"{request.param}_sandbox")

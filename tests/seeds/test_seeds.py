@@ -35,7 +35,7 @@ class CountingServices:
 
     def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
         self.prompts.append("\n".join(message["content"] for message in messages))
-        return Completion("digest " * 2_000, Usage(calls=1))
+        return Completion(text="digest " * 2_000, usage=Usage(calls=1))
 
 
 @pytest.fixture

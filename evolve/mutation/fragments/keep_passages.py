@@ -1,12 +1,19 @@
 """Keep the raw text: every line is stored as it was said and searched by its words; nothing is lost."""
 
+from dataclasses import field
+
 
 def knob(name):
     return KNOBS[name][0]
 
 
+class Query:
+    question: str = field(default="", metadata={"description": "The question to answer, in full"})
+
+
 class KnowledgeBase:
     def __init__(self, toolkit):
+        self.toolkit = toolkit
         self.passages = []
 
     def write(self, item, raw_text):
