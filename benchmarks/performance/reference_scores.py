@@ -5,6 +5,7 @@ Prints a Markdown table. Every ranker sees the memory of a task's group, in pool
 settings. The weights and dimension of the hashing embedder were chosen on all of LoCoMo, test questions
 included: its LoCoMo rows are not held out. Chronicle's phrases were reworded once after these rankers had
 been measured on it, test worlds included, because nearly nothing could be found by its words.
+The seed programs run in a bare process (they are this project's own); their F1 is the offline agent's.
 
     python benchmarks/performance/reference_scores.py [--data-dir LOCOMO] [--split test] [--categories]
 """
@@ -15,17 +16,20 @@ import argparse
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from evolve.benchmark import Benchmark, find
+from evolve.config import DEFAULT_SEEDS, CampaignConfig, SandboxConfig
 from evolve.errors import UsageError
+from evolve.evaluation import Subset
 from evolve.models.embeddings import HashingEmbedder
 from evolve.records import Task
 from evolve.scoring import METRICS
 from evolve.statistics import bootstrap_interval
+from evolve.workbench import build_evaluator, seed_programs
 
 LIMIT = 3_000  # characters that read may return
 CHUNK = 500
@@ -138,14 +142,28 @@ def retrieve(
     return found
 
 
-def table(benchmark: Benchmark, tasks: Sequence[Task], by_category: bool) -> str:
-    """Evidence recall with its interval, coverage and F1, one row for each ranker."""
+def recalled_by_seeds(
+    config: CampaignConfig, tasks: Sequence[Task]
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Name of each seed program with what it returned and what the offline agent answered."""
+    with build_evaluator(config, unsafe_local=False, trusted=True, notify=lambda _: None) as bench:
+        episodes = bench.benchmark.of_groups({task.group for task in tasks})
+        subset = Subset("reference", tuple(tasks), episodes)
+        for program in seed_programs(DEFAULT_SEEDS):
+            items = bench.evaluator.evaluate(program, subset).items
+            yield program.name, [item.retrieved for item in items], [item.answer for item in items]
+
+
+def table(benchmark: Benchmark, tasks: Sequence[Task], config: CampaignConfig, by_category: bool) -> str:
+    """Evidence recall with its interval, coverage and F1, one row for each ranker and seed program."""
     categories = sorted({task.category for task in tasks}) if by_category else []
     head = ["", "evidence recall", "coverage", "F1", *categories]
     gold = ["\n".join(passage.text for passage in task.evidence) for task in tasks]
     rows = [_row("a perfect reader", tasks, gold, [task.answers[0] for task in tasks], categories)]
     for name, cut, ranker in ROWS:
         rows.append(_row(name, tasks, retrieve(benchmark, tasks, cut, ranker), None, categories))
+    for name, retrieved, answers in recalled_by_seeds(config, tasks):
+        rows.append(_row(f"seed program `{name}`", tasks, retrieved, answers, categories))
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
 
 
@@ -213,7 +231,10 @@ def main() -> None:
         print(
             f"\n### {name} ({benchmark.scope}, {given.split}: {len(tasks)} questions, {LIMIT} characters)\n"
         )
-        print(table(benchmark, tasks, given.categories))
+        config = CampaignConfig(
+            benchmark=name, data_dir=given.data_dir, sandbox=SandboxConfig(backend="process")
+        )
+        print(table(benchmark, tasks, config, given.categories))
 
 
 if __name__ == "__main__":
