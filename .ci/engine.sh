@@ -1,5 +1,5 @@
 #!/bin/sh
-# A Docker engine and a base image for the sandbox, on a bare Debian machine and without an image registry.
+# A Docker engine, bubblewrap and a base image for the sandboxes, on a bare Debian machine, without an image registry.
 # Safe to run again: does only what is missing. Needs root.
 #
 # Afterwards build and run with the two variables that it prints.
@@ -19,6 +19,7 @@ install_packages() {
     command -v dockerd >/dev/null && command -v docker >/dev/null || missing="$missing docker.io"
     command -v iptables >/dev/null || missing="$missing iptables"
     command -v debootstrap >/dev/null || missing="$missing debootstrap"
+    command -v bwrap >/dev/null || missing="$missing bubblewrap"
     [ -z "$missing" ] && return
     say "installing$missing"
     apt-get update -qq

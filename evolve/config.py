@@ -29,7 +29,7 @@ T = TypeVar("T")
 Selection = Literal["softmax", "pareto", "max"]
 Objective = Literal["quality", "cost", "latency", "size"]
 Freeze = Literal["instructions", "code"]
-Backend = Literal["auto", "docker", "process"]
+Backend = Literal["auto", "docker", "bwrap", "process"]
 
 MAY_CHANGE = frozenset({"budget", "jobs", "max_seconds", "sandbox.backend"})
 """Keys that may differ when a run is resumed: how much and how fast, not what is measured."""

@@ -51,7 +51,7 @@ configs = st.builds(
         episode_ratio=st.none() | st.floats(0.01, 100),
         metric=st.sampled_from(["auto", "f1", "coverage"]),
     ),
-    sandbox=st.builds(SandboxConfig, backend=st.sampled_from(["auto", "docker", "process"])),
+    sandbox=st.builds(SandboxConfig, backend=st.sampled_from(["auto", "docker", "bwrap", "process"])),
 )
 
 

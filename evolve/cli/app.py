@@ -74,8 +74,8 @@ StaticOption = Annotated[
     int | None, typer.Option("--static", help="Validation tasks that give fitness.", min=1)
 ]
 SandboxOption = Annotated[
-    Literal["auto", "docker", "process"] | None,
-    typer.Option("--sandbox", help="Where programs run; auto takes Docker where an engine answers."),
+    Literal["auto", "docker", "bwrap", "process"] | None,
+    typer.Option("--sandbox", help="Where programs run; auto: docker, else bwrap."),
 ]
 UnsafeOption = Annotated[
     bool,

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from evolve.errors import InfrastructureError, UsageError
 from evolve.sandboxes.protocol import Sandbox
 
-Name = Literal["auto", "docker", "process"]
+Name = Literal["auto", "docker", "bwrap", "process"]
 
 _WHAT_A_PROCESS_IS = (
     "a bare process: time and memory are limited, but a program can read your files and use your network"
@@ -19,15 +19,15 @@ def choose(name: str, *, trusted: bool, unsafe_local: bool, notify: Callable[[st
     """The sandbox called ``name``, ready for use.
 
     Args:
-        name: docker, process, or auto: Docker if an engine answers and has the image or can build it, else
-            a bare process if that is allowed.
+        name: docker, bwrap, process, or auto: Docker if an engine answers and has the image or can build it,
+            else bubblewrap if it works here, else a bare process if that is allowed.
         trusted: only programs of this project or of the user run, none that a model wrote.
         unsafe_local: the user allows a bare process for any program.
         notify: is told, in sentences for the user, what an image build does and which isolation is used.
 
     Raises:
         UsageError: ``name`` is unknown, or a bare process was asked for and is not allowed.
-        InfrastructureError: Docker was asked for and does not work, or nothing that is allowed does.
+        InfrastructureError: what was asked for does not work, or nothing that is allowed does.
     """
     if name not in get_args(Name):
         raise UsageError(f"There is no sandbox called {name!r}: give one of {', '.join(get_args(Name))}.")
@@ -36,21 +36,30 @@ def choose(name: str, *, trusted: bool, unsafe_local: bool, notify: Callable[[st
         if not allowed:
             raise UsageError(
                 f"--sandbox process runs model-written code in {_WHAT_A_PROCESS_IS}. "
-                "Use --sandbox docker, or add --unsafe-local if you accept that."
+                "Use --sandbox docker or bwrap, or add --unsafe-local if you accept that."
             )
         return _process(notify, "it was asked for")
+    if name == "docker":
+        return _docker(notify)
+    if name == "bwrap":
+        return _bwrap(notify, "it was asked for")
+    problems = []
     try:
         return _docker(notify)
     except InfrastructureError as error:
-        if name == "docker":
-            raise
-        if not allowed:
-            raise InfrastructureError(
-                f"Model-written code needs a sandbox, and Docker cannot be used. {error.message}",
-                remedy="Install and start Docker, or give --unsafe-local to run it in a bare process.",
-            ) from error
-        why = error.message.partition("\n")[0].rstrip(".")
-        return _process(notify, f"Docker cannot be used ({why})")
+        problems.append(error.message)
+        why = f"Docker cannot be used ({_first_sentence(error)})"
+    try:
+        return _bwrap(notify, why)
+    except InfrastructureError as error:
+        problems.append(error.message)
+        why += f" and bubblewrap cannot either ({_first_sentence(error)})"
+    if not allowed:
+        raise InfrastructureError(
+            f"Model-written code needs a sandbox, and there is none. {' '.join(problems)}",
+            remedy="Install and start Docker, or bubblewrap, or give --unsafe-local to run it bare.",
+        )
+    return _process(notify, why)
 
 
 def _docker(notify: Callable[[str], None]) -> Sandbox:
@@ -61,8 +70,23 @@ def _docker(notify: Callable[[str], None]) -> Sandbox:
     return sandbox
 
 
+def _bwrap(notify: Callable[[str], None], why: str) -> Sandbox:
+    from evolve.sandboxes.bwrap import BwrapSandbox
+
+    sandbox = BwrapSandbox()
+    notify(
+        f"Sandbox: bwrap, because {why}. Each program runs without network and files; its memory is limited "
+        "for each process, not for all together."
+    )
+    return sandbox
+
+
 def _process(notify: Callable[[str], None], why: str) -> Sandbox:
     from evolve.sandboxes.process import ProcessSandbox
 
     notify(f"Sandbox: process, because {why}. WARNING: this is {_WHAT_A_PROCESS_IS}.")
     return ProcessSandbox()
+
+
+def _first_sentence(error: InfrastructureError) -> str:
+    return error.message.partition("\n")[0].rstrip(".")

@@ -136,7 +136,9 @@ def bwrap_sandbox() -> Iterator[Sandbox]:
     sandbox.close()
 
 
-@pytest.fixture(scope="session", params=["process", "bwrap", pytest.param("docker", marks=pytest.mark.docker)])
+@pytest.fixture(
+    scope="session", params=["process", "bwrap", pytest.param("docker", marks=pytest.mark.docker)]
+)
 def sandbox(request: pytest.FixtureRequest) -> Sandbox:
     """Each backend in turn."""
     return request.getfixturevalue(f"{request.param}_sandbox")

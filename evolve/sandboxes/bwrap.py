@@ -1,0 +1,197 @@
+"""bubblewrap: namespaces without an engine. No network, no files of the host, but no cgroup either.
+
+What holds: a program sees no network, no file but Python's own, no process but its own; nothing outside /tmp
+can be written; all of it dies with its first process. What is weaker than in a container: memory is limited
+for each process, not for all together; /tmp has a size but no limit of files and may hold programs to run;
+the CPU is not shared out; system calls are not filtered.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import evolve
+from evolve.errors import InfrastructureError
+from evolve.sandboxes.payload import ENVIRONMENT, INTERPRETER_FLAGS, worker_source
+from evolve.sandboxes.process import ProcessWorker
+from evolve.sandboxes.protocol import Isolation, Limits, Services, Session
+from evolve.sandboxes.roster import Roster
+
+NOBODY = 65534
+OPEN_FILES = 256
+CPU_SECONDS = 7_200
+PROBE_SECONDS = 20
+
+_TOOLS = {"bwrap": "bubblewrap", "prlimit": "util-linux", "setpriv": "util-linux"}
+_MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_LINKER = (
+    "/etc/ld.so.cache",
+    "/etc/alternatives",
+)  # where shared libraries are; BLAS is an alternative on Debian
+_ENVIRONMENT = {**ENVIRONMENT, "HOME": "/tmp", "TMPDIR": "/tmp", "PATH": os.defpath}
+
+
+class BwrapSandbox:
+    """Runs each program in namespaces of its own, by bubblewrap 0.8 or newer, with this interpreter.
+
+    Raises:
+        InfrastructureError: it does not work here; the message is what ``probe`` says.
+    """
+
+    isolation: Isolation = "bwrap"
+
+    def __init__(self) -> None:
+        problem = self.probe()
+        if problem is not None:
+            raise InfrastructureError(
+                f"bubblewrap cannot be used: {problem}.",
+                remedy="Install bubblewrap 0.8 or newer and allow user namespaces, or use --sandbox docker.",
+            )
+        self._tools = _Tools.find()
+        self._roster = Roster()
+        # bwrap dies with the *thread* that started it: it has to be one that lives as long as this does.
+        self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="evolve-bwrap")
+
+    @staticmethod
+    def probe() -> str | None:
+        """None if bubblewrap works here, else why not: found by running Python with numpy in it."""
+        try:
+            command = sandboxed(_Tools.find(), Limits(), [sys.executable, "-s", "-P", "-c", "import numpy"])
+            done = subprocess.run(
+                command, env=_ENVIRONMENT, capture_output=True, timeout=PROBE_SECONDS, check=False
+            )
+        except InfrastructureError as error:
+            return error.message
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"it does not start: {error}"
+        if done.returncode == 0:
+            return None
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        return said[-1] if said else f"it ended with status {done.returncode} and said nothing"
+
+    def open(self, source: str, services: Services, limits: Limits) -> Session:
+        """See ``Sandbox.open``."""
+        return self._roster.open(self._start, source, services, limits)
+
+    def close(self) -> None:
+        """See ``Sandbox.close``."""
+        self._roster.close()
+        self._starter.shutdown()
+
+    def _start(self, limits: Limits) -> ProcessWorker:
+        command = sandboxed(self._tools, limits, [sys.executable, *INTERPRETER_FLAGS, worker_source()])
+        try:
+            process = self._starter.submit(_run, command).result()
+        except OSError as error:
+            raise InfrastructureError(
+                f"bubblewrap could not be started: {error}.", remedy="Look at it with `evolve doctor`."
+            ) from error
+        return ProcessWorker(process)
+
+
+@dataclass(frozen=True)
+class _Tools:
+    """Absolute paths, since the sandbox's environment names no others than the system's."""
+
+    bwrap: str
+    prlimit: str
+    setpriv: str
+
+    @classmethod
+    def find(cls) -> _Tools:
+        found = {name: shutil.which(name) for name in _TOOLS}
+        for name, path in found.items():
+            if path is None:
+                raise InfrastructureError(f"there is no command {name} (package {_TOOLS[name]})")
+        return cls(**{name: str(path) for name, path in found.items()})
+
+
+def _run(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        cwd="/",
+        env=_ENVIRONMENT,
+        start_new_session=True,
+    )
+
+
+def sandboxed(tools: _Tools, limits: Limits, command: list[str]) -> list[str]:
+    """The command line that runs ``command`` inside."""
+    files = list(_files())
+    inner = [
+        tools.bwrap,
+        *("--unshare-user", "--disable-userns"),
+        *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"),
+        *("--die-with-parent", "--new-session", "--as-pid-1"),
+        *("--uid", str(NOBODY), "--gid", str(NOBODY), "--hostname", "sandbox"),
+        *files,
+        *("--proc", "/proc", "--dev", "/dev"),
+        *("--size", str(limits.scratch_mb << 20), "--tmpfs", "/tmp", "--chdir", "/tmp"),
+        *("--remount-ro", "/", "--remount-ro", "/dev"),  # last: before it they are still being filled
+        "--",
+        # In a user namespace of its own, so that no process of another sandbox counts.
+        *(tools.prlimit, f"--nproc={limits.processes}", f"--nofile={OPEN_FILES}", "--core=0"),
+        *(f"--cpu={CPU_SECONDS}", f"--fsize={limits.scratch_mb << 20}", "--"),
+        *command,
+    ]
+    if os.geteuid() != 0:
+        return inner
+    # Root would stay the host's root behind the namespace: no process limit applies to it, and files that
+    # are root's are its own. So become nobody first, in a place where nobody can reach the interpreter.
+    return [
+        tools.bwrap,
+        "--die-with-parent",
+        *files,
+        *("--dev-bind", "/dev", "/dev", "--bind", "/proc", "/proc", "--tmpfs", "/tmp", "--"),
+        *(tools.setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
+        *("--inh-caps=-all", "--bounding-set=-all", "--"),
+        *inner,
+    ]
+
+
+def _files() -> Iterator[str]:
+    """The arguments that make a root of what Python needs, read-only, and of nothing of this project."""
+    linked = [name for name in _MERGED if Path("/", name).is_symlink()]
+    whole = [Path("/", name) for name in _MERGED if Path("/", name).is_dir() and name not in linked]
+    shown = _topmost([Path("/usr"), *whole, *_of_python()])
+    for parent in sorted({parent for path in [*shown, *map(Path, _LINKER)] for parent in path.parents}):
+        if parent != Path("/"):
+            yield from ("--dir", str(parent))  # bwrap itself would make it for the owner only
+    for path in shown:
+        yield from ("--ro-bind", str(path), str(path))
+    for name in linked:
+        yield from ("--symlink", str(Path("/", name).readlink()), f"/{name}")
+    for name in _LINKER:
+        yield from ("--ro-bind-try", name, name)
+    # An installed package has the benchmarks, and with them the gold answers, within Python's own folders.
+    package = Path(evolve.__file__).resolve().parent
+    if any(package.is_relative_to(path) for path in shown):
+        yield from ("--tmpfs", str(package), "--remount-ro", str(package))
+
+
+def _of_python() -> Iterator[Path]:
+    """The folders of the interpreter: of the virtual environment, and of the Python that it was made from."""
+    for prefix in {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}:
+        yield Path(prefix)
+        yield Path(prefix).resolve()
+    executable = Path(sys.executable)
+    while executable.is_symlink():  # each link on the way has to be there too
+        executable = executable.parent / executable.readlink()
+        yield executable.parent.parent
+
+
+def _topmost(paths: Iterable[Path]) -> list[Path]:
+    """``paths`` without those that are within another."""
+    distinct = sorted({Path(os.path.normpath(path)) for path in paths})
+    return [path for path in distinct if not any(other in path.parents for other in distinct)]
