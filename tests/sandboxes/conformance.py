@@ -472,7 +472,7 @@ class TestHostile:
         monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@proxy")
         with sandbox.open(program(read="return repr(sorted(os.environ))"), services, limits) as session:
             names = eval(session.read(QUERY).text)
-        allowed = {"HOME", "HOSTNAME", "LANG", "LC_CTYPE", "PATH", "PYTHONHASHSEED", "TMPDIR"}
+        allowed = {"HOME", "HOSTNAME", "LANG", "LC_CTYPE", "PATH", "PWD", "PYTHONHASHSEED", "TMPDIR"}
         assert {name for name in names if not name.endswith("_THREADS")} <= allowed
 
     def test_close_from_another_thread_ends_a_call(
