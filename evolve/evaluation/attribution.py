@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from evolve.program import Parts
+from evolve.program.parsing import parse
 from evolve.records import Evidence, Fields, Stage, Task
 from evolve.scoring import contains_passage, content_words
 
@@ -71,7 +72,7 @@ def reads_raw_text(parts: Parts) -> bool:
     """Whether ``write`` mentions its second argument at all, by syntax; True where that cannot be told."""
     source = parts.methods.get("write", "")
     try:
-        function = ast.parse(textwrap.dedent(source)).body[0]
+        function = parse(textwrap.dedent(source)).body[0]
     except (SyntaxError, IndexError):
         return True
     if not isinstance(function, ast.FunctionDef) or len(function.args.args) < 3:

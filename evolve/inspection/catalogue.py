@@ -18,6 +18,7 @@ from evolve.errors import UsageError
 from evolve.inspection.lookup import seed_names
 from evolve.inspection.text import one_line, printable
 from evolve.program import MemoryProgram
+from evolve.program.parsing import parse
 
 Data = dict[str, Any]
 
@@ -32,7 +33,7 @@ def _seed_data(path: Path) -> Data:
     parts = program.parts
     return {
         "name": program.name,
-        "summary": (ast.get_docstring(ast.parse(program.source)) or "").partition("\n")[0],
+        "summary": (ast.get_docstring(parse(program.source)) or "").partition("\n")[0],
         "path": str(path),
         "program": program.id,
         "lines": program.lines,

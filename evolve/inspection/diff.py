@@ -13,6 +13,7 @@ from rich.text import Text
 from evolve.errors import ProgramError
 from evolve.inspection.text import printable
 from evolve.program import MemoryProgram
+from evolve.program.parsing import parse
 from evolve.program.parts import ALWAYS_ON, BASE_CLASS, INSTRUCTIONS, ITEM_CLASS, QUERY_CLASS, assigned_name
 
 _GROUPS = {
@@ -33,7 +34,7 @@ def sections(program: MemoryProgram) -> dict[str, str]:
         program.parts  # noqa: B018  (parses)
     except ProgramError:
         return {"source": program.source}
-    tree = ast.parse(program.source)
+    tree = parse(program.source)
     lines = program.source.splitlines()
     found: dict[str, list[str]] = {}
     for name, text in _sections(tree.body, lines, 0, len(lines)):

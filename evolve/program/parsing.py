@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import ast
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 """What ``parse`` raises: bad syntax, a null byte or lone surrogate, or nesting beyond the parser's limits."""
+
+
+_ONE_AT_A_TIME = threading.RLock()
+"""CPython counts the depth of every syntax tree that it converts in one place for all threads, and filters
+warnings likewise. Two threads that parse at once now and then end in `SystemError: AST constructor recursion
+depth mismatch` (seen on 3.11.7)."""
 
 
 def parse(source: str) -> ast.Module:
@@ -23,11 +30,11 @@ def parse(source: str) -> ast.Module:
 
 @contextmanager
 def unwarned() -> Iterator[None]:
-    """Python's remarks on a candidate's style, such as on ``"\\d"``, are no concern of the host's user.
+    """Parse or compile inside: one thread at a time, and without Python's remarks on a candidate's style.
 
-    The filters are the process's own: threads that overlap here may at worst leave these two in place.
+    Remarks such as on ``"\\d"`` are no concern of the host's user.
     """
-    with warnings.catch_warnings():
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=SyntaxWarning)
         warnings.filterwarnings("ignore", message="invalid ", category=DeprecationWarning)
         yield

@@ -18,6 +18,7 @@ from evolve.mutation.protocol import Brief
 from evolve.mutation.pruning import prune
 from evolve.mutation.source import Source
 from evolve.program import MemoryProgram, with_knobs
+from evolve.program.parsing import parse
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Fragment:
         graft = parse_graft(text, replacing=self.replacing)
         if not fits or all(methods.get(n) and _same(source, n, graft.methods[n]) for n in graft.methods):
             return None
-        what = (ast.get_docstring(ast.parse(text)) or self.name).partition("\n")[0]
+        what = (ast.get_docstring(parse(text)) or self.name).partition("\n")[0]
         child = apply(source, graft)
         for name in self.also:
             child = apply(child, parse_graft(_fragment(name)))
@@ -207,7 +208,7 @@ def _same(source: str, method: str, text: str) -> bool:
     """The program's method is the same as ``text``, layout aside."""
     host = Source(source)
     mine = host.methods.get(method)
-    return mine is not None and ast.dump(ast.parse(host.text_of(mine))) == ast.dump(ast.parse(text))
+    return mine is not None and ast.dump(parse(host.text_of(mine))) == ast.dump(parse(text))
 
 
 @cache
