@@ -144,6 +144,12 @@ def sandbox(request: pytest.FixtureRequest) -> Sandbox:
     return request.getfixturevalue(f"{request.param}_sandbox")
 
 
+@pytest.fixture(scope="session", params=["bwrap", pytest.param("docker", marks=pytest.mark.docker)])
+def confining_sandbox(request: pytest.FixtureRequest) -> Sandbox:
+    """Each backend in turn that keeps a program from the files, processes and network of the host."""
+    return request.getfixturevalue(f"{request.param}_sandbox")
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
     if file_path.name == "conformance.py":
         return pytest.Module.from_parent(parent, path=file_path)
