@@ -13,7 +13,7 @@ from evolve.workbench import seed_program
 
 @pytest.fixture
 def switching_threads_while_collecting() -> Iterator[None]:
-    """Code that runs during garbage collection, as hypothesis and finalizers have it: threads switch there."""
+    """Code that runs during garbage collection, as hypothesis has it: threads switch there."""
 
     def pause(phase: str, info: dict[str, int]) -> None:
         time.sleep(0.0001)
