@@ -26,6 +26,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, NoReturn
@@ -132,9 +133,10 @@ class Sources:
 class Worker:
     """One program and the requests about it."""
 
-    def __init__(self, channel: Channel, sources: Sources) -> None:
+    def __init__(self, channel: Channel, sources: Sources, scratch: tuple[str, ...]) -> None:
         self.channel = channel
         self.sources = sources
+        self.scratch = scratch
         self.program: Any = None
         self.memory: Any = None
         self.limits: dict[str, int] = {}
@@ -231,17 +233,22 @@ class Worker:
 
     def branch(self, ident: str) -> None:
         """Fork: the child goes on with the channel; this process goes on when the child was dropped."""
+        from scratch import Surroundings, TooMuch  # type: ignore[import-not-found]
+
         try:
+            before = Surroundings(self.scratch, self.limits["scratch_mb"] << 20)
             child = fork(self.channel)
-        except OSError as error:
-            reason = f"the program's state could not be copied: {error} (too many processes or threads?)"
+        except (OSError, TooMuch) as error:
+            reason = f"the program's state could not be copied: {error}"
+            if isinstance(error, BlockingIOError):
+                reason += " (too many processes or threads)"
             self.channel.send({"id": ident, "logs": [], **failed(Refused("crash", reason))})
             return
         if child == 0:
             self.asking = threading.Lock()  # a thread that is not here may have held it
             self.channel.send({"id": ident, "logs": [], "kind": "done", "value": None})
             return
-        code = wait_for(child, self.channel, ident)
+        code = wait_for(child, self.channel, ident, before.restore)
         if code != DROPPED:
             os._exit(code)
 
@@ -255,10 +262,10 @@ def fork(channel: Channel) -> int:
         channel.inherited = False
 
 
-def wait_for(child: int, channel: Channel, ident: str) -> int:
+def wait_for(child: int, channel: Channel, ident: str, tidy: Callable[[], None] = lambda: None) -> int:
     """Wait until ``child`` has ended and tell the host how; its exit status, 128 + signal for a signal.
 
-    Ends this whole sandbox when the host goes first.
+    Calls ``tidy`` before the host is told. Ends this whole sandbox when the host goes first.
     """
     killed_before = out_of_memory_kills()
     try:
@@ -272,6 +279,7 @@ def wait_for(child: int, channel: Channel, ident: str) -> int:
         _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     out_of_memory = code == -signal.SIGKILL and out_of_memory_kills() > killed_before
+    tidy()
     channel.send(
         {
             "id": ident,
@@ -306,7 +314,7 @@ def out_of_memory_kills() -> int:
     """How many processes of this memory cgroup the kernel has killed for want of memory; 0 where unknown."""
     for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
         try:
-            with open(path) as file:  # noqa: PTH123 - pathlib costs 10 ms of start-up
+            with open(path) as file:
                 found = re.search(r"^oom_kill (\d+)$", file.read(), re.MULTILINE)
         except OSError:
             continue
@@ -361,8 +369,12 @@ def explained(error: BaseException, during: str) -> Refused:
     return Refused(kind, message, "".join([*lines, what]) if own else what)
 
 
-def main(sources: dict[str, str]) -> NoReturn:
+def main(sources: dict[str, str], scratch: tuple[str, ...]) -> NoReturn:
     """Supervise a child that serves the host.
+
+    Args:
+        sources: module name → text of the modules that go with this one.
+        scratch: the directories that the program may write to, and nobody else does.
 
     The supervisor runs nothing of the program: it reports how the child ended, and ends everything when the
     host goes away, even while the program sits in a loop.
@@ -375,7 +387,7 @@ def main(sources: dict[str, str]) -> NoReturn:
     child = fork(channel)
     if child == 0:
         channel.send({"id": "", "kind": "ready"})
-        Worker(channel, finder).serve()
+        Worker(channel, finder, scratch or (os.environ["TMPDIR"],)).serve()
     code = wait_for(child, channel, "")
     # The host reads how it ended, then hangs up; were it to look at the container, that is still there.
     deadline = time.monotonic() + LINGER_SECONDS

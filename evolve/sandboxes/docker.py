@@ -28,6 +28,7 @@ OPEN_FILES = 256
 CPU_SECONDS = 7_200
 SHARED_MEMORY_MB = 16
 SCRATCH_FILES = 4096
+SCRATCH = ("/tmp", "/dev/shm")
 
 _CHUNK = 1 << 18
 _HEADER = struct.Struct(">BxxxI")
@@ -119,7 +120,7 @@ def container_options(client: DockerClient, image: str, limits: Limits) -> dict[
     return {
         "image": image,
         "entrypoint": ["python3"],
-        "command": [*INTERPRETER_FLAGS, worker_source()],
+        "command": [*INTERPRETER_FLAGS, worker_source(*SCRATCH)],
         "environment": {**ENVIRONMENT, "HOME": "/tmp", "TMPDIR": "/tmp"},
         "user": f"{NOBODY}:{NOBODY}",
         "working_dir": "/tmp",

@@ -18,12 +18,17 @@ ENVIRONMENT = {
 }
 """The whole environment of a worker, besides where it finds programs and may put files."""
 
-_MODULES = ("vectors", "filters", "toolkit", "chroma")
+_MODULES = ("vectors", "filters", "toolkit", "chroma", "scratch")
 
 
 @cache
-def worker_source() -> str:
-    """``sandbox/worker.py`` with the toolkit's modules as the argument of its ``main``."""
+def worker_source(*scratch: str) -> str:
+    """``sandbox/worker.py`` with the modules beside it as the argument of its ``main``.
+
+    Args:
+        scratch: the directories that the program may write to, which must be nobody else's; left out:
+            the one that the variable TMPDIR of the worker's environment names.
+    """
     folder = resources.folder("sandbox")
     modules = {name: (folder / f"{name}.py").read_text("utf-8") for name in _MODULES}
-    return (folder / "worker.py").read_text("utf-8") + f"\nmain({modules!r})\n"
+    return (folder / "worker.py").read_text("utf-8") + f"\nmain({modules!r}, {scratch!r})\n"

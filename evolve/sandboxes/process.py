@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import selectors
 import shutil
 import signal
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 from evolve.errors import InfrastructureError
 from evolve.sandboxes.channel import Closed
@@ -99,7 +101,26 @@ class ProcessWorker:
         """See ``Worker.release``."""
         self.streams.close()
         if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            _remove(self._scratch)
+
+
+def _remove(scratch: str) -> None:
+    """Remove the directory, in which others may be nested past what can be walked or named."""
+    root = Path(scratch)
+    with suppress(OSError):  # taken away from us by a program that got out, which cannot be helped here
+        waiting = _folders(root)
+        while waiting:
+            for folder in _folders(waiting.pop()):
+                waiting.append(folder.rename(root / secrets.token_hex(12)))
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _folders(path: Path) -> list[Path]:
+    """The directories in ``path``, made accessible."""
+    found = [entry for entry in path.iterdir() if entry.is_dir() and not entry.is_symlink()]
+    for folder in found:
+        folder.chmod(0o700)
+    return found
 
 
 class PipeStreams:

@@ -12,7 +12,7 @@ import pytest
 
 from evolve import resources
 
-MODULES = ("vectors", "filters", "toolkit", "chroma")
+MODULES = ("vectors", "filters", "toolkit", "chroma", "scratch")
 
 
 @pytest.fixture(scope="session")

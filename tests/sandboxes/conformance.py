@@ -192,6 +192,122 @@ class TestWellBehaved:
             assert (one.read(QUERY).text, other.read(QUERY).text) == ("1", "2")
 
 
+FILES = """
+def files():
+    return sorted(os.path.join(folder, name) for folder, _, names in os.walk(".") for name in names)
+"""
+
+
+class TestScratch:
+    """Files are state like any other: a branch has a copy of them, and dropping it drops its changes."""
+
+    def test_a_database_file_is_each_groups_own(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        source = program(
+            top="import sqlite3",
+            init="""
+            self.db = sqlite3.connect("memory.db")
+            self.db.execute("create table notes (text)")
+            self.db.commit()
+            """,
+            write="""
+            with self.db: self.db.execute("insert into notes values (?)", (raw_text,))
+            with open("log.txt", "a") as log: log.write(raw_text)
+            """,
+            read="""
+            with self.db: self.db.execute("insert into notes values ('asked')")
+            with open("log.txt", "a") as log: log.write("asked")
+            return f"{self.db.execute('select text from notes').fetchall()} {open('log.txt').read()}"
+            """,
+        )
+        with sandbox.open(source, services, limits) as session:
+            for group in ("a", "b", "c"):
+                with session.branch():
+                    session.write(ITEM, group)
+                    for _ in range(3):
+                        with session.branch():
+                            said = session.read(QUERY).text
+                        assert said == f"[('{group}',), ('asked',)] {group}asked"
+
+    @pytest.mark.parametrize(
+        "act",
+        [
+            "for i in range(2000): open(f'{i}', 'w').close()",
+            "for i in range(1500): os.mkdir('d'); os.chdir('d')",
+            "os.makedirs('shut/in'); open('shut/in/x', 'w'); os.chmod('shut/in', 0); os.chmod('shut', 0)",
+            "os.symlink('/etc', 'outside'); os.symlink('nowhere', 'dangling'); os.mkfifo('fifo')",
+            "os.remove('kept/one'); os.symlink('/etc/passwd', 'kept/one')",
+            "os.remove('kept/one'); os.rmdir('kept'); os.symlink('/etc', 'kept')",
+            "os.remove('kept/one'); os.mkdir('kept/one'); open('kept/one/x', 'w').close()",
+            "os.rename('kept', 'moved'); os.mkdir('kept'); open('kept/one', 'w').write('forged')",
+            "os.chmod('kept/one', 0); os.chmod('kept', 0)",
+            "os.truncate('kept/one', 0); os.utime('kept/one', (1, 1))",
+            "open('kept/one', 'w').write('other'); os.link('kept/one', 'again')",
+        ],
+    )
+    def test_whatever_a_read_does_to_files_is_undone(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits, act: str
+    ) -> None:
+        source = program(
+            top=FILES,
+            write="os.mkdir('kept', 0o750); open('kept/one', 'w').write('first')",
+            read="""
+            if query.text == "act":
+                exec(self.notes[0])
+                return ""
+            info = os.lstat("kept/one")
+            return repr((files(), open("kept/one").read(), oct(os.stat("kept").st_mode), info.st_mtime_ns))
+            """,
+            init=f"self.notes = [{act!r}]",
+        )
+        with sandbox.open(source, services, limits) as session:
+            session.write(ITEM, "")
+            with session.branch():
+                before = session.read(QUERY).text
+            assert before.startswith("(['./kept/one'], 'first', '0o40750'")
+            with session.branch():
+                session.read({"text": "act"})
+            assert session.read(QUERY).text == before
+
+    def test_processes_that_a_read_started_end_with_it(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        source = program(
+            top="import subprocess",
+            init="self.own = subprocess.Popen(['sleep', '600'])",
+            read="""
+            if query.text == "act":
+                found = [subprocess.Popen(["sleep", "600"], start_new_session=True).pid]
+                if os.fork() == 0:
+                    os.setsid()
+                    for _ in range(20):
+                        if os.fork() == 0: time.sleep(600)
+                    os._exit(0)
+                return repr(found)
+            alive = lambda pid: os.path.exists(f"/proc/{pid}")
+            return repr((alive(self.own.pid), alive(int(query.text))))
+            """,
+        )
+        with sandbox.open(source, services, limits) as session:
+            for _ in range(4):  # 4 × 21 would be more than the sandbox may have
+                with session.branch():
+                    (started,) = eval(session.read({"text": "act"}).text)
+                assert session.read({"text": str(started)}).text == "(True, False)"
+
+    def test_files_that_cannot_be_copied_are_the_programs_failure(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        source = program(
+            write="for i in range(5): os.truncate(os.open(str(i), os.O_RDWR | os.O_CREAT), 60 << 20)"
+        )
+        with sandbox.open(source, services, limits) as session:
+            session.write(ITEM, "")
+            with pytest.raises(ProgramError, match="hold more than") as caught, session.branch():
+                pass
+        assert caught.value.kind == "crash"
+
+
 class TestFailuresThatTheProgramSurvives:
     @pytest.mark.parametrize(
         ("body", "kind", "said"),
@@ -496,6 +612,8 @@ def test_process_leaves_nothing_behind(
         read="""
         import subprocess
         child = subprocess.Popen(["sleep", "600"])
+        for i in range(1500): os.mkdir("d"); os.chdir("d")
+        os.chdir(os.environ["TMPDIR"])
         return f"{os.getpid()} {os.getppid()} {child.pid} {os.getcwd()}"
         """
     )
@@ -582,6 +700,26 @@ class TestContainer:
         """
         expected = repr(["No space left on device"] * 2)
         assert self.read(docker_sandbox, program, services, replace(limits, scratch_mb=64), body) == expected
+
+    def test_shared_memory_is_dropped_with_a_branch(
+        self, docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        source = program(read="found = os.listdir('/dev/shm'); open('/dev/shm/x', 'w'); return repr(found)")
+        with docker_sandbox.open(source, services, limits) as session:
+            for _ in range(2):
+                with session.branch():
+                    assert session.read(QUERY).text == "[]"
+
+    def test_a_fork_bomb_left_by_a_read_ends_with_it(
+        self, docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        source = program(
+            read="if query.text == 'act' and os.fork() == 0:\n while True: os.fork()\nreturn 'fine'"
+        )
+        with docker_sandbox.open(source, services, limits) as session:
+            with session.branch():
+                session.read({"text": "act"})
+            assert session.read(QUERY).text == "fine"
 
     def test_a_fork_bomb_is_contained(
         self, docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits
