@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 import evolve.campaign
 from evolve import resources
 from evolve.cli import app
+from evolve.cli.app import invocation
 from evolve.errors import InfrastructureError
 
 SEED = resources.folder("seeds") / "lexical.py"
@@ -339,3 +340,19 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     )
     assert process.returncode == 0, process.stderr
     assert "Usage: evolve" in process.stdout
+
+
+def test_what_to_type_next_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "bin" / "evolve"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert invocation(str(program)) == "bin/evolve"
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert invocation(str(program)) == "evolve"
+    monkeypatch.chdir(program.parent.parent.parent)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert Path(invocation(str(program))).samefile(program)
+    assert invocation("/usr/lib/evolve/__main__.py") == f"{sys.executable} -m evolve"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -98,6 +100,22 @@ def benchmark_options(given: Iterable[str] | None, scope: str | None) -> dict[st
 def complain(text: str) -> None:
     """Say ``text`` on stderr."""
     typer.echo(text, err=True)
+
+
+def invocation(program: str) -> str:
+    """How to call this program again from here: ``evolve`` only where a shell would find this very one.
+
+    Args:
+        program: the path that it was called by, ``sys.argv[0]``.
+    """
+    path = Path(program)
+    if path.name != "evolve":
+        return f"{shlex.quote(sys.executable)} -m evolve"
+    found = shutil.which("evolve")
+    if found and path.exists() and Path(found).samefile(path):
+        return "evolve"
+    relative = os.path.relpath(path)
+    return shlex.quote(str(path) if relative.startswith(os.pardir) else relative)
 
 
 def console() -> Console:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -22,6 +23,7 @@ from evolve.cli.app import (
     benchmark_options,
     complain,
     console,
+    invocation,
 )
 
 if TYPE_CHECKING:
@@ -144,4 +146,4 @@ def _campaign(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bo
     except KeyboardInterrupt:
         complain("Interrupted. Nothing that was finished is lost: the same command goes on from here.")
         raise typer.Exit(INTERRUPTED) from None
-    console().print(closing_view(record, History.read(record)))
+    console().print(closing_view(record, History.read(record), command=invocation(sys.argv[0])))

@@ -17,12 +17,16 @@ from evolve.journal import RunRecord
 DEFAULT_ROOT = Path("runs")
 
 
-def closing_view(run: RunRecord, history: History) -> RenderableType:
-    """What a person wants to know when a campaign has stopped."""
+def closing_view(run: RunRecord, history: History, command: str = "evolve") -> RenderableType:
+    """What a person wants to know when a campaign has stopped.
+
+    Args:
+        command: how this program is called, as it would have to be typed.
+    """
     blocks: list[RenderableType] = [front_view(front_data(run.name, history))]
     if history.comparisons:
         blocks.extend((Text(), _test_table(history)))
-    blocks.extend((Text(), _next_steps(run, history)))
+    blocks.extend((Text(), _next_steps(run, history, command)))
     return Group(*blocks)
 
 
@@ -45,7 +49,7 @@ def _test_table(history: History) -> Table:
     return table
 
 
-def _next_steps(run: RunRecord, history: History) -> RenderableType:
+def _next_steps(run: RunRecord, history: History, command: str) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
@@ -54,8 +58,8 @@ def _next_steps(run: RunRecord, history: History) -> RenderableType:
     if best:
         grid.add_row("best program", Text(str(run.path / "programs" / f"{best.program}.py")))
     elsewhere = "" if run.path.parent == DEFAULT_ROOT else f" --root {shlex.quote(str(run.path.parent))}"
-    for what, command in _commands(run, history):
-        grid.add_row(what, Text(f"evolve {command}{elsewhere}", style="bold"))
+    for what, words in _commands(run, history):
+        grid.add_row(what, Text(f"{command} {words}{elsewhere}", style="bold"))
     return grid
 
 
