@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -313,6 +313,7 @@ class TestFailuresThatTheProgramSurvives:
         ("body", "kind", "said"),
         [
             ("x = {}\nreturn x['missing']", "exception", "read raised KeyError: 'missing'"),
+            ("import pickle\nreturn pickle.dumps(print)", "contract", "returned bytes"),
             ("return 7", "contract", "read must return a str, but it returned int: 7"),
             ("return 'x' * 3001", "output", "read returned 3001 characters; at most 3000"),
             ("return 'x' * 30_000_000", "output", "at most 3000"),
@@ -493,6 +494,17 @@ ATTACKS = [
         "while True:\n try: self.toolkit.embed(['x'] * 9999)\n except RuntimeError: 0",
         ("timeout",),
     ),
+    Attack(
+        "completion flood",
+        "while True:\n try: self.toolkit.llm_completion([{'role': 'user', 'content': 'x'}])\n"
+        " except RuntimeError: 0",
+        ("timeout",),
+    ),
+    Attack(
+        "text that lies about its encoding",
+        "class Lie(str):\n encode = lambda self, *_: self\n decode = lambda self: 7\nreturn Lie('x')",
+        ("protocol",),
+    ),
     Attack("slow drip", "while True: everywhere(b'\\0'); time.sleep(9)", ("timeout", "protocol")),
     Attack("_exit", "os._exit(5)", ("crash",), "exited with status 5"),
     Attack("_exit 0", "os._exit(0)", ("crash",), "exited with status 0"),
@@ -534,7 +546,13 @@ ATTACKS = [
 class TestHostile:
     @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
     def test_ends_in_a_named_failure(
-        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits, attack: Attack
+        self,
+        sandbox: Sandbox,
+        program: Any,
+        services: Any,
+        limits: Limits,
+        attack: Attack,
+        record_attack: Callable[[str, str], None],
     ) -> None:
         with sandbox.open(
             program(top=FRAMES, read=attack.read), services, replace(limits, call_seconds=attack.seconds)
@@ -546,6 +564,7 @@ class TestHostile:
             assert caught.value.fatal
             with pytest.raises(ProgramError, match="has ended"):
                 session.read(QUERY)
+        record_attack(attack.name, f"ended: {caught.value.kind}")
 
     def test_an_answer_given_twice_breaks_the_next_call(
         self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
@@ -642,119 +661,3 @@ def _ended(process: int) -> bool:
             return True
         time.sleep(0.01)
     return False
-
-
-@pytest.fixture(scope="module")
-def refusing(docker_sandbox: Sandbox, program: Any) -> Iterator[Session]:
-    """The obedient session, in a container whatever the backend under test."""
-    yield from _obedient(docker_sandbox, program)
-
-
-@pytest.mark.docker
-class TestContainer:
-    def read(self, docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits, body: str) -> str:
-        with docker_sandbox.open(program(read=body), services, limits) as session:
-            return session.read(QUERY).text
-
-    @pytest.mark.parametrize(
-        "attempt",
-        [
-            "socket.create_connection(('1.1.1.1', 53), 1)",
-            "socket.create_connection(('169.254.169.254', 80), 1)",
-            "socket.create_connection(('172.17.0.1', 2375), 1)",
-            "socket.getaddrinfo('example.org', 80)",
-            "open('/etc/evolve', 'w')",
-            "open('/opt/x', 'w')",
-            "os.mkdir('/proc/x')",
-            "os.setuid(0)",
-            "os.chroot('/tmp')",
-            "libc('mount', b'none', b'/tmp', b'tmpfs', 0, None)",
-            "libc('unshare', 0x10000000)",
-            "libc('ptrace', 16, 1, 0, 0)",
-            "open('/proc/1/mem', 'r+b')",
-            "open('/proc/1/environ')",
-            "open(f'/proc/{os.getppid()}/mem', 'r+b')",
-            "os.stat('/var/run/docker.sock')",
-            "run_from_tmp()",
-        ],
-    )
-    def test_is_refused(self, refusing: Session, attempt: str) -> None:
-        body = f"try: {attempt}\nexcept OSError: return 'refused'\nreturn 'allowed'"
-        assert refusing.read({"text": body}).text == "refused"
-
-    def test_scratch_space_is_limited(
-        self, docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits
-    ) -> None:
-        body = """
-        said = []
-        try:
-            for i in range(10):
-                with open(f"/tmp/{i}", "wb") as file: file.write(bytes(20 << 20))
-        except OSError as error: said.append(error.strerror)
-        for i in range(10):
-            if os.path.exists(f"/tmp/{i}"): os.remove(f"/tmp/{i}")
-        try:
-            for i in range(9999): open(f"/tmp/{i}", "w").close()
-        except OSError as error: said.append(error.strerror)
-        return repr(said)
-        """
-        expected = repr(["No space left on device"] * 2)
-        assert self.read(docker_sandbox, program, services, replace(limits, scratch_mb=64), body) == expected
-
-    def test_shared_memory_is_dropped_with_a_branch(
-        self, docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits
-    ) -> None:
-        source = program(read="found = os.listdir('/dev/shm'); open('/dev/shm/x', 'w'); return repr(found)")
-        with docker_sandbox.open(source, services, limits) as session:
-            for _ in range(2):
-                with session.branch():
-                    assert session.read(QUERY).text == "[]"
-
-    def test_a_fork_bomb_left_by_a_read_ends_with_it(
-        self, docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits
-    ) -> None:
-        source = program(
-            read="if query.text == 'act' and os.fork() == 0:\n while True: os.fork()\nreturn 'fine'"
-        )
-        with docker_sandbox.open(source, services, limits) as session:
-            with session.branch():
-                session.read({"text": "act"})
-            assert session.read(QUERY).text == "fine"
-
-    def test_a_fork_bomb_is_contained(
-        self, docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits
-    ) -> None:
-        source = program(read="while True: os.fork()")
-        with (
-            docker_sandbox.open(source, services, replace(limits, call_seconds=1)) as session,
-            pytest.raises(ProgramError) as caught,
-        ):
-            session.read(QUERY)
-        assert caught.value.kind in ("exception", "timeout", "crash", "memory")
-        assert self.read(docker_sandbox, program, services, limits, "return 'fine'") == "fine"
-
-    def test_memory_of_all_processes_together_is_limited(
-        self, docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits
-    ) -> None:
-        # Each stays under its own limit; together they do not.
-        body = """
-        for _ in range(4):
-            if os.fork() == 0:
-                held = bytearray(b"x") * (100 << 20)
-                time.sleep(60)
-        held = bytearray(b"x") * (180 << 20)
-        time.sleep(60)
-        return ''
-        """
-        with (
-            docker_sandbox.open(program(read=body), services, replace(limits, call_seconds=3)) as session,
-            pytest.raises(ProgramError) as caught,
-        ):
-            session.read(QUERY)
-        assert caught.value.kind in ("memory", "timeout")
-
-    def test_killing_the_first_process_does_nothing(
-        self, docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits
-    ) -> None:
-        body = "os.kill(1, 9); time.sleep(0.2); return 'still here'"
-        assert self.read(docker_sandbox, program, services, limits, body) == "still here"

@@ -79,6 +79,21 @@ class FakeServices:
 
 
 @pytest.fixture
+def record_attack(request: pytest.FixtureRequest, record_property: Any) -> Callable[[str, str], None]:
+    """Puts an attack and what became of it into the table, under the backend of the test."""
+
+    def record(attack: str, outcome: str) -> None:
+        backend = next(
+            request.getfixturevalue(name).isolation
+            for name in ("confining_sandbox", "sandbox")
+            if name in request.fixturenames
+        )
+        record_property("attack", (attack, backend, outcome))
+
+    return record
+
+
+@pytest.fixture
 def services() -> FakeServices:
     return FakeServices()
 
