@@ -31,8 +31,10 @@ Objective = Literal["quality", "cost", "latency", "size"]
 Freeze = Literal["instructions", "code"]
 Backend = Literal["auto", "docker", "bwrap", "process"]
 
-MAY_CHANGE = frozenset({"budget", "jobs", "max_seconds", "sandbox.backend"})
-"""Keys that may differ when a run is resumed: how much and how fast, not what is measured."""
+MAY_CHANGE = frozenset({"budget", "data_dir", "jobs", "max_seconds", "sandbox.backend", "sandbox.pool"})
+"""Keys that may differ when a run is resumed: how much, how fast and from where, not what is measured.
+
+Data may lie elsewhere than before; what they hold is part of an evaluation's conditions, and compared."""
 
 
 class Section(BaseModel):
@@ -104,6 +106,7 @@ class SandboxConfig(Section):
     """Where programs run, and what they may use; see ``evolve.sandboxes.protocol.Limits``."""
 
     backend: Backend = Field(default="auto", description="auto takes docker where an engine answers")
+    pool: int = Field(default=2, ge=0, le=64, description="containers kept started for programs to come")
     call_seconds: float = Field(
         default=60.0, gt=0, description="time for one write or read, model time not counted"
     )
@@ -126,7 +129,7 @@ class SandboxConfig(Section):
         """The same as the sandbox takes it."""
         from evolve.sandboxes.protocol import Limits  # numpy, which a reader of configurations does not need
 
-        return Limits(**self.model_dump(exclude={"backend"}))
+        return Limits(**self.model_dump(exclude={"backend", "pool"}))
 
 
 class ModelsConfig(Section):
