@@ -68,7 +68,13 @@ def build_evaluator(
     )
     # The offline agent only stands in for a model; what it can show is what the memory retrieves.
     metric = benchmark.retrieval_metric if settings.metric == "auto" else settings.metric
-    sandbox = choose(config.sandbox.backend, trusted=trusted, unsafe_local=unsafe_local, notify=notify)
+    sandbox = choose(
+        config.sandbox.backend,
+        trusted=trusted,
+        unsafe_local=unsafe_local,
+        notify=notify,
+        pool=config.sandbox.pool,
+    )
     evaluator = Evaluator(
         benchmark=benchmark,
         agent=OfflineAgent(),

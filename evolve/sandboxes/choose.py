@@ -15,7 +15,9 @@ _WHAT_A_PROCESS_IS = (
 )
 
 
-def choose(name: str, *, trusted: bool, unsafe_local: bool, notify: Callable[[str], None]) -> Sandbox:
+def choose(
+    name: str, *, trusted: bool, unsafe_local: bool, notify: Callable[[str], None], pool: int = 0
+) -> Sandbox:
     """The sandbox called ``name``, ready for use.
 
     Args:
@@ -24,6 +26,7 @@ def choose(name: str, *, trusted: bool, unsafe_local: bool, notify: Callable[[st
         trusted: only programs of this project or of the user run, none that a model wrote.
         unsafe_local: the user allows a bare process for any program.
         notify: is told, in sentences for the user, what an image build does and which isolation is used.
+        pool: containers to keep started for programs to come, where Docker is used.
 
     Raises:
         UsageError: ``name`` is unknown, or a bare process was asked for and is not allowed.
@@ -40,12 +43,12 @@ def choose(name: str, *, trusted: bool, unsafe_local: bool, notify: Callable[[st
             )
         return _process(notify, "it was asked for")
     if name == "docker":
-        return _docker(notify)
+        return _docker(notify, pool)
     if name == "bwrap":
         return _bwrap(notify, "it was asked for")
     problems = []
     try:
-        return _docker(notify)
+        return _docker(notify, pool)
     except InfrastructureError as error:
         problems.append(error.message)
         why = f"Docker cannot be used ({_first_sentence(error)})"
@@ -62,10 +65,10 @@ def choose(name: str, *, trusted: bool, unsafe_local: bool, notify: Callable[[st
     return _process(notify, why)
 
 
-def _docker(notify: Callable[[str], None]) -> Sandbox:
+def _docker(notify: Callable[[str], None], pool: int) -> Sandbox:
     from evolve.sandboxes.docker import DockerSandbox
 
-    sandbox = DockerSandbox.connect(notify)
+    sandbox = DockerSandbox.connect(notify, pool=pool)
     notify("Sandbox: docker. Each program runs in a container without network, files or privileges.")
     return sandbox
 

@@ -16,6 +16,7 @@ from evolve.sandboxes.channel import Closed
 from evolve.sandboxes.engine import connect, engine_errors
 from evolve.sandboxes.image import Recipe, ensure_image
 from evolve.sandboxes.payload import ENVIRONMENT, INTERPRETER_FLAGS, seccomp_profile, worker_source
+from evolve.sandboxes.pool import WarmPool
 from evolve.sandboxes.protocol import Isolation, Limits, Services, Session
 from evolve.sandboxes.roster import Roster
 from evolve.sandboxes.worker import Death
@@ -41,17 +42,19 @@ class DockerSandbox:
     Args:
         client: the engine.
         image: an image with ``python3`` 3.11 or newer and numpy.
+        pool: containers to keep started for programs to come.
     """
 
     isolation: Isolation = "docker"
 
-    def __init__(self, client: DockerClient, image: str) -> None:
+    def __init__(self, client: DockerClient, image: str, *, pool: int = 0) -> None:
         self._client = client
         self._image = image
+        self._pool = WarmPool(self._start, pool, key=_shape)
         self._roster = Roster()
 
     @classmethod
-    def connect(cls, progress: Callable[[str], None] = lambda _: None) -> DockerSandbox:
+    def connect(cls, progress: Callable[[str], None] = lambda _: None, *, pool: int = 0) -> DockerSandbox:
         """On the engine of this machine: builds the image if needed, removes what dead hosts have left.
 
         Raises:
@@ -64,15 +67,16 @@ class DockerSandbox:
         except BaseException:
             client.close()
             raise
-        return cls(client, image)
+        return cls(client, image, pool=pool)
 
     def open(self, source: str, services: Services, limits: Limits) -> Session:
         """See ``Sandbox.open``."""
-        return self._roster.open(self._start, source, services, limits)
+        return self._roster.open(self._pool.take, source, services, limits)
 
     def close(self) -> None:
         """See ``Sandbox.close``."""
         self._roster.close()
+        self._pool.close()
         self._client.close()
 
     def _start(self, limits: Limits) -> ContainerWorker:
@@ -89,6 +93,11 @@ class DockerSandbox:
                 worker.release()
                 raise
         return worker
+
+
+def _shape(limits: Limits) -> tuple[int, int, int]:
+    """What a container is made with; all else is told to its worker with the program."""
+    return limits.memory_mb, limits.processes, limits.scratch_mb
 
 
 def container_options(client: DockerClient, image: str, limits: Limits) -> dict[str, Any]:
@@ -157,6 +166,10 @@ class ContainerWorker:
         if self._streams is None:
             raise InfrastructureError("The container was never attached.")
         return self._streams
+
+    def alive(self) -> bool:
+        """See ``Waiting.alive``."""
+        return self._streams is not None and self._streams.connected()
 
     def kill(self) -> None:
         """See ``Worker.kill``."""
@@ -236,6 +249,12 @@ class AttachedStreams:
             start = end
         del self._raw[:start]
         return bytes(said), bytes(printed)
+
+    def connected(self) -> bool:
+        """Whether the other end has not hung up; nothing is received."""
+        poll = select.poll()
+        poll.register(self._descriptor(), select.POLLRDHUP)
+        return not poll.poll(0)
 
     def shut(self) -> None:
         """End the connection without giving the descriptor back: a thread may be waiting on it."""

@@ -1,0 +1,121 @@
+"""Workers that are started before they are asked for: a program waits for milliseconds, not for an engine."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from typing import Generic, Protocol, TypeVar
+
+from evolve.errors import InfrastructureError
+from evolve.sandboxes.protocol import Limits
+from evolve.sandboxes.worker import Worker
+
+
+class Waiting(Worker, Protocol):
+    """A worker of which one can tell whether it has ended while nobody talked to it."""
+
+    def alive(self) -> bool:
+        """Whether it still runs, without taking anything from its streams."""
+        ...
+
+
+W = TypeVar("W", bound=Waiting)
+
+
+class WarmPool(Generic[W]):
+    """Keeps up to ``size`` workers started, each for one use. Thread-safe.
+
+    A thread of its own starts them. They all have the limits that were asked for last; where those change,
+    what waits is ended. If starting fails, the pool rests until the next ``take``, which starts a worker
+    itself if none is left, and so meets the error.
+
+    Args:
+        start: starts a worker, raising ``InfrastructureError``.
+        size: how many to keep; 0 for none.
+        key: what of the limits a worker is started with; workers of an equal key serve each other's limits.
+    """
+
+    def __init__(self, start: Callable[[Limits], W], size: int, *, key: Callable[[Limits], Hashable]) -> None:
+        self._start = start
+        self._size = size
+        self._key = key
+        self._changed = threading.Condition()
+        self._waiting: deque[W] = deque()
+        self._limits: Limits | None = None  # of the workers to keep; None: keep none for now
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def take(self, limits: Limits) -> W:
+        """A worker for ``limits``: one that waits, or else one that is started now.
+
+        Raises:
+            InfrastructureError: none waits and none can be started.
+        """
+        while (worker := self._pop(limits)) is not None:
+            if worker.alive():
+                return worker
+            _end(worker)
+        return self._start(limits)
+
+    def close(self) -> None:
+        """End what waits and the thread. Workers that were taken are their taker's. Safe to call again."""
+        with self._changed:
+            self._closed = True
+            waiting = self._empty()
+            self._changed.notify_all()
+        for worker in waiting:
+            _end(worker)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _pop(self, limits: Limits) -> W | None:
+        with self._changed:
+            stale: list[W] = []
+            if self._limits is None or self._key(self._limits) != self._key(limits):
+                stale = self._empty()
+            worker = self._waiting.popleft() if self._waiting else None
+            if self._size and not self._closed:
+                self._limits = limits
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._refill, name="sandbox-pool", daemon=True)
+                    self._thread.start()
+                self._changed.notify_all()
+        for other in stale:
+            _end(other)
+        return worker
+
+    def _empty(self) -> list[W]:
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        return waiting
+
+    def _refill(self) -> None:
+        while True:
+            with self._changed:
+                while not self._closed and (self._limits is None or len(self._waiting) >= self._size):
+                    self._changed.wait()
+                limits = self._limits
+                if self._closed or limits is None:
+                    return
+            try:
+                worker = self._start(limits)
+            except InfrastructureError:  # whoever takes next meets it, and can be told
+                with self._changed:
+                    self._limits = None
+                continue
+            with self._changed:
+                current = self._limits
+                wanted = current is not None and self._key(current) == self._key(limits) and not self._closed
+                if wanted:
+                    self._waiting.append(worker)
+            if not wanted:
+                _end(worker)
+
+
+def _end(worker: Waiting) -> None:
+    # What cannot be ended because its engine is gone is left to the reaper.
+    with suppress(InfrastructureError):
+        worker.kill()
+        worker.release()

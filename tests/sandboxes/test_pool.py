@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evolve.config import MAY_CHANGE, SandboxConfig
+from evolve.errors import InfrastructureError
+from evolve.sandboxes import engine, reaper
+from evolve.sandboxes.docker import DockerSandbox
+from evolve.sandboxes.image import Recipe
+from evolve.sandboxes.pool import WarmPool
+from evolve.sandboxes.protocol import Limits, Sandbox
+
+LIMITS = Limits()
+
+
+class FakeWorker:
+    """A worker that only notes what becomes of it."""
+
+    streams: Any = None
+
+    def __init__(self, number: int, limits: Limits) -> None:
+        self.number = number
+        self.limits = limits
+        self.running = True
+        self.released = False
+
+    def alive(self) -> bool:
+        return self.running
+
+    def kill(self) -> None:
+        self.running = False
+
+    def death(self) -> Any:
+        raise AssertionError("nobody asks a pool's worker")
+
+    def release(self) -> None:
+        self.released = True
+
+
+class Starter:
+    """Starts fake workers and keeps them all; fails while ``broken``."""
+
+    def __init__(self) -> None:
+        self.made: list[FakeWorker] = []
+        self.broken = False
+
+    def __call__(self, limits: Limits) -> FakeWorker:
+        if self.broken:
+            raise InfrastructureError("The engine is gone.")
+        self.made.append(FakeWorker(len(self.made), limits))
+        return self.made[-1]
+
+
+@pytest.fixture
+def starter() -> Starter:
+    return Starter()
+
+
+def pool_of(starter: Starter, size: int = 2) -> WarmPool[FakeWorker]:
+    return WarmPool(starter, size, key=lambda limits: limits.memory_mb)
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
+def test_each_worker_is_taken_once_and_replaced(starter: Starter) -> None:
+    pool = pool_of(starter)
+    taken = []
+    for count in range(1, 6):
+        taken.append(pool.take(LIMITS).number)
+        assert eventually(lambda count=count: len(starter.made) == count + 2)
+    pool.close()
+    assert sorted(set(taken)) == sorted(taken)
+    ended = [worker.number for worker in starter.made if worker.released]
+    assert sorted(ended + taken) == list(range(7))
+
+
+def test_one_that_died_while_it_waited_is_replaced(starter: Starter) -> None:
+    pool = pool_of(starter)
+    pool.take(LIMITS)
+    assert eventually(lambda: len(starter.made) == 3)
+    starter.made[1].running = starter.made[2].running = False
+    assert pool.take(LIMITS).alive()
+    assert starter.made[1].released
+    assert starter.made[2].released
+    pool.close()
+
+
+def test_other_limits_get_other_workers(starter: Starter) -> None:
+    pool = pool_of(starter)
+    pool.take(LIMITS)
+    assert eventually(lambda: len(starter.made) == 3)
+    same = pool.take(replace(LIMITS, call_seconds=1))
+    assert same.limits == LIMITS  # nothing of a container depends on it
+    other = pool.take(replace(LIMITS, memory_mb=100))
+    assert other.limits.memory_mb == 100
+    assert starter.made[2].released
+    assert eventually(lambda: sum(worker.limits.memory_mb == 100 for worker in starter.made) == 3)
+    pool.close()
+    assert {worker.number for worker in starter.made if not worker.released} == {0, same.number, other.number}
+
+
+def test_an_engine_that_fails_is_met_by_who_takes_and_tried_again(starter: Starter) -> None:
+    pool = pool_of(starter)
+    starter.broken = True
+    for _ in range(2):
+        with pytest.raises(InfrastructureError):
+            pool.take(LIMITS)
+    starter.broken = False
+    pool.take(LIMITS)
+    assert eventually(lambda: len(starter.made) == 3)
+    pool.close()
+
+
+def test_without_a_size_nothing_waits(starter: Starter) -> None:
+    threads = threading.active_count()
+    pool = pool_of(starter, size=0)
+    pool.take(LIMITS)
+    assert threading.active_count() == threads
+    pool.close()
+    assert len(starter.made) == 1
+
+
+def test_closing_from_several_threads_leaves_nothing(starter: Starter) -> None:
+    before = threading.active_count()
+    pool = pool_of(starter)
+    taken = pool.take(LIMITS)
+    closing = [threading.Thread(target=pool.close) for _ in range(4)]
+    for thread in closing:
+        thread.start()
+    for thread in closing:
+        thread.join()
+    assert [worker for worker in starter.made if not worker.released] == [taken]
+    assert threading.active_count() == before
+
+
+@pytest.mark.docker
+def test_containers_wait_are_used_once_and_are_gone_after_close(
+    docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits
+) -> None:
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    label = f"{reaper.PROCESS}={reaper.labels()[reaper.PROCESS]}"
+
+    def containers(*, remove: bool = False) -> set[str]:
+        client = engine.connect()  # one for each time, so that it holds no descriptor between
+        found = {entry["Id"] for entry in client.api.containers(all=True, filters={"label": label})} - others
+        for ident in found if remove else ():
+            client.api.remove_container(ident, force=True)
+        client.close()
+        return found
+
+    others: set[str] = set()
+    others = containers()
+    before, threads = descriptors(), threading.active_count()
+    sandbox = DockerSandbox(engine.connect(), Recipe.from_environment().tag, pool=2)
+    source = program(read="self.notes.append('x'); return ''.join(self.notes)")
+    try:
+        for _ in range(3):
+            with sandbox.open(source, services, limits) as session:
+                assert session.read({"text": ""}).text == "x"
+        assert eventually(lambda: len(containers()) == 2)
+        containers(remove=True)
+        with sandbox.open(source, services, limits) as session:
+            assert session.read({"text": ""}).text == "x"
+    finally:
+        sandbox.close()
+    assert descriptors() == before
+    assert threading.active_count() == threads
+    assert eventually(lambda: not containers())
+
+
+def test_the_size_is_no_limit_of_a_program_and_may_change() -> None:
+    assert SandboxConfig(pool=7).limits() == SandboxConfig().limits()
+    assert "sandbox.pool" in MAY_CHANGE
