@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from evolve.config import CampaignConfig, merged
 from evolve.errors import InfrastructureError
 from evolve.sandboxes import engine
 from evolve.sandboxes.choose import choose
 from evolve.sandboxes.docker import DockerSandbox
 from evolve.sandboxes.image import Recipe
 from evolve.sandboxes.protocol import Limits, Sandbox
+from evolve.workbench import build_evaluator, seed_program
 
 ENGINE = "/var/run/docker.sock"
 
@@ -119,3 +121,21 @@ def test_a_full_disk_is_said_with_a_remedy() -> None:
     ):
         raise full
     assert caught.value.remedy
+
+
+@pytest.mark.docker
+def test_an_evaluation_that_loses_its_engine_is_inconclusive(proxy: Proxy) -> None:
+    changes = {"sandbox.backend": "docker", "evaluation.static": 20, "sandbox.pool": 1}
+    with build_evaluator(
+        merged(CampaignConfig(), changes), unsafe_local=False, trusted=True, notify=print
+    ) as bench:
+        program = seed_program("lexical")
+        subset = bench.subsets.static
+        before = bench.evaluator.evaluate(program, subset)
+        proxy.cut()
+        after = bench.evaluator.evaluate(program, subset)
+    assert before.status == "complete"
+    assert before.quality.mean > 0
+    assert after.status == "inconclusive"
+    assert after.failure is None
+    assert "Look at the engine's log" in after.reason
