@@ -19,19 +19,6 @@ from evolve.errors import InfrastructureError, ProgramError
 from evolve.records import Fields, Usage
 from evolve.sandboxes.protocol import Completion, Limits, Sandbox, Session
 
-HELPERS = """
-import ctypes, socket, subprocess
-
-def libc(name, *arguments):
-    function = getattr(ctypes.CDLL(None, use_errno=True), name)
-    if function(*arguments) == -1: raise OSError(ctypes.get_errno(), name)
-
-def run_from_tmp():
-    with open("/tmp/x.sh", "w") as file: file.write("#!/bin/sh\\n")
-    os.chmod("/tmp/x.sh", 0o755)
-    subprocess.run(["/tmp/x.sh"], check=True)
-"""
-
 ITEM: Fields = {"text": "a fact", "tags": ["x"]}
 QUERY: Fields = {"text": "which fact"}
 
@@ -60,7 +47,6 @@ def _obedient(sandbox: Sandbox, program: Any) -> Iterator[Session]:
         exec("def body(self):\\n" + textwrap.indent(query.text, " "), globals(), names)
         return names["body"](self)
         """,
-        top=HELPERS,
     )
     with sandbox.open(source, Constant(), Limits(memory_mb=256)) as session:
         yield session

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
+import platform
+import shutil
+import subprocess
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -169,3 +173,78 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Mod
     if file_path.name == "conformance.py":
         return pytest.Module.from_parent(parent, path=file_path)
     return None
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--attack-table", type=Path, metavar="FILE", help="write backend × attack → outcome as Markdown"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    path = config.getoption("--attack-table")
+    if path is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(AttackTable(path))
+
+
+class AttackTable:
+    """What ``record_attack`` was told by tests that passed, as a table."""
+
+    BACKENDS = ("docker", "bwrap", "process")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._outcomes: dict[str, dict[str, str]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for name, value in report.user_properties:
+            if name == "attack" and report.when == "call" and report.passed:
+                attack, backend, outcome = cast("tuple[str, str, str]", value)
+                self._outcomes.setdefault(attack, {})[backend] = outcome
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        if exitstatus != 0 or not self._outcomes:
+            print(f"\n{self._path} was not written: not all tests passed")
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.write_text(self._text(), "utf-8")
+
+    def _text(self) -> str:
+        rows = [
+            f"| {attack} | " + " | ".join(found.get(backend, "not tried") for backend in self.BACKENDS) + " |"
+            for attack, found in self._outcomes.items()
+        ]
+        return "\n".join(
+            [
+                "# What becomes of an attack in each sandbox",
+                "",
+                "Written by `python -m pytest tests/sandboxes -k 'named_failure or confinement or "
+                "reward_hacks' --attack-table docs/sandbox-attacks.md` on "
+                f"{datetime.date.today()} ({_versions()}), from tests that passed. *Ended* names the kind of "
+                "failure that the program is charged with. A bare process (`--unsafe-local`) confines "
+                "nothing, so ways out of it are not tried. bubblewrap filters no system calls and has no "
+                "cgroup: where it says *allowed*, that is what it promises or what this kernel decides.",
+                "",
+                f"| attack | {' | '.join(self.BACKENDS)} |",
+                f"|---|{'---|' * len(self.BACKENDS)}",
+                *rows,
+                "",
+            ]
+        )
+
+
+def _versions() -> str:
+    """The versions of the engine and of bubblewrap, where they are there."""
+    from evolve.sandboxes.engine import connect
+
+    said = [f"Linux {platform.release()}"]
+    try:
+        client = connect()
+        said.append(f"Docker engine {client.version()['Version']}")
+        client.close()
+    except InfrastructureError:
+        said.append("no Docker engine")
+    found = shutil.which("bwrap")
+    if found:
+        said.append(subprocess.run([found, "--version"], capture_output=True, text=True).stdout.strip())
+    return ", ".join(said)

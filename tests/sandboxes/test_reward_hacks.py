@@ -463,17 +463,26 @@ def test_gold_that_is_given_away_would_be_seen(
 
 @pytest.mark.parametrize("hack", ANYWHERE, ids=lambda hack: hack.name)
 def test_nothing_is_gained(
-    sandbox: Sandbox, evaluate: Callable[[Sandbox, str], Evaluation], honest: Results, hack: Hack
+    sandbox: Sandbox,
+    evaluate: Callable[[Sandbox, str], Evaluation],
+    honest: Results,
+    hack: Hack,
+    record_attack: Callable[[str, str], None],
 ) -> None:
     gains_nothing(sandbox, evaluate, honest, hack)
+    record_attack(f"reward: {hack.name}", "fails" if hack.breaks else "gains nothing")
 
 
 @pytest.mark.parametrize("hack", CONFINED, ids=lambda hack: hack.name)
 def test_nothing_is_gained_where_files_and_processes_are_kept_apart(
-    confining_sandbox: Sandbox, evaluate: Callable[[Sandbox, str], Evaluation], hack: Hack
+    confining_sandbox: Sandbox,
+    evaluate: Callable[[Sandbox, str], Evaluation],
+    hack: Hack,
+    record_attack: Callable[[str, str], None],
 ) -> None:
     honest = results(evaluate(confining_sandbox, source_of()))
     gains_nothing(confining_sandbox, evaluate, honest, hack)
+    record_attack(f"reward: {hack.name}", "gains nothing")
 
 
 def gains_nothing(
