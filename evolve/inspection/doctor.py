@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -34,7 +35,11 @@ PACKAGES = (
 FOLDERS: tuple[resources.Folder, ...] = ("seeds", "benchmarks", "sandbox")
 
 
-def doctor_data(probe: Callable[[], Data] | None = None) -> Data:
+def doctor_data(
+    probe: Callable[[], Data] | None = None,
+    bwrap: Callable[[], str | None] | None = None,
+    check: Callable[[str], Data] | None = None,
+) -> Data:
     """The state of the installation, the engine, the sandbox and the benchmarks.
 
     ``intact`` is False where the installation itself is broken: a package or a folder is missing. No Docker
@@ -42,11 +47,18 @@ def doctor_data(probe: Callable[[], Data] | None = None) -> Data:
 
     Args:
         probe: says what the Docker engine has; ``docker_data`` if left out.
+        bwrap: why bubblewrap cannot be used, or None; ``BwrapSandbox.probe`` if left out.
+        check: tries the sandbox that auto takes; ``check_data`` if left out.
     """
+    from evolve.sandboxes.bwrap import BwrapSandbox
+    from evolve.sandboxes.protocol import Limits
+
     packages = {name: _version(name) for name in PACKAGES}
     folders = {name: _folder(name) for name in FOLDERS}
     intact = all(packages.values()) and all(found["path"] for found in folders.values())
     docker = (probe or docker_data)()
+    problem = (bwrap or BwrapSandbox.probe)()
+    sandbox = _sandbox(docker, problem)
     return {
         "evolve": __version__,
         "python": platform.python_version(),
@@ -54,7 +66,10 @@ def doctor_data(probe: Callable[[], Data] | None = None) -> Data:
         "packages": packages,
         "folders": folders,
         "docker": docker,
-        "sandbox": _sandbox(docker),
+        "bwrap": {"usable": problem is None, "reason": problem},
+        "sandbox": sandbox,
+        "limits": asdict(Limits()),
+        "check": (check or check_data)(sandbox["auto"]) if intact else None,
         "benchmarks": benchmarks_data() if intact else [],
         "intact": intact,
     }
@@ -81,16 +96,34 @@ def docker_data() -> Data:
     return {"usable": True, "engine": engine, "image": recipe.tag, "base": recipe.base, "built": present}
 
 
-def _sandbox(docker: Mapping[str, Any]) -> Data:
+def check_data(name: str) -> Data:
+    """What the self-check of the sandbox ``name`` found, or why it could not be made."""
+    from evolve.sandboxes.choose import choose
+    from evolve.sandboxes.selfcheck import self_check
+
+    try:
+        sandbox = choose(name, trusted=True, unsafe_local=False, notify=lambda _: None)
+        try:
+            return self_check(sandbox)
+        finally:
+            sandbox.close()
+    except EvolveError as error:
+        return {"seconds": None, "found": {"sandbox": str(error)}, "passed": False}
+
+
+def _sandbox(docker: Mapping[str, Any], bwrap: str | None) -> Data:
     """What ``--sandbox auto`` would take, and why."""
     if docker["usable"]:
         built = (
             "has its image" if docker["built"] else f"builds its image from {docker['base']} when first used"
         )
         return {"auto": "docker", "why": f"the engine {docker['engine']} answers and {built}"}
+    if bwrap is None:
+        return {"auto": "bwrap", "why": "Docker cannot be used and bubblewrap works"}
     return {
         "auto": "process",
-        "why": "Docker cannot be used; only for this project's own seeds and their offline offspring, "
+        "why": "neither Docker nor bubblewrap can be used; only for this project's own seeds and their "
+        "offline offspring, "
         "or for any program with --unsafe-local",
     }
 
@@ -125,7 +158,16 @@ def _lines(data: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:
         lines.append(("ok" if docker["built"] else "no", "image", f"{docker['image']} {state}"))
     else:
         lines.append(("no", "docker", one_line(f"{docker['reason']} {docker['remedy']}", 600)))
+    bwrap = data["bwrap"]
+    lines.append(
+        ("ok", "bwrap", "works") if bwrap["usable"] else ("no", "bwrap", one_line(bwrap["reason"], 300))
+    )
     lines.append(("ok", "sandbox", f"auto takes {data['sandbox']['auto']}: {data['sandbox']['why']}"))
+    lines.append(("ok", "limits", ", ".join(f"{name} {value:,g}" for name, value in data["limits"].items())))
+    if data["check"] is not None:
+        took = "" if data["check"]["seconds"] is None else f" in {data['check']['seconds']:.1f} s"
+        found = ", ".join(f"{what}: {said}" for what, said in data["check"]["found"].items())
+        lines.append(("ok" if data["check"]["passed"] else "no", "self-check", one_line(found, 600) + took))
     for entry in data["benchmarks"]:
         if entry["available"]:
             lines.append(("ok", "benchmark", f"{entry['name']}: {entry['summary']}"))

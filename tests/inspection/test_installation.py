@@ -83,9 +83,31 @@ def test_seeds_are_listed() -> None:
     assert "BM25" in rendered(catalogue.seeds_view(list(rows.values())))
 
 
+def absent() -> str | None:
+    return "there is no command bwrap"
+
+
+def passed(name: str) -> doctor.Data:
+    return {"seconds": 0.25, "found": {"network": f"refused by {name}"}, "passed": True}
+
+
+def test_doctor_checks_what_auto_takes() -> None:
+    data = doctor.doctor_data(lambda: {"usable": False, "reason": "", "remedy": ""}, lambda: None, passed)
+    assert data["sandbox"]["auto"] == "bwrap"
+    text = rendered(doctor.doctor_view(data))
+    assert "network: refused by bwrap in 0.2 s" in text
+    assert "memory_mb 512" in text
+
+
+def test_the_self_check_of_a_process_tells_that_it_confines_nothing() -> None:
+    data = doctor.check_data("process")
+    assert (data["found"]["note"], data["found"]["callback"]) == ("kept", "(1, 4)")
+    assert data["seconds"] > 0
+
+
 def test_doctor_with_docker() -> None:
     docker = {"usable": True, "engine": "20.10", "image": "evolve-sandbox:1", "base": "b", "built": False}
-    data = json.loads(to_json(doctor.doctor_data(lambda: docker)))
+    data = json.loads(to_json(doctor.doctor_data(lambda: docker, absent, passed)))
     assert data["intact"]
     assert data["sandbox"]["auto"] == "docker"
     text = rendered(doctor.doctor_view(data))
@@ -95,7 +117,9 @@ def test_doctor_with_docker() -> None:
 
 
 def test_doctor_without_docker() -> None:
-    data = doctor.doctor_data(lambda: {"usable": False, "reason": "No engine.", "remedy": "Start it."})
+    data = doctor.doctor_data(
+        lambda: {"usable": False, "reason": "No engine.", "remedy": "Start it."}, absent, passed
+    )
     assert data["intact"], "there is work without Docker"
     text = rendered(doctor.doctor_view(data))
     assert "No engine. Start it." in text
@@ -109,7 +133,7 @@ def test_doctor_of_a_broken_installation(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(doctor, "PACKAGES", ("rich", "a-package-that-is-not-there"))
     monkeypatch.setattr(resources, "folder", absent)
-    data = doctor.doctor_data(lambda: {"usable": False, "reason": "", "remedy": ""})
+    data = doctor.doctor_data(lambda: {"usable": False, "reason": "", "remedy": ""}, lambda: "none", passed)
     assert not data["intact"]
     text = rendered(doctor.doctor_view(data))
     assert "missing: a-package-that-is-not-there" in text

@@ -212,7 +212,7 @@ class AttackTable:
     def _text(self) -> str:
         rows = [
             f"| {attack} | " + " | ".join(found.get(backend, "not tried") for backend in self.BACKENDS) + " |"
-            for attack, found in self._outcomes.items()
+            for attack, found in sorted(self._outcomes.items())  # workers of xdist report in any order
         ]
         return "\n".join(
             [
