@@ -1,4 +1,4 @@
-"""Which system calls a container may make."""
+"""What a container holds back: system calls, shared memory and processes that outlive a branch."""
 
 from __future__ import annotations
 
@@ -101,3 +101,14 @@ def test_shared_memory_is_dropped_with_a_branch(
         for _ in range(2):
             with session.branch():
                 assert session.read({"text": ""}).text == "[]"
+
+
+@pytest.mark.docker
+def test_a_fork_bomb_left_by_a_read_ends_with_it(
+    docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits
+) -> None:
+    source = program(read="if query.text == 'act' and os.fork() == 0:\n while True: os.fork()\nreturn 'fine'")
+    with docker_sandbox.open(source, services, limits) as session:
+        with session.branch():
+            session.read({"text": "act"})
+        assert session.read({"text": ""}).text == "fine"
