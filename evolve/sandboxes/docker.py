@@ -80,7 +80,10 @@ class DockerSandbox:
         self._client.close()
 
     def _start(self, limits: Limits) -> ContainerWorker:
-        remedy = f"Look at the engine's log; `docker image rm {self._image}` has the image built anew."
+        remedy = (
+            "See that the Docker engine runs (`docker version`). If it does and this goes on, "
+            f"`docker image rm {self._image}` has the image built anew."
+        )
         with engine_errors("The sandbox container could not be started", remedy=remedy):
             created = self._client.api.create_container(
                 **container_options(self._client, self._image, limits)
