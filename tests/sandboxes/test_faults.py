@@ -138,4 +138,4 @@ def test_an_evaluation_that_loses_its_engine_is_inconclusive(proxy: Proxy) -> No
     assert before.quality.mean > 0
     assert after.status == "inconclusive"
     assert after.failure is None
-    assert "Look at the engine's log" in after.reason
+    assert "See that the Docker engine runs" in after.reason
