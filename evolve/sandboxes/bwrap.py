@@ -52,7 +52,8 @@ class BwrapSandbox:
         if problem is not None:
             raise InfrastructureError(
                 f"bubblewrap cannot be used: {problem}.",
-                remedy="Install bubblewrap 0.8 or newer and allow user namespaces, or use --sandbox docker.",
+                remedy="Install bubblewrap 0.8 or newer, allow user namespaces and keep the environment out of /tmp; "
+                "or use --sandbox docker.",
             )
         self._tools = _Tools.find()
         self._roster = Roster()
@@ -74,6 +75,9 @@ class BwrapSandbox:
         if done.returncode == 0:
             return None
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        for path in _of_python():
+            if path.is_relative_to("/tmp") and said and str(path) in said[-1]:
+                return f"Python's folder {path} lies in /tmp, which a sandbox has for itself"
         return said[-1] if said else f"it ended with status {done.returncode} and said nothing"
 
     def open(self, source: str, services: Services, limits: Limits) -> Session:

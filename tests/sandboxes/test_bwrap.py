@@ -75,6 +75,7 @@ def test_a_package_installed_within_pythons_own_folders_is_hidden(monkeypatch: p
     assert ("--tmpfs", str(installed)) in itertools.pairwise(arguments)
 
 
+@pytest.mark.usefixtures("bwrap_sandbox")  # skips where bubblewrap does not work
 def test_closing_leaves_no_process_and_no_descriptor(program: Any, services: Any, limits: Limits) -> None:
     def descriptors() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))
