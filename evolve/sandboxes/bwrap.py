@@ -52,8 +52,8 @@ class BwrapSandbox:
         if problem is not None:
             raise InfrastructureError(
                 f"bubblewrap cannot be used: {problem}.",
-                remedy="Install bubblewrap 0.8 or newer, allow user namespaces and keep the environment out of /tmp; "
-                "or use --sandbox docker.",
+                remedy="Install bubblewrap 0.8 or newer, allow user namespaces, keep the environment out of "
+                "/tmp; or use --sandbox docker.",
             )
         self._tools = _Tools.find()
         self._roster = Roster()
