@@ -179,8 +179,11 @@ def _files() -> Iterator[str]:
     for name in _LINKER:
         yield from ("--ro-bind-try", name, name)
     # An installed package has the benchmarks, and with them the gold answers, within Python's own folders.
-    package = Path(evolve.__file__).resolve().parent
-    if any(package.is_relative_to(path) for path in shown):
+    # An editable one leaves its resources there, with the code elsewhere.
+    left = {path for root in shown for path in root.glob("lib/python3*/site-packages/evolve")}
+    for package in sorted({Path(evolve.__file__).resolve().parent, *left}):
+        if not any(package.is_relative_to(path) for path in shown):
+            continue
         yield from ("--tmpfs", str(package), "--remount-ro", str(package))
 
 

@@ -6,6 +6,7 @@ The bare process is not tried: it confines nothing, and some of these would work
 from __future__ import annotations
 
 import platform
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -280,6 +281,14 @@ def test_what_the_host_has_cannot_be_seen_by_its_files(
     confining_sandbox: Sandbox, program: Any, services: Any, limits: Limits, record_attack: RecordAttack
 ) -> None:
     here = Path(__file__).parents[2]
-    body = f"return repr([path for path in ({str(here)!r}, {str(Path.cwd())!r}) if os.path.exists(path)])"
+    # Of a folder that holds the virtual environment, the way to it has to be there, and nothing else.
+    body = f"""
+        seen = [
+            os.path.join(path, name)
+            for path in ({str(here)!r}, {str(Path.cwd())!r}) if os.path.isdir(path)
+            for name in os.listdir(path)
+        ]
+        return repr([path for path in seen if not {sys.prefix!r}.startswith(path)])
+        """
     assert read(confining_sandbox, program, services, limits, body) == "[]"
     record_attack("read: this project", "refused")
