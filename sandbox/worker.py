@@ -227,6 +227,8 @@ class Worker:
             except Refused as refused:
                 raise ToolkitError(refused.message) from None
             answer = self.channel.receive()
+        if answer.get("op") == "drop":  # there is no answer yet; what this branch did is done again later
+            os._exit(DROPPED)
         if "error" in answer:
             raise ToolkitError(answer["error"])
         return answer

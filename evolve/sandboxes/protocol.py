@@ -49,11 +49,20 @@ class Limits:
     frame_bytes: int = 4_000_000
 
 
+class Deferred(Exception):
+    """A service does not know its answer yet: drop the branch, and do the same in a new one once it does.
+
+    Neither the program's failure nor ours, so no part of the tree of errors. The program never learns of it:
+    its process ends where it asked. ``Session.branch`` says what becomes of the session.
+    """
+
+
 @runtime_checkable
 class Services(Protocol):
     """What the host does for a program on request. Called from the session's own thread.
 
     An ``InfrastructureError`` raised here voids the evaluation, even where the program catches what it sees.
+    ``Deferred`` leaves the call unmade: see there.
     """
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
@@ -86,7 +95,8 @@ class Session(Protocol):
     """One loaded program. Not thread-safe. Also a context manager, which closes it.
 
     Every call raises ``ProgramError`` for what the program did wrong and ``InfrastructureError`` for what we
-    did. After an error with ``fatal`` set, only ``close`` may be called.
+    did. After an error with ``fatal`` set, only ``close`` may be called. Whatever ``Deferred`` a service
+    raises in the middle of a call comes out of that call, as it is.
     """
 
     def write(self, item: Fields, raw_text: str) -> Outcome:
@@ -102,6 +112,10 @@ class Session(Protocol):
 
         Branches nest: one for each group's memory, one within it for each read. Leaving never raises for a
         session that is already gone.
+
+        A ``write`` or ``read`` that raises ``Deferred`` ends the innermost branch at once: until its context
+        is left, each further call raises ``InfrastructureError``; after that the session goes on as it was
+        when the branch was opened. ``Deferred`` outside of every branch closes the session.
         """
         ...
 
@@ -128,6 +142,7 @@ class Sandbox(Protocol):
         Raises:
             ProgramError: the program could not be loaded (``kind`` load, timeout, memory, crash, ...).
             InfrastructureError: the sandbox could not be started.
+            Deferred: the program's ``__init__`` asked for what is not known yet; nothing is left open.
         """
         ...
 

@@ -1,30 +1,27 @@
-"""A session over any backend: requests with random ids, callbacks in the middle of them, budgets, deaths."""
+"""A session over any backend: what it may do when, what a call comes to, whose fault its end is."""
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
 from evolve.errors import InfrastructureError, ProgramError
 from evolve.records import Fields
 from evolve.sandboxes.callbacks import Callbacks
-from evolve.sandboxes.channel import Abandoned, Channel, Closed, Deadline
-from evolve.sandboxes.messages import Complete, Done, Embed, Failed, Left, Message, Ready, violation
-from evolve.sandboxes.protocol import Limits, Outcome, Services
+from evolve.sandboxes.channel import Abandoned, Channel, Closed
+from evolve.sandboxes.conversation import Conversation, Ended
+from evolve.sandboxes.protocol import Deferred, Limits, Outcome, Services
 from evolve.sandboxes.worker import Death, Worker
 
-START_SECONDS = 60.0
-HOUSEKEEPING_SECONDS = 10.0
 PRINTED_SECONDS = 0.05
 LOG_LINES = 50
 LOG_CHARACTERS = 500
 
-_INSIDE = ("call_seconds", "load_seconds", "model_calls", "model_input_characters", "embed_texts")
+_OF_THE_HOST = ("call_seconds", "load_seconds", "model_calls", "model_input_characters", "embed_texts")
 
 
 class WorkerSession:
@@ -55,7 +52,8 @@ class WorkerSession:
         self._channel = Channel(
             worker.streams, frame_bytes=limits.frame_bytes, stderr_bytes=limits.stderr_bytes, clock=clock
         )
-        self._branches: list[str] = []
+        self._conversation = Conversation(self._channel, clock)
+        self._given_up: str | None = None  # the innermost branch, if an answer was deferred in it
         self._end: ProgramError | None = None
         self._lock = threading.Lock()
         self._busy = False
@@ -67,15 +65,16 @@ class WorkerSession:
         Raises:
             ProgramError: the program cannot be loaded. Always fatal.
             InfrastructureError: the worker did not start.
+            Deferred: the program asked a model while it was made. The session is closed.
         """
-        limits = {name: value for name, value in asdict(self._limits).items() if name not in _INSIDE}
+        limits = {name: value for name, value in asdict(self._limits).items() if name not in _OF_THE_HOST}
         with self._use():
-            self._await_ready()
+            self._conversation.await_greeting()
             try:
                 self._call("load", self._limits.load_seconds, source=source, limits=limits)
             except ProgramError as error:
                 error.fatal = True
-                raise self._finished(error) from error.__cause__
+                raise
 
     def write(self, item: Fields, raw_text: str) -> Outcome:
         """See ``Session.write``."""
@@ -95,15 +94,14 @@ class WorkerSession:
     def branch(self) -> Iterator[None]:
         """See ``Session.branch``."""
         with self._use():
-            ident = self._request("branch")
-            self._finish(self._reply(ident, HOUSEKEEPING_SECONDS))
-            self._branches.append(ident)
+            ident = self._conversation.open_branch()
         try:
             yield
         except BaseException:
-            self._drop(ident, quietly=True)
+            with suppress(ProgramError, InfrastructureError):
+                self._leave(ident)
             raise
-        self._drop(ident, quietly=False)
+        self._leave(ident)
 
     def close(self) -> None:
         """See ``Session.close``."""
@@ -127,28 +125,14 @@ class WorkerSession:
     @contextmanager
     def _use(self) -> Iterator[None]:
         """Hold the session for one call, and turn the end of the worker into the error that it is."""
-        with self._lock:
-            if self._end is not None:
-                ended = self._end
-                raise ProgramError(ended.kind, f"The session has ended: {ended.message}", fatal=True)
-            if self._closed:
-                raise InfrastructureError("The session was used after it had been closed.")
-            if self._busy:
-                raise InfrastructureError("The session was used by two threads at once.")
-            self._busy = True
+        self._enter()
         try:
-            yield
-        except ProgramError as error:
-            if error.fatal:
-                raise self._finished(error) from error.__cause__
+            with self._explained():
+                yield
+        except (ProgramError, InfrastructureError):
             raise
-        except Abandoned:
-            raise InfrastructureError("The session was closed while a call was running.") from None
-        except Closed:
-            if self._closed:
-                raise InfrastructureError("The session was closed while a call was running.") from None
-            raise self._finished(self._died(self._worker.death())) from None
-        except InfrastructureError:
+        except Deferred:
+            self._give_up()
             raise
         except BaseException:  # an interrupt, or a fault of ours: the conversation is torn
             self.close()
@@ -160,45 +144,71 @@ class WorkerSession:
             if release:
                 self._worker.release()
 
+    def _enter(self) -> None:
+        with self._lock:
+            if self._end is not None:
+                ended = self._end
+                raise ProgramError(ended.kind, f"The session has ended: {ended.message}", fatal=True)
+            if self._closed:
+                raise InfrastructureError("The session was used after it had been closed.")
+            if self._given_up is not None:
+                raise InfrastructureError(
+                    "An answer was deferred in this branch, and its state is gone.",
+                    remedy="Leave the branch before the session is used again.",
+                )
+            if self._busy:
+                raise InfrastructureError("The session was used by two threads at once.")
+            self._busy = True
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn the end of the worker into the error that it is, and see to it that nothing follows."""
+        try:
+            yield
+        except ProgramError as error:
+            if error.fatal:
+                self._finished(error)
+            raise
+        except Ended as error:
+            raise self._finished(self._died(error.death)) from None
+        except Abandoned:
+            raise InfrastructureError("The session was closed while a call was running.") from None
+        except Closed:
+            if self._closed:
+                raise InfrastructureError("The session was closed while a call was running.") from None
+            raise self._finished(self._died(self._worker.death())) from None
+
     def _finished(self, error: ProgramError) -> ProgramError:
-        """Remember that nothing more can come from this session, and see to it."""
-        error.fatal = True
+        """Remember that nothing more can come from this session."""
         self._end = error
         self._worker.kill()
         return error
 
-    def _await_ready(self) -> None:
-        try:
-            message = self._channel.receive(self._clock() + START_SECONDS)
-        except (Closed, Deadline) as error:
-            how = (
-                f"did not start within {START_SECONDS:.0f} s"
-                if isinstance(error, Deadline)
-                else "did not start"
-            )
-            raise InfrastructureError(
-                f"The sandbox's worker {how}. It printed: {self._channel.printed or 'nothing'}",
-                remedy="Check the interpreter or the image with `evolve doctor`.",
-            ) from None
-        if not isinstance(message, Ready):
-            violation(f"{type(message).__name__} where the worker's greeting was due")
+    def _died(self, death: Death) -> ProgramError:
+        self._channel.drain(PRINTED_SECONDS)
+        printed = self._channel.printed
+        if death.out_of_memory:
+            message = f"The program used more than its {self._limits.memory_mb} MB of memory and was killed."
+            return ProgramError("memory", message, detail=printed, fatal=True)
+        message = f"The program's process ended in the middle of its work: {death.description}."
+        return ProgramError("crash", message, detail=printed, fatal=True)
 
     def _call(self, operation: str, seconds: float, **arguments: Any) -> Outcome:
         """A request in which the program runs, with its callbacks, from start to end."""
         started = self._clock()
         work = Callbacks(self._services, self._limits, self._clock)
-        ident = self._request(operation, **arguments)
         try:
-            message = self._converse(ident, operation, seconds, work)
-        except (ProgramError, Closed):
+            done = self._conversation.call(operation, seconds, work, arguments)
+        except (ProgramError, Deferred, Ended, Closed) as error:
             if work.outage is not None:
                 raise work.outage from None
+            if work.refusal is not None and isinstance(error, ProgramError) and not error.fatal:
+                raise work.refusal from None
             raise
         if work.outage is not None:
             raise work.outage
         if work.refusal is not None:
             raise work.refusal
-        done = self._finish(message)
         return Outcome(
             text=done.value or "",
             seconds=max(0.0, self._clock() - started - work.seconds),
@@ -206,108 +216,19 @@ class WorkerSession:
             logs=tuple(line[:LOG_CHARACTERS] for line in done.logs[:LOG_LINES]),
         )
 
-    def _converse(self, ident: str, operation: str, seconds: float, work: Callbacks) -> Message:
-        """Answer callbacks until the reply to ``ident`` comes."""
-        deadline = self._clock() + seconds
-        while True:
-            message = self._reply(ident, deadline + work.seconds - self._clock(), operation, seconds)
-            if isinstance(message, (Done, Failed)):
-                return message
-            if not isinstance(message, (Embed, Complete)):
-                violation(f"{type(message).__name__} in the middle of a call")
-            self._send(work.answer(message), deadline + work.seconds, operation, seconds)
-
-    def _request(self, operation: str, **arguments: Any) -> str:
-        # Random, so that a program cannot answer a later request in advance.
-        ident = secrets.token_hex(8)
-        self._send(
-            {"id": ident, "op": operation, **arguments},
-            self._clock() + HOUSEKEEPING_SECONDS,
-            operation,
-            HOUSEKEEPING_SECONDS,
-        )
-        return ident
-
-    def _send(self, message: dict[str, Any], deadline: float, operation: str, seconds: float) -> None:
-        try:
-            self._channel.send(_sendable(message), deadline)
-        except Deadline:
-            raise _timeout(operation, seconds) from None
-
-    def _reply(
-        self, ident: str, left: float, operation: str = "branch", seconds: float = HOUSEKEEPING_SECONDS
-    ) -> Message:
-        """The next message about ``ident``; the death of who serves is the end of the session."""
-        try:
-            message = self._channel.receive(self._clock() + left)
-        except Deadline:
-            raise _timeout(operation, seconds) from None
-        if isinstance(message, Left) and message.id in ("", *self._branches):
-            raise self._died(_death_of(message))
-        if message.id != ident:
-            violation("an answer to no request of this moment")
-        return message
-
-    def _finish(self, message: Message) -> Done:
-        if isinstance(message, Failed):
-            raise ProgramError(
-                message.error, message.message, detail=message.detail, fatal=message.error == "crash"
-            )
-        if not isinstance(message, Done):
-            violation(f"{type(message).__name__} where a reply was due")
-        return message
-
-    def _drop(self, ident: str, *, quietly: bool) -> None:
-        """Leave the branch ``ident``, the innermost one."""
-        if self._end is not None or self._closed:
+    def _give_up(self) -> None:
+        """End the branch whose program waits for an answer that is not known; outside of one, everything."""
+        if not self._conversation.branches:
+            self.close()
             return
-        try:
+        self._given_up = self._conversation.branches[-1]
+        with suppress(ProgramError, InfrastructureError), self._explained():  # the next call meets it
+            self._conversation.leave_branch()
+
+    def _leave(self, ident: str) -> None:
+        """Leave the branch ``ident``, the innermost one."""
+        if self._given_up == ident:
+            self._given_up = None
+        elif self._end is None and not self._closed:
             with self._use():
-                self._branches.remove(ident)
-                self._request("drop")
-                message = self._reply(ident, HOUSEKEEPING_SECONDS, "leaving a branch")
-                if not isinstance(message, Left):
-                    violation(f"{type(message).__name__} where the end of a branch was due")
-                if message.code != 0:
-                    raise self._died(_death_of(message))
-        except (ProgramError, InfrastructureError):
-            if not quietly:
-                raise
-
-    def _died(self, death: Death) -> ProgramError:
-        self._channel.drain(PRINTED_SECONDS)
-        printed = self._channel.printed
-        if death.out_of_memory:
-            return ProgramError(
-                "memory",
-                f"The program used more than its {self._limits.memory_mb} MB of memory and was killed.",
-                detail=printed,
-                fatal=True,
-            )
-        return ProgramError(
-            "crash",
-            f"The program's process ended in the middle of its work: {death.description}.",
-            detail=printed,
-            fatal=True,
-        )
-
-
-def _timeout(operation: str, seconds: float) -> ProgramError:
-    return ProgramError(
-        "timeout", f"{operation} took longer than the {seconds:g} s that it may, and was ended.", fatal=True
-    )
-
-
-def _death_of(message: Left) -> Death:
-    return Death.of(code=message.code, signal=message.signal, out_of_memory=message.out_of_memory)
-
-
-def _sendable(value: Any) -> Any:
-    """``value`` with lone surrogates replaced: real data have them, JSON text cannot."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, list):
-        return [_sendable(entry) for entry in value]
-    if isinstance(value, dict):
-        return {_sendable(key): _sendable(entry) for key, entry in value.items()}
-    return value
+                self._conversation.leave_branch()

@@ -17,7 +17,7 @@ import pytest
 
 from evolve.errors import InfrastructureError, ProgramError
 from evolve.records import Fields, Usage
-from evolve.sandboxes.protocol import Completion, Limits, Sandbox, Session
+from evolve.sandboxes.protocol import Completion, Deferred, Limits, Sandbox, Session
 
 ITEM: Fields = {"text": "a fact", "tags": ["x"]}
 QUERY: Fields = {"text": "which fact"}
@@ -395,6 +395,124 @@ class TestFailuresThatTheProgramSurvives:
             for _ in range(5):
                 with session.branch():
                     assert session.read(QUERY).text == "fine"
+
+
+ASKS = "self.toolkit.llm_completion([{'role': 'user', 'content': %s}])"
+
+
+class Later(Constant):
+    """A model that knows no answer until it is told what to say."""
+
+    answer: str | None = None
+
+    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+        if self.answer is None:
+            raise Deferred(messages[0]["content"])
+        return Completion(text=self.answer, usage=Usage(calls=1))
+
+
+class TestDeferredAnswers:
+    """A branch in which an answer is not known yet is dropped at once, and the session goes on without it."""
+
+    @pytest.fixture
+    def asking(self, sandbox: Sandbox, program: Any, limits: Limits) -> Iterator[tuple[Session, Later]]:
+        source = program(
+            write=f"self.notes.append(item.text)\nif raw_text: self.notes.append({ASKS % 'raw_text'})",
+            read=f"""
+            open("asked", "a").write("x")
+            self.notes.append("asked")
+            if query.text == "plain": return f"{{self.notes[:-1]}} {{os.path.getsize('asked')}}"
+            try: return {ASKS % "query.text"}
+            except BaseException: return "caught"
+            """,
+        )
+        services = Later()
+        with sandbox.open(source, services, limits) as session:
+            yield session, services
+
+    def test_a_read_is_done_again_as_if_for_the_first_time(self, asking: tuple[Session, Later]) -> None:
+        session, services = asking
+        session.write({"text": "kept"}, "")
+        for question in ("one", "two"):
+            with pytest.raises(Deferred, match=question), session.branch():
+                session.read({"text": question})
+        with session.branch():
+            assert session.read({"text": "plain"}).text == "['kept'] 1"
+        services.answer = "known"
+        with session.branch():
+            assert session.read({"text": "one"}).text == "known"
+
+    def test_a_write_is_done_again_in_a_new_branch(self, asking: tuple[Session, Later]) -> None:
+        session, services = asking
+        with session.branch():
+            session.write({"text": "group"}, "")
+            with pytest.raises(Deferred), session.branch():
+                session.write({"text": "half"}, "done")
+            with session.branch():
+                assert session.read({"text": "plain"}).text == "['group'] 1"
+        with pytest.raises(Deferred), session.branch():
+            session.write({"text": "half"}, "done")
+        services.answer = "known"
+        with session.branch():
+            session.write({"text": "whole"}, "done")
+            assert session.read({"text": "plain"}).text == "['whole', 'known'] 1"
+
+    def test_only_the_innermost_branch_is_given_up(self, asking: tuple[Session, Later]) -> None:
+        session, _ = asking
+        with session.branch():
+            session.write({"text": "outer"}, "")
+            with session.branch():
+                with pytest.raises(Deferred):
+                    session.read({"text": "one"})
+                for use in (lambda: session.read(QUERY), lambda: session.branch().__enter__()):
+                    with pytest.raises(InfrastructureError, match="Leave the branch before"):
+                        use()
+            assert session.read({"text": "plain"}).text == "['outer'] 1"
+
+    def test_outside_of_a_branch_the_session_is_closed(self, asking: tuple[Session, Later]) -> None:
+        session, _ = asking
+        with pytest.raises(Deferred):
+            session.read({"text": "one"})
+        with pytest.raises(InfrastructureError, match="after it had been closed"):
+            session.read({"text": "plain"})
+
+    def test_while_loading_nothing_is_left_open(self, sandbox: Sandbox, program: Any, limits: Limits) -> None:
+        source = program(init=ASKS.replace("self.", "") % "'at first'")
+        with pytest.raises(Deferred, match="at first"):
+            sandbox.open(source, Later(), limits)
+
+    def test_a_thread_that_loops_beside_the_question_is_ended_at_once(
+        self, sandbox: Sandbox, program: Any, limits: Limits
+    ) -> None:
+        source = program(
+            top="import threading",
+            read=f"""
+            def loop():
+                while True: pass
+            if query.text == "plain": return "fine"
+            threading.Thread(target=loop).start()
+            if os.fork() == 0: loop()
+            asker = threading.Thread(target=lambda: {ASKS % "'from a thread'"})
+            asker.start()
+            loop()
+            """,
+        )
+        with sandbox.open(source, Later(), replace(limits, call_seconds=60)) as session:
+            for _ in range(3):
+                with pytest.raises(Deferred), session.branch():
+                    session.read({"text": "ask"})
+            assert session.read({"text": "plain"}).text == "fine"
+
+    def test_a_program_that_will_not_go_is_charged_with_that_later(
+        self, sandbox: Sandbox, program: Any, limits: Limits
+    ) -> None:
+        source = program(read=f"os._exit = lambda status: None\n{ASKS % repr('x')}\nreturn ''")
+        with sandbox.open(source, Later(), limits) as session:
+            with pytest.raises(Deferred), session.branch():
+                session.read(QUERY)
+            with pytest.raises(ProgramError, match="has ended") as caught:
+                session.read(QUERY)
+            assert caught.value.fatal
 
 
 class TestLoading:

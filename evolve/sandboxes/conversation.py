@@ -1,0 +1,159 @@
+"""Requests to a worker and its replies: random ids, a deadline for each, callbacks in the middle of them."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+from evolve.errors import InfrastructureError, ProgramError
+from evolve.sandboxes.callbacks import Callbacks
+from evolve.sandboxes.channel import Channel, Closed, Deadline
+from evolve.sandboxes.messages import Complete, Done, Embed, Failed, Left, Message, Ready, violation
+from evolve.sandboxes.worker import Death
+
+START_SECONDS = 60.0
+HOUSEKEEPING_SECONDS = 10.0
+
+
+class Ended(Exception):
+    """The process that served, or one that waited for it, has ended without being asked to."""
+
+    def __init__(self, death: Death) -> None:
+        super().__init__(death.description)
+        self.death = death
+
+
+class Conversation:
+    """What is said over a channel, one request at a time. Not thread-safe.
+
+    Every method raises, besides what its own text says:
+
+    - ``ProgramError``, fatal: the worker broke the protocol, or a deadline;
+    - ``Ended``, ``Closed``, ``Abandoned``: the worker, the connection, or this end of it is gone.
+
+    Attributes:
+        branches: the requests that opened the branches which are open, the innermost last.
+    """
+
+    def __init__(self, channel: Channel, clock: Callable[[], float] = time.monotonic) -> None:
+        self.branches: list[str] = []
+        self._channel = channel
+        self._clock = clock
+
+    def await_greeting(self) -> None:
+        """Wait until the worker is ready.
+
+        Raises:
+            InfrastructureError: it did not start.
+        """
+        try:
+            message = self._channel.receive(self._clock() + START_SECONDS)
+        except (Closed, Deadline) as error:
+            how = "did not start"
+            if isinstance(error, Deadline):
+                how += f" within {START_SECONDS:.0f} s"
+            raise InfrastructureError(
+                f"The sandbox's worker {how}. It printed: {self._channel.printed or 'nothing'}",
+                remedy="Check the interpreter or the image with `evolve doctor`.",
+            ) from None
+        if not isinstance(message, Ready):
+            violation(f"{type(message).__name__} where the worker's greeting was due")
+
+    def call(self, operation: str, seconds: float, work: Callbacks, arguments: dict[str, Any]) -> Done:
+        """Have ``operation`` done within ``seconds``, time spent in ``work`` not counted; answer callbacks.
+
+        Raises:
+            ProgramError: it failed. Fatal unless the worker goes on.
+            Deferred: ``work`` raised it; the worker waits for an answer.
+        """
+        ident = self._request(operation, arguments)
+        deadline = self._clock() + seconds
+        while True:
+            message = self._reply(ident, operation, seconds, deadline + work.seconds)
+            if isinstance(message, (Done, Failed)):
+                return _done(message)
+            if not isinstance(message, (Embed, Complete)):
+                violation(f"{type(message).__name__} in the middle of a call")
+            self._send(work.answer(message), operation, seconds, deadline + work.seconds)
+
+    def open_branch(self) -> str:
+        """Have the worker fork; the request that names the branch.
+
+        Raises:
+            ProgramError: there can be no more processes, or its files are too many. Fatal.
+        """
+        ident = self._request("branch")
+        _done(self._reply(ident, "branch", HOUSEKEEPING_SECONDS))
+        self.branches.append(ident)
+        return ident
+
+    def leave_branch(self) -> None:
+        """End the innermost branch, also one that waits for the answer to a callback."""
+        ident = self.branches.pop()
+        self._request("drop")
+        message = self._reply(ident, "leaving a branch", HOUSEKEEPING_SECONDS)
+        if not isinstance(message, Left):
+            violation(f"{type(message).__name__} where the end of a branch was due")
+        if message.code != 0:
+            raise Ended(_death_of(message))
+
+    def _request(self, operation: str, arguments: dict[str, Any] | None = None) -> str:
+        # Random, so that a program cannot answer a later request in advance.
+        ident = secrets.token_hex(8)
+        self._send({"id": ident, "op": operation, **(arguments or {})}, operation, HOUSEKEEPING_SECONDS)
+        return ident
+
+    def _send(
+        self, message: dict[str, Any], operation: str, seconds: float, deadline: float | None = None
+    ) -> None:
+        try:
+            self._channel.send(_sendable(message), self._by(seconds, deadline))
+        except Deadline:
+            raise _timeout(operation, seconds) from None
+
+    def _reply(self, ident: str, operation: str, seconds: float, deadline: float | None = None) -> Message:
+        """The next message about ``ident``."""
+        try:
+            message = self._channel.receive(self._by(seconds, deadline))
+        except Deadline:
+            raise _timeout(operation, seconds) from None
+        if isinstance(message, Left) and message.id in ("", *self.branches):
+            raise Ended(_death_of(message))
+        if message.id != ident:
+            violation("an answer to no request of this moment")
+        return message
+
+    def _by(self, seconds: float, deadline: float | None) -> float:
+        return self._clock() + seconds if deadline is None else deadline
+
+
+def _done(message: Message) -> Done:
+    if isinstance(message, Failed):
+        fatal = message.error == "crash"
+        raise ProgramError(message.error, message.message, detail=message.detail, fatal=fatal)
+    if not isinstance(message, Done):
+        violation(f"{type(message).__name__} where a reply was due")
+    return message
+
+
+def _timeout(operation: str, seconds: float) -> ProgramError:
+    return ProgramError(
+        "timeout", f"{operation} took longer than the {seconds:g} s that it may, and was ended.", fatal=True
+    )
+
+
+def _death_of(message: Left) -> Death:
+    return Death.of(code=message.code, signal=message.signal, out_of_memory=message.out_of_memory)
+
+
+def _sendable(value: Any) -> Any:
+    """``value`` with lone surrogates replaced: real data have them, JSON text cannot."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_sendable(entry) for entry in value]
+    if isinstance(value, dict):
+        return {_sendable(key): _sendable(entry) for key, entry in value.items()}
+    return value
