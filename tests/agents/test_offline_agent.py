@@ -18,7 +18,7 @@ from evolve.agents.offline.names import names, speakers, without_speaker
 from evolve.agents.protocol import Judge, Recollection, TaskAgent
 from evolve.models.tokens import estimate_tokens
 from evolve.program import FieldSpec, Parts
-from evolve.records import Episode, Evidence, Task
+from evolve.records import Criterion, Episode, Evidence, Task
 
 SESSION = """[1:56 pm on 8 May, 2023]
 Caroline: Hey Melanie! I went to a support group in Boston yesterday.
@@ -222,7 +222,24 @@ def test_usage_is_estimated_from_what_a_model_would_have_read_and_written():
 )
 def test_the_judge_accepts_what_shares_enough_words(text, grade):
     task = Task(id="t", question="?", answers=("Rome", "the eternal city"))
-    assert OfflineJudge().grade([task], [text]) == [grade]
+    (found,) = OfflineJudge().grade([task], [text], repeat=1)
+    assert found.score == grade
+    assert found.reason
+
+
+def test_the_judge_marks_a_rubric_by_the_words_of_its_criteria():
+    rubric = (
+        Criterion(text="Names aspirin as the remedy", points=3),
+        Criterion(text="Warns of bleeding", points=1),
+        Criterion(text="Prescribes antibiotics", points=-2),
+    )
+    task = Task(id="t", question="?", rubric=rubric)
+    good, bad, nothing = OfflineJudge().grade(
+        [task] * 3, ["Aspirin is the remedy.", "A remedy? Aspirin. I prescribe antibiotics.", ""]
+    )
+    assert (good.score, good.met) == (0.75, (True, False, False))
+    assert (bad.score, bad.met) == (0.25, (True, False, True))
+    assert (nothing.score, nothing.met) == (0.0, (False, False, False))
 
 
 def test_they_are_what_the_protocols_ask_for():

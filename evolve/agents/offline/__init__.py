@@ -6,15 +6,18 @@ They exist so that a campaign can be seen to work end to end. They are no langua
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from evolve.agents.offline.acting import act
 from evolve.agents.offline.answering import answer
 from evolve.agents.offline.extraction import Source, fill
-from evolve.agents.protocol import Extraction, Recollection, Response
+from evolve.agents.protocol import Conduct, Extraction, Grade, Recollection, Response
+from evolve.environment import Environment
+from evolve.models.passages import terms
 from evolve.models.tokens import estimate_usage
 from evolve.program import FieldSpec, Parts
 from evolve.records import Episode, Fields, Task
-from evolve.scoring import f1, normalise
+from evolve.scoring import f1, normalise, rubric_score
 
 __all__ = ["OfflineAgent", "OfflineJudge"]
 
@@ -22,8 +25,9 @@ __all__ = ["OfflineAgent", "OfflineJudge"]
 class OfflineAgent:
     """Fills fields by their names, asks with the question's own words, answers with the best-matching span.
 
-    It follows no instruction. Usage is what a model doing the same would have read and written, estimated
-    (``evolve.models.tokens``), so that programs can be compared by cost.
+    It acts by the command that shares most words with goal and memory. It follows no instruction, and says
+    the same whatever the number of the repeat. Usage is what a model doing the same would have read and
+    written, estimated (``evolve.models.tokens``), so that programs can be compared by cost.
     """
 
     @property
@@ -31,17 +35,17 @@ class OfflineAgent:
         """Name and version of the rules."""
         return "offline-agent-1"
 
-    def extract(self, parts: Parts, episodes: Sequence[Episode]) -> list[Extraction]:
+    def extract(self, parts: Parts, episodes: Sequence[Episode], repeat: int = 0) -> list[Extraction]:
         """Item fields from each episode's text; see ``extraction.RULES``."""
         prompt = parts.instructions.get("INSTRUCTION_KNOWLEDGE_ITEM", "") + _schema(parts.item)
         return [self._filled(parts.item, Source(episode.text), prompt) for episode in episodes]
 
-    def formulate(self, parts: Parts, tasks: Sequence[Task]) -> list[Extraction]:
+    def formulate(self, parts: Parts, tasks: Sequence[Task], repeat: int = 0) -> list[Extraction]:
         """Query fields from each question."""
         prompt = parts.instructions.get("INSTRUCTION_QUERY", "") + _schema(parts.query)
         return [self._filled(parts.query, Source(task.question, asked=True), prompt) for task in tasks]
 
-    def respond(self, parts: Parts, recollections: Sequence[Recollection]) -> list[Response]:
+    def respond(self, parts: Parts, recollections: Sequence[Recollection], repeat: int = 0) -> list[Response]:
         """For each task a span of ``ALWAYS_ON_KNOWLEDGE`` and what was retrieved."""
         instruction = parts.instructions.get("INSTRUCTION_RESPONSE", "")
         responses = []
@@ -51,6 +55,24 @@ class OfflineAgent:
             text = answer(question, context)
             responses.append(Response(text, estimate_usage((instruction, context, question), text)))
         return responses
+
+    def act(
+        self,
+        parts: Parts,
+        recollections: Sequence[Recollection],
+        environments: Sequence[Callable[[], Environment]],
+        max_steps: int,
+        repeat: int = 0,
+    ) -> list[Conduct]:
+        """Each task acted out, one after the other; see ``acting.choose``."""
+        instruction = parts.instructions.get("INSTRUCTION_RESPONSE", "")
+        conducts = []
+        for recollection, open_environment in zip(recollections, environments, strict=True):
+            goal = recollection.task.question
+            memory = f"{recollection.retrieved}\n{parts.always_on}"
+            prompt = f"{instruction}\n{memory}\n{goal}"
+            conducts.append(act(open_environment, goal, memory, max_steps, prompt))
+        return conducts
 
     def _filled(self, specs: Sequence[FieldSpec], source: Source, prompt: str) -> Extraction:
         fields: Fields = fill(specs, source)
@@ -64,7 +86,8 @@ class OfflineJudge:
 
     Args:
         threshold: the token F1 from which on an answer is right; one that contains a gold answer as a run of
-            words is right too.
+            words is right too. Of a rubric, a criterion is met by an answer that has at least this share
+            of its content words, whether it says or denies them.
     """
 
     def __init__(self, threshold: float = 0.5) -> None:
@@ -75,15 +98,30 @@ class OfflineJudge:
         """Name, version and threshold."""
         return f"offline-judge-1/{self.threshold:g}"
 
-    def grade(self, tasks: Sequence[Task], answers: Sequence[str]) -> list[float]:
-        """1.0 or 0.0 for each answer."""
-        return [float(self._accepts(task, text)) for task, text in zip(tasks, answers, strict=True)]
+    def grade(self, tasks: Sequence[Task], answers: Sequence[str], repeat: int = 0) -> list[Grade]:
+        """1 or 0 for each answer, or its score by the rubric where the task has one."""
+        return [
+            self._by_rubric(task, text) if task.rubric else self._by_answers(task, text)
+            for task, text in zip(tasks, answers, strict=True)
+        ]
 
-    def _accepts(self, task: Task, text: str) -> bool:
+    def _by_answers(self, task: Task, text: str) -> Grade:
         found = f" {normalise(text)} "
         gold = [normalise(accepted) for accepted in task.answers]
-        contained = any(accepted and f" {accepted} " in found for accepted in gold)
-        return contained or f1(task, text) >= self.threshold
+        if any(accepted and f" {accepted} " in found for accepted in gold):
+            return Grade(1.0, "it contains an accepted answer")
+        shared = f1(task, text)
+        return Grade(float(shared >= self.threshold), f"token F1 with the best accepted answer: {shared:.2f}")
+
+    def _by_rubric(self, task: Task, text: str) -> Grade:
+        said = terms(text)
+        met = tuple(
+            len(wanted & said) >= self.threshold * len(wanted) > 0
+            for wanted in (terms(criterion.text) for criterion in task.rubric)
+        )
+        points = [criterion.points for criterion in task.rubric]
+        score = rubric_score(list(zip(points, met, strict=True)))
+        return Grade(score, f"{sum(met)} of {len(met)} criteria share enough words with the answer", met=met)
 
 
 def _schema(specs: Sequence[FieldSpec]) -> str:
