@@ -1,4 +1,4 @@
-"""The seeds in the process sandbox, on ordinary, empty and awkward text."""
+"""The five seeds of a default campaign in the process sandbox, on ordinary, empty and awkward text."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from evolve import resources
+from evolve.config import CampaignConfig
 from evolve.program import MemoryProgram
 from evolve.records import Fields, Usage
 from evolve.sandboxes.process import ProcessSandbox
 from evolve.sandboxes.protocol import Completion, Limits, Session
 
-SEEDS = {path.stem: MemoryProgram.from_file(path) for path in sorted(resources.folder("seeds").glob("*.py"))}
+NAMES = ("experience_learner", "hybrid", "lexical", "llm_summarizer", "vector_search")
+SEEDS = {name: MemoryProgram.from_file(resources.folder("seeds") / f"{name}.py") for name in NAMES}
 RETRIEVING = ("hybrid", "lexical", "vector_search")
 WORDS = ("wine", "cheese", "train", "garden", "violin", "rain")
 
@@ -85,8 +87,8 @@ def episode(word: str, lines: int = 4) -> str:
     return "[8 May, 2023]\n" + "\n".join(f"Ann: line {n} about {word}." for n in range(lines))
 
 
-def test_the_five_seeds_are_there():
-    assert sorted(SEEDS) == ["experience_learner", "hybrid", "lexical", "llm_summarizer", "vector_search"]
+def test_a_campaign_begins_with_them():
+    assert sorted(CampaignConfig().seeds) == sorted(NAMES)
 
 
 def test_they_keep_the_contract(seed):
