@@ -19,12 +19,15 @@ ENVIRONMENT = {
 }
 """The whole environment of a worker, besides where it finds programs and may put files."""
 
-_MODULES = ("vectors", "filters", "toolkit", "chroma", "scratch")
+_MODULES = (
+    *("worker", "frames", "failures", "processes", "scratch"),
+    *("toolkit", "vectors", "filters", "chroma"),
+)
 
 
 @cache
 def worker_source(*scratch: str) -> str:
-    """``sandbox/worker.py`` with the modules beside it as the argument of its ``main``.
+    """``sandbox/boot.py`` with the modules beside it as the argument of its ``main``.
 
     Args:
         scratch: the directories that the program may write to, which must be nobody else's; left out:
@@ -32,7 +35,7 @@ def worker_source(*scratch: str) -> str:
     """
     folder = resources.folder("sandbox")
     modules = {name: (folder / f"{name}.py").read_text("utf-8") for name in _MODULES}
-    return (folder / "worker.py").read_text("utf-8") + f"\nmain({modules!r}, {scratch!r})\n"
+    return (folder / "boot.py").read_text("utf-8") + f"\nmain({modules!r}, {scratch!r})\n"
 
 
 @cache

@@ -1,0 +1,50 @@
+"""What a worker starts with: it finds the other modules in this text's own argument.
+
+Sent by the host as ``python3 -c``: this file, then a call of ``main``. Standard library only (numpy comes in
+with the toolkit), nothing of the host's package.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any, NoReturn
+
+
+class Sources:
+    """Imports modules from their source, and ``chromadb`` as the toolkit's own client.
+
+    Args:
+        sources: module name → text.
+    """
+
+    def __init__(self, sources: dict[str, str]) -> None:
+        self._sources = sources
+        self.toolkit: Any = None
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
+        if name in self._sources or (name == "chromadb" and self.toolkit is not None):
+            return ModuleSpec(name, self, origin="sandbox")  # type: ignore[arg-type]
+        return None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        if spec.name != "chromadb":
+            return None
+        from chroma import as_chromadb
+
+        return as_chromadb(self.toolkit.chroma)
+
+    def exec_module(self, module: ModuleType) -> None:
+        source = self._sources.get(module.__name__)
+        if source is not None:
+            exec(compile(source, f"<{module.__name__}>", "exec"), module.__dict__)
+
+
+def main(sources: dict[str, str], scratch: tuple[str, ...]) -> NoReturn:
+    """Make ``sources`` importable and hand over to ``worker.supervise``, which says what ``scratch`` is."""
+    finder = Sources(sources)
+    sys.meta_path.append(finder)  # type: ignore[arg-type]
+    from worker import supervise
+
+    supervise(finder, scratch)
