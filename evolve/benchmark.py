@@ -6,18 +6,22 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, Literal, get_args
 
 from evolve import resources
+from evolve.environment import OpenEnvironment
 from evolve.errors import UsageError
 from evolve.records import Episode, Task
 from evolve.scoring import METRICS
 
 Scope = Literal["pooled", "grouped"]
+Learning = Literal["offline", "online"]
+GRADED = ("judge", "rubric", "reward")
+"""Qualities that are no metric of text."""
 Loader = Callable[..., "Benchmark"]
 
 
@@ -32,9 +36,14 @@ class Benchmark:
         validation: the tasks that the search sees.
         test: the tasks that are scored once, when the search has ended. Disjoint from ``validation``.
         scope: one memory for all episodes, or one for each group.
-        metric: the metric that a model's answers are ranked by, a key of ``evolve.scoring.METRICS``.
+        metric: what a model's answers are ranked by: a key of ``evolve.scoring.METRICS``; ``judge`` or
+            ``rubric``, which ask a judge; or ``reward``, what was earned in the environment.
         retrieval_metric: the metric of what ``read`` returned, which needs no model; it is the quality of
-            an offline campaign.
+            an offline campaign, unless that acts in an environment.
+        learning: ``offline``, an episode's text is extracted and written; or ``online``, an episode is a
+            question that is answered first, and what the score and the right answer taught is written.
+        environment: opens the world that a task is acted out in; None where tasks are answered in words.
+        max_steps: of acting out one task.
         version: changes whenever the data or the protocol do, so that scores are never mixed.
         card: what the data are, from where, under which licence, and how the protocol differs from the
             original's: shown by ``evolve benchmarks``.
@@ -47,6 +56,9 @@ class Benchmark:
     scope: Scope = "pooled"
     metric: str = "f1"
     retrieval_metric: str = "evidence_recall"
+    learning: Learning = "offline"
+    environment: OpenEnvironment | None = None
+    max_steps: int = 50
     version: str = "1"
     card: Mapping[str, str] = field(default_factory=dict)
 
@@ -68,9 +80,14 @@ class Benchmark:
 def _problems(benchmark: Benchmark) -> Iterable[str]:
     if benchmark.scope not in get_args(Scope):
         yield f"scope is {benchmark.scope!r}; expected pooled or grouped"
-    for metric in (benchmark.metric, benchmark.retrieval_metric):
-        if metric not in METRICS:
-            yield f"metric {metric!r} is unknown; expected one of {', '.join(METRICS)}"
+    if benchmark.learning not in get_args(Learning):
+        yield f"learning is {benchmark.learning!r}; expected offline or online"
+    if benchmark.max_steps < 1:
+        yield f"max_steps is {benchmark.max_steps}; expected at least 1"
+    if benchmark.metric not in (*METRICS, *GRADED):
+        yield f"metric {benchmark.metric!r} is unknown; expected one of {', '.join((*METRICS, *GRADED))}"
+    if benchmark.retrieval_metric not in METRICS:
+        yield f"metric {benchmark.retrieval_metric!r} is unknown; expected one of {', '.join(METRICS)}"
     for what in ("episodes", "validation", "test"):
         ids = [entry.id for entry in getattr(benchmark, what)]
         if not ids:
@@ -78,6 +95,11 @@ def _problems(benchmark: Benchmark) -> Iterable[str]:
         if len(set(ids)) < len(ids):
             twice = sorted({i for i in ids if ids.count(i) > 1})
             yield f"{what} has the same id more than once: {', '.join(twice[:3])}"
+    if benchmark.learning == "online":
+        for episode in benchmark.episodes:
+            if episode.task is None:
+                yield f"episode {episode.id} has no task to be answered, which online learning needs"
+    yield from _unscorable(benchmark)
     both = {task.id for task in benchmark.validation} & {task.id for task in benchmark.test}
     if both:
         yield f"tasks stand in validation and in test: {', '.join(sorted(both)[:3])}"
@@ -86,6 +108,22 @@ def _problems(benchmark: Benchmark) -> Iterable[str]:
         for task in (*benchmark.validation, *benchmark.test):
             if task.group not in groups:
                 yield f"task {task.id} asks about group {task.group!r}, of which there is no episode"
+
+
+def _unscorable(benchmark: Benchmark) -> Iterator[str]:
+    """Tasks that lack what one of the benchmark's own metrics needs."""
+    metrics = [benchmark.metric] if benchmark.environment else [benchmark.metric, benchmark.retrieval_metric]
+    for metric in dict.fromkeys(metrics):
+        for task in (*benchmark.validation, *benchmark.test):
+            if not can_score(metric, task, acted=benchmark.environment is not None):
+                yield f"task {task.id} lacks what the metric {metric} needs"
+
+
+def can_score(metric: str, task: Task, *, acted: bool) -> bool:
+    """Whether ``task`` has what it takes to be scored by ``metric``; ``acted``: there is an environment."""
+    if metric in METRICS:
+        return METRICS[metric].applies(task)
+    return {"reward": acted, "rubric": bool(task.rubric), "judge": bool(task.answers)}.get(metric, True)
 
 
 @dataclass(frozen=True)

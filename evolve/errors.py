@@ -3,7 +3,9 @@
 EvolveError
 ├── UsageError            the user's: said in one message, exit code 2, nothing half-written
 ├── ProgramError          the candidate's: recorded, scored, shown to whoever repairs the program
-└── InfrastructureError   ours: engine, image or provider; retried, then *inconclusive*, never a score
+├── InfrastructureError   ours: engine, image or provider; retried, then *inconclusive*, never a score
+│   └── ModelError        one call to a model failed for good; its kind says what can still be done
+└── BudgetReached         the campaign's budget of tokens or USD is spent: it pauses, and can be resumed
 """
 
 from __future__ import annotations
@@ -20,8 +22,19 @@ FailureKind = Literal[
     "output",  # more output than allowed, on the channel or on stderr
     "protocol",  # a message that is not of the protocol
     "budget",  # more toolkit calls than allowed
+    "extraction",  # the agent's model could not fill the program's schema, asked twice
 ]
 FAILURE_KINDS: tuple[FailureKind, ...] = get_args(FailureKind)
+
+ModelErrorKind = Literal[
+    "outage",  # transient errors (429, 5xx, connection, stall) outlived every retry
+    "setup",  # wrong key, no such model, not allowed: the same for every call until the user mends it
+    "truncated",  # the answer was cut off at the limit of tokens
+    "filtered",  # the provider's content filter refused
+    "too_long",  # the request does not fit the model's context
+    "rejected",  # any other request error (400, 422)
+    "malformed",  # a reply that is not of the API's protocol, or not of the form that was asked for
+]
 
 
 class EvolveError(Exception):
@@ -62,3 +75,30 @@ class InfrastructureError(EvolveError):
         super().__init__(f"{message} {remedy}".strip())
         self.message = message
         self.remedy = remedy
+
+
+class ModelError(InfrastructureError):
+    """One model call failed for good, after all retries that its kind allows.
+
+    Args:
+        kind: what sort of failure, one of ``ModelErrorKind``.
+        message: which role and model, and what happened; holds no key.
+        remedy: what to do next, in one sentence.
+    """
+
+    def __init__(self, kind: ModelErrorKind, message: str, *, remedy: str = ""):
+        super().__init__(message, remedy=remedy)
+        self.kind: ModelErrorKind = kind
+
+    @property
+    def of_this_call(self) -> bool:
+        """Another call may well succeed: neither an outage nor a wrong setup."""
+        return self.kind not in ("outage", "setup")
+
+
+class BudgetReached(EvolveError):
+    """The next model call could pass the campaign's budget. Nothing failed: with a higher one it goes on.
+
+    Args:
+        message: which budget, what is spent of it, and how to raise it.
+    """

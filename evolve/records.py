@@ -35,23 +35,41 @@ class Evidence(Record):
     text: str = Field(description="the passage, as it stands in the episode's text")
 
 
+class Criterion(Record):
+    """One line of a rubric. Gold, as answers are."""
+
+    text: str = Field(description="what an answer must, or with negative points must not, do")
+    points: float = Field(description="points if it is met; negative for what should not be there")
+
+
+class Task(Record):
+    """One question, with what it takes to score its answer: accepted answers, a rubric, or an environment."""
+
+    id: str
+    question: str
+    answers: tuple[str, ...] = Field(
+        default=(),
+        description="accepted answers; the first is the gold one; none with a rubric or to be acted",
+    )
+    group: str = ""
+    category: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    rubric: tuple[Criterion, ...] = Field(default=(), description="criteria that a judge marks one by one")
+    world: dict[str, JsonValue] = Field(
+        default={}, description="what the benchmark needs to open the environment that the task is acted in"
+    )
+
+
 class Episode(Record):
     """One experience to remember."""
 
     id: str
     text: str
     group: str = Field(default="", description="memories of different groups are kept apart in grouped scope")
-
-
-class Task(Record):
-    """One question, with what it takes to score its answer."""
-
-    id: str
-    question: str
-    answers: tuple[str, ...] = Field(min_length=1, description="accepted answers; the first is the gold one")
-    group: str = ""
-    category: str = ""
-    evidence: tuple[Evidence, ...] = ()
+    task: Task | None = Field(
+        default=None,
+        description="in online learning: the question to answer before what was learnt is written",
+    )
 
 
 class Usage(Record):
@@ -60,6 +78,8 @@ class Usage(Record):
     calls: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
+    usd: float = Field(default=0.0, description="price of those of the calls that have a known price")
+    unpriced: int = Field(default=0, description="calls whose price is not known: usd lacks them")
 
     @property
     def tokens(self) -> int:
@@ -71,6 +91,8 @@ class Usage(Record):
             calls=self.calls + other.calls,
             tokens_in=self.tokens_in + other.tokens_in,
             tokens_out=self.tokens_out + other.tokens_out,
+            usd=self.usd + other.usd,
+            unpriced=self.unpriced + other.unpriced,
         )
 
 
@@ -113,6 +135,14 @@ class WriteResult(Record):
     item: Fields
     seconds: float = Field(description="time in write, as the host measured it, model calls not counted")
     failure: Failure | None = None
+    inconclusive: str = Field(default="", description="why a model gave nothing to write, if so")
+
+
+class Step(Record):
+    """One action in an environment, and what came of it."""
+
+    command: str
+    observation: str
 
 
 class ItemResult(Record):
@@ -120,7 +150,9 @@ class ItemResult(Record):
 
     task: str
     category: str = ""
-    score: float = Field(description="the campaign's quality metric on this task, higher is better")
+    score: float = Field(
+        description="the campaign's quality metric on this task, higher is better; NaN where inconclusive"
+    )
     metrics: dict[str, float] = Field(description="every metric of the benchmark on this task")
     query: Fields
     retrieved: str
@@ -131,18 +163,26 @@ class ItemResult(Record):
     seconds: float = Field(description="time in read, as the host measured it, model calls not counted")
     usage: Usage = Usage()
     failure: Failure | None = None
+    inconclusive: str = Field(default="", description="why a model or judge gave nothing to score, if so")
+    steps: tuple[Step, ...] = Field(default=(), description="what was done in an environment")
     logs: tuple[str, ...] = ()
+
+    @property
+    def conclusive(self) -> bool:
+        """It has a score."""
+        return not self.inconclusive
 
 
 Status = Literal["complete", "failed", "inconclusive"]
+CostUnit = Literal["tokens", "usd"]
 
 
 class Evaluation(Record):
     """A program on a subset.
 
-    ``complete``: every item has a score. ``failed``: the program broke, and ``failure`` says how; its quality
-    is 0 because it earned 0. ``inconclusive``: our own machinery broke; there is no score, and there must
-    not be one.
+    ``complete``: every item has a score, or says why it has none (a few may: ``ItemResult.inconclusive``).
+    ``failed``: the program broke, and ``failure`` says how; its quality is 0 because it earned 0.
+    ``inconclusive``: our own machinery broke; there is no score, and there must not be one.
     """
 
     program: str = Field(description="id of the program")
@@ -153,7 +193,10 @@ class Evaluation(Record):
     metric: str = Field(description="which metric is the quality")
     quality: Interval
     metrics: dict[str, float] = {}
-    cost: float = Field(default=0.0, description="model tokens per task, ingestion amortised over the tasks")
+    cost: float = Field(
+        default=0.0, description="model work per task in cost_unit, ingestion amortised over the tasks"
+    )
+    cost_unit: CostUnit = "tokens"
     latency: float = Field(default=0.0, description="95th percentile of the seconds in read")
     size: float = Field(default=0.0, description="lines of code of the program")
     items: tuple[ItemResult, ...] = ()

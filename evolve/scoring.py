@@ -46,11 +46,13 @@ class Metric:
         name: its key in ``METRICS``.
         description: one sentence for tables and reports.
         score: ``(task, answer, retrieved) -> float`` in [0, 1].
+        applies: whether a task has what it takes to be scored so.
     """
 
     name: str
     description: str
     score: Callable[[Task, str, str], float]
+    applies: Callable[[Task], bool] = lambda task: bool(task.answers)
 
 
 def normalise(text: str) -> str:
@@ -172,7 +174,12 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 _of_answer(exact_match),
             ),
             Metric("coverage", "share of the gold answer's content words retrieved", _of_retrieved(coverage)),
-            Metric("evidence_recall", "share of the gold passages retrieved", _of_retrieved(evidence_recall)),
+            Metric(
+                "evidence_recall",
+                "share of the gold passages retrieved",
+                _of_retrieved(evidence_recall),
+                lambda task: bool(task.evidence or task.answers),
+            ),
             Metric("locomo_f1", "official LoCoMo score: stemmed token F1 by category", _of_answer(locomo_f1)),
         )
     }

@@ -118,7 +118,7 @@ def seed_program(name: str) -> MemoryProgram:
 def is_trusted(config: CampaignConfig) -> bool:
     """Only code of this project is run: its own seeds, changed by its own operators."""
     own = {path.stem for path in resources.folder("seeds").glob("*.py")} | set(DEFAULT_SEEDS)
-    return config.models.reflector == "offline" and all(name in own for name in config.seeds)
+    return not config.models.reflecting and all(name in own for name in config.seeds)
 
 
 def _passages(benchmark: Benchmark) -> list[str]:

@@ -1,33 +1,50 @@
 """The agent that uses a memory, and the judge that grades its answers. Both are held fixed by a campaign.
 
 Calls take many things at once so that an implementation may ask a model about them concurrently; results
-come back in the order of the requests.
+come back in the order of the requests. ``repeat`` numbers a re-run that measures noise: an agent with a
+model behind it asks anew for each number, and takes what it was told before for the same one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from evolve.environment import Environment
 from evolve.program import Parts
-from evolve.records import Episode, Fields, Task, Usage
+from evolve.records import Episode, Failure, Fields, Step, Task, Usage
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """Values for the fields of a KnowledgeItem or a Query."""
+    """Values for the fields of a KnowledgeItem or a Query.
+
+    Attributes:
+        fields: field name → value; empty where there are none to be had.
+        usage: what the model read and wrote for them, re-asking included.
+        failure: of kind ``extraction``: the model could not fill the schema, asked twice. The program's.
+        inconclusive: why the model gave nothing that a program could be blamed for, if so.
+    """
 
     fields: Fields
     usage: Usage
+    failure: Failure | None = None
+    inconclusive: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """There are fields."""
+        return self.failure is None and not self.inconclusive
 
 
 @dataclass(frozen=True)
 class Response:
-    """The agent's answer to a task."""
+    """The agent's answer to a task; ``inconclusive`` says why there is none, if the model gave none."""
 
     text: str
     usage: Usage
+    inconclusive: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,11 +56,29 @@ class Recollection:
     retrieved: str
 
 
+@dataclass(frozen=True)
+class Conduct:
+    """How the agent acted in an environment.
+
+    Attributes:
+        steps: what it did and saw, in order.
+        reward: what it had earned at the end, in [0, 1].
+        usage: of all its model calls.
+        inconclusive: why the model or the environment let it not finish, if so.
+    """
+
+    steps: tuple[Step, ...]
+    reward: float
+    usage: Usage
+    inconclusive: str = ""
+
+
 class TaskAgent(Protocol):
     """Uses a memory program through its instructions and its schema.
 
-    Methods raise ``InfrastructureError`` when a model cannot be reached. An implementation reads only the
-    question and the group of a task: its answers and evidence are gold.
+    Methods raise ``InfrastructureError`` when a model cannot be reached and ``BudgetReached`` when no more
+    may be spent; what concerns one item only is said in its result. An implementation reads only the
+    question, the group and the world of a task: its answers, rubric and evidence are gold.
     """
 
     @property
@@ -51,27 +86,62 @@ class TaskAgent(Protocol):
         """Name and version of everything that decides what the agent says; part of a score's conditions."""
         ...
 
-    def extract(self, parts: Parts, episodes: Sequence[Episode]) -> list[Extraction]:
+    def extract(self, parts: Parts, episodes: Sequence[Episode], repeat: int = 0) -> list[Extraction]:
         """A KnowledgeItem for each episode, by ``INSTRUCTION_KNOWLEDGE_ITEM`` and the schema."""
         ...
 
-    def formulate(self, parts: Parts, tasks: Sequence[Task]) -> list[Extraction]:
+    def formulate(self, parts: Parts, tasks: Sequence[Task], repeat: int = 0) -> list[Extraction]:
         """A Query for each task, by ``INSTRUCTION_QUERY`` and the schema."""
         ...
 
-    def respond(self, parts: Parts, recollections: Sequence[Recollection]) -> list[Response]:
+    def respond(self, parts: Parts, recollections: Sequence[Recollection], repeat: int = 0) -> list[Response]:
         """An answer to each task from ``ALWAYS_ON_KNOWLEDGE`` and what was retrieved."""
         ...
 
+    def act(
+        self,
+        parts: Parts,
+        recollections: Sequence[Recollection],
+        environments: Sequence[Callable[[], Environment]],
+        max_steps: int,
+        repeat: int = 0,
+    ) -> list[Conduct]:
+        """Act each task out in its environment, with what was retrieved once before the first step.
+
+        Each environment is opened when its turn comes and closed by the agent.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What a judge says of an answer.
+
+    Attributes:
+        score: in [0, 1]; None where no verdict could be had, which leaves the item inconclusive.
+        reason: the verdict in words; for None, why there is none.
+        usage: of all calls for it.
+        met: with a rubric: which criteria were met, in their order.
+    """
+
+    score: float | None
+    reason: str = ""
+    usage: Usage = field(default_factory=Usage)
+    met: tuple[bool, ...] = ()
+
 
 class Judge(Protocol):
-    """Grades answers against gold ones. Never sees what the memory returned."""
+    """Grades answers against gold ones, or by a rubric. Never sees what the memory returned."""
 
     @property
     def identity(self) -> str:
         """Name and version of everything that decides the grades."""
         ...
 
-    def grade(self, tasks: Sequence[Task], answers: Sequence[str]) -> list[float]:
-        """A grade in [0, 1] for each answer."""
+    def grade(self, tasks: Sequence[Task], answers: Sequence[str], repeat: int = 0) -> list[Grade]:
+        """A grade for each answer.
+
+        Raises:
+            InfrastructureError: a model could not be reached.
+        """
         ...

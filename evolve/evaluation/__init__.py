@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from evolve.evaluation.attribution import LOW_SCORE, Memory, attribute
-from evolve.evaluation.evaluator import JUDGE, Evaluator
+from evolve.evaluation.evaluator import Evaluator
 from evolve.evaluation.memo import Memo
 from evolve.evaluation.services import HostServices, ToolkitModel
 from evolve.evaluation.subsets import Subset, Subsets
 
 __all__ = [
-    "JUDGE",
     "LOW_SCORE",
     "Evaluator",
     "HostServices",

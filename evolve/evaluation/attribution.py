@@ -57,9 +57,10 @@ def attribute(
     - ``NOT_RETRIEVED``: what ``read`` returned lacks a passage. Evidence retrieved in part is not retrieved.
     - ``NOT_USED``: all was there and the score is low nevertheless.
 
-    A task without gold evidence is traced by the content words of its gold answer instead.
+    A task without gold evidence is traced by the content words of its gold answer instead; one with neither
+    cannot be traced, and has no stage.
     """
-    if score >= low:
+    if score >= low or not (task.evidence or task.answers):
         return None
     trace = _by_evidence(task, memory, retrieved) if task.evidence else _by_words(task, memory, retrieved)
     for stage, present in trace:

@@ -40,8 +40,10 @@ class Memo:
         with self._lock:
             missing = [i for i, key in enumerate(keys) if key not in self._known]
         # Outside the lock: two threads may extract the same thing, but none waits for another's model call.
-        made = agent.extract(parts, [episodes[i] for i in missing]) if missing else []
+        made = agent.extract(parts, [episodes[i] for i in missing], repeat) if missing else []
         with self._lock:
-            for i, extraction in zip(missing, made, strict=True):
-                self._known.setdefault(keys[i], extraction)
-            return [self._known[key] for key in keys]
+            fresh = dict(zip(missing, made, strict=True))
+            for i, extraction in fresh.items():
+                if not extraction.inconclusive:  # what a model refused once it may give the next time
+                    fresh[i] = self._known.setdefault(keys[i], extraction)
+            return [fresh[i] if i in fresh else self._known[key] for i, key in enumerate(keys)]

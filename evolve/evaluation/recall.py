@@ -1,47 +1,64 @@
 """The part of an evaluation that runs in the sandbox: fill a memory for each group, then ask it.
 
-Nothing gold passes through here into a session: it is given fields and the texts of episodes.
+Nothing gold passes through here into a session: it is given fields and the texts of episodes. In online
+learning an episode's fields hold what the agent was told of the right answer: that is what it learns from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from evolve.agents.protocol import Extraction
-from evolve.errors import ProgramError
+from evolve.errors import ModelError, ProgramError
+from evolve.evaluation.deferral import DeferringServices
 from evolve.records import Episode, Failure, Task, Usage, WriteResult
-from evolve.sandboxes.protocol import Outcome, Session
+from evolve.sandboxes.protocol import Deferred, Outcome, Session
 
 Clock = Callable[[], float]
+Ask = Callable[[Extraction], Outcome]
+Learn = Callable[[Episode, Ask], Extraction]
+"""Answers the question of an online episode, with what the memory gives for a query; gives what to write."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One memory: what it is filled with, in order, and what it is asked. All tasks in pooled scope."""
+    """One memory: what it is filled with, in order, and what it is asked. All tasks in pooled scope.
+
+    An episode without an extraction is learnt online.
+    """
 
     group: str
-    episodes: tuple[tuple[Episode, Extraction], ...]
+    episodes: tuple[tuple[Episode, Extraction | None], ...]
     tasks: tuple[tuple[Task, Extraction], ...]
 
 
 @dataclass(frozen=True)
 class ReadResult:
-    """What ``read`` gave for one task; empty text where it failed."""
+    """What ``read`` gave for one task; empty text where it failed, or where a model gave no query."""
 
     task: Task
     query: Extraction
     outcome: Outcome
     failure: Failure | None = None
+    inconclusive: str = ""
 
 
 @dataclass
 class Recall:
-    """All that came of the session. With ``fatal`` set it ended early, and the rest was never tried."""
+    """All that came of the session. With ``fatal`` set it ended early, and the rest was never tried.
+
+    Attributes:
+        writes: what became of each episode.
+        reads: what became of each task.
+        usage: of extraction, of learning, and of the model calls in writes.
+        fatal: the end of the session, if it ended.
+    """
 
     writes: list[WriteResult] = field(default_factory=list)
     reads: list[ReadResult] = field(default_factory=list)
-    write_usage: Usage = field(default_factory=Usage)
+    usage: Usage = field(default_factory=Usage)
     fatal: Failure | None = None
 
     @property
@@ -56,66 +73,160 @@ class Recall:
         return next(failures, self.fatal)
 
 
-def recall(session: Session, plans: Iterable[Plan], clock: Clock) -> Recall:
-    """Carry out ``plans``, each in a branch of its own and every read in one within: nothing leaks.
+@dataclass(frozen=True)
+class _Attempt:
+    outcome: Outcome
+    failure: Failure | None = None
+    fatal: bool = False
+    inconclusive: str = ""
 
-    A call that raises is recorded and the next one is made, unless the session is gone.
 
-    Raises:
-        InfrastructureError: the sandbox or a model failed.
+class Recaller:
+    """Carries out plans in a session.
+
+    Args:
+        session: a loaded program.
+        clock: seconds, monotonic.
+        learn: what to do with an episode that is learnt online.
+        deferring: the session's services, where many reads' model calls are to be made at once; None where
+            a call is not waited for.
+        rounds: how often a read may be put off: once for each model call that it may make.
     """
-    result = Recall()
-    for plan in plans:
+
+    def __init__(
+        self,
+        session: Session,
+        clock: Clock,
+        *,
+        learn: Learn | None = None,
+        deferring: DeferringServices | None = None,
+        rounds: int = 1,
+    ) -> None:
+        self._session = session
+        self._clock = clock
+        self._learn = learn
+        self._deferring = deferring
+        self._rounds = rounds if deferring else 0
+        self._result = Recall()
+
+    def carry_out(self, plans: Iterable[Plan]) -> Recall:
+        """Each plan in a branch of its own and every read in one within: nothing leaks.
+
+        A call that raises is recorded and the next one is made, unless the session is gone.
+
+        Raises:
+            InfrastructureError: the sandbox or a model failed.
+            BudgetReached: no more may be spent.
+        """
+        result = self._result
+        for plan in plans:
+            try:
+                with self._session.branch():
+                    self._fill(plan.episodes)
+                    self._ask(plan.tasks)
+            except ProgramError as error:  # the branch itself could not be made
+                result.fatal = result.fatal or Failure.of(error, f"branch for group {plan.group!r}")
+            if result.fatal:
+                break
+        return result
+
+    def _fill(self, episodes: Sequence[tuple[Episode, Extraction | None]]) -> None:
+        for episode, extraction in episodes:
+            if extraction is None:
+                extraction = self._learnt(episode)
+                if extraction is None:
+                    return
+            self._result.usage += extraction.usage
+            if extraction.usable:
+                attempt = self._attempt(
+                    lambda e=episode, x=extraction: self._session.write(x.fields, e.text),
+                    f"write {episode.id}",
+                )
+            else:
+                attempt = _without_call(extraction)
+            self._result.usage += attempt.outcome.usage
+            self._result.writes.append(
+                WriteResult(
+                    episode=episode.id,
+                    item=extraction.fields,
+                    seconds=attempt.outcome.seconds,
+                    failure=attempt.failure,
+                    inconclusive=attempt.inconclusive,
+                )
+            )
+            if attempt.fatal:
+                self._result.fatal = attempt.failure
+                return
+
+    def _learnt(self, episode: Episode) -> Extraction | None:
+        """What answering an episode's question taught; None where the session ended meanwhile."""
+        assert self._learn is not None  # the evaluator gives it with every online benchmark
         try:
-            with session.branch():
-                _fill(session, plan.episodes, result, clock)
-                _ask(session, plan.tasks, result, clock)
-        except ProgramError as error:  # the branch itself could not be made
-            result.fatal = result.fatal or Failure.of(error, f"branch for group {plan.group!r}")
-        if result.fatal:
-            break
-    return result
+            return self._learn(episode, lambda query: self._read(query, deferred=False))
+        except ProgramError as error:
+            failure = Failure.of(error, f"read for {episode.id}")
+            if error.fatal:
+                self._result.fatal = failure
+                return None
+            return Extraction({}, Usage(), failure=failure)
+
+    def _ask(self, tasks: Sequence[tuple[Task, Extraction]]) -> None:
+        """Ask everything; what waits for a model is asked again when all of it was answered."""
+        waiting = list(tasks)
+        done: dict[str, ReadResult] = {}
+        for number in range(self._rounds + 1):
+            if not waiting or self._result.fatal:
+                break
+            waiting = self._ask_once(waiting, done, deferred=number < self._rounds)
+            if waiting and self._deferring:
+                self._deferring.ask()
+        self._result.reads.extend(done[task.id] for task, _ in tasks if task.id in done)
+
+    def _ask_once(
+        self, tasks: Sequence[tuple[Task, Extraction]], done: dict[str, ReadResult], *, deferred: bool
+    ) -> list[tuple[Task, Extraction]]:
+        """The tasks whose answer a model has still to be asked for."""
+        waiting = []
+        for task, query in tasks:
+            try:
+                attempt = (
+                    self._attempt(lambda q=query: self._read(q, deferred=deferred), f"read {task.id}")
+                    if query.usable
+                    else _without_call(query)
+                )
+            except Deferred:
+                waiting.append((task, query))
+                continue
+            done[task.id] = ReadResult(task, query, attempt.outcome, attempt.failure, attempt.inconclusive)
+            if attempt.fatal:
+                self._result.fatal = attempt.failure
+                return []
+        return waiting
+
+    def _read(self, query: Extraction, *, deferred: bool) -> Outcome:
+        putting_off = self._deferring.deferring() if deferred and self._deferring else nullcontext()
+        with self._session.branch(), putting_off:
+            return self._session.read(query.fields)
+
+    def _attempt(self, call: Callable[[], Outcome], where: str) -> _Attempt:
+        """What came of ``call``: an outcome, or an empty one with the reason."""
+        started = self._clock()
+        try:
+            return _Attempt(call())
+        except ProgramError as error:
+            failure, seconds = Failure.of(error, where), self._clock() - started
+            return _Attempt(Outcome("", seconds, Usage()), failure, error.fatal)
+        except ModelError as error:
+            if not error.of_this_call:
+                raise
+            return _Attempt(Outcome("", self._clock() - started, Usage()), inconclusive=str(error))
 
 
-def _fill(
-    session: Session, episodes: Sequence[tuple[Episode, Extraction]], result: Recall, clock: Clock
-) -> None:
-    for episode, extraction in episodes:
-        outcome, failure, fatal = _attempt(
-            lambda e=episode, x=extraction: session.write(x.fields, e.text), f"write {episode.id}", clock
-        )
-        result.write_usage += outcome.usage
-        result.writes.append(
-            WriteResult(episode=episode.id, item=extraction.fields, seconds=outcome.seconds, failure=failure)
-        )
-        if fatal:
-            result.fatal = failure
-            return
-
-
-def _ask(session: Session, tasks: Sequence[tuple[Task, Extraction]], result: Recall, clock: Clock) -> None:
-    if result.fatal:
-        return
-    for task, query in tasks:
-        outcome, failure, fatal = _attempt(lambda q=query: _read(session, q), f"read {task.id}", clock)
-        result.reads.append(ReadResult(task, query, outcome, failure))
-        if fatal:
-            result.fatal = failure
-            return
-
-
-def _read(session: Session, query: Extraction) -> Outcome:
-    with session.branch():
-        return session.read(query.fields)
-
-
-def _attempt(call: Callable[[], Outcome], where: str, clock: Clock) -> tuple[Outcome, Failure | None, bool]:
-    """The outcome of ``call``, or an empty one with the failure and whether the session is gone."""
-    started = clock()
-    try:
-        return call(), None, False
-    except ProgramError as error:
-        return Outcome("", clock() - started, Usage()), Failure.of(error, where), error.fatal
+def _without_call(extraction: Extraction) -> _Attempt:
+    """What becomes of a write or read whose fields the agent's model did not give."""
+    return _Attempt(
+        Outcome("", 0.0, Usage()), failure=extraction.failure, inconclusive=extraction.inconclusive
+    )
 
 
 def _if_all_failed(results: Sequence[WriteResult] | Sequence[ReadResult]) -> Failure | None:

@@ -13,15 +13,26 @@ from evolve.records import Completion
 
 
 class ToolkitModel(Protocol):
-    """The model behind ``toolkit.llm_completion``; ``InfrastructureError`` when it cannot be reached."""
+    """The model behind ``toolkit.llm_completion``. Thread-safe."""
 
     @property
     def identity(self) -> str:
         """Name and version of everything that decides what it says."""
         ...
 
+    @property
+    def waits(self) -> bool:
+        """A call is waited for and not computed here, so that many should be under way at once."""
+        ...
+
     def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
-        """The answer to chat ``messages``."""
+        """The answer to chat ``messages``.
+
+        Raises:
+            ProgramError: the program asked for what no model can be asked.
+            InfrastructureError: the model could not be reached.
+            BudgetReached: no more may be spent.
+        """
         ...
 
 

@@ -31,6 +31,11 @@ class ExtractiveModel:
         """Name, version and bound."""
         return f"offline-extractive-1/{self.characters}"
 
+    @property
+    def waits(self) -> bool:
+        """False: the rule is computed on the spot."""
+        return False
+
     def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
         """The matching passages; the leading ones where none matches. Usage is estimated."""
         texts = [message.get("content", "") for message in messages]

@@ -5,10 +5,25 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Episode, Evaluation, Task
+
+Scope = Literal["read", "write", "query", "response", "extraction", "everything"]
+"""What a mutation may touch. ``read``: the method and its helpers. ``write``: all logic, the schema kept.
+``query``: the instruction and the schema of the Query, and ``read``. ``response``: its instruction and what
+is always known. ``extraction``: the schema and the instruction of the KnowledgeItem, and all logic. The rest
+is checked to be unchanged."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Another program that may inspire a child; ``why`` it is shown, such as best sibling."""
+
+    candidate: Candidate
+    program: MemoryProgram
+    why: str
 
 
 @dataclass(frozen=True)
@@ -26,6 +41,10 @@ class Brief:
         tasks: the tasks of the diagnosis, by id.
         episodes: the episodes that the diagnosis ingested, by id.
         known: fingerprints of the programs that the campaign has seen; a child must not be one of them.
+        ancestors: the candidates from a seed down to the parent, the parent last.
+        siblings: the children that the parent has had so far, oldest first.
+        references: other programs to look at; none where the campaign shows none.
+        scope: what the child may change.
     """
 
     number: int
@@ -37,6 +56,10 @@ class Brief:
     partner: Candidate | None = None
     partner_program: MemoryProgram | None = None
     known: frozenset[str] = frozenset()
+    ancestors: tuple[Candidate, ...] = ()
+    siblings: tuple[Candidate, ...] = ()
+    references: tuple[Reference, ...] = ()
+    scope: Scope = "everything"
 
 
 @dataclass(frozen=True)

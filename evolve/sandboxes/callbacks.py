@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from evolve.errors import InfrastructureError, ProgramError
+from evolve.errors import BudgetReached, InfrastructureError, ProgramError
 from evolve.records import Usage
 from evolve.sandboxes.messages import Complete, Embed
 from evolve.sandboxes.protocol import Limits, Services
@@ -22,7 +22,7 @@ class Callbacks:
         seconds: time spent in services.
         usage: model work done.
         refusal: the first callback over a budget: the call has failed, whatever the program makes of it.
-        outage: the first failure of a service: the evaluation is void.
+        outage: the first failure of a service: the evaluation is void. Or the campaign's budget is spent.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Callbacks:
         self.seconds = 0.0
         self.usage = Usage()
         self.refusal: ProgramError | None = None
-        self.outage: InfrastructureError | None = None
+        self.outage: InfrastructureError | BudgetReached | None = None
         self._services = services
         self._limits = limits
         self._clock = clock
@@ -43,9 +43,12 @@ class Callbacks:
         started = self._clock()
         try:
             return self._embed(request) if isinstance(request, Embed) else self._complete(request)
-        except InfrastructureError as error:
+        except (InfrastructureError, BudgetReached) as error:
             self.outage = self.outage or error
             return {"error": "the model could not be reached; this evaluation is void"}
+        except ProgramError as error:  # what the program asked for cannot be asked
+            self.refusal = self.refusal or error
+            return {"error": error.message}
         finally:
             self.seconds += self._clock() - started
 

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evolve.agents.protocol import Extraction, Recollection, Response
+from evolve.agents.protocol import Conduct, Extraction, Grade, Recollection, Response
 from evolve.benchmark import Benchmark
 from evolve.errors import InfrastructureError, ProgramError
 from evolve.evaluation import Evaluator
 from evolve.program import MemoryProgram, Parts
-from evolve.records import Episode, Evidence, Fields, Task, Usage
+from evolve.records import Episode, Evidence, Fields, Step, Task, Usage
 from evolve.sandboxes.protocol import Completion, Isolation, Limits, Outcome, Services
 
 PROGRAM = """
@@ -72,6 +72,8 @@ class FakeModel:
 
     identity = "fake-model"
 
+    waits: bool = False
+
     def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
         return Completion(text="summary", usage=Usage(calls=1, tokens_in=100, tokens_out=10))
 
@@ -84,17 +86,37 @@ class FakeAgent:
     extracted: list[str] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
 
-    def extract(self, parts: Parts, episodes: Sequence[Episode]) -> list[Extraction]:
+    def extract(self, parts: Parts, episodes: Sequence[Episode], repeat: int = 0) -> list[Extraction]:
         self.extracted += [episode.id for episode in episodes]
         self.heard += [repr(episode) for episode in episodes]
         return [Extraction({"text": e.text}, Usage(calls=1, tokens_in=1000)) for e in episodes]
 
-    def formulate(self, parts: Parts, tasks: Sequence[Task]) -> list[Extraction]:
+    def formulate(self, parts: Parts, tasks: Sequence[Task], repeat: int = 0) -> list[Extraction]:
         return [Extraction({"text": task.question}, Usage(calls=1, tokens_in=20)) for task in tasks]
 
-    def respond(self, parts: Parts, recollections: Sequence[Recollection]) -> list[Response]:
+    def respond(self, parts: Parts, recollections: Sequence[Recollection], repeat: int = 0) -> list[Response]:
         self.heard += [f"{r.query} {r.retrieved}" for r in recollections]
         return [Response(r.retrieved, Usage(calls=1, tokens_out=5)) for r in recollections]
+
+    def act(
+        self,
+        parts: Parts,
+        recollections: Sequence[Recollection],
+        environments: Any,
+        max_steps: int,
+        repeat: int = 0,
+    ) -> list[Conduct]:
+        """Opens what was retrieved, once."""
+        conducts = []
+        for recollection, opened in zip(recollections, environments, strict=True):
+            world = opened()
+            world.reset()
+            command = f"open {recollection.retrieved}"
+            seen = world.step(command)
+            world.close()
+            steps = (Step(command=command, observation=seen.text),)
+            conducts.append(Conduct(steps, seen.reward, Usage(calls=1, tokens_out=5)))
+        return conducts
 
 
 @dataclass
@@ -104,9 +126,9 @@ class FakeJudge:
     identity: str = "fake-judge"
     grades: int = 0
 
-    def grade(self, tasks: Sequence[Task], answers: Sequence[str]) -> list[float]:
+    def grade(self, tasks: Sequence[Task], answers: Sequence[str], repeat: int = 0) -> list[Grade]:
         self.grades += len(tasks)
-        return [0.75 for _ in tasks]
+        return [Grade(0.75) for _ in tasks]
 
 
 class FakeSession:

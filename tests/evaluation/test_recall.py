@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 from evolve.agents.protocol import Extraction
 from evolve.errors import ProgramError
-from evolve.evaluation.recall import Plan, recall
+from evolve.evaluation.recall import Plan, Recaller
 from evolve.records import Episode, Task, Usage
 from evolve.sandboxes.protocol import Outcome
 
@@ -53,16 +53,16 @@ def clock() -> float:
 
 def test_each_plan_is_written_then_read_in_a_branch_of_its_own():
     session = Session(broken=0)
-    result = recall(session, [plan("a"), plan("b")], clock)
+    result = Recaller(session, clock).carry_out([plan("a"), plan("b")])
     assert session.calls == ["tell a", "ask a", "tell b", "ask b"]
     assert session.branches == 4
     assert result.failure is None
-    assert result.write_usage == Usage(calls=2)
+    assert result.usage == Usage(calls=2)
 
 
 def test_a_branch_that_cannot_be_made_ends_it():
     session = Session(broken=3)
-    result = recall(session, [plan("a"), plan("b"), plan("c")], clock)
+    result = Recaller(session, clock).carry_out([plan("a"), plan("b"), plan("c")])
     assert session.calls == ["tell a", "ask a"]
     assert result.failure is not None
     assert result.failure.where == "branch for group 'b'"
@@ -71,7 +71,7 @@ def test_a_branch_that_cannot_be_made_ends_it():
 
 def test_a_branch_for_a_read_that_cannot_be_made_is_that_read_failing():
     session = Session(broken=2)
-    result = recall(session, [plan("a"), plan("b")], clock)
+    result = Recaller(session, clock).carry_out([plan("a"), plan("b")])
     assert session.calls == ["tell a"]
     assert result.fatal is not None
     assert result.fatal.where == "read task a"

@@ -1,0 +1,32 @@
+"""What a campaign is told: one frozen, validated configuration, read from and written to TOML.
+
+Fields that are paths are held absolute (relative ones are taken from the working directory), so that a
+recorded run resumes from anywhere.
+"""
+
+from __future__ import annotations
+
+from evolve.config.campaign import DEFAULT_SEEDS, CampaignConfig
+from evolve.config.files import MAY_CHANGE, check_resumable, flattened, load_config, merged, to_toml
+from evolve.config.models import OFFLINE, ModelsConfig, ReflectorConfig, RoleConfig
+from evolve.config.presets import PRESETS
+from evolve.config.sections import EvaluationConfig, SandboxConfig, SearchConfig
+
+__all__ = [
+    "DEFAULT_SEEDS",
+    "MAY_CHANGE",
+    "OFFLINE",
+    "PRESETS",
+    "CampaignConfig",
+    "EvaluationConfig",
+    "ModelsConfig",
+    "ReflectorConfig",
+    "RoleConfig",
+    "SandboxConfig",
+    "SearchConfig",
+    "check_resumable",
+    "flattened",
+    "load_config",
+    "merged",
+    "to_toml",
+]

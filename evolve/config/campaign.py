@@ -1,0 +1,71 @@
+"""The configuration of a campaign as a whole, and what of it may change when a run goes on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, field_validator
+
+from evolve.config.models import ModelsConfig
+from evolve.config.sections import EvaluationConfig, SandboxConfig, SearchConfig, Section, distinct
+
+DEFAULT_SEEDS = ("vector_search", "llm_summarizer", "experience_learner", "lexical", "hybrid")
+
+
+class CampaignConfig(Section):
+    """Everything that decides what a campaign does."""
+
+    benchmark: str = Field(
+        default="chronicle", min_length=1, description="name of a benchmark, or path of its file"
+    )
+    benchmark_options: dict[str, str] = Field(
+        default={}, description="option of the benchmark → its value as text"
+    )
+    data_dir: Path | None = Field(
+        default=None, description="where the benchmark's data are; left out: its default"
+    )
+    seeds: tuple[str, ...] = Field(
+        default=DEFAULT_SEEDS, min_length=1, description="programs to begin with: names in seeds/ or paths"
+    )
+    seed: int = Field(default=0, ge=0, description="of every random choice")
+    budget: int = Field(default=40, ge=0, description="children to make")
+    round: int = Field(
+        default=4, ge=1, description="children made from one state of the population, whatever the jobs"
+    )
+    jobs: int = Field(default=2, ge=1, description="evaluations at the same time; decides no result")
+    max_seconds: float | None = Field(
+        default=None, gt=0, description="wall time after which no child is begun"
+    )
+    max_usd: float | None = Field(
+        default=None, gt=0, description="price of all model calls after which the campaign pauses"
+    )
+    max_tokens: int | None = Field(
+        default=None, gt=0, description="tokens of all model calls after which the campaign pauses"
+    )
+    search: SearchConfig = SearchConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    sandbox: SandboxConfig = SandboxConfig()
+    models: ModelsConfig = ModelsConfig()
+
+    @field_validator("benchmark")
+    @classmethod
+    def _absolute_benchmark(cls, text: str) -> str:
+        return _absolute_if_path(text)
+
+    @field_validator("seeds")
+    @classmethod
+    def _absolute_seeds(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        return distinct(tuple(_absolute_if_path(text) for text in texts))
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute_data(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser().absolute()
+
+
+def _absolute_if_path(text: str) -> str:
+    """A name stays as it is; what is meant as a path (a separator, or the suffix .py) is made absolute."""
+    if os.sep in text or text.endswith(".py"):
+        return str(Path(text).expanduser().absolute())
+    return text

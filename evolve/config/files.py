@@ -1,0 +1,146 @@
+"""Configurations on disk: read and written as TOML, merged with flags, compared on resume."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import tomli_w
+from pydantic import ValidationError
+
+from evolve.config.campaign import CampaignConfig
+from evolve.config.sections import Section, suggestion
+from evolve.errors import UsageError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+MAY_CHANGE = frozenset(
+    """budget data_dir jobs max_seconds max_usd max_tokens sandbox.backend sandbox.pool
+    models.concurrency models.patience_seconds models.cache""".split()  # noqa: SIM905
+)
+"""Keys that may differ when a run is resumed: how much, how fast and from where, not what is measured.
+
+Data may lie elsewhere than before; what they hold is part of an evaluation's conditions, and compared."""
+_OF_A_ROLE = frozenset({"api_base", "key_env", "timeout_seconds", "attempts"})
+"""The same of every model: by which way it is reached, not which it is."""
+
+
+def load_config(path: Path) -> CampaignConfig:
+    """Read a configuration.
+
+    Raises:
+        UsageError: the file is missing, is no TOML, or has an unknown key or a value that is not possible;
+            every such key is listed with what was found and what is expected.
+    """
+    try:
+        data = tomllib.loads(path.read_bytes().decode("utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"There is no configuration file at {path}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"The configuration file {path} cannot be read: {error}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"The configuration file {path} is not valid TOML: {error}.") from error
+    return _validated(data, source=str(path))
+
+
+def to_toml(config: CampaignConfig) -> str:
+    """``config`` as TOML that ``load_config`` reads back as an equal value; what is None is left out."""
+    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+
+
+def merged(
+    base: CampaignConfig, overrides: Mapping[str, object], *, source: str = "the command line"
+) -> CampaignConfig:
+    """``base`` with some fields replaced.
+
+    Args:
+        overrides: dotted key, such as ``search.temperature`` → its new value.
+        source: where the overrides come from, for the error message.
+
+    Raises:
+        UsageError: as ``load_config``.
+    """
+    data = base.model_dump()
+    for key, value in overrides.items():
+        *sections, name = key.split(".")
+        table = data
+        for section in sections:
+            table = table.setdefault(section, {})
+        table[name] = value
+    return _validated(data, source=source)
+
+
+def check_resumable(old: CampaignConfig, new: CampaignConfig) -> None:
+    """Refuse to go on with a run under another configuration than it was begun with.
+
+    Raises:
+        UsageError: keys other than ``MAY_CHANGE`` differ; each is listed with both values.
+    """
+    before, after = flattened(old), flattened(new)
+    changed = [key for key in before if before[key] != after[key] and not _may_change(key)]
+    if changed:
+        listed = "\n".join(f"  {key}: {before[key]!r} recorded, {after[key]!r} given" for key in changed)
+        raise UsageError(
+            f"This run was begun with another configuration:\n{listed}\n"
+            "Scores under the two could not be compared. Leave these out to go on with the recorded values, "
+            f"or begin another run with --name. Only {', '.join(sorted(MAY_CHANGE))} and how a "
+            f"model is reached ({', '.join(sorted(_OF_A_ROLE))}) may change."
+        )
+
+
+def flattened(config: CampaignConfig) -> dict[str, Any]:
+    """Dotted key → value for every field, in the order of the fields."""
+    return dict(_flat(config, ""))
+
+
+def _flat(section: Section, prefix: str) -> Iterator[tuple[str, Any]]:
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _may_change(key: str) -> bool:
+    first, _, _ = key.partition(".")
+    return key in MAY_CHANGE or (first == "models" and key.rpartition(".")[2] in _OF_A_ROLE)
+
+
+def _validated(data: Mapping[str, Any], *, source: str) -> CampaignConfig:
+    try:
+        return CampaignConfig.model_validate(data)
+    except ValidationError as error:
+        lines = "\n".join(f"  {_explained(detail)}" for detail in error.errors())
+        raise UsageError(f"The configuration from {source} is not valid:\n{lines}") from None
+
+
+def _explained(detail: ErrorDetails) -> str:
+    """One line of what is wrong: key path, what was found, what is expected."""
+    path = [str(part) for part in detail["loc"]]
+    key = ".".join(path)
+    if detail["type"] == "extra_forbidden":
+        known = _keys_beside(path)
+        where = f"the section [{'.'.join(path[:-1])}]" if len(path) > 1 else "the top level"
+        return f"{key}: unknown key{suggestion(path[-1], known)}; {where} has {', '.join(known)}"
+    found = detail["input"]
+    shown = "a table" if isinstance(found, Mapping) else repr(found)
+    expected = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{key}: found {shown}; {expected}"
+
+
+def _keys_beside(path: list[str]) -> list[str]:
+    """The known keys of the table in which the last of ``path`` stands."""
+    section: type[Section] = CampaignConfig
+    for part in path[:-1]:
+        if part.isdigit():  # a place in an array of tables, whose type was found already
+            continue
+        annotation = section.model_fields[part].annotation
+        inner = get_args(annotation)[0] if get_args(annotation) else annotation
+        assert isinstance(inner, type)
+        assert issubclass(inner, Section)
+        section = inner
+    return list(section.model_fields)

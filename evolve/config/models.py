@@ -1,0 +1,130 @@
+"""Which model plays which part, and how it is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, JsonValue, field_validator, model_validator
+
+from evolve.config.sections import Section
+
+OFFLINE = "offline"
+"""The name of the rules that stand in for a model where none is wanted."""
+_SECRET = re.compile(r"(^|[-_])(key|token|secret|password|authorization)$", re.IGNORECASE)
+
+
+class RoleConfig(Section):
+    """A model in a role. In TOML either the model's name alone, or a table."""
+
+    model: str = Field(
+        default=OFFLINE,
+        min_length=1,
+        description="as litellm names it, such as openai/gpt-5.4-mini; or offline",
+    )
+    parameters: dict[str, JsonValue] = Field(
+        default={}, description="sent with every call as they are: temperature, reasoning_effort, ..."
+    )
+    api_base: str | None = Field(
+        default=None, description="address of the server, where it is not the default"
+    )
+    key_env: str | None = Field(
+        default=None,
+        description="environment variable that holds the key; left out: the provider's usual one",
+    )
+    max_tokens: int | None = Field(default=None, ge=1, description="of one answer; left out: the model's own")
+    timeout_seconds: float = Field(default=120.0, gt=0, description="for one attempt")
+    attempts: int = Field(default=5, ge=1, description="of one call, on transient errors")
+    dimension: int | None = Field(
+        default=None, ge=1, description="of an embedding model; left out: whatever its first answer has"
+    )
+    usd_per_million_in: float | None = Field(
+        default=None, ge=0, description="price of a million tokens read; left out: litellm's table"
+    )
+    usd_per_million_out: float | None = Field(
+        default=None, ge=0, description="price of a million tokens written; left out: litellm's table"
+    )
+
+    @property
+    def is_offline(self) -> bool:
+        """Rules, no model."""
+        return self.model == OFFLINE
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        return {"model": value} if isinstance(value, str) else value
+
+    @field_validator("parameters")
+    @classmethod
+    def _no_secrets(cls, parameters: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        secret = next(_secrets_in(parameters), None)
+        if secret:
+            raise ValueError(
+                f"{secret} looks like a secret, and a configuration is recorded: put it into an environment "
+                "variable and name that by key_env"
+            )
+        return parameters
+
+
+class ReflectorConfig(RoleConfig):
+    """One of several reflectors."""
+
+    weight: float = Field(default=1.0, gt=0, description="how often it is drawn, relative to the others")
+
+
+class ModelsConfig(Section):
+    """Which model plays which part."""
+
+    task: RoleConfig = Field(default=RoleConfig(), description="the agent that uses the memory")
+    reflector: RoleConfig = Field(default=RoleConfig(), description="makes children of parents")
+    reflectors: tuple[ReflectorConfig, ...] = Field(
+        default=(), description="several reflectors in the place of one; see search.ensemble"
+    )
+    toolkit: RoleConfig = Field(default=RoleConfig(), description="answers toolkit.llm_completion")
+    judge: RoleConfig = Field(default=RoleConfig(), description="grades answers")
+    embedding: RoleConfig = Field(default=RoleConfig(), description="answers toolkit.embed")
+    concurrency: int = Field(default=64, ge=1, description="calls in flight at the same time, of all roles")
+    patience_seconds: float = Field(
+        default=1800.0,
+        ge=0,
+        description="how long an outage of a provider is waited out before the campaign stops",
+    )
+    cache: Path | None = Field(
+        default=None,
+        description="file of replies kept for good; left out: .cache/models.sqlite beside the runs",
+    )
+
+    @field_validator("cache")
+    @classmethod
+    def _absolute_cache(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _one_or_several(self) -> ModelsConfig:
+        if self.reflectors and not self.reflector.is_offline:
+            raise ValueError("give either reflector or reflectors, not both")
+        if any(reflector.is_offline for reflector in self.reflectors):
+            raise ValueError("the offline mutator cannot be one of several reflectors")
+        return self
+
+    @property
+    def reflecting(self) -> tuple[ReflectorConfig, ...]:
+        """The models that reflect; none in an offline search."""
+        if self.reflectors or self.reflector.is_offline:
+            return self.reflectors
+        return (ReflectorConfig(**self.reflector.model_dump()),)
+
+
+def _secrets_in(value: JsonValue) -> Iterator[str]:
+    """The names, at any depth, under which people put keys."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if _SECRET.search(name):
+                yield name
+            yield from _secrets_in(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _secrets_in(inner)

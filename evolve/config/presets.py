@@ -1,0 +1,32 @@
+"""Sets of values under a name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        # Settings of arXiv 2604.11811; its 32-60 static items are 60 here, the most it names.
+        "paper": MappingProxyType(
+            {
+                "budget": 20,
+                "round": 1,
+                "seeds": ("vector_search", "llm_summarizer", "experience_learner"),
+                "search.selection": "softmax",
+                "search.temperature": 0.15,
+                "search.objectives": ("quality",),
+                "search.attribution": False,
+                "search.repairs": 3,
+                "evaluation.static": 60,
+                "evaluation.rotating": 5,
+                "evaluation.episode_ratio": 2.0,
+                "sandbox.model_calls": 1,
+                "sandbox.read_characters": 3_000,
+                "sandbox.call_seconds": 60.0,
+            }
+        )
+    }
+)
+"""Name → dotted key → value; what is given besides has precedence."""

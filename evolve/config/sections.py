@@ -1,0 +1,151 @@
+"""The sections of a configuration: how to search, what to evaluate, where programs run."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from evolve.benchmark import GRADED
+from evolve.scoring import METRICS
+
+if TYPE_CHECKING:
+    from evolve.sandboxes.protocol import Limits
+
+T = TypeVar("T")
+Selection = Literal["softmax", "pareto", "max", "latest"]
+Objective = Literal["quality", "cost", "latency", "size"]
+Freeze = Literal["instructions", "code"]
+Edit = Literal["blocks", "patch", "whole"]
+Backend = Literal["auto", "docker", "bwrap", "process"]
+QUALITIES = (*METRICS, *GRADED)
+"""What quality can be: a metric of text; what a judge says of an answer, as a whole or by a rubric; or what
+was earned in an environment."""
+
+
+class Section(BaseModel):
+    """Immutable, closed to unknown keys, finite numbers only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class SearchConfig(Section):
+    """How parents are chosen and children are made."""
+
+    selection: Selection = Field(default="softmax", description="how a parent is chosen from the population")
+    temperature: float = Field(
+        default=0.15, gt=0, description="of softmax selection: p ∝ exp(quality / temperature)"
+    )
+    objectives: tuple[Objective, ...] = Field(
+        default=("quality", "cost", "latency"),
+        min_length=1,
+        description="what spans the front; quality among them",
+    )
+    attribution: bool = Field(
+        default=True, description="operators are picked by where the evidence was lost; off: at random"
+    )
+    freeze: Freeze | None = Field(default=None, description="the part of a program that no child may change")
+    references: bool = Field(
+        default=True, description="a reflecting model is shown other programs of the population"
+    )
+    repairs: int = Field(
+        default=3, ge=0, description="how often a reflecting model may mend a child that does not work"
+    )
+    edit: Edit = Field(
+        default="blocks",
+        description="how a reflecting model gives a child: search/replace blocks, a patch, or a whole file",
+    )
+    prompt_tokens: int = Field(
+        default=60_000, ge=4_000, description="the most that a reflection may show, in estimated tokens"
+    )
+    ensemble: Literal["weights", "bandit"] = Field(
+        default="weights",
+        description="of several reflectors: drawn by their weights, or by improvement per USD",
+    )
+
+    @field_validator("objectives")
+    @classmethod
+    def _with_quality(cls, names: tuple[Objective, ...]) -> tuple[Objective, ...]:
+        if "quality" not in names:
+            raise ValueError("quality must be among the objectives")
+        return distinct(names)
+
+
+class EvaluationConfig(Section):
+    """What one evaluation of a program asks, and how it is scored."""
+
+    static: int = Field(
+        default=200, ge=1, description="validation tasks of the fixed subset that gives fitness"
+    )
+    rotating: int = Field(
+        default=40,
+        ge=1,
+        description="validation tasks, new for each round, that give the failures to learn from",
+    )
+    rotating_groups: int = Field(
+        default=2, ge=1, description="grouped scope: at most so many groups' memories in one rotating subset"
+    )
+    episode_ratio: float | None = Field(
+        default=None,
+        gt=0,
+        description="episodes ingested for each validation task of the subset; left out: all",
+    )
+    metric: str = Field(
+        default="auto", description="what quality is; auto: the benchmark's own choice for the models in use"
+    )
+    low: float = Field(
+        default=0.5, ge=0, le=1, description="an item that scores below it counts as a failure"
+    )
+
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name != "auto" and name not in QUALITIES:
+            raise ValueError(f"expected auto or one of {', '.join(QUALITIES)}{suggestion(name, QUALITIES)}")
+        return name
+
+
+class SandboxConfig(Section):
+    """Where programs run, and what they may use; see ``evolve.sandboxes.protocol.Limits``."""
+
+    backend: Backend = Field(default="auto", description="auto takes docker where an engine answers")
+    pool: int = Field(default=2, ge=0, le=64, description="containers kept started for programs to come")
+    call_seconds: float = Field(
+        default=60.0, gt=0, description="time for one write or read, model time not counted"
+    )
+    load_seconds: float = Field(
+        default=20.0, gt=0, description="time to import the program and make its memory"
+    )
+    read_characters: int = Field(default=3_000, ge=1, description="characters that read may return")
+    model_calls: int = Field(default=1, ge=0, description="toolkit model calls in one write or read")
+    model_input_characters: int = Field(default=120_000, ge=1, description="characters sent in one such call")
+    embed_texts: int = Field(
+        default=20_000, ge=0, description="texts that one write or read may have embedded"
+    )
+    memory_mb: int = Field(default=512, ge=64, description="memory of the whole sandbox")
+    processes: int = Field(default=64, ge=1, description="processes and threads of the whole sandbox")
+    scratch_mb: int = Field(default=64, ge=1, description="size of /tmp")
+    stderr_bytes: int = Field(default=8_000_000, ge=1, description="bytes that may be printed in a session")
+    frame_bytes: int = Field(default=4_000_000, ge=1_024, description="the largest message of the worker")
+
+    def limits(self) -> Limits:
+        """The same as the sandbox takes it."""
+        from evolve.sandboxes.protocol import Limits  # numpy, which a reader of configurations does not need
+
+        return Limits(**self.model_dump(exclude={"backend", "pool"}))
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """``, did you mean …?`` where something of ``known`` is close to ``name``, else nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f", did you mean {close[0]}?" if close else ""
+
+
+def distinct(names: tuple[T, ...]) -> tuple[T, ...]:
+    """``names``; a ``ValueError`` if one stands there twice."""
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"given more than once: {', '.join(twice)}")
+    return names

@@ -1,0 +1,49 @@
+"""A world to act in, step by step: games and simulators behind one seam."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from evolve.records import Task
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the agent is told after a step.
+
+    Attributes:
+        text: what it sees.
+        commands: every command that is possible now; empty where the environment does not say.
+        reward: what was earned so far, in [0, 1]; gold, never shown to the agent.
+        done: the episode is over.
+    """
+
+    text: str
+    commands: tuple[str, ...] = ()
+    reward: float = 0.0
+    done: bool = False
+
+
+class Environment(Protocol):
+    """One episode of one task. Not thread-safe; lives on the host, where no program reaches it.
+
+    Every method raises ``InfrastructureError`` when the simulator behind it died or passed its deadline.
+    """
+
+    def reset(self) -> Observation:
+        """Begin from the start. May be called again."""
+        ...
+
+    def step(self, command: str) -> Observation:
+        """Do ``command``. A command that is not possible costs a step and says so in the text."""
+        ...
+
+    def close(self) -> None:
+        """End it and whatever it started. Safe to call again."""
+        ...
+
+
+OpenEnvironment = Callable[[Task], Environment]
+"""Opens the environment of a task, by its ``world``."""

@@ -1,0 +1,22 @@
+"""What decides scores besides program and subset, as a short hash: scores under two are never mixed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from evolve.benchmark import Benchmark
+
+
+def content(benchmark: Benchmark) -> tuple[str, ...]:
+    """What tells benchmarks apart, whatever options they were loaded with: name and all content."""
+    hashed = hashlib.sha256()
+    for entry in (*benchmark.episodes, *benchmark.validation, *benchmark.test):
+        hashed.update(entry.model_dump_json().encode())
+    acting = f"{benchmark.max_steps} steps" if benchmark.environment else ""
+    return benchmark.name, benchmark.version, benchmark.scope, benchmark.learning, acting, hashed.hexdigest()
+
+
+def digest(value: object) -> str:
+    """Twelve hexadecimal digits of the SHA-256 of ``value`` as JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]

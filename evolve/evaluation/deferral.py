@@ -1,0 +1,84 @@
+"""Ask a model for many reads at the same time, though a session makes one call after another.
+
+A read that asks the toolkit's model for something that is not known yet is given up (``Deferred``) and its
+branch dropped. What all the reads wanted is then asked for at once, and they are made again with the answers
+at hand. So 40 reads with one model call of two seconds each take about two seconds and not eighty.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from evolve.errors import EvolveError
+from evolve.evaluation.concurrency import together
+from evolve.records import Completion
+from evolve.sandboxes.protocol import Deferred, Services
+
+AT_ONCE = 64
+"""Threads that wait for answers; what a provider is asked at once is bounded by the gateway."""
+
+
+class DeferringServices:
+    """Services that can put a completion off, ask for many at once, and know the answers afterwards.
+
+    To be used by one session, from its thread.
+
+    Args:
+        inner: does the work.
+    """
+
+    def __init__(self, inner: Services) -> None:
+        self._inner = inner
+        self._known: dict[str, Completion | EvolveError] = {}
+        self._wanted: dict[str, Callable[[], Completion]] = {}
+        self._deferring = False
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """As the inner services do."""
+        return self._inner.embed(texts)
+
+    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+        """The answer, if it is known; else it is asked for, or put off inside of ``deferring``."""
+        key = json.dumps([messages, options], sort_keys=True)
+        found = self._known.get(key)
+        if isinstance(found, EvolveError):
+            raise found
+        if found is not None:
+            return found
+        if self._deferring:
+            self._wanted[key] = lambda: self._inner.complete(messages, options)
+            raise Deferred("the model has not been asked yet")
+        return self._inner.complete(messages, options)
+
+    @contextmanager
+    def deferring(self) -> Iterator[None]:
+        """Put off whatever is not known."""
+        self._deferring = True
+        try:
+            yield
+        finally:
+            self._deferring = False
+
+    def ask(self) -> None:
+        """Ask for all that was put off, and remember the answers and the errors."""
+        wanted = list(self._wanted.items())
+        self._wanted.clear()
+        for start in range(0, len(wanted), AT_ONCE):
+            block = wanted[start : start + AT_ONCE]
+            for (key, _), answer in zip(block, together([_outcome(call) for _, call in block]), strict=True):
+                self._known[key] = answer
+
+
+def _outcome(call: Callable[[], Completion]) -> Callable[[], Completion | EvolveError]:
+    def outcome() -> Completion | EvolveError:
+        try:
+            return call()
+        except EvolveError as error:  # raised where the program asks for it
+            return error
+
+    return outcome

@@ -1,0 +1,97 @@
+"""The seam between whoever asks a chat model and whatever answers: requests, replies, and the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, Protocol, TypedDict, TypeVar
+
+from pydantic import JsonValue
+
+from evolve.records import Usage
+
+T = TypeVar("T")
+
+Role = Literal["task", "reflector", "toolkit", "judge", "embedding"]
+Cause = Literal["extract", "query", "answer", "act", "judge", "reflect", "repair", "toolkit", "embed"]
+"""What a call is made for: counts and prices are told apart by it."""
+
+
+class Message(TypedDict):
+    """One turn of a conversation with a model."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    """One question to a model.
+
+    Attributes:
+        messages: the conversation, oldest first.
+        cause: what it is asked for.
+        schema: a JSON schema that the answer must follow, sent as ``response_format`` where the model takes
+            one. The answer is not validated here: whoever asks does.
+        name: of the schema.
+        options: parameters of this call that go before those of its role, such as ``max_tokens``.
+        repeat: number of the re-run it belongs to; another number is another request to every cache.
+    """
+
+    messages: tuple[Message, ...]
+    cause: Cause
+    schema: Mapping[str, JsonValue] | None = None
+    name: str = "answer"
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    repeat: int = 0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A whole answer: one that was cut off or refused never becomes a reply.
+
+    Attributes:
+        text: what the model said.
+        usage: tokens and price as the provider reported them, those of failed attempts included where they
+            were reported; of a cached reply what it took when it was asked.
+        model: name of the model that answered.
+        seconds: from the first attempt to the answer; 0 for a cached one.
+        cached: it was asked before and cost nothing now.
+    """
+
+    text: str
+    usage: Usage
+    model: str
+    seconds: float = 0.0
+    cached: bool = False
+
+
+class ChatModel(Protocol):
+    """A model in a role. Thread-safe.
+
+    Asking is asynchronous and happens on one event loop that all roles share; ``run`` brings work there from
+    any thread but the loop's own.
+    """
+
+    @property
+    def identity(self) -> str:
+        """Name and version of everything that decides what it says: model, parameters, endpoint's name."""
+        ...
+
+    async def ask(self, request: ChatRequest) -> Reply:
+        """The answer, after as many retries as it takes.
+
+        Raises:
+            ModelError: for good; its kind says whether another call may succeed.
+            BudgetReached: the call could pass what may be spent.
+        """
+        ...
+
+    def run(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+        """The results of coroutines that ask, run concurrently, in their order.
+
+        All of them are waited for, so that what was paid for is kept; then the first exception is raised, if
+        there was any.
+        """
+        ...
