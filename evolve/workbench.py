@@ -74,6 +74,7 @@ def build_evaluator(
         unsafe_local=unsafe_local,
         notify=notify,
         pool=config.sandbox.pool,
+        limits=config.sandbox.limits(),
     )
     evaluator = Evaluator(
         benchmark=benchmark,

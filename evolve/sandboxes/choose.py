@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal, get_args
 
 from evolve.errors import InfrastructureError, UsageError
-from evolve.sandboxes.protocol import Sandbox
+from evolve.sandboxes.protocol import Limits, Sandbox
 
 Name = Literal["auto", "docker", "bwrap", "process"]
 
@@ -16,7 +16,13 @@ _WHAT_A_PROCESS_IS = (
 
 
 def choose(
-    name: str, *, trusted: bool, unsafe_local: bool, notify: Callable[[str], None], pool: int = 0
+    name: str,
+    *,
+    trusted: bool,
+    unsafe_local: bool,
+    notify: Callable[[str], None],
+    pool: int = 0,
+    limits: Limits | None = None,
 ) -> Sandbox:
     """The sandbox called ``name``, ready for use.
 
@@ -27,6 +33,7 @@ def choose(
         unsafe_local: the user allows a bare process for any program.
         notify: is told, in sentences for the user, what an image build does and which isolation is used.
         pool: containers to keep started for programs to come, where Docker is used.
+        limits: those that most programs are going to be opened with; the defaults if left out.
 
     Raises:
         UsageError: ``name`` is unknown, or a bare process was asked for and is not allowed.
@@ -43,12 +50,12 @@ def choose(
             )
         return _process(notify, "it was asked for")
     if name == "docker":
-        return _docker(notify, pool)
+        return _docker(notify, pool, limits)
     if name == "bwrap":
         return _bwrap(notify, "it was asked for")
     problems = []
     try:
-        return _docker(notify, pool)
+        return _docker(notify, pool, limits)
     except InfrastructureError as error:
         problems.append(error.message)
         why = f"Docker cannot be used ({_first_sentence(error)})"
@@ -65,10 +72,10 @@ def choose(
     return _process(notify, why)
 
 
-def _docker(notify: Callable[[str], None], pool: int) -> Sandbox:
+def _docker(notify: Callable[[str], None], pool: int, limits: Limits | None) -> Sandbox:
     from evolve.sandboxes.docker import DockerSandbox
 
-    sandbox = DockerSandbox.connect(notify, pool=pool)
+    sandbox = DockerSandbox.connect(notify, pool=pool, limits=limits)
     notify("Sandbox: docker. Each program runs in a container without network, files or privileges.")
     return sandbox
 

@@ -42,19 +42,24 @@ class DockerSandbox:
     Args:
         client: the engine.
         image: an image with ``python3`` 3.11 or newer and numpy.
-        pool: containers to keep started for programs to come.
+        pool: containers to keep started for programs to come, from now on.
+        limits: those that programs are expected to be opened with; others are slower once.
     """
 
     isolation: Isolation = "docker"
 
-    def __init__(self, client: DockerClient, image: str, *, pool: int = 0) -> None:
+    def __init__(
+        self, client: DockerClient, image: str, *, pool: int = 0, limits: Limits | None = None
+    ) -> None:
         self._client = client
         self._image = image
-        self._pool = WarmPool(self._start, pool, key=_shape)
+        self._pool = WarmPool(self._start, pool, key=_shape, expected=limits or Limits())
         self._roster = Roster()
 
     @classmethod
-    def connect(cls, progress: Callable[[str], None] = lambda _: None, *, pool: int = 0) -> DockerSandbox:
+    def connect(
+        cls, progress: Callable[[str], None] = lambda _: None, *, pool: int = 0, limits: Limits | None = None
+    ) -> DockerSandbox:
         """On the engine of this machine: builds the image if needed, removes what dead hosts have left.
 
         Raises:
@@ -67,7 +72,7 @@ class DockerSandbox:
         except BaseException:
             client.close()
             raise
-        return cls(client, image, pool=pool)
+        return cls(client, image, pool=pool, limits=limits)
 
     def open(self, source: str, services: Services, limits: Limits) -> Session:
         """See ``Sandbox.open``."""

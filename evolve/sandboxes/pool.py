@@ -27,28 +27,41 @@ W = TypeVar("W", bound=Waiting)
 class WarmPool(Generic[W]):
     """Keeps up to ``size`` workers started, each for one use. Thread-safe.
 
-    A thread of its own starts them. They all have the limits that were asked for last; where those change,
-    what waits is ended. If starting fails, the pool rests until the next ``take``, which starts a worker
-    itself if none is left, and so meets the error.
+    A thread of its own starts them, from the beginning. They all have the limits that were asked for last;
+    where those change, what waits is ended. If starting fails, the pool rests until the next ``take``, which
+    starts a worker itself if none is left, and so meets the error.
 
     Args:
         start: starts a worker, raising ``InfrastructureError``.
         size: how many to keep; 0 for none.
         key: what of the limits a worker is started with; workers of an equal key serve each other's limits.
+        expected: the limits to begin with; None: none are started before the first ``take``.
     """
 
-    def __init__(self, start: Callable[[Limits], W], size: int, *, key: Callable[[Limits], Hashable]) -> None:
+    def __init__(
+        self,
+        start: Callable[[Limits], W],
+        size: int,
+        *,
+        key: Callable[[Limits], Hashable],
+        expected: Limits | None = None,
+    ) -> None:
         self._start = start
         self._size = size
         self._key = key
         self._changed = threading.Condition()
         self._waiting: deque[W] = deque()
         self._limits: Limits | None = None  # of the workers to keep; None: keep none for now
+        self._starting: Limits | None = None  # of the one that the thread is starting
+        self._awaited = False  # somebody waits for that one
         self._closed = False
         self._thread: threading.Thread | None = None
+        if expected is not None:
+            with self._changed:
+                self._keep(expected)
 
     def take(self, limits: Limits) -> W:
-        """A worker for ``limits``: one that waits, or else one that is started now.
+        """A worker for ``limits``: one that waits or is being started, or else one that is started now.
 
         Raises:
             InfrastructureError: none waits and none can be started.
@@ -72,19 +85,30 @@ class WarmPool(Generic[W]):
 
     def _pop(self, limits: Limits) -> W | None:
         with self._changed:
-            stale: list[W] = []
-            if self._limits is None or self._key(self._limits) != self._key(limits):
-                stale = self._empty()
+            stale = [] if self._same(self._limits, limits) else self._empty()
+            self._keep(limits)
+            if not self._waiting and not self._awaited and self._same(self._starting, limits):
+                self._awaited = True  # it will be there before another one could be
+                self._changed.wait_for(lambda: self._waiting or self._starting is None)
+                self._awaited = False
             worker = self._waiting.popleft() if self._waiting else None
-            if self._size and not self._closed:
-                self._limits = limits
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._refill, name="sandbox-pool", daemon=True)
-                    self._thread.start()
-                self._changed.notify_all()
+            self._changed.notify_all()
         for other in stale:
             _end(other)
         return worker
+
+    def _keep(self, limits: Limits) -> None:
+        """Have the thread see to it that ``size`` workers for ``limits`` wait."""
+        if not self._size or self._closed:
+            return
+        self._limits = limits
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._refill, name="sandbox-pool", daemon=True)
+            self._thread.start()
+        self._changed.notify_all()
+
+    def _same(self, ours: Limits | None, theirs: Limits) -> bool:
+        return ours is not None and self._key(ours) == self._key(theirs)
 
     def _empty(self) -> list[W]:
         waiting = list(self._waiting)
@@ -96,21 +120,23 @@ class WarmPool(Generic[W]):
             with self._changed:
                 while not self._closed and (self._limits is None or len(self._waiting) >= self._size):
                     self._changed.wait()
-                limits = self._limits
+                limits = self._starting = self._limits
                 if self._closed or limits is None:
+                    self._starting = None
+                    self._changed.notify_all()
                     return
-            try:
+            worker: W | None = None
+            with suppress(InfrastructureError):  # whoever takes next meets it, and can be told
                 worker = self._start(limits)
-            except InfrastructureError:  # whoever takes next meets it, and can be told
-                with self._changed:
-                    self._limits = None
-                continue
             with self._changed:
-                current = self._limits
-                wanted = current is not None and self._key(current) == self._key(limits) and not self._closed
-                if wanted:
+                self._starting = None
+                wanted = worker is not None and self._same(self._limits, limits) and not self._closed
+                if worker is None:
+                    self._limits = None
+                elif wanted:
                     self._waiting.append(worker)
-            if not wanted:
+                self._changed.notify_all()
+            if worker is not None and not wanted:
                 _end(worker)
 
 

@@ -45,13 +45,18 @@ class FakeWorker:
 
 
 class Starter:
-    """Starts fake workers and keeps them all; fails while ``broken``."""
+    """Starts fake workers and keeps them all; fails while ``broken``, takes until ``gate`` is open."""
 
     def __init__(self) -> None:
         self.made: list[FakeWorker] = []
         self.broken = False
+        self.begun = 0
+        self.gate = threading.Event()
+        self.gate.set()
 
     def __call__(self, limits: Limits) -> FakeWorker:
+        self.begun += 1
+        self.gate.wait()
         if self.broken:
             raise InfrastructureError("The engine is gone.")
         self.made.append(FakeWorker(len(self.made), limits))
@@ -63,8 +68,8 @@ def starter() -> Starter:
     return Starter()
 
 
-def pool_of(starter: Starter, size: int = 2) -> WarmPool[FakeWorker]:
-    return WarmPool(starter, size, key=lambda limits: limits.memory_mb)
+def pool_of(starter: Starter, size: int = 2, expected: Limits | None = None) -> WarmPool[FakeWorker]:
+    return WarmPool(starter, size, key=lambda limits: limits.memory_mb, expected=expected)
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
@@ -84,6 +89,51 @@ def test_each_worker_is_taken_once_and_replaced(starter: Starter) -> None:
     assert sorted(set(taken)) == sorted(taken)
     ended = [worker.number for worker in starter.made if worker.released]
     assert sorted(ended + taken) == list(range(7))
+
+
+def test_it_fills_before_anything_is_asked_for(starter: Starter) -> None:
+    pool = pool_of(starter, expected=LIMITS)
+    assert eventually(lambda: len(starter.made) == 2)
+    assert pool.take(LIMITS).number in (0, 1)
+    pool.close()
+
+
+def test_who_takes_waits_for_the_one_that_is_being_started(starter: Starter) -> None:
+    starter.gate.clear()
+    pool = pool_of(starter, size=1, expected=LIMITS)
+    assert eventually(lambda: starter.begun == 1)
+    taken: list[FakeWorker] = []
+    takers = [threading.Thread(target=lambda: taken.append(pool.take(LIMITS))) for _ in range(2)]
+    for taker in takers:
+        taker.start()
+    assert eventually(lambda: starter.begun == 2)  # one of the two had to start its own
+    starter.gate.set()
+    for taker in takers:
+        taker.join()
+    assert eventually(lambda: starter.begun == 3)  # and one is kept again
+    pool.close()
+    assert len({worker.number for worker in taken}) == 2
+
+
+def test_who_waits_for_one_that_fails_to_start_meets_the_error(starter: Starter) -> None:
+    starter.gate.clear()
+    pool = pool_of(starter, size=1, expected=LIMITS)
+    assert eventually(lambda: starter.begun == 1)
+    met: list[Exception] = []
+
+    def take() -> None:
+        try:
+            pool.take(LIMITS)
+        except InfrastructureError as error:
+            met.append(error)
+
+    taker = threading.Thread(target=take)
+    taker.start()
+    starter.broken = True
+    starter.gate.set()
+    taker.join()
+    pool.close()
+    assert len(met) == 1
 
 
 def test_one_that_died_while_it_waited_is_replaced(starter: Starter) -> None:
