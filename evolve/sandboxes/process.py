@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import secrets
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from contextlib import suppress
-from pathlib import Path
 
 from evolve.errors import InfrastructureError
+from evolve.sandboxes import folders
 from evolve.sandboxes.channel import Closed
 from evolve.sandboxes.payload import ENVIRONMENT, INTERPRETER_FLAGS, worker_source
 from evolve.sandboxes.protocol import Isolation, Limits, Services, Session
@@ -27,7 +24,8 @@ _CHUNK = 1 << 18
 class ProcessSandbox:
     """Runs each program in a subprocess of its own: own session, empty environment, own scratch directory.
 
-    It keeps accidents away from the host (loops, crashes, too much memory), not attacks.
+    It keeps accidents away from the host (loops, crashes, too much memory), not attacks. What hosts that were
+    killed have left in the folder for temporary files is removed when one is made.
 
     Args:
         python: the interpreter to run, with numpy; None for the one that runs this.
@@ -38,6 +36,7 @@ class ProcessSandbox:
     def __init__(self, *, python: str | None = None) -> None:
         self._python = python or sys.executable
         self._roster = Roster()
+        folders.reap()
 
     def open(self, source: str, services: Services, limits: Limits) -> Session:
         """See ``Sandbox.open``."""
@@ -49,7 +48,7 @@ class ProcessSandbox:
 
     def _start(self, _limits: Limits) -> ProcessWorker:
         # The worker lowers its own limits: a preexec_fn is not safe beside threads.
-        scratch = tempfile.mkdtemp(prefix="evolve-")
+        scratch = folders.make()
         try:
             process = subprocess.Popen(
                 [self._python, *INTERPRETER_FLAGS, worker_source()],
@@ -62,7 +61,7 @@ class ProcessSandbox:
                 start_new_session=True,
             )
         except OSError as error:
-            shutil.rmtree(scratch, ignore_errors=True)
+            folders.remove(scratch)
             raise InfrastructureError(
                 f"The interpreter {self._python} could not be started: {error}.",
                 remedy="Install the package into a working Python environment.",
@@ -101,26 +100,7 @@ class ProcessWorker:
         """See ``Worker.release``."""
         self.streams.close()
         if self._scratch is not None:
-            _remove(self._scratch)
-
-
-def _remove(scratch: str) -> None:
-    """Remove the directory, in which others may be nested past what can be walked or named."""
-    root = Path(scratch)
-    with suppress(OSError):  # taken away from us by a program that got out, which cannot be helped here
-        waiting = _folders(root)
-        while waiting:
-            for folder in _folders(waiting.pop()):
-                waiting.append(folder.rename(root / secrets.token_hex(12)))
-    shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _folders(path: Path) -> list[Path]:
-    """The directories in ``path``, made accessible."""
-    found = [entry for entry in path.iterdir() if entry.is_dir() and not entry.is_symlink()]
-    for folder in found:
-        folder.chmod(0o700)
-    return found
+            folders.remove(self._scratch)
 
 
 class PipeStreams:

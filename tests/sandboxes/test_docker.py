@@ -118,7 +118,7 @@ HOST = """
 import sys, time
 from evolve.sandboxes.docker import DockerSandbox
 from evolve.sandboxes.protocol import Limits
-sandbox = DockerSandbox.connect()
+sandbox = DockerSandbox.connect(pool=int(sys.argv[1]))
 source = sys.stdin.read()
 session = sandbox.open(source, None, Limits())
 print("open", flush=True)
@@ -127,9 +127,12 @@ session.read({"text": ""})
 
 
 @pytest.mark.docker
-def test_a_killed_host_leaves_no_container(client: Any, program: Any) -> None:
+@pytest.mark.parametrize("waiting", [0, 1])
+def test_a_killed_host_leaves_no_container_five_seconds_later(
+    client: Any, program: Any, waiting: int
+) -> None:
     host = subprocess.Popen(
-        [sys.executable, "-c", HOST], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOST, str(waiting)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert host.stdin is not None
     assert host.stdout is not None
@@ -142,7 +145,7 @@ def test_a_killed_host_leaves_no_container(client: Any, program: Any) -> None:
         for container in client.api.containers(all=True, filters={"label": reaper.PROCESS})
         if f"{reaper.PROCESS}={container['Labels'][reaper.PROCESS]}".startswith(label)
     ]
-    assert of_host()
+    assert _eventually(lambda: [entry["State"] for entry in of_host()] == ["running"] * (1 + waiting))
     host.kill()
     host.wait()
     host.stdout.close()

@@ -1,0 +1,59 @@
+"""Scratch folders of bare processes: made with their owner's name, removed whatever is in them."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import secrets
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from evolve.sandboxes import owner
+
+_NAME = re.compile(r"evolve-([A-Za-z0-9]*)-(\d+)-(\d*)-\w+")
+
+
+def make() -> str:
+    """An empty folder for one program of this process."""
+    number, _, started = owner.identity().partition(":")
+    return tempfile.mkdtemp(prefix=f"evolve-{_machine()}-{number}-{started}-")
+
+
+def remove(folder: str) -> None:
+    """Remove ``folder``, in which others may be nested past what can be walked or named."""
+    root = Path(folder)
+    with suppress(OSError):  # taken away from us by a program that got out, which cannot be helped here
+        waiting = _inner(root)
+        while waiting:
+            for inner in _inner(waiting.pop()):
+                waiting.append(inner.rename(root / secrets.token_hex(12)))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def reap() -> list[str]:
+    """Remove the folders of this user's processes on this machine that were killed; their paths."""
+    gone = []
+    for path in Path(tempfile.gettempdir()).glob("evolve-*"):
+        found = _NAME.fullmatch(path.name)
+        if found is None or found[1] != _machine() or owner.alive(f"{found[2]}:{found[3]}"):
+            continue
+        with suppress(FileNotFoundError):  # another host may be reaping it at the same time
+            if path.is_dir() and not path.is_symlink() and path.lstat().st_uid == os.geteuid():
+                remove(str(path))
+                gone.append(str(path))
+    return gone
+
+
+def _machine() -> str:
+    return re.sub(r"[^A-Za-z0-9]", "", platform.node())
+
+
+def _inner(path: Path) -> list[Path]:
+    """The directories in ``path``, made accessible."""
+    found = [entry for entry in path.iterdir() if entry.is_dir() and not entry.is_symlink()]
+    for folder in found:
+        folder.chmod(0o700)
+    return found

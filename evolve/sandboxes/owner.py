@@ -1,0 +1,35 @@
+"""Who a container or a folder belongs to: a process of this machine, that may have ended meanwhile."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def identity(process: int | None = None) -> str:
+    """The number of a process and, where /proc tells it, its start time, for numbers come round.
+
+    Args:
+        process: its number; None for this one.
+    """
+    number = os.getpid() if process is None else process
+    try:
+        stat = Path(f"/proc/{number}/stat").read_text("utf-8")
+    except OSError:
+        return f"{number}:"
+    # The name, in parentheses, may hold spaces; the start time is the 20th field after it.
+    return f"{number}:{stat.rpartition(')')[2].split()[19]}"
+
+
+def alive(owner: str) -> bool:
+    """Whether the process of that ``identity`` runs; True also for what is none of ours."""
+    number = owner.partition(":")[0]
+    if not number.isdigit():
+        return True
+    try:
+        os.kill(int(number), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return identity(int(number)) == owner
