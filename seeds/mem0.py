@@ -52,7 +52,8 @@ New facts:
 """
 
 LINE = re.compile(
-    r"^\W*N(\d{1,4})\W+(ADD|UPDATE|DELETE|NONE)\b(?:\W+M(\d{1,6})\b)?\s*[:\-–]?\s*(.*)$", re.MULTILINE
+    r"^[^\w\n]*N(\d{1,4})[^\w\n]+(ADD|UPDATE|DELETE|NONE)\b(?:[^\w\n]+M(\d{1,6})\b)?[ \t:–-]*(.*)$",
+    re.MULTILINE,
 )
 
 
