@@ -1,0 +1,20 @@
+"""How a language model gives a changed program: formats of edits, and how they are applied.
+
+What is cut off, ambiguous or not found is refused with an error that says which part and why; nothing is
+guessed, and a refused edit changes nothing.
+"""
+
+from evolve.mutation.edits.answer import Answer, read_answer
+from evolve.mutation.edits.changes import Change, EditError, apply_changes
+from evolve.mutation.edits.formats import FORMATS, EditName, apply_edit
+
+__all__ = [
+    "FORMATS",
+    "Answer",
+    "Change",
+    "EditError",
+    "EditName",
+    "apply_changes",
+    "apply_edit",
+    "read_answer",
+]

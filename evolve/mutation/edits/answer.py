@@ -1,0 +1,54 @@
+"""A model's answer: what it says that it did, and the edit itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evolve.mutation.edits.blocks import is_opening
+from evolve.mutation.edits.changes import EditError
+from evolve.mutation.edits.fences import is_fence
+from evolve.program.layout import with_unix_newlines
+
+MESSAGE_CHARACTERS = 240
+_NAMES = frozenset({"message", "commit message", "commit_message"})
+_DECORATION = " \t*_`#>-"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was answered.
+
+    Attributes:
+        message: the commit message, one printable line of at most ``MESSAGE_CHARACTERS``.
+        edit: the text in which the edit stands.
+    """
+
+    message: str
+    edit: str
+
+
+def read_answer(text: str) -> Answer:
+    """The commit message, from a line ``MESSAGE: ...`` ahead of the edit, and the edit.
+
+    Raises:
+        EditError: there is no such line, or it says nothing.
+    """
+    lines = with_unix_newlines(text).split("\n")
+    for number, line in enumerate(lines):
+        if is_fence(line) or is_opening(line):
+            break
+        name, colon, rest = line.strip(_DECORATION).partition(":")
+        if colon and name.strip(_DECORATION).lower() in _NAMES:
+            message = one_line(rest.strip(_DECORATION))
+            if not message:
+                raise EditError("The commit message is empty. Say in one sentence what you change and why.")
+            return Answer(message, "\n".join(lines[number + 1 :]))
+    raise EditError(
+        "The line `MESSAGE: ...` is missing; it stands before the edit and says what you change and why."
+    )
+
+
+def one_line(text: str, limit: int = MESSAGE_CHARACTERS) -> str:
+    """``text`` in one line of printable characters, cut at ``limit`` with an ellipsis."""
+    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return plain if len(plain) <= limit else plain[: limit - 1].rstrip() + "…"

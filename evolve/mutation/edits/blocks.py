@@ -1,0 +1,84 @@
+"""Search/replace blocks.
+
+    <<<<<<< SEARCH
+    lines as they stand in the program
+    =======
+    lines to put there
+    >>>>>>> REPLACE
+
+The three marks of a block have the same length, of five characters or more: where a line of the program looks
+like one, longer ones are taken.
+"""
+
+from __future__ import annotations
+
+import re
+
+from evolve.mutation.edits.changes import Change, EditError
+
+_OPENING = re.compile(r"(<{5,})[ \t]*SEARCH[ \t]*")
+_CLOSING = re.compile(r"(>{5,})[ \t]*REPLACE[ \t]*")
+
+
+def is_opening(line: str) -> bool:
+    """A line that opens a block."""
+    return _OPENING.fullmatch(line) is not None
+
+
+def read_blocks(text: str) -> list[Change]:
+    """The blocks of ``text``; what stands between them is of no account.
+
+    Raises:
+        EditError: there is none, or one of them is not complete.
+    """
+    lines = text.split("\n")
+    blocks: list[tuple[list[str], list[str]]] = []
+    number = 0
+    while number < len(lines):
+        opening = _OPENING.fullmatch(lines[number])
+        if opening:
+            number = _read_block(lines, number, len(opening.group(1)), blocks)
+        elif _CLOSING.fullmatch(lines[number]):
+            raise EditError(f"Line {number + 1} of the answer ends a block that was not begun.")
+        number += 1
+    if not blocks:
+        raise EditError("There is no block: no line `<<<<<<< SEARCH` stands in the answer.")
+    total = len(blocks)
+    return [
+        Change(f"block {index} of {total}", tuple(old), tuple(new))
+        for index, (old, new) in enumerate(blocks, start=1)
+    ]
+
+
+def _read_block(lines: list[str], opening: int, width: int, blocks: list[tuple[list[str], list[str]]]) -> int:
+    """Append the block that begins at the line ``opening``; the number of its last line."""
+    name = f"Block {len(blocks) + 1}"
+    old: list[str] = []
+    new: list[str] | None = None
+    for number in range(opening + 1, len(lines)):
+        line = lines[number]
+        marks = line.rstrip(" \t")
+        closing = _CLOSING.fullmatch(line)
+        begun = _OPENING.fullmatch(line)
+        if begun and len(begun.group(1)) == width:
+            raise EditError(f"{name} is not complete: another one begins before its `>>>>>>> REPLACE`.")
+        if marks == "=" * width:
+            if new is not None:
+                raise EditError(
+                    f"{name} has two lines `{marks}`. If one of them belongs to the program, use longer "
+                    "marks for all three lines of the block."
+                )
+            new = []
+        elif closing and len(closing.group(1)) == width:
+            if new is None:
+                raise EditError(
+                    f"{name} has no line `{'=' * width}` between what is searched and what replaces it."
+                )
+            blocks.append((old, new))
+            return number
+        else:
+            (old if new is None else new).append(line)
+    raise EditError(
+        f"{name} is not complete: the answer ends before its `{'>' * width} REPLACE`, so it may have been "
+        "cut off. Give all of it."
+    )

@@ -1,0 +1,50 @@
+"""The one fenced block of an answer."""
+
+from __future__ import annotations
+
+import re
+
+from evolve.mutation.edits.changes import EditError
+
+_FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*([\w+.-]*)[ \t]*")
+
+
+def is_fence(line: str) -> bool:
+    """A line that opens or closes a fenced block."""
+    return _FENCE.fullmatch(line) is not None
+
+
+def fenced(text: str, *, holds: str) -> str:
+    """What stands between the fences of the only fenced block of ``text``.
+
+    As in CommonMark, a block ends at the first line of nothing but its fence, at least as long as the one
+    that it began with. What else stands around it is of no account.
+
+    Args:
+        holds: what should be there, for the error.
+
+    Raises:
+        EditError: there is no such block, it does not end, or there is more than one.
+    """
+    lines = text.split("\n")
+    opening = next((number for number, line in enumerate(lines) if is_fence(line)), None)
+    if opening is None:
+        raise EditError(f"There is no fenced block. Give {holds} between lines of three backticks.")
+    mark = _FENCE.fullmatch(lines[opening]).group(1)  # type: ignore[union-attr]
+    closing = next((n for n in range(opening + 1, len(lines)) if _closes(lines[n], mark)), None)
+    if closing is None:
+        raise EditError(
+            f"The fenced block does not end: the line of {len(mark)} {mark[0]!r} after {holds} is missing, "
+            "so the answer may have been cut off. Give all of it."
+        )
+    if any(is_fence(line) for line in lines[closing + 1 :]):
+        raise EditError(
+            f"There is a fence after the end of the block, so that it is not clear what belongs to {holds}. "
+            "Give one fenced block; if lines of backticks stand inside of it, fence it with a longer line."
+        )
+    return "\n".join(lines[opening + 1 : closing])
+
+
+def _closes(line: str, mark: str) -> bool:
+    bare = line.rstrip(" \t")
+    return len(bare) >= len(mark) and bare == mark[0] * len(bare)
