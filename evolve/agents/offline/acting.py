@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from evolve.agents.protocol import Conduct
 from evolve.environment import Environment
@@ -39,7 +39,7 @@ def act(
     usage, reward = Usage(), 0.0
     done: Counter[str] = Counter()
     try:
-        with closing(open_environment()) as environment:
+        with _opened(open_environment) as environment:
             observation = environment.reset()
             reward = observation.reward
             while not observation.done and len(steps) < max_steps:
@@ -69,6 +69,16 @@ def choose(commands: Sequence[str], wanted: str, memory: str, done: Mapping[str,
         return (-scores[index] / (times + 1), times, index)
 
     return commands[min(range(len(commands)), key=preference)]
+
+
+@contextmanager
+def _opened(open_environment: Callable[[], Environment]) -> Iterator[Environment]:
+    environment = open_environment()
+    try:
+        yield environment
+    finally:
+        with suppress(InfrastructureError):  # a simulator that died has nothing left to lose
+            environment.close()
 
 
 def noted_commands(memory: str) -> list[str]:

@@ -1,0 +1,150 @@
+"""Act out one task in an environment, with a model that chooses each command."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from evolve.agents.llm.asking import ask
+from evolve.agents.llm.matching import close_to, match, said_command
+from evolve.agents.llm.replies import SHOWN, Unusable
+from evolve.agents.protocol import Conduct
+from evolve.environment import Environment, Observation
+from evolve.errors import InfrastructureError, ModelError
+from evolve.models.chat import ChatModel, ChatRequest
+from evolve.models.prompts import Prompt
+from evolve.models.tokens import CHARACTERS_PER_TOKEN, estimate_tokens
+from evolve.records import Step, Usage
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Chooses commands until a task is done.
+
+    Attributes:
+        model: chooses.
+        prompt: the file ``act.md``.
+        slots: what does not change from step to step: instruction, always_on, retrieved, goal.
+        max_steps: the most steps of a task.
+        history_tokens: what the history may take of a prompt, estimated; so may the beginning.
+        commands_shown: where more commands than this are possible, a prompt lists none of them.
+        repeat: number of the re-run.
+    """
+
+    model: ChatModel
+    prompt: Prompt
+    slots: Mapping[str, str]
+    max_steps: int
+    history_tokens: int
+    commands_shown: int
+    repeat: int = 0
+
+    async def act(self, open_environment: Callable[[], Environment]) -> Conduct:
+        """Open the environment, act until it is done or the steps are used up, and close it.
+
+        Raises:
+            ModelError: of kind outage or setup.
+            BudgetReached: no more may be spent.
+        """
+        steps: list[Step] = []
+        usage, reward = Usage(), 0.0
+        try:
+            async with _opened(open_environment) as environment:
+                beginning = observation = await asyncio.to_thread(environment.reset)
+                reward = observation.reward
+                while not observation.done and len(steps) < self.max_steps:
+                    command, spent, problem = await self._choose(beginning, steps, observation.commands)
+                    usage += spent
+                    if problem:
+                        return Conduct(tuple(steps), reward, usage, inconclusive=problem)
+                    observation = await asyncio.to_thread(environment.step, command)
+                    reward = observation.reward
+                    steps.append(Step(command=command, observation=observation.text))
+        except ModelError:
+            raise
+        except InfrastructureError as error:
+            return Conduct(tuple(steps), reward, usage, inconclusive=str(error))
+        return Conduct(tuple(steps), reward, usage)
+
+    async def _choose(
+        self, beginning: Observation, steps: Sequence[Step], commands: Sequence[str]
+    ) -> tuple[str, Usage, str]:
+        """A command, what it took, and why there is none.
+
+        One that is not possible is asked for again; if the second is not possible either, it is done as it
+        was said: the environment tells the agent so, as it would tell anybody.
+        """
+        request = ChatRequest(
+            self.prompt.messages(
+                **self.slots,
+                beginning=self._bounded(beginning.text),
+                history=self._history(steps),
+                commands=self._listed(commands),
+                left=str(self.max_steps - len(steps)),
+            ),
+            cause="act",
+            repeat=self.repeat,
+        )
+        asked = await ask(
+            self.model,
+            request,
+            lambda reply: self._read(reply, commands),
+            lambda problem: self.prompt.say("again", problem=problem),
+        )
+        command = asked.value or said_command(asked.said)
+        gone = bool(asked.inconclusive) or not command
+        return command, asked.usage, asked.problem if gone else ""
+
+    def _read(self, reply: str, commands: Sequence[str]) -> str:
+        said = said_command(reply)
+        if not said:
+            raise Unusable(self.prompt.say("no_command"))
+        if not commands:
+            return said
+        found = match(said, commands)
+        if found is None:
+            close = ", ".join(close_to(said, commands))
+            raise Unusable(
+                self.prompt.say("close" if close else "not_possible", said=said[:SHOWN], close=close)
+            )
+        return found
+
+    def _listed(self, commands: Sequence[str]) -> str:
+        if not commands:
+            return self.prompt.say("not_listed")
+        if len(commands) > self.commands_shown:
+            return self.prompt.say("too_many", count=str(len(commands)))
+        return "\n".join(commands)
+
+    def _history(self, steps: Sequence[Step]) -> str:
+        """The last steps that fit the budget, the very last in any case, if need be cut."""
+        shown: list[str] = []
+        left = self.history_tokens
+        for step in reversed(steps):
+            text = f"> {step.command}\n{step.observation}"
+            left -= estimate_tokens(text)
+            if left < 0 and shown:
+                break
+            shown.append(self._bounded(text))
+        dropped = len(steps) - len(shown)
+        note = [self.prompt.say("dropped", count=str(dropped))] if dropped else []
+        return "\n".join((*note, *reversed(shown))) or self.prompt.say("no_steps")
+
+    def _bounded(self, text: str) -> str:
+        most = self.history_tokens * CHARACTERS_PER_TOKEN
+        if len(text) <= most:
+            return text
+        return text[:most] + self.prompt.say("cut", count=str(len(text) - most))
+
+
+@asynccontextmanager
+async def _opened(open_environment: Callable[[], Environment]) -> AsyncIterator[Environment]:
+    """The environment, closed in any case; its calls block, so that all are made off the event loop."""
+    environment = await asyncio.to_thread(open_environment)
+    try:
+        yield environment
+    finally:
+        with suppress(InfrastructureError):  # a simulator that died has nothing left to lose
+            await asyncio.to_thread(environment.close)

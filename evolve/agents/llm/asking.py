@@ -1,0 +1,96 @@
+"""Ask a model for something of a form, once more if the reply has another, and say what came of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from evolve.agents.llm.replies import Unusable, spoken
+from evolve.errors import ModelError
+from evolve.models.chat import ChatModel, ChatRequest, Message
+from evolve.records import Usage
+
+T = TypeVar("T")
+
+ATTEMPTS = 2
+
+
+@dataclass(frozen=True)
+class Asked(Generic[T]):
+    """What came of a question. It has a value, or one of the two says why not.
+
+    Attributes:
+        value: what was read from the reply.
+        usage: of all attempts that were answered.
+        unusable: what was wrong with the last of ``ATTEMPTS`` replies.
+        inconclusive: why the provider refused, where asking again would not help.
+        said: the last words that the model gave, if any.
+    """
+
+    value: T | None
+    usage: Usage
+    unusable: str = ""
+    inconclusive: str = ""
+    said: str = ""
+
+    @property
+    def problem(self) -> str:
+        """Why there is no value; empty if there is one."""
+        return self.inconclusive or (
+            f"no usable reply, asked {ATTEMPTS} times: {self.unusable}" if self.unusable else ""
+        )
+
+
+async def ask(
+    model: ChatModel, request: ChatRequest, read: Callable[[str], T], again: Callable[[str], str]
+) -> Asked[T]:
+    """Ask, read the reply, and ask once more with the exact error where it cannot be read.
+
+    A truncated or malformed answer counts as one that cannot be read. One that the provider filtered,
+    rejected or found too long is not asked for again.
+
+    Args:
+        model: who is asked.
+        request: what.
+        read: the value of a reply, stripped of thoughts; raises ``Unusable`` with what to mend.
+        again: what to say to the model, made from the error.
+
+    Raises:
+        ModelError: of kind outage or setup.
+        BudgetReached: no more may be spent.
+    """
+    usage, said, problem = Usage(), "", ""
+    for _ in range(ATTEMPTS):
+        words = ""
+        try:
+            reply = await model.ask(request)
+            usage += reply.usage
+            words = spoken(reply.text)
+            said = words or said
+            return Asked(read(words), usage, said=words)
+        except Unusable as error:
+            problem = str(error)
+        except ModelError as error:
+            if not error.of_this_call:
+                raise
+            if error.kind not in ("truncated", "malformed"):
+                return Asked(None, usage, inconclusive=str(error), said=said)
+            problem = str(error)
+        request = _continued(request, words, again(problem))
+    return Asked(None, usage, unusable=problem, said=said)
+
+
+def _continued(request: ChatRequest, words: str, correction: str) -> ChatRequest:
+    """The conversation with what was said and what is wrong with it; turns of the two sides alternate."""
+    *before, last = request.messages
+    if words:
+        turns: tuple[Message, ...] = (
+            last,
+            {"role": "assistant", "content": words},
+            {"role": "user", "content": correction},
+        )
+    else:  # some providers refuse an empty turn, others two of the same side
+        turns = ({"role": last["role"], "content": f"{last['content']}\n\n{correction}"},)
+    return dataclasses.replace(request, messages=(*before, *turns))

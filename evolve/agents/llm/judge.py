@@ -1,0 +1,146 @@
+"""The judge with a model behind it: by the gold answers, or by a rubric with one call for each criterion."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from types import MappingProxyType
+
+from pydantic import JsonValue
+
+from evolve.agents.llm.asking import Asked, ask
+from evolve.agents.llm.replies import Unusable, shortened, whole_object
+from evolve.agents.protocol import Grade
+from evolve.models.chat import ChatModel, ChatRequest
+from evolve.models.prompts import Prompts
+from evolve.records import Task, Usage
+from evolve.scoring import rubric_score
+
+VERSION = "1"
+"""Of the code around the prompts."""
+
+_KEYS = {"judge_answer": "correct", "judge_criterion": "met"}
+"""Prompt → the key that its verdict stands under."""
+_BARE = {"1": True, "true": True, "0": False, "false": False}
+_NO_GUIDANCE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Yes or no, and why."""
+
+    holds: bool
+    reason: str = ""
+
+
+class LLMJudge:
+    """Grades by asking a model. It is given question, answer and gold, never what the memory returned.
+
+    Args:
+        model: in the role of the judge.
+        guidance: category of a task → what to hold to in judging such a one, put into the prompt. Some
+            benchmarks judge by category, such as temporal questions that forgive a day.
+    """
+
+    def __init__(self, model: ChatModel, *, guidance: Mapping[str, str] = _NO_GUIDANCE) -> None:
+        self._model = model
+        self._guidance = dict(guidance)
+        self._prompts = Prompts(files("evolve.agents") / "prompts", ("judge_answer", "judge_criterion"))
+
+    @property
+    def identity(self) -> str:
+        """Versions of code and prompts, a hash of the guidance if there is any, and the model's identity."""
+        content = json.dumps(self._guidance, sort_keys=True).encode()
+        guided = f"/{hashlib.sha256(content).hexdigest()[:12]}" if self._guidance else ""
+        return f"llm-judge-{VERSION}/{self._prompts.digest}{guided}/{self._model.identity}"
+
+    def grade(self, tasks: Sequence[Task], answers: Sequence[str], repeat: int = 0) -> list[Grade]:
+        """A grade for each answer: by the rubric where the task has one, else 1 or 0 by the gold answers.
+
+        All calls of all tasks are made concurrently. A verdict that cannot be read twice, or that the
+        provider refused, leaves the whole grade without a score.
+
+        Raises:
+            ModelError: of kind outage or setup.
+            BudgetReached: no more may be spent.
+            ValueError: a task has neither answers nor a rubric, or a rubric with nothing to earn.
+        """
+        requests = [
+            list(self._requests(task, answer, repeat)) for task, answer in zip(tasks, answers, strict=True)
+        ]
+        asked = iter(self._model.run([self._ask(*pair) for pairs in requests for pair in pairs]))
+        return [
+            _grade(task, [next(asked) for _ in pairs]) for task, pairs in zip(tasks, requests, strict=True)
+        ]
+
+    def _requests(self, task: Task, answer: str, repeat: int) -> Iterator[tuple[str, ChatRequest]]:
+        """Prompt name and request of every call that ``answer`` needs."""
+        if task.rubric:
+            rubric_score([(criterion.points, False) for criterion in task.rubric])  # before anything is paid
+            asked = [("judge_criterion", {"criterion": line.text}) for line in task.rubric]
+        elif task.answers:
+            reference = "\n".join(f"- {gold}" for gold in task.answers)
+            asked = [("judge_answer", {"reference": reference})]
+        else:
+            raise ValueError(f"task {task.id} has neither answers nor a rubric to be judged by")
+        for name, slots in asked:
+            prompt = self._prompts[name]
+            text = self._guidance.get(task.category, "")
+            guidance = prompt.say("guidance", text=text) + "\n" if text else ""
+            messages = prompt.messages(question=task.question, answer=answer, guidance=guidance, **slots)
+            schema = _schema(_KEYS[name])
+            yield name, ChatRequest(messages, cause="judge", schema=schema, name="verdict", repeat=repeat)
+
+    async def _ask(self, name: str, request: ChatRequest) -> Asked[Verdict]:
+        prompt = self._prompts[name]
+        return await ask(
+            self._model,
+            request,
+            lambda reply: _read(reply, _KEYS[name]),
+            lambda problem: prompt.say("again", problem=problem),
+        )
+
+
+def _grade(task: Task, asked: Sequence[Asked[Verdict]]) -> Grade:
+    usage = sum((one.usage for one in asked), Usage())
+    verdicts = [one.value for one in asked if one.value is not None]
+    if len(verdicts) < len(asked):
+        missing = next(number for number, one in enumerate(asked, 1) if one.value is None)
+        which = f"criterion {missing} of {len(asked)}: " if task.rubric else ""
+        return Grade(None, f"{which}{asked[missing - 1].problem}", usage)
+    if not task.rubric:
+        (verdict,) = verdicts
+        return Grade(float(verdict.holds), verdict.reason, usage)
+    met = tuple(verdict.holds for verdict in verdicts)
+    points = [criterion.points for criterion in task.rubric]
+    reasons = "; ".join(f"{number}: {verdict.reason}" for number, verdict in enumerate(verdicts, 1))
+    return Grade(rubric_score(list(zip(points, met, strict=True))), reasons, usage, met)
+
+
+def _schema(key: str) -> dict[str, JsonValue]:
+    """``reason`` comes first, so that a model weighs before it decides."""
+    return {
+        "type": "object",
+        "properties": {"reason": {"type": "string"}, key: {"type": "boolean"}},
+        "required": ["reason", key],
+        "additionalProperties": False,
+    }
+
+
+def _read(reply: str, key: str) -> Verdict:
+    """A verdict, read strictly: 1, 0, true or false by itself, or an object with one of them under ``key``.
+
+    Raises:
+        Unusable: it is neither.
+    """
+    if reply.lower() in _BARE:
+        return Verdict(_BARE[reply.lower()])
+    value = whole_object(reply)
+    found = value.get(key)
+    if found not in (0, 1):  # true and false are equal to them
+        raise Unusable(f"expected true or false under {key!r}, found {shortened(value)}.")
+    reason = value.get("reason", "")
+    return Verdict(bool(found), reason if isinstance(reason, str) else "")

@@ -1,0 +1,91 @@
+"""Prompts kept as files: sections of text with named slots, and a digest that tells their versions apart.
+
+A file is Markdown. A line ``# name`` begins a section; ``system`` and ``user`` are the two turns of a
+request, other sections are pieces of text that the code puts in where they are needed. ``$slot`` is filled
+in, ``$$`` is a dollar sign.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.resources.abc import Traversable
+from string import Template
+
+from evolve.models.chat import Message
+
+_HEADING = re.compile(r"^# (\w+)$", re.MULTILINE)
+_TAG = re.compile(r"</(\w+)>")
+
+
+class Prompt:
+    """The sections of one prompt file.
+
+    What is put into a slot cannot close or open one of the tags (``<memory>``) that the file sets texts apart
+    by: its angle brackets are exchanged for ``‹›`` there.
+
+    Args:
+        name: of the file, for errors.
+        text: its content.
+
+    Raises:
+        ValueError: a section is there twice, or text stands before the first.
+    """
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        before, *parts = _HEADING.split(text)
+        names, bodies = parts[::2], parts[1::2]
+        if before.strip() or len(set(names)) < len(names) or not names:
+            raise ValueError(f"the prompt {name} must consist of sections '# name', each of them once")
+        self._sections = {
+            section: Template(body.strip()) for section, body in zip(names, bodies, strict=True)
+        }
+        tags = "|".join(sorted(set(_TAG.findall(text))))
+        self._tags = re.compile(rf"<(\s*/?\s*(?:{tags})\s*)>", re.IGNORECASE) if tags else None
+
+    def say(self, section: str, **slots: str) -> str:
+        """The text of a section with its slots filled.
+
+        Raises:
+            KeyError: there is no such section, or a slot of it is not given.
+        """
+        return self._sections[section].substitute(
+            {name: self._without_tags(value) for name, value in slots.items()}
+        )
+
+    def messages(self, **slots: str) -> tuple[Message, ...]:
+        """The request that the sections ``system`` and ``user`` make."""
+        return (
+            {"role": "system", "content": self.say("system", **slots)},
+            {"role": "user", "content": self.say("user", **slots)},
+        )
+
+    def _without_tags(self, value: str) -> str:
+        return self._tags.sub(r"‹\1›", value) if self._tags else value
+
+
+class Prompts(Mapping[str, Prompt]):
+    """Some prompt files of a folder.
+
+    Args:
+        folder: where they are, such as ``importlib.resources.files(package) / "prompts"``.
+        names: their names without ``.md``.
+    """
+
+    def __init__(self, folder: Traversable, names: Iterable[str]) -> None:
+        texts = {name: (folder / f"{name}.md").read_text(encoding="utf-8") for name in names}
+        self._prompts = {name: Prompt(name, text) for name, text in texts.items()}
+        content = "\0".join(f"{name}\0{texts[name]}" for name in sorted(texts))
+        self.digest = hashlib.sha256(content.encode()).hexdigest()[:12]
+        """Changes with every word of the files."""
+
+    def __getitem__(self, name: str) -> Prompt:
+        return self._prompts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._prompts)
+
+    def __len__(self) -> int:
+        return len(self._prompts)
