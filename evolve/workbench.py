@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from evolve import resources
 from evolve.agents.offline import OfflineAgent, OfflineJudge
 from evolve.benchmark import Benchmark, find
 from evolve.config import DEFAULT_SEEDS, CampaignConfig
@@ -17,6 +15,7 @@ from evolve.models.offline import ExtractiveModel
 from evolve.program import MemoryProgram
 from evolve.sandboxes.choose import choose
 from evolve.sandboxes.protocol import Sandbox
+from evolve.seeds import seed_names, seed_program
 
 Notify = Callable[[str], None]
 
@@ -104,21 +103,9 @@ def seed_programs(names: tuple[str, ...]) -> list[MemoryProgram]:
     return programs
 
 
-def seed_program(name: str) -> MemoryProgram:
-    """The program of ``seeds/`` called ``name``, or the one at that path."""
-    if name.endswith(".py"):
-        return MemoryProgram.from_file(Path(name))
-    folder = resources.folder("seeds")
-    path = folder / f"{name}.py"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in folder.glob("*.py")))
-        raise UsageError(f"There is no seed called {name!r}. There are: {known}; or give the path of a file.")
-    return MemoryProgram.from_file(path)
-
-
 def is_trusted(config: CampaignConfig) -> bool:
     """Only code of this project is run: its own seeds, changed by its own operators."""
-    own = {path.stem for path in resources.folder("seeds").glob("*.py")} | set(DEFAULT_SEEDS)
+    own = {*seed_names(), *DEFAULT_SEEDS}
     return not config.models.reflecting and all(name in own for name in config.seeds)
 
 

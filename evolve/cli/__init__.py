@@ -4,7 +4,7 @@ from evolve.cli.app import app
 from evolve.cli.campaigns import run
 from evolve.cli.installation import benchmarks, doctor, seeds
 from evolve.cli.programs import check, evaluate
-from evolve.cli.runs import diff, front, list_runs, show_candidate
+from evolve.cli.runs import diff, explain, front, lineage, list_runs, show_candidate, trace
 
 __all__ = ["app", "main"]
 
@@ -14,7 +14,10 @@ app.command()(check)
 app.command("runs")(list_runs)
 app.command("show")(show_candidate)
 app.command()(front)
+app.command()(lineage)
 app.command()(diff)
+app.command()(trace)
+app.command()(explain)
 app.command()(benchmarks)
 app.command()(seeds)
 app.command()(doctor)

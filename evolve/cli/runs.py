@@ -1,4 +1,4 @@
-"""``evolve runs``, ``show``, ``front`` and ``diff``: look at what campaigns have recorded."""
+"""``evolve runs``, ``show``, ``front``, ``lineage``, ``diff``, ``trace``, ``explain``: look at campaigns."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evolve.cli.app import DEFAULT_ROOT, JsonOption, RootOption, show
+from evolve.cli.app import DEFAULT_ROOT, JsonOption, RootOption, console, show
 
 if TYPE_CHECKING:
     from evolve.inspection.history import History
@@ -17,8 +17,8 @@ _ID_HELP = "Number of a candidate, or the first digits of its program's id"
 
 
 def list_runs(root: RootOption = DEFAULT_ROOT, as_json: JsonOption = False) -> None:
-    """List the runs with their state and best score."""
-    from evolve.inspection.tables import runs_data, runs_view
+    """List the runs with their state and best score; those that a process works on now are marked."""
+    from evolve.inspection.runs import runs_data, runs_view
     from evolve.journal import runs_in
 
     data = runs_data(runs_in(root))
@@ -46,12 +46,75 @@ def show_candidate(
 
 
 def front(run: RunArgument, root: RootOption = DEFAULT_ROOT, as_json: JsonOption = False) -> None:
-    """Show the candidates that no other one beats."""
+    """Show the candidates that no other one beats: a drawing and a table."""
     from evolve.inspection.tables import front_data, front_view
 
     record, history = _read(run, root)
     data = front_data(record.name, history)
-    show(data, front_view(data), as_json=as_json)
+    show(data, front_view(data, plot_width=min(console().width, 100)), as_json=as_json)
+
+
+def lineage(
+    run: RunArgument,
+    candidate: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID]", help=f"{_ID_HELP}: only its ancestors and descendants.", show_default=False
+        ),
+    ] = None,
+    root: RootOption = DEFAULT_ROOT,
+    as_json: JsonOption = False,
+) -> None:
+    """Show who descends from whom, with what each change was and what it was worth."""
+    from evolve.inspection.lineage import lineage_data, lineage_view
+    from evolve.inspection.lookup import find_candidate
+
+    record, history = _read(run, root)
+    data = lineage_data(history, find_candidate(history, candidate) if candidate else None)
+    show(data, lineage_view(data, record.name), as_json=as_json)
+
+
+def trace(
+    run: RunArgument,
+    candidate: Annotated[str, typer.Argument(metavar="ID", help=f"{_ID_HELP}.", show_default=False)],
+    item: Annotated[
+        str, typer.Argument(metavar="ITEM", help="Id of a task, or a part that fits one.", show_default=False)
+    ],
+    subset: Annotated[
+        str | None,
+        typer.Option("--subset", help="static, test or rotating-N; left out: the first that has it."),
+    ] = None,
+    root: RootOption = DEFAULT_ROOT,
+    as_json: JsonOption = False,
+) -> None:
+    """Show all that happened to one question: written, asked, retrieved, answered, and where it was lost."""
+    from evolve.inspection.lookup import find_candidate
+    from evolve.inspection.questions import Questions
+    from evolve.inspection.traces import find_item, trace_data, trace_view
+
+    record, history = _read(run, root)
+    chosen = find_candidate(history, candidate)
+    evaluation, found = find_item(record.evaluations(chosen.program), item, subset)
+    data = trace_data(record, chosen, evaluation, found, Questions.of(record.config))
+    show(data, trace_view(data), as_json=as_json)
+
+
+def explain(
+    run: RunArgument,
+    candidate: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help=f"{_ID_HELP}; left out: the best.")
+    ] = None,
+    root: RootOption = DEFAULT_ROOT,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a program stores and how it retrieves, from its source and from what it did."""
+    from evolve.inspection.explain import explain_data, explain_view
+    from evolve.inspection.lookup import find_candidate
+    from evolve.inspection.questions import Questions
+
+    record, history = _read(run, root)
+    data = explain_data(record, find_candidate(history, candidate), Questions.of(record.config))
+    show(data, explain_view(data), as_json=as_json)
 
 
 def diff(

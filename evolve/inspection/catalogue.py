@@ -15,10 +15,10 @@ from rich.text import Text
 from evolve import resources
 from evolve.benchmark import Entry, available, default_data_dir, find
 from evolve.errors import UsageError
-from evolve.inspection.lookup import seed_names
 from evolve.inspection.text import one_line, printable
 from evolve.program import MemoryProgram
 from evolve.program.parsing import parse
+from evolve.seeds import seed_names
 
 Data = dict[str, Any]
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.syntax import Syntax
 from rich.text import Text
 
 from evolve.errors import ProgramError
@@ -22,7 +23,8 @@ _GROUPS = {
     QUERY_CLASS: "schema",
     "KNOBS": "knobs",
 }
-_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+_STYLES = {"+": "bold green", "-": "bold red", "@": "cyan"}
+_THEME = "ansi_dark"  # the terminal's own colours, which suit its background
 
 
 def sections(program: MemoryProgram) -> dict[str, str]:
@@ -56,9 +58,21 @@ def diff_view(changes: Sequence[Mapping[str, Any]], before: str, after: str) -> 
     blocks: list[RenderableType] = [Text(f"--- {before}\n+++ {after}", style="bold")]
     for change in changes:
         blocks.append(Text(f"\n{printable(change['part'])}", style="bold"))
-        for line in change["diff"].splitlines():
-            blocks.append(Text(printable(line), style=_STYLES.get(line[:1], ""), overflow="fold"))
+        syntax = Syntax("", "python", theme=_THEME)
+        blocks.extend(_line(printable(line), syntax) for line in change["diff"].splitlines())
     return Group(*blocks)
+
+
+def _line(line: str, syntax: Syntax) -> Text:
+    """A line of a diff: its sign in colour, its code as Python; what did not change is dim."""
+    sign, code = line[:1], line[1:]
+    if sign == "@":
+        return Text(line, style=_STYLES["@"], overflow="fold")
+    text = syntax.highlight(code)
+    text.rstrip()
+    return Text.assemble(
+        (sign, _STYLES.get(sign, "")), text, style="" if sign in _STYLES else "dim", overflow="fold"
+    )
 
 
 def _sections(nodes: list[ast.stmt], lines: list[str], start: int, end: int) -> Iterator[tuple[str, str]]:

@@ -25,6 +25,7 @@ PACKAGES = (
     "litellm",
     "numpy",
     "optuna",
+    "plotille",
     "pydantic",
     "rich",
     "snowballstemmer",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -10,9 +11,31 @@ from evolve.events import Compared, Discarded, Evaluated, Event, Finished, Joine
 from evolve.journal import RunRecord
 from evolve.population import ParetoArchive, objective
 from evolve.records import Candidate, Interval
+from evolve.statistics import paired_interval
 
 STATIC, TEST = "static", "test"
 SEED = "seed"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the campaign was when a candidate had joined.
+
+    Attributes:
+        number: the candidate.
+        evaluations: evaluations made until then, those for diagnosis and those of failed candidates too.
+        seconds: what those evaluations took, summed over workers. The journal has no time of day for
+            single events, so that this is the clock that a pause between two processes does not move.
+        hypervolume: of the front, see ``ParetoArchive.hypervolume``; the reference is the worst value that
+            any candidate of the run has in each objective.
+        best: the highest quality; None while all failed.
+    """
+
+    number: int
+    evaluations: int
+    seconds: float
+    hypervolume: float
+    best: float | None
 
 
 @dataclass
@@ -37,6 +60,8 @@ class History:
     _candidates: dict[int, Candidate] = field(default_factory=dict)
     _proposed: dict[int, Proposed] = field(default_factory=dict)
     _evaluated: dict[tuple[int, str], Evaluated] = field(default_factory=dict)
+    _joined: list[tuple[int, int, float]] = field(default_factory=list)
+    _seconds: float = 0.0
     _seen: set[str] = field(default_factory=set)
 
     @classmethod
@@ -70,8 +95,10 @@ class History:
                 self._proposed[event.number] = event
             case Evaluated():
                 self._evaluated[event.number, event.subset] = event
+                self._seconds += event.seconds
             case Joined():
                 self._candidates[event.candidate.number] = event.candidate
+                self._joined.append((event.candidate.number, len(self._evaluated), self._seconds))
                 self.discarded.pop(event.candidate.number, None)
             case Discarded():
                 self.discarded[event.number] = event
@@ -93,7 +120,7 @@ class History:
     @property
     def front(self) -> tuple[Candidate, ...]:
         """The non-dominated candidates, the highest quality first."""
-        archive = ParetoArchive([objective(name) for name in self.objectives])
+        archive = self._archive()
         for candidate in self.candidates:
             if not candidate.failed:
                 archive.add(candidate.number, candidate.objectives)
@@ -128,6 +155,49 @@ class History:
         """The quality of a candidate on a subset, where it has one."""
         event = self._evaluated.get((number, subset))
         return event.quality if event and event.status != "inconclusive" else None
+
+    @property
+    def in_flight(self) -> tuple[Proposed, ...]:
+        """Children that were made and have no outcome yet, by rising number."""
+        settled = self._candidates.keys() | self.discarded.keys()
+        return tuple(self._proposed[number] for number in sorted(self._proposed.keys() - settled))
+
+    def change(self, candidate: Candidate) -> Interval | None:
+        """Quality minus that of the main parent, paired over the tasks that both were scored on.
+
+        None for a seed, and where one of the two failed.
+        """
+        parent = self.candidate(candidate.parents[0]) if candidate.parents else None
+        if parent is None or parent.failed or candidate.failed:
+            return None
+        scores = [{k: v for k, v in c.item_scores.items() if math.isfinite(v)} for c in (candidate, parent)]
+        if scores[0].keys() & scores[1].keys():
+            return paired_interval(*scores)
+        mean = candidate.objectives["quality"] - parent.objectives["quality"]
+        return Interval(mean=mean, low=-1.0, high=1.0)
+
+    def progress(self) -> list[Progress]:
+        """A point for each candidate, in the order in which they joined."""
+        archive = self._archive()
+        scored = [c.objectives for c in self._candidates.values() if not c.failed]
+        reference = {
+            axis.name: axis.worst([values[axis.name] for values in scored])
+            for axis in archive.objectives
+            if scored
+        }
+        points, best = [], None
+        for number, evaluations, seconds in self._joined:
+            candidate = self._candidates[number]
+            if not candidate.failed and number not in archive:
+                archive.add(number, candidate.objectives)
+                quality = candidate.objectives["quality"]
+                best = quality if best is None else max(best, quality)
+            volume = archive.hypervolume(reference) if scored else 0.0
+            points.append(Progress(number, evaluations, seconds, volume, best))
+        return points
+
+    def _archive(self) -> ParetoArchive:
+        return ParetoArchive([objective(name) for name in self.objectives])
 
     def tests(self) -> dict[int, Interval]:
         """Number → quality on the test set, of those that were tested."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from evolve import resources
 from evolve.errors import UsageError
 from evolve.inspection.history import History
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram
 from evolve.records import Candidate
+from evolve.seeds import seed_path
 
 MIN_PREFIX = 4
 
@@ -77,18 +76,5 @@ def find_program(text: str, root: Path) -> Found:
         run = RunRecord.open(root, run_name)
         chosen = find_candidate(History.read(run), candidate or None)
         return Found(run.program(chosen.program), run.path / "programs" / f"{chosen.program}.py")
-    path = resources.folder("seeds") / f"{text}.py"
-    if not path.is_file():
-        names = seed_names()
-        close = difflib.get_close_matches(text, names, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
-        raise UsageError(
-            f"There is no program {text!r}: expected the path of a Python file, a seed ({', '.join(names)}), "
-            f"or RUN:ID.{hint}"
-        )
+    path = seed_path(text)
     return Found(MemoryProgram.from_file(path), path)
-
-
-def seed_names() -> list[str]:
-    """The seeds that come with this installation."""
-    return sorted(path.stem for path in resources.folder("seeds").glob("*.py"))

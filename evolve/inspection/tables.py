@@ -1,7 +1,8 @@
-"""Runs, fronts and single candidates: plain data, and a rendering of it."""
+"""Fronts and single candidates: plain data, and a rendering of it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,14 +10,17 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from evolve.errors import EvolveError
-from evolve.inspection.history import History, title
+from evolve.inspection.explain import category_means
+from evolve.inspection.history import STATIC, TEST, History, title
+from evolve.inspection.plot import front_plot
 from evolve.inspection.text import amount, duration, one_line, score
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram, Parts
-from evolve.records import Candidate, Evaluation, Interval
+from evolve.records import Candidate, Evaluation, Interval, ItemResult
 
 Data = dict[str, Any]
+EXTREMES = 3
+"""Items shown of the best and of the worst."""
 
 
 def candidate_data(history: History, candidate: Candidate) -> Data:
@@ -40,11 +44,15 @@ def candidate_data(history: History, candidate: Candidate) -> Data:
 
 def front_data(run: str, history: History) -> Data:
     """The front of a run, the highest quality first."""
+    front = history.front
+    members = {member.number for member in front}
+    beaten = (c for c in history.candidates if not c.failed and c.number not in members)
     return {
         "run": run,
         "objectives": list(history.objectives),
         "candidates": len(history.candidates),
-        "front": [candidate_data(history, candidate) for candidate in history.front],
+        "front": [candidate_data(history, candidate) for candidate in front],
+        "dominated": [{"number": c.number, "objectives": dict(c.objectives)} for c in beaten],
     }
 
 
@@ -66,67 +74,27 @@ def candidates_table(
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         values = row["objectives"]
-        quality = "failed" if row["failed"] else score(_interval(row["quality"]), values.get("quality"))
+        quality = "failed" if row["failed"] else score(interval_of(row["quality"]), values.get("quality"))
         cells = [str(row["number"]), one_line(row["title"], 40), row["program"], quality]
         if tested:
-            cells.append(score(_interval(row["test"])))
+            cells.append(score(interval_of(row["test"])))
         cells.extend(amount(name, values.get(name)) for name in others)
         table.add_row(*map(Text, cells), style="bold green" if row["best"] else None)
     return table
 
 
-def front_view(data: Mapping[str, Any]) -> RenderableType:
-    """``front_data`` for a terminal."""
+def front_view(data: Mapping[str, Any], plot_width: int | None = None) -> RenderableType:
+    """``front_data`` for a terminal.
+
+    Args:
+        plot_width: columns for a drawing of the front above the table; None for none.
+    """
     if not data["front"]:
         return Text(f"The run {data['run']} has no candidate with a score yet.")
     heading = f"Front of {data['run']}: {len(data['front'])} of {data['candidates']} candidates"
-    return candidates_table(data["front"], data["objectives"], heading=heading)
-
-
-def runs_data(runs: Iterable[RunRecord]) -> list[Data]:
-    """A summary of each run; one that cannot be read is listed with the reason."""
-    return [_run_data(run) for run in runs]
-
-
-def _run_data(run: RunRecord) -> Data:
-    try:
-        config, history = run.config, History.read(run)
-    except EvolveError as error:
-        return {"name": run.name, "path": str(run.path), "state": "unreadable", "error": str(error)}
-    best = history.best
-    interval = history.quality(best.number) if best else None
-    return {
-        "name": run.name,
-        "path": str(run.path),
-        "benchmark": config.benchmark,
-        "started": history.started[0].time if history.started else None,
-        "state": history.finished.reason if history.finished else "unfinished",
-        "children": history.settled,
-        "budget": config.budget,
-        "candidates": len(history.candidates),
-        "front": len(history.front),
-        "best": best.number if best else None,
-        "quality": interval.model_dump() if interval else None,
-    }
-
-
-def runs_view(rows: Sequence[Mapping[str, Any]], root: str) -> RenderableType:
-    """``runs_data`` for a terminal."""
-    if not rows:
-        return Text(f"There are no runs in {root} yet. Begin one with: evolve run")
-    table = Table()
-    for column in ("run", "benchmark", "children", "front", "best", "quality", "state"):
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        if row["state"] == "unreadable":
-            cells = [row["name"], "–", "–", "–", "–", "–", f"unreadable: {one_line(row['error'])}"]
-        else:
-            best = "–" if row["best"] is None else f"#{row['best']}"
-            children = f"{row['children']}/{row['budget']}"
-            quality = score(_interval(row["quality"]))
-            cells = [row["name"], row["benchmark"], children, str(row["front"]), best, quality, row["state"]]
-        table.add_row(*map(Text, cells))
-    return table
+    table = candidates_table(data["front"], data["objectives"], heading=heading)
+    drawing = front_plot(data, plot_width) if plot_width else None
+    return Group(drawing, Text(), table) if drawing else table
 
 
 def show_data(run: RunRecord, history: History, candidate: Candidate) -> Data:
@@ -147,13 +115,24 @@ def show_data(run: RunRecord, history: History, candidate: Candidate) -> Data:
 def evaluation_data(evaluation: Evaluation) -> Data:
     """An evaluation without its items, with the mean score of each category and the count of each stage."""
     data = evaluation.model_dump(mode="json", exclude={"items", "writes"})
-    categories: dict[str, list[float]] = {}
-    for item in evaluation.items:
-        categories.setdefault(item.category, []).append(item.score)
     data["tasks"] = len(evaluation.items)
-    data["categories"] = {name: sum(scores) / len(scores) for name, scores in sorted(categories.items())}
+    data["categories"] = category_means(evaluation)
     data["stages"] = {stage.value: count for stage, count in evaluation.stages().items()}
+    ranked = sorted((item for item in evaluation.items if math.isfinite(item.score)), key=lambda i: i.score)
+    data["worst"] = [_item_data(item) for item in ranked[:EXTREMES]]
+    data["finest"] = [_item_data(item) for item in ranked[: -EXTREMES - 1 : -1] if item.score > 0]
     return data
+
+
+def _item_data(item: ItemResult) -> Data:
+    return {
+        "task": item.task,
+        "category": item.category,
+        "score": item.score,
+        "stage": item.stage.value if item.stage else None,
+        "answer": item.answer,
+        "retrieved_characters": len(item.retrieved),
+    }
 
 
 def _parts_data(program: MemoryProgram) -> Data:
@@ -178,7 +157,14 @@ def show_view(data: Mapping[str, Any]) -> RenderableType:
     for name, value in _facts(data):
         facts.add_row(name, Text(value))
     heading = Text(f"#{data['number']} {one_line(data['title'])} of run {data['run']}", style="bold")
-    return Group(heading, facts, *(evaluation_view(entry) for entry in data["evaluations"]))
+    reported = [entry for entry in data["evaluations"] if entry["subset"] in (STATIC, TEST)]
+    rest = [entry for entry in data["evaluations"] if entry not in reported]
+    others = (
+        [Text(f"\nAlso diagnosed on {', '.join(e['subset'] for e in rest)}; --json has them.")]
+        if rest
+        else []
+    )
+    return Group(heading, facts, *(evaluation_view(entry) for entry in reported), *others)
 
 
 def _facts(data: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -205,7 +191,7 @@ def evaluation_view(data: Mapping[str, Any]) -> RenderableType:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     if data["status"] == "complete":
-        table.add_row("quality", Text(f"{score(_interval(data['quality']))} ({data['metric']})"))
+        table.add_row("quality", Text(f"{score(interval_of(data['quality']))} ({data['metric']})"))
         others = (f"{name} {value:.3f}" for name, value in data["metrics"].items() if name != data["metric"])
         table.add_row("other metrics", Text(", ".join(others) or "–"))
         table.add_row(
@@ -217,6 +203,9 @@ def evaluation_view(data: Mapping[str, Any]) -> RenderableType:
         shown = (f"{name or 'all'} {value:.3f}" for name, value in data["categories"].items())
         table.add_row("categories", Text(one_line(", ".join(shown), 400)))
         table.add_row("lost at", Text(", ".join(f"{name} {n}" for name, n in data["stages"].items())))
+        for label, items in (("best items", data["finest"]), ("worst items", data["worst"])):
+            if items:
+                table.add_row(label, Text("\n".join(map(_item_line, items))))
     elif data["status"] == "failed":
         failure = data["failure"]
         table.add_row(
@@ -229,5 +218,15 @@ def evaluation_view(data: Mapping[str, Any]) -> RenderableType:
     return Group(heading, table)
 
 
-def _interval(data: Mapping[str, float] | None) -> Interval | None:
+def _item_line(item: Mapping[str, Any]) -> str:
+    lost = f", {item['stage']}" if item["stage"] else ""
+    category = f" ({item['category']})" if item["category"] else ""
+    return one_line(
+        f"{item['score']:.2f} {item['task']}{category}{lost}: {item['retrieved_characters']:,} characters "
+        f"retrieved, answered {item['answer'] or 'nothing'!r}"
+    )
+
+
+def interval_of(data: Mapping[str, float] | None) -> Interval | None:
+    """An interval from its JSON form."""
     return Interval.model_validate(data) if data else None

@@ -16,6 +16,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +35,7 @@ from evolve.records import Evaluation
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ID = re.compile(r"[0-9a-f]{12}")
 _FOLDERS = ("programs", "evaluations", "cache")
+_LOCK_ATTEMPTS, _LOCK_PAUSE = 5, 0.01
 
 
 class RunRecord:
@@ -74,6 +76,28 @@ class RunRecord:
     def events(self) -> list[Event]:
         """Every event in its order; UsageError where the journal is damaged."""
         return read_events(self.path / "journal.jsonl")[0]
+
+    def writer(self) -> int | None:
+        """The process that writes to the run now; 0 where its number is unknown; None where there is none."""
+        try:
+            descriptor = os.open(self.path / "lock", os.O_RDONLY)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 32).strip()
+            return int(holder) if holder.isdigit() else 0
+        finally:
+            os.close(descriptor)  # gives the shared lock back
+        return None
+
+    def last_written(self) -> float | None:
+        """When the last event was recorded: seconds since the epoch; None where there is no journal."""
+        try:
+            return (self.path / "journal.jsonl").stat().st_mtime
+        except FileNotFoundError:
+            return None
 
     def program(self, program_id: str) -> MemoryProgram:
         """The program ``program_id``.
@@ -253,7 +277,7 @@ def _locked(path: Path) -> int:
     with said_as_ours(path / "lock"):
         descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take_lock(descriptor)
     except BlockingIOError:
         holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
         os.close(descriptor)
@@ -264,6 +288,16 @@ def _locked(path: Path) -> int:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
     return descriptor
+
+
+def _take_lock(descriptor: int) -> None:
+    """Lock it for one writer; BlockingIOError where another has it, not where a reader just looked at it."""
+    for _ in range(_LOCK_ATTEMPTS - 1):
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_PAUSE)  # ``RunRecord.writer`` holds it for some microseconds
+    return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _tidy(path: Path) -> None:

@@ -4,11 +4,12 @@ import pytest
 
 from evolve.config import CampaignConfig
 from evolve.errors import UsageError
-from evolve.events import Discarded, Event, Started
+from evolve.events import Discarded, Event, Proposed, Started
 from evolve.inspection.history import History
-from evolve.inspection.lookup import find_candidate, find_program, seed_names
+from evolve.inspection.lookup import find_candidate, find_program
 from evolve.journal import RunRecord
 from evolve.population import Max, Population, objective
+from evolve.seeds import seed_names
 
 CONFIG = CampaignConfig(budget=3)
 
@@ -121,3 +122,22 @@ def test_find_program(run: RunRecord) -> None:
     ):
         with pytest.raises(UsageError, match=expected):
             find_program(text, root)
+
+
+def test_progress(events: list[Event]) -> None:
+    history = History.of(CONFIG, events)
+    points = history.progress()
+    assert [point.number for point in points] == [0, 1, 2, 4]
+    assert [point.evaluations for point in points] == [1, 2, 3, 4]
+    assert [point.seconds for point in points] == [1.0, 2.0, 3.0, 4.0]
+    assert [point.best for point in points] == [0.4, 0.4, 0.6, 0.6]
+    volumes = [point.hypervolume for point in points]
+    assert volumes == sorted(volumes), "it never falls"
+
+
+def test_in_flight(events: list[Event]) -> None:
+    history = History.of(CONFIG, events)
+    assert history.in_flight == ()
+    (proposed, _) = [event for event in events if isinstance(event, Proposed)]
+    history.apply(proposed.model_copy(update={"number": 7}))
+    assert [child.number for child in history.in_flight] == [7]

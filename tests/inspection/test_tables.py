@@ -12,19 +12,18 @@ from rich.console import Console, RenderableType
 
 from evolve.config import CampaignConfig
 from evolve.inspection.history import History
+from evolve.inspection.plot import front_plot
 from evolve.inspection.summary import closing_view
 from evolve.inspection.tables import (
     evaluation_data,
     evaluation_view,
     front_data,
     front_view,
-    runs_data,
-    runs_view,
     show_data,
     show_view,
 )
 from evolve.inspection.text import amount, duration, one_line, printable, score, to_json
-from evolve.journal import RunDirectory, RunRecord, runs_in
+from evolve.journal import RunDirectory, RunRecord
 from evolve.records import Evaluation, Interval
 
 
@@ -49,30 +48,35 @@ def test_front(run: RunRecord) -> None:
         assert cell in text
 
 
+def test_a_drawn_front(run: RunRecord) -> None:
+    text = rendered(front_view(front_data("demo", History.read(run)), plot_width=80))
+    drawing, _, table = text.partition("Front of demo")
+    for mark in ("#0", "#1", "#2", "tokens per task", "(quality)"):
+        assert mark in drawing
+    assert "Far off" not in drawing
+    assert "0.600 [0.500, 0.700]" in table
+    assert max(map(len, drawing.splitlines())) <= 80
+
+
+def test_one_bad_program_does_not_squeeze_the_drawing() -> None:
+    def row(number: int, quality: float, cost: float) -> dict[str, object]:
+        return {"number": number, "objectives": {"quality": quality, "cost": cost}}
+
+    crowd = [row(n, 0.5 + n / 100, 1000 + n) for n in range(10)]
+    front = [row(20, 0.7, 1001.0), row(21, 0.65, 300.0), row(22, 0.01, 100.0)]
+    data = {"objectives": ["quality", "cost"], "front": front, "dominated": [*crowd, row(11, 0.4, 9000.0)]}
+    drawing = str(front_plot(data, 80))
+    assert "#20" in drawing
+    assert "#21" in drawing, "good members of the front are drawn, however cheap"
+    assert "Far off and not drawn: #22 of the front, 1 others." in drawing
+    assert front_plot({"objectives": ["quality"], "front": front, "dominated": []}, 80) is None
+    assert front_plot({"objectives": ["quality", "cost"], "front": front[:1], "dominated": []}, 80) is None
+
+
 def test_an_empty_front(tmp_path: Path) -> None:
     with RunDirectory.create_or_open(tmp_path, "new", CampaignConfig()) as run:
         history = History.read(run)
     assert "no candidate with a score" in rendered(front_view(front_data("new", history)))
-
-
-def test_runs(run: RunRecord) -> None:
-    root = run.path.parent
-    with RunDirectory.create_or_open(root, "begun", CampaignConfig()):
-        pass
-    with RunDirectory.create_or_open(root, "damaged", CampaignConfig()) as damaged:
-        (damaged.path / "journal.jsonl").write_text("{}\n" * 2)
-    rows = json.loads(to_json(runs_data(runs_in(root))))
-    assert [(row["name"], row["state"]) for row in rows] == [
-        ("begun", "unfinished"),
-        ("damaged", "unreadable"),
-        ("demo", "budget"),
-    ]
-    assert "Line 1 of" in rows[1]["error"]
-    assert (rows[2]["children"], rows[2]["budget"], rows[2]["best"], rows[2]["front"]) == (3, 3, 2, 3)
-    text = rendered(runs_view(rows, str(root)))
-    assert "3/3" in text
-    assert "unreadable: Line 1" in text
-    assert "evolve run" in rendered(runs_view([], "runs"))
 
 
 def test_show(run: RunRecord) -> None:
@@ -87,6 +91,9 @@ def test_show(run: RunRecord) -> None:
     assert evaluation["stages"] == {"not_given": 0, "lost_in_write": 0, "not_retrieved": 1, "not_used": 1}
     assert "items" not in evaluation
     text = rendered(show_view(data))
+    assert [item["task"] for item in evaluation["worst"]] == ["b", "c", "a"]
+    assert [item["task"] for item in evaluation["finest"]] == ["a", "c"], "a score of 0 is not fine"
+    assert "0.00 b (time), not_retrieved: 0 characters retrieved" in text
     for part in ("Smaller [bold]chunks", "on the front, the best", "#0", "coverage 0.700", "not_retrieved 1"):
         assert part in text
     parent = show_data(run, history, history.candidates[0])

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from evolve.program import MemoryProgram
-from evolve.workbench import seed_program
+from evolve.seeds import seed_program
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from evolve.sandboxes.choose import choose
 from evolve.sandboxes.docker import DockerSandbox
 from evolve.sandboxes.image import Recipe
 from evolve.sandboxes.protocol import Limits, Sandbox
-from evolve.workbench import build_evaluator, seed_program
+from evolve.seeds import seed_program
+from evolve.workbench import build_evaluator
 
 ENGINE = "/var/run/docker.sock"
 
