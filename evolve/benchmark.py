@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, overload
 
 from evolve import resources
+from evolve.data import DataFile, folder
 from evolve.environment import OpenEnvironment
 from evolve.errors import UsageError
 from evolve.records import Episode, Task
@@ -140,6 +141,17 @@ class Entry:
         return (inspect.getdoc(self.loader) or "").partition("\n")[0]
 
     @property
+    def files(self) -> tuple[DataFile, ...]:
+        """The files that it reads, as its official source has them; none for data it makes itself."""
+        return getattr(self.loader, "__evolve_files__", ())
+
+    def files_for(self, options: Mapping[str, str]) -> tuple[DataFile, ...]:
+        """Those of ``files`` that it needs with ``options``; UsageError if an option is not known."""
+        self._check(options)
+        given = {name: str(default) for name, default in self.options.items()} | dict(options)
+        return tuple(file for file in self.files if file.is_needed(given))
+
+    @property
     def options(self) -> dict[str, Any]:
         """The keyword options of the loader with their defaults."""
         parameters = inspect.signature(self.loader).parameters.values()
@@ -157,22 +169,46 @@ class Entry:
         Raises:
             UsageError: data are missing or malformed, or an option is unknown or of the wrong type.
         """
+        self._check(options)
+        known = self.options
+        values = {key: _parsed(key, text, known[key]) for key, text in options.items()}
+        return self.loader(data_dir or self.data_dir, **values)
+
+    @property
+    def data_dir(self) -> Path:
+        """Where its data are looked for if nothing else is said."""
+        return self.path if self.path.is_dir() else default_data_dir(self.name)
+
+    def _check(self, options: Mapping[str, str]) -> None:
         known = self.options
         for key in options:
             if key not in known:
                 has = f"it has {', '.join(known)}" if known else "it has none"
                 raise UsageError(f"The benchmark {self.name!r} has no option {key!r}; {has}.")
-        values = {key: _parsed(key, text, known[key]) for key, text in options.items()}
-        return self.loader(data_dir or default_data_dir(self.name), **values)
 
 
-def benchmark(loader: Loader) -> Loader:
+@overload
+def benchmark(loader: Loader, /) -> Loader: ...
+@overload
+def benchmark(*, files: Iterable[DataFile]) -> Callable[[Loader], Loader]: ...
+def benchmark(
+    loader: Loader | None = None, /, *, files: Iterable[DataFile] = ()
+) -> Loader | Callable[[Loader], Loader]:
     """Mark ``loader(data_dir, *, option=default, ...) -> Benchmark`` as the benchmark of its file.
 
     The name of the benchmark is the name of the file; its summary is the first line of the docstring.
+
+    Args:
+        loader: the function, where this stands as ``@benchmark``.
+        files: with ``@benchmark(files=...)``: what it reads, for ``evolve benchmarks fetch``.
     """
-    loader.__evolve_benchmark__ = True  # type: ignore[attr-defined]
-    return loader
+
+    def mark(function: Loader) -> Loader:
+        function.__evolve_benchmark__ = True  # type: ignore[attr-defined]
+        function.__evolve_files__ = tuple(files)  # type: ignore[attr-defined]
+        return function
+
+    return mark if loader is None else mark(loader)
 
 
 def default_data_dir(name: str) -> Path:
@@ -190,26 +226,55 @@ def available() -> list[Entry]:
 
 
 def find(name_or_path: str) -> Entry:
-    """The benchmark called ``name_or_path``, or the one that the file at that path defines.
+    """The benchmark called ``name_or_path``, or the one that the file or folder at that path defines.
+
+    A folder with a ``benchmark.py`` is that file; one with episodes and questions as JSON lines is read by
+    ``evolve.data.folder``.
 
     Raises:
         UsageError: no such benchmark, or its file does not define exactly one.
     """
     given = Path(name_or_path)
-    if given.suffix == ".py" or given.is_dir() or os.sep in name_or_path:
+    if given.suffix == ".py" or os.sep in name_or_path or (given.is_dir() and not _is_name(name_or_path)):
         path = given / "benchmark.py" if given.is_dir() else given
+        if given.is_dir() and not path.is_file():
+            return Entry(name=given.resolve().name, path=given, loader=_folder)
         if not path.is_file():
-            raise UsageError(f"There is no benchmark file at {path}. Give the path of a Python file.")
+            raise UsageError(
+                f"There is no benchmark file at {path}. Give the path of a Python file, or of a folder with "
+                f"{folder.EPISODES} and {folder.QUESTIONS}."
+            )
     else:
-        folder = resources.folder("benchmarks")
-        path = folder / f"{name_or_path}.py"
+        path = _installed(name_or_path)
         if not path.is_file():
-            names = ", ".join(sorted(p.stem for p in folder.glob("*.py")))
+            names = ", ".join(sorted(p.stem for p in path.parent.glob("*.py")))
             raise UsageError(
                 f"There is no benchmark called {name_or_path!r}. There are: {names}; "
-                "or give the path of a Python file of your own."
+                "or give the path of a Python file or of a folder of your own."
             )
     return Entry(name=_name_of(path), path=path, loader=_loader_in(path))
+
+
+def _folder(data_dir: Path, *, scope: str = "") -> Benchmark:
+    """A folder of your own: episodes and questions as JSON lines, settings in benchmark.toml.
+
+    Args:
+        data_dir: the folder.
+        scope: ``pooled`` or ``grouped``; empty for what benchmark.toml says, else pooled.
+    """
+    contents = folder.read(data_dir)
+    if scope:
+        contents["scope"] = scope
+    return Benchmark(**contents)
+
+
+def _is_name(text: str) -> bool:
+    """An installed benchmark is called so: it comes before a folder that happens to have its name."""
+    return _installed(text).is_file()
+
+
+def _installed(name: str) -> Path:
+    return resources.folder("benchmarks") / f"{name}.py"
 
 
 def _name_of(path: Path) -> str:

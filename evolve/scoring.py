@@ -1,8 +1,8 @@
 """How an answer, and what was retrieved for it, are scored. Pure functions of text: no model, no disk.
 
 Every metric is in [0, 1], higher is better, and takes ``(task, answer, retrieved)``, so that a benchmark may
-name any of them. ``f1``, ``exact_match`` and ``locomo_f1`` look at the answer; ``coverage`` and
-``evidence_recall`` at what was retrieved, which needs no model.
+name any of them. ``f1``, ``exact_match``, ``locomo_f1`` and ``hotpot_f1`` look at the answer; ``coverage``,
+``evidence_recall``, ``episode_recall`` and ``rubric_coverage`` at what was retrieved, which needs no model.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ STOP_WORDS = frozenset(
 _WORD = re.compile(r"\w+")
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
 _LOCOMO_DROPPED = re.compile(r"\b(a|an|the|and)\b")
+_HOTPOT_WHOLE = frozenset({"yes", "no", "noanswer"})
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -136,6 +137,50 @@ def evidence_recall(task: Task, retrieved: str) -> float:
     return found / len(task.evidence)
 
 
+def episode_recall(task: Task, retrieved: str) -> float:
+    """Share of the task's gold episodes of which at least one gold passage stands in ``retrieved``.
+
+    Session-level recall, as LongMemEval measures it (Wu et al., 2025), with the room that ``read`` has in
+    the place of k. A task without gold evidence falls back to ``coverage``.
+    """
+    if not task.evidence:
+        return coverage(task, retrieved)
+    wanted = {passage.episode for passage in task.evidence}
+    found = {p.episode for p in task.evidence if contains_passage(retrieved, p.text)}
+    return len(found) / len(wanted)
+
+
+def rubric_coverage(task: Task, retrieved: str) -> float:
+    """How far the words of what a good answer must say stand in ``retrieved``: a proxy, not a rubric score.
+
+    For each criterion with positive points, the share of its distinct content words that stand there, those
+    of the question left out, since a memory need not supply them; the mean is weighted by the points.
+    Criteria with negative points do not count: words cannot tell whether a fault was avoided.
+    """
+    asked, there = set(content_words(task.question)), _view(retrieved).vocabulary
+    earned = possible = 0.0
+    for criterion in task.rubric:
+        wanted = set(content_words(criterion.text)) - asked
+        if criterion.points > 0 and wanted:
+            earned += criterion.points * len(wanted & there) / len(wanted)
+            possible += criterion.points
+    return earned / possible if possible else 0.0
+
+
+def hotpot_f1(task: Task, answer: str) -> float:
+    """The official answer F1 of HotpotQA: as ``f1``, but "yes", "no" and "noanswer" must be met exactly.
+
+    After ``hotpot_evaluate_v1.py`` (Yang et al., 2018). The best over the accepted answers.
+    """
+    found = normalise(answer)
+    best = 0.0
+    for accepted in task.answers:
+        gold = normalise(accepted)
+        if found == gold or not {found, gold} & _HOTPOT_WHOLE:
+            best = max(best, _bag_f1(found.split(), gold.split()))
+    return best
+
+
 def locomo_f1(task: Task, answer: str) -> float:
     """The official LoCoMo metric: F1 over Porter stems, by category.
 
@@ -149,10 +194,10 @@ def locomo_f1(task: Task, answer: str) -> float:
     if task.category == "multi-hop":
         parts = [_stems(part) for part in answer.split(",")]
         wanted = [_stems(part) for part in gold.split(",")]
-        return sum(max(_stem_f1(part, want) for part in parts) for want in wanted) / len(wanted)
+        return sum(max(_bag_f1(part, want) for part in parts) for want in wanted) / len(wanted)
     if task.category == "open-domain":
         gold = gold.partition(";")[0]
-    return _stem_f1(_stems(answer), _stems(gold))
+    return _bag_f1(_stems(answer), _stems(gold))
 
 
 def _of_answer(score: Callable[[Task, str], float]) -> Callable[[Task, str, str], float]:
@@ -180,6 +225,19 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 _of_retrieved(evidence_recall),
                 lambda task: bool(task.evidence or task.answers),
             ),
+            Metric(
+                "episode_recall",
+                "share of the gold episodes of which a gold passage is retrieved",
+                _of_retrieved(episode_recall),
+                lambda task: bool(task.evidence or task.answers),
+            ),
+            Metric(
+                "rubric_coverage",
+                "share of the words of the rubric's positive criteria retrieved, weighted by points",
+                _of_retrieved(rubric_coverage),
+                lambda task: bool(task.rubric),
+            ),
+            Metric("hotpot_f1", "official HotpotQA answer F1", _of_answer(hotpot_f1)),
             Metric("locomo_f1", "official LoCoMo score: stemmed token F1 by category", _of_answer(locomo_f1)),
         )
     }
@@ -230,10 +288,10 @@ def _gold_tokens(gold: str) -> tuple[str, ...]:
 def _overlap_f1(found: Sequence[str], gold: Sequence[str]) -> float:
     if not found or not gold:
         return float(not found and not gold)
-    return _stem_f1(found, gold)
+    return _bag_f1(found, gold)
 
 
-def _stem_f1(found: Sequence[str], gold: Sequence[str]) -> float:
+def _bag_f1(found: Sequence[str], gold: Sequence[str]) -> float:
     """F1 of two bags of tokens; 0 where they share none, also where both are empty."""
     same = sum((Counter(found) & Counter(gold)).values())
     return 2 * same / (len(found) + len(gold)) if same else 0.0

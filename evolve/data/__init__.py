@@ -1,0 +1,22 @@
+"""Data files: where they come from, how they are fetched, read and split. Knows no benchmark.
+
+A benchmark names its files as ``DataFile``; ``locate`` finds one, ``rows_of`` reads it, and a ``Row``
+complains with file and line. Fetching is in ``evolve.data.fetching``, imported where it is needed.
+"""
+
+from evolve.data.files import DataFile, locate, missing
+from evolve.data.reading import content_of, json_object, rows_of
+from evolve.data.rows import Row
+from evolve.data.splitting import three_parts, validation_and_test
+
+__all__ = [
+    "DataFile",
+    "Row",
+    "content_of",
+    "json_object",
+    "locate",
+    "missing",
+    "rows_of",
+    "three_parts",
+    "validation_and_test",
+]

@@ -1,0 +1,111 @@
+"""Fetch the files of a benchmark from their official source: resumed, verified, and never half there.
+
+What is under way lies in ``FOLDER`` within the data folder. A file takes its final name only when its length
+and checksum are right and the benchmark has loaded with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from evolve.data.download import Downloader
+from evolve.data.files import DataFile
+from evolve.errors import UsageError
+
+FOLDER = ".fetching"
+
+
+def fetch(
+    files: Sequence[DataFile],
+    data_dir: Path,
+    verify: Callable[[Path], None],
+    downloader: Downloader,
+    *,
+    again: bool = False,
+) -> list[Path]:
+    """Bring ``files`` into ``data_dir`` and return the paths of those that were fetched.
+
+    A file that is there already is left alone, unless its checksum is known and wrong, or ``again``.
+
+    Args:
+        files: what is needed.
+        data_dir: where it is to be; made if it is not there.
+        verify: loads the benchmark from the folder it is given, which holds all of ``files``; raises
+            ``UsageError`` if a record is not as it should be.
+        downloader: does the transfer.
+        again: fetch also what is there.
+
+    Raises:
+        UsageError: the folder cannot be written, a checksum is wrong, or ``verify`` says so. Nothing is left
+            under a final name.
+        InfrastructureError: the source cannot be reached; what has come is kept, and the next call goes on.
+    """
+    wanted = [file for file in files if again or not _is_there(file, data_dir)]
+    if not wanted:
+        return []
+    staging = data_dir / FOLDER
+    try:
+        staging.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{data_dir} cannot be written: {error.strerror}. Say with --data-dir where the data may be."
+        ) from error
+    for file in wanted:
+        _bring(file, staging / file.name, downloader)
+    for file in files:
+        if file not in wanted:
+            _link(data_dir / file.name, staging / file.name)
+    try:
+        verify(staging)
+    except UsageError as error:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise UsageError(
+            f"What came from {', '.join(file.url for file in wanted)} is not what was expected, and was "
+            f"thrown away: {error} If it is so again, the source has changed: please report it."
+        ) from error
+    for file in wanted:
+        target = data_dir / file.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (staging / file.name).replace(target)
+    shutil.rmtree(staging, ignore_errors=True)
+    return [data_dir / file.name for file in wanted]
+
+
+def sha256_of(path: Path) -> str:
+    """The checksum of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_there(file: DataFile, data_dir: Path) -> bool:
+    path = data_dir / file.name
+    return path.is_file() and (not file.sha256 or sha256_of(path) == file.sha256)
+
+
+def _bring(file: DataFile, target: Path, downloader: Downloader) -> None:
+    """Have ``file`` whole and checked at ``target``, which is in the staging folder."""
+    if target.is_file() and not target.is_symlink():  # whole, from a call that failed at another file
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    downloader.download(file.url, part, expected_size=file.size, may_mix=bool(file.sha256))
+    if file.sha256:
+        found = sha256_of(part)
+        if found != file.sha256:
+            part.unlink()
+            raise UsageError(
+                f"{file.url} has the wrong checksum: expected sha256 {file.sha256}, found {found}. It was "
+                "thrown away. Fetch it again; if it is so again, the source has changed or something on the "
+                "way alters it."
+            )
+    part.replace(target)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Let ``verify`` see a file that was there before."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    target.symlink_to(source.resolve())

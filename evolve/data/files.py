@@ -1,0 +1,56 @@
+"""The files that a benchmark is made of: what they are called, and where they officially come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evolve.errors import UsageError
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file of a benchmark at its official source.
+
+    Args:
+        name: where it is kept, relative to the data folder.
+        url: the official source.
+        sha256: its checksum in hex; empty where its publisher names none and no full copy was at hand to
+            compute it from: then the records themselves are what is verified.
+        size: in bytes; 0 where not known. With it, a download that is too long is stopped early.
+        needed: option of the benchmark → the values with which the file is needed; empty: always.
+    """
+
+    name: str
+    url: str
+    sha256: str = ""
+    size: int = 0
+    needed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def is_needed(self, options: Mapping[str, str]) -> bool:
+        """Whether the benchmark needs it when it is loaded with ``options``, all of them as text."""
+        return all(options.get(option, "") in values for option, values in self.needed.items())
+
+
+def locate(folder: Path, names: Iterable[str], benchmark: str) -> Path:
+    """The first of ``names`` that is in ``folder``; a name may be a glob pattern, and an xz file will do.
+
+    Raises:
+        UsageError: none is there; the message says how to get it.
+    """
+    names = tuple(names)
+    for name in names:
+        found = sorted((*folder.glob(name), *folder.glob(f"{name}.xz"))) if folder.is_dir() else []
+        if found:
+            return found[0]
+    raise missing(folder, " or ".join(names), benchmark)
+
+
+def missing(folder: Path, what: str, benchmark: str, hint: str = "") -> UsageError:
+    """The error that says that ``what`` is not in ``folder``, and how to get it."""
+    return UsageError(
+        f"The benchmark {benchmark!r} needs {what}, and there is none in {folder}. {hint}"
+        f"Give: evolve benchmarks fetch {benchmark}. Or, where you have a copy, say where with --data-dir, "
+        f"or put it in a folder {benchmark} in $EVOLVE_DATA."
+    )

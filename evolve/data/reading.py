@@ -1,0 +1,142 @@
+"""Read the records of a data file: JSON, JSON lines or Parquet, as it is or packed by xz or gzip.
+
+Whatever is wrong with a file is a ``UsageError`` that says file, line and what to do.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import lzma
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from evolve.data.rows import Row, as_row
+from evolve.errors import UsageError
+
+_PACKED = {".xz": lzma.decompress, ".gz": gzip.decompress}
+_AGAIN = "Fetch it again, or restore your copy."
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of ``path``, unpacked if its name ends in ``.xz`` or ``.gz``.
+
+    Raises:
+        UsageError: there is no such file, it cannot be read, or it is not packed as its name says.
+    """
+    try:
+        content = path.read_bytes()
+        return _PACKED[path.suffix](content) if path.suffix in _PACKED else content
+    except (lzma.LZMAError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise UsageError(f"{path} is damaged: it does not unpack ({error}). {_AGAIN}") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def rows_of(path: Path) -> Iterator[Row]:
+    """The records of ``path``, one after the other, by the format that its name says.
+
+    Raises:
+        UsageError: the file is not what its name says, ends too early, or has no record.
+    """
+    name = path.name.removesuffix(".xz").removesuffix(".gz")
+    read = {".jsonl": json_lines, ".parquet": parquet}.get(Path(name).suffix, json_array)
+    empty = True
+    for row in read(path):
+        empty = False
+        yield row
+    if empty:
+        raise UsageError(f"{path} has no records; expected at least one. {_AGAIN}")
+
+
+def json_lines(path: Path) -> Iterator[Row]:
+    """The objects of a file that has one on each line; blank lines are passed over."""
+    # Only \n ends a line: str.splitlines would break at U+2028 and U+0085 within strings.
+    for number, line in enumerate(content_of(path).split(b"\n"), 1):
+        if line.strip():
+            where = f"{path.name}, line {number}"
+            yield as_row(_parsed(line, path, number), where)
+
+
+def json_array(path: Path) -> Iterator[Row]:
+    """The objects of a file that is one JSON list. Each knows the line it begins on."""
+    text = _text(content_of(path), path)
+    decoder, line, number = json.JSONDecoder(), 1, 0
+    begin = position = _skip(text, 0)
+    if text[position : position + 1] != "[":
+        raise UsageError(f"{path}: expected a list of records, found {text[position : position + 20]!r}.")
+    position = _skip(text, position + 1)
+    while text[position : position + 1] != "]":
+        line += text.count("\n", begin, position)
+        begin = position
+        try:
+            value, position = decoder.raw_decode(text, position)
+        except json.JSONDecodeError as error:
+            raise _not_json(path, error.lineno, error) from error
+        yield as_row(value, f"{path.name}, line {line}, record {number}")
+        number += 1
+        position = _skip(text, position)
+        if text[position : position + 1] == ",":
+            position = _skip(text, position + 1)
+        elif text[position : position + 1] != "]":
+            end = text.count("\n", 0, position) + 1
+            found = repr(text[position : position + 20]) if position < len(text) else "the end of the file"
+            raise UsageError(f"{path} is not JSON: line {end}: expected , or ], found {found}. {_AGAIN}")
+    rest = text[position + 1 :].strip()
+    if rest:
+        raise UsageError(f"{path}: expected nothing after the list of records, found {rest[:20]!r}. {_AGAIN}")
+
+
+def json_object(path: Path) -> Row:
+    """The one object that a file consists of."""
+    return as_row(_parsed(content_of(path), path, 1), path.name)
+
+
+def parquet(path: Path) -> Iterator[Row]:
+    """The rows of a Parquet file."""
+    try:
+        import pyarrow
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise UsageError(
+            f"{path.name} is a Parquet file, which pyarrow reads, and that is not installed. "
+            "Give: pip install 'evolve-memory[data]'; or put the same records there as JSON lines, "
+            f"in a file {path.stem}.jsonl."
+        ) from None
+    try:
+        number = 0
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=64):
+                for value in batch.to_pylist():
+                    yield as_row(value, f"{path.name}, row {number}")
+                    number += 1
+    except (pyarrow.ArrowException, OSError) as error:
+        raise UsageError(f"{path} is not a whole Parquet file: {error}. {_AGAIN}") from error
+
+
+def _parsed(content: bytes, path: Path, first_line: int) -> Any:
+    try:
+        return json.loads(_text(content, path))
+    except json.JSONDecodeError as error:
+        raise _not_json(path, first_line + error.lineno - 1, error) from error
+
+
+def _text(content: bytes, path: Path) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path} is not UTF-8 text: line {line}, byte {error.start}. {_AGAIN}") from error
+
+
+def _not_json(path: Path, line: int, error: json.JSONDecodeError) -> UsageError:
+    return UsageError(f"{path} is not JSON: line {line}, column {error.colno}: {error.msg}. {_AGAIN}")
+
+
+def _skip(text: str, position: int) -> int:
+    """Where the white space that begins at ``position`` ends."""
+    while text[position : position + 1] in (" ", "\n", "\r", "\t"):
+        position += 1
+    return position
