@@ -1,21 +1,127 @@
-"""The ablations: a mutator whose children may not change one part of the program."""
+"""What a child may not change: by the scope of its mutation, or by an ablation; and whether it did."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 from evolve.errors import ProgramError
-from evolve.mutation.protocol import Brief, Mutator, Proposal, Refusal
+from evolve.mutation.pieces import OTHER, Pieces
+from evolve.mutation.protocol import Brief, Mutator, Proposal, Refusal, Scope
 from evolve.program import MemoryProgram, freeze_code, freeze_instructions
+from evolve.program.parts import ALWAYS_ON, BASE_CLASS, CONSTANTS, ITEM_CLASS, QUERY_CLASS
 
 Part = Literal["instructions", "code"]
+
+_ITEM_TEXT, _QUERY_TEXT, _RESPONSE_TEXT = CONSTANTS[:3]
+_SHOWN = 6
 
 _COMPOSE: Mapping[str, Callable[[str, str], str]] = MappingProxyType(
     {"instructions": freeze_instructions, "code": freeze_code}
 )
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """What the children of one program may not change.
+
+    Attributes:
+        marks: piece → what it must still be in a child (see ``Pieces.marks``); empty where there is none.
+        closed: nothing may be added either.
+        total: nothing is left to change.
+    """
+
+    marks: Mapping[str, str]
+    closed: bool
+    total: bool
+
+    def changed(self, child: MemoryProgram) -> list[str]:
+        """The frozen pieces that are another in ``child``, are missing there, or were added.
+
+        Raises:
+            ProgramError: the child does not parse.
+        """
+        present = Pieces.of(child).marks
+        changed = [name for name, mark in self.marks.items() if present.get(name, "") != mark]
+        free = {*CONSTANTS, *self.marks}
+        return changed + ([name for name in present if name not in free] if self.closed else [])
+
+    def verify(self, child: MemoryProgram) -> None:
+        """Raise a ``ProgramError`` (kind ``contract``) that names what ``child`` changed, if anything."""
+        changed = self.changed(child)
+        if not changed:
+            return
+        more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+        rest = " Nothing may be added." if self.closed else " What you need besides goes under new names."
+        raise ProgramError(
+            "contract",
+            f"What may not be changed was changed: {', '.join(changed[:_SHOWN])}{more}. Leave that as it is "
+            f"in the parent.{rest}",
+        )
+
+
+def frozen_parts(program: MemoryProgram, scope: Scope, freeze: Part | None = None) -> Frozen:
+    """What a child of ``program`` may not change in a mutation of ``scope``.
+
+    ``read`` and ``query`` freeze what ``__init__`` and ``write`` use, directly or not: a helper that serves
+    reading as well stays as it is, as does a knob that they name.
+
+    Args:
+        program: the parent.
+        scope: see ``evolve.mutation.protocol.Scope``.
+        freeze: the ablation of the campaign: ``instructions`` freezes the constants, ``code`` all else.
+
+    Raises:
+        ProgramError: the program does not parse.
+    """
+    pieces = Pieces.of(program)
+    names = _of_scope(pieces, scope)
+    if names:
+        names.add(OTHER)  # such as `KnowledgeBase.write = another`
+    if freeze == "instructions":
+        names |= set(CONSTANTS)
+    if freeze == "code":
+        names |= pieces.nodes.keys() - set(CONSTANTS)
+    closed = scope == "response" or freeze == "code"
+    marks = {name: pieces.marks.get(name, "") for name in sorted(names)}
+    return Frozen(marks, closed, total=closed and pieces.marks.keys() <= marks.keys())
+
+
+def scopes_left(freeze: Part | None) -> tuple[Scope, ...]:
+    """The scopes in which there is something to change under an ablation."""
+    nothing: Mapping[Part | None, tuple[Scope, ...]] = {
+        "instructions": ("response",),
+        "code": ("read", "write"),
+    }
+    return tuple(scope for scope in get_args(Scope) if scope not in nothing.get(freeze, ()))
+
+
+def _of_scope(pieces: Pieces, scope: Scope) -> set[str]:
+    everything = set(pieces.nodes)
+    schema = set(pieces.reached([ITEM_CLASS, QUERY_CLASS]))
+    match scope:
+        case "everything":
+            return set()
+        case "write":
+            return {*CONSTANTS, *schema}
+        case "extraction":
+            return {_QUERY_TEXT, _RESPONSE_TEXT, ALWAYS_ON, *pieces.reached([QUERY_CLASS])}
+        case "response":
+            return everything - {_RESPONSE_TEXT, ALWAYS_ON}
+        case "read":
+            return {*CONSTANTS, *schema, *_storing(pieces)}
+        case "query":
+            kept = {_ITEM_TEXT, _RESPONSE_TEXT, ALWAYS_ON, *pieces.reached([ITEM_CLASS])}
+            return kept | _storing(pieces) - {QUERY_CLASS}
+
+
+def _storing(pieces: Pieces) -> set[str]:
+    """All that decides what is stored."""
+    roots = [BASE_CLASS, f"{BASE_CLASS}.__init__", f"{BASE_CLASS}.write"]
+    return set(pieces.reached(roots, past=[f"{BASE_CLASS}.read"]))
 
 
 class Freezing:

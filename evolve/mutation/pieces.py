@@ -1,0 +1,137 @@
+"""A program in named pieces that can be compared one by one, and which of them use which."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from evolve.errors import ProgramError
+from evolve.program import MemoryProgram
+from evolve.program.identity import fingerprint
+from evolve.program.parsing import UNPARSABLE, parse
+from evolve.program.parts import BASE_CLASS, CONSTANTS, assigned_name, literals
+
+_TABLE = "KNOBS"
+OTHER = "other statements at the top level"
+"""The piece of all that binds no name by itself: conditions, loops, calls."""
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A program taken apart.
+
+    A piece is what binds one name: a constant, an import, a function, a class; of ``KnowledgeBase`` each
+    method for itself (``KnowledgeBase.read``) and the rest of the class as one; of ``KNOBS`` each entry for
+    itself (``KNOBS['top_k']``).
+
+    Attributes:
+        nodes: name of the piece → the statements or expressions that it is made of.
+    """
+
+    nodes: Mapping[str, tuple[ast.AST, ...]]
+
+    @classmethod
+    def of(cls, program: MemoryProgram) -> Pieces:
+        """The pieces of ``program``.
+
+        Raises:
+            ProgramError: it does not parse.
+        """
+        try:
+            tree = parse(program.source)
+        except UNPARSABLE as error:
+            raise ProgramError("contract", f"The program does not parse: {error}.") from error
+        found: dict[str, list[ast.AST]] = {}
+        for name, node in _named(tree):
+            found.setdefault(name, []).append(node)
+        return cls({name: tuple(nodes) for name, nodes in found.items()})
+
+    @cached_property
+    def marks(self) -> dict[str, str]:
+        """Name of the piece → a digest that is equal for pieces that mean the same."""
+        return {name: _mark(name, nodes) for name, nodes in self.nodes.items()}
+
+    def reached(self, roots: Collection[str], *, past: Collection[str] = ()) -> frozenset[str]:
+        """``roots`` and all pieces that they use, directly or not, but for those in ``past``.
+
+        A name is used where it is looked up; a method where an attribute of its name is; a knob where a
+        string of its name stands.
+        """
+        seen: set[str] = set()
+        waiting = [name for name in roots if name in self.nodes and name not in past]
+        while waiting:
+            name = waiting.pop()
+            if name not in seen:
+                seen.add(name)
+                waiting.extend(self._uses(name) - seen - set(past))
+        return frozenset(seen)
+
+    def _uses(self, name: str) -> set[str]:
+        mentioned: set[str] = set()
+        for node in (part for root in self.nodes[name] for part in ast.walk(root)):
+            if isinstance(node, ast.Name):
+                mentioned.add(node.id)
+            elif isinstance(node, ast.Attribute):
+                mentioned.add(f"{BASE_CLASS}.{node.attr}")
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                mentioned.add(f"{_TABLE}[{node.value!r}]")
+        return mentioned & self.nodes.keys()
+
+
+def _mark(name: str, nodes: tuple[ast.AST, ...]) -> str:
+    statements = [node if isinstance(node, ast.stmt) else ast.Expr(node) for node in nodes]  # type: ignore[arg-type]
+    module = ast.Module(body=statements, type_ignores=[])
+    value = literals(module).get(name) if name in CONSTANTS else None
+    return fingerprint(module) if value is None else repr(value)
+
+
+def _named(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
+    for node in tree.body:
+        name = assigned_name(node)
+        if name == _TABLE and isinstance(node.value, ast.Dict):  # type: ignore[attr-defined]
+            yield from _entries(node.value)  # type: ignore[attr-defined]
+        elif name:
+            yield name, node
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            for alias in node.names:
+                bound = alias.asname or alias.name.partition(".")[0]
+                yield bound, _import_of(node, alias)
+        elif isinstance(node, ast.ClassDef) and node.name == BASE_CLASS:
+            yield from _methods(node)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name, node
+        elif not _is_docstring(node):
+            yield OTHER, node
+
+
+def _entries(table: ast.Dict) -> Iterator[tuple[str, ast.AST]]:
+    for key, value in zip(table.keys, table.values, strict=True):
+        name = key.value if isinstance(key, ast.Constant) else None
+        yield (f"{_TABLE}[{name!r}]", value)
+
+
+def _methods(node: ast.ClassDef) -> Iterator[tuple[str, ast.AST]]:
+    rest = [s for s in node.body if not isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    header = copy.copy(node)
+    header.body = rest or [ast.Pass()]
+    yield node.name, header
+    for statement in node.body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield f"{node.name}.{statement.name}", statement
+
+
+def _import_of(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.stmt:
+    if isinstance(node, ast.Import):
+        return ast.Import(names=[alias])
+    return ast.ImportFrom(module=node.module, names=[alias], level=node.level)
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
