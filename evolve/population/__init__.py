@@ -20,11 +20,12 @@ from evolve.population.archive import Change, ParetoArchive
 from evolve.population.objectives import Objective, objective
 from evolve.population.population import Population, Request
 from evolve.population.randomness import rng_for
-from evolve.population.selection import SELECTORS, Max, ParentSelector, ParetoRank, Softmax
+from evolve.population.selection import SELECTORS, Latest, Max, ParentSelector, ParetoRank, Softmax
 
 __all__ = [
     "SELECTORS",
     "Change",
+    "Latest",
     "Max",
     "Objective",
     "ParentSelector",

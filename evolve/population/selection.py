@@ -99,8 +99,22 @@ class Max:
         return max(unfailed(candidates), key=merit)
 
 
+@dataclass(frozen=True)
+class Latest:
+    """No population: always the newest, better or worse than its parent; the paper's ablation of the pool."""
+
+    def select(
+        self,
+        candidates: Sequence[Candidate],
+        archive: ParetoArchive,
+        rng: random.Random,
+    ) -> Candidate:
+        """The one of the highest number; no randomness."""
+        return max(unfailed(candidates), key=lambda candidate: candidate.number)
+
+
 SELECTORS: Mapping[str, Callable[[], ParentSelector]] = MappingProxyType(
-    {"softmax": Softmax, "pareto": ParetoRank, "max": Max}
+    {"softmax": Softmax, "pareto": ParetoRank, "max": Max, "latest": Latest}
 )
 """Name → maker of a selector with its default settings."""
 

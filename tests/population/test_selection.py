@@ -9,6 +9,7 @@ import pytest
 
 from evolve.population import (
     SELECTORS,
+    Latest,
     Max,
     ParentSelector,
     ParetoArchive,
@@ -91,6 +92,11 @@ def test_pareto_prefers_the_less_crowded_within_a_rank(born: Born):
 def test_max_takes_the_best_and_on_a_tie_the_cheaper_then_the_earlier(born: Born):
     candidates = [born(0, 0.4), born(1, 0.6, 90), born(2, 0.6, 50), born(3, 0.6, 50), born(4)]
     assert Max().select(candidates, archive_of(candidates), random.Random(0)).number == 2
+
+
+def test_latest_takes_the_newest_that_did_not_fail_however_good(born: Born):
+    candidates = [born(0, 0.4), born(1, 0.9), born(4, 0.1, 80), born(6)]
+    assert Latest().select(candidates, archive_of(candidates), random.Random(0)).number == 4
 
 
 @pytest.mark.parametrize("name", SELECTORS)
