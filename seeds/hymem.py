@@ -30,7 +30,7 @@ KNOBS = {
     "light_summaries": (3, 1, 8),
     "deep_passages": (40, 8, 100),
     "missing_passages": (6, 0, 20),
-    "complex_below_similarity": (0.12, 0.0, 0.9),
+    "complex_below_similarity": (0.18, 0.0, 0.9),
     "passage_characters": (400, 150, 1200),
     "deep_share": (0.8, 0.3, 1.0),
 }
