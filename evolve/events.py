@@ -12,8 +12,9 @@ from pydantic import Field, TypeAdapter
 
 from evolve.records import Candidate, Interval, Record, Stage, Status
 
-StopReason = Literal["budget", "time"]
-"""Why a campaign stops by itself: its budget of children is spent, or its time is up."""
+StopReason = Literal["budget", "time", "spent"]
+"""Why a campaign stops by itself: its budget of children is used, its time is up, or the tokens or the USD
+that its models may take are spent."""
 
 
 class Started(Record):

@@ -34,6 +34,10 @@ class Workbench:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the sandbox. Safe to call again."""
         self.sandbox.close()
 
 

@@ -12,6 +12,8 @@ import pytest
 from evolve.agents.offline import OfflineAgent, OfflineJudge
 from evolve.benchmark import Benchmark
 from evolve.campaign import Campaign, Summary, build
+from evolve.campaign.crew import Threads
+from evolve.campaign.rearing import Nursery
 from evolve.config import CampaignConfig, EvaluationConfig, SearchConfig
 from evolve.errors import InfrastructureError, UsageError
 from evolve.evaluation import Evaluator, Subsets
@@ -132,7 +134,8 @@ class Harness:
         workbench = Workbench(self.benchmark, subsets, evaluator, self.sandbox, "evidence_recall")
         run = RunDirectory.create_or_open(self.root, name, config)
         programs = seeds if seeds is not None else seed_programs(config.seeds)
-        return Campaign(config, run, workbench, mutator or OfflineMutator(), programs, clock)
+        nursery = Nursery(evaluator, subsets, mutator or OfflineMutator(), seed=config.seed, scoped=False)
+        return Campaign(config, run, workbench, nursery, Threads(config.jobs), programs, clock)
 
     def run(self, name: str, **settings: object) -> tuple[Summary, list[Event]]:
         seen: list[Event] = []
@@ -212,7 +215,7 @@ def test_a_finished_campaign_run_again_opens_no_sandbox(harness: Harness):
 def test_a_larger_budget_goes_on_as_if_it_had_been_given_at_once(
     harness: Harness, whole: tuple[Summary, list[Event]]
 ):
-    harness.run("grown", budget=3)  # ends within a round of four
+    harness.run("grown", budget=3)  # ends with children under way
     assert outcome(harness.run("grown", budget=BUDGET)[1]) == outcome(whole[1])
 
 
@@ -258,7 +261,7 @@ def test_duplicates_are_discarded_before_evaluation_and_failures_are_scored_not_
     assert not any({3, 5} & set(e.candidate.parents) for e in events if isinstance(e, Joined))
 
 
-def test_the_clock_ends_it_between_rounds(harness: Harness):
+def test_the_clock_ends_it_when_what_was_begun_is_finished(harness: Harness):
     now = 0.0
 
     def watch(event: Event) -> None:
@@ -269,7 +272,7 @@ def test_the_clock_ends_it_between_rounds(harness: Harness):
     with harness.campaign("timed", max_seconds=10.0, clock=lambda: now) as campaign:
         assert campaign.run(watch).reason == "time"
     settled = outcome(RunRecord.open(harness.root, "timed").events())
-    assert sorted(settled) == list(range(2 + 4))  # the round that was begun is finished
+    assert sorted(settled) == list(range(2 + 4))  # the window that was begun is finished
 
 
 @pytest.mark.parametrize(
@@ -277,7 +280,7 @@ def test_the_clock_ends_it_between_rounds(harness: Harness):
     [
         ({"benchmark": "nowhere"}, "no benchmark called 'nowhere'"),
         ({"benchmark": "locomo", "data_dir": "/nonexistent"}, "locomo10.json"),
-        ({"seeds": ("unknown",)}, "no seed called 'unknown'"),
+        ({"seeds": ("unknown",)}, "no program 'unknown'"),
         ({"search": SearchConfig(freeze="code")}, "leaves only the instructions"),
     ],
 )

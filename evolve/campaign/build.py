@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from evolve.campaign.crew import Threads
 from evolve.campaign.loop import Campaign
+from evolve.campaign.rearing import Nursery
 from evolve.config import CampaignConfig
 from evolve.errors import UsageError
 from evolve.journal import RunDirectory
@@ -36,7 +38,14 @@ def build(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bool, 
     except BaseException:
         workbench.sandbox.close()
         raise
-    return Campaign(config, run, workbench, mutator, seeds)
+    nursery = Nursery(
+        workbench.evaluator,
+        workbench.subsets,
+        mutator,
+        seed=config.seed,
+        scoped=bool(config.models.reflecting) and config.search.scoped,
+    )
+    return Campaign(config, run, workbench, nursery, Threads(min(config.jobs, config.window)), seeds)
 
 
 def _mutator(config: CampaignConfig) -> Mutator:

@@ -33,6 +33,10 @@ class Ledger:
         self.discarded: dict[int, str] = {}
         self.conditions: str | None = None
 
+    def settled(self, number: int) -> bool:
+        """Whether it is recorded what became of a candidate."""
+        return number in self.joined or number in self.discarded
+
     def open(self, observer: Callable[[Event], None]) -> None:
         """Read what was recorded, telling it to ``observer``, who is told all that follows too."""
         self._observer = observer

@@ -1,27 +1,38 @@
 """The search itself.
 
-A round's parents are all drawn from the population as it was before the round, so that the result depends on
-the configuration alone and not on how many children are worked on at once. All state is a function of the
-journal: a campaign that was killed goes through the same rounds again and takes what is recorded.
+Children are worked on as workers become free, and settled in the order of their numbers. The parent of child
+n is drawn when all up to n − window are settled: so it is chosen from a population that is as new as the
+window lets it be, and the result depends on the configuration alone, not on how many workers there are or
+which of them is quicker. All state is a function of the journal: a campaign that was killed asks the same
+questions again and takes what is recorded.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from evolve import __version__
-from evolve.campaign.breeding import Breeder, Child
-from evolve.campaign.ledger import Ledger
-from evolve.campaign.workers import Workers
+from evolve.campaign.briefing import family
+from evolve.campaign.crew import Crew, Feed
+from evolve.campaign.rearing import Nursery, Outcome, Rear, Score
+from evolve.campaign.registrar import Registrar
 from evolve.config import CampaignConfig
-from evolve.errors import UsageError
-from evolve.events import Compared, Event, Finished, Joined, Started, StopReason
+from evolve.errors import BudgetReached, InfrastructureError, UsageError
+from evolve.evaluation import Subset
+from evolve.events import (
+    Compared,
+    Event,
+    Finished,
+    Started,
+    StopReason,
+)
 from evolve.journal import RunDirectory
-from evolve.mutation import Mutator
-from evolve.population import SELECTORS, Population, Request, Softmax, objective
+from evolve.population import SELECTORS, Population, Request, Softmax, objective, rng_for
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Interval
 from evolve.statistics import paired_interval
@@ -48,13 +59,16 @@ class Summary:
 
 
 class Campaign:
-    """One campaign in one process. A context manager, which ends the sandbox and gives the run's lock back.
+    """One campaign, decided on and recorded by one process.
+
+    A context manager, which ends the workers and the sandbox and gives the run's lock back.
 
     Args:
         config: what to do.
         run: where it is recorded.
         workbench: what evaluates.
-        mutator: makes children.
+        nursery: what does a job of this campaign, in this process.
+        crew: has jobs done.
         seeds: the programs to begin with.
         clock: seconds, monotonic.
     """
@@ -64,20 +78,22 @@ class Campaign:
         config: CampaignConfig,
         run: RunDirectory,
         workbench: Workbench,
-        mutator: Mutator,
+        nursery: Nursery,
+        crew: Crew,
         seeds: Sequence[MemoryProgram],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
         self._run = run
         self._bench = workbench
+        self._nursery = nursery
+        self._crew = crew
         self._seeds = seeds
         self._clock = clock
         self._started = clock()
-        self._ledger = Ledger(run)
-        self._workers = Workers(run, self._ledger, workbench.evaluator, config.jobs)
-        self._breeder = Breeder(mutator, self._workers, self._ledger, run, config.seed)
+        self._registrar = Registrar(run, config.search.objectives, workbench.evaluator.conditions)
         self._population = _population(config)
+        self._stopped: InfrastructureError | BudgetReached | None = None
 
     def run(self, observer: Callable[[Event], None]) -> Summary:
         """Run it to its budget, or go on with it; then test the best.
@@ -88,24 +104,24 @@ class Campaign:
         Raises:
             UsageError: every seed failed, or the run was begun under other conditions.
             InfrastructureError: something of ours failed; the same command goes on from there.
+            BudgetReached: tokens or USD are spent; the same command with a higher cap goes on from there.
         """
-        self._ledger.open(observer)
+        self._registrar.open(observer)
         self._begin()
-        self._join_seeds()
-        reason: StopReason = "budget"
-        for number, requests, known in self._rounds():
-            if self._out_of_time():
-                reason = "time"
-                break
-            children = self._breeder.breed(requests, self._bench.subsets.rotating(number), known)
-            self._settle(requests, children)
-        summary = self._test(reason)
-        self._ledger.emit(Finished(reason=reason, seconds=self._clock() - self._started))
+        try:
+            self._join_seeds()
+            reason = self._search()
+            summary = self._test(reason)
+        except BudgetReached:
+            self._finish("spent")
+            raise
+        self._finish(reason)
         return summary
 
     def close(self) -> None:
-        """End the sandbox and give the lock of the run back."""
-        self._bench.sandbox.close()
+        """End the workers, the models and the sandbox, and give the lock of the run back."""
+        self._crew.close()
+        self._bench.close()
         self._run.close()
 
     def __enter__(self) -> Campaign:
@@ -116,13 +132,14 @@ class Campaign:
 
     def _begin(self) -> None:
         """Say that a process began; refuse scores that could not be compared with the recorded ones."""
-        past, now = self._ledger.conditions, self._workers.conditions
+        past, now = self._registrar.ledger.conditions, self._bench.evaluator.conditions
         if past not in (None, now):
             raise UsageError(
                 f"The run {self._run.name!r} was begun under other conditions: its benchmark's data, the "
-                "agent, the embeddings or the limits have changed since. Begin another run with --name."
+                "agent, the models, the embeddings or the limits have changed since. Begin another run with "
+                "--name."
             )
-        self._ledger.emit(
+        self._registrar.ledger.emit(
             Started(
                 time=datetime.now(UTC).isoformat(timespec="seconds"),
                 version=__version__,
@@ -135,81 +152,112 @@ class Campaign:
     def _join_seeds(self) -> None:
         """Evaluate the seeds that have no record, and begin the population with all of them."""
         for number, program in enumerate(self._seeds):
-            self._breeder.know(number, program)
-            self._run.save_program(program)
-        due = {n: program for n, program in enumerate(self._seeds) if n not in self._ledger.joined}
-        for number, evaluation in self._workers.evaluate(due, self._bench.subsets.static):
-            self._join(evaluation, number=number, name=self._seeds[number].name)
+            self._registrar.register(number, program)
+        due = [n for n in range(len(self._seeds)) if n not in self._registrar.ledger.joined]
+        for number, evaluation in self._scored(due, self._bench.subsets.static):
+            if evaluation.status == "inconclusive":
+                raise UsageError(f"The seed {self._seeds[number].name} has no score: {evaluation.reason}.")
+            self._registrar.join(evaluation, number=number, name=self._seeds[number].name)
         for number in range(len(self._seeds)):
-            self._population.add_seed(self._ledger.joined[number])
+            self._population.add_seed(self._registrar.ledger.joined[number])
         if self._population.best is None:
             reasons = "; ".join(f"{program.name}: {self._why_failed(program)}" for program in self._seeds)
             raise UsageError(f"Every seed failed, so that there is nothing to evolve: {reasons}.")
 
-    def _rounds(self) -> Iterator[tuple[int, list[Request], frozenset[str]]]:
-        """The number of each round, its requests that are to be worked on, and the programs known before it.
+    def _search(self) -> StopReason:
+        """Make children until the budget or the time is used up.
 
-        A round is always asked whole, so that a budget that ends within one can be raised later without a
-        difference. What earlier processes settled is told here.
+        Raises:
+            InfrastructureError, BudgetReached: why a child could not be finished, when all that was under
+                way has come to its end.
         """
-        first, size = len(self._seeds), self._config.round
-        end = first + self._config.budget
-        for number, _ in enumerate(range(first, end, size)):
-            known = self._breeder.known
-            requests = [self._population.ask() for _ in range(size)]
-            due = [request for request in requests if request.number < end and not self._recall(request)]
-            if due:
-                yield number, due, known
+        first = len(self._seeds)
+        end, window = first + self._config.budget, self._config.window
+        asked = settled = first
+        requests: dict[int, Request] = {}
+        arrived: dict[int, Outcome] = {}
+        under_way: set[int] = set()
+        feed: Feed[Rear | Score] = Feed()
+        with closing(self._crew.outcomes(self._nursery.work, feed)) as outcomes:
+            while settled < end:
+                # Strictly by turns, so that what each parent is drawn from does not depend on the workers.
+                while asked < end and asked - settled < window:
+                    requests[asked] = self._population.ask()
+                    if not self._registrar.ledger.settled(asked) and not self._ending():
+                        feed.put(self._job(requests[asked]))
+                        under_way.add(asked)
+                    asked += 1
+                if self._registrar.ledger.settled(settled) or settled in arrived:
+                    self._settle(requests.pop(settled), arrived.pop(settled, None))
+                    settled += 1
+                elif under_way:
+                    outcome = next(outcomes)
+                    under_way.discard(outcome.number)
+                    self._take(outcome)
+                    if outcome.stopped is None:
+                        arrived[outcome.number] = outcome
+                    if self._ending():
+                        under_way -= {job.number for job in feed.drop()}
+                else:
+                    break
+        if self._stopped is not None:
+            raise self._stopped
+        return "budget" if settled == end else "time"
 
-    def _recall(self, request: Request) -> bool:
-        """Tell the population what the record says of a request; False where it says nothing."""
+    def _finish(self, reason: StopReason) -> None:
+        self._registrar.ledger.emit(Finished(reason=reason, seconds=self._clock() - self._started))
+
+    def _job(self, request: Request) -> Rear:
+        """All that it takes to make the child of ``request``, from what is settled now."""
+        number, parent = request.number, request.parent
+        partner = request.partner if self._crosses(number) else None
+        rotating = self._bench.subsets.rotating(parent.number)
+        return Rear(
+            request=request,
+            program=self._registrar.programs[parent.number],
+            partner_program=self._registrar.programs[partner.number] if partner else None,
+            family=family(
+                request,
+                self._population.candidates,
+                self._registrar.programs,
+                references=self._config.search.references,
+            ),
+            known=self._registrar.known,
+            diagnosis=self._registrar.stored(self._registrar.programs[parent.number], rotating),
+            child=self._registrar.proposed(number),
+        )
+
+    def _crosses(self, number: int) -> bool:
+        """Whether a child may take from a second parent. The offline operators decide that themselves."""
+        if not self._config.models.reflecting:
+            return True
+        return rng_for(self._config.seed, "crossover", number).random() < self._config.search.crossover
+
+    def _take(self, outcome: Outcome) -> None:
+        """Record what was finished, and remember that something could not be."""
+        self._registrar.take(outcome)
+        self._stopped = self._stopped or outcome.stopped
+
+    def _settle(self, request: Request, outcome: Outcome | None) -> None:
+        """Record what became of a child, unless that was done, and tell the population."""
         number = request.number
-        if number in self._ledger.joined:
-            candidate = self._ledger.joined[number]
-            self._breeder.know(number, self._run.program(candidate.program))
+        if outcome is not None:
+            self._registrar.conclude(number, outcome)
+        if number in self._registrar.ledger.joined:
+            candidate = self._registrar.ledger.joined[number]
+            self._registrar.register(number, self._run.program(candidate.program))
             self._population.tell(candidate)
-        elif number in self._ledger.discarded:
-            self._population.discard(number, self._ledger.discarded[number])
         else:
-            return False
-        return True
-
-    def _settle(self, requests: Sequence[Request], children: dict[int, Child]) -> None:
-        """Evaluate the children and tell the population of every request."""
-        programs = {number: child.program for number, child in children.items()}
-        for number, evaluation in self._workers.evaluate(programs, self._bench.subsets.static):
-            origin = children[number].origin
-            self._join(
-                evaluation,
-                number=number,
-                parents=origin.parents,
-                operator=origin.operator,
-                message=origin.message,
-            )
-        for request in requests:
-            self._recall(request)
-
-    def _join(self, evaluation: Evaluation, **place: object) -> None:
-        """Record a candidate with its objectives."""
-        failed = evaluation.status == "failed"
-        names = self._config.search.objectives
-        candidate = {
-            "program": evaluation.program,
-            "objectives": {} if failed else {name: evaluation.objective(name) for name in names},
-            "item_scores": {item.task: item.score for item in evaluation.items},
-            "failed": failed,
-        }
-        self._ledger.emit(Joined(candidate=Candidate.model_validate(candidate | place)))
+            self._population.discard(number, self._registrar.ledger.discarded[number])
 
     def _test(self, reason: StopReason) -> Summary:
         """Score the best and every seed on the test set, which nothing was chosen by."""
         best = self._population.best
         assert best is not None  # _join_seeds made sure of it
-        seeds = [n for n in range(len(self._seeds)) if not self._ledger.joined[n].failed]
-        programs = {number: self._breeder.programs[number] for number in sorted({*seeds, best.number})}
-        results = dict(self._workers.evaluate(programs, self._bench.subsets.test))
+        seeds = [n for n in range(len(self._seeds)) if not self._registrar.ledger.joined[n].failed]
+        results = dict(self._scored(sorted({*seeds, best.number}), self._bench.subsets.test))
         scores = {
-            number: {item.task: item.score for item in evaluation.items}
+            number: {item.task: item.score for item in evaluation.items if item.conclusive}
             for number, evaluation in results.items()
             if evaluation.status == "complete"
         }
@@ -219,17 +267,43 @@ class Campaign:
             if n != best.number and {n, best.number} <= scores.keys()
         ]
         for comparison in comparisons:
-            self._ledger.emit(comparison)
+            self._registrar.ledger.emit(comparison)
         tests = {number: evaluation.quality for number, evaluation in results.items()}
         return Summary(best, self._population.front, reason, tests, tuple(comparisons))
 
+    def _scored(self, numbers: Iterable[int], subset: Subset) -> Iterator[tuple[int, Evaluation]]:
+        """Candidate number and evaluation on ``subset``: what is kept at once, the others as they come.
+
+        Raises:
+            InfrastructureError, BudgetReached: at the end, if one could not be made.
+        """
+        feed: Feed[Rear | Score] = Feed()
+        due = 0
+        for number in numbers:
+            found = self._registrar.stored(self._registrar.programs[number], subset)
+            if found is not None:
+                self._registrar.keep(number, found)
+                yield number, found
+            else:
+                feed.put(Score(number, self._registrar.programs[number], subset.name))
+                due += 1
+        if due:
+            with closing(self._crew.outcomes(self._nursery.work, feed)) as outcomes:
+                for outcome in itertools.islice(outcomes, due):
+                    self._take(outcome)
+                    if outcome.stopped is None and outcome.evaluation is not None:
+                        yield outcome.number, outcome.evaluation
+        if self._stopped is not None:
+            raise self._stopped
+
     def _why_failed(self, program: MemoryProgram) -> str:
-        found = self._workers.stored(program, self._bench.subsets.static)
+        found = self._registrar.stored(program, self._bench.subsets.static)
         return found.failure.message if found and found.failure else "no reason is recorded"
 
-    def _out_of_time(self) -> bool:
+    def _ending(self) -> bool:
+        """No child is to be begun any more."""
         limit = self._config.max_seconds
-        return limit is not None and self._clock() - self._started >= limit
+        return self._stopped is not None or (limit is not None and self._clock() - self._started >= limit)
 
 
 def _population(config: CampaignConfig) -> Population:

@@ -30,10 +30,14 @@ class CampaignConfig(Section):
     )
     seed: int = Field(default=0, ge=0, description="of every random choice")
     budget: int = Field(default=40, ge=0, description="children to make")
-    round: int = Field(
-        default=4, ge=1, description="children made from one state of the population, whatever the jobs"
+    window: int = Field(
+        default=4,
+        ge=1,
+        description="children under way at once; a parent is drawn from the candidates settled by then",
     )
-    jobs: int = Field(default=2, ge=1, description="evaluations at the same time; decides no result")
+    jobs: int = Field(
+        default=2, ge=1, description="children worked on at the same time, window at most; decides no result"
+    )
     max_seconds: float | None = Field(
         default=None, gt=0, description="wall time after which no child is begun"
     )

@@ -12,12 +12,14 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "paper": MappingProxyType(
             {
                 "budget": 20,
-                "round": 1,
+                "window": 1,
                 "seeds": ("vector_search", "llm_summarizer", "experience_learner"),
                 "search.selection": "softmax",
                 "search.temperature": 0.15,
                 "search.objectives": ("quality",),
                 "search.attribution": False,
+                "search.crossover": 0.0,
+                "search.scoped": False,
                 "search.repairs": 3,
                 "evaluation.static": 60,
                 "evaluation.rotating": 5,

@@ -47,6 +47,13 @@ class SearchConfig(Section):
         default=True, description="operators are picked by where the evidence was lost; off: at random"
     )
     freeze: Freeze | None = Field(default=None, description="the part of a program that no child may change")
+    crossover: float = Field(
+        default=0.15, ge=0, le=1, description="share of a reflecting model's children made of two parents"
+    )
+    scoped: bool = Field(
+        default=True,
+        description="a reflecting model is told which part to change, by attribution and by what it costs",
+    )
     references: bool = Field(
         default=True, description="a reflecting model is shown other programs of the population"
     )

@@ -1,5 +1,5 @@
 """How a child is made of a parent."""
 
-from evolve.mutation.protocol import Brief, Mutator, Proposal, Refusal
+from evolve.mutation.protocol import Brief, Mutator, Proposal, Reference, Refusal, Scope
 
-__all__ = ["Brief", "Mutator", "Proposal", "Refusal"]
+__all__ = ["Brief", "Mutator", "Proposal", "Reference", "Refusal", "Scope"]

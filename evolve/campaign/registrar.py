@@ -1,0 +1,138 @@
+"""The only writer of a campaign's record: what came of each job, and who the candidates are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from evolve.campaign.ledger import Ledger
+from evolve.campaign.rearing import Outcome, Rear
+from evolve.evaluation import Subset
+from evolve.events import Discarded, Evaluated, Event, Joined, Proposed
+from evolve.journal import RunDirectory
+from evolve.mutation import Proposal, Refusal
+from evolve.program import MemoryProgram
+from evolve.records import Candidate, Evaluation
+
+
+class Registrar:
+    """Records outcomes as they come and candidates as they are settled. To be used from one thread.
+
+    Args:
+        run: keeps programs, evaluations and events.
+        objectives: names of what a candidate is compared by.
+        conditions: what scores are taken under.
+    """
+
+    def __init__(self, run: RunDirectory, objectives: Sequence[str], conditions: str) -> None:
+        self._run = run
+        self._objectives = objectives
+        self._conditions = conditions
+        self._programs: dict[int, MemoryProgram] = {}
+        self._numbers: dict[str, int] = {}
+        self.ledger = Ledger(run)
+
+    @property
+    def programs(self) -> Mapping[int, MemoryProgram]:
+        """Candidate number → program, of all that were registered."""
+        return self._programs
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The fingerprints of all programs."""
+        return frozenset(self._numbers)
+
+    def open(self, observer: Callable[[Event], None]) -> None:
+        """Read the record, telling it to ``observer``, who is told all that follows too."""
+        self.ledger.open(observer)
+
+    def register(self, number: int, program: MemoryProgram) -> None:
+        """Remember a candidate's program, and keep it."""
+        self._programs[number] = program
+        self._numbers.setdefault(program.fingerprint, number)
+        self._run.save_program(program)
+
+    def proposed(self, number: int) -> MemoryProgram | None:
+        """The child that an earlier process made under ``number`` and did not settle, if it did."""
+        event = self.ledger.proposed.get(number)
+        return self._run.program(event.program) if event else None
+
+    def take(self, outcome: Outcome) -> None:
+        """Record what was finished, as soon as it comes."""
+        if outcome.diagnosis is not None and isinstance(outcome.job, Rear):
+            self.keep(outcome.job.request.parent.number, outcome.diagnosis)
+        made = outcome.made
+        if isinstance(made, Proposal) and made.program.fingerprint not in self._numbers:
+            self._run.save_program(made.program)
+            self.ledger.emit(
+                Proposed(
+                    number=outcome.number,
+                    program=made.program.id,
+                    parents=made.parents,
+                    operator=made.operator,
+                    message=made.message,
+                )
+            )
+        if outcome.evaluation is not None:
+            self.keep(outcome.number, outcome.evaluation)
+
+    def keep(self, number: int, evaluation: Evaluation) -> None:
+        """Store an evaluation, and say so if it is a score."""
+        self._run.save_evaluation(evaluation)
+        if evaluation.status != "inconclusive":
+            self.ledger.emit(_evaluated(number, evaluation))
+
+    def conclude(self, number: int, outcome: Outcome) -> None:
+        """Record a candidate whose turn has come, or the reason why there is none."""
+        made, evaluation = outcome.made, outcome.evaluation
+        origin = self.ledger.proposed.get(number)
+        if isinstance(made, Refusal):
+            self.ledger.emit(Discarded(number=number, operator=made.operator, reason=made.reason))
+            return
+        program = made.program if made else self.proposed(number)
+        assert program is not None  # a child was made now, or proposed before
+        operator = made.operator if made else origin.operator if origin else ""
+        if program.fingerprint in self._numbers:
+            reason = f"the same program as candidate #{self._numbers[program.fingerprint]}"
+            self.ledger.emit(Discarded(number=number, operator=operator, reason=reason))
+        elif evaluation is not None and evaluation.status == "inconclusive":
+            self.ledger.emit(Discarded(number=number, operator=operator, reason=evaluation.reason))
+        else:
+            assert evaluation is not None
+            assert origin is not None
+            self.join(
+                evaluation,
+                number=number,
+                parents=origin.parents,
+                operator=origin.operator,
+                message=origin.message,
+            )
+
+    def join(self, evaluation: Evaluation, **place: object) -> None:
+        """Record a candidate with its objectives."""
+        failed = evaluation.status == "failed"
+        names = self._objectives
+        candidate = {
+            "program": evaluation.program,
+            "objectives": {} if failed else {name: evaluation.objective(name) for name in names},
+            "item_scores": {item.task: item.score for item in evaluation.items if item.conclusive},
+            "failed": failed,
+        }
+        self.ledger.emit(Joined(candidate=Candidate.model_validate(candidate | place)))
+
+    def stored(self, program: MemoryProgram, subset: Subset) -> Evaluation | None:
+        """The evaluation that is kept, if there is one under the same conditions."""
+        return self._run.evaluation(program.id, subset.name, self._conditions)
+
+
+def _evaluated(number: int, evaluation: Evaluation) -> Evaluated:
+    return Evaluated(
+        number=number,
+        program=evaluation.program,
+        subset=evaluation.subset,
+        status=evaluation.status,
+        quality=evaluation.quality,
+        cost=evaluation.cost,
+        latency=evaluation.latency,
+        stages=evaluation.stages(),
+        seconds=evaluation.seconds,
+    )
