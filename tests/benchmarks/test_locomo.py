@@ -120,7 +120,7 @@ def test_errata_that_corrupt_scores_are_left_out(entry: Entry, tmp_path: Path) -
         {"sample_id": "conv-1", "qa_index": 1, "question": "What was cold?", "score_corrupting": False},
     ]
     folder = write(tmp_path, named("conv-1"), named("conv-26"), errata=errata)
-    left = entry.load(folder, {"exclude_errata": "yes"})
+    left = entry.load(folder, {"labels": "corrected"})
     assert [task.id for task in left.validation] == ["conv-1/q1", "conv-1/q2", "conv-1/q3"]
     assert len(left.test) == 4
     assert left.version != entry.load(folder).version
@@ -130,15 +130,15 @@ def test_errata_of_another_version_are_refused(entry: Entry, tmp_path: Path) -> 
     errata = [{"sample_id": "conv-1", "qa_index": 0, "question": "How many cows?", "score_corrupting": True}]
     folder = write(tmp_path, named("conv-1"), named("conv-26"), errata=errata)
     with pytest.raises(UsageError, match="not that of conv-1/q0"):
-        entry.load(folder, {"exclude_errata": "yes"})
+        entry.load(folder, {"labels": "corrected"})
 
 
 def test_missing_files_say_where_to_get_them(entry: Entry, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"snap-research/locomo.*--data-dir.*EVOLVE_DATA"):
+    with pytest.raises(UsageError, match=r"fetch locomo.*--data-dir.*EVOLVE_DATA"):
         entry.load(tmp_path / "nowhere")
     write(tmp_path, named("conv-1"), named("conv-26"))
-    with pytest.raises(UsageError, match=r"errata_joined\.json.*exclude_errata off"):
-        entry.load(tmp_path, {"exclude_errata": "yes"})
+    with pytest.raises(UsageError, match=r"errata_joined\.json.*leave labels=original"):
+        entry.load(tmp_path, {"labels": "corrected"})
 
 
 @pytest.mark.parametrize(
@@ -147,8 +147,10 @@ def test_missing_files_say_where_to_get_them(entry: Entry, tmp_path: Path) -> No
         (b'[{"sample_id": "conv-1",\n "qa": ]', r"locomo10\.json is not JSON: line 2"),
         (b"[\xff\xfe]", "not UTF-8"),
         (b'{"qa": []}', "expected a list"),
-        (b"[]", "expected a list"),
-        (b"[3]", r"record 0 lacks the field 'sample_id'"),
+        (b"[]", "has no records"),
+        (b"[3]", r"line 1, record 0 is 3; expected an object"),
+        (b"[\n{}]", r"line 2, record 0 lacks the field 'sample_id'"),
+        (b'[{"sample_id": "conv-1"', r"locomo10\.json is not JSON: line 1"),
     ],
 )
 def test_a_file_that_is_not_locomo_is_refused(
@@ -162,9 +164,13 @@ def test_a_file_that_is_not_locomo_is_refused(
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        (("conversation", "session_1", 1, "speaker"), None, r"conv-1\), session_1, turn 1 lacks .*'speaker'"),
+        (
+            ("conversation", "session_1", 1, "speaker"),
+            None,
+            r"conv-1\), conversation, session_1 1 lacks .*'speaker'",
+        ),
         (("conversation", "session_2_date_time"), None, "lacks the field 'session_2_date_time'"),
-        (("qa", 2, "answer"), None, "question 2 lacks the field 'answer'"),
+        (("qa", 2, "answer"), None, "qa 2 lacks the field 'answer'"),
         (("qa", 2, "category"), "two", "'category' is 'two'; expected int"),
         (("qa", 2, "category"), 7, "category is 7; expected 1 to 5"),
         (("qa",), {}, r"'qa' is \{\}; expected list"),
@@ -230,5 +236,5 @@ def test_pooled_scope_is_the_papers_split_by_category(entry: Entry) -> None:
 
 @needs_data
 def test_the_99_corrupting_labels_can_be_left_out(entry: Entry) -> None:
-    real = entry.load(REAL, {"exclude_errata": "true"})
+    real = entry.load(REAL, {"labels": "corrected"})
     assert len(real.validation) + len(real.test) == 1540 - 99
