@@ -112,7 +112,7 @@ class KnowledgeBase:
         whole = bool(WHOLE.search(query.question))
         difficulty = 0.3 * max(0, facts - 1) + 0.2 * (len(query.persons) > 1) + 0.2 * timed + 0.4 * whole
         demands = {
-            "filter": 0.4 + difficulty,
+            "filter": 0.25 + difficulty,
             "entities": 0.4 * bool(query.persons) + 0.5 * (len(query.persons) > 1),
             "time": 0.4 * timed + 0.8 * ordered,
             "summary": 0.2 + difficulty,
