@@ -1,0 +1,147 @@
+"""A circuit breaker: while a provider is down, calls wait for it instead of failing one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from evolve.models.provider import AttemptFailed
+
+T = TypeVar("T")
+Clock = Callable[[], float]
+Sleep = Callable[[float], Awaitable[None]]
+
+OPENS_AFTER = 5
+"""Consecutive failures, of whichever calls, after which a provider counts as down."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds between probes; each pause is twice the one before."""
+
+
+@dataclass(frozen=True)
+class OutageNews:
+    """A provider went down, or came back.
+
+    Attributes:
+        endpoint: its address, or its name.
+        down: it went down; else it answers again.
+        seconds: how long it was down.
+        reason: what the last failure said; empty when it is back.
+    """
+
+    endpoint: str
+    down: bool
+    seconds: float = 0.0
+    reason: str = ""
+
+
+class OutOfPatience(Exception):
+    """The provider was down for longer than one is willing to wait."""
+
+
+@dataclass
+class _Outage:
+    began: float
+    pause: float = FIRST_PAUSE
+    given_up: float | None = None
+
+
+class Breaker:
+    """Lets calls to one endpoint through, one at a time while it is down. Lives on one event loop.
+
+    Closed, every attempt goes through. After several consecutive failures of the endpoint it opens: calls
+    queue, and the first of the queue is tried as a probe after a pause. If it fails, the next one is tried
+    after twice the pause; if the endpoint answers (a refusal is an answer too) all go on. When ``patience``
+    seconds have passed, whoever waits is told so; calls that come later try once, without waiting.
+
+    Args:
+        endpoint: how it is called in the news.
+        patience: seconds.
+        clock: seconds, monotonic.
+        sleep: as ``asyncio.sleep``.
+        observer: is told of each outage; called on the event loop, must return soon.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        patience: float,
+        clock: Clock,
+        sleep: Sleep,
+        observer: Callable[[OutageNews], None],
+    ) -> None:
+        self._endpoint = endpoint
+        self._patience = patience
+        self._clock = clock
+        self._sleep = sleep
+        self._observer = observer
+        self._failures = 0
+        self._outage: _Outage | None = None
+        self._turn = asyncio.Lock()  # first come, first served
+
+    @property
+    def open(self) -> bool:
+        """The endpoint counts as down."""
+        return self._outage is not None
+
+    async def through(self, attempt: Callable[[], Awaitable[T]], *, since: float, opens_after: int) -> T:
+        """The result of ``attempt``, made when it is its turn.
+
+        Args:
+            attempt: one attempt; made once, or not at all.
+            since: when the call began of which it is an attempt.
+            opens_after: how many consecutive failures open the breaker, if fewer than ``OPENS_AFTER``.
+
+        Raises:
+            AttemptFailed: as the attempt did.
+            OutOfPatience: the endpoint is down for good.
+        """
+        while self._outage is not None:
+            async with self._turn:
+                if self._outage is not None:
+                    return await self._probe(self._outage, attempt, since)
+        return await self._try(attempt, min(OPENS_AFTER, opens_after))
+
+    async def _probe(self, outage: _Outage, attempt: Callable[[], Awaitable[T]], since: float) -> T:
+        if outage.given_up is None:
+            left = outage.began + self._patience - self._clock()
+            pause, outage.pause = outage.pause, min(2 * outage.pause, LONGEST_PAUSE)
+            await self._sleep(max(0.0, min(pause, left)))
+            if self._outage is None:  # an attempt from before the outage has come through meanwhile
+                return await self._try(attempt, OPENS_AFTER)
+        elif since <= outage.given_up:
+            raise OutOfPatience
+        try:
+            return await self._try(attempt, OPENS_AFTER)
+        finally:
+            if self._outage is outage and self._clock() - outage.began >= self._patience:
+                outage.given_up = self._clock()
+
+    async def _try(self, attempt: Callable[[], Awaitable[T]], opens_after: int) -> T:
+        try:
+            result = await attempt()
+        except AttemptFailed as failure:
+            if failure.unreachable:
+                self._failed(failure, opens_after)
+            elif not failure.transient:
+                self._answered()
+            raise
+        self._answered()
+        return result
+
+    def _failed(self, failure: AttemptFailed, opens_after: int) -> None:
+        self._failures += 1
+        if self._outage is None and self._failures >= opens_after:
+            self._outage = _Outage(began=self._clock())
+            self._observer(OutageNews(self._endpoint, down=True, reason=failure.message))
+        if self._outage is not None and failure.wait is not None:
+            self._outage.pause = max(self._outage.pause, failure.wait)
+
+    def _answered(self) -> None:
+        self._failures = 0
+        if self._outage is not None:
+            seconds = self._clock() - self._outage.began
+            self._outage = None
+            self._observer(OutageNews(self._endpoint, down=False, seconds=seconds))

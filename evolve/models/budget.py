@@ -1,0 +1,113 @@
+"""What all model calls of a campaign together may cost, with those in flight counted."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from evolve.errors import BudgetReached
+
+FIRST_ANSWER = 1_000
+"""Tokens that the first answer in a role is expected to have, where no limit is set."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of a call: in tokens, and in USD where a price is known."""
+
+    tokens: int = 0
+    usd: float = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.tokens + other.tokens, self.usd + other.usd)
+
+
+class Budget:
+    """Caps on USD and on tokens, over all roles and over restarts. Lives on one event loop.
+
+    A call reserves what it will cost by an estimate, and settles with what it did cost. One that could pass a
+    cap waits while others are in flight, since they may take less than they reserved; with none in flight it
+    is refused. So a cap is passed by no more than the calls in flight exceed their estimates.
+
+    Args:
+        max_usd: None for no cap.
+        max_tokens: read and written; None for no cap.
+    """
+
+    def __init__(self, max_usd: float | None = None, max_tokens: int | None = None) -> None:
+        self.max_usd = max_usd
+        self.max_tokens = max_tokens
+        self.spent = Cost()
+        self._reserved: dict[int, Cost] = {}
+        self._number = 0
+        self._changed = asyncio.Condition()
+
+    async def reserve(self, estimate: Cost) -> int:
+        """Wait until ``estimate`` fits; the number of the reservation, to settle it by.
+
+        Raises:
+            BudgetReached: it will not fit.
+        """
+        async with self._changed:
+            while passed := self._passed(estimate):
+                if not self._reserved:
+                    raise BudgetReached(passed)
+                await self._changed.wait()
+            self._number += 1
+            self._reserved[self._number] = estimate
+            return self._number
+
+    async def settle(self, number: int, cost: Cost) -> None:
+        """Put what a call did cost in the place of what was reserved for it."""
+        # Before anything is awaited: a call that is cancelled here has been paid for all the same.
+        del self._reserved[number]
+        self.spent += cost
+        async with self._changed:
+            self._changed.notify_all()
+
+    def _passed(self, estimate: Cost) -> str:
+        """Which cap could be passed, in words; empty if none."""
+        total = sum(self._reserved.values(), start=self.spent + estimate)
+        if self.max_usd is not None and total.usd > self.max_usd:
+            return _reached(
+                f"{self.max_usd:g} USD",
+                f"{self.spent.usd:.6g} USD are spent, and the next call may take {estimate.usd:.2g} USD",
+                "max_usd (--max-usd)",
+            )
+        if self.max_tokens is not None and total.tokens > self.max_tokens:
+            return _reached(
+                f"{self.max_tokens:,} tokens",
+                f"{self.spent.tokens:,} are spent, and the next call may take {estimate.tokens:,}",
+                "max_tokens",
+            )
+        return ""
+
+
+class AnswerLength:
+    """How long the next answer in a role may be: a maximum that forgets slowly.
+
+    Args:
+        limit: tokens that an answer can have; None where that is not known.
+    """
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._expected = float(FIRST_ANSWER if limit is None else limit)
+        self._seen = False
+
+    def expected(self) -> int:
+        """Tokens."""
+        return round(self._expected)
+
+    def saw(self, tokens: int) -> None:
+        """An answer had so many."""
+        if not self._seen or tokens > self._expected:
+            self._expected, self._seen = float(tokens), True
+        else:
+            self._expected = 0.95 * self._expected + 0.05 * tokens
+
+
+def _reached(cap: str, state: str, option: str) -> str:
+    return (
+        f"The budget of {cap} is reached: {state}. To go on, raise {option} and give the same command again."
+    )

@@ -1,0 +1,135 @@
+"""Replies that were paid for once are kept for good, in one file that threads and processes share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from evolve.errors import InfrastructureError, UsageError
+
+_APPLICATION = 0x45564D43  # "EVMC", so that no other SQLite file is taken for a cache
+_VERSION = 1
+_PATIENCE = 30.0  # seconds to wait for another process that writes
+_AT_ONCE = 500  # keys in one query; SQLite takes 999 in its oldest builds
+
+
+def key_of(request: Mapping[str, Any]) -> str:
+    """SHA-256 of a request in canonical JSON: the order of its fields does not matter."""
+    text = json.dumps(request, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class ReplyCache:
+    """Bytes by key, in SQLite. Thread-safe, and safe among processes; what ``put`` returned from is kept.
+
+    Written ahead (WAL) with a commit for each ``put``, so that a killed process loses nothing that it kept; a
+    power failure may take the last few.
+
+    Args:
+        path: the file; it is made, with its folder, if it is missing.
+
+    Raises:
+        UsageError: the file is damaged, or is something else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._guard = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._prepare(self._connection())
+        except (sqlite3.DatabaseError, OSError) as error:
+            self.close()
+            raise UsageError(
+                f"{path} cannot be used as a cache of model replies: {error}. Move it away (a new one is "
+                "begun, and what it held is asked again), or name another file by models.cache."
+            ) from error
+
+    def get(self, key: str) -> bytes | None:
+        """What was put under ``key``; None if nothing was."""
+        return self.get_many([key]).get(key)
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """What was put under ``keys``, for those under which anything was."""
+        found: dict[str, bytes] = {}
+        with self._said():
+            for start in range(0, len(keys), _AT_ONCE):
+                some = keys[start : start + _AT_ONCE]
+                marks = ",".join("?" * len(some))
+                found.update(
+                    self._connection().execute(f"SELECT key, value FROM replies WHERE key IN ({marks})", some)
+                )
+        return found
+
+    def put(self, values: Mapping[str, bytes]) -> None:
+        """Keep ``values`` by their keys, all or none; what was there already stays.
+
+        Raises:
+            InfrastructureError: they could not be written.
+        """
+        with self._said(), self._connection() as connection:
+            connection.executemany("INSERT OR IGNORE INTO replies VALUES (?, ?)", list(values.items()))
+
+    def __len__(self) -> int:
+        with self._said():
+            return self._connection().execute("SELECT count(*) FROM replies").fetchone()[0]
+
+    def close(self) -> None:
+        """Close the file in all threads. Safe to call again."""
+        with self._guard:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+            self._local = threading.local()
+
+    def _connection(self) -> sqlite3.Connection:
+        """The connection of this thread."""
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            # Each thread uses its own; only ``close`` touches those of others.
+            connection = sqlite3.connect(self._path, timeout=_PATIENCE, check_same_thread=False)
+            with self._guard:
+                self._connections.append(connection)
+            connection.execute("PRAGMA synchronous=NORMAL")
+            self._local.connection = connection
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and application != _APPLICATION:
+            raise sqlite3.DatabaseError("it is a database of another program")
+        if tables and version != _VERSION:
+            raise sqlite3.DatabaseError(f"it is of version {version}, and version {_VERSION} is expected")
+        connection.execute("PRAGMA journal_mode=WAL")
+        with connection:
+            connection.execute(
+                "BEGIN IMMEDIATE"
+            )  # of several processes that begin at once one makes the table
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
+            )
+            connection.execute(f"PRAGMA application_id={_APPLICATION}")
+            connection.execute(f"PRAGMA user_version={_VERSION}")
+        (state,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if state != "ok":
+            raise sqlite3.DatabaseError(f"it is damaged ({state})")
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise InfrastructureError(
+                f"The cache of model replies {self._path} failed: {error}.",
+                remedy="Make room on its disk, or move a damaged file away, and give the same command again.",
+            ) from error

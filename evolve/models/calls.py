@@ -1,0 +1,133 @@
+"""The record of model calls, kept over restarts: a line for each."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, Protocol
+
+from pydantic import Field, ValidationError
+
+from evolve.errors import InfrastructureError, ModelErrorKind, UsageError
+from evolve.models.chat import Cause, Role
+from evolve.records import Record, Usage
+
+
+class Call(Record):
+    """One call to a model, with all of its attempts."""
+
+    at: float = Field(description="when it ended, in seconds since 1970")
+    role: Role
+    cause: Cause
+    model: str
+    candidate: int | None = Field(default=None, description="whom it is charged to")
+    tokens_in: int = Field(default=0, description="of all attempts; of a cached one what it took once")
+    tokens_out: int = 0
+    usd: float | None = Field(default=None, description="None: the price is not known")
+    estimated: bool = Field(default=False, description="the provider reported no tokens: a rule of thumb")
+    seconds: float = Field(default=0.0, description="from the first attempt to the end of the last")
+    attempts: int = 0
+    cached: bool = Field(default=False, description="asked before: it cost nothing now")
+    outcome: Literal["ok", "cancelled"] | ModelErrorKind = "ok"
+
+    @property
+    def usage(self) -> Usage:
+        """What it cost now: nothing if it was cached."""
+        if self.cached:
+            return Usage()
+        return Usage(
+            calls=1,
+            tokens_in=self.tokens_in,
+            tokens_out=self.tokens_out,
+            usd=self.usd or 0.0,
+            unpriced=int(self.usd is None),
+        )
+
+
+class CallLog(Protocol):
+    """Where calls are recorded. Thread-safe."""
+
+    def past(self) -> Iterable[Call]:
+        """Those of before."""
+        ...
+
+    def append(self, call: Call) -> None:
+        """Record one. Raises ``InfrastructureError`` if that fails."""
+        ...
+
+
+class CallFile:
+    """A ``CallLog`` in a file of JSON lines; there must be only one writer.
+
+    A process that was killed while it appended leaves a line without its end: the next writer cuts it off.
+    Lines are handed to the system at once, and not forced to the disk: a kill takes none, a power failure may
+    take the last few.
+
+    Args:
+        path: the file; it is made, with its folder, if it is missing.
+
+    Raises:
+        UsageError: a line other than a torn last one is not a call.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._guard = threading.Lock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            self._past, self._length = read_calls(path)
+            os.ftruncate(self._descriptor, self._length)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+
+    def past(self) -> list[Call]:
+        """The calls that stood in the file when it was opened."""
+        return self._past
+
+    def append(self, call: Call) -> None:
+        """Put ``call`` at the end of the file."""
+        line = call.model_dump_json().encode() + b"\n"
+        with self._guard:
+            try:
+                written = os.write(self._descriptor, line)
+                if written < len(line):  # the disk is full: half a line would be damage once another follows
+                    os.ftruncate(self._descriptor, self._length)
+                    raise OSError(f"only {written} of {len(line)} bytes were written")
+            except OSError as error:
+                raise InfrastructureError(
+                    f"{self._path}, the account of model calls, could not be written: {error}.",
+                    remedy="Mend the cause and give the same command again: nothing before it is lost.",
+                ) from error
+            self._length += len(line)
+
+    def close(self) -> None:
+        """Close the file. Safe to call again."""
+        with self._guard:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+                self._descriptor = -1
+
+
+def read_calls(path: Path) -> tuple[list[Call], int]:
+    """The calls in ``path`` and how many bytes they take; what follows those bytes is a torn line.
+
+    Raises:
+        UsageError: a whole line is not a call.
+    """
+    data = path.read_bytes()
+    end = data.rfind(b"\n") + 1
+    calls: list[Call] = []
+    for number, line in enumerate(data[:end].splitlines(), start=1):
+        try:
+            calls.append(Call.model_validate_json(line))
+        except ValidationError as error:
+            raise UsageError(
+                f"Line {number} of {path} is not the record of a model call ({error.errors()[0]['msg']}). "
+                "The file was edited, damaged, or written by another version; without it no budget can be kept, "
+                "since it says what was spent. Restore it, or begin another run with --name."
+            ) from error
+    return calls, end

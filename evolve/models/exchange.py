@@ -1,0 +1,277 @@
+"""One call to a model from end to end: slot, budget, attempts, account."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar
+
+from evolve.errors import ModelError, ModelErrorKind
+from evolve.models.accounts import charged_candidate
+from evolve.models.backoff import Backoff
+from evolve.models.breaker import Breaker, Clock, OutageNews, OutOfPatience, Sleep
+from evolve.models.budget import AnswerLength, Budget, Cost
+from evolve.models.calls import Call, CallLog
+from evolve.models.chat import Cause, Role
+from evolve.models.provider import AttemptFailed, Provider, Tokens
+from evolve.models.settings import ModelSettings, provider_of
+from evolve.models.tally import Tally
+from evolve.models.tokens import estimate_tokens
+from evolve.records import Usage
+
+
+class _Counted(Protocol):
+    @property
+    def tokens(self) -> Tokens: ...
+
+
+C = TypeVar("C", bound=_Counted)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a call is: who asks which model, for what, and what it must read."""
+
+    role: Role
+    cause: Cause
+    settings: ModelSettings
+    read: Sequence[str]
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What a call took, with its failed attempts."""
+
+    usage: Usage
+    seconds: float
+
+
+class Exchange:
+    """Makes calls: at most so many at once, within the budget, as often as it takes. On one event loop.
+
+    Args:
+        provider: carries the attempts.
+        concurrency: calls in flight at the same time, of all roles.
+        patience: seconds to wait for a provider that is down, or that limits the rate.
+        budget: what may be spent.
+        log: records the calls; None to record none.
+        tally: adds them up.
+        observer: is told of outages.
+        backoff: between attempts.
+        rng: draws the jitter.
+        clock: seconds, monotonic.
+        now: seconds since 1970, for the records.
+        sleep: as ``asyncio.sleep``.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        concurrency: int,
+        patience: float,
+        budget: Budget,
+        log: CallLog | None,
+        tally: Tally,
+        observer: Callable[[OutageNews], None],
+        backoff: Backoff,
+        rng: random.Random,
+        clock: Clock = time.monotonic,
+        now: Clock = time.time,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._provider = provider
+        self._slots = asyncio.Semaphore(concurrency)
+        self._patience = patience
+        self._budget = budget
+        self._log = log
+        self._tally = tally
+        self._observer = observer
+        self._backoff = backoff
+        self._rng = rng
+        self._clock = clock
+        self._now = now
+        self._sleep = sleep
+        self._breakers: dict[str, Breaker] = {}
+        self._lengths: dict[tuple[Role, Cause, int | None], AnswerLength] = {}
+
+    async def make(self, order: Order, attempt: Callable[[], Awaitable[C]]) -> tuple[C, Bill]:
+        """The result of the first ``attempt`` that succeeds, and what all of them took.
+
+        Raises:
+            ModelError: for good.
+            BudgetReached: it could pass the budget; nothing was asked.
+        """
+        await self._provider.ready()
+        async with self._slots:
+            estimate = self._estimate(order)
+            reservation = await self._budget.reserve(estimate)
+            made = _Made(self._clock())
+            try:
+                result = await self._attempts(order, attempt, made)
+                made.outcome = "ok"
+            except AttemptFailed as failure:
+                made.outcome = failure.kind
+                raise _model_error(order, failure, made.attempts) from failure
+            finally:
+                made.seconds = self._clock() - made.began
+                await self._settle(order, made, reservation, estimate)
+            return result, Bill(made.usage, made.seconds)
+
+    def record_cached(self, order: Order, usage: Usage) -> None:
+        """Record a call that the cache answered, with what it took when it was made."""
+        self._record(
+            Call(
+                at=self._now(),
+                role=order.role,
+                cause=order.cause,
+                model=order.settings.model,
+                candidate=charged_candidate(),
+                tokens_in=usage.tokens_in,
+                tokens_out=usage.tokens_out,
+                usd=None if usage.unpriced else usage.usd,
+                cached=True,
+            )
+        )
+
+    async def _attempts(self, order: Order, attempt: Callable[[], Awaitable[C]], made: _Made) -> C:
+        """As many as it takes. Waiting for a provider that is down, or that limits the rate, uses none up."""
+        breaker = self._breaker(order.settings)
+        failures = limits = 0
+
+        async def counted() -> C:
+            made.attempts += 1
+            result = await attempt()
+            made.add(result.tokens)
+            return result
+
+        while True:
+            try:
+                return await breaker.through(counted, since=made.began, opens_after=order.settings.attempts)
+            except OutOfPatience:
+                message = f"the provider did not answer for {self._patience:g} s"
+                raise AttemptFailed("outage", message) from made.failure
+            except AttemptFailed as failure:
+                made.failure = failure
+                made.add(failure.tokens)
+                if not failure.transient:
+                    raise
+                if failure.limited:
+                    limits += 1
+                    if self._clock() - made.began >= self._patience:
+                        raise
+                elif not breaker.open:
+                    failures += 1
+                    if failures >= order.settings.attempts:
+                        raise
+                if not breaker.open:  # which has pauses of its own
+                    asked = None if failure.wait is None else min(failure.wait, self._patience)
+                    await self._sleep(self._backoff.delay(failures + limits, self._rng, asked))
+
+    async def _settle(self, order: Order, made: _Made, reservation: int, estimate: Cost) -> None:
+        usage = made.usage
+        if made.outcome == "ok":
+            self._length(order).saw(usage.tokens_out)
+        # A price that is not known after all is taken as estimated: what is spent must not be lost.
+        usd = estimate.usd if usage.unpriced else usage.usd
+        try:
+            self._record(made.call(order, self._now()))
+        finally:
+            await self._budget.settle(reservation, Cost(usage.tokens, usd))
+
+    def _record(self, call: Call) -> None:
+        self._tally.add(call)
+        if self._log is not None:
+            self._log.append(call)
+
+    def _estimate(self, order: Order) -> Cost:
+        read = sum(estimate_tokens(text) for text in order.read)
+        written = 0 if order.role == "embedding" else self._length(order).expected()
+        usd = None
+        if self._budget.max_usd is not None:
+            usd = self._provider.price(order.settings, read, written)
+        return Cost(read + written, usd or 0.0)
+
+    def _length(self, order: Order) -> AnswerLength:
+        key = (order.role, order.cause, order.max_tokens)
+        return self._lengths.setdefault(key, AnswerLength(order.max_tokens))
+
+    def _breaker(self, settings: ModelSettings) -> Breaker:
+        endpoint = settings.api_base or provider_of(settings.model)
+        if endpoint not in self._breakers:
+            self._breakers[endpoint] = Breaker(
+                endpoint,
+                patience=self._patience,
+                clock=self._clock,
+                sleep=self._sleep,
+                observer=self._observer,
+            )
+        return self._breakers[endpoint]
+
+
+@dataclass
+class _Made:
+    """What was done so far for one call."""
+
+    began: float
+    attempts: int = 0
+    seconds: float = 0.0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    usd: float | None = 0.0
+    estimated: bool = False
+    failure: AttemptFailed | None = None
+    outcome: Literal["ok", "cancelled"] | ModelErrorKind = "cancelled"
+
+    def add(self, tokens: Tokens) -> None:
+        self.tokens_in += tokens.read
+        self.tokens_out += tokens.written
+        self.usd = None if self.usd is None or tokens.usd is None else self.usd + tokens.usd
+        self.estimated |= tokens.estimated
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(
+            calls=1,
+            tokens_in=self.tokens_in,
+            tokens_out=self.tokens_out,
+            usd=self.usd or 0.0,
+            unpriced=int(self.usd is None),
+        )
+
+    def call(self, order: Order, now: float) -> Call:
+        return Call(
+            at=now,
+            role=order.role,
+            cause=order.cause,
+            model=order.settings.model,
+            candidate=charged_candidate(),
+            tokens_in=self.tokens_in,
+            tokens_out=self.tokens_out,
+            usd=self.usd,
+            estimated=self.estimated,
+            seconds=round(self.seconds, 4),
+            attempts=self.attempts,
+            outcome=self.outcome,
+        )
+
+
+_REMEDIES: dict[ModelErrorKind, str] = {
+    "outage": "Nothing is lost: give the same command again when the provider answers.",
+    "setup": "Mend that and give the same command again; what was paid for is kept.",
+    "truncated": "Raise max_tokens of this role, or leave it out.",
+    "too_long": "Use a model with a longer context for this role.",
+}
+
+
+def _model_error(order: Order, failure: AttemptFailed, attempts: int) -> ModelError:
+    tries = f" after {attempts} attempts" if attempts > 1 else ""
+    return ModelError(
+        failure.kind,
+        f"The {order.role} model {order.settings.model} failed{tries}: {failure.message}.",
+        remedy=_REMEDIES.get(failure.kind, ""),
+    )

@@ -1,0 +1,206 @@
+"""The way to all models: one event loop, one bounded concurrency, one cache, one budget, one account."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import numpy as np
+
+from evolve.errors import UsageError
+from evolve.models.backoff import Backoff
+from evolve.models.breaker import Clock, OutageNews, Sleep
+from evolve.models.budget import Budget, Cost
+from evolve.models.cache import ReplyCache
+from evolve.models.calls import CallLog
+from evolve.models.chat import Reply, Role
+from evolve.models.exchange import Exchange
+from evolve.models.litellm_provider import LitellmProvider
+from evolve.models.once import Once
+from evolve.models.provider import Provider
+from evolve.models.remote_chat import RemoteChat
+from evolve.models.remote_embeddings import RemoteEmbedder
+from evolve.models.remote_toolkit import RemoteToolkit
+from evolve.models.settings import ModelSettings
+from evolve.models.tally import Accounts, Tally
+
+T = TypeVar("T")
+
+
+class Gateway:
+    """Models in roles, asked over the network. A context manager; thread-safe.
+
+    It owns a thread with the event loop on which all calls are made. What is passed in stays its owner's to
+    close, after the gateway.
+
+    Args:
+        concurrency: calls in flight at the same time, of all roles.
+        patience_seconds: how long a provider that is down is waited for.
+        cache: replies kept for good; None to keep none.
+        calls: the record of calls, whose past counts towards the budget; None to keep none.
+        budget: what may be spent; None for no cap.
+        observer: is told of outages, on the gateway's thread; must return soon.
+        provider: carries the attempts; litellm if it is not given.
+        backoff: between attempts.
+        rng: draws the jitter; it decides no result.
+        clock: seconds, monotonic.
+        now: seconds since 1970.
+        sleep: as ``asyncio.sleep``.
+    """
+
+    def __init__(
+        self,
+        *,
+        concurrency: int = 64,
+        patience_seconds: float = 1800.0,
+        cache: ReplyCache | None = None,
+        calls: CallLog | None = None,
+        budget: Budget | None = None,
+        observer: Callable[[OutageNews], None] | None = None,
+        provider: Provider | None = None,
+        backoff: Backoff | None = None,
+        rng: random.Random | None = None,
+        clock: Clock = time.monotonic,
+        now: Clock = time.time,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._provider = provider or LitellmProvider()
+        self._cache = cache
+        self._budget = budget or Budget()
+        self._tally = Tally(calls.past() if calls is not None else ())
+        past = self._tally.accounts().total.usage
+        self._budget.spent += Cost(past.tokens, past.usd)
+        self._exchange = Exchange(
+            self._provider,
+            concurrency=concurrency,
+            patience=patience_seconds,
+            budget=self._budget,
+            log=calls,
+            tally=self._tally,
+            observer=observer or _unheard,
+            backoff=backoff or Backoff(),
+            rng=rng or random.Random(),
+            clock=clock,
+            now=now,
+            sleep=sleep,
+        )
+        self._replies: Once[Reply] = Once()
+        self._vectors: Once[dict[str, np.ndarray]] = Once()
+        self._closed = False
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="models", daemon=True)
+        self._thread.start()
+
+    def chat(self, role: Role, settings: ModelSettings) -> RemoteChat:
+        """The chat model of a role.
+
+        Raises:
+            UsageError: there is a cap in USD, and the price of the model is not known.
+        """
+        self._check_price(role, settings)
+        return RemoteChat(
+            role,
+            settings,
+            provider=self._provider,
+            exchange=self._exchange,
+            cache=self._cache,
+            once=self._replies,
+            run=self.run,
+        )
+
+    def toolkit(self, settings: ModelSettings) -> RemoteToolkit:
+        """The model behind ``toolkit.llm_completion``. Raises as ``chat``."""
+        return RemoteToolkit(self.chat("toolkit", settings))
+
+    def embedder(self, settings: ModelSettings) -> RemoteEmbedder:
+        """An embedding model. Raises as ``chat``."""
+        self._check_price("embedding", settings)
+        return RemoteEmbedder(
+            settings,
+            provider=self._provider,
+            exchange=self._exchange,
+            cache=self._cache,
+            once=self._vectors,
+            run=self.run,
+        )
+
+    def accounts(self) -> Accounts:
+        """What was spent so far, restarts included: per role, cause, candidate and model, and in total."""
+        return self._tally.accounts()
+
+    def run(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+        """The results of coroutines that ask models of this gateway, run concurrently, in their order.
+
+        All of them are waited for, so that what was paid for is kept; then the first exception is raised, if
+        there was any. They are charged to the candidate that the calling thread is charging.
+        """
+        if self._closed or threading.current_thread() is self._thread:
+            for coroutine in work:
+                coroutine.close()
+            where = "after it was closed" if self._closed else "on its own event loop; await the work there"
+            raise RuntimeError(f"Gateway.run was called {where}")
+        if not work:
+            return []
+        # The context of this thread, with the candidate in it, goes along: call_soon_threadsafe copies it.
+        together = asyncio.run_coroutine_threadsafe(_all(work), self._loop)
+        try:
+            results = together.result()
+        except BaseException:
+            together.cancel()
+            raise
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return results  # type: ignore[return-value]
+
+    def close(self) -> None:
+        """Cancel what is in flight, close connections and end the thread. Safe to call again."""
+        if self._closed:
+            return
+        self._closed = True
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def _end(self) -> None:
+        ours = asyncio.current_task()
+        others = [task for task in asyncio.all_tasks() if task is not ours]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._provider.close()
+        await self._loop.shutdown_asyncgens()
+        await self._loop.shutdown_default_executor()
+
+    def _check_price(self, role: Role, settings: ModelSettings) -> None:
+        if self._budget.max_usd is None or self._provider.price(settings, 1, 1) is not None:
+            return
+        if role == "embedding" and self._provider.price(settings, 1, 0) is not None:
+            return
+        raise UsageError(
+            f"The budget is {self._budget.max_usd:g} USD, but the price of {settings.model} ({role}) is not "
+            f"known. Give usd_per_million_in and usd_per_million_out in [models.{role}] (0 for a model that "
+            "costs nothing), or limit the campaign by max_tokens."
+        )
+
+
+def _unheard(news: OutageNews) -> None:
+    """For whoever wants no news."""
+
+
+async def _all(work: Sequence[Coroutine[Any, Any, T]]) -> list[T | BaseException]:
+    return await asyncio.gather(*work, return_exceptions=True)

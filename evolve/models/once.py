@@ -1,0 +1,40 @@
+"""Whoever asks for what is being asked already waits for that answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Once(Generic[T]):
+    """Equal requests that are in flight at the same time are made once. Lives on one event loop."""
+
+    def __init__(self) -> None:
+        self._flights: dict[str, asyncio.Future[T]] = {}
+
+    async def make(self, key: str, request: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
+        """The result of ``request``, or of the equal one that was made before it; and whether it was ours.
+
+        What the other one raised is raised here too; if it was cancelled, this one is made.
+        """
+        while (flight := self._flights.get(key)) is not None:
+            await asyncio.wait([flight])
+            if not flight.cancelled():
+                return flight.result(), False
+        flight = self._flights[key] = asyncio.get_running_loop().create_future()
+        try:
+            result = await request()
+            flight.set_result(result)
+        except asyncio.CancelledError:
+            flight.cancel()
+            raise
+        except Exception as error:
+            flight.set_exception(error)
+            flight.exception()  # read here: nobody else may be waiting for it
+            raise
+        finally:
+            del self._flights[key]
+        return result, True

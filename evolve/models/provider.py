@@ -1,0 +1,110 @@
+"""The seam to whatever carries a request to a model: one attempt, no retry, no memory, no account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from evolve.errors import ModelErrorKind
+from evolve.models.chat import Message
+from evolve.models.settings import ModelSettings
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokens of one attempt, and their price.
+
+    Attributes:
+        read: by the model.
+        written: by the model.
+        usd: their price; None where it is not known.
+        estimated: the provider reported none: these are a rule of thumb.
+    """
+
+    read: int = 0
+    written: int = 0
+    usd: float | None = 0.0
+    estimated: bool = False
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a chat model said in one attempt; ``finish`` as OpenAI names the reasons."""
+
+    text: str
+    finish: str
+    tokens: Tokens
+    model: str
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Vectors of one attempt, in the order of the texts; nothing is checked yet but that they are numbers."""
+
+    vectors: Sequence[Sequence[float]]
+    tokens: Tokens
+
+
+class AttemptFailed(Exception):
+    """One attempt failed.
+
+    Args:
+        kind: what sort of failure it is if it is final.
+        message: what was expected and found; holds no key.
+        transient: another attempt may succeed.
+        unreachable: it speaks against the endpoint and not only against this request.
+        wait: seconds that the provider asked to wait, if it did.
+        limited: the provider is well, but was asked too often.
+        tokens: that were reported nevertheless.
+    """
+
+    def __init__(
+        self,
+        kind: ModelErrorKind,
+        message: str,
+        *,
+        transient: bool = False,
+        unreachable: bool = False,
+        wait: float | None = None,
+        limited: bool = False,
+        tokens: Tokens | None = None,
+    ):
+        super().__init__(message)
+        self.kind: ModelErrorKind = kind
+        self.message = message
+        self.transient = transient
+        self.unreachable = unreachable
+        self.wait = wait
+        self.limited = limited
+        self.tokens = tokens or Tokens()
+
+
+class Provider(Protocol):
+    """Carries requests. ``chat`` and ``embed`` raise ``AttemptFailed`` and nothing else."""
+
+    async def ready(self) -> None:
+        """Load what takes long to load, so that it is not counted as the time of a call."""
+        ...
+
+    async def chat(
+        self,
+        settings: ModelSettings,
+        messages: Sequence[Message],
+        options: Mapping[str, Any],
+        schema: tuple[str, Mapping[str, Any]] | None,
+    ) -> Completed:
+        """One chat completion; ``options`` are all parameters, ``schema`` a name and a JSON schema."""
+        ...
+
+    async def embed(self, settings: ModelSettings, texts: Sequence[str]) -> Embedded:
+        """The vectors of ``texts``."""
+        ...
+
+    def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
+        """USD for so many tokens; None where the price is not known."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections of the running loop."""
+        ...

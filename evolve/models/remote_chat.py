@@ -1,0 +1,147 @@
+"""A chat model behind the gateway: requests made whole, answers checked, replies kept."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from evolve.models.cache import ReplyCache, key_of
+from evolve.models.chat import ChatRequest, Reply, Role
+from evolve.models.exchange import Exchange, Order
+from evolve.models.once import Once
+from evolve.models.provider import AttemptFailed, Completed, Provider
+from evolve.models.settings import ModelSettings, identity_of
+from evolve.records import Usage
+
+T = TypeVar("T")
+Run = Callable[[Sequence[Coroutine[Any, Any, Any]]], list[Any]]
+
+
+class RemoteChat:
+    """The ``ChatModel`` of a role.
+
+    Args:
+        role: whose calls these are.
+        settings: which model, and how it is asked.
+        provider: carries the attempts.
+        exchange: makes the calls.
+        cache: keeps the replies; None to keep none.
+        once: merges equal requests in flight; the same one for all models of a gateway.
+        run: brings coroutines to the gateway's loop.
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        settings: ModelSettings,
+        *,
+        provider: Provider,
+        exchange: Exchange,
+        cache: ReplyCache | None,
+        once: Once[Reply],
+        run: Run,
+    ) -> None:
+        self._role: Role = role
+        self._settings = settings
+        self._provider = provider
+        self._exchange = exchange
+        self._cache = cache
+        self._once = once
+        self._run = run
+
+    @property
+    def identity(self) -> str:
+        """The model and its parameters."""
+        return identity_of(self._settings)
+
+    def run(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+        """See ``ChatModel``."""
+        return self._run(work)
+
+    async def ask(self, request: ChatRequest) -> Reply:
+        """See ``ChatModel``."""
+        return await self.answer(request)
+
+    async def answer(self, request: ChatRequest, *, partial: bool = False) -> Reply:
+        """As ``ask``; with ``partial`` an answer that was cut off at ``max_tokens`` is one too."""
+        options = self._options(request)
+        order = Order(
+            self._role,
+            request.cause,
+            self._settings,
+            [message["content"] for message in request.messages],
+            options.get("max_tokens"),
+        )
+        key = self._key(request, options, partial)
+        if (kept := self._kept(key)) is not None:
+            self._exchange.record_cached(order, kept.usage)
+            return kept
+
+        async def asked() -> Reply:
+            reply = await self._ask(order, request, options, partial)
+            if self._cache is not None:
+                await asyncio.to_thread(self._cache.put, {key: _packed(reply)})
+            return reply
+
+        reply, ours = await self._once.make(key, asked)
+        if ours:
+            return reply
+        self._exchange.record_cached(order, reply.usage)
+        return Reply(reply.text, reply.usage, reply.model, cached=True)
+
+    async def _ask(self, order: Order, request: ChatRequest, options: dict[str, Any], partial: bool) -> Reply:
+        schema = None if request.schema is None else (request.name, request.schema)
+
+        async def attempt() -> Completed:
+            completed = await self._provider.chat(self._settings, request.messages, options, schema)
+            return _whole(completed, partial=partial)
+
+        completed, bill = await self._exchange.make(order, attempt)
+        return Reply(completed.text, bill.usage, completed.model, bill.seconds)
+
+    def _options(self, request: ChatRequest) -> dict[str, Any]:
+        """The parameters of the role, then those of the call."""
+        options = dict(self._settings.parameters)
+        if self._settings.max_tokens is not None:
+            options["max_tokens"] = self._settings.max_tokens
+        return options | dict(request.options)
+
+    def _key(self, request: ChatRequest, options: dict[str, Any], partial: bool) -> str:
+        return key_of(
+            {
+                "version": 1,
+                "model": self._settings.model,
+                "messages": list(request.messages),
+                "options": options,
+                "schema": None if request.schema is None else [request.name, dict(request.schema)],
+                "partial": partial,
+                "repeat": request.repeat,
+            }
+        )
+
+    def _kept(self, key: str) -> Reply | None:
+        packed = None if self._cache is None else self._cache.get(key)
+        if packed is None:
+            return None
+        fields = json.loads(packed)
+        return Reply(fields["text"], Usage(**fields["usage"]), fields["model"], cached=True)
+
+
+def _packed(reply: Reply) -> bytes:
+    return json.dumps({"text": reply.text, "usage": reply.usage.model_dump(), "model": reply.model}).encode()
+
+
+def _whole(completed: Completed, *, partial: bool) -> Completed:
+    """``completed`` if it is the whole answer."""
+    if completed.finish == "length" and not partial:
+        written = completed.tokens.written
+        raise AttemptFailed(
+            "truncated", f"its answer was cut off after {written} tokens", tokens=completed.tokens
+        )
+    if completed.finish == "content_filter":
+        raise AttemptFailed(
+            "filtered", "the provider's content filter withheld the answer", tokens=completed.tokens
+        )
+    return completed

@@ -1,0 +1,148 @@
+"""An embedding model behind the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from evolve.models.cache import ReplyCache, key_of
+from evolve.models.exchange import Exchange, Order
+from evolve.models.once import Once
+from evolve.models.provider import AttemptFailed, Embedded, Provider
+from evolve.models.remote_chat import Run
+from evolve.models.settings import ModelSettings, identity_of
+
+BATCH_TEXTS = 128
+BATCH_CHARACTERS = 200_000
+"""One request holds no more; OpenAI takes 2,048 texts and 300,000 tokens."""
+
+
+class RemoteEmbedder:
+    """The ``Embedder`` of a model. Every vector is kept in the cache; equal texts are asked once.
+
+    Args:
+        settings: which model, and how it is asked.
+        provider: carries the attempts.
+        exchange: makes the calls.
+        cache: keeps the vectors; None to keep none.
+        once: merges equal requests in flight.
+        run: brings coroutines to the gateway's loop.
+    """
+
+    def __init__(
+        self,
+        settings: ModelSettings,
+        *,
+        provider: Provider,
+        exchange: Exchange,
+        cache: ReplyCache | None,
+        once: Once[dict[str, np.ndarray]],
+        run: Run,
+    ) -> None:
+        self._settings = settings
+        self._provider = provider
+        self._exchange = exchange
+        self._cache = cache
+        self._once = once
+        self._run = run
+        self._dimension = settings.dimension
+        self._guard = threading.Lock()
+
+    @property
+    def identity(self) -> str:
+        """The model and its parameters."""
+        return identity_of(self._settings)
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector; asked of the model once, if the settings do not say it.
+
+        Raises:
+            ModelError: it could not be asked.
+        """
+        with self._guard:
+            if self._dimension is None:
+                (vector,) = self._vectors(["dimension"]).values()
+                self._dimension = len(vector)
+            return self._dimension
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit vectors: float32, shape ``(len(texts), dimension)``; one of length 0 stays so.
+
+        Raises:
+            ModelError: for good; ``malformed`` for vectors of another length or number than expected.
+            BudgetReached: it could pass the budget.
+        """
+        dimension = self.dimension
+        if not texts:
+            return np.zeros((0, dimension), np.float32)
+        known = self._vectors(list(dict.fromkeys(texts)))
+        rows = np.stack([known[text] for text in texts])
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        return (rows / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+
+    def _vectors(self, texts: list[str]) -> dict[str, np.ndarray]:
+        """Text → its vector, of what is kept or else of the model."""
+        keys = {text: self._key(text) for text in texts}
+        kept = {} if self._cache is None else self._cache.get_many(list(keys.values()))
+        known = {text: np.frombuffer(kept[key], "<f4") for text, key in keys.items() if key in kept}
+        missing = [text for text in texts if text not in known]
+        for made in self._run([self._batch(batch) for batch in _batches(missing)]):
+            known.update(made)
+        return known
+
+    async def _batch(self, texts: list[str]) -> dict[str, np.ndarray]:
+        async def asked() -> dict[str, np.ndarray]:
+            order = Order("embedding", "embed", self._settings, texts)
+            embedded, _ = await self._exchange.make(order, lambda: self._attempt(texts))
+            vectors = np.asarray(embedded.vectors, "<f4")
+            made = dict(zip(texts, vectors, strict=True))
+            if self._cache is not None:
+                values = {self._key(text): vector.tobytes() for text, vector in made.items()}
+                await asyncio.to_thread(self._cache.put, values)
+            return made
+
+        made, _ = await self._once.make(key_of({"embed": self.identity, "texts": texts}), asked)
+        return made
+
+    async def _attempt(self, texts: list[str]) -> Embedded:
+        # An empty text is refused by OpenAI; a blank one is embedded.
+        embedded = await self._provider.embed(self._settings, [text or " " for text in texts])
+        if wrong := self._wrong(embedded, len(texts)):
+            raise AttemptFailed("malformed", wrong, tokens=embedded.tokens)
+        return embedded
+
+    def _wrong(self, embedded: Embedded, expected: int) -> str:
+        """What is wrong with the vectors, in words; empty if nothing is."""
+        if len(embedded.vectors) != expected:
+            return f"expected {expected} vectors, found {len(embedded.vectors)}"
+        lengths = {len(vector) for vector in embedded.vectors}
+        dimension = self._dimension or min(lengths)
+        if lengths != {dimension} or dimension == 0:
+            found = ", ".join(str(length) for length in sorted(lengths))
+            return (
+                f"expected vectors of length {self._dimension or 'all the same'}, found {found}; check the "
+                "role's dimension and its parameters"
+            )
+        if not np.isfinite(np.asarray(embedded.vectors, "<f4")).all():
+            return "expected finite numbers, found others"
+        return ""
+
+    def _key(self, text: str) -> str:
+        return key_of({"version": 1, "embed": self.identity, "text": text})
+
+
+def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    characters = 0
+    for text in texts:
+        if batch and (len(batch) == BATCH_TEXTS or characters + len(text) > BATCH_CHARACTERS):
+            yield batch
+            batch, characters = [], 0
+        batch.append(text)
+        characters += len(text)
+    if batch:
+        yield batch

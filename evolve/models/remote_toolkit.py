@@ -1,0 +1,105 @@
+"""The model behind ``toolkit.llm_completion``: what a program may ask of it, and whose fault a failure is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from evolve.errors import ModelError, ProgramError
+from evolve.models.chat import ChatRequest, Message
+from evolve.models.remote_chat import RemoteChat
+from evolve.records import Completion
+
+_ROLES = ("system", "user", "assistant")
+_NUMBERS: Mapping[str, tuple[float, float]] = {
+    "temperature": (0, 2),
+    "top_p": (0, 1),
+    "presence_penalty": (-2, 2),
+    "frequency_penalty": (-2, 2),
+}
+OPTIONS = (*_NUMBERS, "max_tokens", "seed", "stop", "response_format")
+"""What a program may set; all else is the campaign's."""
+_LONGEST = 1_000_000  # tokens; more is no limit
+
+
+class RemoteToolkit:
+    """The toolkit's model, which programs reach from their sandbox. Thread-safe.
+
+    Args:
+        chat: asks the model.
+    """
+
+    def __init__(self, chat: RemoteChat) -> None:
+        self._chat = chat
+
+    @property
+    def identity(self) -> str:
+        """The model and its parameters."""
+        return self._chat.identity
+
+    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+        """The answer to ``messages``; one that reached the program's own ``max_tokens`` is an answer too.
+
+        Raises:
+            ProgramError: ``contract`` for messages or options that are not possible, ``budget`` for a prompt
+                that does not fit the model.
+            ModelError: any other failure.
+            BudgetReached: the campaign's, not the program's.
+        """
+        checked = tuple(_message(message) for message in messages)
+        if not checked:
+            raise ProgramError("contract", "llm_completion was given no messages; give it at least one")
+        _check(options)
+        request = ChatRequest(checked, "toolkit", options=options)
+        try:
+            (reply,) = self._chat.run([self._chat.answer(request, partial="max_tokens" in options)])
+        except ModelError as error:
+            if error.kind != "too_long":
+                raise
+            characters = sum(len(message["content"]) for message in checked)
+            raise ProgramError(
+                "budget",
+                f"llm_completion was given {characters} characters, more than the model's context holds; "
+                "give it less",
+            ) from error
+        return Completion(text=reply.text, usage=reply.usage)
+
+
+def _message(message: Any) -> Message:
+    known = isinstance(message, dict) and set(message) == {"role", "content"}
+    if not known or message["role"] not in _ROLES or not isinstance(message["content"], str):
+        raise ProgramError(
+            "contract",
+            'llm_completion expects messages of the form {"role": "system" | "user" | "assistant", '
+            f'"content": "..."}}, found {message!r:.200}',
+        )
+    return Message(role=message["role"], content=message["content"])
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    for name, value in options.items():
+        if expected := _expected(name, value):
+            raise ProgramError("contract", f"llm_completion: {expected}, found {name}={value!r:.100}")
+
+
+def _expected(name: str, value: Any) -> str:
+    """What is wrong with an option, in words; empty if nothing is."""
+    if name in _NUMBERS:
+        low, high = _NUMBERS[name]
+        fits = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+        return "" if fits else f"expected a number from {low} to {high}"
+    if name == "max_tokens":
+        return "" if _is_whole(value) and 1 <= value <= _LONGEST else "expected a whole number above 0"
+    if name == "seed":
+        return "" if _is_whole(value) else "expected a whole number"
+    if name == "stop":
+        texts = [value] if isinstance(value, str) else value
+        fits = isinstance(texts, list) and 1 <= len(texts) <= 4 and all(isinstance(t, str) for t in texts)
+        return "" if fits else "expected a string, or one to four of them"
+    if name == "response_format":
+        return "" if isinstance(value, dict) and isinstance(value.get("type"), str) else "expected a format"
+    return f"expected only the options {', '.join(OPTIONS)}"
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

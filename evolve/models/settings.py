@@ -1,0 +1,77 @@
+"""What the gateway must be told of a model; ``evolve.config.RoleConfig`` is one of these."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+
+class ModelSettings(Protocol):
+    """A model and how it is asked. The fields are described where a user gives them, in ``RoleConfig``."""
+
+    @property
+    def model(self) -> str:
+        """As litellm names it."""
+        ...
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Sent with every call."""
+        ...
+
+    @property
+    def api_base(self) -> str | None:
+        """Address of the server; None for the provider's."""
+        ...
+
+    @property
+    def key_env(self) -> str | None:
+        """Environment variable with the key; None for the provider's usual one."""
+        ...
+
+    @property
+    def max_tokens(self) -> int | None:
+        """Of one answer."""
+        ...
+
+    @property
+    def timeout_seconds(self) -> float:
+        """For one attempt."""
+        ...
+
+    @property
+    def attempts(self) -> int:
+        """Of one call, on transient errors."""
+        ...
+
+    @property
+    def dimension(self) -> int | None:
+        """Of an embedding model's vectors."""
+        ...
+
+    @property
+    def usd_per_million_in(self) -> float | None:
+        """Price of what is read; None for litellm's table."""
+        ...
+
+    @property
+    def usd_per_million_out(self) -> float | None:
+        """Price of what is written; None for litellm's table."""
+        ...
+
+
+def identity_of(settings: ModelSettings) -> str:
+    """The model and its parameters: what decides what it says, and not by which way it is reached."""
+    parameters = dict(settings.parameters)
+    if settings.max_tokens is not None:
+        parameters["max_tokens"] = settings.max_tokens
+    if not parameters:
+        return settings.model
+    return f"{settings.model} {json.dumps(parameters, sort_keys=True, separators=(',', ':'))}"
+
+
+def provider_of(model: str) -> str:
+    """The provider in a model's name as litellm writes it; OpenAI where none is named."""
+    provider, slash, _ = model.partition("/")
+    return provider if slash else "openai"

@@ -1,0 +1,86 @@
+"""Sums over model calls: per role, cause, candidate and model, and in total."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from evolve.models.calls import Call
+from evolve.models.chat import Cause, Role
+from evolve.records import Usage
+
+
+@dataclass(frozen=True)
+class Account:
+    """Sums over calls.
+
+    Attributes:
+        usage: what they cost; those from the cache are not in it.
+        seconds: time that they took, added up.
+        attempts: requests that were sent.
+        cached: how many were answered from the cache.
+        failed: how many ended without an answer.
+    """
+
+    usage: Usage = field(default_factory=Usage)
+    seconds: float = 0.0
+    attempts: int = 0
+    cached: int = 0
+    failed: int = 0
+
+    def plus(self, call: Call) -> Account:
+        """With ``call`` in it."""
+        return Account(
+            usage=self.usage + call.usage,
+            seconds=self.seconds + (0.0 if call.cached else call.seconds),
+            attempts=self.attempts + call.attempts,
+            cached=self.cached + call.cached,
+            failed=self.failed + (call.outcome != "ok"),
+        )
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Sums over all calls, and by what they were for; keys that no call had are missing."""
+
+    total: Account = field(default_factory=Account)
+    roles: dict[Role, Account] = field(default_factory=dict)
+    causes: dict[Cause, Account] = field(default_factory=dict)
+    candidates: dict[int | None, Account] = field(default_factory=dict)
+    models: dict[str, Account] = field(default_factory=dict)
+
+
+class Tally:
+    """Adds calls up as they come. Thread-safe."""
+
+    def __init__(self, past: Iterable[Call] = ()) -> None:
+        self._sums = Accounts()
+        self._guard = threading.Lock()
+        for call in past:
+            self.add(call)
+
+    def add(self, call: Call) -> None:
+        """Count ``call``."""
+        with self._guard:
+            sums = self._sums
+            for table, key in (
+                (sums.roles, call.role),
+                (sums.causes, call.cause),
+                (sums.candidates, call.candidate),
+                (sums.models, call.model),
+            ):
+                table[key] = table.get(key, Account()).plus(call)  # type: ignore[index,call-overload]
+            self._sums = replace(sums, total=sums.total.plus(call))
+
+    def accounts(self) -> Accounts:
+        """The sums as they are now; a copy."""
+        with self._guard:
+            sums = self._sums
+            return replace(
+                sums,
+                roles=dict(sums.roles),
+                causes=dict(sums.causes),
+                candidates=dict(sums.candidates),
+                models=dict(sums.models),
+            )
