@@ -141,6 +141,7 @@ def container_options(client: DockerClient, image: str, limits: Limits) -> dict[
         "environment": {**ENVIRONMENT, "HOME": "/tmp", "TMPDIR": "/tmp"},
         "user": f"{NOBODY}:{NOBODY}",
         "working_dir": "/tmp",
+        "stop_signal": "SIGKILL",  # an engine that stops need not wait for a program that ignores it
         "stdin_open": True,  # and not detached: the engine closes stdin when the host's connection ends
         "tty": False,
         "use_config_proxy": False,

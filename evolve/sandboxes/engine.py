@@ -15,6 +15,9 @@ TIMEOUT_SECONDS = 60
 POOL_SIZE = 128
 """Connections kept to the engine. One attached stream holds one, and the client's default is 10."""
 
+_FULL = "no space left on device"
+_MAKE_ROOM = "Free space on the disk of the Docker engine (`docker system df` says what holds it)."
+_BUILD_IT = "Give the same command again: it builds the image."
 _START_IT = "Start Docker (DOCKER_HOST names another engine), or choose another sandbox with --sandbox."
 
 
@@ -34,12 +37,21 @@ def connect() -> DockerClient:
 
 @contextmanager
 def engine_errors(what: str, *, remedy: str = _START_IT) -> Iterator[None]:
-    """Turn whatever the client raises inside into an ``InfrastructureError`` that starts with ``what``."""
+    """Turn whatever the client raises inside into an ``InfrastructureError`` that starts with ``what``.
+
+    Args:
+        what: what could not be done.
+        remedy: what to do next, where the error itself does not tell better.
+    """
     import requests
-    from docker.errors import APIError, DockerException
+    from docker.errors import APIError, DockerException, ImageNotFound
 
     try:
         yield
     except (DockerException, requests.exceptions.RequestException, OSError) as error:
         reason = error.explanation if isinstance(error, APIError) and error.explanation else error
+        if _FULL in str(reason).lower():
+            remedy = _MAKE_ROOM
+        elif isinstance(error, ImageNotFound):
+            remedy = _BUILD_IT
         raise InfrastructureError(f"{what}: {reason}.", remedy=remedy) from error

@@ -172,8 +172,9 @@ def test_what_dead_hosts_have_left_is_reaped_and_nothing_else(client: Any, docke
 @pytest.mark.docker
 def test_a_missing_image_is_our_failure(client: Any, program: Any, services: Any, limits: Limits) -> None:
     sandbox = DockerSandbox(client, "evolve-sandbox:missing")
-    with pytest.raises(InfrastructureError, match=r"could not be started.*[Nn]o such image"):
+    with pytest.raises(InfrastructureError, match=r"could not be started.*[Nn]o such image") as caught:
         sandbox.open(program(), services, limits)
+    assert "it builds the image" in caught.value.remedy
 
 
 @pytest.mark.docker
