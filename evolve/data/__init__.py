@@ -7,12 +7,13 @@ complains with file and line. Fetching is in ``evolve.data.fetching``, imported 
 from evolve.data.files import DataFile, locate, missing
 from evolve.data.reading import content_of, json_object, rows_of
 from evolve.data.rows import Row
-from evolve.data.splitting import three_parts, validation_and_test
+from evolve.data.splitting import groups_apart, three_parts, validation_and_test
 
 __all__ = [
     "DataFile",
     "Row",
     "content_of",
+    "groups_apart",
     "json_object",
     "locate",
     "missing",

@@ -10,13 +10,14 @@ import json
 import lzma
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from evolve.data.rows import Row, as_row
 from evolve.errors import UsageError
 
-_PACKED = {".xz": lzma.decompress, ".gz": gzip.decompress}
+_PACKED = {".xz": lzma.open, ".gz": gzip.open}
 _AGAIN = "Fetch it again, or restore your copy."
 
 
@@ -26,9 +27,17 @@ def content_of(path: Path) -> bytes:
     Raises:
         UsageError: there is no such file, it cannot be read, or it is not packed as its name says.
     """
+    with _opened(path) as file:
+        return file.read()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """``path`` to read bytes from; whatever goes wrong until it is closed is a UsageError."""
+    opener = _PACKED.get(path.suffix, Path.open)
     try:
-        content = path.read_bytes()
-        return _PACKED[path.suffix](content) if path.suffix in _PACKED else content
+        with opener(path, "rb") as file:
+            yield file
     except (lzma.LZMAError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise UsageError(f"{path} is damaged: it does not unpack ({error}). {_AGAIN}") from error
     except OSError as error:
@@ -54,10 +63,10 @@ def rows_of(path: Path) -> Iterator[Row]:
 def json_lines(path: Path) -> Iterator[Row]:
     """The objects of a file that has one on each line; blank lines are passed over."""
     # Only \n ends a line: str.splitlines would break at U+2028 and U+0085 within strings.
-    for number, line in enumerate(content_of(path).split(b"\n"), 1):
-        if line.strip():
-            where = f"{path.name}, line {number}"
-            yield as_row(_parsed(line, path, number), where)
+    with _opened(path) as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                yield as_row(_parsed(line, path, number), f"{path.name}, line {number}")
 
 
 def json_array(path: Path) -> Iterator[Row]:

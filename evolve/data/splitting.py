@@ -83,6 +83,26 @@ def validation_and_test(
     return validation, test
 
 
+def groups_apart(
+    tasks: Sequence[T], test_share: float, *, benchmark: str, group: Callable[[T], str]
+) -> tuple[list[T], list[T]]:
+    """Cut ``tasks`` in two by group, ``test_share`` of the groups for test: no group is in both.
+
+    Raises:
+        UsageError: fewer than two groups.
+    """
+    groups = list(dict.fromkeys(map(group, tasks)))
+    if len(groups) < 2:
+        raise UsageError(
+            f"The benchmark {benchmark!r} has {len(groups)} groups of tasks with these data and options; "
+            "expected at least 2, so that the test is about groups that the search has not seen. "
+            "Take more data, or other options."
+        )
+    total = min(len(groups) - 1, max(1, round(test_share * len(groups))))
+    held_out = set(shuffled(groups, str, f"{benchmark} test")[:total])
+    return [t for t in tasks if group(t) not in held_out], [t for t in tasks if group(t) in held_out]
+
+
 def three_parts(
     entries: Sequence[T],
     *,
