@@ -2,12 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 import pytest
 
 from evolve.environment import Environment, Observation
 from evolve.errors import InfrastructureError
+from evolve.models.chat import ChatRequest, Reply
+from evolve.program import FieldSpec, Parts
+from evolve.records import Usage
+
+T = TypeVar("T")
+Said = str | Exception
+
+
+class ScriptedModel:
+    """A chat model that says what it is told to, and keeps what it was asked.
+
+    Args:
+        script: a request → what is said, an exception to be raised in its place; or a list of them, said one
+            after the other, the last for ever after.
+    """
+
+    identity = "scripted-1"
+
+    def __init__(self, script: Callable[[ChatRequest], Said] | Sequence[Said]) -> None:
+        self._script = script
+        self.asked: list[ChatRequest] = []
+        self.most_at_once = self._at_once = 0
+
+    async def ask(self, request: ChatRequest) -> Reply:
+        index = len(self.asked)
+        self.asked.append(request)
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        await asyncio.sleep(0)
+        self._at_once -= 1
+        script = self._script
+        said = script(request) if callable(script) else script[min(index, len(script) - 1)]
+        if isinstance(said, Exception):
+            raise said
+        return Reply(said, Usage(calls=1, tokens_in=10, tokens_out=1), "scripted")
+
+    def run(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+        async def gathered() -> list[T | BaseException]:
+            return await asyncio.gather(*work, return_exceptions=True)
+
+        results: list[T] = []
+        for result in asyncio.run(gathered()):
+            if isinstance(result, BaseException):
+                raise result
+            results.append(result)
+        return results
+
+    @property
+    def texts(self) -> list[str]:
+        """Each request's messages, joined."""
+        return ["\n".join(message["content"] for message in request.messages) for request in self.asked]
 
 
 class Kitchen:
@@ -66,3 +119,29 @@ def make_kitchen() -> Callable[..., Kitchen]:
 @pytest.fixture
 def kitchen() -> Kitchen:
     return Kitchen()
+
+
+@pytest.fixture
+def scripted() -> Callable[..., ScriptedModel]:
+    """``scripted([reply, ...])`` or ``scripted(function of the request)``."""
+    return ScriptedModel
+
+
+@pytest.fixture
+def parts() -> Parts:
+    """Of a program with one field of each sort."""
+    return Parts(
+        instructions={
+            "INSTRUCTION_KNOWLEDGE_ITEM": "Note who did what.",
+            "INSTRUCTION_QUERY": "Name the person.",
+            "INSTRUCTION_RESPONSE": "Be brief.",
+        },
+        always_on="Ann is the sister of Bob.",
+        item=(
+            FieldSpec("summary", "str", "What happened"),
+            FieldSpec("people", "list[str]"),
+            FieldSpec("year", "Optional[int]"),
+            FieldSpec("weight", "float", "0 to 1", required=False),
+        ),
+        query=(FieldSpec("person", "str", "Who is asked about"),),
+    )

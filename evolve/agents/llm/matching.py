@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_LABELLED = re.compile(r"^\W*(?:command|action)\W*:(.*)$", re.IGNORECASE | re.MULTILINE)
+_LABELLED = re.compile(r"^[^\w\n]*(?:command|action)[^\w\n]*:(.*)$", re.IGNORECASE | re.MULTILINE)
 _WORD = re.compile(r"\w+")
 _AROUND = " \t`\"'*_“”‘’"
 CLOSE = 10
@@ -18,8 +18,8 @@ def said_command(reply: str) -> str:
     Quotes, emphasis and a prompt sign around it do not belong to it. Empty where there is none.
     """
     labelled = [said for said in _LABELLED.findall(reply) if said.strip(_AROUND)]
-    lines = [line for line in reply.splitlines() if line.strip(f"{_AROUND}`")]
-    found = labelled[-1] if labelled else lines[-1] if lines else ""
+    lines = [line for line in _LABELLED.sub("", reply).splitlines() if line.strip(_AROUND)]
+    found = (labelled or lines or [""])[-1]
     return found.strip(_AROUND).removeprefix(">").strip(_AROUND)
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, NoReturn
 
-_FENCED = re.compile(r"```\w*\s*\n(.*?)\n?\s*```", re.DOTALL)
+_FENCE = re.compile(r"```\w*")
 _THOUGHT_ENDS = "</think>"
 SHOWN = 200
 """Characters of what was said that an error quotes."""
@@ -49,8 +49,10 @@ def whole_object(text: str) -> dict[str, Any]:
     Raises:
         Unusable: it is anything else.
     """
-    fenced = _FENCED.fullmatch(text.strip())
-    bare = (fenced[1] if fenced else text).strip()
+    bare = text.strip()
+    first, _, rest = bare.partition("\n")
+    if _FENCE.fullmatch(first.rstrip()) and rest.endswith("```"):
+        bare = rest.removesuffix("```").strip()
     if not bare.startswith("{"):
         raise Unusable("it is not a JSON object.")
     value, end = _decoded(bare, 0)
