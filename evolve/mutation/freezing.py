@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 from evolve.errors import ProgramError
-from evolve.mutation.pieces import OTHER, Pieces
+from evolve.mutation.pieces import HEAD, OTHER, Pieces
 from evolve.mutation.protocol import Brief, Mutator, Proposal, Refusal, Scope
 from evolve.program import MemoryProgram, freeze_code, freeze_instructions
 from evolve.program.parts import ALWAYS_ON, BASE_CLASS, CONSTANTS, ITEM_CLASS, QUERY_CLASS
@@ -120,7 +120,7 @@ def _of_scope(pieces: Pieces, scope: Scope) -> set[str]:
 
 def _storing(pieces: Pieces) -> set[str]:
     """All that decides what is stored."""
-    roots = [BASE_CLASS, f"{BASE_CLASS}.__init__", f"{BASE_CLASS}.write"]
+    roots = [HEAD, f"{BASE_CLASS}.__init__", f"{BASE_CLASS}.write"]
     return set(pieces.reached(roots, past=[f"{BASE_CLASS}.read"]))
 
 

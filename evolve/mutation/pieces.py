@@ -15,6 +15,8 @@ from evolve.program.parsing import UNPARSABLE, parse
 from evolve.program.parts import BASE_CLASS, CONSTANTS, assigned_name, literals
 
 _TABLE = "KNOBS"
+HEAD = f"{BASE_CLASS} apart from its methods"
+"""The piece of the class's bases, decorators and attributes."""
 OTHER = "other statements at the top level"
 """The piece of all that binds no name by itself: conditions, loops, calls."""
 
@@ -117,7 +119,7 @@ def _methods(node: ast.ClassDef) -> Iterator[tuple[str, ast.AST]]:
     rest = [s for s in node.body if not isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef))]
     header = copy.copy(node)
     header.body = rest or [ast.Pass()]
-    yield node.name, header
+    yield HEAD, header
     for statement in node.body:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield f"{node.name}.{statement.name}", statement

@@ -1,13 +1,14 @@
-"""A fake toolkit, a small program to operate on, and briefs made by hand."""
+"""A fake toolkit, a fake chat model, a small program to operate on, and briefs made by hand."""
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import hashlib
 import itertools
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -16,9 +17,10 @@ import numpy as np
 import pytest
 
 from evolve import resources
+from evolve.models.chat import ChatRequest, Reply
 from evolve.mutation import Brief
 from evolve.program import MemoryProgram
-from evolve.records import Candidate, Episode, Evaluation, Evidence, Interval, ItemResult, Task
+from evolve.records import Candidate, Episode, Evaluation, Evidence, Interval, ItemResult, Task, Usage
 
 EPISODES = (
     "[9:10 am on 3 May, 2023]\nAnn: I like blue cheese. Do you?\nBob: No, I prefer red wine.\nAnn: Rome is.",
@@ -247,3 +249,32 @@ def brief_of() -> Callable[..., Brief]:
 
 def candidate(number: int, program: MemoryProgram) -> Candidate:
     return Candidate(number=number, program=program.id, objectives={"quality": 0.5})
+
+
+class FakeChat:
+    """Says what it is told to say, in order, the last for ever; raises what is an exception."""
+
+    identity = "fake/1"
+
+    def __init__(self, *says: str | Exception) -> None:
+        self.says = list(says)
+        self.requests: list[ChatRequest] = []
+
+    async def ask(self, request: ChatRequest) -> Reply:
+        self.requests.append(request)
+        said = self.says.pop(0) if len(self.says) > 1 else self.says[0]
+        if isinstance(said, Exception):
+            raise said
+        return Reply(said, Usage(calls=1), "fake")
+
+    def run(self, work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+        async def gathered() -> list[Any]:
+            return list(await asyncio.gather(*work))
+
+        return asyncio.run(gathered())
+
+
+@pytest.fixture
+def chat() -> type[FakeChat]:
+    """A chat model of scripted answers."""
+    return FakeChat

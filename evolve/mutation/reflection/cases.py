@@ -1,0 +1,132 @@
+"""One item or one write of an evaluation as text: all that was said, asked and returned on the way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from evolve.mutation.reflection.fitting import cut
+from evolve.records import Episode, Failure, Fields, ItemResult, Stage, Step, Task, WriteResult
+from evolve.scoring import contains_passage
+
+MEANING: Mapping[Stage, str] = MappingProxyType(
+    {
+        Stage.NOT_GIVEN: "not among the episodes given: no program can find it",
+        Stage.LOST_IN_WRITE: "given, but not in what write received to keep",
+        Stage.NOT_RETRIEVED: "kept, but not in what read returned",
+        Stage.NOT_USED: "returned by read, and the answer was wrong all the same",
+    }
+)
+_PASSAGES, _STEPS, _LOGS = 4, 12, 20
+
+
+@dataclass(frozen=True)
+class Width:
+    """How wide texts are shown: ``scale`` in (0, 1] times what there is room for in a large prompt."""
+
+    scale: float = 1.0
+
+    def __call__(self, characters: int) -> int:
+        """At most so many characters, but never fewer than 160."""
+        return max(160, int(characters * self.scale))
+
+
+def case_text(
+    item: ItemResult, task: Task, width: Width, *, stages: bool, episodes: Mapping[str, Episode]
+) -> str:
+    """The whole conversation about one task.
+
+    Args:
+        stages: say where the evidence was lost.
+        episodes: to tell evidence that was given from evidence that was not.
+    """
+    return "\n".join(_case_lines(item, task, width, stages, episodes))
+
+
+def _case_lines(
+    item: ItemResult, task: Task, width: Width, stages: bool, episodes: Mapping[str, Episode]
+) -> Iterator[str]:
+    yield f"Score {item.score:.3f}" + (f", category {task.category}" if task.category else "")
+    yield _labelled("Task", task.question, width(2_000))
+    yield _labelled("Query that the agent formulated", _json(item.query), width(1_500))
+    returned = f"What read returned ({len(item.retrieved):,} characters, {item.seconds:.2f} s)"
+    yield _labelled(returned, item.retrieved, width(4_000))
+    if item.failure:
+        yield failure_text(item.failure, width)
+    if item.steps:
+        yield _labelled("What the agent did", _steps(item.steps, width), width(4_000))
+    if item.answer or not item.steps:
+        yield _labelled("The agent's answer", item.answer, width(1_500))
+    yield from _gold(item, task, width, episodes)
+    if stages and item.stage:
+        yield f"Where it was lost: {item.stage}, that is {MEANING[item.stage]}."
+    if item.logs:
+        more = f"\n[... {len(item.logs) - _LOGS} more lines ...]" if len(item.logs) > _LOGS else ""
+        yield _labelled("Notes of toolkit.logger", "\n".join(item.logs[:_LOGS]) + more, width(1_500))
+
+
+def _gold(item: ItemResult, task: Task, width: Width, episodes: Mapping[str, Episode]) -> Iterator[str]:
+    if task.answers:
+        yield _labelled("Right answer", " | ".join(task.answers[:3]), width(800))
+    if task.rubric:
+        lines = "\n".join(f"{criterion.points:+g}: {criterion.text}" for criterion in task.rubric)
+        yield _labelled("Graded by these criteria, with their points", lines, width(2_500))
+    for passage in task.evidence[:_PASSAGES]:
+        given = "" if passage.episode in episodes else ", an episode that was not given"
+        found = "returned" if contains_passage(item.retrieved, passage.text) else "not returned"
+        yield _labelled(f"Evidence ({found}{given})", passage.text, width(600))
+    if len(task.evidence) > _PASSAGES:
+        yield f"And {len(task.evidence) - _PASSAGES} more passages of evidence."
+
+
+def write_text(write: WriteResult, episode: Episode, width: Width) -> str:
+    """An episode and what the agent made of it for ``write``."""
+    return "\n".join(
+        (
+            _labelled(f"Text of an episode ({len(episode.text):,} characters)", episode.text, width(3_000)),
+            _labelled("KnowledgeItem that the agent filled from it", _json(write.item), width(2_000)),
+        )
+    )
+
+
+def failures_text(failures: Sequence[Failure], total: int, what: str, width: Width) -> str:
+    """How many of ``total`` calls of ``what`` failed, and of each sort of failure one in full."""
+    sorts: dict[tuple[str, str], list[Failure]] = {}
+    for failure in failures:
+        sorts.setdefault((failure.kind, failure.message[:200]), []).append(failure)
+    ordered = sorted(sorts.values(), key=len, reverse=True)
+    shown = "\n".join(f"{len(alike)} times: {failure_text(alike[0], width)}" for alike in ordered[:3])
+    more = f"\nAnd {len(ordered) - 3} more sorts of failure." if len(ordered) > 3 else ""
+    return f"{len(failures)} of {total} calls of {what} failed.\n{shown}{more}"
+
+
+def failure_text(failure: Failure, width: Width) -> str:
+    """A failure with its traceback."""
+    said = f"Failure ({failure.kind}) in {cut(failure.where, 200)}: {cut(failure.message, width(1_000))}"
+    return f"{said}\n{indented(cut(failure.detail, width(2_000)))}" if failure.detail else said
+
+
+def indented(text: str) -> str:
+    """``text`` as a quotation: every line indented."""
+    return "\n".join(f"    {line}" for line in text.split("\n"))
+
+
+def _labelled(label: str, text: str, limit: int) -> str:
+    shown = cut(text, limit)
+    if not shown.strip():
+        return f"{label}: nothing"
+    return f"{label}: {shown}" if "\n" not in shown and len(shown) < 100 else f"{label}:\n{indented(shown)}"
+
+
+def _steps(steps: Sequence[Step], width: Width) -> str:
+    half = _STEPS // 2
+    lines = [f"> {cut(step.command, 200)}\n{cut(step.observation, width(400))}" for step in steps]
+    if len(lines) > _STEPS:
+        lines[half:-half] = [f"[... {len(lines) - _STEPS} steps left out ...]"]
+    return "\n".join(lines)
+
+
+def _json(fields: Fields) -> str:
+    return json.dumps(fields, ensure_ascii=False, indent=1)

@@ -1,0 +1,91 @@
+"""The conversation with the reflecting model, never longer than its bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evolve.models.chat import Message
+from evolve.models.tokens import CHARACTERS_PER_TOKEN, estimate_tokens
+from evolve.mutation.reflection.fitting import cut, fit
+from evolve.mutation.reflection.sections import Material, sections
+from evolve.mutation.reflection.texts import TEXTS
+from evolve.program.checks import ALLOWED_IMPORTS, FIELD_TYPES
+from evolve.sandboxes.protocol import Limits
+
+LEAST_TOKENS = 4_000
+_ABOUT_CHARACTERS = 1_500
+_FULL_WIDTH_TOKENS = 30_000
+"""From this bound on, single texts are shown as wide as they ever are."""
+
+
+@dataclass(frozen=True)
+class Setback:
+    """Why there has to be another round.
+
+    Attributes:
+        error: what went wrong, for the model.
+        attempt: its last answer; empty where none arrived.
+    """
+
+    error: str
+    attempt: str = ""
+
+
+def width_of(tokens: int) -> float:
+    """How wide single texts are shown in a prompt of ``tokens``, in (0, 1]."""
+    return min(1.0, tokens / _FULL_WIDTH_TOKENS)
+
+
+def system_text(limits: Limits, about: str) -> str:
+    """The contract under ``limits``."""
+    return TEXTS["contract"].say(
+        "system",
+        about=cut(about, _ABOUT_CHARACTERS),
+        types=", ".join(FIELD_TYPES),
+        imports=", ".join(sorted(ALLOWED_IMPORTS)),
+        **{
+            name: f"{getattr(limits, name):,}"
+            for name in (
+                "read_characters",
+                "model_calls",
+                "model_input_characters",
+                "embed_texts",
+                "memory_mb",
+            )
+        },
+        **{name: f"{getattr(limits, name):g}" for name in ("call_seconds", "load_seconds")},
+    )
+
+
+def conversation(
+    system: str, material: Material, tokens: int, setback: Setback | None = None
+) -> tuple[Message, ...]:
+    """The messages of one round, of at most ``tokens`` tokens as they are estimated.
+
+    A repair has the original prompt, the last attempt (a quarter of the room at most) and its error (an
+    eighth at most), however many rounds there were; the prompt is fitted into what these leave.
+    """
+    attempt = error = ""
+    if setback:
+        attempt = _sendable(cut(setback.attempt, tokens // 4 * CHARACTERS_PER_TOKEN))
+        error = cut(setback.error, tokens // 8 * CHARACTERS_PER_TOKEN)
+        error = _sendable(TEXTS["repair"].say("refused" if attempt else "lost", error=error))
+    head = _sendable(system)
+    left = (
+        tokens - sum(map(estimate_tokens, (head, attempt, error))) - 1
+    )  # one for the line between two texts
+    shown = _sendable(fit(sections(material), left * CHARACTERS_PER_TOKEN)).strip()
+    if not attempt:
+        shown = f"{shown}\n\n{error}".strip()
+        return ({"role": "system", "content": head}, {"role": "user", "content": shown})
+    return (
+        {"role": "system", "content": head},
+        {"role": "user", "content": shown},
+        {"role": "assistant", "content": attempt},
+        {"role": "user", "content": error},
+    )
+
+
+def _sendable(text: str) -> str:
+    """``text`` without lone surrogates, which no request can carry; as long as before."""
+    return text.encode("utf-8", "replace").decode("utf-8")

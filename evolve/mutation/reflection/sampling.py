@@ -1,0 +1,75 @@
+"""What of a diagnosis is shown, drawn by a random generator that is passed in."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from evolve.mutation.protocol import Brief
+from evolve.records import ItemResult, Stage, WriteResult
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The examples of one reflection.
+
+    Attributes:
+        failures: low-scoring items, the first drawn first.
+        success: an item that went well, if there is one.
+        stages: for each stage at which evidence was lost, an item that shows it; another than the failures
+            where there is one.
+        write: an episode that was written, if there is one.
+    """
+
+    failures: tuple[ItemResult, ...]
+    success: ItemResult | None
+    stages: dict[Stage, ItemResult]
+    write: WriteResult | None
+
+
+def draw(brief: Brief, rng: random.Random, *, failures: int, low: float) -> Drawn:
+    """Draw the examples for ``brief``.
+
+    Args:
+        brief: whose diagnosis is drawn from; items without a score, or whose task is not told, are left out.
+        rng: source of all randomness.
+        failures: how many low-scoring items at most, with weight 1 − score. Where no item scores below
+            ``low``, they are drawn from all that are short of 1.
+        low: an item that scores below it is a failure, any other a success.
+    """
+    items = [item for item in brief.diagnosis.items if item.conclusive and item.task in brief.tasks]
+    bad = [item for item in items if item.score < low] or [item for item in items if item.score < 1]
+    good = [item for item in items if item.score >= low]
+    shown = weighted_sample(bad, [1 - item.score for item in bad], failures, rng)
+    written = [w for w in brief.diagnosis.writes if w.failure is None and w.episode in brief.episodes]
+    return Drawn(
+        failures=tuple(shown),
+        success=rng.choice(good) if good else None,
+        stages={stage: found for stage in Stage if (found := _example(items, stage, shown, rng))},
+        write=rng.choice(written) if written else None,
+    )
+
+
+def weighted_sample(items: Sequence[T], weights: Sequence[float], count: int, rng: random.Random) -> list[T]:
+    """``count`` of ``items`` without replacement, each draw in proportion to the weights of those left.
+
+    Algorithm A-ES of Efraimidis and Spirakis (2006): the largest keys u^(1/w), here as the smallest
+    −ln(u)/w. Items whose weight is not above 0 are never drawn.
+    """
+    keyed = [
+        (-math.log(1.0 - rng.random()) / weight, index) for index, weight in enumerate(weights) if weight > 0
+    ]
+    return [items[index] for _, index in sorted(keyed)[:count]]
+
+
+def _example(
+    items: Sequence[ItemResult], stage: Stage, shown: Sequence[ItemResult], rng: random.Random
+) -> ItemResult | None:
+    lost = [item for item in items if item.stage == stage]
+    others = [item for item in lost if item not in shown]
+    return rng.choice(others or lost) if lost else None

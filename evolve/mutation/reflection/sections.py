@@ -1,0 +1,270 @@
+"""What a reflection shows, one function for each section."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean
+
+from evolve.mutation.edits import EditName
+from evolve.mutation.freezing import Frozen, Part
+from evolve.mutation.protocol import Brief
+from evolve.mutation.reflection.cases import (
+    MEANING,
+    Width,
+    case_text,
+    failure_text,
+    failures_text,
+    indented,
+    write_text,
+)
+from evolve.mutation.reflection.family import quality_text, step_text, strengths_text
+from evolve.mutation.reflection.fitting import Section, cut
+from evolve.mutation.reflection.sampling import Drawn
+from evolve.mutation.reflection.texts import TEXTS
+from evolve.program import MemoryProgram
+from evolve.records import ItemResult
+from evolve.scoring import evidence_recall
+
+_GENERATIONS, _SIBLINGS = 12, 12
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that a reflection is made of.
+
+    Attributes:
+        brief: what the mutator was given.
+        drawn: the examples to show.
+        frozen: what the child may not change.
+        freeze: the ablation of the campaign, if there is one.
+        edit: the form of the answer.
+        read_characters: what a read may return.
+        attribution: show where the evidence was lost.
+        crossing: the child is of two parents.
+        width: of the texts shown.
+    """
+
+    brief: Brief
+    drawn: Drawn
+    frozen: Frozen
+    freeze: Part | None
+    edit: EditName
+    read_characters: int
+    attribution: bool
+    crossing: bool
+    width: Width
+
+    @property
+    def items(self) -> list[ItemResult]:
+        """The diagnosed items that have a score."""
+        return [item for item in self.brief.diagnosis.items if item.conclusive]
+
+    def case(self, item: ItemResult) -> str:
+        """The conversation about an item."""
+        brief = self.brief
+        return case_text(
+            item, brief.tasks[item.task], self.width, stages=self.attribution, episodes=brief.episodes
+        )
+
+
+def sections(material: Material) -> list[Section]:
+    """Everything that there is to show, in the order in which it is read."""
+    return [section for make in _SECTIONS for section in make(material)]
+
+
+def _task(m: Material) -> Iterator[Section]:
+    texts, brief = TEXTS["task"], m.brief
+    if m.crossing and brief.partner:
+        parts = [texts.say("crossover", parent=str(brief.parent.number), partner=str(brief.partner.number))]
+    else:
+        parts = [texts.say("mutate")]
+    parts.append(texts.say(brief.scope))
+    if m.freeze:
+        parts.append(texts.say(f"freeze_{m.freeze}"))
+    if m.frozen.marks:
+        parts.append(texts.say("frozen", pieces=cut(", ".join(m.frozen.marks), 1_200)))
+    yield Section("What to do", "\n\n".join(parts), priority=0)
+
+
+def _program(m: Material) -> Iterator[Section]:
+    title = f"The current program, #{m.brief.parent.number}"
+    yield Section(title, fenced_source(m.brief.program), priority=1, share=0.6)
+
+
+def _partner(m: Material) -> Iterator[Section]:
+    brief = m.brief
+    if not (m.crossing and brief.partner and brief.partner_program):
+        return
+    yield Section(
+        f"The partner, #{brief.partner.number}", fenced_source(brief.partner_program), priority=2, share=0.5
+    )
+    yield Section(
+        "What each of the two is better at", strengths_text(brief.parent, brief.partner), priority=3
+    )
+
+
+def _score(m: Material) -> Iterator[Section]:
+    brief, diagnosis = m.brief, m.brief.diagnosis
+    lines = [
+        f"Quality is {diagnosis.metric}, higher is better. On the items that count: "
+        f"{quality_text(brief.parent)}.",
+    ]
+    if diagnosis.status == "complete":
+        lines.append(
+            f"On the {len(m.items)} items that the cases below are from: {diagnosis.quality}, a mean and its "
+            "interval."
+        )
+    low = [f"{name} {value:.4g}" for name, value in brief.parent.objectives.items() if name != "quality"]
+    if low:
+        lines.append(f"Lower is better in: {', '.join(low)}.")
+    missing = sum(not item.conclusive for item in diagnosis.items)
+    if missing:
+        lines.append(f"{missing} more items have no score, through no fault of the program.")
+    yield Section("Score", "\n".join(lines), priority=2)
+
+
+def _breakage(m: Material) -> Iterator[Section]:
+    """What failed outright; a program that loses what it should keep shows nothing else."""
+    diagnosis = m.brief.diagnosis
+    parts = []
+    if diagnosis.failure:
+        parts.append(f"The program broke as a whole.\n{failure_text(diagnosis.failure, m.width)}")
+    failed_writes = [write.failure for write in diagnosis.writes if write.failure]
+    if failed_writes:
+        parts.append(failures_text(failed_writes, len(diagnosis.writes), "write", m.width))
+    failed_reads = [item.failure for item in diagnosis.items if item.failure]
+    if failed_reads:
+        parts.append(failures_text(failed_reads, len(diagnosis.items), "read", m.width))
+    if parts:
+        yield Section("What failed", "\n\n".join(parts), priority=3, share=0.2)
+
+
+def _attribution(m: Material) -> Iterator[Section]:
+    counts = {stage: sum(item.stage == stage for item in m.items) for stage in MEANING}
+    if not (m.attribution and any(counts.values())):
+        return
+    parts = [
+        f"{count} of {len(m.items)} items: {stage} ({MEANING[stage]})"
+        for stage, count in counts.items()
+        if count
+    ]
+    for stage, item in m.drawn.stages.items():
+        task = m.brief.tasks[item.task]
+        right = f"; right answer: {cut(task.answers[0], m.width(300))}" if task.answers else ""
+        lost = "".join(
+            f"\n{indented(cut(e.text, m.width(400)))}" for e in task.evidence[:2] if stage != "not_used"
+        )
+        parts.append(f"For {stage}: {cut(task.question, m.width(500))}{right}{lost}")
+    yield Section("Where the evidence was lost", "\n".join(parts), priority=4, share=0.2)
+
+
+def _cases(m: Material) -> Iterator[Section]:
+    total = len(m.drawn.failures)
+    for number, item in enumerate(m.drawn.failures, start=1):
+        title = f"A case that went badly ({number} of {total})"
+        yield Section(title, m.case(item), priority=4 + number, share=0.4 / total)
+
+
+def _retrieval(m: Material) -> Iterator[Section]:
+    items = [item for item in m.items if not item.failure]
+    if not items:
+        return
+    sizes = [len(item.retrieved) for item in items]
+    lines = [
+        f"Characters returned by read: {fmean(sizes):,.0f} on average, {min(sizes):,} to {max(sizes):,}; at "
+        f"most {m.read_characters:,} are allowed.",
+        f"Reads that returned nothing: {sum(not item.retrieved.strip() for item in items)} of {len(items)}.",
+        f"Seconds in read: {fmean(item.seconds for item in items):.3f} on average, 95th percentile "
+        f"{m.brief.diagnosis.latency:.3f}.",
+    ]
+    shares = [
+        evidence_recall(task, item.retrieved)
+        for item in items
+        if (task := m.brief.tasks.get(item.task)) and task.evidence
+    ]
+    if shares:
+        lines.insert(
+            1,
+            f"Share of the evidence that read returned: {fmean(shares):.3f}; all of it in "
+            f"{sum(share == 1 for share in shares)} of {len(shares)} items, none in "
+            f"{sum(share == 0 for share in shares)}.",
+        )
+    yield Section("What retrieval did", "\n".join(lines), priority=3)
+
+
+def _success(m: Material) -> Iterator[Section]:
+    if m.drawn.success:
+        yield Section("A case that went well", m.case(m.drawn.success), priority=11, share=0.15)
+
+
+def _write(m: Material) -> Iterator[Section]:
+    write = m.drawn.write
+    if write:
+        text = write_text(write, m.brief.episodes[write.episode], m.width)
+        yield Section("What write received for one episode", text, priority=10, share=0.15)
+
+
+def _lineage(m: Material) -> Iterator[Section]:
+    line = m.brief.ancestors
+    if len(line) < 2:
+        return
+    skipped = max(len(line) - _GENERATIONS, 0)
+    steps = [step_text(child, parent) for parent, child in pairwise(line)][skipped:]
+    first = (
+        f"[... {skipped} generations left out ...]"
+        if skipped
+        else f"#{line[0].number} {quality_text(line[0])}"
+    )
+    text = "\n".join((first, *steps))
+    yield Section("How the current program came about", text, priority=12, share=0.1)
+
+
+def _siblings(m: Material) -> Iterator[Section]:
+    tried = m.brief.siblings
+    if not tried:
+        return
+    more = f"[... {len(tried) - _SIBLINGS} earlier ones left out ...]\n" if len(tried) > _SIBLINGS else ""
+    text = more + "\n".join(step_text(child, m.brief.parent) for child in tried[-_SIBLINGS:])
+    yield Section("What was tried on the current program before", text, priority=9, share=0.1)
+
+
+def _references(m: Material) -> Iterator[Section]:
+    for number, reference in enumerate(m.brief.references):
+        candidate = reference.candidate
+        if m.crossing and m.brief.partner and candidate.number == m.brief.partner.number:
+            continue
+        title = f"Another program for inspiration, #{candidate.number}: {reference.why}"
+        text = f"{step_text(candidate, m.brief.parent)}\n\n{fenced_source(reference.program)}"
+        yield Section(cut(title, 200), text, priority=13 + number, share=0.3)
+
+
+def _answer(m: Material) -> Iterator[Section]:
+    yield Section("How to answer", TEXTS["answer"].say(m.edit), priority=0)
+
+
+_SECTIONS: Sequence[Callable[[Material], Iterator[Section]]] = (
+    _task,
+    _program,
+    _partner,
+    _score,
+    _breakage,
+    _attribution,
+    _cases,
+    _retrieval,
+    _success,
+    _write,
+    _lineage,
+    _siblings,
+    _references,
+    _answer,
+)
+
+
+def fenced_source(program: MemoryProgram) -> str:
+    """The source between fences that are longer than any in it."""
+    fence = "```"
+    while fence in program.source:
+        fence += "`"
+    return f"{fence}python\n{program.source.rstrip()}\n{fence}"
