@@ -3,7 +3,7 @@
 What holds: a program sees no network, no file but Python's own, no process but its own; nothing outside /tmp
 can be written; all of it dies with its first process. What is weaker than in a container: memory is limited
 for each process, not for all together; /tmp has a size but no limit of files and may hold programs to run;
-the CPU is not shared out; system calls are not filtered.
+the CPU is not shared out. System calls are filtered as they are in a container.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import evolve
 from evolve.errors import InfrastructureError
+from evolve.sandboxes import seccomp
 from evolve.sandboxes.payload import ENVIRONMENT, INTERPRETER_FLAGS, worker_source
 from evolve.sandboxes.process import ProcessWorker
 from evolve.sandboxes.protocol import Isolation, Limits, Services, Session
@@ -27,6 +29,8 @@ from evolve.sandboxes.roster import Roster
 NOBODY = 65534
 OPEN_FILES = 256
 CPU_SECONDS = 7_200
+SHARED_MEMORY_MB = 16
+SCRATCH = ("/tmp", "/dev/shm")
 PROBE_SECONDS = 20
 
 _TOOLS = {"bwrap": "bubblewrap", "prlimit": "util-linux", "setpriv": "util-linux"}
@@ -64,10 +68,16 @@ class BwrapSandbox:
     def probe() -> str | None:
         """None if bubblewrap works here, else why not: found by running Python with numpy in it."""
         try:
-            command = sandboxed(_Tools.find(), Limits(), [sys.executable, "-s", "-P", "-c", "import numpy"])
-            done = subprocess.run(
-                command, env=_ENVIRONMENT, capture_output=True, timeout=PROBE_SECONDS, check=False
-            )
+            tools, command = _Tools.find(), [sys.executable, "-s", "-P", "-c", "import numpy"]
+            with _filter() as descriptor:
+                done = subprocess.run(
+                    sandboxed(tools, Limits(), command, descriptor),
+                    env=_ENVIRONMENT,
+                    pass_fds=[descriptor],
+                    capture_output=True,
+                    timeout=PROBE_SECONDS,
+                    check=False,
+                )
         except InfrastructureError as error:
             return error.message
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -90,9 +100,9 @@ class BwrapSandbox:
         self._starter.shutdown()
 
     def _start(self, limits: Limits) -> ProcessWorker:
-        command = sandboxed(self._tools, limits, [sys.executable, *INTERPRETER_FLAGS, worker_source()])
+        command = [sys.executable, *INTERPRETER_FLAGS, worker_source(*SCRATCH)]
         try:
-            process = self._starter.submit(_run, command).result()
+            process = self._starter.submit(_run, self._tools, limits, command).result()
         except OSError as error:
             raise InfrastructureError(
                 f"bubblewrap could not be started: {error}.", remedy="Look at it with `evolve doctor`."
@@ -117,32 +127,47 @@ class _Tools:
         return cls(**{name: str(path) for name, path in found.items()})
 
 
-def _run(command: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-        cwd="/",
-        env=_ENVIRONMENT,
-        start_new_session=True,
-    )
+@contextmanager
+def _filter() -> Iterator[int]:
+    """A descriptor to read the filter of system calls from, once."""
+    descriptor = os.memfd_create("seccomp")
+    try:
+        os.write(descriptor, seccomp.bpf())
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
-def sandboxed(tools: _Tools, limits: Limits, command: list[str]) -> list[str]:
-    """The command line that runs ``command`` inside."""
+def _run(tools: _Tools, limits: Limits, command: list[str]) -> subprocess.Popen[bytes]:
+    with _filter() as descriptor:
+        return subprocess.Popen(
+            sandboxed(tools, limits, command, descriptor),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            cwd="/",
+            env=_ENVIRONMENT,
+            pass_fds=[descriptor],
+            start_new_session=True,
+        )
+
+
+def sandboxed(tools: _Tools, limits: Limits, command: list[str], filter_from: int) -> list[str]:
+    """The command line that runs ``command`` inside, with the filter read from that descriptor."""
     files = list(_files())
     inner = [
         tools.bwrap,
         *("--unshare-user", "--disable-userns"),
         *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"),
-        *("--die-with-parent", "--new-session", "--as-pid-1"),
+        *("--die-with-parent", "--new-session", "--as-pid-1", "--seccomp", str(filter_from)),
         *("--uid", str(NOBODY), "--gid", str(NOBODY), "--hostname", "sandbox"),
         *files,
         *("--proc", "/proc", "--dev", "/dev"),
-        *("--size", str(limits.scratch_mb << 20), "--tmpfs", "/tmp", "--chdir", "/tmp"),
+        *("--size", str(limits.scratch_mb << 20), "--tmpfs", SCRATCH[0], "--chdir", SCRATCH[0]),
         *("--remount-ro", "/", "--remount-ro", "/dev"),  # last: before it they are still being filled
+        *("--size", str(SHARED_MEMORY_MB << 20), "--tmpfs", SCRATCH[1]),
         "--",
         # In a user namespace of its own, so that no process of another sandbox counts.
         *(tools.prlimit, f"--nproc={limits.processes}", f"--nofile={OPEN_FILES}", "--core=0"),

@@ -11,11 +11,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from evolve.errors import InfrastructureError
-from evolve.sandboxes import reaper
+from evolve.sandboxes import reaper, seccomp
 from evolve.sandboxes.channel import Closed
 from evolve.sandboxes.engine import connect, engine_errors
 from evolve.sandboxes.image import Recipe, ensure_image
-from evolve.sandboxes.payload import ENVIRONMENT, INTERPRETER_FLAGS, seccomp_profile, worker_source
+from evolve.sandboxes.payload import ENVIRONMENT, INTERPRETER_FLAGS, worker_source
 from evolve.sandboxes.pool import WarmPool
 from evolve.sandboxes.protocol import Isolation, Limits, Services, Session
 from evolve.sandboxes.roster import Roster
@@ -119,7 +119,7 @@ def container_options(client: DockerClient, image: str, limits: Limits) -> dict[
         read_only=True,
         tmpfs={"/tmp": f"size={scratch},nr_inodes={SCRATCH_FILES},mode=1777,noexec,nosuid,nodev"},
         cap_drop=["ALL"],
-        security_opt=["no-new-privileges", f"seccomp={seccomp_profile()}"],
+        security_opt=["no-new-privileges", f"seccomp={seccomp.profile()}"],
         pids_limit=limits.processes,
         mem_limit=limits.memory_mb << 20,
         memswap_limit=limits.memory_mb << 20,

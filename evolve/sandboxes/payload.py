@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 
 from evolve import resources
@@ -36,10 +35,3 @@ def worker_source(*scratch: str) -> str:
     folder = resources.folder("sandbox")
     modules = {name: (folder / f"{name}.py").read_text("utf-8") for name in _MODULES}
     return (folder / "boot.py").read_text("utf-8") + f"\nmain({modules!r}, {scratch!r})\n"
-
-
-@cache
-def seccomp_profile() -> str:
-    """``sandbox/seccomp.json``, the system calls that a container may make, as the engine takes it."""
-    text = (resources.folder("sandbox") / "seccomp.json").read_text("utf-8")
-    return json.dumps(json.loads(text), separators=(",", ":"))

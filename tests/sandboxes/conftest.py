@@ -10,7 +10,7 @@ import subprocess
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytest
@@ -191,6 +191,7 @@ class AttackTable:
     """What ``record_attack`` was told by tests that passed, as a table."""
 
     BACKENDS = ("docker", "bwrap", "process")
+    MISSING: ClassVar = {"docker": "not tried", "bwrap": "not tried", "process": "not promised"}
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -211,7 +212,9 @@ class AttackTable:
 
     def _text(self) -> str:
         rows = [
-            f"| {attack} | " + " | ".join(found.get(backend, "not tried") for backend in self.BACKENDS) + " |"
+            f"| {attack} | "
+            + " | ".join(found.get(backend, self.MISSING[backend]) for backend in self.BACKENDS)
+            + " |"
             for attack, found in sorted(self._outcomes.items())  # workers of xdist report in any order
         ]
         return "\n".join(
@@ -221,9 +224,11 @@ class AttackTable:
                 "Written by `python -m pytest tests/sandboxes -k 'named_failure or confinement or "
                 "reward_hacks' --attack-table docs/sandbox-attacks.md` on "
                 f"{datetime.date.today()} ({_versions()}), from tests that passed. *Ended* names the kind of "
-                "failure that the program is charged with. A bare process (`--unsafe-local`) confines "
-                "nothing, so ways out of it are not tried. bubblewrap filters no system calls and has no "
-                "cgroup: where it says *allowed*, that is what it promises or what this kernel decides.",
+                "failure that the program is charged with; *gains nothing* means that score and next "
+                "candidate are as without the attack. Where it says *not promised*, the backend does not "
+                "hold that back and nobody tried: a bare process (`--unsafe-local`) keeps to time and "
+                "memory, and confines nothing. bubblewrap has no cgroup, so that memory is limited for each "
+                "process and files only by their size together.",
                 "",
                 f"| attack | {' | '.join(self.BACKENDS)} |",
                 f"|---|{'---|' * len(self.BACKENDS)}",

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from evolve.errors import InfrastructureError, UsageError
-from evolve.sandboxes import engine, reaper
+from evolve.sandboxes import engine, reaper, seccomp
 from evolve.sandboxes.docker import DockerSandbox
 from evolve.sandboxes.image import Recipe, ensure_image
-from evolve.sandboxes.payload import seccomp_profile, worker_source
+from evolve.sandboxes.payload import worker_source
 from evolve.sandboxes.protocol import Limits, Sandbox
 
 RECIPE = Recipe(dockerfile="FROM x", requirements="numpy", base="base:1")
@@ -75,7 +75,7 @@ def test_every_restriction_is_in_force(
     assert host["CapDrop"] == ["ALL"]
     assert not host["CapAdd"]
     assert "no-new-privileges" in host["SecurityOpt"]
-    assert f"seccomp={seccomp_profile()}" in host["SecurityOpt"]
+    assert f"seccomp={seccomp.profile()}" in host["SecurityOpt"]
     assert host["PidsLimit"] == 40
     assert host["Memory"] == host["MemorySwap"] == 300 << 20
     assert host["NanoCpus"] == 10**9

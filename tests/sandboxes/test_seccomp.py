@@ -1,4 +1,4 @@
-"""What a container holds back: system calls, shared memory and processes that outlive a branch."""
+"""What is held back where a program is confined: system calls, shared memory, processes of a branch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from evolve.sandboxes.payload import seccomp_profile
+from evolve.sandboxes import seccomp
+from evolve.sandboxes.bwrap import BwrapSandbox
 from evolve.sandboxes.protocol import Limits, Sandbox, Session
 
 DENIED = {  # x86-64, aarch64
@@ -37,7 +38,7 @@ DENIED = {  # x86-64, aarch64
 
 
 @pytest.fixture(scope="module")
-def calling(docker_sandbox: Sandbox, program: Any) -> Iterator[Session]:
+def calling(confining_sandbox: Sandbox, program: Any) -> Iterator[Session]:
     """Its read makes the system call of the numbers in the query, with bad arguments."""
     source = program(
         top="import ctypes",
@@ -48,25 +49,22 @@ def calling(docker_sandbox: Sandbox, program: Any) -> Iterator[Session]:
         return f"{said} {os.strerror(ctypes.get_errno())}"
         """,
     )
-    with docker_sandbox.open(source, None, Limits()) as session:  # type: ignore[arg-type]
+    with confining_sandbox.open(source, None, Limits()) as session:  # type: ignore[arg-type]
         yield session
 
 
-@pytest.mark.docker
 @pytest.mark.parametrize("name", DENIED)
 def test_denied(calling: Session, name: str) -> None:
     # A call that got through would fail with EINVAL, EFAULT, EBADF or ENOKEY, or not at all.
     assert calling.read({"text": repr(DENIED[name])}).text == "-1 Operation not permitted"
 
 
-@pytest.mark.docker
 def test_what_is_not_filtered_gets_through_to_the_kernel(calling: Session) -> None:
     assert calling.read({"text": "(0, 63)"}).text == "-1 Bad file descriptor"  # read
 
 
-@pytest.mark.docker
 def test_what_programs_need_is_allowed(
-    docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    confining_sandbox: Sandbox, program: Any, services: Any, limits: Limits
 ) -> None:
     source = program(
         top="import multiprocessing, socket, sqlite3, subprocess, threading\nimport numpy as np",
@@ -82,33 +80,40 @@ def test_what_programs_need_is_allowed(
         return subprocess.run(["echo", "fine"], capture_output=True, text=True).stdout
         """,
     )
-    with docker_sandbox.open(source, services, limits) as session:
+    with confining_sandbox.open(source, services, limits) as session:
         assert session.read({"text": ""}).text == "fine\n"
 
 
 def test_the_profile_denies_by_default() -> None:
-    profile = json.loads(seccomp_profile())
+    profile = json.loads(seccomp.profile())
     assert profile["defaultAction"] == "SCMP_ACT_ERRNO"
     assert not {name for rule in profile["syscalls"] for name in rule["names"]} & set(DENIED)
 
 
-@pytest.mark.docker
+def test_without_the_library_bubblewrap_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seccomp.ctypes.util, "find_library", lambda name: None)
+    seccomp.bpf.cache_clear()
+    try:
+        assert "package libseccomp2" in (BwrapSandbox.probe() or "")
+    finally:
+        seccomp.bpf.cache_clear()
+
+
 def test_shared_memory_is_dropped_with_a_branch(
-    docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    confining_sandbox: Sandbox, program: Any, services: Any, limits: Limits
 ) -> None:
     source = program(read="found = os.listdir('/dev/shm'); open('/dev/shm/x', 'w'); return repr(found)")
-    with docker_sandbox.open(source, services, limits) as session:
+    with confining_sandbox.open(source, services, limits) as session:
         for _ in range(2):
             with session.branch():
                 assert session.read({"text": ""}).text == "[]"
 
 
-@pytest.mark.docker
 def test_a_fork_bomb_left_by_a_read_ends_with_it(
-    docker_sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    confining_sandbox: Sandbox, program: Any, services: Any, limits: Limits
 ) -> None:
     source = program(read="if query.text == 'act' and os.fork() == 0:\n while True: os.fork()\nreturn 'fine'")
-    with docker_sandbox.open(source, services, limits) as session:
+    with confining_sandbox.open(source, services, limits) as session:
         with session.branch():
             session.read({"text": "act"})
         assert session.read({"text": ""}).text == "fine"
