@@ -22,9 +22,15 @@ def step_text(child: Candidate, parent: Candidate) -> str:
     change = ""
     if not child.failed and before is not None and after is not None:
         change = f" ({after - before:+.3f}{', REGRESSION' if after < before else ''})"
-    message = cut(" ".join(child.message.split()), 300)
+    return born_text(child, change)
+
+
+def born_text(candidate: Candidate, change: str = "") -> str:
+    """A candidate in a line: how it was made, its quality and what ``change`` that is, its commit message."""
+    message = cut(" ".join(candidate.message.split()), 300)
     said = f": {message}" if message else ""
-    return f"#{child.number} {child.operator or 'unknown'}, {quality_text(child)}{change}{said}"
+    made = candidate.operator + (f" {candidate.name}" if candidate.name else "")
+    return f"#{candidate.number} ({made}), {quality_text(candidate)}{change}{said}"
 
 
 def strengths_text(first: Candidate, second: Candidate) -> str:

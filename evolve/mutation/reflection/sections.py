@@ -19,7 +19,7 @@ from evolve.mutation.reflection.cases import (
     indented,
     write_text,
 )
-from evolve.mutation.reflection.family import quality_text, step_text, strengths_text
+from evolve.mutation.reflection.family import born_text, quality_text, step_text, strengths_text
 from evolve.mutation.reflection.fitting import Section, cut
 from evolve.mutation.reflection.sampling import Drawn
 from evolve.mutation.reflection.texts import TEXTS
@@ -111,7 +111,7 @@ def _score(m: Material) -> Iterator[Section]:
         f"Quality is {diagnosis.metric}, higher is better. On the items that count: "
         f"{quality_text(brief.parent)}.",
     ]
-    if diagnosis.status == "complete":
+    if diagnosis.status == "complete" and m.items:
         lines.append(
             f"On the {len(m.items)} items that the cases below are from: {diagnosis.quality}, a mean and its "
             "interval."
@@ -210,14 +210,10 @@ def _lineage(m: Material) -> Iterator[Section]:
     line = m.brief.ancestors
     if len(line) < 2:
         return
-    skipped = max(len(line) - _GENERATIONS, 0)
-    steps = [step_text(child, parent) for parent, child in pairwise(line)][skipped:]
-    first = (
-        f"[... {skipped} generations left out ...]"
-        if skipped
-        else f"#{line[0].number} {quality_text(line[0])}"
-    )
-    text = "\n".join((first, *steps))
+    steps = [step_text(child, parent) for parent, child in pairwise(line)]
+    skipped = max(len(steps) - _GENERATIONS, 0)
+    gap = [f"[... {skipped} generations left out ...]"] if skipped else []
+    text = "\n".join((born_text(line[0]), *gap, *steps[skipped:]))
     yield Section("How the current program came about", text, priority=12, share=0.1)
 
 
@@ -236,7 +232,7 @@ def _references(m: Material) -> Iterator[Section]:
         if m.crossing and m.brief.partner and candidate.number == m.brief.partner.number:
             continue
         title = f"Another program for inspiration, #{candidate.number}: {reference.why}"
-        text = f"{step_text(candidate, m.brief.parent)}\n\n{fenced_source(reference.program)}"
+        text = f"{born_text(candidate)}\n\n{fenced_source(reference.program)}"
         yield Section(cut(title, 200), text, priority=13 + number, share=0.3)
 
 

@@ -280,7 +280,7 @@ def test_a_failed_sibling_is_no_obstacle(chat, brief_of):
     failed = Candidate(number=5, program="p", parents=(1,), objectives={}, failed=True, message="Tried.")
     model = chat(GOOD)
     assert isinstance(mutate(model, replace(brief_of(), siblings=(failed,))), Proposal)
-    assert "#5 seed, failed: Tried." in said(model.requests[0])
+    assert "#5 (seed), failed: Tried." in said(model.requests[0])
 
 
 def test_a_bound_that_cannot_hold_a_contract_is_refused(chat):
