@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -13,6 +13,11 @@ from evolve.errors import InfrastructureError
 from evolve.models.chat import ChatRequest, Reply
 from evolve.program import FieldSpec, Parts
 from evolve.records import Usage
+
+if TYPE_CHECKING:
+    from evolve.config import RoleConfig
+    from evolve.models.remote_chat import RemoteChat
+    from tests.server.server import ModelServer
 
 T = TypeVar("T")
 Said = str | Exception
@@ -145,3 +150,20 @@ def parts() -> Parts:
         ),
         query=(FieldSpec("person", "str", "Who is asked about"),),
     )
+
+
+@pytest.fixture
+def served(
+    model_server: ModelServer, role_config: Callable[..., RoleConfig]
+) -> Iterator[Callable[..., RemoteChat]]:
+    """``served("judge", timeout_seconds=1)``: the model ``judge`` of the test server, in that role.
+
+    All of a test come through one gateway, litellm and HTTP; its waits are made short.
+    """
+    from evolve.models.gateway import Gateway
+
+    async def short_sleep(seconds: float) -> None:
+        await asyncio.sleep(seconds / 200)
+
+    with Gateway(sleep=short_sleep, patience_seconds=60) as gateway:
+        yield lambda role, **fields: gateway.chat(role, role_config(role, **fields))

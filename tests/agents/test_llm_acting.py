@@ -156,6 +156,20 @@ def test_what_an_environment_did_not_foresee_goes_up_and_closes_it(scripted, par
     assert kitchen.closed == 1
 
 
+def test_an_environment_has_one_thread_of_its_own(scripted, parts, make_kitchen):
+    def traced(threads: set[int]):
+        world = make_kitchen()
+        for name in ("open", "reset", "step", "close"):
+            method = getattr(world, name)
+            setattr(world, name, lambda *given, m=method: threads.add(threading.get_ident()) or m(*given))
+        return world
+
+    first, second = set(), set()
+    act(scripted(["Command: look"]), parts, traced(first), traced(second), max_steps=2)
+    assert len(first) == len(second) == 1
+    assert threading.get_ident() not in first | second
+
+
 class Meeting:
     """An environment whose step ends only when as many others are in theirs as there are places."""
 

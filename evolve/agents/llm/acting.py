@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Self, TypeVar
 
 from evolve.agents.llm.asking import ask
 from evolve.agents.llm.matching import close_to, match, said_command
@@ -17,6 +19,8 @@ from evolve.models.chat import ChatModel, ChatRequest
 from evolve.models.prompts import Prompt
 from evolve.models.tokens import CHARACTERS_PER_TOKEN, estimate_tokens
 from evolve.records import Step, Usage
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,15 +55,15 @@ class Actor:
         steps: list[Step] = []
         usage, reward = Usage(), 0.0
         try:
-            async with _opened(open_environment) as environment:
-                beginning = observation = await asyncio.to_thread(environment.reset)
+            async with _Opened(open_environment) as environment:
+                beginning = observation = await environment.reset()
                 reward = observation.reward
                 while not observation.done and len(steps) < self.max_steps:
                     command, spent, problem = await self._choose(beginning, steps, observation.commands)
                     usage += spent
                     if problem:
                         return Conduct(tuple(steps), reward, usage, inconclusive=problem)
-                    observation = await asyncio.to_thread(environment.step, command)
+                    observation = await environment.step(command)
                     reward = observation.reward
                     steps.append(Step(command=command, observation=observation.text))
         except ModelError:
@@ -139,12 +143,38 @@ class Actor:
         return text[:most] + self.prompt.say("cut", count=str(len(text) - most))
 
 
-@asynccontextmanager
-async def _opened(open_environment: Callable[[], Environment]) -> AsyncIterator[Environment]:
-    """The environment, closed in any case; its calls block, so that all are made off the event loop."""
-    environment = await asyncio.to_thread(open_environment)
-    try:
-        yield environment
-    finally:
-        with suppress(InfrastructureError):  # a simulator that died has nothing left to lose
-            await asyncio.to_thread(environment.close)
+class _Opened:
+    """An environment whose calls, which may block, are all made in one thread of its own.
+
+    Not in the event loop's own pool: simulators that think for seconds would hold up whatever else is done
+    there. Closed in any case, after the call that is going on.
+    """
+
+    def __init__(self, open_environment: Callable[[], Environment]) -> None:
+        self._open = open_environment
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="environment")
+        self._environment: Environment
+
+    async def __aenter__(self) -> Self:
+        try:
+            self._environment = await self._call(self._open)
+        except BaseException:
+            self._thread.shutdown(wait=False)
+            raise
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        try:
+            with suppress(InfrastructureError):  # a simulator that died has nothing left to lose
+                await self._call(self._environment.close)
+        finally:
+            self._thread.shutdown(wait=False)
+
+    async def reset(self) -> Observation:
+        return await self._call(self._environment.reset)
+
+    async def step(self, command: str) -> Observation:
+        return await self._call(self._environment.step, command)
+
+    async def _call(self, method: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, method, *arguments)
