@@ -68,7 +68,8 @@ def hotpotqa(data_dir: Path, *, scope: Scope = "pooled", questions: int = QUESTI
             "splits": "ours: 40 % of each type for test, of the development set; the official test set is "
             "not public",
             "protocol": f"{scope} scope. Paragraphs are written to a memory one by one and the question "
-            "comes after; the original reads ten at once. In pooled scope validation and test share the memory",
+            "comes after; the original reads ten at once. In pooled scope validation and test share "
+            "the memory",
             "not verified": "checksum: no full copy was at hand to compute it from",
         },
     )

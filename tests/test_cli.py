@@ -242,7 +242,7 @@ def test_check_says_what_breaks_the_contract(tmp_path: Path, before: str, after:
         (["check", "nope"], "There is no program 'nope'"),
         (["check", "nope.py"], "There is no program at nope.py"),
         (["evaluate", "lexical", "--benchmark", "nope"], "There is no benchmark called 'nope'"),
-        (["benchmarks", "nope"], "There is no benchmark called 'nope'"),
+        (["benchmarks", "show", "nope"], "There is no benchmark called 'nope'"),
     ],
 )
 def test_what_is_not_there(arguments: list[str], expected: str) -> None:
@@ -255,7 +255,7 @@ def test_listings() -> None:
     for command in ("benchmarks", "seeds", "runs"):
         assert isinstance(json.loads(invoke(command, "--json")[1]), list)
         assert invoke(command)[0] == 0
-    code, out, _ = invoke("benchmarks", "chronicle", "--json")
+    code, out, _ = invoke("benchmarks", "show", "chronicle", "--json")
     assert (code, json.loads(out)["available"]) == (0, True)
     code, out, _ = invoke("doctor", "--json")
     assert (code, json.loads(out)["intact"]) == (0, True)

@@ -1,8 +1,9 @@
 """The command line (DESIGN §8). Nothing heavy is imported here: each command imports what it needs."""
 
 from evolve.cli.app import app
+from evolve.cli.benchmarks import benchmarks
 from evolve.cli.campaigns import run
-from evolve.cli.installation import benchmarks, doctor, seeds
+from evolve.cli.installation import doctor, seeds
 from evolve.cli.programs import check, evaluate
 from evolve.cli.runs import diff, explain, front, lineage, list_runs, show_candidate, trace
 
@@ -18,7 +19,7 @@ app.command()(lineage)
 app.command()(diff)
 app.command()(trace)
 app.command()(explain)
-app.command()(benchmarks)
+app.add_typer(benchmarks, name="benchmarks")
 app.command()(seeds)
 app.command()(doctor)
 

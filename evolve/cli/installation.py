@@ -1,32 +1,10 @@
-"""``evolve benchmarks``, ``seeds`` and ``doctor``: what is there to work with."""
+"""``evolve seeds`` and ``doctor``: what is there to work with."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from evolve.cli.app import DataOption, JsonOption, OptionsOption, ScopeOption, benchmark_options, show
-
-
-def benchmarks(
-    name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Name or path; left out: all are listed.")
-    ] = None,
-    scope: ScopeOption = None,
-    option: OptionsOption = None,
-    data_dir: DataOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """List the benchmarks, or show the card of one."""
-    from evolve.inspection import catalogue
-
-    if name is None:
-        rows = catalogue.benchmarks_data()
-        show(rows, catalogue.benchmarks_view(rows), as_json=as_json)
-    else:
-        data = catalogue.benchmark_data(name, data_dir, benchmark_options(option, scope))
-        show(data, catalogue.benchmark_view(data), as_json=as_json)
+from evolve.cli.app import JsonOption, show
 
 
 def seeds(as_json: JsonOption = False) -> None:

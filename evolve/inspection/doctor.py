@@ -15,7 +15,7 @@ from rich.text import Text
 
 from evolve import __version__, resources
 from evolve.errors import EvolveError, InfrastructureError
-from evolve.inspection.catalogue import benchmarks_data
+from evolve.inspection.benchmarks import benchmarks_data
 from evolve.inspection.text import one_line
 
 Data = dict[str, Any]

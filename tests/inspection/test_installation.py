@@ -11,7 +11,7 @@ from rich.console import Console
 
 from evolve import resources
 from evolve.errors import InfrastructureError, UsageError
-from evolve.inspection import catalogue, doctor
+from evolve.inspection import benchmarks, catalogue, doctor
 from evolve.inspection.text import to_json
 
 BENCHMARK = '''
@@ -50,30 +50,30 @@ def rendered(view: object) -> str:
 
 def test_a_benchmark_with_its_data(tiny: Path) -> None:
     (tiny.parent / "facts.txt").touch()
-    data = json.loads(to_json(catalogue.benchmark_data(str(tiny), tiny.parent, {"size": "3"})))
+    data = json.loads(to_json(benchmarks.benchmark_data(str(tiny), tiny.parent, {"size": "3"})))
     assert (data["available"], data["episodes"], data["validation"], data["test"]) == (True, 3, 1, 1)
     assert data["options"] == {"size": 2}
-    text = rendered(catalogue.benchmark_view(data))
-    for part in ("More about them.", "licence", "3 episodes, 1 validation and 1 test", "size = 2"):
+    text = rendered(benchmarks.benchmark_view(data))
+    for part in ("More about them.", "licence", "3 episodes, 1 validation and 1 test", "size = 2", "fact 0"):
         assert part in text
 
 
 def test_a_benchmark_without_its_data(tiny: Path) -> None:
-    data = catalogue.benchmark_data(str(tiny), tiny.parent / "nowhere", {})
+    data = benchmarks.benchmark_data(str(tiny), tiny.parent / "nowhere", {})
     assert not data["available"]
-    assert f"missing: no facts in {tiny.parent / 'nowhere'}" in rendered(catalogue.benchmark_view(data))
+    assert f"missing: no facts in {tiny.parent / 'nowhere'}" in rendered(benchmarks.benchmark_view(data))
 
 
 def test_a_wrong_option_is_no_missing_data(tiny: Path) -> None:
     with pytest.raises(UsageError, match="no option 'sise'; it has size"):
-        catalogue.benchmark_data(str(tiny), tiny.parent, {"sise": "3"})
+        benchmarks.benchmark_data(str(tiny), tiny.parent, {"sise": "3"})
 
 
 def test_the_embedded_benchmark_is_listed() -> None:
-    rows = {row["name"]: row for row in catalogue.benchmarks_data()}
+    rows = {row["name"]: row for row in benchmarks.benchmarks_data()}
     assert rows["chronicle"]["available"]
     assert "locomo" in rows
-    assert "chronicle" in rendered(catalogue.benchmarks_view(list(rows.values())))
+    assert "chronicle" in rendered(benchmarks.benchmarks_view(list(rows.values())))
 
 
 def test_seeds_are_listed() -> None:

@@ -1,0 +1,101 @@
+"""``evolve benchmarks``: list them, show one, fetch the data of one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evolve.cli.app import (
+    Commands,
+    DataOption,
+    JsonOption,
+    OptionsOption,
+    ScopeOption,
+    benchmark_options,
+    complain,
+    show,
+)
+
+if TYPE_CHECKING:
+    from evolve.data.download import Downloader
+
+benchmarks = typer.Typer(
+    cls=Commands, help="List the benchmarks, show one, or fetch its data.", rich_markup_mode=None
+)
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name or path of a benchmark.")]
+
+
+@benchmarks.callback(invoke_without_command=True)
+def _root(context: typer.Context, as_json: JsonOption = False) -> None:
+    if context.invoked_subcommand is None:
+        list_benchmarks(as_json)
+
+
+@benchmarks.command("list")
+def list_benchmarks(as_json: JsonOption = False) -> None:
+    """List the benchmarks, and whether their data are there."""
+    from evolve.inspection.benchmarks import benchmarks_data, benchmarks_view
+
+    rows = benchmarks_data()
+    show(rows, benchmarks_view(rows), as_json=as_json)
+
+
+@benchmarks.command("show")
+def show_benchmark(
+    name: NameArgument,
+    scope: ScopeOption = None,
+    option: OptionsOption = None,
+    data_dir: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the card of a benchmark, how much there is, and its first records."""
+    from evolve.inspection.benchmarks import benchmark_data, benchmark_view
+
+    data = benchmark_data(name, data_dir, benchmark_options(option, scope))
+    show(data, benchmark_view(data), as_json=as_json)
+
+
+@benchmarks.command("fetch")
+def fetch_benchmark(
+    name: NameArgument,
+    option: OptionsOption = None,
+    data_dir: DataOption = None,
+    again: Annotated[bool, typer.Option("--again", help="Fetch also what is there.")] = False,
+) -> None:
+    """Fetch the data of a benchmark from their official source; what broke off goes on.
+
+    Lengths and known checksums are verified, and that the benchmark loads: until then nothing has its name.
+    """
+    from evolve.benchmark import find
+    from evolve.data.fetching import fetch
+
+    entry = find(name)
+    options = benchmark_options(option, None)
+    files = entry.files_for(options)
+    folder = data_dir or entry.data_dir
+    if not files:
+        complain(f"{entry.name} needs no files from elsewhere.")
+        return
+
+    def verify(staging: Path) -> None:
+        entry.load(staging, options)
+
+    fetched = fetch(files, folder, verify, _downloader(), again=again)
+    for file in files:
+        state = "fetched" if folder / file.name in fetched else "was there"
+        checked = "checksum right" if file.sha256 else "no checksum is known; its records are well-formed"
+        typer.echo(f"{folder / file.name}: {state}, {checked}")
+
+
+def _downloader() -> Downloader:
+    """One that shows how far it is, where somebody looks."""
+    from evolve.data.download import Downloader
+
+    def progress(url: str, done: int, total: int) -> None:
+        size = f"{100 * done // total} % of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
+        typer.echo(f"\r{url.rpartition('/')[2]}: {size}", err=True, nl=bool(total) and done >= total)
+
+    return Downloader(progress=progress if sys.stderr.isatty() else None)

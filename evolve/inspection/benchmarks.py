@@ -1,0 +1,211 @@
+"""The benchmarks of this installation: a list of them, and one with its card and its first records."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from evolve.benchmark import Benchmark, Entry, available, find
+from evolve.errors import UsageError
+from evolve.inspection.text import one_line, printable
+from evolve.records import Episode, Task
+
+Data = dict[str, Any]
+RECORDS = 3
+"""Episodes and tasks that are shown of a benchmark."""
+EXCERPT = 400
+"""Characters of a text that are shown."""
+
+
+def benchmarks_data() -> list[Data]:
+    """Each benchmark: name, what it is, its options, and whether its data are there.
+
+    A benchmark that names its files is not loaded for this, which could take a minute: it is looked whether
+    they are there. ``partial`` says that other files are in the folder, such as a sample, which may do.
+    """
+    return [_listed(entry) for entry in available()]
+
+
+def _listed(entry: Entry) -> Data:
+    folder = entry.data_dir
+    files = entry.files_for({})
+    if not files:
+        return _basics(entry) | _loaded(entry, None, {})[0]
+    lacking = [file.name for file in files if not (folder / file.name).is_file()]
+    if not lacking:
+        return _basics(entry) | {"available": True}
+    present = folder.is_dir() and any(folder.iterdir())
+    return _basics(entry) | {
+        "available": False,
+        "partial": present,
+        "missing": f"{', '.join(lacking)} not in {folder}"
+        + (
+            ", which has other files: see evolve benchmarks show "
+            if present
+            else ": evolve benchmarks fetch "
+        )
+        + entry.name,
+    }
+
+
+def benchmark_data(name_or_path: str, data_dir: Path | None, options: Mapping[str, str]) -> Data:
+    """One benchmark in full: description, files, and where its data are there card, sizes, first records.
+
+    Raises:
+        UsageError: there is no such benchmark, or it has no such option.
+    """
+    entry = find(name_or_path)
+    entry.files_for(options)  # says if an option is not known
+    facts, loaded = _loaded(entry, data_dir, options)
+    data = _basics(entry) | facts | {"description": inspect.getdoc(entry.loader) or ""}
+    data["data_dir"] = str(data_dir or entry.data_dir)
+    data["files"] = [{"name": f.name, "url": f.url, "sha256": f.sha256} for f in entry.files_for(options)]
+    return data | (_contents(loaded) if loaded else {})
+
+
+def _basics(entry: Entry) -> Data:
+    return {
+        "name": entry.name,
+        "summary": entry.summary,
+        "path": str(entry.path),
+        "options": entry.options,
+        "data_dir": str(entry.data_dir),
+    }
+
+
+def _loaded(entry: Entry, data_dir: Path | None, options: Mapping[str, str]) -> tuple[Data, Benchmark | None]:
+    """Whether it loads, and what it is then."""
+    try:
+        loaded = entry.load(data_dir, options)
+    except UsageError as error:
+        return {"available": False, "missing": str(error)}, None
+    sizes = {what: len(getattr(loaded, what)) for what in ("episodes", "validation", "test")}
+    return {"available": True} | sizes, loaded
+
+
+def _contents(loaded: Benchmark) -> Data:
+    tasks = (*loaded.validation, *loaded.test)
+    return {
+        "version": loaded.version,
+        "scope": loaded.scope,
+        "learning": loaded.learning,
+        "metric": loaded.metric,
+        "retrieval_metric": loaded.retrieval_metric,
+        "groups": len({episode.group for episode in loaded.episodes}),
+        "categories": dict(Counter(task.category for task in tasks)),
+        "card": dict(loaded.card),
+        "first_episodes": [_episode(episode) for episode in loaded.episodes[:RECORDS]],
+        "first_tasks": [_task(task) for task in _one_of_each(loaded.validation)],
+    }
+
+
+def _one_of_each(tasks: Iterable[Task]) -> list[Task]:
+    """The first tasks of different categories."""
+    firsts: dict[str, Task] = {}
+    for task in tasks:
+        firsts.setdefault(task.category, task)
+    return list(firsts.values())[:RECORDS]
+
+
+def _episode(episode: Episode) -> Data:
+    text = episode.text or (episode.task.question if episode.task else "")
+    return {"id": episode.id, "characters": len(text), "text": text[:EXCERPT]}
+
+
+def _task(task: Task) -> Data:
+    return {
+        "id": task.id,
+        "category": task.category,
+        "question": task.question[:EXCERPT],
+        "answers": [answer[:EXCERPT] for answer in task.answers],
+        "criteria": [f"{criterion.points:+g} {criterion.text}"[:EXCERPT] for criterion in task.rubric],
+        "evidence": [passage.text[:EXCERPT] for passage in task.evidence],
+    }
+
+
+def benchmarks_view(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """``benchmarks_data`` for a terminal."""
+    table = Table()
+    for column in ("benchmark", "what it is", "data"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        state = "here" if row["available"] else "other files" if row.get("partial") else "missing"
+        table.add_row(row["name"], Text(row["summary"]), state)
+    return Group(
+        table,
+        Text("The card, counts and first records of one: evolve benchmarks show NAME"),
+        Text("Its data from the official source: evolve benchmarks fetch NAME"),
+    )
+
+
+def benchmark_view(data: Mapping[str, Any]) -> RenderableType:
+    """``benchmark_data`` for a terminal."""
+    parts: list[RenderableType] = [
+        Text(data["name"], style="bold"),
+        Text(data["description"]),
+        Text(),
+        _facts(data),
+    ]
+    if data["available"]:
+        for episode in data["first_episodes"]:
+            parts += [Text(), Text(f"episode {one_line(episode['id'])}", style="bold")]
+            parts.append(Text(_cut(episode["text"], episode["characters"])))
+        for task in data["first_tasks"]:
+            parts += [Text(), Text(f"task {one_line(task['id'])}", style="bold"), _task_view(task)]
+    return Group(*parts)
+
+
+def _facts(data: Mapping[str, Any]) -> Table:
+    facts = _grid()
+    facts.add_row("file", Text(data["path"]))
+    options = (f"{name} = {default!r}" for name, default in data["options"].items())
+    facts.add_row("options", Text(", ".join(options) or "none"))
+    for file in data["files"]:
+        facts.add_row("fetched", Text(f"{file['name']} from {file['url']}"))
+    if not data["available"]:
+        facts.add_row("data", Text(f"missing: {data['missing']}", style="yellow"))
+        return facts
+    facts.add_row("data", Text(data["data_dir"]))
+    facts.add_row("version", Text(data["version"]))
+    facts.add_row("scope", Text(f"{data['scope']}, {data['groups']} groups; learning {data['learning']}"))
+    facts.add_row("quality", Text(f"{data['metric']}; offline: {data['retrieval_metric']}"))
+    sizes = f"{data['episodes']} episodes, {data['validation']} validation and {data['test']} test tasks"
+    facts.add_row("loaded", Text(sizes))
+    kinds = ", ".join(f"{kind or 'none'} {count}" for kind, count in data["categories"].items())
+    facts.add_row("categories", Text(printable(kinds)))
+    for name, text in data["card"].items():
+        facts.add_row(Text(one_line(name, 30)), Text(printable(text)))
+    return facts
+
+
+def _task_view(task: Mapping[str, Any]) -> Table:
+    facts = _grid()
+    facts.add_row("question", Text(printable(task["question"])))
+    for name, values in (("answer", task["answers"]), ("criterion", task["criteria"])):
+        for value in values[:RECORDS]:
+            facts.add_row(name, Text(printable(value)))
+        if len(values) > RECORDS:
+            facts.add_row("", Text(f"and {len(values) - RECORDS} more"))
+    for value in task["evidence"][:RECORDS]:
+        facts.add_row("evidence", Text(one_line(value)))
+    return facts
+
+
+def _cut(text: str, characters: int) -> str:
+    """``text``, an excerpt, with what it is an excerpt of."""
+    more = f" … ({characters:,} characters)" if characters > len(text) else ""
+    return printable(text) + more
+
+
+def _grid() -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    return grid
