@@ -38,9 +38,8 @@ def born(number: int, quality: float | None, message: str = "", **more) -> Candi
 
 def shown(chat, brief: Brief, **settings: Any) -> str:
     model = chat("no")
-    ReflectionMutator(model, try_out=lambda program: None, **{"repairs": 0} | settings).mutate(
-        brief, random.Random(0)
-    )
+    given: dict[str, Any] = {"repairs": 0, **settings}
+    ReflectionMutator(model, try_out=lambda program: None, **given).mutate(brief, random.Random(0))
     return "\n".join(message["content"] for message in model.requests[0].messages)
 
 
