@@ -87,10 +87,10 @@ class KnowledgeBase:
             return
         note = {
             "text": raw_text.strip(),
-            "keywords": item.keywords[:16],
-            "tags": item.tags[:3],
+            "keywords": [keyword.strip()[:40] for keyword in item.keywords[:16]],
+            "tags": [tag.strip()[:40] for tag in item.tags[:3]],
             "context": self._short(item.context),
-            "date": item.date,
+            "date": item.date.strip()[:40],
             "links": set(),
         }
         number = len(self.notes)
@@ -131,7 +131,7 @@ class KnowledgeBase:
                 self.notes[number]["links"].add(other)
                 self.notes[other]["links"].add(number)
             elif context.strip():
-                self._revise(other, context, [tag.strip() for tag in tags.split(",") if tag.strip()])
+                self._revise(other, context, [tag.strip()[:40] for tag in tags.split(",") if tag.strip()])
 
     def _revise(self, number, context, tags):
         note = self.notes[number]

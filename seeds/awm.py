@@ -90,9 +90,11 @@ class KnowledgeBase:
             return
         steps = [" ".join(step.split())[: knob("step_characters")] for step in item.steps]
         steps = [step for step in steps if step][: knob("steps")]
-        induced = self._induce(item.goal, raw_text)
+        induced = self._induce(item.goal[:500], raw_text)
         if not induced and steps:
-            induced = [(abstract(item.goal)[:200], [abstract(step) for step in steps], steps)]
+            induced = [
+                (" ".join(abstract(item.goal).split())[:120], [abstract(step) for step in steps], steps)
+            ]
         for name, pattern, example in induced:
             self._add(name, pattern, example)
 
@@ -119,7 +121,7 @@ class KnowledgeBase:
             end = heads[position + 1].start() if position + 1 < len(heads) else len(reply)
             body = reply[head.end() : end]
             steps = [step.strip()[: knob("step_characters")] for step in STEP.findall(body)][: knob("steps")]
-            if len(steps) > 1 and "<" not in head["name"]:
+            if len(steps) > 1 and "<step>" not in steps:  # our own form, quoted back
                 found.append((head["name"][:200], steps, []))
         return found[:3]
 

@@ -32,7 +32,7 @@ ALWAYS_ON_KNOWLEDGE = ""
 KNOBS = {
     "budget": (0.5, 0.0, 1.0),
     "low_lines": (20, 5, 60),
-    "high_lines": (60, 20, 150),
+    "high_lines": (60, 20, 120),
     "vectors_weight": (1.0, 0.0, 3.0),
     "neighbour_share": (0.3, 0.0, 1.0),
     "entity_weight": (0.3, 0.0, 1.0),
@@ -179,10 +179,10 @@ class KnowledgeBase:
         kept = self._fitting(lines, 3000)
         if tier != "high" or not lines:
             return kept
-        prompt = EXTRACT.format(lines="\n".join(lines), question=" ".join(question.split()))
+        prompt = EXTRACT.format(lines="\n".join(lines), question=" ".join(question.split())[:1000])
         copied = self.toolkit.llm_completion([{"role": "user", "content": prompt}]).strip()
         # What the model did not copy still follows, as far as there is room.
-        said = [line for line in copied.split("\n") if line.strip()]
+        said = dict.fromkeys(line for line in copied.split("\n") if re.search(r"\w{2}", line))
         return self._fitting([*said, *(line for line in lines if line not in copied)], 3000)
 
     def _distinct(self, order):

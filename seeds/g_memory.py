@@ -114,9 +114,10 @@ class KnowledgeBase:
             left -= len(records[-1])
             if left <= 0:
                 break
-        prompt = CONDENSE.format(records="\n\n".join(records), task=" ".join(query.task.split()))
+        prompt = CONDENSE.format(records="\n\n".join(records), task=" ".join(query.task.split())[:1000])
         excerpts = self.toolkit.llm_completion([{"role": "user", "content": prompt}]).strip()
-        excerpts = excerpts or self._matching(query.task, records)
+        if not words(excerpts):
+            excerpts = self._matching(query.task, records)
         head = f"Insights:\n{insights}\n\n" if insights else ""
         return (head + f"Excerpts:\n{excerpts}")[:3000]
 

@@ -101,7 +101,8 @@ class KnowledgeBase:
                 record=chunk["record"][-knob("prompt_characters") :],
             )
             reply = self.toolkit.llm_completion([{"role": "user", "content": prompt}])
-        summary = " ".join((reply.strip() or chunk["summary"] or chunk["record"]).split())
+        said = reply if re.search(r"\w{2}", reply) else chunk["summary"] or chunk["record"]
+        summary = " ".join(said.split())
         chunk["summary"] = summary[: knob("summary_characters")]
         self.toolkit.vectors.add([len(self.folded)], [chunk["vector"]])
         self.folded.append(chunk)

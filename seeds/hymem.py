@@ -28,7 +28,7 @@ ALWAYS_ON_KNOWLEDGE = ""
 
 KNOBS = {
     "light_summaries": (3, 1, 8),
-    "deep_passages": (40, 8, 100),
+    "deep_passages": (40, 8, 60),
     "missing_passages": (6, 0, 20),
     "complex_below_similarity": (0.18, 0.0, 0.9),
     "passage_characters": (400, 150, 1200),
@@ -86,7 +86,7 @@ class KnowledgeBase:
         heading, _, body = text.partition("\n")
         if not body or len(heading) > 100:
             heading, body = "", text
-        summary = item.summary.strip() or text
+        summary = (item.summary.strip() or text)[:1500]
         self.summaries.append(summary if heading and heading in summary else f"{heading}\n{summary}".strip())
         size = knob("passage_characters")
         fresh = [
@@ -139,7 +139,7 @@ class KnowledgeBase:
         prompt = REFLECT.format(
             summaries="\n".join(summaries),
             passages="\n".join(f"{i}. {self._text(n)}" for i, n in enumerate(candidates, 1)),
-            question=" ".join(question.split()),
+            question=" ".join(question.split())[:1000],
         )
         reply = self.toolkit.llm_completion([{"role": "user", "content": prompt}])
         use, missing = USE.search(reply), MISSING.search(reply)

@@ -31,7 +31,10 @@ KNOBS = {
     "neighbours": (5, 1, 12),
     "same_similarity": (0.95, 0.7, 1.0),
     "fact_characters": (400, 100, 800),
+    "facts_per_episode": (40, 5, 80),
 }
+
+STORED_CHARACTERS = 40_000  # of the facts that are put before the model
 
 DECIDE = """\
 You keep a list of facts about people up to date. M are facts in the list, N are new ones learnt on {date}.
@@ -80,18 +83,19 @@ class KnowledgeBase:
 
     def write(self, item, raw_text):
         fresh = [" ".join(fact.split())[: knob("fact_characters")] for fact in item.facts]
-        fresh = list(dict.fromkeys(fact for fact in fresh if fact))
+        fresh = list(dict.fromkeys(fact for fact in fresh if fact))[: knob("facts_per_episode")]
+        date = " ".join(item.date.split())[:40]
         if not fresh:
             return
         near = [self.toolkit.vectors.search(row, knob("neighbours")) for row in self.toolkit.embed(fresh)]
         shown = sorted({number for found in near for number, _ in found})
-        decisions = self._decide(fresh, shown, item.date) if shown else {}
+        decisions = self._decide(fresh, shown, date) if shown else {}
         for position, fact in enumerate(fresh):
             if position in decisions:
                 for operation, target, text in decisions[position]:
-                    self._apply(operation, target, text, fact, item.date)
+                    self._apply(operation, target, text, fact, date)
             elif not near[position] or near[position][0][1] < knob("same_similarity"):
-                self._store(None, item.date, fact)
+                self._store(None, date, fact)
 
     def read(self, query):
         lines, left = [], 3000
@@ -107,7 +111,7 @@ class KnowledgeBase:
         """Position of a new fact -> operations on it, as far as the model's reply can be understood."""
         prompt = DECIDE.format(
             date=date or "an unknown date",
-            stored="\n".join(f"M{number}. {self.facts[number][1]}" for number in shown),
+            stored="\n".join(f"M{number}. {self.facts[number][1]}" for number in shown)[:STORED_CHARACTERS],
             new="\n".join(f"N{position}. {fact}" for position, fact in enumerate(fresh, 1)),
         )
         reply = self.toolkit.llm_completion([{"role": "user", "content": prompt}])

@@ -24,7 +24,7 @@ ALWAYS_ON_KNOWLEDGE = ""
 
 KNOBS = {
     "segment_characters": (450, 150, 1500),
-    "prompt_characters": (40000, 5000, 110000),
+    "prompt_characters": (40000, 5000, 100000),
     "budget_characters": (3000, 600, 3000),
 }
 
@@ -84,7 +84,7 @@ class KnowledgeBase:
         shown = sorted(self._fitting(order, knob("prompt_characters"), 12))
         prompt = SIFT.format(
             memories="\n".join(f"Memory {n}: {self.segments[n]}" for n in shown),
-            task=" ".join(query.task.split()),
+            task=" ".join(query.task.split())[:1000],
         )
         reply = self.toolkit.llm_completion([{"role": "user", "content": prompt}])
         ranked = self._ranked(reply, shown) or self._quoted(reply, shown)

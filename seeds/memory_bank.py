@@ -117,7 +117,7 @@ class KnowledgeBase:
         prompt = PORTRAIT.format(limit=limit, portrait=self.portrait or "none", episode=raw_text[:20000])
         found = LABELLED.search(self.toolkit.llm_completion([{"role": "user", "content": prompt}]))
         if found and found[1].strip():
-            self.portrait = " ".join(found[1].split())[:limit]
+            self.portrait = " ".join(found[1].split()).strip("* ")[:limit]
         else:  # the newest traits first: what does not fit is the oldest
             known = [" ".join(trait.split())[:150] for trait in traits]
             known = [trait for trait in known if trait and trait not in self.portrait]

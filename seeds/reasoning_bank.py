@@ -76,7 +76,7 @@ class KnowledgeBase:
         self.experiences = []  # the items of each episode, as text
 
     def write(self, item, raw_text):
-        task = item.task.strip() or raw_text.strip()[:500]
+        task = (item.task.strip() or raw_text.strip())[:500]
         if not task:
             return
         items = self._distil(task, item.succeeded, raw_text) or self._own(item)
