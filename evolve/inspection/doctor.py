@@ -21,6 +21,7 @@ from evolve.inspection.text import one_line
 Data = dict[str, Any]
 PACKAGES = (
     "docker",
+    "httpx",
     "joblib",
     "litellm",
     "numpy",
