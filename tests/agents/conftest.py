@@ -126,7 +126,7 @@ def kitchen() -> Kitchen:
     return Kitchen()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scripted() -> Callable[..., ScriptedModel]:
     """``scripted([reply, ...])`` or ``scripted(function of the request)``."""
     return ScriptedModel

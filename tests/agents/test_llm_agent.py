@@ -107,7 +107,18 @@ def test_what_the_provider_refuses_is_inconclusive_and_not_asked_again(scripted,
     for result in (item, query, response, conduct):
         assert result.inconclusive == "The provider refused."
     assert item.failure is None
-    assert len(model.asked) == 4
+    assert len(model.asked) == (6 if kind == "rejected" else 4)
+
+
+def test_a_provider_that_rejects_the_schema_is_asked_without_it(scripted, parts):
+    def script(request):
+        if request.schema is not None:
+            return ModelError("rejected", "response_format is not supported.")
+        return json.dumps(ITEM) if len(request.messages) > 2 else "no"
+
+    (found,) = LLMAgent(scripted(script)).extract(parts, EPISODES[:1])
+    assert found.fields == ITEM
+    assert found.usage.calls == 2
 
 
 STOPS = [

@@ -93,7 +93,8 @@ def test_a_verdict_that_cannot_be_read_is_asked_for_again_then_there_is_no_score
 def test_a_refusal_leaves_no_score(scripted, kind):
     model = scripted([ModelError(kind, "The provider refused.")])
     (grade,) = LLMJudge(model).grade([TASK], ["Rome"])
-    assert (grade.score, grade.reason, len(model.asked)) == (None, "The provider refused.", 1)
+    assert (grade.score, grade.reason) == (None, "The provider refused.")
+    assert len(model.asked) == (2 if kind == "rejected" else 1)
 
 
 @pytest.mark.parametrize(
@@ -190,8 +191,6 @@ def test_the_judge_never_sees_what_the_memory_returned(scripted, parts):
 
 
 @given(st.lists(st.text(max_size=40), min_size=2, max_size=8))
-def test_whatever_is_said_there_is_a_grade(said):
-    from tests.agents.conftest import ScriptedModel
-
-    grades = LLMJudge(ScriptedModel(said)).grade([TASK, RUBRIC], ["Rome", "Aspirin"])
+def test_whatever_is_said_there_is_a_grade(scripted, said):
+    grades = LLMJudge(scripted(said)).grade([TASK, RUBRIC], ["Rome", "Aspirin"])
     assert all(grade.score is None or 0 <= grade.score <= 1 for grade in grades)

@@ -48,8 +48,9 @@ async def ask(
 ) -> Asked[T]:
     """Ask, read the reply, and ask once more with the exact error where it cannot be read.
 
-    A truncated or malformed answer counts as one that cannot be read. One that the provider filtered,
-    rejected or found too long is not asked for again.
+    A truncated or malformed answer counts as one that cannot be read. One that the provider filtered or found
+    too long is not asked for again; nor is one that it rejected, but that a schema may have been what it
+    rejected, so that without it the same is asked anew.
 
     Args:
         model: who is asked.
@@ -75,6 +76,9 @@ async def ask(
         except ModelError as error:
             if not error.of_this_call:
                 raise
+            if error.kind == "rejected" and request.schema is not None:
+                without = await ask(model, dataclasses.replace(request, schema=None), read, again)
+                return dataclasses.replace(without, usage=usage + without.usage)
             if error.kind not in ("truncated", "malformed"):
                 return Asked(None, usage, inconclusive=str(error), said=said)
             problem = str(error)
