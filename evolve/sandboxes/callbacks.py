@@ -21,7 +21,8 @@ class Callbacks:
     Attributes:
         seconds: time spent in services.
         usage: model work done.
-        refusal: the first callback over a budget: the call has failed, whatever the program makes of it.
+        refusal: the first callback over a budget, or that no model can be asked: the call has failed,
+            whatever the program makes of it.
         outage: the first failure of a service: the evaluation is void. Or the campaign's budget is spent.
     """
 
@@ -46,7 +47,7 @@ class Callbacks:
         except (InfrastructureError, BudgetReached) as error:
             self.outage = self.outage or error
             return {"error": "the model could not be reached; this evaluation is void"}
-        except ProgramError as error:  # what the program asked for cannot be asked
+        except ProgramError as error:  # over a budget, or what cannot be asked
             self.refusal = self.refusal or error
             return {"error": error.message}
         finally:
@@ -56,9 +57,10 @@ class Callbacks:
         texts = request.texts
         self._texts += len(texts)
         if self._texts > self._limits.embed_texts:
-            return self._refuse(
+            raise ProgramError(
+                "budget",
                 f"toolkit.embed was given {self._texts} texts in one call of the program; "
-                f"at most {self._limits.embed_texts} are allowed"
+                f"at most {self._limits.embed_texts} are allowed",
             )
         vectors = np.ascontiguousarray(self._services.embed(texts), dtype="<f4")
         if vectors.ndim != 2 or len(vectors) != len(texts):
@@ -71,20 +73,18 @@ class Callbacks:
     def _complete(self, request: Complete) -> dict[str, Any]:
         self._calls += 1
         if self._calls > self._limits.model_calls:
-            return self._refuse(
+            raise ProgramError(
+                "budget",
                 f"toolkit.llm_completion was called {self._calls} times in one write or read; "
-                f"at most {self._limits.model_calls} are allowed"
+                f"at most {self._limits.model_calls} are allowed",
             )
         characters = sum(len(text) for message in request.messages for text in message.values())
         if characters > self._limits.model_input_characters:
-            return self._refuse(
+            raise ProgramError(
+                "budget",
                 f"toolkit.llm_completion was given {characters} characters; "
-                f"at most {self._limits.model_input_characters} are allowed"
+                f"at most {self._limits.model_input_characters} are allowed",
             )
         completion = self._services.complete(request.messages, dict(request.options))
         self.usage += completion.usage
         return {"text": completion.text}
-
-    def _refuse(self, message: str) -> dict[str, Any]:
-        self.refusal = self.refusal or ProgramError("budget", message)
-        return {"error": message}

@@ -21,6 +21,7 @@ from evolve.sandboxes.protocol import Completion, Deferred, Limits, Sandbox, Ses
 
 ITEM: Fields = {"text": "a fact", "tags": ["x"]}
 QUERY: Fields = {"text": "which fact"}
+ASKS = "self.toolkit.llm_completion([{'role': 'user', 'content': %s}])"
 
 
 class Constant:
@@ -357,6 +358,20 @@ class TestFailuresThatTheProgramSurvives:
             assert not caught.value.fatal
         assert obedient.read({"text": "return 'fine'"}).text == "fine"
 
+    def test_what_no_model_can_be_asked_fails_the_call_even_if_the_program_catches(
+        self, sandbox: Sandbox, program: Any, limits: Limits
+    ) -> None:
+        class Refusing(Constant):
+            def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+                raise ProgramError("exception", "no such option")
+
+        source = program(read=f"try: {ASKS % repr('x')}\nexcept RuntimeError as e: return str(e)")
+        with sandbox.open(source, Refusing(), limits) as session:
+            for _ in range(2):
+                with pytest.raises(ProgramError, match="no such option") as caught:
+                    session.read(QUERY)
+                assert not caught.value.fatal
+
     def test_an_outage_voids_the_call_even_if_the_program_catches(
         self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
     ) -> None:
@@ -395,9 +410,6 @@ class TestFailuresThatTheProgramSurvives:
             for _ in range(5):
                 with session.branch():
                     assert session.read(QUERY).text == "fine"
-
-
-ASKS = "self.toolkit.llm_completion([{'role': 'user', 'content': %s}])"
 
 
 class Later(Constant):

@@ -170,7 +170,8 @@ def confining_sandbox(request: pytest.FixtureRequest) -> Sandbox:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-    if file_path.name == "conformance.py":
+    # One that is named on the command line is collected anyway.
+    if file_path.name == "conformance.py" and not parent.session.isinitpath(file_path):
         return pytest.Module.from_parent(parent, path=file_path)
     return None
 

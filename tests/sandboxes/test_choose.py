@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from evolve.errors import InfrastructureError, UsageError
@@ -22,7 +24,7 @@ def no_bwrap(monkeypatch: pytest.MonkeyPatch) -> None:
     "allowed", [{"trusted": True, "unsafe_local": False}, {"trusted": False, "unsafe_local": True}]
 )
 @pytest.mark.usefixtures("no_engine", "no_bwrap")
-def test_auto_without_an_engine_says_loudly_what_it_takes_instead(allowed: dict[str, bool]) -> None:
+def test_auto_without_an_engine_says_loudly_what_it_takes_instead(allowed: dict[str, Any]) -> None:
     said: list[str] = []
     sandbox = choose("auto", **allowed, notify=said.append)
     assert sandbox.isolation == "process"

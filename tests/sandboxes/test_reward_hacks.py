@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evolve.agents.protocol import Extraction, Recollection, Response
+from evolve.agents.protocol import Conduct, Extraction, Grade, Recollection, Response
 from evolve.benchmark import Benchmark
 from evolve.evaluation import Evaluator, Subset
 from evolve.program import MemoryProgram, Parts
@@ -350,16 +350,19 @@ class Reader:
     def __init__(self, file: Path) -> None:
         self._file = file
 
-    def extract(self, parts: Parts, episodes: Sequence[Episode]) -> list[Extraction]:
+    def extract(self, parts: Parts, episodes: Sequence[Episode], repeat: int = 0) -> list[Extraction]:
         return [Extraction({"text": episode.text}, Usage()) for episode in episodes]
 
-    def formulate(self, parts: Parts, tasks: Sequence[Task]) -> list[Extraction]:
+    def formulate(self, parts: Parts, tasks: Sequence[Task], repeat: int = 0) -> list[Extraction]:
         return [Extraction({"text": f"{task.question}|{self._file}"}, Usage()) for task in tasks]
 
-    def respond(self, parts: Parts, recollections: Sequence[Recollection]) -> list[Response]:
+    def respond(self, parts: Parts, recollections: Sequence[Recollection], repeat: int = 0) -> list[Response]:
         return [Response(recollection.retrieved, Usage()) for recollection in recollections]
 
-    def grade(self, tasks: Sequence[Task], answers: Sequence[str]) -> list[float]:
+    def act(self, *_: object, **__: object) -> list[Conduct]:
+        raise AssertionError("there is no environment")
+
+    def grade(self, tasks: Sequence[Task], answers: Sequence[str], repeat: int = 0) -> list[Grade]:
         raise AssertionError("the metric needs no judge")
 
 
@@ -368,6 +371,7 @@ class Flat:
 
     identity = "flat"
     dimension = 4
+    waits = False
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         return np.full((len(texts), 4), 0.5, np.float32)
