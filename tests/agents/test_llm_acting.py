@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import pytest
@@ -168,6 +169,44 @@ def test_an_environment_has_one_thread_of_its_own(scripted, parts, make_kitchen)
     act(scripted(["Command: look"]), parts, traced(first), traced(second), max_steps=2)
     assert len(first) == len(second) == 1
     assert threading.get_ident() not in first | second
+
+
+@pytest.mark.parametrize("method", ["open", "reset", "step", "close"])
+def test_one_that_is_cancelled_is_closed_after_the_call_that_goes_on(scripted, parts, make_kitchen, method):
+    world = make_kitchen()
+    started, released, closed = threading.Event(), threading.Event(), threading.Event()
+    slow, close = getattr(world, method), world.close
+
+    def blocking(*given):
+        started.set()
+        assert released.wait(timeout=30)
+        return slow(*given)
+
+    def closing():
+        close()
+        closed.set()
+
+    world.close = closing
+    if method == "close":
+        slow = closing
+    setattr(world, method, blocking)
+
+    async def interrupted(work):
+        tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
+        await asyncio.to_thread(started.wait)
+        for _ in range(2):  # an impatient user
+            for task in tasks:
+                task.cancel()
+            await asyncio.sleep(0)
+        released.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    model = scripted(["Command: look"])
+    model.run = lambda work: asyncio.run(interrupted(work))
+    (result,) = act(model, parts, world, max_steps=1)
+    assert isinstance(result, asyncio.CancelledError)
+    assert closed.wait(timeout=30)
+    assert world.closed == 1
 
 
 class Meeting:

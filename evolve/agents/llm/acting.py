@@ -147,34 +147,42 @@ class _Opened:
     """An environment whose calls, which may block, are all made in one thread of its own.
 
     Not in the event loop's own pool: simulators that think for seconds would hold up whatever else is done
-    there. Closed in any case, after the call that is going on.
+    there. It is closed after the call that is going on, even where the task is cancelled meanwhile.
     """
 
     def __init__(self, open_environment: Callable[[], Environment]) -> None:
         self._open = open_environment
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="environment")
-        self._environment: Environment
+        self._environment: Environment | None = None
 
     async def __aenter__(self) -> Self:
         try:
-            self._environment = await self._call(self._open)
+            await self._call(self._begin)
         except BaseException:
-            self._thread.shutdown(wait=False)
+            await self.__aexit__()
             raise
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        try:
-            with suppress(InfrastructureError):  # a simulator that died has nothing left to lose
-                await self._call(self._environment.close)
-        finally:
-            self._thread.shutdown(wait=False)
+        closing = self._thread.submit(self._end)
+        self._thread.shutdown(wait=False)
+        await asyncio.shield(asyncio.wrap_future(closing))
 
     async def reset(self) -> Observation:
+        assert self._environment is not None
         return await self._call(self._environment.reset)
 
     async def step(self, command: str) -> Observation:
+        assert self._environment is not None
         return await self._call(self._environment.step, command)
+
+    def _begin(self) -> None:
+        self._environment = self._open()
+
+    def _end(self) -> None:
+        if self._environment is not None:
+            with suppress(InfrastructureError):  # a simulator that died has nothing left to lose
+                self._environment.close()
 
     async def _call(self, method: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, method, *arguments)
