@@ -62,8 +62,8 @@ class Services(Protocol):
     """What the host does for a program on request. Called from the session's own thread.
 
     An ``InfrastructureError`` or ``BudgetReached`` raised here comes out of the call, and a ``ProgramError``
-    fails it, even where the program catches what it sees. ``Deferred`` leaves the call unmade: see there. Any other
-    exception closes the session and comes out of the call.
+    fails it, even where the program catches what it sees. ``Deferred`` leaves the call unmade: see there.
+    Any other exception closes the session and comes out of the call.
     """
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
