@@ -177,10 +177,13 @@ class KnowledgeBase:
         return inside and self.memories[one]["episode"] == self.memories[other]["episode"]
 
     def _consolidation(self, vector, similarity):
-        """The memories of the three episodes whose consolidated summaries are nearest, best first."""
-        nearest = np.argsort(-np.stack([own for _, own in self.episodes]) @ vector, kind="stable")[:3]
+        """The memories of the three episodes whose consolidated summaries are nearest, episode by episode."""
+        nearest = np.argsort(-np.stack([own for _, own in self.episodes]) @ vector, kind="stable")[
+            :3
+        ].tolist()
         found = [n for n, memory in enumerate(self.memories) if memory["episode"] in nearest]
-        return sorted(found, key=lambda n: -similarity[n])[: knob("depth")]
+        place = {n: (nearest.index(self.memories[n]["episode"]), -similarity[n]) for n in found}
+        return sorted(found, key=place.__getitem__)[: knob("depth")]
 
     def _associative(self, matrix, similarity):
         """One step of a modern Hopfield network: the memories nearest to what the question calls to mind."""

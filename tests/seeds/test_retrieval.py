@@ -1,0 +1,304 @@
+"""Memories that keep the text and differ in how they look: by words, channels, pools, tiers or a model."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pytest
+
+
+def test_no_memory_returns_nothing_and_asks_no_model(remember):
+    memory = remember("no_memory")
+    memory.write("Ann: I live in Rome.")
+    assert memory.read("Where does Ann live?") == ""
+    assert memory.asks() == []
+
+
+class TestFullContext:
+    def test_all_that_fits_is_shown_in_order(self, remember):
+        memory = remember("full_context")
+        memory.write("Day 1\nAnn: hello")
+        memory.write("Day 2\nBob: bye\n")
+        assert memory.read("anything") == "Day 1\nAnn: hello\n\nDay 2\nBob: bye"
+
+    def test_the_oldest_lines_fall_off_and_the_heading_stays(self, remember):
+        memory = remember("full_context", budget_characters=600)
+        memory.write("Day 1\nAnn: forgotten")
+        lines = [f"Ann: line {n}" for n in range(100)]
+        memory.write("\n".join(["Day 2", *lines]))
+        heading, gap, *kept = memory.read("anything").split("\n")
+        assert (heading, gap) == ("Day 2", "[...]")
+        assert kept == lines[-len(kept) :]
+        assert 560 < len(memory.read("anything")) <= 600
+
+
+class TestBm25:
+    def test_a_rare_word_counts_more_than_a_common_one(self, remember):
+        memory = remember("bm25", budget_characters=600)
+        filler = [f"Ann: the garden is lovely today {n}" for n in range(60)]
+        memory.write("\n".join(["Day 1", *filler, "Bob: my telescope broke"]))
+        text = memory.read(keywords=["garden", "lovely", "telescopes"])
+        assert "telescope broke" in text
+
+    def test_more_often_and_shorter_is_better(self, remember):
+        memory = remember("bm25", budget_characters=600)
+        once = f"Ann: tea {'and other things ' * 17}x"
+        memory.write("\n".join(["Day 1", once, f"Bob: tea, tea {'and other things ' * 17}", "Cy: tea"]))
+        text = memory.read(keywords=["tea"])
+        assert "Cy: tea" in text
+        assert "Bob: tea, tea" in text
+        assert once not in text  # does not fit beside the two
+
+    def test_lines_stand_under_the_heading_of_their_episode(self, remember):
+        memory = remember("bm25")
+        memory.write("Day 1\nAnn: tea\nAnn: coffee\nAnn: more tea")
+        memory.write("Day 2\nBob: tea")
+        assert memory.read(keywords=["tea"]) == "Day 1\nAnn: tea\nAnn: more tea\nDay 2\nBob: tea"
+
+
+class TestSuperLocalMemory:
+    SILENT: ClassVar = dict.fromkeys(
+        ("keyword", "entity", "temporal", "spreading", "consolidation", "associative"), 0.0
+    )
+
+    def test_what_is_old_fades_and_what_is_rehearsed_does_not(self, remember):
+        only = {**self.SILENT, "strength_episodes": 2, "retention_floor": 0.0}
+        old, new = "cy: the tower near Zagreb is closed (old)", "cy: the tower near Bergen is closed (new)"
+        for rehearsed, first in ((False, new), (True, old)):
+            memory = remember("super_local_memory", **only)
+            memory.write(f"Day 1\n{old}")
+            for n in range(4):
+                memory.write(f"Day\nbo: back in {'Zagreb' if rehearsed else 'town'} again{n}")
+            memory.write(f"Day 9\n{new}")
+            for n in range(4):
+                memory.write(f"Day\nbo: idle hour{n}")
+            lines = memory.read("the tower is closed").split("\n")
+            closed = [line for line in lines if "tower" in line]
+            assert closed[0].startswith(first), rehearsed
+        assert memory.asks() == []
+
+    @pytest.mark.parametrize(
+        ("channel", "question", "expected"),
+        [
+            ("keyword", {"question": "telescope"}, "bo: a telescope"),
+            ("entity", {"question": "x", "entities": ["Zagreb"]}, "cy: we met in Zagreb"),
+            ("temporal", {"question": "x", "dates": ["June 2023"]}, "di: second day"),
+            ("consolidation", {"question": "stargazing hobby"}, "bo: a telescope"),
+            ("associative", {"question": "a telescope"}, "bo: a telescope"),
+            ("semantic", {"question": "a telescopic bow"}, "bo: a telescope"),
+        ],
+    )
+    def test_each_channel_finds_by_itself(self, remember, channel, question, expected):
+        silent = dict.fromkeys((*self.SILENT, "semantic"), 0.0) | {channel: 1.0}
+        memory = remember("super_local_memory", **silent)
+        memory.write("May 2023\nann: first day", summary="greetings")
+        memory.write("June 2023\ndi: second day\ncy: we met in Zagreb", summary="a journey")
+        memory.write("July 2023\nbo: a telescope", summary="stargazing hobby")
+        assert memory.read(**question).startswith(expected)
+
+    def test_activation_spreads_to_the_line_beside(self, remember):
+        silent = dict.fromkeys((*self.SILENT, "semantic"), 0.0) | {"spreading": 1.0}
+        memory = remember("super_local_memory", **silent)
+        memory.write("Day 1\n" + "\n".join(f"bo: filler{n} filler{n}" for n in range(20)))
+        memory.write("Day 2\nann: which telescope did you buy\nbo: the cheapest")
+        lines = memory.read("which telescope did ann buy").split("\n")
+        assert lines[:2] == ["ann: which telescope did you buy (Day 2)", "bo: the cheapest (Day 2)"]
+
+
+class TestAgentRunbook:
+    @pytest.fixture
+    def runbook(self, remember):
+        memory = remember("agent_runbook", slice_characters=120)
+        memory.write(
+            "Page 7\nThe button says Save draft.\nThe banner is yellow.",
+            events=["Saving turned the banner green."],
+            notes=["Reload before saving."],
+        )
+        return memory
+
+    def test_each_pool_is_searched_by_its_own_query(self, runbook):
+        runbook.write(
+            "Page 8\nThe menu has 4 entries.",
+            events=["Logout emptied the cart."],
+            notes=["Never log out midway."],
+        )
+        text = runbook.read(state_query="menu entries", event_query="banner green", note_query="log out")
+        states, events, notes = text.split("\n\n")
+        assert states.startswith("States:\n[Page 8] The menu has 4 entries.")
+        assert events.startswith("Events:\n[Page 7] Saving turned the banner green.")
+        assert notes.startswith("Notes:\n[Page 8] Never log out midway.")
+        assert runbook.asks() == []
+
+    def test_a_pool_that_is_not_asked_returns_nothing(self, runbook):
+        text = runbook.read(state_query="banner", event_query="", note_query="")
+        assert text == "States:\n[Page 7] The button says Save draft.\nThe banner is yellow."
+
+    def test_what_narrow_pools_leave_goes_to_the_states(self, remember):
+        memory = remember("agent_runbook")
+        memory.write(
+            "Page\n" + "\n".join(f"Row {n} of the long table." for n in range(300)),
+            events=["A row was added."],
+            notes=[],
+        )
+        assert len(memory.read("row of the table")) > 2_600
+
+
+class TestHyMem:
+    TALK = "8 May\nAnn: I bought a red kayak.\nBob: Nice colour!\nAnn: It cost 900 euros."
+
+    @pytest.fixture
+    def kayak(self, remember):
+        memory = remember("hymem", complex_below_similarity=0.05)
+        memory.write(self.TALK, summary="Ann told Bob about her new kayak.")
+        memory.write("9 May\nBob: I sold my tent.", summary="Bob sold his tent.")
+        return memory
+
+    def test_an_easy_question_is_answered_by_summaries_without_the_model(self, kayak):
+        text = kayak.read("Who has a new kayak?", parts=["Who has a new kayak?"])
+        assert text.startswith("8 May\nAnn told Bob about her new kayak.")
+        assert "900" not in text
+        assert kayak.asks() == []
+        assert kayak.logs[-1] == "light tier"
+
+    @pytest.mark.parametrize(
+        ("question", "parts"),
+        [
+            ("Who has a new kayak?", ["Who has a kayak?", "Is it new?"]),
+            ("How much did the new kayak cost?", ["How much did the new kayak cost?"]),
+            ("What do both own?", []),
+            ("zzz qqq", []),
+        ],
+    )
+    def test_a_complex_one_wakes_the_deep_tier(self, kayak, question, parts):
+        text = kayak.read(question, parts=parts, reply="no idea")
+        assert "[8 May] Ann: It cost 900 euros." in text
+        assert "Ann told Bob about her new kayak." in text
+        assert len(kayak.asks()) == 1
+        assert kayak.logs[-1] == "deep tier"
+
+    def test_the_passages_that_the_model_uses_come_first(self, kayak):
+        kayak.read("How much was it?", reply="")
+        line = next(line for line in kayak.asks()[0].splitlines() if "Nice colour" in line)
+        number = line.partition(". ")[0]
+        text = kayak.read("How much was it?", reply=f"**USE:** {number}, 99\nMISSING: nothing")
+        assert text.startswith("[8 May] Bob: Nice colour!")
+
+    def test_what_is_missing_is_looked_up(self, remember):
+        memory = remember("hymem", deep_passages=8, missing_passages=1)
+        lines = [f"Ann: kayak tour number {n}" for n in range(30)]
+        memory.write("\n".join(["8 May", *lines, "Bob: my tent is green"]), summary="Tours")
+        for reply, first in (
+            ("USE: 1\nMISSING: nothing.", False),
+            ("USE: 1\nMISSING: colour of Bob's tent", True),
+        ):
+            second = memory.read("How many kayak tours?", reply=reply).split("\n")[1]
+            assert ("tent is green" in second) is first
+
+
+class TestBudgetMem:
+    EASY: ClassVar = {"question": "Where is the kayak?", "facts": ["where the kayak is"]}
+    HARD: ClassVar = {
+        "question": "When did both Ann and Bob buy all of their boats?",
+        "facts": ["Ann's boats", "Bob's boats", "dates"],
+        "persons": ["Ann", "Bob"],
+    }
+
+    def write(self, memory):
+        memory.write("8 May\nAnn: I bought a boat.\nBob: The kayak is in the shed.\nAnn: I bought a boat!")
+        memory.write("9 June\nBob: I bought a boat too.\nBob: The raft is mine now.")
+
+    def tiers(self, memory):
+        return dict(pair.split("=") for pair in memory.logs[-1].split())
+
+    def test_an_easy_question_gets_the_low_tiers_and_no_model(self, remember):
+        memory = remember("budget_mem")
+        self.write(memory)
+        assert memory.read(**self.EASY).startswith("Bob: The kayak is in the shed. (8 May)")
+        assert set(self.tiers(memory).values()) == {"low"}
+        assert memory.asks() == []
+
+    def test_a_hard_one_gets_the_high_tiers(self, remember):
+        memory = remember("budget_mem")
+        self.write(memory)
+        text = memory.read(**self.HARD, reply="Bob: I bought a boat too. (9 June)\n***")
+        assert self.tiers(memory) == {"filter": "high", "entities": "high", "time": "mid", "summary": "high"}
+        assert len(memory.asks()) == 1
+        first, *rest = text.split("\n")
+        assert first == "Bob: I bought a boat too. (9 June)"
+        assert first not in rest
+        assert "***" not in rest
+        assert "Ann: I bought a boat. (8 May)" in rest
+
+    def test_the_budget_shifts_the_tiers(self, remember):
+        ranks = {"low": 0, "mid": 1, "high": 2}
+        sums = []
+        for budget in (0.0, 0.5, 1.0):
+            memory = remember("budget_mem", budget=budget)
+            self.write(memory)
+            memory.read(**self.HARD, reply="")
+            sums.append(sum(ranks[tier] for tier in self.tiers(memory).values()))
+        assert sums[0] < sums[1] <= sums[2]
+
+    def test_late_lines_win_where_the_question_asks_for_now(self, remember):
+        memory = remember("budget_mem", budget=1.0)
+        for n in range(6):
+            memory.write(f"Day {n}\nBob: my address is street {n}")
+        for question, first in (
+            ("What is the address now?", "street 5"),
+            ("What was the first address?", "street 0"),
+        ):
+            assert first in memory.read(question, facts=[question], reply="").split("\n")[0]
+
+    def test_near_repetitions_are_left_out(self, remember):
+        memory = remember("budget_mem")
+        self.write(memory)
+        text = memory.read("When did Ann buy a boat, a kayak?", facts=["a", "b"], reply="")
+        assert self.tiers(memory)["summary"] != "low"
+        assert text.count("Ann: I bought a boat") == 1
+
+
+class TestMemSifter:
+    @pytest.fixture
+    def talk(self, remember):
+        memory = remember("mem_sifter", segment_characters=150, budget_characters=600)
+        for n in range(12):
+            memory.write(
+                f"Day {n}\nAnn: On this day {n} something happened in the town, as {'so ' * 20}often."
+            )
+        return memory
+
+    def days(self, text):
+        return [line.strip("[]") for line in text.split("\n") if line.startswith("[Day")]
+
+    def test_the_ranking_decides_what_is_seen(self, talk):
+        text = talk.read(
+            "What happened?", reply="I need 3 and 4.\nRANKING: 1\nNo, better:\n**RANKING:** 7, 2, 11, 5"
+        )
+        assert set(self.days(text)) >= {"Day 7", "Day 2", "Day 11"}
+        assert self.days(text) == sorted(self.days(text), key=lambda day: int(day.split()[1]))
+
+    def test_numbers_that_were_not_shown_are_passed_over(self, talk):
+        assert "Day 9" in self.days(talk.read("What happened?", reply="RANKING: 400, 9"))
+
+    def test_a_reply_that_quotes_is_a_ranking_too(self, talk):
+        assert "Day 8" in self.days(talk.read("?", reply="Ann: On this day 8 something happened in the town"))
+
+    def test_without_a_ranking_shared_words_decide(self, talk):
+        talk.write("Day 99\nBob: my kayak sank")
+        assert "Day 99" in self.days(talk.read("Whose kayak sank?", reply="hm"))
+
+    def test_nothing_is_asked_before_the_question_and_all_that_fits_is_shown_then(self, talk):
+        assert talk.asks() == []
+        talk.read("Whose kayak sank?", reply="")
+        (prompt,) = talk.asks()
+        assert prompt.count("\nMemory ") == 12
+        assert prompt.endswith("Question: Whose kayak sank?")
+
+    def test_the_prompt_is_bounded(self, remember):
+        memory = remember("mem_sifter", prompt_characters=5_000)
+        for n in range(80):
+            memory.write(f"Day {n}\nAnn: {'blah ' * 70}{'kayak' if n == 40 else ''}")
+        memory.read("kayak?", reply="")
+        (prompt,) = memory.asks()
+        assert len(prompt) < 6_000
+        assert "[Day 40]" in prompt
