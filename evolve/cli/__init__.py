@@ -5,7 +5,7 @@ from evolve.cli.benchmarks import benchmarks
 from evolve.cli.campaigns import run
 from evolve.cli.installation import doctor, seeds
 from evolve.cli.programs import check, evaluate
-from evolve.cli.runs import diff, explain, front, lineage, list_runs, show_candidate, trace
+from evolve.cli.runs import diff, explain, front, lineage, list_runs, report, show_candidate, trace
 
 __all__ = ["app", "main"]
 
@@ -19,6 +19,7 @@ app.command()(lineage)
 app.command()(diff)
 app.command()(trace)
 app.command()(explain)
+app.command()(report)
 app.add_typer(benchmarks, name="benchmarks")
 app.command()(seeds)
 app.command()(doctor)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from evolve.cli.app import DEFAULT_ROOT, JsonOption, RootOption, console, show
+from evolve.errors import UsageError
 
 if TYPE_CHECKING:
     from evolve.inspection.history import History
@@ -135,6 +137,29 @@ def diff(
     data = diff_data(*(record.program(candidate.program) for candidate in pair))
     names = [f"#{candidate.number} {one_line(title(candidate), 60)}" for candidate in pair]
     show(data, diff_view(data, *names), as_json=as_json)
+
+
+def report(
+    run: RunArgument,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE.html", help="Left out: RUN.html, here.")
+    ] = None,
+    root: RootOption = DEFAULT_ROOT,
+) -> None:
+    """Write one HTML file that shows a run in full and needs no network.
+
+    Front, progress, losses, lineage, a map of all programs, and every program with its diff and its tasks.
+    """
+    from evolve.inspection.report import build_report, write_report
+    from evolve.journal import RunRecord
+
+    path = output or Path(f"{run}.html")
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"There is no folder {path.parent} for the report. Make it, or give another -o FILE."
+        )
+    size = write_report(build_report(RunRecord.open(root, run)), path)
+    typer.echo(f"{path}: {size / 1e6:.1f} MB. Open it in a browser; it needs no network.")
 
 
 def _read(name: str, root: RootOption) -> tuple[RunRecord, History]:

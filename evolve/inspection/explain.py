@@ -104,7 +104,7 @@ def behaviour_data(evaluation: Evaluation, questions: Questions, limit: int) -> 
         ``characters`` (mean), ``budget`` (mean share of the limit), ``empty`` and ``distinct`` (shares of
         the reads that returned nothing, and of texts that differ), ``read_ms`` (median and 95th
         percentile), ``model_calls`` (mean per task), ``evidence`` (share of gold passages that stand in
-        what was retrieved; None without the benchmark's data), ``stages``, ``categories``.
+        what was retrieved; None where no question is known), ``stages``, ``categories``.
     """
     items = evaluation.items
     if not items:

@@ -62,6 +62,7 @@ class History:
     _evaluated: dict[tuple[int, str], Evaluated] = field(default_factory=dict)
     _joined: list[tuple[int, int, float]] = field(default_factory=list)
     _seconds: float = 0.0
+    _front: tuple[Candidate, ...] | None = None  # computed when asked for, until another one joins
     _seen: set[str] = field(default_factory=set)
 
     @classmethod
@@ -98,6 +99,7 @@ class History:
                 self._seconds += event.seconds
             case Joined():
                 self._candidates[event.candidate.number] = event.candidate
+                self._front = None
                 self._joined.append((event.candidate.number, len(self._evaluated), self._seconds))
                 self.discarded.pop(event.candidate.number, None)
             case Discarded():
@@ -120,11 +122,14 @@ class History:
     @property
     def front(self) -> tuple[Candidate, ...]:
         """The non-dominated candidates, the highest quality first."""
+        if self._front is not None:
+            return self._front
         archive = self._archive()
         for candidate in self.candidates:
             if not candidate.failed:
                 archive.add(candidate.number, candidate.objectives)
-        return tuple(sorted((self._candidates[n] for n in archive.front), key=_merit, reverse=True))
+        self._front = tuple(sorted((self._candidates[n] for n in archive.front), key=_merit, reverse=True))
+        return self._front
 
     @property
     def best(self) -> Candidate | None:

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from evolve.errors import ProgramError
 from evolve.program import MemoryProgram
@@ -93,6 +94,7 @@ class Structure:
         return sum((Counter(phase.uses) for phase in self.phases.values()), Counter[str]())
 
 
+@lru_cache(maxsize=512)
 def structure(program: MemoryProgram) -> Structure | None:
     """The structure of ``program``; None where it does not parse."""
     try:
@@ -110,6 +112,7 @@ def structure(program: MemoryProgram) -> Structure | None:
     )
 
 
+@lru_cache(maxsize=512)
 def features(program: MemoryProgram) -> dict[str, dict[str, float]] | None:
     """Countable features of ``program`` by group; None where it does not parse.
 

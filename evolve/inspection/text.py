@@ -66,16 +66,17 @@ def duration(seconds: float) -> str:
 
 def to_json(data: Any) -> str:
     """``data`` as standard JSON; a number that is not finite becomes null."""
-    return json.dumps(_plain(data), indent=2, ensure_ascii=False, allow_nan=False)
+    return json.dumps(plain(data), indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def _plain(data: Any) -> Any:
+def plain(data: Any) -> Any:
+    """``data`` as what JSON knows; a number that is not finite becomes None."""
     if isinstance(data, BaseModel):
-        return _plain(data.model_dump(mode="json"))
+        return plain(data.model_dump(mode="json"))
     if isinstance(data, dict):
-        return {str(key): _plain(value) for key, value in data.items()}
+        return {str(key): plain(value) for key, value in data.items()}
     if isinstance(data, (list, tuple)):
-        return [_plain(value) for value in data]
+        return [plain(value) for value in data]
     if isinstance(data, float) and not math.isfinite(data):
         return None
     return data

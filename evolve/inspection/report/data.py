@@ -1,0 +1,240 @@
+"""What a report shows, as JSON-able data: a pure projection of a run's events, programs and evaluations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from evolve import __version__
+from evolve.errors import EvolveError
+from evolve.inspection.diff import diff_data
+from evolve.inspection.explain import behaviour_data, category_means, structure_data
+from evolve.inspection.history import STATIC, History
+from evolve.inspection.lineage import ancestors, verdict
+from evolve.inspection.plot import fences
+from evolve.inspection.projection import project
+from evolve.inspection.questions import Questions
+from evolve.inspection.report.interning import Texts
+from evolve.inspection.report.items import pack_items
+from evolve.inspection.runs import state_of
+from evolve.inspection.structure import features
+from evolve.inspection.tables import candidate_data
+from evolve.inspection.traces import STAGES
+from evolve.journal import RunRecord
+from evolve.population import objective
+from evolve.program import MemoryProgram
+from evolve.records import Candidate, Evaluation
+from evolve.statistics import paired_interval
+
+Data = dict[str, Any]
+Clock = Callable[[], datetime]
+ITEM_BYTES = 2_200_000
+"""Size that the packed items may have, so that the page stays well under five megabytes."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the page is made of.
+
+    Attributes:
+        main: everything but the items; read when the page opens.
+        items: what became of each task, compressed (see ``pack_items``); read when a person asks for it.
+    """
+
+    main: Data
+    items: str
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def build_report(run: RunRecord, clock: Clock = _now) -> Report:
+    """Gather the report of ``run``, which another process may be writing to.
+
+    Raises:
+        UsageError: the run is damaged.
+    """
+    history, questions = History.read(run), Questions.of(run.config)
+    programs = {c.number: _program(run, c) for c in history.candidates}
+    static = {c.number: e for c in history.candidates if (e := _static(run, c))}
+    tasks = sorted({task for c in history.candidates for task in c.item_scores})
+    lines = Texts()
+    coordinates, axes = _map(programs)
+    members = [
+        _candidate(run, history, c, programs, static.get(c.number), tasks, lines)
+        | {"at": coordinates.get(c.number)}
+        for c in history.candidates
+    ]
+    order = _by_interest(history)
+    items, traced = pack_items({n: static[n] for n in order if n in static}, questions, ITEM_BYTES)
+    main = {
+        "meta": _meta(run, history, static, questions, clock) | {"traced": traced},
+        "summary": _summary(history),
+        "candidates": members,
+        "progress": [vars(point) for point in history.progress()],
+        "map": axes,
+        "tasks": [_task(task, questions, static) for task in tasks],
+        "lines": lines.table,
+    }
+    return Report(main, items)
+
+
+def _program(run: RunRecord, candidate: Candidate) -> MemoryProgram | None:
+    """The program of a candidate; None where its file was lost or changed, which must not end the report."""
+    try:
+        return run.program(candidate.program)
+    except EvolveError:
+        return None
+
+
+def _static(run: RunRecord, candidate: Candidate) -> Evaluation | None:
+    return next((e for e in run.evaluations(candidate.program) if e.subset == STATIC), None)
+
+
+def _meta(
+    run: RunRecord, history: History, static: dict[int, Evaluation], questions: Questions, clock: Clock
+) -> Data:
+    evaluation = next(iter(static.values()), None)
+    scored = [c.objectives for c in history.candidates if not c.failed]
+    return {
+        "run": run.name,
+        "benchmark": run.config.benchmark,
+        "version": __version__,
+        "generated": clock().isoformat(timespec="seconds"),
+        "started": history.started[0].time if history.started else None,
+        "isolation": history.started[-1].isolation if history.started else None,
+        "state": state_of(run, history),
+        "metric": evaluation.metric if evaluation else None,
+        "cost_unit": evaluation.cost_unit if evaluation else "tokens",
+        "budget": history.budget,
+        "settled": history.settled,
+        "objectives": [
+            {
+                "name": name,
+                "maximize": objective(name).maximize,
+                "span": fences([values[name] for values in scored]) if scored else None,
+            }
+            for name in history.objectives
+        ],
+        "discarded": [
+            {"number": n, "operator": d.operator, "reason": d.reason}
+            for n, d in sorted(history.discarded.items())
+        ],
+        "in_flight": [
+            {"number": p.number, "operator": p.operator, "parents": list(p.parents)}
+            for p in history.in_flight
+        ],
+        "stages": {stage.value: text for stage, text in STAGES.items()},
+        "questions_missing": questions.missing,
+    }
+
+
+def _summary(history: History) -> Data:
+    """The best, the best of the seeds, and how much lies between them."""
+    best = history.best
+    seeds = [seed for seed in history.seeds if not seed.failed]
+    seed = max(seeds, key=lambda c: c.objectives["quality"], default=None)
+    gain = None
+    if best and seed and best.number != seed.number:
+        scores = [{k: v for k, v in c.item_scores.items() if math.isfinite(v)} for c in (best, seed)]
+        gain = paired_interval(*scores).model_dump() if scores[0].keys() & scores[1].keys() else None
+    compared = [c for c in history.comparisons if best and c.best == best.number]
+    return {
+        "best": best.number if best else None,
+        "seed": seed.number if seed else None,
+        "gain": gain,
+        "line": ancestors(history, best.number) if best else [],
+        "tests": {n: interval.model_dump() for n, interval in history.tests().items()},
+        "comparisons": [{"other": c.other, "difference": c.difference.model_dump()} for c in compared],
+    }
+
+
+def _candidate(
+    run: RunRecord,
+    history: History,
+    candidate: Candidate,
+    programs: dict[int, MemoryProgram | None],
+    static: Evaluation | None,
+    tasks: Sequence[str],
+    lines: Texts,
+) -> Data:
+    program = programs[candidate.number]
+    parent = programs.get(candidate.parents[0]) if candidate.parents else None
+    change = history.change(candidate)
+    whole = static if static and static.status == "complete" else None
+    limit = run.config.sandbox.read_characters
+    return {
+        **candidate_data(history, candidate),
+        "seed": not candidate.parents,
+        "front": any(member.number == candidate.number for member in history.front),
+        "change": change.model_dump() if change else None,
+        "verdict": verdict(candidate, change),
+        "lines": program.lines if program else None,
+        "source": lines.add(program.source) if program else None,
+        "diff": [
+            {"part": part["part"], "lines": lines.add(part["diff"])}
+            for part in (diff_data(parent, program) if parent and program else [])
+        ],
+        "structure": structure_data(program) if program else None,
+        "behaviour": behaviour_data(whole, Questions(), limit) if whole else None,
+        "metrics": dict(static.metrics) if static else {},
+        "stages": {k.value: v for k, v in static.stages().items()} if static else {},
+        "categories": category_means(static) if static else {},
+        "usage": _usage(static),
+        "failure": static.failure.model_dump() if static and static.failure else None,
+        "scores": [_rounded(candidate.item_scores.get(task)) for task in tasks],
+    }
+
+
+def _usage(evaluation: Evaluation | None) -> Data | None:
+    """Model work of the answers; None where no model was called."""
+    if evaluation is None:
+        return None
+    totals = [item.usage for item in evaluation.items]
+    if not sum(usage.calls for usage in totals):
+        return None
+    names = ("calls", "tokens_in", "tokens_out", "usd", "unpriced")
+    return {name: sum(getattr(usage, name) for usage in totals) for name in names}
+
+
+def _task(task: str, questions: Questions, static: dict[int, Evaluation]) -> Data:
+    known = questions.tasks.get(task)
+    if known is None:
+        found = (i for e in static.values() for i in e.items if i.task == task)
+        item = next(found, None)
+        return {"id": task, "question": None, "category": item.category if item else ""}
+    return {
+        "id": task,
+        "question": known.question,
+        "category": known.category,
+        "answers": list(known.answers),
+        "evidence": [{"episode": p.episode, "text": p.text} for p in known.evidence],
+    }
+
+
+def _map(programs: dict[int, MemoryProgram | None]) -> tuple[dict[int, list[float]], Data]:
+    """Number → place on the map of structures, and what its axes stand for."""
+    described = {n: found for n, program in programs.items() if program and (found := features(program))}
+    projection = project(list(described.values()))
+    places = {
+        n: [round(float(value), 4) for value in point]
+        for n, point in zip(described, projection.points, strict=True)
+    }
+    return places, {"axes": [{"share": a.share, "loadings": a.loadings} for a in projection.axes]}
+
+
+def _by_interest(history: History) -> list[int]:
+    """All numbers; first those whose items a person will want to see if not all fit."""
+    best = history.best
+    line = ancestors(history, best.number) if best else []
+    quality = sorted(history.candidates, key=lambda c: (-c.objectives.get("quality", -1.0), c.number))
+    first = [*line, *(c.number for c in history.front), *(c.number for c in history.seeds)]
+    return list(dict.fromkeys([*first, *(c.number for c in quality)]))
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(value, 4)

@@ -1,0 +1,23 @@
+"""Texts that share most of their lines, kept once."""
+
+from __future__ import annotations
+
+
+class Texts:
+    """A table of lines, and texts as numbers of its lines.
+
+    Programs differ from their parents in a few lines, and a hundred programs retrieve the same passages:
+    the lines of 55 MB of retrieved text, of a run of 100 candidates on 200 tasks, were 170 KB.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    @property
+    def table(self) -> list[str]:
+        """The lines by their number."""
+        return list(self._numbers)
+
+    def add(self, text: str) -> list[int]:
+        """The numbers of the lines of ``text``; joined by newlines they give it back."""
+        return [self._numbers.setdefault(line, len(self._numbers)) for line in text.split("\n")]
