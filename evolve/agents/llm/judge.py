@@ -89,7 +89,7 @@ class LLMJudge:
         for name, slots in asked:
             prompt = self._prompts[name]
             text = self._guidance.get(task.category, "")
-            guidance = prompt.say("guidance", text=text) + "\n" if text else ""
+            guidance = f"\n{prompt.say('guidance', text=text)}\n" if text else ""
             messages = prompt.messages(question=task.question, answer=answer, guidance=guidance, **slots)
             schema = _schema(_KEYS[name])
             yield name, ChatRequest(messages, cause="judge", schema=schema, name="verdict", repeat=repeat)
