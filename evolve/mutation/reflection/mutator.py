@@ -25,6 +25,8 @@ _REASON_CHARACTERS = 400
 class ReflectionMutator:
     """Shows a model the parent and its failures, and makes a program of what it answers.
 
+    With a partner in the brief, the child is a crossover: both are shown, with what each is better at.
+
     Args:
         model: the reflector.
         try_out: smoke-runs a child that keeps the contract.
@@ -33,7 +35,6 @@ class ReflectionMutator:
         prompt_tokens: the most that a round may show, in estimated tokens.
         attribution: show where evidence was lost.
         failures_shown: low-scoring cases shown in full.
-        crossover: chance that a brief with a partner, and every part open to change, becomes a crossover.
         freeze: what no child of the campaign may change.
         low: an item that scores below it is a failure.
         limits: told to the model.
@@ -50,7 +51,6 @@ class ReflectionMutator:
         prompt_tokens: int = 60_000,
         attribution: bool = True,
         failures_shown: int = 2,
-        crossover: float = 0.1,
         freeze: Part | None = None,
         low: float = 0.5,
         limits: Limits | None = None,
@@ -68,7 +68,6 @@ class ReflectionMutator:
         self._prompt_tokens = prompt_tokens
         self._attribution = attribution
         self._failures_shown = failures_shown
-        self._crossover = crossover
         self._freeze: Part | None = freeze
         self._low = low
         self._read_characters = (limits or Limits()).read_characters
@@ -83,7 +82,6 @@ class ReflectionMutator:
             self._prompt_tokens,
             self._attribution,
             self._failures_shown,
-            self._crossover,
             self._freeze,
             self._low,
         )
@@ -98,9 +96,7 @@ class ReflectionMutator:
             BudgetReached: no more may be spent.
             InfrastructureError: the sandbox failed.
         """
-        crossing = (
-            brief.scope == "everything" and brief.partner is not None and rng.random() < self._crossover
-        )
+        crossing = brief.partner is not None and brief.partner_program is not None
         operator = _operator(brief, crossing=crossing)
         frozen = frozen_parts(brief.program, brief.scope, self._freeze)
         if frozen.total:

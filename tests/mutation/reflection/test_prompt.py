@@ -242,13 +242,13 @@ def test_no_round_is_ever_above_the_bound(chat, brief_of, host, tokens, sizes, l
     )
     candidates = tuple(born(n, n / 50, much("message"), item_scores={"t" * 90: n / 50}) for n in range(count))
     brief = with_diagnosis(
-        brief_of(
-            source, question=much("text"), evidence=(much("text"),) * 3, places=("e0",) * 3, partner=source
-        ),
+        brief_of(source, question=much("text"), evidence=(much("text"),) * 3, places=("e0",) * 3),
         items=(item,) * count,
         writes=(WriteResult(episode="e0", item={"text": much("text")}, seconds=0.0, failure=failure),)
         * count,
     )
+    if crossed:
+        brief = replace(brief, partner=candidates[0], partner_program=MemoryProgram(source))
     brief = replace(
         brief,
         episodes={"e0": Episode(id="e0", text=much("text"))},
@@ -263,7 +263,6 @@ def test_no_round_is_ever_above_the_bound(chat, brief_of, host, tokens, sizes, l
         edit=edit,
         repairs=1,
         prompt_tokens=tokens,
-        crossover=float(crossed),
         about=much("about"),
     )
     mutator.mutate(brief, random.Random(count))

@@ -1,0 +1,87 @@
+"""Which arm to pull next, by what each brought and what it cost."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Pull:
+    """What came of one pull of an arm.
+
+    Attributes:
+        arm: its name.
+        gain: what it brought; what is not above 0 counts as nothing.
+        usd: what it cost; None where no price is known, which counts as the dearest.
+    """
+
+    arm: str
+    gain: float
+    usd: float | None
+
+
+class BudgetedThompson:
+    """Thompson sampling for arms that cost: the one of the highest sampled gain per sampled price.
+
+    After Xia, Li, Qin, Yu and Liu, *Thompson Sampling for Budgeted Multi-armed Bandits* (IJCAI 2015): for an
+    arm with n pulls, of rewards r and prices c in [0, 1], draw
+
+        θ ~ Beta(1 + Σr, 1 + n − Σr)    and    κ ~ Beta(1 + Σc, 1 + n − Σc)
+
+    and take the largest θ / κ. Rewards and prices are gains and USD over the largest told so far; fractions
+    are counted as they are, where the paper draws a Bernoulli variable from each. Where nothing cost
+    anything, κ is 1.
+
+    An arm is drawn at random in proportion to the belief that it is the best, so that several children that
+    are begun on the same knowledge do not all take the same one.
+
+    What it chooses is a function of the outcomes told, whatever their order, and of the generator.
+    """
+
+    def __init__(self) -> None:
+        self._pulls: dict[int, Pull] = {}
+
+    def reward(self, number: int, pull: Pull) -> None:
+        """Tell the outcome of the pull ``number``. Telling it again changes nothing.
+
+        Raises:
+            ValueError: another outcome was told under this number.
+        """
+        if self._pulls.setdefault(number, pull) != pull:
+            raise ValueError(
+                f"Expected one outcome for pull {number}, received {pull} after {self._pulls[number]}."
+            )
+
+    def choose(self, arms: Sequence[str], rng: random.Random, *, upto: int | None = None) -> str:
+        """One of ``arms``, in the order of which ties are broken.
+
+        Args:
+            arms: at least one name; one that was never pulled has an even prior.
+            rng: source of all randomness; two draws for each arm.
+            upto: take only outcomes of this number and lower ones into account; left out: all.
+        """
+        # A copy in one step: outcomes may be told while this runs.
+        pulls = [pull for number, pull in sorted(dict(self._pulls).items()) if upto is None or number <= upto]
+        most = max((pull.gain for pull in pulls), default=0.0)
+        dearest = max((pull.usd for pull in pulls if pull.usd is not None), default=0.0)
+        ratios: dict[str, float] = {}
+        for arm in arms:
+            own = [pull for pull in pulls if pull.arm == arm]
+            theta = _sampled([max(pull.gain, 0.0) / most if most > 0 else 0.0 for pull in own], rng)
+            kappa = _sampled([_price(pull, dearest) for pull in own], rng)
+            ratios[arm] = theta / kappa if dearest > 0 else theta
+        return max(arms, key=ratios.__getitem__)
+
+
+def _price(pull: Pull, dearest: float) -> float:
+    if pull.usd is None or dearest <= 0:
+        return 1.0
+    return max(pull.usd, 0.0) / dearest
+
+
+def _sampled(shares: Sequence[float], rng: random.Random) -> float:
+    """A draw of the posterior of a mean, from fractions in [0, 1]; above 0."""
+    total = sum(shares)
+    return max(rng.betavariate(1 + total, 1 + len(shares) - total), 1e-9)

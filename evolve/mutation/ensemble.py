@@ -1,0 +1,129 @@
+"""Several mutators, of which each child is made by one: by weight, or by gain for its price."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+from evolve.mutation.bandit import BudgetedThompson, Pull
+from evolve.mutation.protocol import Brief, Mutator, Proposal, Refusal, Scope
+
+_CROSSOVER, _BY = "crossover", " by "
+
+
+@dataclass(frozen=True)
+class Member:
+    """A mutator of an ensemble.
+
+    Attributes:
+        name: short, such as the model's; it is recorded with each child, behind its operator.
+        mutator: makes children.
+        weight: above 0; how often it is drawn, relative to the others.
+    """
+
+    name: str
+    mutator: Mutator
+    weight: float = 1.0
+
+
+@runtime_checkable
+class Learns(Protocol):
+    """A mutator that is to be told what became of its children."""
+
+    def tell(self, number: int, operator: str, improvement: float, usd: float | None) -> None:
+        """Tell an outcome. What was told before is told again, as it is recorded, when a campaign goes on.
+
+        Args:
+            number: of the child.
+            operator: as the proposal or the refusal named it.
+            improvement: quality of the child less that of its parent; 0 where no child came of it.
+            usd: price of the mutation, repairs included; None where no price is known.
+        """
+        ...
+
+
+class Ensemble:
+    """Draws a member for each child by the weights.
+
+    Args:
+        members: at least one, by different names.
+    """
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self._members = _by_name(members)
+
+    @property
+    def identity(self) -> str:
+        """Of all members, with their weights."""
+        return _identity("weights", self._members)
+
+    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
+        """What the member drawn makes of it; see ``Mutator``."""
+        names = list(self._members)
+        (name,) = rng.choices(names, [self._members[name].weight for name in names])
+        return _signed(self._members[name].mutator.mutate(brief, rng), name)
+
+
+class LearningEnsemble:
+    """Draws a member for each child, and the scope too if there are several, by improvement per USD.
+
+    Args:
+        members: at least one, by different names; their weights are of no account.
+        window: the child of number n is made from what became of the children up to n − window, so that it
+            depends on no worker's speed; those must be told before.
+        scopes: what to choose among; none: the brief's own scope is kept. A brief with a partner keeps its.
+    """
+
+    def __init__(self, members: Sequence[Member], *, window: int, scopes: Sequence[Scope] = ()) -> None:
+        self._members = _by_name(members)
+        self._window = window
+        self._scopes = tuple(scopes)
+        self._bandit = BudgetedThompson()
+
+    @property
+    def identity(self) -> str:
+        """Of all members, with the scopes."""
+        return _identity("/".join(("bandit", str(self._window), *self._scopes)), self._members)
+
+    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
+        """What the member chosen makes of it; see ``Mutator``."""
+        choosing = self._scopes if self._scopes and brief.partner is None else (brief.scope,)
+        arms: dict[str, tuple[str, Scope]] = {}
+        for name in self._members:
+            for scope in choosing:
+                arms[_arm(_CROSSOVER if brief.partner else scope, name)] = (name, scope)
+        name, scope = arms[self._bandit.choose(list(arms), rng, upto=brief.number - self._window)]
+        return _signed(self._members[name].mutator.mutate(replace(brief, scope=scope), rng), name)
+
+    def tell(self, number: int, operator: str, improvement: float, usd: float | None) -> None:
+        """See ``Learns``. An operator of none of the members, such as one of old, is passed over."""
+        made, _, name = operator.partition(_BY)
+        if name in self._members:
+            kind = made if made == _CROSSOVER else made.partition("/")[2] or "everything"
+            self._bandit.reward(number, Pull(_arm(kind, name), improvement, usd))
+
+
+def _arm(kind: str, name: str) -> str:
+    return f"{kind}{_BY}{name}"
+
+
+def _signed(outcome: Proposal | Refusal, name: str) -> Proposal | Refusal:
+    """The outcome with its maker's name behind the operator."""
+    return replace(outcome, operator=f"{outcome.operator}{_BY}{name}")
+
+
+def _by_name(members: Sequence[Member]) -> dict[str, Member]:
+    found = {member.name: member for member in members}
+    if not members or len(found) < len(members):
+        raise ValueError(
+            f"Expected members of different names, found {[member.name for member in members]}. The same "
+            "model twice needs two names."
+        )
+    return found
+
+
+def _identity(rule: str, members: dict[str, Member]) -> str:
+    listed = ", ".join(f"{m.name} × {m.weight:g} = {m.mutator.identity}" for m in members.values())
+    return f"ensemble/1/{rule} ({listed})"

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from evolve.mutation import Brief, Proposal, Refusal
+from evolve.mutation.ensemble import Ensemble, LearningEnsemble, Learns, Member
+
+
+class Recorder:
+    """Refuses under the operator that the brief asks for, and keeps the brief."""
+
+    def __init__(self, name: str):
+        self.identity = f"recorder-{name}/1"
+        self.briefs: list[Brief] = []
+
+    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
+        self.briefs.append(brief)
+        crossed = "crossover" if brief.partner else f"reflect/{brief.scope}"
+        return Refusal("reflect" if crossed == "reflect/everything" else crossed, "no")
+
+
+def members() -> list[Member]:
+    return [Member("small", Recorder("s"), 3.0), Member("vendor/large@1", Recorder("l"), 1.0)]
+
+
+def operators(ensemble, brief: Brief, count: int = 200) -> Counter[str]:
+    return Counter(ensemble.mutate(brief, random.Random(n)).operator for n in range(count))
+
+
+def test_members_are_drawn_by_their_weights_and_sign_their_children(brief_of):
+    counts = operators(Ensemble(members()), brief_of())
+    assert set(counts) == {"reflect by small", "reflect by vendor/large@1"}
+    assert 130 < counts["reflect by small"] < 170
+
+
+def test_the_better_for_its_price_is_learnt_within_a_scope(brief_of):
+    ensemble = LearningEnsemble(members(), window=1)
+    for number in range(8):
+        ensemble.tell(number, "reflect/read by small", 0.0, 0.1)
+        ensemble.tell(number + 100, "reflect/read by vendor/large@1", 0.2, 0.1)
+    brief = replace(brief_of(), number=300)
+    assert operators(ensemble, replace(brief, scope="read"))["reflect/read by vendor/large@1"] > 180
+    elsewhere = operators(ensemble, replace(brief, scope="write"))
+    assert 60 < elsewhere["reflect/write by small"] < 140
+
+
+def test_a_scope_is_learnt_where_there_are_several(brief_of):
+    ensemble = LearningEnsemble(members()[:1], window=1, scopes=("read", "everything"))
+    for number in range(12):
+        ensemble.tell(
+            number, ("reflect/read" if number % 2 else "reflect") + " by small", number % 2 / 5, 0.1
+        )
+    assert operators(ensemble, replace(brief_of(), number=30))["reflect/read by small"] > 180
+
+
+def test_a_crossover_is_an_arm_of_its_own_and_keeps_its_scope(brief_of, host):
+    ensemble = LearningEnsemble(members(), window=1, scopes=("read",))
+    for number in range(10):
+        ensemble.tell(number, "crossover by small", 0.3, 0.1)
+        ensemble.tell(number + 50, "crossover by vendor/large@1", 0.0, 0.1)
+    counts = operators(ensemble, replace(brief_of(partner=host), number=90))
+    assert counts["crossover by small"] > 180
+
+
+def test_outcomes_within_the_window_are_not_looked_at(brief_of):
+    brief = replace(brief_of(), number=20)
+    early, late = LearningEnsemble(members(), window=4), LearningEnsemble(members(), window=4)
+    for number in range(17):
+        for ensemble in (early, late):
+            ensemble.tell(number, "reflect by small", 0.1, 0.1)
+    for number in range(17, 20):
+        late.tell(number, "reflect by vendor/large@1", 0.9, 0.01)
+    assert operators(early, brief) == operators(late, brief)
+    assert operators(late, replace(brief, number=24)) != operators(early, replace(brief, number=24))
+
+
+def test_a_resumed_campaign_chooses_as_the_first_would_have(brief_of):
+    brief = replace(brief_of(), number=40)
+    outcomes = [
+        (n, f"reflect by {('small', 'vendor/large@1')[n % 3 == 0]}", n % 5 / 10, 0.1 * (n % 2))
+        for n in range(30)
+    ]
+    first, resumed = LearningEnsemble(members(), window=2), LearningEnsemble(members(), window=2)
+    for outcome in outcomes:
+        first.tell(*outcome)
+    for outcome in [*reversed(outcomes), *outcomes]:
+        resumed.tell(*outcome)
+    assert operators(first, brief) == operators(resumed, brief)
+
+
+def test_children_of_others_are_passed_over(brief_of):
+    ensemble = LearningEnsemble(members(), window=1)
+    ensemble.tell(3, "seed", 0.5, None)
+    ensemble.tell(3, "reflect by a model of old", 0.5, 0.1)
+    assert len(operators(ensemble, replace(brief_of(), number=9))) == 2
+
+
+def test_who_learns_says_so():
+    assert isinstance(LearningEnsemble(members(), window=1), Learns)
+    assert not isinstance(Ensemble(members()), Learns)
+
+
+def test_members_must_have_different_names():
+    with pytest.raises(ValueError, match="two names"):
+        Ensemble([*members(), *members()])
+    with pytest.raises(ValueError, match="different names"):
+        LearningEnsemble([], window=1)
+
+
+def test_identity():
+    identities = {
+        Ensemble(members()).identity,
+        Ensemble(members()[:1]).identity,
+        LearningEnsemble(members(), window=1).identity,
+        LearningEnsemble(members(), window=2).identity,
+        LearningEnsemble(members(), window=1, scopes=("read",)).identity,
+    }
+    assert len(identities) == 5
+    assert "recorder-l/1" in Ensemble(members()).identity
