@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import httpx
 
 ATTEMPTS = 4
-CHUNK = 1 << 16
 TIMEOUT = 30.0
 """Seconds without a byte until a connection counts as broken."""
 Progress = Callable[[str, int, int], None]
@@ -110,7 +109,7 @@ class Downloader:
 
         try:
             with part.open("ab" if done else "wb") as file:
-                for chunk in response.iter_raw(CHUNK):
+                for chunk in response.iter_raw():  # as they come: what is buffered is lost when it breaks
                     file.write(chunk)
                     done += len(chunk)
                     self._progress(url, done, total)
