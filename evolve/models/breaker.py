@@ -44,7 +44,7 @@ class OutOfPatience(Exception):
 class _Outage:
     began: float
     pause: float = FIRST_PAUSE
-    given_up: float | None = None
+    given_up: bool = False
 
 
 class Breaker:
@@ -80,18 +80,20 @@ class Breaker:
         self._failures = 0
         self._outage: _Outage | None = None
         self._turn = asyncio.Lock()  # first come, first served
+        self.verdicts = 0
+        """How often patience has ended; a call passes what it was when the call began."""
 
     @property
     def open(self) -> bool:
         """The endpoint counts as down."""
         return self._outage is not None
 
-    async def through(self, attempt: Callable[[], Awaitable[T]], *, since: float, opens_after: int) -> T:
+    async def through(self, attempt: Callable[[], Awaitable[T]], *, since: int, opens_after: int) -> T:
         """The result of ``attempt``, made when it is its turn.
 
         Args:
             attempt: one attempt; made once, or not at all.
-            since: when the call began of which it is an attempt.
+            since: ``verdicts`` when the call began of which it is an attempt.
             opens_after: how many consecutive failures open the breaker, if fewer than ``OPENS_AFTER``.
 
         Raises:
@@ -104,20 +106,21 @@ class Breaker:
                     return await self._probe(self._outage, attempt, since)
         return await self._try(attempt, min(OPENS_AFTER, opens_after))
 
-    async def _probe(self, outage: _Outage, attempt: Callable[[], Awaitable[T]], since: float) -> T:
-        if outage.given_up is None:
+    async def _probe(self, outage: _Outage, attempt: Callable[[], Awaitable[T]], since: int) -> T:
+        if not outage.given_up:
             left = outage.began + self._patience - self._clock()
             pause, outage.pause = outage.pause, min(2 * outage.pause, LONGEST_PAUSE)
             await self._sleep(max(0.0, min(pause, left)))
             if self._outage is None:  # an attempt from before the outage has come through meanwhile
                 return await self._try(attempt, OPENS_AFTER)
-        elif since <= outage.given_up:
+        elif since < self.verdicts:
             raise OutOfPatience
         try:
             return await self._try(attempt, OPENS_AFTER)
         finally:
             if self._outage is outage and self._clock() - outage.began >= self._patience:
-                outage.given_up = self._clock()
+                outage.given_up = True
+                self.verdicts += 1
 
     async def _try(self, attempt: Callable[[], Awaitable[T]], opens_after: int) -> T:
         try:

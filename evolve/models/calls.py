@@ -127,7 +127,7 @@ def read_calls(path: Path) -> tuple[list[Call], int]:
         except ValidationError as error:
             raise UsageError(
                 f"Line {number} of {path} is not the record of a model call ({error.errors()[0]['msg']}). "
-                "The file was edited, damaged, or written by another version; without it no budget can be kept, "
-                "since it says what was spent. Restore it, or begin another run with --name."
+                "The file was edited, damaged, or written by another version; no budget can be kept without "
+                "it. Restore it, or begin another run with --name."
             ) from error
     return calls, end

@@ -141,6 +141,7 @@ class Exchange:
     async def _attempts(self, order: Order, attempt: Callable[[], Awaitable[C]], made: _Made) -> C:
         """As many as it takes. Waiting for a provider that is down, or that limits the rate, uses none up."""
         breaker = self._breaker(order.settings)
+        since = breaker.verdicts
         failures = limits = 0
 
         async def counted() -> C:
@@ -151,7 +152,7 @@ class Exchange:
 
         while True:
             try:
-                return await breaker.through(counted, since=made.began, opens_after=order.settings.attempts)
+                return await breaker.through(counted, since=since, opens_after=order.settings.attempts)
             except OutOfPatience:
                 message = f"the provider did not answer for {self._patience:g} s"
                 raise AttemptFailed("outage", message) from made.failure

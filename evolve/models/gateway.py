@@ -129,6 +129,11 @@ class Gateway:
             run=self.run,
         )
 
+    def is_priced(self, role: Role, settings: ModelSettings) -> bool:
+        """Whether the price of a model in a role is known."""
+        written = 0 if role == "embedding" else 1
+        return self._provider.price(settings, 1, written) is not None
+
     def accounts(self) -> Accounts:
         """What was spent so far, restarts included: per role, cause, candidate and model, and in total."""
         return self._tally.accounts()
@@ -187,9 +192,7 @@ class Gateway:
         await self._loop.shutdown_default_executor()
 
     def _check_price(self, role: Role, settings: ModelSettings) -> None:
-        if self._budget.max_usd is None or self._provider.price(settings, 1, 1) is not None:
-            return
-        if role == "embedding" and self._provider.price(settings, 1, 0) is not None:
+        if self._budget.max_usd is None or self.is_priced(role, settings):
             return
         raise UsageError(
             f"The budget is {self._budget.max_usd:g} USD, but the price of {settings.model} ({role}) is not "

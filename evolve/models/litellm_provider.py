@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -259,9 +260,9 @@ def _headers(error: Exception) -> Mapping[str, str]:
 
 
 def _first_line(error: Exception) -> str:
-    """litellm says its class and the provider's before what matters; both may be long."""
-    text = str(error).strip() or type(error).__name__
-    text = text.splitlines()[0].rpartition("Exception - ")[2]
+    """What matters; litellm puts its class and the provider's before it."""
+    text = (str(error).strip() or type(error).__name__).splitlines()[0].rpartition("Exception - ")[2]
+    text = re.sub(r"^(litellm\.\w+: )+", "", text).rstrip(".")
     return text if len(text) <= 300 else f"{text[:300]}…"
 
 

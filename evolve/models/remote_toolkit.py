@@ -37,6 +37,11 @@ class RemoteToolkit:
         """The model and its parameters."""
         return self._chat.identity
 
+    @property
+    def waits(self) -> bool:
+        """True: a call waits for a network."""
+        return True
+
     def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
         """The answer to ``messages``; one that reached the program's own ``max_tokens`` is an answer too.
 

@@ -1,0 +1,114 @@
+"""What a program may ask of the toolkit's model, and whose fault a failure is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from evolve.config import RoleConfig
+from evolve.errors import ModelError, ProgramError
+from evolve.models.gateway import Gateway
+from evolve.models.remote_toolkit import OPTIONS, RemoteToolkit
+from tests.server import faults
+from tests.server.scripts import Answer, always
+from tests.server.server import ModelServer
+
+HELLO = [{"role": "user", "content": "hello"}]
+
+
+@pytest.fixture
+def toolkit(
+    model_server: ModelServer, role_config: Callable[..., RoleConfig], gateway: Gateway
+) -> RemoteToolkit:
+    model_server.script("toolkit", "fine")
+    return gateway.toolkit(role_config("toolkit", parameters={"temperature": 0.1}))
+
+
+def test_the_programs_options_go_before_the_roles(toolkit: RemoteToolkit, model_server: ModelServer) -> None:
+    options = {"temperature": 0.9, "max_tokens": 5, "stop": ["."], "response_format": {"type": "json_object"}}
+    completion = toolkit.complete(HELLO, options)
+    assert completion.text == "fine"
+    assert completion.usage.tokens == 3
+    body = model_server.served[0].body
+    assert {name: body[name] for name in options} == options
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model": "openai/dear"},
+        {"api_base": "http://elsewhere"},
+        {"api_key": "x"},
+        {"extra_headers": {}},
+        {"n": 100},
+        {"stream": True},
+        {"temperature": "hot"},
+        {"temperature": 3},
+        {"temperature": float("nan")},
+        {"temperature": True},
+        {"max_tokens": 0},
+        {"max_tokens": 10**9},
+        {"stop": [1]},
+        {"stop": []},
+        {"response_format": "json"},
+    ],
+)
+def test_other_options_are_the_programs_fault(
+    options: dict[str, Any], toolkit: RemoteToolkit, model_server: ModelServer
+) -> None:
+    with pytest.raises(ProgramError) as caught:
+        toolkit.complete(HELLO, options)
+    assert caught.value.kind == "contract"
+    assert model_server.served == []
+
+
+def test_the_error_lists_what_may_be_set(toolkit: RemoteToolkit) -> None:
+    with pytest.raises(ProgramError, match=", ".join(OPTIONS)):
+        toolkit.complete(HELLO, {"tools": []})
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [],
+        ["hello"],
+        [{"role": "user"}],
+        [{"role": "tool", "content": "x"}],
+        [{"role": "user", "content": ["x"]}],
+        [{"role": "user", "content": "x", "name": "y"}],
+    ],
+)
+def test_malformed_messages_are_the_programs_fault(messages: Any, toolkit: RemoteToolkit) -> None:
+    with pytest.raises(ProgramError) as caught:
+        toolkit.complete(messages, {})
+    assert caught.value.kind == "contract"
+
+
+def test_the_programs_own_limit_is_no_error_and_the_roles_is(
+    toolkit: RemoteToolkit, model_server: ModelServer
+) -> None:
+    model_server.script("toolkit", always(Answer("half an", finish="length")))
+    assert toolkit.complete(HELLO, {"max_tokens": 2}).text == "half an"
+    with pytest.raises(ModelError) as caught:
+        toolkit.complete(HELLO, {})
+    assert caught.value.kind == "truncated"
+
+
+def test_a_prompt_that_is_too_long_is_the_programs_fault(
+    toolkit: RemoteToolkit, model_server: ModelServer
+) -> None:
+    model_server.script("toolkit", always(faults.too_long()))
+    with pytest.raises(ProgramError, match="given 5 characters") as caught:
+        toolkit.complete(HELLO, {})
+    assert caught.value.kind == "budget"
+
+
+@pytest.mark.parametrize("fault", [faults.filtered_prompt(), faults.wrong_key(), faults.bad_request()])
+def test_other_failures_are_not(
+    fault: faults.Fault, toolkit: RemoteToolkit, model_server: ModelServer
+) -> None:
+    model_server.script("toolkit", always(fault))
+    with pytest.raises(ModelError):
+        toolkit.complete(HELLO, {})
