@@ -124,7 +124,7 @@ def can_score(metric: str, task: Task, *, acted: bool) -> bool:
     """Whether ``task`` has what it takes to be scored by ``metric``; ``acted``: there is an environment."""
     if metric in METRICS:
         return METRICS[metric].applies(task)
-    return {"reward": acted, "rubric": bool(task.rubric), "judge": bool(task.answers)}.get(metric, True)
+    return {"reward": acted, "rubric": any(c.points > 0 for c in task.rubric), "judge": bool(task.answers)}.get(metric, True)
 
 
 @dataclass(frozen=True)

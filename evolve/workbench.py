@@ -4,31 +4,78 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from evolve.agents.offline import OfflineAgent, OfflineJudge
 from evolve.benchmark import Benchmark, find
 from evolve.config import DEFAULT_SEEDS, CampaignConfig
 from evolve.errors import UsageError
 from evolve.evaluation import Evaluator, Subsets
-from evolve.models.embeddings import CachedEmbedder, HashingEmbedder
-from evolve.models.offline import ExtractiveModel
 from evolve.program import MemoryProgram
+from evolve.roles import Roles, open_roles
 from evolve.sandboxes.choose import choose
 from evolve.sandboxes.protocol import Sandbox
 from evolve.seeds import seed_names, seed_program
 
 Notify = Callable[[str], None]
+JUDGED = ("judge", "rubric")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What can be found in order before a model is asked or a file written: benchmark, metric and sandbox."""
+
+    benchmark: Benchmark
+    metric: str
+    sandbox: Sandbox
+
+    def equipped(self, config: CampaignConfig, roles: Roles) -> Workbench:
+        """With an evaluator for it, and ``roles`` to close. Embeds the questions.
+
+        Raises:
+            InfrastructureError, BudgetReached: the embedding model could not be asked.
+        """
+        settings = config.evaluation
+        subsets = Subsets(
+            self.benchmark,
+            roles.embedder,
+            static=config.static,
+            rotating=config.rotating,
+            episode_ratio=settings.episode_ratio,
+            rotating_groups=settings.rotating_groups,
+            # What is asked is the benchmark's and not the search's: runs under other seeds can be compared.
+            seed=0,
+        )
+        evaluator = Evaluator(
+            benchmark=self.benchmark,
+            agent=roles.agent,
+            judge=roles.judge,
+            sandbox=self.sandbox,
+            embedder=roles.embedder,
+            model=roles.toolkit,
+            limits=config.sandbox.limits(),
+            metric=self.metric,
+            low=settings.low,
+            cost_unit=roles.cost_unit,
+        )
+        return Workbench(self.benchmark, subsets, evaluator, self.sandbox, self.metric, roles)
+
+    @property
+    def passages(self) -> list[str]:
+        """The lines that word frequencies are taken from: none that only the test set's memories hold."""
+        groups = {task.group for task in self.benchmark.validation}
+        return [line for e in self.benchmark.of_groups(groups) for line in e.text.split("\n") if line.strip()]
 
 
 @dataclass(frozen=True)
 class Workbench:
-    """A benchmark with an evaluator for it. A context manager, which closes the sandbox."""
+    """A benchmark with an evaluator for it. A context manager, which closes sandbox and models."""
 
     benchmark: Benchmark
     subsets: Subsets
     evaluator: Evaluator
     sandbox: Sandbox
     metric: str
+    roles: Roles
 
     def __enter__(self) -> Workbench:
         return self
@@ -37,14 +84,13 @@ class Workbench:
         self.close()
 
     def close(self) -> None:
-        """End the sandbox. Safe to call again."""
+        """End the sandbox and the models. Safe to call again."""
         self.sandbox.close()
+        self.roles.close()
 
 
-def build_evaluator(
-    config: CampaignConfig, *, unsafe_local: bool, trusted: bool, notify: Notify
-) -> Workbench:
-    """Load the benchmark and start what evaluates on it.
+def open_bench(config: CampaignConfig, *, unsafe_local: bool, trusted: bool, notify: Notify) -> Bench:
+    """Load the benchmark and start the sandbox.
 
     Args:
         config: what to evaluate with.
@@ -53,44 +99,61 @@ def build_evaluator(
         notify: told in a sentence what the user should know, such as the isolation in use.
 
     Raises:
-        UsageError: the benchmark is unknown, its data are missing, or no sandbox may be used.
+        UsageError: the benchmark is unknown, its data are missing, the metric needs a model that there is
+            none of, or no sandbox may be used.
         InfrastructureError: a sandbox that was asked for by name cannot be started.
     """
     benchmark = find(config.benchmark).load(config.data_dir, config.benchmark_options)
-    settings = config.evaluation
-    embedder = CachedEmbedder(HashingEmbedder.fit(_passages(benchmark)), capacity=100_000)
-    subsets = Subsets(
-        benchmark,
-        embedder,
-        static=settings.static,
-        rotating=settings.rotating,
-        episode_ratio=settings.episode_ratio,
-        rotating_groups=settings.rotating_groups,
-        # What is asked is the benchmark's and not the search's: runs under different seeds can be compared.
-        seed=0,
-    )
-    # The offline agent only stands in for a model; what it can show is what the memory retrieves.
-    metric = benchmark.retrieval_metric if settings.metric == "auto" else settings.metric
+    metric = _metric(config, benchmark)
     sandbox = choose(
         config.sandbox.backend,
         trusted=trusted,
         unsafe_local=unsafe_local,
         notify=notify,
         pool=config.sandbox.pool,
-        limits=config.sandbox.limits(),
     )
-    evaluator = Evaluator(
-        benchmark=benchmark,
-        agent=OfflineAgent(),
-        judge=OfflineJudge(),
-        sandbox=sandbox,
-        embedder=embedder,
-        model=ExtractiveModel(),
-        limits=config.sandbox.limits(),
-        metric=metric,
-        low=settings.low,
-    )
-    return Workbench(benchmark, subsets, evaluator, sandbox, metric)
+    return Bench(benchmark, metric, sandbox)
+
+
+def build_evaluator(
+    config: CampaignConfig, *, unsafe_local: bool, trusted: bool, notify: Notify, cache: Path | None = None
+) -> Workbench:
+    """What it takes to evaluate programs outside of a campaign; see ``open_bench``.
+
+    Args:
+        cache: file of model replies kept for good; None to keep none.
+    """
+    bench = open_bench(config, unsafe_local=unsafe_local, trusted=trusted, notify=notify)
+    try:
+        roles = open_roles(config, calls=None, cache=cache, notify=notify, passages=bench.passages)
+        try:
+            return bench.equipped(config, roles)
+        except BaseException:
+            roles.close()
+            raise
+    except BaseException:
+        bench.sandbox.close()
+        raise
+
+
+def reply_cache(config: CampaignConfig, root: Path) -> Path:
+    """The file that model replies are kept in: one for all runs under ``root``, unless it is configured."""
+    return config.models.cache or root / ".cache" / "models.sqlite"
+
+
+def _metric(config: CampaignConfig, benchmark: Benchmark) -> str:
+    """The quality: as configured, or the benchmark's own choice for the models in use."""
+    metric = config.evaluation.metric
+    if metric == "auto":
+        # The offline agent only stands in for a model; what it can show is what the memory retrieves.
+        offline = config.models.task.is_offline and benchmark.environment is None
+        metric = benchmark.retrieval_metric if offline else benchmark.metric
+    if metric in JUDGED and config.models.judge.is_offline:
+        raise UsageError(
+            f"The metric {metric!r} of {benchmark.name} asks a judge, and there is none: give one with "
+            f"--judge MODEL, or another metric, such as --metric {benchmark.retrieval_metric}."
+        )
+    return metric
 
 
 def seed_programs(names: tuple[str, ...]) -> list[MemoryProgram]:
@@ -111,9 +174,3 @@ def is_trusted(config: CampaignConfig) -> bool:
     """Only code of this project is run: its own seeds, changed by its own operators."""
     own = {*seed_names(), *DEFAULT_SEEDS}
     return not config.models.reflecting and all(name in own for name in config.seeds)
-
-
-def _passages(benchmark: Benchmark) -> list[str]:
-    """The lines that word frequencies are taken from: none that only the test set's memories hold."""
-    groups = {task.group for task in benchmark.validation}
-    return [line for e in benchmark.of_groups(groups) for line in e.text.split("\n") if line.strip()]

@@ -25,6 +25,7 @@ from evolve.mutation import Brief, Mutator, Proposal, Refusal
 from evolve.mutation.offline import OfflineMutator
 from evolve.program import MemoryProgram
 from evolve.records import Episode, Evidence, Task
+from evolve.roles import Roles
 from evolve.sandboxes.process import ProcessSandbox
 from evolve.sandboxes.protocol import Isolation, Limits, Sandbox, Services, Session
 from evolve.workbench import Workbench, seed_programs
@@ -131,7 +132,8 @@ class Harness:
             limits=Limits(call_seconds=20),
             metric="evidence_recall",
         )
-        workbench = Workbench(self.benchmark, subsets, evaluator, self.sandbox, "evidence_recall")
+        roles = Roles(OfflineAgent(), OfflineJudge(), ExtractiveModel(), self.embedder, (), None, "tokens")
+        workbench = Workbench(self.benchmark, subsets, evaluator, self.sandbox, "evidence_recall", roles)
         run = RunDirectory.create_or_open(self.root, name, config)
         programs = seeds if seeds is not None else seed_programs(config.seeds)
         nursery = Nursery(evaluator, subsets, mutator or OfflineMutator(), seed=config.seed, scoped=False)

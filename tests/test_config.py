@@ -166,7 +166,7 @@ def test_what_may_change_on_resume() -> None:
         old, merged(old, {"budget": 99, "jobs": 9, "max_seconds": 5, "sandbox.backend": "process"})
     )
     with pytest.raises(UsageError, match="--name"):
-        check_resumable(old, merged(old, {"round": 5}))
+        check_resumable(old, merged(old, {"window": 5}))
     assert set(flattened(old)) >= MAY_CHANGE
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from evolve.records import Step, Task
@@ -15,7 +16,7 @@ def lesson(task: Task, answer: str, score: float, steps: Sequence[Step] = ()) ->
     Args:
         task: the question, with its accepted answers or its rubric.
         answer: what the agent answered; not shown where it acted.
-        score: what that earned, in [0, 1].
+        score: what that earned, in [0, 1]; NaN where it could not be scored.
         steps: what was done in an environment, if the task was acted out.
     """
     parts = [f"Question: {task.question}"]
@@ -24,7 +25,8 @@ def lesson(task: Task, answer: str, score: float, steps: Sequence[Step] = ()) ->
         parts.append(f"What was done (>) and seen:\n{done}")
     else:
         parts.append(f"Answer given: {answer.strip() or '(none)'}")
-    parts.append(f"Score: {score:.2f} of 1")
+    if not math.isnan(score):
+        parts.append(f"Score: {score:.2f} of 1")
     if task.answers:
         parts.append(f"Right answer: {' / '.join(task.answers)}")
     if task.rubric:

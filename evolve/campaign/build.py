@@ -13,7 +13,12 @@ from evolve.journal import RunDirectory
 from evolve.mutation import Mutator
 from evolve.mutation.freezing import Freezing
 from evolve.mutation.offline import OfflineMutator
-from evolve.workbench import Notify, build_evaluator, is_trusted, seed_programs
+from evolve.mutation.reflection import ReflectionMutator
+from evolve.roles import open_roles
+from evolve.workbench import Notify, Workbench, is_trusted, open_bench, reply_cache, seed_programs
+
+CALLS = "calls.jsonl"
+"""The account of model calls, in the directory of a run."""
 
 
 def build(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bool, notify: Notify) -> Campaign:
@@ -28,32 +33,69 @@ def build(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bool, 
 
     Raises:
         UsageError: a name, path, option or recorded configuration does not fit.
-        InfrastructureError: the sandbox asked for cannot be started.
+        InfrastructureError: the sandbox asked for cannot be started, or the embedding model not be asked.
+        BudgetReached: the embedding model may not be asked any more.
     """
-    mutator = _mutator(config)
+    _check_freeze(config)
     seeds = seed_programs(config.seeds)
-    workbench = build_evaluator(config, unsafe_local=unsafe_local, trusted=is_trusted(config), notify=notify)
+    bench = open_bench(config, unsafe_local=unsafe_local, trusted=is_trusted(config), notify=notify)
+    closing = [bench.sandbox.close]
     try:
         run = RunDirectory.create_or_open(root, name, config, notify=notify)
+        closing.append(run.close)
+        roles = open_roles(
+            config,
+            calls=run.path / CALLS,
+            cache=reply_cache(config, root),
+            notify=notify,
+            passages=bench.passages,
+        )
+        closing.append(roles.close)
+        workbench = bench.equipped(config, roles)
     except BaseException:
-        workbench.sandbox.close()
+        for close in reversed(closing):
+            close()
         raise
     nursery = Nursery(
         workbench.evaluator,
         workbench.subsets,
-        mutator,
+        _mutator(config, workbench),
         seed=config.seed,
-        scoped=bool(config.models.reflecting) and config.search.scoped,
+        # A frozen part narrows what may change already.
+        scoped=bool(roles.reflectors) and config.search.scoped and config.search.freeze is None,
     )
+    if config.jobs > config.window:
+        notify(f"Of {config.jobs} jobs {config.window} can be under way at once: that is the window.")
     return Campaign(config, run, workbench, nursery, Threads(min(config.jobs, config.window)), seeds)
 
 
-def _mutator(config: CampaignConfig) -> Mutator:
-    freeze = config.search.freeze
-    if freeze == "code":
+def _check_freeze(config: CampaignConfig) -> None:
+    if config.search.freeze == "code" and not config.models.reflecting:
         raise UsageError(
             "search.freeze = 'code' leaves only the instructions to change, and the offline mutator changes "
-            "code. Use freeze = 'instructions', or leave it out."
+            "code. Use freeze = 'instructions', give a --reflector, or leave it out."
         )
-    mutator = OfflineMutator(attribution=config.search.attribution)
-    return Freezing(mutator, freeze) if freeze else mutator
+
+
+def _mutator(config: CampaignConfig, workbench: Workbench) -> Mutator:
+    search, reflectors = config.search, workbench.roles.reflectors
+    if not reflectors:
+        mutator = OfflineMutator(attribution=search.attribution)
+        return Freezing(mutator, search.freeze) if search.freeze else mutator
+    smoke = workbench.subsets.smoke
+    reflecting = [
+        ReflectionMutator(
+            model,
+            try_out=lambda program: workbench.evaluator.smoke(program, smoke),
+            edit=search.edit,
+            repairs=search.repairs,
+            prompt_tokens=search.prompt_tokens,
+            attribution=search.attribution,
+            freeze=search.freeze,
+            low=config.evaluation.low,
+            limits=config.sandbox.limits(),
+            about=workbench.benchmark.card.get("task", ""),
+        )
+        for model in reflectors
+    ]
+    return reflecting[0]

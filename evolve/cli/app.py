@@ -83,7 +83,34 @@ UnsafeOption = Annotated[
     bool,
     typer.Option("--unsafe-local", help="Let programs of others run in a bare process, with your rights."),
 ]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model", "-m", help="Of agent, toolkit, judge and reflector, as litellm names it: provider/model."
+    ),
+]
+JudgeOption = Annotated[str | None, typer.Option("--judge", help="The model that grades answers.")]
+EmbeddingOption = Annotated[str | None, typer.Option("--embedding", help="The model behind toolkit.embed.")]
+MaxUsdOption = Annotated[
+    float | None, typer.Option("--max-usd", help="Pause before model calls pass this price.")
+]
+MaxTokensOption = Annotated[
+    int | None, typer.Option("--max-tokens", help="Pause before model calls pass these tokens.", min=1)
+]
 DEFAULT_ROOT = Path("runs")
+
+
+def model_flags(
+    model: str | None, *, judge: str | None, embedding: str | None, reflector: str | None = None
+) -> dict[str, str | None]:
+    """The models that were named as keys of a configuration; ``model`` plays what no other was named for."""
+    return {
+        "models.task.model": model,
+        "models.toolkit.model": model,
+        "models.judge.model": judge or model,
+        "models.reflector.model": reflector or model,
+        "models.embedding.model": embedding,
+    }
 
 
 def benchmark_options(given: Iterable[str] | None, scope: str | None) -> dict[str, str]:

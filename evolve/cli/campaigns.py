@@ -13,7 +13,12 @@ from evolve.cli.app import (
     INTERRUPTED,
     BenchmarkOption,
     DataOption,
+    EmbeddingOption,
+    JudgeOption,
+    MaxTokensOption,
+    MaxUsdOption,
     MetricOption,
+    ModelOption,
     OptionsOption,
     RootOption,
     SandboxOption,
@@ -24,7 +29,9 @@ from evolve.cli.app import (
     complain,
     console,
     invocation,
+    model_flags,
 )
+from evolve.errors import BudgetReached
 
 if TYPE_CHECKING:
     from evolve.config import CampaignConfig
@@ -52,7 +59,7 @@ def run(
         str | None, typer.Option("--seeds", help="Programs to begin with: names or paths, with commas.")
     ] = None,
     selection: Annotated[
-        Literal["softmax", "pareto", "max"] | None,
+        Literal["softmax", "pareto", "max", "latest"] | None,
         typer.Option("--selection", help="How a parent is chosen."),
     ] = None,
     objectives: Annotated[
@@ -60,7 +67,7 @@ def run(
     ] = None,
     static: StaticOption = None,
     rotating: Annotated[
-        int | None, typer.Option("--rotating", help="Validation tasks to learn from, new each round.", min=1)
+        int | None, typer.Option("--rotating", help="Validation tasks to learn from, for each parent.", min=1)
     ] = None,
     attribution: Annotated[
         bool | None,
@@ -68,6 +75,18 @@ def run(
     ] = None,
     freeze: Annotated[
         Literal["instructions", "code"] | None, typer.Option("--freeze", help="What no child may change.")
+    ] = None,
+    model: ModelOption = None,
+    reflector: Annotated[
+        str | None, typer.Option("--reflector", help="The model that makes children of parents.")
+    ] = None,
+    judge: JudgeOption = None,
+    embedding: EmbeddingOption = None,
+    max_usd: MaxUsdOption = None,
+    max_tokens: MaxTokensOption = None,
+    preset: Annotated[
+        Literal["paper"] | None,
+        typer.Option("--preset", help="Settings under a name; other flags have precedence over it."),
     ] = None,
     max_seconds: Annotated[
         float | None, typer.Option("--max-seconds", help="Wall time after which no child is begun.")
@@ -97,7 +116,14 @@ def run(
         "evaluation.rotating": rotating,
         "evaluation.metric": metric,
         "sandbox.backend": sandbox,
+        "max_usd": max_usd,
+        "max_tokens": max_tokens,
+        **model_flags(model, judge=judge, embedding=embedding, reflector=reflector),
     }
+    if preset:
+        from evolve.config import PRESETS
+
+        flags = {**PRESETS[preset], **{key: value for key, value in flags.items() if value is not None}}
     overrides = {key: value for key, value in flags.items() if value is not None}
     name, config = _settled(config_file, root, name, overrides, benchmark_options(option, scope))
     _campaign(config, root=root, name=name, unsafe_local=unsafe_local, plain=plain)
@@ -143,6 +169,9 @@ def _campaign(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bo
             record = RunRecord.open(root, name)
             with observer_for(console(), name, History.read(record), plain=plain) as observer:
                 search.run(observer)
+    except BudgetReached as error:
+        complain(f"Paused: nothing is lost. {error}")
+        raise typer.Exit(0) from None
     except KeyboardInterrupt:
         complain("Interrupted. Nothing that was finished is lost: the same command goes on from here.")
         raise typer.Exit(INTERRUPTED) from None

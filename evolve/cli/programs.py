@@ -10,8 +10,11 @@ from evolve.cli.app import (
     DEFAULT_ROOT,
     BenchmarkOption,
     DataOption,
+    EmbeddingOption,
     JsonOption,
+    JudgeOption,
     MetricOption,
+    ModelOption,
     OptionsOption,
     RootOption,
     SandboxOption,
@@ -20,6 +23,7 @@ from evolve.cli.app import (
     UnsafeOption,
     benchmark_options,
     complain,
+    model_flags,
     show,
 )
 from evolve.errors import EvolveError, InfrastructureError
@@ -43,6 +47,9 @@ def evaluate(
     option: OptionsOption = None,
     data_dir: DataOption = None,
     metric: MetricOption = None,
+    model: ModelOption = None,
+    judge: JudgeOption = None,
+    embedding: EmbeddingOption = None,
     static: StaticOption = None,
     sandbox: SandboxOption = None,
     unsafe_local: UnsafeOption = False,
@@ -65,12 +72,16 @@ def evaluate(
         "evaluation.metric": metric,
         "evaluation.static": static,
         "sandbox.backend": sandbox,
+        **model_flags(model, judge=judge, embedding=embedding),
+        "models.reflector.model": None,
     }
     config = merged(CampaignConfig(), {key: value for key, value in flags.items() if value is not None})
-    from evolve.campaign import build_evaluator
+    from evolve.workbench import build_evaluator, reply_cache
 
-    trusted = _is_own(found)
-    with build_evaluator(config, unsafe_local=unsafe_local, trusted=trusted, notify=complain) as bench:
+    trusted, cache = _is_own(found), reply_cache(config, root)
+    with build_evaluator(
+        config, unsafe_local=unsafe_local, trusted=trusted, notify=complain, cache=cache
+    ) as bench:
         subset = bench.subsets.static if split == "static" else bench.subsets.test
         evaluation = bench.evaluator.evaluate(found.program, subset)
     if evaluation.status == "inconclusive":

@@ -52,6 +52,16 @@ class CampaignConfig(Section):
     sandbox: SandboxConfig = SandboxConfig()
     models: ModelsConfig = ModelsConfig()
 
+    @property
+    def static(self) -> int:
+        """Tasks of the static subset: few where each costs model calls."""
+        return self.evaluation.static or (200 if self.models.task.is_offline else 48)
+
+    @property
+    def rotating(self) -> int:
+        """Tasks of a rotating subset."""
+        return self.evaluation.rotating or (40 if self.models.task.is_offline else 8)
+
     @field_validator("benchmark")
     @classmethod
     def _absolute_benchmark(cls, text: str) -> str:

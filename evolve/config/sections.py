@@ -83,13 +83,16 @@ class SearchConfig(Section):
 class EvaluationConfig(Section):
     """What one evaluation of a program asks, and how it is scored."""
 
-    static: int = Field(
-        default=200, ge=1, description="validation tasks of the fixed subset that gives fitness"
-    )
-    rotating: int = Field(
-        default=40,
+    static: int | None = Field(
+        default=None,
         ge=1,
-        description="validation tasks, new for each round, that give the failures to learn from",
+        description="validation tasks of the fixed subset for fitness; by default 200 offline, 48 else",
+    )
+    rotating: int | None = Field(
+        default=None,
+        ge=1,
+        description="validation tasks, others for each parent, that give the failures to learn from; "
+        "left out: 40 offline, 8 with a model",
     )
     rotating_groups: int = Field(
         default=2, ge=1, description="grouped scope: at most so many groups' memories in one rotating subset"

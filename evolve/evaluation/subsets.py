@@ -95,7 +95,8 @@ class Subsets:
         group = self.static.tasks[0].group
         pooled = self._benchmark.scope == "pooled"
         tasks = tuple(task for task in self.static.tasks if pooled or task.group == group)
-        return Subset("smoke", tasks[:SMOKE_TASKS], self._benchmark.of_groups([group])[:SMOKE_EPISODES])
+        episodes = tuple(e for e in self.static.episodes if pooled or e.group == group)
+        return Subset("smoke", tasks[:SMOKE_TASKS], episodes[:SMOKE_EPISODES])
 
     def rotating(self, number: int) -> Subset:
         """Validation tasks to learn from in iteration ``number``; none of them static, where possible."""

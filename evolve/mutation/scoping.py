@@ -72,6 +72,6 @@ def choose_scope(diagnosis: Evaluation, work: Workload, rng: random.Random) -> S
         )
     if diagnosis.status == "failed" or not any(need.values()) or rng.random() < EVERYTHING:
         return "everything"
-    scopes = sorted(scope for scope, amount in need.items() if amount > 0)
+    scopes: list[Scope] = sorted((scope for scope, amount in need.items() if amount > 0), key=str)
     weights = [need[scope] / max(1.0, work.calls(scope)) ** 0.5 for scope in scopes]
     return rng.choices(scopes, weights)[0]
