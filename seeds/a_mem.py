@@ -151,7 +151,8 @@ class KnowledgeBase:
         shown, left = [], 3000
         for rank, number in enumerate(order):
             note = self.notes[number]
-            head = f"Note {number}, {note['date']}: {note['context']} [{', '.join(note['tags'])}]"
+            title = f"Note {number}, {note['date']}" if note["date"] else f"Note {number}"
+            head = f"{title}: {note['context']} [{', '.join(note['tags'])}]"
             if len(head) > left:
                 break
             excerpt = self._excerpt(note["text"], asked, left // (len(order) - rank) - len(head) - 2)

@@ -43,7 +43,7 @@ New episode:
 {episode}
 """
 
-SHEET = re.compile(r"^[^\w\n]*BEGIN SHEET[^\w\n]*\n(.*?)^[^\w\n]*END SHEET\b", re.MULTILINE | re.DOTALL)
+MARKER = re.compile(r"^[^\w\n]*(BEGIN|END) SHEET[^\w\n]*$", re.MULTILINE)
 
 
 @dataclass
@@ -72,9 +72,9 @@ class KnowledgeBase:
             episode=raw_text[: knob("prompt_characters")],
         )
         reply = self.toolkit.llm_completion([{"role": "user", "content": prompt}])
-        found = SHEET.search(reply)
-        if found and found[1].strip():
-            self.sheet = self._leading(found[1].strip())
+        sheet = self._between_markers(reply)
+        if sheet:
+            self.sheet = self._leading(sheet)
         else:
             self.toolkit.logger.debug(f"no sheet in a reply of {len(reply)} characters: insight appended")
             insight = " ".join(item.insight.split())[: knob("insight_characters")]
@@ -82,6 +82,16 @@ class KnowledgeBase:
 
     def read(self, query):
         return self.sheet
+
+    @staticmethod
+    def _between_markers(reply):
+        """What stands between the first BEGIN and the last END; empty where one of them is missing."""
+        markers = {"BEGIN": [], "END": []}
+        for marker in MARKER.finditer(reply):
+            markers[marker[1]].append(marker)
+        if not markers["BEGIN"] or not markers["END"]:
+            return ""
+        return reply[markers["BEGIN"][0].end() : markers["END"][-1].start()].strip()
 
     @staticmethod
     def _leading(text):

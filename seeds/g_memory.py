@@ -75,7 +75,7 @@ class KnowledgeBase:
 
     def write(self, item, raw_text):
         number = len(self.tasks)
-        key, insight = item.task.strip() or raw_text[:500], " ".join(item.insight.split())
+        key, insight = item.task.strip() or raw_text.strip()[:500], " ".join(item.insight.split())
         if not key:
             return
         vector = self.toolkit.embed([key])[0]
