@@ -1,7 +1,7 @@
 """MemSifter: nothing is indexed; at a question, a model reasons about the task and ranks the raw memories.
 
-After MemSifter (Tan, Zhang, Dou et al., 2026, arXiv 2603.03379). A small proxy model first thinks about
-what the task needs and then ranks what is in memory; the working model sees the best ranked ones only.
+After MemSifter (Tan et al., 2026, arXiv 2603.03379). A small proxy model first thinks about what the task
+needs and then ranks what is in memory; the working model sees the best ranked ones only.
 
 Simplified: the paper trains its proxy by the outcome of the working model; here the toolkit's model is
 asked as it is. It ranks segments of some lines, not whole sessions, since a session can be longer than what

@@ -1,6 +1,6 @@
 """MemoryBank: lines, daily summaries and a portrait of the people; lines are forgotten unless recalled.
 
-After MemoryBank (Zhong, Guo, Gao, Ye and Wang, 2024, arXiv 2305.10250). Retention follows Ebbinghaus, R =
+After MemoryBank (Zhong, Guo, Gao, Ye and Wang, 2023, arXiv 2305.10250). Retention follows Ebbinghaus, R =
 exp(-t / S): t is the age of a memory, S its strength. Recalling a memory adds 1 to S and sets t back to 0.
 Besides the lines of a conversation, a summary of each episode and one portrait of everyone are kept.
 
