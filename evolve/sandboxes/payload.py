@@ -20,7 +20,7 @@ ENVIRONMENT = {
 
 _MODULES = (
     *("worker", "frames", "failures", "processes", "scratch"),
-    *("toolkit", "vectors", "filters", "chroma"),
+    *("toolkit", "vectors", "filters", "batch", "collection", "chroma"),
 )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from evolve import resources
 
-MODULES = ("vectors", "filters", "toolkit", "chroma", "scratch")
+MODULES = ("vectors", "filters", "batch", "collection", "chroma", "toolkit", "scratch")
 
 
 @pytest.fixture(scope="session")
