@@ -73,7 +73,7 @@ def json_array(path: Path) -> Iterator[Row]:
     """The objects of a file that is one JSON list. Each knows the line it begins on."""
     text = _text(content_of(path), path)
     decoder, line, number = json.JSONDecoder(), 1, 0
-    begin = position = _skip(text, 0)
+    begin, position = 0, _skip(text, 0)
     if text[position : position + 1] != "[":
         raise UsageError(f"{path}: expected a list of records, found {text[position : position + 20]!r}.")
     position = _skip(text, position + 1)

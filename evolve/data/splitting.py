@@ -9,6 +9,7 @@ from typing import TypeVar
 from evolve.errors import UsageError
 
 T = TypeVar("T")
+C = TypeVar("C", bound=Hashable)
 
 
 def shuffled(entries: Iterable[T], key: Callable[[T], str], salt: str) -> list[T]:
@@ -16,7 +17,7 @@ def shuffled(entries: Iterable[T], key: Callable[[T], str], salt: str) -> list[T
     return sorted(entries, key=lambda entry: hashlib.sha256(f"{salt}\0{key(entry)}".encode()).digest())
 
 
-def seats(sizes: Mapping[Hashable, int], total: int) -> dict[Hashable, int]:
+def seats(sizes: Mapping[C, int], total: int) -> dict[C, int]:
     """How many of ``total`` each category gets, in proportion to its size: by largest remainder.
 
     Args:
