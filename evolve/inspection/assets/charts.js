@@ -161,7 +161,7 @@ function stageChart(run, rows, width) {
     const lost = names.map((stage) => ({ c, stage, n: c.stages[stage] ?? 0, tasks }));
     return [{ c, stage: "kept", n: tasks - d3.sum(lost, (part) => part.n), tasks }, ...lost].filter((part) => part.n > 0);
   });
-  const title = (c) => `#${c.number} ${c.name || (c.best ? "best" : "")}`.trim();
+  const title = (c) => `#${c.number} ${c.seed ? c.title : c.best ? "the best" : ""}`.trim();
   return draw({
     width,
     height: 46 + rows.length * 26,
@@ -234,7 +234,7 @@ function mapChart(run, width, all) {
       Plot.link(links, { ...ends, stroke: "var(--dot)", strokeOpacity: 0.3 }),
       Plot.link(links.filter((l) => run.line.has(l.to.number)), { ...ends, stroke: "var(--accent)", strokeWidth: 2.5, markerEnd: "arrow" }),
       Plot.dot(d3.sort(rows, (c) => c.front), { x: (c) => c.at[0], y: (c) => c.at[1], r: (c) => (c.front || c.seed ? 7 : 4.5), symbol: (c) => (c.seed ? "diamond" : "circle"), fill: (c) => colour(c.objectives.quality), stroke: (c) => (c.front ? "var(--accent)" : "var(--card)"), strokeWidth: (c) => (c.front ? 2 : 0.75), href }),
-      Plot.text(rows.filter((c) => c.best || c.seed), { x: (c) => c.at[0], y: (c) => c.at[1], text: (c) => c.name || label(c), dy: -13, fill: "var(--ink)", fontWeight: 600, stroke: "var(--card)", strokeWidth: 4, pointerEvents: "none" }),
+      Plot.text(rows.filter((c) => c.best || c.seed), { x: (c) => c.at[0], y: (c) => c.at[1], text: (c) => (c.seed ? c.title : label(c)), dy: -13, fill: "var(--ink)", fontWeight: 600, stroke: "var(--card)", strokeWidth: 4, pointerEvents: "none" }),
     ],
   });
   return speaking(run, chart);

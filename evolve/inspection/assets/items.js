@@ -81,7 +81,7 @@ function trace(run, c, t, items) {
   if (!item) return el("p", {}, "What happened here does not fit into this file. See it with ", el("code", {}, command));
   const text = (numbers) => (numbers ?? []).map((n) => items.lines[n]).join("\n");
   const evidence = (t.evidence ?? []).map((p) => ({ ...p, found: contains(text(item.retrieved), p.text) }));
-  const part = (title, content) => (content && content.length ? el("section", {}, el("h5", {}, title), content) : null);
+  const part = (title, content) => (content && content.length !== 0 ? el("section", {}, el("h5", {}, title), content) : null);
   const pre = (content) => (content ? el("pre", {}, content) : null);
   const episodes = [...new Set(evidence.map((p) => p.episode))];
   return el(

@@ -156,7 +156,7 @@ function diffPanel(run, c) {
 }
 
 function diffLine(line) {
-  const kind = { "+": "added", "-": "removed", "@": "hunk" }[line[0]];
-  const content = kind === "hunk" ? line.slice(1) : highlighted(line.slice(1));
-  return el("span", { class: `line ${kind ?? ""}` }, el("span", { class: "sign" }, line[0] ?? " "), content, "\n");
+  const kind = { "+": "added", "-": "removed", "@": "hunk" }[line[0]] ?? "";
+  if (kind === "hunk") return el("span", { class: "line hunk" }, line);
+  return el("span", { class: `line ${kind}` }, el("span", { class: "sign" }, line[0] ?? " "), highlighted(line.slice(1)));
 }

@@ -99,7 +99,7 @@ def _meta(
     run: RunRecord, history: History, static: dict[int, Evaluation], questions: Questions, clock: Clock
 ) -> Data:
     evaluation = next(iter(static.values()), None)
-    scored = [c.objectives for c in history.candidates if not c.failed]
+    scored = [c.objectives for c in history.candidates if c.complete]
     return {
         "run": run.name,
         "benchmark": run.config.benchmark,
@@ -136,7 +136,7 @@ def _meta(
 def _summary(history: History) -> Data:
     """The best, the best of the seeds, and how much lies between them."""
     best = history.best
-    seeds = [seed for seed in history.seeds if not seed.failed]
+    seeds = [seed for seed in history.seeds if seed.complete]
     seed = max(seeds, key=lambda c: c.objectives["quality"], default=None)
     gain = None
     if best and seed and best.number != seed.number:
