@@ -165,7 +165,9 @@ def _lines(data: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:
         ("ok", "bwrap", "works") if bwrap["usable"] else ("no", "bwrap", one_line(bwrap["reason"], 300))
     )
     lines.append(("ok", "sandbox", f"auto takes {data['sandbox']['auto']}: {data['sandbox']['why']}"))
-    lines.append(("ok", "limits", ", ".join(f"{name} {value:,g}" for name, value in data["limits"].items())))
+    lines.append(
+        ("ok", "limits", ", ".join(f"{name} {value:,.10g}" for name, value in data["limits"].items()))
+    )
     if data["check"] is not None:
         took = "" if data["check"]["seconds"] is None else f" in {data['check']['seconds']:.1f} s"
         found = ", ".join(f"{what}: {said}" for what, said in data["check"]["found"].items())
