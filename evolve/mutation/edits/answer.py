@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from evolve.mutation.edits.blocks import is_opening
 from evolve.mutation.edits.changes import EditError
-from evolve.mutation.edits.fences import is_fence
+from evolve.mutation.edits.fences import end_of_fence, is_fence
 from evolve.program.layout import with_unix_newlines
 
 MESSAGE_CHARACTERS = 240
@@ -30,22 +30,32 @@ class Answer:
 def read_answer(text: str) -> Answer:
     """The commit message, from a line ``MESSAGE: ...`` ahead of the edit, and the edit.
 
+    Thoughts may stand before that line, and fenced blocks in them.
+
     Raises:
         EditError: there is no such line, or it says nothing.
     """
     lines = with_unix_newlines(text).split("\n")
-    for number, line in enumerate(lines):
-        if is_fence(line) or is_opening(line):
-            break
-        name, colon, rest = line.strip(_DECORATION).partition(":")
-        if colon and name.strip(_DECORATION).lower() in _NAMES:
-            message = one_line(rest.strip(_DECORATION))
+    number: int | None = 0
+    while number is not None and number < len(lines) and not is_opening(lines[number]):
+        if is_fence(lines[number]):
+            number = end_of_fence(lines, number)
+        elif (message := _message(lines[number])) is not None:
             if not message:
                 raise EditError("The commit message is empty. Say in one sentence what you change and why.")
             return Answer(message, "\n".join(lines[number + 1 :]))
+        number = None if number is None else number + 1
     raise EditError(
         "The line `MESSAGE: ...` is missing; it stands before the edit and says what you change and why."
     )
+
+
+def _message(line: str) -> str | None:
+    """What the line gives as commit message; None if it is no such line."""
+    name, colon, rest = line.strip(_DECORATION).partition(":")
+    if not colon or name.strip(_DECORATION).lower() not in _NAMES:
+        return None
+    return one_line(rest.strip(_DECORATION))
 
 
 def one_line(text: str, limit: int = MESSAGE_CHARACTERS) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from evolve.mutation.edits.changes import EditError
 
@@ -12,6 +13,13 @@ _FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*([\w+.-]*)[ \t]*")
 def is_fence(line: str) -> bool:
     """A line that opens or closes a fenced block."""
     return _FENCE.fullmatch(line) is not None
+
+
+def end_of_fence(lines: Sequence[str], opening: int) -> int | None:
+    """The index of the line that ends the block begun at ``opening``, which is a fence; None if none does."""
+    fence = _FENCE.fullmatch(lines[opening])
+    mark = fence.group(1) if fence else ""
+    return next((n for n in range(opening + 1, len(lines)) if _closes(lines[n], mark)), None)
 
 
 def fenced(text: str, *, holds: str) -> str:
@@ -30,12 +38,11 @@ def fenced(text: str, *, holds: str) -> str:
     opening = next((number for number, line in enumerate(lines) if is_fence(line)), None)
     if opening is None:
         raise EditError(f"There is no fenced block. Give {holds} between lines of three backticks.")
-    mark = _FENCE.fullmatch(lines[opening]).group(1)  # type: ignore[union-attr]
-    closing = next((n for n in range(opening + 1, len(lines)) if _closes(lines[n], mark)), None)
+    closing = end_of_fence(lines, opening)
     if closing is None:
         raise EditError(
-            f"The fenced block does not end: the line of {len(mark)} {mark[0]!r} after {holds} is missing, "
-            "so the answer may have been cut off. Give all of it."
+            f"The fenced block does not end: the line of {lines[opening][:3]} after {holds} is missing, so "
+            "the answer may have been cut off. Give all of it."
         )
     if any(is_fence(line) for line in lines[closing + 1 :]):
         raise EditError(
@@ -47,4 +54,4 @@ def fenced(text: str, *, holds: str) -> str:
 
 def _closes(line: str, mark: str) -> bool:
     bare = line.rstrip(" \t")
-    return len(bare) >= len(mark) and bare == mark[0] * len(bare)
+    return len(bare) >= len(mark) and bare == mark[:1] * len(bare)

@@ -193,10 +193,18 @@ def test_the_message_is_found(line):
     assert (answer.message, answer.edit) == ("Say why.", "the edit")
 
 
+def test_code_may_stand_among_the_thoughts():
+    thoughts = "It does this:\n```python\nmessage: str\n```\nwhich is wrong.\n"
+    answer = read_answer(f"{thoughts}MESSAGE: Mend it.\n```python\nx = 1\n```")
+    assert answer.message == "Mend it."
+    assert apply_edit("whole", SOURCE, answer.edit) == "x = 1\n"
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("```\nMESSAGE: in the program\n```", "is missing"),
+        ("```\nMESSAGE: in a block that does not end", "is missing"),
         ("", "is missing"),
         ("MESSAGE: \x1b", "is empty"),
         (block("message: str", "x"), "is missing"),
