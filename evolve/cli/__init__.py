@@ -1,11 +1,11 @@
 """The command line (DESIGN §8). Nothing heavy is imported here: each command imports what it needs."""
 
 from evolve.cli.app import app
-from evolve.cli.benchmarks import benchmarks
+from evolve.cli.benchmarks import benchmark_commands
 from evolve.cli.campaigns import run
 from evolve.cli.installation import doctor, seeds
 from evolve.cli.programs import check, evaluate
-from evolve.cli.runs import diff, explain, front, lineage, list_runs, report, show_candidate, trace
+from evolve.cli.runs import dashboard, diff, explain, front, lineage, list_runs, report, show_candidate, trace
 
 __all__ = ["app", "main"]
 
@@ -20,7 +20,8 @@ app.command()(diff)
 app.command()(trace)
 app.command()(explain)
 app.command()(report)
-app.add_typer(benchmarks, name="benchmarks")
+app.command()(dashboard)
+app.add_typer(benchmark_commands, name="benchmarks")
 app.command()(seeds)
 app.command()(doctor)
 

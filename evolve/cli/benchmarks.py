@@ -22,19 +22,19 @@ from evolve.cli.app import (
 if TYPE_CHECKING:
     from evolve.data.download import Downloader
 
-benchmarks = typer.Typer(
+benchmark_commands = typer.Typer(
     cls=Commands, help="List the benchmarks, show one, or fetch its data.", rich_markup_mode=None
 )
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name or path of a benchmark.")]
 
 
-@benchmarks.callback(invoke_without_command=True)
+@benchmark_commands.callback(invoke_without_command=True)
 def _root(context: typer.Context, as_json: JsonOption = False) -> None:
     if context.invoked_subcommand is None:
         list_benchmarks(as_json)
 
 
-@benchmarks.command("list")
+@benchmark_commands.command("list")
 def list_benchmarks(as_json: JsonOption = False) -> None:
     """List the benchmarks, and whether their data are there."""
     from evolve.inspection.benchmarks import benchmarks_data, benchmarks_view
@@ -43,7 +43,7 @@ def list_benchmarks(as_json: JsonOption = False) -> None:
     show(rows, benchmarks_view(rows), as_json=as_json)
 
 
-@benchmarks.command("show")
+@benchmark_commands.command("show")
 def show_benchmark(
     name: NameArgument,
     scope: ScopeOption = None,
@@ -58,7 +58,7 @@ def show_benchmark(
     show(data, benchmark_view(data), as_json=as_json)
 
 
-@benchmarks.command("fetch")
+@benchmark_commands.command("fetch")
 def fetch_benchmark(
     name: NameArgument,
     option: OptionsOption = None,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from evolve.benchmark import Benchmark, Entry, default_data_dir, find
+from evolve.data.fetching import sha256_of
 from evolve.errors import UsageError
 from evolve.records import Task
 
@@ -209,6 +210,13 @@ def test_the_real_file_has_the_published_numbers(entry: Entry) -> None:
     without = [task.id for task in (*real.validation, *real.test) if not task.evidence]
     assert len(without) == 4
     assert not {t.group for t in real.validation} & {t.group for t in real.test}
+
+
+@needs_data
+def test_the_real_file_is_the_one_that_fetch_expects(entry: Entry) -> None:
+    (file,) = entry.files_for({})
+    path = REAL / file.name
+    assert (path.stat().st_size, sha256_of(path)) == (file.size, file.sha256)
 
 
 @needs_data
