@@ -97,7 +97,9 @@ def failures_text(failures: Sequence[Failure], total: int, what: str, width: Wid
     for failure in failures:
         sorts.setdefault((failure.kind, failure.message[:200]), []).append(failure)
     ordered = sorted(sorts.values(), key=len, reverse=True)
-    shown = "\n".join(f"{len(alike)} times: {failure_text(alike[0], width)}" for alike in ordered[:3])
+    shown = "\n".join(
+        f"{len(alike)} time{'s' * (len(alike) > 1)}: {failure_text(alike[0], width)}" for alike in ordered[:3]
+    )
     more = f"\nAnd {len(ordered) - 3} more sorts of failure." if len(ordered) > 3 else ""
     return f"{len(failures)} of {total} calls of {what} failed.\n{shown}{more}"
 

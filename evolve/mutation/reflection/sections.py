@@ -25,7 +25,7 @@ from evolve.mutation.reflection.sampling import Drawn
 from evolve.mutation.reflection.texts import TEXTS
 from evolve.program import MemoryProgram
 from evolve.records import ItemResult
-from evolve.scoring import evidence_recall
+from evolve.scoring import METRICS, evidence_recall
 
 _GENERATIONS, _SIBLINGS = 12, 12
 
@@ -107,8 +107,10 @@ def _partner(m: Material) -> Iterator[Section]:
 
 def _score(m: Material) -> Iterator[Section]:
     brief, diagnosis = m.brief, m.brief.diagnosis
+    metric = METRICS.get(diagnosis.metric)
+    meaning = f" ({metric.description.rstrip('.')})" if metric else ""
     lines = [
-        f"Quality is {diagnosis.metric}, higher is better. On the items that count: "
+        f"Quality is {diagnosis.metric}{meaning}; higher is better. On the items that count: "
         f"{quality_text(brief.parent)}.",
     ]
     if diagnosis.status == "complete" and m.items:
@@ -121,7 +123,7 @@ def _score(m: Material) -> Iterator[Section]:
         lines.append(f"Lower is better in: {', '.join(low)}.")
     missing = sum(not item.conclusive for item in diagnosis.items)
     if missing:
-        lines.append(f"{missing} more items have no score, through no fault of the program.")
+        lines.append(f"Items that have no score, through no fault of the program: {missing}.")
     yield Section("Score", "\n".join(lines), priority=2)
 
 

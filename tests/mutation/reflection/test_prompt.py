@@ -66,6 +66,7 @@ def test_the_program_its_score_and_the_form_of_the_answer_are_shown(chat, brief_
     brief = replace(brief, parent=born(7, 0.512))
     text = shown(chat, brief)
     assert f"## The current program, #7\n\n```python\n{host.rstrip()}\n```" in text
+    assert "Quality is f1 (token F1 of the answer" in text
     assert "On the items that count: quality 0.512." in text
     assert "0.250 [0.100, 0.400]" in text
     assert "Lower is better in: cost 120.5." in text
@@ -138,7 +139,7 @@ def test_writes_that_raise_are_counted_and_shown_with_their_error(chat, brief_of
     text = shown(chat, with_diagnosis(brief_of(), writes=writes))
     assert "64 of 64 calls of write failed." in text
     assert "63 times: Failure (exception) in write e0: write raised KeyError: 'x'\n    in line 37" in text
-    assert "1 times: Failure (timeout) in write e63" in text
+    assert "1 time: Failure (timeout) in write e63" in text
 
 
 def test_a_program_that_broke_is_shown_with_what_broke_it(chat, brief_of):
@@ -198,7 +199,7 @@ def test_lineage_siblings_and_references_are_shown_with_regressions_marked(chat,
 def test_items_without_a_score_are_no_failures(chat, brief_of):
     text = shown(chat, brief_of(score=float("nan"), inconclusive="the judge gave no verdict"))
     assert "A case that went badly" not in text
-    assert "1 more items have no score, through no fault of the program." in text
+    assert "Items that have no score, through no fault of the program: 1." in text
 
 
 def test_what_is_cut_is_said(chat, brief_of):
