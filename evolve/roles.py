@@ -68,6 +68,7 @@ def open_roles(
     cache: Path | None,
     notify: Callable[[str], None],
     passages: Sequence[str] = (),
+    connect: Callable[..., Gateway] | None = None,
 ) -> Roles:
     """Give every part of ``config.models`` to whoever plays it.
 
@@ -77,6 +78,7 @@ def open_roles(
         cache: file of replies kept for good; None to keep none.
         notify: told when a provider goes down or comes back.
         passages: texts that word frequencies are taken from where embeddings are made by rule.
+        connect: makes the gateway from its keyword arguments, if not ``Gateway`` itself: with other waits.
 
     Raises:
         UsageError: a cap in USD, and a model whose price is not known; or a file is damaged.
@@ -86,7 +88,11 @@ def open_roles(
         return Roles(
             OfflineAgent(), OfflineJudge(), ExtractiveModel(), _hashing(passages), (), None, "tokens"
         )
-    return _remote_roles(config, calls=calls, cache=cache, notify=notify, passages=passages)
+    if connect is None:
+        from evolve.models.gateway import Gateway as connect
+    return _remote_roles(
+        config, calls=calls, cache=cache, notify=notify, passages=passages, connect=connect
+    )
 
 
 def _remote_roles(
@@ -96,17 +102,17 @@ def _remote_roles(
     cache: Path | None,
     notify: Callable[[str], None],
     passages: Sequence[str],
+    connect: Callable[..., Gateway],
 ) -> Roles:
     from evolve.agents.llm import LLMAgent, LLMJudge
     from evolve.models.budget import Budget
     from evolve.models.cache import ReplyCache
     from evolve.models.calls import CallFile
-    from evolve.models.gateway import Gateway
 
     models = config.models
     log = CallFile(calls) if calls else None
     kept = ReplyCache(cache) if cache else None
-    gateway = Gateway(
+    gateway = connect(
         concurrency=models.concurrency,
         patience_seconds=models.patience_seconds,
         cache=kept,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evolve.campaign.crew import Threads
 from evolve.campaign.loop import Campaign
@@ -17,11 +19,22 @@ from evolve.mutation.reflection import ReflectionMutator
 from evolve.roles import open_roles
 from evolve.workbench import Notify, Workbench, is_trusted, open_bench, reply_cache, seed_programs
 
+if TYPE_CHECKING:
+    from evolve.models.gateway import Gateway
+
 CALLS = "calls.jsonl"
 """The account of model calls, in the directory of a run."""
 
 
-def build(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bool, notify: Notify) -> Campaign:
+def build(
+    config: CampaignConfig,
+    *,
+    root: Path,
+    name: str,
+    unsafe_local: bool,
+    notify: Notify,
+    connect: Callable[..., Gateway] | None = None,
+) -> Campaign:
     """A campaign ready to run, new or resumed. Nothing is written before everything was found in order.
 
     Args:
@@ -30,6 +43,7 @@ def build(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bool, 
         name: of the run.
         unsafe_local: programs that are not this project's own may run in a bare process.
         notify: told in a sentence what the user should know.
+        connect: makes the gateway; see ``open_roles``.
 
     Raises:
         UsageError: a name, path, option or recorded configuration does not fit.
@@ -49,6 +63,7 @@ def build(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bool, 
             cache=reply_cache(config, root),
             notify=notify,
             passages=bench.passages,
+            connect=connect,
         )
         closing.append(roles.close)
         workbench = bench.equipped(config, roles)
