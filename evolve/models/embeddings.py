@@ -35,6 +35,11 @@ class Embedder(Protocol):
         """Length of a vector."""
         ...
 
+    @property
+    def waits(self) -> bool:
+        """Vectors are waited for and not computed here, so that many should be asked for at once."""
+        ...
+
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors of ``texts``: float32, shape ``(len(texts), dimension)``.
 
@@ -94,6 +99,11 @@ class HashingEmbedder:
         """Length of a vector."""
         return self._dimension
 
+    @property
+    def waits(self) -> bool:
+        """False: they are computed on the spot."""
+        return False
+
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors: float32, shape ``(len(texts), dimension)``; a row depends on its own text only."""
         out = np.empty((len(texts), self._dimension), dtype=np.float32)
@@ -147,6 +157,11 @@ class CachedEmbedder:
     def dimension(self) -> int:
         """Length of a vector."""
         return self._inner.dimension
+
+    @property
+    def waits(self) -> bool:
+        """As the inner embedder."""
+        return self._inner.waits
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors: float32, shape ``(len(texts), dimension)``; the caller may write to the array."""

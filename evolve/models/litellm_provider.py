@@ -138,7 +138,7 @@ class LitellmProvider:
         if status in TRANSIENT_STATUS:
             connection = any(isinstance(e, OSError | asyncio.TimeoutError) or _is_transport(e) for e in chain)
             if status == 500 and not answered and not connection:
-                self._check_key(settings)
+                self._check_key(settings, text)
                 message = f"expected a reply of the API's form, found none that can be read ({text})"
                 raise AttemptFailed("malformed", message, transient=True) from error
             raise AttemptFailed(
@@ -153,9 +153,9 @@ class LitellmProvider:
             raise AttemptFailed("rejected", f"{type(error).__name__}: {text}") from error
         raise AttemptFailed(self._kind(error, status, code), self._advice(settings, status, text)) from error
 
-    def _check_key(self, settings: ModelSettings) -> None:
-        """Clients that miss a key say so in many ways; litellm knows which variables each provider needs."""
-        if settings.key_env is None:
+    def _check_key(self, settings: ModelSettings, text: str) -> None:
+        """Raise if a client says that it misses a key; litellm knows which variables each provider needs."""
+        if settings.key_env is None and re.search(r"api[_ ]?key|credential", text, re.IGNORECASE):
             needed = self._litellm.validate_environment(settings.model).get("missing_keys") or []
             if variables := [name for name in needed if name.endswith("_KEY")]:
                 raise AttemptFailed(
@@ -214,19 +214,26 @@ class LitellmProvider:
 
     def _price(self, settings: ModelSettings, read: int, written: int, usage: Any) -> float | None:
         """``usage`` as litellm gives it knows of tokens that were cached or thought, which cost otherwise."""
-        given_in, given_out = settings.usd_per_million_in, settings.usd_per_million_out
-        if given_in is not None and given_out is not None:
-            return (given_in * read + given_out * written) / 1e6
-        try:
-            usd_in, usd_out = self._litellm.cost_per_token(
-                settings.model, prompt_tokens=read, completion_tokens=written, usage_object=usage
-            )
-        except Exception:  # noqa: BLE001 - ModelNotMappedError, or what a table with gaps leads to
-            # A model of embeddings writes nothing, so that one price is all there is to know.
-            return None if given_in is None or written else given_in * read / 1e6
-        usd_in = usd_in if given_in is None else given_in * read / 1e6
-        usd_out = usd_out if given_out is None else given_out * written / 1e6
-        return float(usd_in + usd_out)
+        usd_in = _given(settings.usd_per_million_in, read)
+        usd_out = _given(settings.usd_per_million_out, written)
+        if usd_in is None or usd_out is None:
+            try:
+                table_in, table_out = self._litellm.cost_per_token(
+                    settings.model, prompt_tokens=read, completion_tokens=written, usage_object=usage
+                )
+            except Exception:  # noqa: BLE001 - ModelNotMappedError, or what a table with gaps leads to
+                return None
+            # Of a model that it half knows the table says 0: then the price is not known either.
+            usd_in = usd_in if usd_in is not None else table_in or None
+            usd_out = usd_out if usd_out is not None else table_out or None
+        return None if usd_in is None or usd_out is None else float(usd_in + usd_out)
+
+
+def _given(usd_per_million: float | None, tokens: int) -> float | None:
+    """The price of ``tokens`` by the settings; of no tokens it is known."""
+    if not tokens:
+        return 0.0
+    return None if usd_per_million is None else usd_per_million * tokens / 1e6
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

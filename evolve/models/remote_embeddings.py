@@ -69,6 +69,11 @@ class RemoteEmbedder:
                 self._dimension = len(vector)
             return self._dimension
 
+    @property
+    def waits(self) -> bool:
+        """True: they are asked for over a network."""
+        return True
+
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors: float32, shape ``(len(texts), dimension)``; one of length 0 stays so.
 

@@ -40,7 +40,7 @@ TRANSIENT = {
     "500": faults.server_error(),
     "500 with a page": Fault("500 page", 500, "<html>Internal Server Error</html>"),
     # litellm makes this one a BadRequestError, with the status of a server's error
-    "500 said as a bad request": faults.http_error(500, "Oops.", "server_error"),
+    "500 said as a bad request": faults.Fault("500", 500, '{"error": {"type": "invalid_request_error"}}'),
     "502": faults.server_error(502),
     "503": faults.server_error(503),
     "504": faults.server_error(504),
@@ -235,6 +235,16 @@ def test_a_missing_key_is_said_with_its_variable(
         ask(gateway, settings)
     assert caught.value.kind == "setup"
     assert model_server.served == []
+
+
+def test_a_server_of_ones_own_needs_no_key(model_server: ModelServer, gateway: Gateway) -> None:
+    model_server.key = None
+    model_server.script("own", in_turn(faults.not_json(), "fine", faults.wrong_shape()))
+    settings = RoleConfig(model="hosted_vllm/own", api_base=model_server.url, attempts=2)
+    assert ask(gateway, settings) == "fine"
+    with pytest.raises(ModelError) as caught:
+        ask(gateway, settings)
+    assert caught.value.kind == "malformed"
 
 
 def test_an_unknown_provider_is_a_wrong_setup(gateway: Gateway) -> None:

@@ -66,6 +66,16 @@ def test_the_price_of_litellms_table(
     assert reply.usage.unpriced == 0
 
 
+def test_a_price_of_zero_in_the_table_is_an_unknown_one(role_config: Configured, gateway: Gateway) -> None:
+    half_known = RoleConfig(model="openrouter/openai/gpt-5-mini")
+    assert not gateway.is_priced("task", half_known)
+    free = RoleConfig(model=half_known.model, usd_per_million_in=0, usd_per_million_out=0)
+    assert gateway.is_priced("task", free)
+    assert not gateway.is_priced("task", role_config("task", usd_per_million_in=1))
+    assert gateway.is_priced("embedding", role_config("embedding", usd_per_million_in=1))
+    assert gateway.is_priced("task", role_config("gpt-4o"))
+
+
 def test_an_unknown_price_is_said_and_not_zero(
     model_server: ModelServer, role_config: Configured, open_gateway: Opened
 ) -> None:

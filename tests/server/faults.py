@@ -34,7 +34,8 @@ def http_error(
     status: int, message: str, code: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Fault:
     """An error in the form of OpenAI's API."""
-    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+    sort = "server_error" if status >= 500 else "invalid_request_error"
+    error = {"message": message, "type": sort, "param": None, "code": code}
     return Fault(f"{status} {code or ''}".strip(), status, json.dumps({"error": error}), headers or {})
 
 
