@@ -137,7 +137,8 @@ class Harness:
         run = RunDirectory.create_or_open(self.root, name, config)
         programs = seeds if seeds is not None else seed_programs(config.seeds)
         nursery = Nursery(evaluator, subsets, mutator or OfflineMutator(), seed=config.seed, scoped=False)
-        return Campaign(config, run, workbench, nursery, Threads(config.jobs), programs, clock)
+        crew = Threads(nursery.work, config.jobs, halt=workbench.close)
+        return Campaign(config, run, workbench, crew, programs, clock)
 
     def run(self, name: str, **settings: object) -> tuple[Summary, list[Event]]:
         seen: list[Event] = []

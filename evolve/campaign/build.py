@@ -81,7 +81,8 @@ def build(
     )
     if config.jobs > config.window:
         notify(f"Of {config.jobs} jobs {config.window} can be under way at once: that is the window.")
-    return Campaign(config, run, workbench, nursery, Threads(min(config.jobs, config.window)), seeds)
+    crew = Threads(nursery.work, min(config.jobs, config.window), halt=workbench.close)
+    return Campaign(config, run, workbench, crew, seeds)
 
 
 def _check_freeze(config: CampaignConfig) -> None:

@@ -7,6 +7,7 @@ on other machines.
 from __future__ import annotations
 
 import queue
+import threading
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, Generic, Protocol, TypeVar, cast
@@ -15,6 +16,10 @@ from joblib import Parallel, delayed
 
 J = TypeVar("J")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+PATIENCE = 10.0
+"""Seconds to wait for work to end that was told to."""
 
 
 class Feed(Generic[J]):
@@ -56,14 +61,20 @@ class Feed(Generic[J]):
         return job
 
 
-class Crew(Protocol):
-    """Does jobs, several at the same time."""
+class Crew(Protocol[J, R_co]):
+    """Does jobs, several at the same time, by a function that it was given when it was made.
 
-    def outcomes(self, work: Callable[[J], R], feed: Feed[J]) -> Generator[R, None, None]:
+    The function says in its outcome what went wrong, and does not raise; if it does all the same, that ends
+    all the work, and comes out of ``outcomes``.
+    """
+
+    def outcomes(self, feed: Feed[J]) -> Generator[R_co, None, None]:
         """What comes of the jobs, in the order in which they are done, until the feed is closed and empty.
 
+        Where the caller stops early, by closing the generator or by an exception, the feed is closed and what
+        is under way is ended, so that this returns soon; the crew is of no further use then.
+
         Args:
-            work: does a job. It must say in its outcome what went wrong, and not raise: that would end all.
             feed: is taken from as workers become free. More jobs may be put into it while outcomes come.
 
         Raises:
@@ -72,42 +83,75 @@ class Crew(Protocol):
         ...
 
     def close(self) -> None:
-        """Give everything back. Safe to call again."""
+        """End what is under way and give everything back. Safe to call again."""
         ...
 
 
-class Threads:
-    """Threads of this process.
+class Threads(Generic[J, R]):
+    """A ``Crew`` of threads of this process.
 
     Args:
-        jobs: how many.
+        work: does a job.
+        jobs: how many at the same time.
+        halt: makes ``work`` end soon wherever it is; safe to call again.
     """
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, work: Callable[[J], R], jobs: int, halt: Callable[[], None] = lambda: None) -> None:
+        self._work = work
         self._jobs = jobs
+        self._halt = halt
+        self._under_way = 0
+        self._changed = threading.Condition()
 
-    def outcomes(self, work: Callable[[J], R], feed: Feed[J]) -> Generator[R, None, None]:
-        """See ``Crew``. The jobs that are under way are waited for where the caller stops early."""
+    def outcomes(self, feed: Feed[J]) -> Generator[R, None, None]:
+        """See ``Crew``."""
         # A slot of joblib's is not a job but a pull of the next one: jobs that depend on outcomes can then be
         # put into the feed while slots wait for them, and nothing blocks in the thread that hands out slots.
         parallel = Parallel(n_jobs=self._jobs, backend="threading", return_as="generator_unordered")
-        pulled = cast("Generator[tuple[R] | None, None, None]", parallel(_pulls(work, feed)))
+        pulled = cast("Generator[tuple[R] | Exception | None, None, None]", parallel(self._pulls(feed)))
         try:
-            yield from (outcome[0] for outcome in pulled if outcome is not None)
+            for outcome in pulled:
+                if isinstance(outcome, Exception):
+                    raise outcome
+                if outcome is not None:
+                    yield outcome[0]
         finally:
             feed.close()
+            self._end()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # joblib's, of results that nobody wants now
                 pulled.close()
 
     def close(self) -> None:
-        """Nothing is kept."""
+        """See ``Crew``."""
+        self._end()
 
+    def _pulls(self, feed: Feed[J]) -> Iterator[Any]:
+        def pull() -> tuple[R] | Exception | None:
+            job = feed.take()
+            if job is None:
+                return None
+            self._count(1)
+            try:
+                return (self._work(job),)
+            except Exception as error:  # noqa: BLE001 - raised by ``outcomes``; joblib would wait for the others
+                return error
+            finally:
+                self._count(-1)
 
-def _pulls(work: Callable[[J], R], feed: Feed[J]) -> Iterator[Any]:
-    def pull() -> tuple[R] | None:
-        job = feed.take()
-        return None if job is None else (work(job),)
+        while not feed.closed:
+            yield delayed(pull)()
 
-    while not feed.closed:
-        yield delayed(pull)()
+    def _count(self, change: int) -> None:
+        with self._changed:
+            self._under_way += change
+            self._changed.notify_all()
+
+    def _end(self) -> None:
+        """Halt the jobs that are under way and see them end, or run out of patience with them."""
+        with self._changed:
+            if not self._under_way:
+                return
+        self._halt()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._under_way, PATIENCE)

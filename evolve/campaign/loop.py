@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from evolve import __version__
 from evolve.campaign.briefing import family
 from evolve.campaign.crew import Crew, Feed
-from evolve.campaign.rearing import Nursery, Outcome, Rear, Score
+from evolve.campaign.rearing import Outcome, Rear, Score
 from evolve.campaign.registrar import Registrar
 from evolve.config import CampaignConfig
 from evolve.errors import BudgetReached, InfrastructureError, UsageError
@@ -67,8 +67,7 @@ class Campaign:
         config: what to do.
         run: where it is recorded.
         workbench: what evaluates.
-        nursery: what does a job of this campaign, in this process.
-        crew: has jobs done.
+        crew: does jobs.
         seeds: the programs to begin with.
         clock: seconds, monotonic.
     """
@@ -78,15 +77,13 @@ class Campaign:
         config: CampaignConfig,
         run: RunDirectory,
         workbench: Workbench,
-        nursery: Nursery,
-        crew: Crew,
+        crew: Crew[Rear | Score, Outcome],
         seeds: Sequence[MemoryProgram],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
         self._run = run
         self._bench = workbench
-        self._nursery = nursery
         self._crew = crew
         self._seeds = seeds
         self._clock = clock
@@ -178,7 +175,7 @@ class Campaign:
         arrived: dict[int, Outcome] = {}
         under_way: set[int] = set()
         feed: Feed[Rear | Score] = Feed()
-        with closing(self._crew.outcomes(self._nursery.work, feed)) as outcomes:
+        with closing(self._crew.outcomes(feed)) as outcomes:
             while settled < end:
                 # Strictly by turns, so that what each parent is drawn from does not depend on the workers.
                 while asked < end and asked - settled < window:
@@ -288,7 +285,7 @@ class Campaign:
                 feed.put(Score(number, self._registrar.programs[number], subset.name))
                 due += 1
         if due:
-            with closing(self._crew.outcomes(self._nursery.work, feed)) as outcomes:
+            with closing(self._crew.outcomes(feed)) as outcomes:
                 for outcome in itertools.islice(outcomes, due):
                     self._take(outcome)
                     if outcome.stopped is None and outcome.evaluation is not None:
