@@ -21,6 +21,9 @@ class Waiting(Worker, Protocol):
         ...
 
 
+HEAD_START_SECONDS = 0.03
+"""Before another is started: whoever took the last one is loading a program, on processors that are few."""
+
 W = TypeVar("W", bound=Waiting)
 
 
@@ -89,6 +92,7 @@ class WarmPool(Generic[W]):
             self._keep(limits)
             if not self._waiting and not self._awaited and self._same(self._starting, limits):
                 self._awaited = True  # it will be there before another one could be
+                self._changed.notify_all()
                 self._changed.wait_for(lambda: self._waiting or self._starting is None)
                 self._awaited = False
             worker = self._waiting.popleft() if self._waiting else None
@@ -125,6 +129,9 @@ class WarmPool(Generic[W]):
                     self._starting = None
                     self._changed.notify_all()
                     return
+                self._changed.wait_for(lambda: self._closed or self._awaited, HEAD_START_SECONDS)
+                if self._closed:
+                    continue
             worker: W | None = None
             with suppress(InfrastructureError):  # whoever takes next meets it, and can be told
                 worker = self._start(limits)
