@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING
 
 from evolve.campaign.crew import Threads
 from evolve.campaign.loop import Campaign
-from evolve.campaign.rearing import Nursery
+from evolve.campaign.staffing import nursery
 from evolve.config import CampaignConfig
 from evolve.errors import UsageError
 from evolve.journal import RunDirectory
-from evolve.mutation import Mutator
-from evolve.mutation.freezing import Freezing
-from evolve.mutation.offline import OfflineMutator
-from evolve.mutation.reflection import ReflectionMutator
 from evolve.roles import open_roles
-from evolve.workbench import Notify, Workbench, is_trusted, open_bench, reply_cache, seed_programs
+from evolve.workbench import Notify, is_trusted, open_bench, reply_cache, seed_programs
 
 if TYPE_CHECKING:
     from evolve.models.gateway import Gateway
@@ -71,17 +67,9 @@ def build(
         for close in reversed(closing):
             close()
         raise
-    nursery = Nursery(
-        workbench.evaluator,
-        workbench.subsets,
-        _mutator(config, workbench),
-        seed=config.seed,
-        # A frozen part narrows what may change already.
-        scoped=bool(roles.reflectors) and config.search.scoped and config.search.freeze is None,
-    )
     if config.jobs > config.window:
         notify(f"Of {config.jobs} jobs {config.window} can be under way at once: that is the window.")
-    crew = Threads(nursery.work, min(config.jobs, config.window), halt=workbench.close)
+    crew = Threads(nursery(config, workbench).work, min(config.jobs, config.window), halt=workbench.close)
     return Campaign(config, run, workbench, crew, seeds)
 
 
@@ -91,27 +79,3 @@ def _check_freeze(config: CampaignConfig) -> None:
             "search.freeze = 'code' leaves only the instructions to change, and the offline mutator changes "
             "code. Use freeze = 'instructions', give a --reflector, or leave it out."
         )
-
-
-def _mutator(config: CampaignConfig, workbench: Workbench) -> Mutator:
-    search, reflectors = config.search, workbench.roles.reflectors
-    if not reflectors:
-        mutator = OfflineMutator(attribution=search.attribution)
-        return Freezing(mutator, search.freeze) if search.freeze else mutator
-    smoke = workbench.subsets.smoke
-    reflecting = [
-        ReflectionMutator(
-            model,
-            try_out=lambda program: workbench.evaluator.smoke(program, smoke),
-            edit=search.edit,
-            repairs=search.repairs,
-            prompt_tokens=search.prompt_tokens,
-            attribution=search.attribution,
-            freeze=search.freeze,
-            low=config.evaluation.low,
-            limits=config.sandbox.limits(),
-            about=workbench.benchmark.card.get("task", ""),
-        )
-        for model in reflectors
-    ]
-    return reflecting[0]
