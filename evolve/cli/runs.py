@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evolve.cli.app import DEFAULT_ROOT, JsonOption, RootOption, console, show
+from evolve.cli.app import DEFAULT_ROOT, JsonOption, RootOption, complain, console, show
 from evolve.errors import UsageError
 
 if TYPE_CHECKING:
@@ -160,6 +160,25 @@ def report(
         )
     size = write_report(build_report(RunRecord.open(root, run)), path)
     typer.echo(f"{path}: {size / 1e6:.1f} MB. Open it in a browser; it needs no network.")
+
+
+def dashboard(
+    run: RunArgument,
+    port: Annotated[int, typer.Option("--port", help="Where to listen; 0: any that is free.", min=0)] = 8080,
+    root: RootOption = DEFAULT_ROOT,
+) -> None:
+    """Serve the live report of a run, and optuna-dashboard on a mirror of it, until Ctrl-C.
+
+    Needs the extra dashboard. The campaign may be running in another process; nothing of it is changed.
+    """
+    from evolve.inspection.dashboard import open_dashboard
+    from evolve.journal import RunRecord
+
+    with open_dashboard(RunRecord.open(root, run), port, complain) as opened:
+        typer.echo(f"live report   {opened.url}")
+        typer.echo(f"Optuna study  {opened.url}dashboard/")
+        typer.echo("Ctrl-C ends it; the run is not touched.")
+        opened.serve()
 
 
 def _read(name: str, root: RootOption) -> tuple[RunRecord, History]:

@@ -105,7 +105,7 @@ def _label(node: Mapping[str, Any], asked: bool) -> Text:
     weight = "bold" if asked or node["best"] else ""
     label.append(f"#{node['number']} ", weight)
     quality, change = node["quality"], node["change"]
-    label.append("failed" if quality is None else f"{quality:.3f}", weight)
+    label.append("no score" if quality is None else f"{quality:.3f}", weight)
     style = _STYLES.get(node["verdict"], "dim")
     if change:
         label.append(f" {change['mean']:+.3f}", style)

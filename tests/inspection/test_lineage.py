@@ -68,7 +68,7 @@ def test_view() -> None:
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     assert "\x1b" not in text
-    for part in ("#2 0.900 +0.900 ▲", "#3 0.100 -0.800 ▼", "with #1", "Set [bold]k", "#5 failed ✗"):
+    for part in ("#2 0.900 +0.900 ▲", "#3 0.100 -0.800 ▼", "with #1", "Set [bold]k", "#5 no score ✗"):
         assert part in text
 
 

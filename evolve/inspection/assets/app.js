@@ -183,12 +183,21 @@ function programsSection() {
   );
 }
 
+const STATES = {
+  budget: "finished, its budget used",
+  time: "stopped, its time up",
+  spent: "stopped, its models' allowance spent",
+  running: "running",
+  interrupted: "interrupted",
+};
+
 function heading() {
   const { meta } = run;
   byId("title").textContent = meta.run;
-  const words = [meta.benchmark, `${meta.settled}/${meta.budget} children`, meta.state, meta.isolation && `isolation: ${meta.isolation}`];
+  const words = [meta.benchmark, `${meta.settled}/${meta.budget} children`, STATES[meta.state] ?? meta.state, meta.isolation && `isolation: ${meta.isolation}`];
   fill(byId("subtitle"), words.filter(Boolean).join(" · "), meta.in_flight.length ? ` · ${meta.in_flight.length} in flight` : "");
-  byId("made").textContent = `Written ${meta.generated} by evolve ${meta.version}. Everything is in this file; it asks no network.`;
+  const live = document.documentElement.dataset.mode === "live";
+  byId("made").textContent = `Written ${meta.generated} by evolve ${meta.version}. ${live ? "It follows the run." : "Everything is in this file; it asks no network."}`;
 }
 
 /** Build the page from `main`; what has the focus keeps it where it is still there. */
@@ -239,15 +248,14 @@ function startSearch() {
 
 /** Ask the server every few seconds whether the run went on; the page is rebuilt where it did. */
 function follow(seconds = 4) {
-  let version = null;
+  let version = `"${run.meta.revision}"`;
   const ask = async () => {
-    const headers = version ? { "If-None-Match": version } : {};
-    const answer = await fetch("report.json", { headers, cache: "no-store" });
+    const answer = await fetch("report.json", { headers: { "If-None-Match": version }, cache: "no-store" });
     byId("live").textContent = "live";
     if (answer.status !== 200) return;
     version = answer.headers.get("ETag");
     const { main, items } = await answer.json();
-    if (main.meta.generated !== run.meta.generated) build(main, items);
+    build(main, items);
   };
   const tick = () => ask().catch(() => (byId("live").textContent = "the server does not answer")).finally(() => setTimeout(tick, seconds * 1000));
   tick();

@@ -45,7 +45,7 @@ function card(run, c) {
     .map(({ name }) => `${name} ${name === "quality" && c.quality ? interval(c.quality) : amount(run, name, c.objectives[name])}`);
   return [
     el("strong", {}, `#${c.number} ${c.title}`),
-    ...(c.failed ? ["failed"] : rows).map((row) => el("div", {}, row)),
+    ...(rows.length ? rows : [worth(c)]).map((row) => el("div", {}, row)),
     c.change ? el("div", { class: c.verdict }, `${difference(c.change)} to #${c.parents[0]}`) : null,
     c.message ? el("div", { class: "message" }, c.message) : null,
   ].filter(Boolean);

@@ -66,10 +66,13 @@ const VERDICTS = {
   failed: { mark: "✗", word: "failed" },
 };
 
+/** The quality of a candidate, or why it has none. */
+const worth = (c) => (c.failed ? "failed" : c.raced ? "given up in a race" : fixed(c.objectives.quality));
+
 /** A candidate in a sentence, for whoever hears the page instead of seeing it. */
 function spoken(run, c) {
   const words = [`Candidate ${c.number}, ${c.title}`];
-  words.push(c.failed ? "failed" : `quality ${fixed(c.objectives.quality)}`);
+  words.push(isNumber(c.objectives.quality) ? `quality ${fixed(c.objectives.quality)}` : worth(c));
   for (const { name } of run.meta.objectives) {
     if (name !== "quality" && isNumber(c.objectives[name])) words.push(`${name} ${amount(run, name, c.objectives[name])}`);
   }

@@ -79,7 +79,7 @@ function treeRow(run, c, unfolds) {
     el("span", { class: "fold", "aria-hidden": "true" }, unfolds ? "" : null),
     el("b", {}, `#${c.number}`),
     el("span", { class: "meter", "aria-hidden": "true" }, el("span", { style: `width:${(share * 100).toFixed(1)}%` })),
-    el("span", { class: "number" }, c.failed ? "failed" : fixed(c.objectives.quality)),
+    el("span", { class: "number" }, worth(c)),
     el("span", { class: `delta ${c.verdict}` }, c.change ? signed(c.change.mean) : "", verdict ? ` ${verdict.mark}` : ""),
     c.front ? el("span", { class: "star", title: "on the front" }, "★") : null,
     el("span", { class: "title" }, c.title, c.parents.length > 1 ? ` with #${c.parents.slice(1).join(", #")}` : ""),

@@ -23,7 +23,7 @@ function programList(run, { text, order }, chosen) {
       "a",
       { href: href(c), "aria-current": c.number === chosen ? "true" : null, "aria-label": spoken(run, c), "data-number": c.number },
       el("b", {}, `#${c.number}`),
-      el("span", { class: "number" }, c.failed ? "failed" : fixed(c.objectives.quality)),
+      el("span", { class: "number" }, c.raced ? "raced" : worth(c)),
       el("span", { class: `delta ${c.verdict}` }, c.change ? signed(c.change.mean) : ""),
       el("span", { class: "title" }, c.best || c.front ? el("span", { class: "star" }, "★ ") : null, c.title),
       text ? excerpt(run, c, text) : null,
@@ -52,7 +52,7 @@ function programDetail(run, c, tab, task, go) {
   const entries = Object.entries(TABS).filter(([key]) => key !== "diff" || c.parents.length).map(([key, text]) => [key, key === "diff" ? `Diff to #${c.parents[0]}` : text]);
   const opened = entries.some(([key]) => key === tab) ? tab : "overview";
   const panel = { overview: overviewPanel, source: sourcePanel, diff: diffPanel, tasks: (r, x) => itemsPanel(r, x, task, go) }[opened];
-  const chips = [c.best && "best", c.front && "on the front", c.seed && "seed", c.failed && "failed", VERDICTS[c.verdict]?.word];
+  const chips = [c.best && "best", c.front && "on the front", c.seed && "seed", (c.failed || c.raced) && worth(c), !c.failed && VERDICTS[c.verdict]?.word];
   return [
     el("h3", { id: "detail-title", tabindex: -1 }, `#${c.number} ${c.title}`),
     el("p", { class: "chips" }, chips.filter(Boolean).map((chip) => el("span", { class: "tag" }, chip))),
@@ -73,15 +73,15 @@ function overviewPanel(run, c) {
   const s = c.structure;
   const parent = run.byNumber.get(c.parents[0]);
   const kids = run.children.get(c.number);
-  const others = run.meta.objectives.filter(({ name }) => name !== "quality").map(({ name }) => [name, c.failed ? null : amount(run, name, c.objectives[name])]);
+  const others = run.meta.objectives.filter(({ name }) => name !== "quality").map(({ name }) => [name, !isNumber(c.objectives[name]) ? null : amount(run, name, c.objectives[name])]);
   const comparison = run.main.summary.comparisons.find((x) => x.other === c.number);
   const chart = Object.keys(c.categories).length ? el("div", { class: "chart", "data-chart": "own-categories" }) : null;
-  if (chart) chart.draw = (width) => categoryChart(run, parent?.failed ? null : parent, c, Math.min(width, 640));
+  if (chart) chart.draw = (width) => categoryChart(run, parent && Object.keys(parent.categories).length ? parent : null, c, Math.min(width, 640));
   const b = c.behaviour?.tasks ? c.behaviour : null;
   return [
     c.failure ? el("p", { class: "lost" }, `Failed in ${c.failure.where} (${c.failure.kind}): ${c.failure.message}`) : null,
     facts([
-      ["quality", c.failed ? null : `${interval(c.quality)} (${run.meta.metric ?? "score"})`],
+      ["quality", !isNumber(c.objectives.quality) ? null : `${interval(c.quality)} (${run.meta.metric ?? "score"})`],
       ["on the test set", c.test ? interval(c.test) : null],
       ["best minus it, test", comparison ? difference(comparison.difference) : null],
       ["to its parent", c.change ? difference(c.change) : null],
@@ -150,13 +150,13 @@ function diffPanel(run, c) {
       "section",
       { class: "diff" },
       el("h4", {}, part.part),
-      el("pre", { class: "code", tabindex: 0, "aria-label": `Diff of ${part.part}` }, run.text(part.lines).split("\n").map(diffLine)),
+      el("pre", { class: "code", tabindex: 0, "aria-label": `Diff of ${part.part}` }, run.text(part.lines).split("\n").map((line) => diffLine(line, part.part !== "module"))),
     ),
   );
 }
 
-function diffLine(line) {
+function diffLine(line, isCode) {
   const kind = { "+": "added", "-": "removed", "@": "hunk" }[line[0]] ?? "";
   if (kind === "hunk") return el("span", { class: "line hunk" }, line);
-  return el("span", { class: `line ${kind}` }, el("span", { class: "sign" }, line[0] ?? " "), highlighted(line.slice(1)));
+  return el("span", { class: `line ${kind}` }, el("span", { class: "sign" }, line[0] ?? " "), isCode ? highlighted(line.slice(1)) : line.slice(1));
 }

@@ -170,6 +170,7 @@ def _candidate(
     return {
         **candidate_data(history, candidate),
         "seed": not candidate.parents,
+        "raced": not candidate.failed and not candidate.objectives,
         "front": any(member.number == candidate.number for member in history.front),
         "change": change.model_dump() if change else None,
         "verdict": verdict(candidate, change),

@@ -1,0 +1,220 @@
+"""A run as an Optuna study: a projection of its journal that can be thrown away and made again."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from evolve.errors import EvolveError, UsageError
+from evolve.inspection.history import History, title
+from evolve.inspection.notes import note_of
+from evolve.journal import RunRecord
+from evolve.journal.durable import said_as_ours
+from evolve.population import objective
+from evolve.program import MemoryProgram
+from evolve.records import Candidate
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.storages import JournalStorage
+    from optuna.trial import FrozenTrial, TrialState
+
+FILE, LOCK = "optuna.journal", "optuna.lock"
+
+
+class StudyMirror:
+    """The study of a run, kept in the run's cache by one process at a time. A context manager.
+
+    A trial stands for each number of the run, under that number: ``COMPLETE`` with the objectives, ``FAIL``
+    where the program failed, ``PRUNED`` where the child was given up, ``RUNNING`` while it is in flight.
+    Its parameters are the program's knobs, its user attributes say where it comes from, its note has the
+    message and the change. A trial that has ended cannot be changed: should the journal say otherwise
+    later, the next mirror has it right, for each begins anew.
+
+    Optuna calls the trials best that no other one beats in exact values; the run's own front compares them
+    on the grids of its objectives, and is the smaller one.
+
+    Args:
+        run: whose journal is mirrored; another process may be writing to it.
+
+    Raises:
+        UsageError: another process mirrors the run, or it is damaged.
+        InfrastructureError: the cache cannot be written.
+    """
+
+    def __init__(self, run: RunRecord):
+        self._run = run
+        self._lock = _locked(run)
+        self._open: set[int] = set()  # numbers of trials that run
+        self._trials: list[int] = []  # number → id of its trial
+        try:
+            (run.cache / FILE).unlink(missing_ok=True)
+            self.storage, self._study = self._create()
+        except BaseException:
+            self.close()
+            raise
+
+    def _create(self) -> tuple[JournalStorage, int]:
+        from optuna import logging
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+        from optuna.study import StudyDirection
+
+        logging.set_verbosity(logging.WARNING)  # it would say on stderr that a study was made
+        storage = JournalStorage(JournalFileBackend(str(self._run.cache / FILE)))
+        names = self._run.config.search.objectives
+        better = (StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE)
+        directions = [better[objective(name).maximize] for name in names]
+        study = storage.create_new_study(directions, self._run.name)
+        storage.set_study_system_attr(study, "study:metric_names", list(names))
+        storage.set_study_user_attr(study, "benchmark", self._run.config.benchmark)
+        return storage, study
+
+    def update(self) -> int:
+        """Bring the study up to the journal; how many trials were made or ended.
+
+        Raises:
+            UsageError: the journal is damaged.
+        """
+        history = History.read(self._run)
+        flying = {child.number for child in history.in_flight}
+        known = {c.number for c in history.candidates} | history.discarded.keys() | flying
+        changed = 0
+        for number in range(max(known, default=-1) + 1):
+            if number < len(self._trials) and number not in self._open:
+                continue
+            trial = self._trial(history, number)
+            running = trial is None
+            if number == len(self._trials):
+                self._trials.append(self.storage.create_new_trial(self._study, trial))
+                if running:
+                    self._open.add(number)
+                else:
+                    self._note(history, number)
+            elif not running:
+                self._end(history, number, trial)
+            else:
+                continue
+            changed += 1
+        return changed
+
+    def _trial(self, history: History, number: int) -> FrozenTrial | None:
+        """The finished trial of a number; None while it is in flight."""
+        from optuna.trial import TrialState
+
+        candidate = history.candidate(number)
+        if candidate is None:
+            given_up = history.discarded.get(number)
+            if given_up is None:
+                return None
+            return _frozen(
+                TrialState.PRUNED, None, {"operator": given_up.operator, "reason": given_up.reason}
+            )
+        attributes = _attributes(history, candidate)
+        params = self._knobs(candidate)
+        if candidate.failed:
+            return _frozen(TrialState.FAIL, None, attributes, params)
+        if not candidate.objectives:  # given up in a race
+            return _frozen(TrialState.PRUNED, None, attributes, params)
+        values = [candidate.objectives[name] for name in history.objectives]
+        return _frozen(TrialState.COMPLETE, values, attributes, params)
+
+    def _end(self, history: History, number: int, trial: FrozenTrial) -> None:
+        """Finish a trial that was running."""
+        identity = self._trials[number]
+        for name, distribution in trial.distributions.items():
+            self.storage.set_trial_param(identity, name, float(trial.params[name]), distribution)
+        for name, value in trial.user_attrs.items():
+            self.storage.set_trial_user_attr(identity, name, value)
+        self._note(history, number)
+        self.storage.set_trial_state_values(identity, trial.state, trial.values)
+        self._open.discard(number)
+
+    def _note(self, history: History, number: int) -> None:
+        from optuna import load_study
+        from optuna.trial import Trial
+        from optuna_dashboard import save_note
+
+        candidate = history.candidate(number)
+        if candidate:
+            study = load_study(study_name=self._run.name, storage=self.storage)
+            save_note(Trial(study, self._trials[number]), note_of(self._run, history, candidate))
+
+    def _knobs(self, candidate: Candidate) -> Mapping[str, tuple[float, float, float]]:
+        """Name → value, low and high; none where the program is lost or does not parse."""
+        try:
+            parts = self._program(candidate).parts
+        except EvolveError:
+            return {}
+        return {name: (knob.default, knob.low, knob.high) for name, knob in parts.knobs.items()}
+
+    def _program(self, candidate: Candidate) -> MemoryProgram:
+        return self._run.program(candidate.program)
+
+    def close(self) -> None:
+        """Let another process mirror the run. Safe to call again."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def __enter__(self) -> StudyMirror:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _frozen(
+    state: TrialState,
+    values: list[float] | None,
+    attributes: Mapping[str, Any],
+    knobs: Mapping[str, tuple[float, float, float]] | None = None,
+) -> FrozenTrial:
+    from optuna.distributions import FloatDistribution
+    from optuna.trial import create_trial
+
+    # All are floats: a knob may be whole in one program and not in another, which Optuna would refuse.
+    knobs = knobs or {}
+    distributions: dict[str, BaseDistribution] = {
+        name: FloatDistribution(low, high) for name, (_, low, high) in knobs.items()
+    }
+    params = {name: float(value) for name, (value, _, _) in knobs.items()}
+    return create_trial(
+        state=state, values=values, params=params, distributions=distributions, user_attrs=dict(attributes)
+    )
+
+
+def _attributes(history: History, candidate: Candidate) -> dict[str, Any]:
+    """What stands beside a trial's values."""
+    change, quality = history.change(candidate), history.quality(candidate.number)
+    found = {
+        "title": title(candidate),
+        "operator": candidate.operator,
+        "parents": list(candidate.parents),
+        "program": candidate.program,
+        "message": candidate.message,
+        "quality_interval": [quality.low, quality.high] if quality else None,
+        "change_to_parent": round(change.mean, 6) if change else None,
+    }
+    return {name: value for name, value in found.items() if value not in (None, "", [])}
+
+
+def _locked(run: RunRecord) -> int:
+    """A descriptor that holds the lock of the mirror."""
+    path = run.cache / LOCK
+    with said_as_ours(path):
+        run.cache.mkdir(exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise UsageError(
+            f"A dashboard of the run {run.name!r} is open already. Use that one, or end it first."
+        ) from None
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+    return descriptor

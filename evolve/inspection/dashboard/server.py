@@ -1,0 +1,165 @@
+"""One server for both: the live report at ``/``, optuna-dashboard at ``/dashboard``."""
+
+from __future__ import annotations
+
+import errno
+import threading
+import warnings
+from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from evolve.errors import EvolveError, UsageError
+from evolve.inspection.dashboard.live import LiveReport
+from evolve.inspection.dashboard.mirror import StudyMirror
+from evolve.inspection.report import policy
+from evolve.journal import RunRecord
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+HOST = "127.0.0.1"
+"""Only this machine: neither report nor study asks who is there."""
+PAUSE = 3.0
+"""Seconds between two looks at the journal."""
+Notify = Callable[[str], None]
+
+
+def open_dashboard(run: RunRecord, port: int, notify: Notify) -> Dashboard:
+    """The dashboard of ``run``, up to date and listening; it serves once ``serve`` is called.
+
+    Args:
+        port: to listen on; 0 for any that is free.
+        notify: told in a sentence what the user should know.
+
+    Raises:
+        UsageError: optuna-dashboard is not installed, the port is taken, or the run is mirrored already.
+    """
+    try:
+        from optuna_dashboard import wsgi
+    except ImportError:
+        raise UsageError(
+            "The dashboard needs optuna-dashboard, which is not installed. "
+            "Install it with: pip install 'evolve-memory[dashboard]'"
+        ) from None
+    mirror = StudyMirror(run)
+    try:
+        mirror.update()
+        live = LiveReport(run)
+        live.refresh()
+        server = _listening(Pages(live, wsgi(mirror.storage)), port)
+    except BaseException:
+        mirror.close()
+        raise
+    return Dashboard(mirror, live, server, notify)
+
+
+class Dashboard:
+    """A server with a thread that follows the run. A context manager.
+
+    Attributes:
+        url: where the live report is; the study is at ``url + "dashboard"``.
+    """
+
+    def __init__(self, mirror: StudyMirror, live: LiveReport, server: WSGIServer, notify: Notify):
+        self._mirror, self._live, self._server, self._notify = mirror, live, server, notify
+        self._ended = threading.Event()
+        self._follower = threading.Thread(target=self._follow, name="dashboard", daemon=True)
+        self.url = f"http://{HOST}:{server.server_port}/"
+
+    def serve(self) -> None:
+        """Serve until ``shutdown`` is called from another thread, or Ctrl-C."""
+        self._follower.start()
+        with warnings.catch_warnings():
+            # Optuna's remarks on the plots of a study are no matter of the terminal.
+            warnings.filterwarnings("ignore", module="optuna")
+            self._server.serve_forever()
+
+    def shutdown(self) -> None:
+        """End ``serve``."""
+        self._server.shutdown()
+
+    def _follow(self) -> None:
+        said = ""
+        while not self._ended.wait(PAUSE):
+            try:
+                if self._live.refresh():
+                    self._mirror.update()
+                said = ""
+            except (EvolveError, OSError) as error:  # a run that is moved away is no reason to stop serving
+                if str(error) != said:
+                    said = str(error)
+                    self._notify(f"The dashboard shows what it has: {error}")
+
+    def __enter__(self) -> Dashboard:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._ended.set()
+        if self._follower.is_alive():
+            self._follower.join()
+        self._server.server_close()
+        self._mirror.close()
+
+
+class Pages:
+    """The WSGI application: our pages, and optuna-dashboard's for every other path."""
+
+    def __init__(self, live: LiveReport, study: WSGIApplication):
+        self._live = live
+        self._study = study
+
+    def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        if not _is_local(environ.get("HTTP_HOST", "")):
+            # A page from elsewhere that has its name point to this machine must not read the run.
+            return _answer(start, "403 Forbidden", "text/plain", b"This server answers to localhost only.\n")
+        path = environ.get("PATH_INFO", "/")
+        if path == "/":
+            headers = {"Content-Security-Policy": f"{policy(live=True)}; frame-ancestors 'none'"}
+            return _answer(start, "200 OK", "text/html; charset=utf-8", self._live.page, headers)
+        if path == "/report.json":
+            revision, data = self._live.data
+            if environ.get("HTTP_IF_NONE_MATCH") == f'"{revision}"':
+                return _answer(start, "304 Not Modified", "application/json", b"")
+            return _answer(start, "200 OK", "application/json", data, {"ETag": f'"{revision}"'})
+        return self._study(environ, start)
+
+
+def _is_local(host: str) -> bool:
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    return name in (HOST, "localhost", "[::1]")
+
+
+def _answer(
+    start: StartResponse, status: str, kind: str, body: bytes, headers: dict[str, str] | None = None
+) -> list[bytes]:
+    common = {
+        "Content-Type": kind,
+        "Content-Length": str(len(body)),
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    start(status, list((common | (headers or {})).items()))
+    return [body]
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Say nothing of single requests."""
+
+
+def _listening(application: WSGIApplication, port: int) -> WSGIServer:
+    try:
+        return make_server(HOST, port, application, server_class=_Server, handler_class=_Quiet)
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise
+        raise UsageError(
+            f"Port {port} cannot be used: {error.strerror}. Give another one with --port; 0 takes any."
+        ) from None
