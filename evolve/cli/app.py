@@ -58,7 +58,8 @@ def _root() -> None:
 RootOption = Annotated[Path, typer.Option("--root", help="The folder of runs.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 BenchmarkOption = Annotated[
-    str | None, typer.Option("--benchmark", "-b", help="Name of a benchmark, or the path of its file.")
+    str | None,
+    typer.Option("--benchmark", "-b", help="Name of a benchmark, or the path of its file or folder."),
 ]
 ScopeOption = Annotated[
     Literal["pooled", "grouped"] | None,
