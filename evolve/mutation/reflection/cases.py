@@ -51,7 +51,7 @@ def _case_lines(
     yield f"Score {item.score:.3f}" + (f", category {task.category}" if task.category else "")
     yield _labelled("Task", task.question, width(2_000))
     yield _labelled("Query that the agent formulated", _json(item.query), width(1_500))
-    returned = f"What read returned ({len(item.retrieved):,} characters, {item.seconds:.2f} s)"
+    returned = f"What read returned ({len(item.retrieved):,} characters, {time_text(item.seconds)})"
     yield _labelled(returned, item.retrieved, width(4_000))
     if item.failure:
         yield failure_text(item.failure, width)
@@ -108,6 +108,14 @@ def failure_text(failure: Failure, width: Width) -> str:
     """A failure with its traceback."""
     said = f"Failure ({failure.kind}) in {cut(failure.where, 200)}: {cut(failure.message, width(1_000))}"
     return f"{said}\n{indented(cut(failure.detail, width(2_000)))}" if failure.detail else said
+
+
+def time_text(seconds: float) -> str:
+    """A time, in whole seconds: a prompt that named it exactly would never be the same twice.
+
+    Whoever asks the same again is answered from the cache, in another campaign too.
+    """
+    return "under 1 s" if seconds < 1 else f"{seconds:.0f} s"
 
 
 def indented(text: str) -> str:

@@ -17,6 +17,7 @@ from evolve.mutation.reflection.cases import (
     failure_text,
     failures_text,
     indented,
+    time_text,
     write_text,
 )
 from evolve.mutation.reflection.family import born_text, quality_text, step_text, strengths_text
@@ -118,7 +119,11 @@ def _score(m: Material) -> Iterator[Section]:
             f"On the {len(m.items)} items that the cases below are from: {diagnosis.quality}, a mean and its "
             "interval."
         )
-    low = [f"{name} {value:.4g}" for name, value in brief.parent.objectives.items() if name != "quality"]
+    low = [
+        f"{name} {time_text(value) if name == 'latency' else format(value, '.4g')}"
+        for name, value in brief.parent.objectives.items()
+        if name != "quality"
+    ]
     if low:
         lines.append(f"Lower is better in: {', '.join(low)}.")
     missing = sum(not item.conclusive for item in diagnosis.items)
@@ -178,8 +183,8 @@ def _retrieval(m: Material) -> Iterator[Section]:
         f"Characters returned by read: {fmean(sizes):,.0f} on average, {min(sizes):,} to {max(sizes):,}; at "
         f"most {m.read_characters:,} are allowed.",
         f"Reads that returned nothing: {sum(not item.retrieved.strip() for item in items)} of {len(items)}.",
-        f"Seconds in read: {fmean(item.seconds for item in items):.3f} on average, 95th percentile "
-        f"{m.brief.diagnosis.latency:.3f}.",
+        f"Time in read: {time_text(fmean(item.seconds for item in items))} on average, 95th percentile "
+        f"{time_text(m.brief.diagnosis.latency)}.",
     ]
     shares = [
         evidence_recall(task, item.retrieved)

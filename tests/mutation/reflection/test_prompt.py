@@ -92,7 +92,7 @@ def test_a_case_shows_the_full_conversation(chat, brief_of):
         "Score 0.250",
         "Task: What does Bob prefer?",
         '"question": "Bob?"',
-        "What read returned (23 characters, 0.00 s): Ann: I like blue cheese",
+        "What read returned (23 characters, under 1 s): Ann: I like blue cheese",
         "Failure (exception) in read t0: read raised KeyError\n    line 40",
         "The agent's answer: tea",
         "Right answer: red wine",
@@ -166,7 +166,7 @@ def test_retrieval_is_summed_up(chat, brief_of):
     assert "Characters returned by read: 12 on average, 0 to 23; at most 3,000 are allowed." in text
     assert "Share of the evidence that read returned: 0.500; all of it in 1 of 2 items, none in 1." in text
     assert "Reads that returned nothing: 1 of 2." in text
-    assert "Seconds in read: 0.250 on average" in text
+    assert "Time in read: under 1 s on average" in text
 
 
 def test_lineage_siblings_and_references_are_shown_with_regressions_marked(chat, brief_of, host):
@@ -204,7 +204,7 @@ def test_items_without_a_score_are_no_failures(chat, brief_of):
 
 def test_what_is_cut_is_said(chat, brief_of):
     text = shown(chat, brief_of(retrieved="long " * 2_000))
-    assert "What read returned (10,000 characters, 0.00 s):" in text
+    assert "What read returned (10,000 characters, under 1 s):" in text
     assert "characters left out ...]" in text
 
 
