@@ -80,6 +80,8 @@ def longmemeval_v2(
     digest = hashlib.sha256("\n".join(task.model_dump_json() for task in tasks).encode())
     for id in sorted(texts):
         digest.update(texts[id].encode())
+    left_out = len(rows) - len(asked)
+    here = f"{len(tasks)} questions, {left_out} with an image left out; {len(texts)} runs"
     return Benchmark(
         name="longmemeval_v2",
         episodes=tuple(
@@ -93,27 +95,30 @@ def longmemeval_v2(
         metric="judge",
         retrieval_metric="coverage",
         version=f"1-{tier}-{domain}-{state_chars}-{digest.hexdigest()[:8]}",
-        card={
-            "task": "answer a question about an environment from the runs of agents in it",
-            "size": "451 questions, 1,870 runs, two domains; small: 100 runs a question, medium: up to 500",
-            "here": f"{len(tasks)} questions, {len(rows) - len(asked)} with an image left out; "
-            f"{len(texts)} runs",
-            "source": "https://github.com/xiaowu0162/LongMemEval-V2; data: xiaowu0162/longmemeval-v2 on "
-            "Hugging Face",
-            "licence": "Apache-2.0",
-            "metric": "judge; the original scores each question by its own function (phrases, choices, or a "
-            "judge for gotchas and premises). Offline: coverage of the answer's content words, which says "
-            "nothing where the answer is a letter",
-            "splits": "ours: 40 % of each ability for test; validation and test may share runs, as questions "
-            "do; the original has no split and no search",
-            "protocol": f"text only: no screenshots, and {state_chars or 'all'} characters of each state's "
-            "accessibility tree; questions with an image are left out. A memory gives back as much text as a "
-            "campaign allows, not the original's token budget; latency is an objective and no part of the "
-            "score",
-            "not verified": "the data: none was at hand; files and fields are those of the official loader "
-            "and dataset card, question types those that other users of the data name; tested on a fixture",
-        },
+        card=_card(here, state_chars),
     )
+
+
+def _card(here: str, state_chars: int) -> dict[str, str]:
+    return {
+        "task": "answer a question about an environment from the runs of agents in it",
+        "size": "451 questions, 1,870 runs, two domains; small: 100 runs a question, medium: up to 500",
+        "here": here,
+        "source": "https://github.com/xiaowu0162/LongMemEval-V2; data: xiaowu0162/longmemeval-v2 on "
+        "Hugging Face",
+        "licence": "Apache-2.0",
+        "metric": "judge; the original scores each question by its own function (phrases, choices, or a "
+        "judge for gotchas and premises). Offline: coverage of the answer's content words, which says "
+        "nothing where the answer is a letter",
+        "splits": "ours: 40 % of each ability for test; validation and test may share runs, as questions "
+        "do; the original has no split and no search",
+        "protocol": f"text only: no screenshots, and {state_chars or 'all'} characters of each state's "
+        "accessibility tree; questions with an image are left out. A memory gives back as much text as a "
+        "campaign allows, not the original's token budget; latency is an objective and no part of the "
+        "score",
+        "not verified": "the data: none was at hand; files and fields are those of the official loader "
+        "and dataset card, question types those that other users of the data name; tested on a fixture",
+    }
 
 
 def _domain(row: Row) -> str:
