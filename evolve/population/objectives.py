@@ -84,8 +84,9 @@ _KNOWN = {
     known.name: known
     for known in (
         Objective("quality", maximize=True),
-        # Tokens per task. A model's wordiness moves them by some percent: eight steps to a factor of two.
-        Objective("cost", maximize=False, resolution=0.125, log=True, floor=1.0),
+        # Tokens or USD per task. A model's wordiness moves them by some percent: eight steps to a factor of
+        # two. A cheap model takes 0.0001 USD: what is not worth telling apart is far below that.
+        Objective("cost", maximize=False, resolution=0.125, log=True, floor=1e-7),
         # Seconds. A busy machine moves a 95th percentile by tens of percent, and under 1 ms nobody waits.
         Objective("latency", maximize=False, resolution=1.0, log=True, floor=0.001),
         Objective("size", maximize=False),

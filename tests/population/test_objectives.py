@@ -75,6 +75,8 @@ def test_defaults_go_by_name():
     assert objective("quality").level(0.5) < objective("quality").level(0.5001)
     # Tokens that differ by 3 % are the same cost, by 20 % not; ms that differ by 10 % the same latency.
     assert objective("cost").level(100) == objective("cost").level(103) > objective("cost").level(120)
+    # The same in USD, of which a task takes a small part of one.
+    assert objective("cost").level(1e-4) == objective("cost").level(1.03e-4) > objective("cost").level(1.2e-4)
     assert objective("latency").level(0.010) == objective("latency").level(0.011)
     assert objective("latency").level(0.010) > objective("latency").level(0.040)
 
