@@ -10,6 +10,7 @@ EvolveError
 
 from __future__ import annotations
 
+import copyreg
 from typing import Literal, get_args
 
 FailureKind = Literal[
@@ -39,6 +40,10 @@ ModelErrorKind = Literal[
 
 class EvolveError(Exception):
     """Base of every error raised on purpose here; its text is fit to be shown as it is."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # The usual way calls the class with the text alone, which some of those below do not take.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class UsageError(EvolveError):

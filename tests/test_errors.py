@@ -1,8 +1,18 @@
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
-from evolve.errors import FAILURE_KINDS, EvolveError, InfrastructureError, ProgramError, UsageError
+from evolve.errors import (
+    FAILURE_KINDS,
+    BudgetReached,
+    EvolveError,
+    InfrastructureError,
+    ModelError,
+    ProgramError,
+    UsageError,
+)
 from evolve.records import Failure
 
 
@@ -43,3 +53,20 @@ def test_an_infrastructure_error_says_what_to_do():
     assert str(error) == "No engine answered. Start Docker."
     assert (error.message, error.remedy) == ("No engine answered.", "Start Docker.")
     assert str(InfrastructureError("No engine answered.")) == "No engine answered."
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UsageError("u"),
+        ProgramError("timeout", "m", detail="d", fatal=True),
+        InfrastructureError("i", remedy="r"),
+        ModelError("outage", "m", remedy="r"),
+        BudgetReached("b"),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_errors_travel_between_our_processes(error: EvolveError):
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert (str(again), vars(again)) == (str(error), vars(error))
