@@ -173,7 +173,7 @@ class ItemResult(Record):
         return not self.inconclusive
 
 
-Status = Literal["complete", "failed", "inconclusive"]
+Status = Literal["complete", "failed", "raced", "inconclusive"]
 CostUnit = Literal["tokens", "usd"]
 
 
@@ -182,7 +182,9 @@ class Evaluation(Record):
 
     ``complete``: every item has a score, or says why it has none (a few may: ``ItemResult.inconclusive``).
     ``failed``: the program broke, and ``failure`` says how; its quality is 0 because it earned 0.
-    ``inconclusive``: our own machinery broke; there is no score, and there must not be one.
+    ``raced``: it was given up after some of the items, and ``reason`` says why; what it scored on them is no
+    score on the subset. ``inconclusive``: our own machinery broke; there is no score, and there must not be
+    one.
     """
 
     program: str = Field(description="id of the program")
@@ -202,7 +204,7 @@ class Evaluation(Record):
     items: tuple[ItemResult, ...] = ()
     writes: tuple[WriteResult, ...] = ()
     failure: Failure | None = None
-    reason: str = Field(default="", description="for an inconclusive one: what broke")
+    reason: str = Field(default="", description="for an inconclusive one: what broke; for a raced one: why")
     seconds: float = Field(default=0.0, description="wall time of the whole evaluation")
 
     def objective(self, name: str) -> float:
@@ -219,7 +221,7 @@ class Evaluation(Record):
 
 
 class Candidate(Record):
-    """A program with its place in the search."""
+    """A program with its place in the search. What is not ``complete`` is compared with nobody."""
 
     number: int = Field(description="order of birth: seeds first, then children from the first to the last")
     program: str = Field(description="id of the program")
@@ -229,4 +231,13 @@ class Candidate(Record):
     message: str = Field(default="", description="what was changed and why, in a sentence")
     objectives: dict[str, float] = Field(description="objective → value; empty where it failed")
     item_scores: dict[str, float] = Field(default={}, description="task id → score on the static subset")
-    failed: bool = False
+    failed: bool = Field(default=False, description="it broke, and has no objectives")
+    raced: bool = Field(
+        default=False,
+        description="given up before its evaluation was whole: it has some item scores, and no objectives",
+    )
+
+    @property
+    def complete(self) -> bool:
+        """It has objectives: it can be compared, and be a parent."""
+        return not self.failed and not self.raced

@@ -44,11 +44,11 @@ def family(
     siblings = tuple(c for c in candidates if c.parents and c.parents[0] == request.parent.number)
     shown: dict[int, Reference] = {}
     if references:
-        alive = [sibling for sibling in siblings if not sibling.failed]
+        alive = [sibling for sibling in siblings if sibling.complete]
         if alive:
             best = max(alive, key=merit)
             shown[best.number] = Reference(best, programs[best.number], "the parent's best child so far")
-        newest = next((c for c in reversed(candidates) if not c.failed), request.parent)
+        newest = next((c for c in reversed(candidates) if c.complete), request.parent)
         if newest.number != request.parent.number:
             shown.setdefault(
                 newest.number, Reference(newest, programs[newest.number], "the newest candidate")

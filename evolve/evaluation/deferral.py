@@ -24,26 +24,47 @@ AT_ONCE = 64
 
 
 class DeferringServices:
-    """Services that can put a completion off, ask for many at once, and know the answers afterwards.
+    """Services that can put an answer off, ask for many at once, and know the answers afterwards.
 
     To be used by one session, from its thread.
 
     Args:
         inner: does the work.
+        completions: completions are waited for, so that they are to be put off.
+        embeddings: the same of vectors.
+
+    Attributes:
+        unforeseen: answers that were asked for one at a time, while the program waited.
     """
 
-    def __init__(self, inner: Services) -> None:
+    def __init__(self, inner: Services, *, completions: bool, embeddings: bool) -> None:
         self._inner = inner
+        self._completions = completions
+        self._embeddings = embeddings
         self._known: dict[str, Completion | EvolveError] = {}
+        self._vectors: dict[str, np.ndarray] = {}
         self._wanted: dict[str, Callable[[], Completion]] = {}
+        self._texts: dict[str, None] = {}
         self._deferring = False
+        self.unforeseen = 0
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """As the inner services do."""
-        return self._inner.embed(texts)
+        """As the inner services; put off inside of ``deferring`` if a vector is not known."""
+        if not self._embeddings or not texts:
+            return self._inner.embed(texts)
+        missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+        if missing and self._deferring:
+            self._texts.update(dict.fromkeys(missing))
+            raise Deferred("the embedding model has not been asked yet")
+        if missing:
+            self.unforeseen += 1
+            self._embed(missing)
+        return np.stack([self._vectors[text] for text in texts])
 
     def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
         """The answer, if it is known; else it is asked for, or put off inside of ``deferring``."""
+        if not self._completions:
+            return self._inner.complete(messages, options)
         key = json.dumps([messages, options], sort_keys=True)
         found = self._known.get(key)
         if isinstance(found, EvolveError):
@@ -53,6 +74,7 @@ class DeferringServices:
         if self._deferring:
             self._wanted[key] = lambda: self._inner.complete(messages, options)
             raise Deferred("the model has not been asked yet")
+        self.unforeseen += 1
         return self._inner.complete(messages, options)
 
     @contextmanager
@@ -65,13 +87,24 @@ class DeferringServices:
             self._deferring = False
 
     def ask(self) -> None:
-        """Ask for all that was put off, and remember the answers and the errors."""
-        wanted = list(self._wanted.items())
+        """Ask for all that was put off, and remember the answers and the errors.
+
+        Raises:
+            InfrastructureError: the embedding model could not be asked.
+            BudgetReached: no more may be spent on it.
+        """
+        wanted, texts = list(self._wanted.items()), list(self._texts)
         self._wanted.clear()
+        self._texts.clear()
+        if texts:
+            self._embed(texts)
         for start in range(0, len(wanted), AT_ONCE):
             block = wanted[start : start + AT_ONCE]
-            for (key, _), answer in zip(block, together([_outcome(call) for _, call in block]), strict=True):
-                self._known[key] = answer
+            answers = together([_outcome(call) for _, call in block])
+            self._known.update({key: answer for (key, _), answer in zip(block, answers, strict=True)})
+
+    def _embed(self, texts: Sequence[str]) -> None:
+        self._vectors.update(zip(texts, self._inner.embed(texts), strict=True))
 
 
 def _outcome(call: Callable[[], Completion]) -> Callable[[], Completion | EvolveError]:

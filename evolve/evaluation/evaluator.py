@@ -9,28 +9,30 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evolve.agents.protocol import Extraction, Judge, TaskAgent
+from evolve.agents.protocol import Judge, TaskAgent
 from evolve.benchmark import Benchmark
 from evolve.errors import InfrastructureError, ModelError, ProgramError
-from evolve.evaluation.attribution import LOW_SCORE, Memory, attribute, reads_raw_text, received_text
-from evolve.evaluation.concurrency import together
+from evolve.evaluation.attribution import LOW_SCORE
 from evolve.evaluation.conditions import content, digest
 from evolve.evaluation.deferral import DeferringServices
-from evolve.evaluation.grading import Answer, Grading, Marks
+from evolve.evaluation.grading import Grading
 from evolve.evaluation.memo import Memo
-from evolve.evaluation.online import OnlineLearner
-from evolve.evaluation.recall import Clock, Plan, ReadResult, Recall, Recaller
-from evolve.evaluation.responding import Done, Responder
+from evolve.evaluation.racing import Referee
+from evolve.evaluation.recall import Clock, Recall
+from evolve.evaluation.responding import Responder
 from evolve.evaluation.services import HostServices, ToolkitModel
 from evolve.evaluation.subsets import Subset
+from evolve.evaluation.trial import Conditions, Trial
 from evolve.models.embeddings import Embedder
 from evolve.program import MemoryProgram
-from evolve.records import CostUnit, Episode, Evaluation, Failure, Interval, ItemResult
+from evolve.records import CostUnit, Evaluation, Failure, Interval, ItemResult, Usage
 from evolve.sandboxes.protocol import Limits, Sandbox, Services
 from evolve.statistics import bootstrap_interval
 
 ATTEMPTS = 2
 """How often the sandbox is tried before an evaluation is inconclusive."""
+EMBED_ROUNDS = 2
+"""How often a read may be put off for vectors, besides once for each model call."""
 INCONCLUSIVE_SHARE = 0.2
 """With more than this share of items or writes inconclusive, the whole evaluation is."""
 UNKNOWN = Interval(mean=math.nan, low=math.nan, high=math.nan)
@@ -76,20 +78,28 @@ class Evaluator:
         memo: Memo | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
-        self._benchmark = benchmark
-        self._agent = agent
-        self._grading = Grading(judge, metric, benchmark)
-        self._responder = Responder(agent, benchmark)
         self._sandbox = sandbox
+        self._embedder = embedder
+        self._model = model
         self._services = HostServices(embedder, model)
-        self._waits = model.waits
         self._limits = limits
         self._metric = metric
-        self._low = low
         self._cost_unit: CostUnit = cost_unit
-        self._memo = memo if memo is not None else Memo()
         self._clock = clock
-        identities = (agent.identity, *self._grading.identity, embedder.identity, model.identity)
+        grading = Grading(judge, metric, benchmark)
+        self._at = Conditions(
+            agent=agent,
+            memo=memo if memo is not None else Memo(),
+            responder=Responder(agent, benchmark),
+            grading=grading,
+            scope=benchmark.scope,
+            learning=benchmark.learning,
+            low=low,
+            rounds=limits.model_calls + EMBED_ROUNDS,
+            clock=clock,
+            cost=self._spent,
+        )
+        identities = (agent.identity, *grading.identity, embedder.identity, model.identity)
         self._conditions = digest((content(benchmark), *identities, dataclasses.asdict(limits), cost_unit))
 
     @property
@@ -101,7 +111,9 @@ class Evaluator:
         """
         return self._conditions
 
-    def evaluate(self, program: MemoryProgram, subset: Subset, repeat: int = 0) -> Evaluation:
+    def evaluate(
+        self, program: MemoryProgram, subset: Subset, repeat: int = 0, referee: Referee | None = None
+    ) -> Evaluation:
         """The scores of ``program`` on ``subset``.
 
         Never raises for what a program or the infrastructure did: the status says it. Inconclusive with
@@ -111,13 +123,16 @@ class Evaluator:
             program: what to score.
             subset: tasks (at least one) and episodes of the benchmark.
             repeat: number of a re-run that measures noise; every model is asked anew.
+            referee: may give the program up on the way: the status is then ``raced``.
 
         Raises:
             BudgetReached: the campaign may spend no more on models.
         """
         started = self._clock()
         try:
-            evaluation = self._evaluate(program, subset, repeat)
+            program.check()
+            trial = Trial(self._at, program, subset, repeat, referee)
+            evaluation = self._concluded(program, subset, trial, self._recall(program, trial))
         except ProgramError as error:  # what is not caught around a write or a read: contract and load
             evaluation = self._failed(program, subset, Failure.of(error, "load"))
         except InfrastructureError as error:
@@ -134,27 +149,44 @@ class Evaluator:
         """
         try:
             program.check()
-            _, recalled = self._recall(program, subset, 0)
+            recalled = self._recall(program, Trial(self._at, program, subset, 0), score=False)
         except ProgramError as error:
             return Failure.of(error, "load")
         return recalled.first_failure
 
-    def _evaluate(self, program: MemoryProgram, subset: Subset, repeat: int) -> Evaluation:
-        program.check()
-        plans, recalled = self._recall(program, subset, repeat)
+    def _recall(self, program: MemoryProgram, trial: Trial, *, score: bool = True) -> Recall:
+        """Carry the trial out in a sandbox, in another one if the first was lost."""
+        trial.prepare()
+        for attempt in range(1, ATTEMPTS + 1):
+            deferring = (
+                DeferringServices(
+                    self._services, completions=self._model.waits, embeddings=self._embedder.waits
+                )
+                if self._model.waits or self._embedder.waits
+                else None
+            )
+            services: Services = deferring or self._services
+            try:
+                with self._sandbox.open(program.source, services, self._limits) as session:
+                    return trial.carry_out(session, deferring, score=score)
+            except ModelError:  # the models have tried again already
+                raise
+            except InfrastructureError:
+                if attempt == ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _concluded(
+        self, program: MemoryProgram, subset: Subset, trial: Trial, recalled: Recall
+    ) -> Evaluation:
+        """What the trial came to."""
         if recalled.failure:
             return self._failed(program, subset, recalled.failure, recalled)
-        reads = _in_order_of(subset, recalled.reads)
-        done = self._responder.respond(program.parts, reads, repeat)
-        answers = [
-            Answer(read.task, act.text, read.outcome.text, act.reward, read.inconclusive or act.inconclusive)
-            for read, act in zip(reads, done, strict=True)
-        ]
-        memories = _memories(program, plans, recalled)
-        items = tuple(
-            self._item(read, act, marks, memories[self._memory_of(read)])
-            for read, act, marks in zip(reads, done, self._grading.marks(answers, repeat), strict=True)
-        )
+        by_task = {item.task: item for item in trial.items}
+        items = tuple(by_task[task.id] for task in subset.tasks if task.id in by_task)
+        kept = {"items": items, "writes": tuple(recalled.writes)}
+        if trial.reason:
+            return self._record(program, subset, status="raced", quality=UNKNOWN, reason=trial.reason, **kept)
         scored = [item for item in items if item.conclusive]
         reason = _too_little(items, recalled)
         return self._record(
@@ -164,99 +196,14 @@ class Evaluator:
             reason=reason,
             quality=UNKNOWN if reason else bootstrap_interval([item.score for item in scored]),
             metrics=_means(scored),
-            cost=self._cost(recalled, items),
+            cost=self._spent(sum((item.usage for item in items), recalled.usage)) / len(items),
             latency=float(np.percentile([item.seconds for item in items], 95)),  # linear interpolation
-            items=items,
-            writes=tuple(recalled.writes),
+            **kept,
         )
 
-    def _recall(self, program: MemoryProgram, subset: Subset, repeat: int) -> tuple[list[Plan], Recall]:
-        """Extract and formulate, then write and read in the sandbox."""
-        parts = program.parts
-        online = self._benchmark.learning == "online"
-        given = () if online else subset.episodes
-        lessons = tuple(episode.task for episode in subset.episodes if episode.task) if online else ()
-        items, queries = together(
-            [
-                lambda: self._memo.extract(self._agent, parts, given, repeat=repeat),
-                lambda: self._agent.formulate(parts, (*subset.tasks, *lessons), repeat),
-            ]
-        )
-        asked = len(subset.tasks)
-        learner = OnlineLearner(
-            self._agent,
-            self._grading,
-            parts,
-            {e.id: query for e, query in zip(subset.episodes, queries[asked:], strict=False)},
-            repeat,
-        )
-        plans = self._plans(subset, items if not online else None, queries[:asked])
-        for attempt in range(1, ATTEMPTS + 1):
-            deferring = DeferringServices(self._services) if self._waits else None
-            services: Services = deferring or self._services
-            try:
-                with self._sandbox.open(program.source, services, self._limits) as session:
-                    recaller = Recaller(
-                        session,
-                        self._clock,
-                        learn=learner.learn if online else None,
-                        deferring=deferring,
-                        rounds=self._limits.model_calls,
-                    )
-                    return plans, recaller.carry_out(plans)
-            except ModelError:  # the models have tried again already
-                raise
-            except InfrastructureError:
-                if attempt == ATTEMPTS:
-                    raise
-        raise AssertionError("unreachable: the last attempt returns or raises")
-
-    def _plans(
-        self, subset: Subset, items: Sequence[Extraction] | None, queries: Sequence[Extraction]
-    ) -> list[Plan]:
-        """One memory for each group asked about, or one for all."""
-        episodes = tuple(zip(subset.episodes, items or [None] * len(subset.episodes), strict=True))
-        tasks = tuple(zip(subset.tasks, queries, strict=True))
-        if self._benchmark.scope == "pooled":
-            return [Plan("", episodes, tasks)]
-        return [
-            Plan(
-                group,
-                tuple(pair for pair in episodes if pair[0].group == group),
-                tuple(pair for pair in tasks if pair[0].group == group),
-            )
-            for group in subset.groups()
-        ]
-
-    def _memory_of(self, read: ReadResult) -> str:
-        return "" if self._benchmark.scope == "pooled" else read.task.group
-
-    def _item(self, read: ReadResult, done: Done, marks: Marks, memory: Memory) -> ItemResult:
-        task, retrieved = read.task, read.outcome.text
-        stage = None
-        if not marks.inconclusive:
-            stage = attribute(task, marks.score, memory=memory, retrieved=retrieved, low=self._low)
-        return ItemResult(
-            task=task.id,
-            category=task.category,
-            score=marks.score,
-            metrics=marks.metrics,
-            query=read.query.fields,
-            retrieved=retrieved,
-            answer=done.text,
-            stage=stage,
-            seconds=read.outcome.seconds,
-            usage=read.query.usage + read.outcome.usage + done.usage,
-            failure=read.failure,
-            inconclusive=marks.inconclusive,
-            steps=done.steps,
-            logs=read.outcome.logs,
-        )
-
-    def _cost(self, recalled: Recall, items: Sequence[ItemResult]) -> float:
-        """Per task: extraction, queries, answers and the toolkit's model; not the judge."""
-        total = sum((item.usage for item in items), recalled.usage)
-        return (total.usd if self._cost_unit == "usd" else total.tokens) / len(items)
+    def _spent(self, usage: Usage) -> float:
+        """In the unit of cost: extraction, queries, answers and the toolkit's model; not the judge."""
+        return usage.usd if self._cost_unit == "usd" else float(usage.tokens)
 
     def _failed(
         self, program: MemoryProgram, subset: Subset, failure: Failure, recalled: Recall | None = None
@@ -275,37 +222,6 @@ class Evaluator:
             "size": float(program.lines),
         }
         return Evaluation.model_validate(known | values)
-
-
-def _in_order_of(subset: Subset, reads: Sequence[ReadResult]) -> list[ReadResult]:
-    by_task = {read.task.id: read for read in reads}
-    return [by_task[task.id] for task in subset.tasks]
-
-
-def _memories(program: MemoryProgram, plans: Sequence[Plan], recalled: Recall) -> dict[str, Memory]:
-    """Group → what its memory was given and received."""
-    verbatim = reads_raw_text(program.parts)
-    written = {
-        write.episode: write.item
-        for write in recalled.writes
-        if write.failure is None and not write.inconclusive
-    }
-
-    def texts_of(pairs: Sequence[tuple[Episode, Extraction | None]]) -> dict[str, str]:
-        return {
-            episode.id: received_text(written[episode.id], episode.text, verbatim=verbatim)
-            for episode, _ in pairs
-            if episode.id in written
-        }
-
-    return {
-        plan.group: Memory(
-            given={episode.id: episode.text for episode, _ in plan.episodes},
-            received=texts_of(plan.episodes),
-            verbatim=verbatim,
-        )
-        for plan in plans
-    }
 
 
 def _too_little(items: Sequence[ItemResult], recalled: Recall) -> str:

@@ -6,13 +6,14 @@ learning an episode's fields hold what the agent was told of the right answer: t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from evolve.agents.protocol import Extraction
 from evolve.errors import ModelError, ProgramError
 from evolve.evaluation.deferral import DeferringServices
+from evolve.evaluation.foresight import Foresight
 from evolve.records import Episode, Failure, Task, Usage, WriteResult
 from evolve.sandboxes.protocol import Deferred, Outcome, Session
 
@@ -20,18 +21,6 @@ Clock = Callable[[], float]
 Ask = Callable[[Extraction], Outcome]
 Learn = Callable[[Episode, Ask], Extraction]
 """Answers the question of an online episode, with what the memory gives for a query; gives what to write."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """One memory: what it is filled with, in order, and what it is asked. All tasks in pooled scope.
-
-    An episode without an extraction is learnt online.
-    """
-
-    group: str
-    episodes: tuple[tuple[Episode, Extraction | None], ...]
-    tasks: tuple[tuple[Task, Extraction], ...]
 
 
 @dataclass(frozen=True)
@@ -51,7 +40,7 @@ class Recall:
 
     Attributes:
         writes: what became of each episode.
-        reads: what became of each task.
+        reads: what became of each task that was asked.
         usage: of extraction, of learning, and of the model calls in writes.
         fatal: the end of the session, if it ended.
     """
@@ -82,14 +71,14 @@ class _Attempt:
 
 
 class Recaller:
-    """Carries out plans in a session.
+    """Fills memories in a session, and asks them. What it did adds up in ``result``.
 
     Args:
         session: a loaded program.
         clock: seconds, monotonic.
         learn: what to do with an episode that is learnt online.
-        deferring: the session's services, where many reads' model calls are to be made at once; None where
-            a call is not waited for.
+        deferring: the session's services, where model calls of many reads and writes are to be made at once;
+            None where a call is not waited for.
         rounds: how often a read may be put off: once for each model call that it may make.
     """
 
@@ -107,36 +96,55 @@ class Recaller:
         self._learn = learn
         self._deferring = deferring
         self._rounds = rounds if deferring else 0
-        self._result = Recall()
+        self.result = Recall()
 
-    def carry_out(self, plans: Iterable[Plan]) -> Recall:
-        """Each plan in a branch of its own and every read in one within: nothing leaks.
+    def in_memory(
+        self, group: str, episodes: Sequence[tuple[Episode, Extraction | None]], work: Callable[[], None]
+    ) -> None:
+        """Do ``work``, which asks, with a memory of its own that is filled with ``episodes``.
 
-        A call that raises is recorded and the next one is made, unless the session is gone.
+        An episode without an extraction is learnt online. A call that raises is recorded and the next one is
+        made, unless the session is gone.
 
         Raises:
             InfrastructureError: the sandbox or a model failed.
             BudgetReached: no more may be spent.
         """
-        result = self._result
-        for plan in plans:
-            try:
-                with self._session.branch():
-                    self._fill(plan.episodes)
-                    self._ask(plan.tasks)
-            except ProgramError as error:  # the branch itself could not be made
-                result.fatal = result.fatal or Failure.of(error, f"branch for group {plan.group!r}")
-            if result.fatal:
+        try:
+            with self._session.branch():
+                self._fill(episodes)
+                if not self.result.fatal:
+                    work()
+        except ProgramError as error:  # the branch itself could not be made
+            self.result.fatal = self.result.fatal or Failure.of(error, f"branch for group {group!r}")
+
+    def ask(self, tasks: Sequence[tuple[Task, Extraction]]) -> list[ReadResult]:
+        """What the memory gives for each task, each read in a branch of its own: nothing leaks.
+
+        Fewer results than tasks: the session ended. What waits for a model is asked again when all of it was
+        answered. Raises as ``in_memory``.
+        """
+        waiting = list(tasks)
+        done: dict[str, ReadResult] = {}
+        for number in range(self._rounds + 1):
+            if not waiting or self.result.fatal:
                 break
-        return result
+            waiting = self._ask_once(waiting, done, deferred=number < self._rounds)
+            if waiting and self._deferring:
+                self._deferring.ask()
+        reads = [done[task.id] for task, _ in tasks if task.id in done]
+        self.result.reads.extend(reads)
+        return reads
 
     def _fill(self, episodes: Sequence[tuple[Episode, Extraction | None]]) -> None:
-        for episode, extraction in episodes:
+        foresight = Foresight(self._session, self._deferring) if self._deferring else None
+        for place, (episode, given) in enumerate(episodes):
+            extraction = given if given is not None else self._learnt(episode)
             if extraction is None:
-                extraction = self._learnt(episode)
-                if extraction is None:
-                    return
-            self._result.usage += extraction.usage
+                return
+            if foresight is not None:
+                foresight.before(place, episodes)
+            self.result.usage += extraction.usage
             if extraction.usable:
                 attempt = self._attempt(
                     lambda e=episode, x=extraction: self._session.write(x.fields, e.text),
@@ -144,8 +152,8 @@ class Recaller:
                 )
             else:
                 attempt = _without_call(extraction)
-            self._result.usage += attempt.outcome.usage
-            self._result.writes.append(
+            self.result.usage += attempt.outcome.usage
+            self.result.writes.append(
                 WriteResult(
                     episode=episode.id,
                     item=extraction.fields,
@@ -155,7 +163,7 @@ class Recaller:
                 )
             )
             if attempt.fatal:
-                self._result.fatal = attempt.failure
+                self.result.fatal = attempt.failure
                 return
 
     def _learnt(self, episode: Episode) -> Extraction | None:
@@ -166,21 +174,9 @@ class Recaller:
         except ProgramError as error:
             failure = Failure.of(error, f"read for {episode.id}")
             if error.fatal:
-                self._result.fatal = failure
+                self.result.fatal = failure
                 return None
             return Extraction({}, Usage(), failure=failure)
-
-    def _ask(self, tasks: Sequence[tuple[Task, Extraction]]) -> None:
-        """Ask everything; what waits for a model is asked again when all of it was answered."""
-        waiting = list(tasks)
-        done: dict[str, ReadResult] = {}
-        for number in range(self._rounds + 1):
-            if not waiting or self._result.fatal:
-                break
-            waiting = self._ask_once(waiting, done, deferred=number < self._rounds)
-            if waiting and self._deferring:
-                self._deferring.ask()
-        self._result.reads.extend(done[task.id] for task, _ in tasks if task.id in done)
 
     def _ask_once(
         self, tasks: Sequence[tuple[Task, Extraction]], done: dict[str, ReadResult], *, deferred: bool
@@ -199,7 +195,7 @@ class Recaller:
                 continue
             done[task.id] = ReadResult(task, query, attempt.outcome, attempt.failure, attempt.inconclusive)
             if attempt.fatal:
-                self._result.fatal = attempt.failure
+                self.result.fatal = attempt.failure
                 return []
         return waiting
 

@@ -126,7 +126,7 @@ class History:
             return self._front
         archive = self._archive()
         for candidate in self.candidates:
-            if not candidate.failed:
+            if candidate.complete:
                 archive.add(candidate.number, candidate.objectives)
         self._front = tuple(sorted((self._candidates[n] for n in archive.front), key=_merit, reverse=True))
         return self._front
@@ -134,7 +134,7 @@ class History:
     @property
     def best(self) -> Candidate | None:
         """The one of the highest quality, ties to the lower cost, then to the earlier; None if all failed."""
-        return max((c for c in self.candidates if not c.failed), key=_merit, default=None)
+        return max((c for c in self.candidates if c.complete), key=_merit, default=None)
 
     @property
     def settled(self) -> int:
@@ -159,7 +159,7 @@ class History:
     def quality(self, number: int, subset: str = STATIC) -> Interval | None:
         """The quality of a candidate on a subset, where it has one."""
         event = self._evaluated.get((number, subset))
-        return event.quality if event and event.status != "inconclusive" else None
+        return event.quality if event and event.status in ("complete", "failed") else None
 
     @property
     def in_flight(self) -> tuple[Proposed, ...]:
@@ -178,13 +178,15 @@ class History:
         scores = [{k: v for k, v in c.item_scores.items() if math.isfinite(v)} for c in (candidate, parent)]
         if scores[0].keys() & scores[1].keys():
             return paired_interval(*scores)
+        if not (candidate.objectives and parent.objectives):
+            return None
         mean = candidate.objectives["quality"] - parent.objectives["quality"]
         return Interval(mean=mean, low=-1.0, high=1.0)
 
     def progress(self) -> list[Progress]:
         """A point for each candidate, in the order in which they joined."""
         archive = self._archive()
-        scored = [c.objectives for c in self._candidates.values() if not c.failed]
+        scored = [c.objectives for c in self._candidates.values() if c.complete]
         reference = {
             axis.name: axis.worst([values[axis.name] for values in scored])
             for axis in archive.objectives
@@ -193,7 +195,7 @@ class History:
         points, best = [], None
         for number, evaluations, seconds in self._joined:
             candidate = self._candidates[number]
-            if not candidate.failed and number not in archive:
+            if candidate.complete and number not in archive:
                 archive.add(number, candidate.objectives)
                 quality = candidate.objectives["quality"]
                 best = quality if best is None else max(best, quality)

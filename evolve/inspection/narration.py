@@ -47,6 +47,8 @@ def _joined(event: Joined, history: History) -> str:
         who = f"{_count(history)} {who} of {', '.join(f'#{number}' for number in candidate.parents)}"
     if candidate.failed:
         return f"{who}: failed"
+    if candidate.raced:
+        return f"{who}: given up after {len(candidate.item_scores)} items"
     quality = score(history.quality(candidate.number, STATIC), candidate.objectives.get("quality"))
     return f"{who}: {quality}{_place(candidate.number, history)}"
 

@@ -46,7 +46,7 @@ def front_data(run: str, history: History) -> Data:
     """The front of a run, the highest quality first."""
     front = history.front
     members = {member.number for member in front}
-    beaten = (c for c in history.candidates if not c.failed and c.number not in members)
+    beaten = (c for c in history.candidates if c.complete and c.number not in members)
     return {
         "run": run,
         "objectives": list(history.objectives),

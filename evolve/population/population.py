@@ -80,14 +80,14 @@ class Population:
     @property
     def best(self) -> Candidate | None:
         """The one of the highest quality, ties to the lower cost, then to the earlier; None if all failed."""
-        return max((c for c in self._ordered if not c.failed), key=merit, default=None)
+        return max((c for c in self._ordered if c.complete), key=merit, default=None)
 
     @property
     def history(self) -> tuple[Candidate, ...]:
         """The candidates that were better than all of a lower number: the steps up to ``best``."""
         steps: list[Candidate] = []
         for candidate in self._ordered:
-            if not candidate.failed and (not steps or merit(candidate) > merit(steps[-1])):
+            if candidate.complete and (not steps or merit(candidate) > merit(steps[-1])):
                 steps.append(candidate)
         return tuple(steps)
 
@@ -110,7 +110,7 @@ class Population:
                 another campaign's.
         """
         if reference is None:
-            told = [candidate.objectives for candidate in self._ordered if not candidate.failed]
+            told = [candidate.objectives for candidate in self._ordered if candidate.complete]
             if not told:
                 return 0.0
             reference = {o.name: o.worst([v[o.name] for v in told]) for o in self._archive.objectives}
@@ -214,13 +214,13 @@ class Population:
 
     def _partner(self, parent: Candidate, number: int) -> Candidate | None:
         """Another candidate, by the same selector; not of the front, where measured time has a say."""
-        others = [c for c in self._ordered if not c.failed and c.number != parent.number]
+        others = [c for c in self._ordered if c.complete and c.number != parent.number]
         rng = rng_for(self._seed, "partner", number)
         return self._selector.select(others, self._archive, rng) if others else None
 
     def _insert(self, candidate: Candidate) -> Change:
         change = Change(entered=False)
-        if not candidate.failed:  # first, as it may refuse
+        if candidate.complete:  # first, as it may refuse
             change = self._archive.add(candidate.number, candidate.objectives)
         self._by_number[candidate.number] = candidate
         insort(self._ordered, candidate, key=lambda other: other.number)

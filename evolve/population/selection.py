@@ -131,7 +131,7 @@ def unfailed(candidates: Sequence[Candidate]) -> list[Candidate]:
     Raises:
         ValueError: there is none.
     """
-    eligible = [candidate for candidate in candidates if not candidate.failed]
+    eligible = [candidate for candidate in candidates if candidate.complete]
     if not eligible:
         raise ValueError(
             f"Expected a candidate that did not fail, found {len(candidates)} of which all failed. "

@@ -61,6 +61,8 @@ class FakeEmbedder:
     identity = "letters"
     dimension = 26
 
+    waits: bool = False
+
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         counts = np.array([[text.lower().count(chr(97 + i)) for i in range(26)] for text in texts], float)
         lengths = np.linalg.norm(counts, axis=1, keepdims=True)

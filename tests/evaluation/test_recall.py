@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 from evolve.agents.protocol import Extraction
 from evolve.errors import ProgramError
-from evolve.evaluation.recall import Plan, Recaller
+from evolve.evaluation.recall import Recall, Recaller
 from evolve.records import Episode, Task, Usage
 from evolve.sandboxes.protocol import Outcome
 
@@ -41,19 +41,29 @@ class Session:
         self.close()
 
 
-def plan(group: str) -> Plan:
-    extraction = Extraction({"text": f"ask {group}"}, Usage())
-    task = Task(id=f"task {group}", question="?", answers=("x",), group=group)
-    return Plan(group, ((Episode(id=group, text=f"tell {group}"), extraction),), ((task, extraction),))
+def carry_out(session: Session, *groups: str) -> Recall:
+    """Each group's memory is told something and asked something."""
+    recaller = Recaller(session, clock)
+    for group in groups:
+        extraction = Extraction({"text": f"ask {group}"}, Usage())
+        task = Task(id=f"task {group}", question="?", answers=("x",), group=group)
+        recaller.in_memory(
+            group,
+            [(Episode(id=group, text=f"tell {group}"), extraction)],
+            lambda task=task, extraction=extraction: recaller.ask([(task, extraction)]) and None,
+        )
+        if recaller.result.fatal:
+            break
+    return recaller.result
 
 
 def clock() -> float:
     return 0.0
 
 
-def test_each_plan_is_written_then_read_in_a_branch_of_its_own():
+def test_each_memory_is_written_then_read_in_a_branch_of_its_own():
     session = Session(broken=0)
-    result = Recaller(session, clock).carry_out([plan("a"), plan("b")])
+    result = carry_out(session, "a", "b")
     assert session.calls == ["tell a", "ask a", "tell b", "ask b"]
     assert session.branches == 4
     assert result.failure is None
@@ -62,7 +72,7 @@ def test_each_plan_is_written_then_read_in_a_branch_of_its_own():
 
 def test_a_branch_that_cannot_be_made_ends_it():
     session = Session(broken=3)
-    result = Recaller(session, clock).carry_out([plan("a"), plan("b"), plan("c")])
+    result = carry_out(session, "a", "b", "c")
     assert session.calls == ["tell a", "ask a"]
     assert result.failure is not None
     assert result.failure.where == "branch for group 'b'"
@@ -71,7 +81,7 @@ def test_a_branch_that_cannot_be_made_ends_it():
 
 def test_a_branch_for_a_read_that_cannot_be_made_is_that_read_failing():
     session = Session(broken=2)
-    result = Recaller(session, clock).carry_out([plan("a"), plan("b")])
+    result = carry_out(session, "a", "b")
     assert session.calls == ["tell a"]
     assert result.fatal is not None
     assert result.fatal.where == "read task a"

@@ -13,6 +13,8 @@ _ITEMS = 30
 def quality_text(candidate: Candidate) -> str:
     """Its quality on the items that count, or that it failed."""
     quality = candidate.objectives.get("quality")
+    if candidate.raced:
+        return f"given up after {len(candidate.item_scores)} items, on which it did clearly worse"
     return "failed" if candidate.failed or quality is None else f"quality {quality:.3f}"
 
 

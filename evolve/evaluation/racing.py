@@ -1,0 +1,115 @@
+"""Give a child up early when it cannot come to lie on the front (stochastic curtailment).
+
+A child and a rival are compared on the same items. After n of N the mean difference that a whole evaluation
+would find is d = (Σ seen + Σ unseen) / N. With the items in random order, the mean of the unseen ones is
+spread about that of the seen ones with variance s² (1/n + 1/(N − n)), so that d is predicted to be about
+
+    d̄ₙ  with standard error  s √((N − n) / (n N)),
+
+and a child is given up if d ≥ 0 has a predicted probability below the risk. This bounds the very error that
+matters: giving up what a whole evaluation would have kept. Every look spends a share of the risk
+(Bonferroni), so that looking often does not add up to a large one. Stochastic curtailment is due to Lan,
+Simon & Halperin (1982); racing of candidates to Maron & Moore (1994). ``benchmarks/search/racing.py`` counts
+the errors on recorded scores.
+
+A proven winner is not stopped: what it scored is what later children are measured by, so it is finished.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from evolve.records import ItemResult
+
+LEAST = 8
+"""Items that must be seen before a child is given up: with fewer, s is a guess."""
+FLOOR = 0.05
+"""The least s: differences that happen to be alike so far do not prove that they will be."""
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A candidate on the front.
+
+    Attributes:
+        number: of the candidate.
+        scores: task id → score, on the whole subset.
+        cost: of a task, in the unit of the evaluation; None where cost is no objective.
+    """
+
+    number: int
+    scores: Mapping[str, float]
+    cost: float | None = None
+
+
+class Referee:
+    """Says when to give a child up.
+
+    A rival counts only where it costs no more than the child will: a cheaper child may lie on the front
+    whatever its quality. Measured time is left out, since a search must not depend on how busy a machine
+    was; a child that could lie on the front only by its speed may be given up.
+
+    Args:
+        rivals: the front; without any, no child is given up.
+        total: items of a whole evaluation.
+        looks: how often the referee will be asked at most.
+        risk: chance of giving up a child that a whole evaluation would have kept.
+        least: items before the first verdict.
+    """
+
+    def __init__(
+        self, rivals: Sequence[Rival], *, total: int, looks: int, risk: float = 0.02, least: int = LEAST
+    ) -> None:
+        if not 0 < risk < 0.5:
+            raise ValueError(f"risk must lie between 0 and 0.5, got {risk}")
+        self._rivals = rivals
+        self._total = total
+        self._share = risk / max(1, looks)
+        self._least = least
+
+    def verdict(self, items: Sequence[ItemResult], cost: float) -> str:
+        """Why the child is to be given up; empty if it is not.
+
+        Args:
+            items: those that were scored so far.
+            cost: of a task, as a whole evaluation is expected to find it.
+        """
+        scores = {item.task: item.score for item in items if item.conclusive}
+        for rival in self._rivals:
+            if rival.cost is not None and rival.cost > cost:
+                continue
+            differences = [
+                score - rival.scores[task] for task, score in scores.items() if task in rival.scores
+            ]
+            chance = chance_to_draw_level(differences, self._total, least=self._least)
+            if chance < self._share:
+                mean = sum(differences) / len(differences)
+                return (
+                    f"{mean:+.3f} against #{rival.number} on {len(differences)} of {self._total} items: "
+                    f"chance to draw level {chance:.2g}"
+                )
+        return ""
+
+
+def chance_to_draw_level(differences: Sequence[float], total: int, *, least: int = LEAST) -> float:
+    """The predicted probability that the mean of all ``total`` differences is 0 or more.
+
+    Args:
+        differences: those seen, from a random order.
+        total: how many there are in all.
+        least: with fewer seen, or with all, nothing is predicted: 1.
+    """
+    n = len(differences)
+    if n < max(4, least) or n >= total:
+        return 1.0
+    mean = sum(differences) / n
+    if mean >= 0:
+        return 1.0
+    spread = math.sqrt(sum((d - mean) ** 2 for d in differences) / (n - 1))
+    # s is itself a guess: the deviation of Student's t with n − 1 degrees of freedom is wider by this.
+    wider = math.sqrt((n - 1) / (n - 3))
+    error = wider * max(spread, FLOOR) * math.sqrt((total - n) / (n * total))
+    return NormalDist().cdf(mean / error)

@@ -1,0 +1,247 @@
+"""One program on one subset: memory by memory, with looks at what has come of it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from evolve.agents.protocol import Extraction, TaskAgent
+from evolve.benchmark import Learning, Scope
+from evolve.evaluation.attribution import Memory, attribute, reads_raw_text, received_text
+from evolve.evaluation.concurrency import together
+from evolve.evaluation.deferral import DeferringServices
+from evolve.evaluation.grading import Answer, Grading, Marks
+from evolve.evaluation.memo import Memo
+from evolve.evaluation.online import OnlineLearner
+from evolve.evaluation.racing import Referee
+from evolve.evaluation.recall import Clock, ReadResult, Recall, Recaller
+from evolve.evaluation.responding import Done, Responder
+from evolve.evaluation.schedule import Stint, schedule
+from evolve.evaluation.subsets import Subset
+from evolve.program import MemoryProgram
+from evolve.records import Episode, ItemResult, Task, Usage
+from evolve.sandboxes.protocol import Session
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """All that a trial needs besides a program and a session; see ``Evaluator`` for the parts."""
+
+    agent: TaskAgent
+    memo: Memo
+    responder: Responder
+    grading: Grading
+    scope: Scope
+    learning: Learning
+    low: float
+    rounds: int
+    clock: Clock
+    cost: Callable[[Usage], float]
+
+
+class Trial:
+    """An evaluation under way. Used once, by one thread.
+
+    Args:
+        conditions: what stays the same for all programs.
+        program: what is tried.
+        subset: on this.
+        repeat: number of a re-run that measures noise.
+        referee: may give the program up; None to go through with it.
+
+    Attributes:
+        items: results so far, in the order in which they came.
+        reason: why the program was given up, if it was.
+    """
+
+    def __init__(
+        self,
+        conditions: Conditions,
+        program: MemoryProgram,
+        subset: Subset,
+        repeat: int,
+        referee: Referee | None = None,
+    ) -> None:
+        self._at = conditions
+        self._program = program
+        self._subset = subset
+        self._repeat = repeat
+        self._referee = referee
+        self._stints = schedule(subset, conditions.scope, looks=referee is not None)
+        self._extracted: dict[str, Extraction] = {}
+        self._queries: dict[str, Extraction] = {}
+        self._verbatim = reads_raw_text(program.parts)
+        self.items: list[ItemResult] = []
+        self.reason = ""
+
+    def prepare(self) -> None:
+        """Ask the agent for what the first memory needs; for all, where nobody stops to look.
+
+        Raises:
+            InfrastructureError: a model could not be reached.
+            BudgetReached: no more may be spent.
+        """
+        if self._referee is None:
+            self._foresee(self._subset.episodes, self._subset.tasks)
+        else:
+            self._foresee(self._stints[0].episodes, self._stints[0].blocks[0])
+
+    def carry_out(
+        self, session: Session, deferring: DeferringServices | None, *, score: bool = True
+    ) -> Recall:
+        """Fill and ask the memories in ``session``, and have the answers scored.
+
+        Args:
+            session: the program, loaded.
+            deferring: the session's services, where answers of models are waited for.
+            score: False to leave it at the reads.
+
+        Raises:
+            InfrastructureError: the sandbox or a model failed.
+            BudgetReached: no more may be spent.
+        """
+        self.items, self.reason = [], ""
+        recaller = Recaller(
+            session,
+            self._at.clock,
+            learn=self._learner().learn if self._at.learning == "online" else None,
+            deferring=deferring,
+            rounds=self._at.rounds,
+        )
+        due: list[tuple[ReadResult, Stint]] = []
+        for stint in self._stints:
+            self._foresee(stint.episodes, stint.blocks[0])
+            recaller.in_memory(
+                stint.group,
+                self._given(stint.episodes),
+                lambda stint=stint: self._ask(recaller, stint, due, score=score),
+            )
+            if recaller.result.fatal or self.reason:
+                break
+        if score and not recaller.result.failure:
+            self._score(due, recaller.result)
+        return recaller.result
+
+    def _ask(
+        self, recaller: Recaller, stint: Stint, due: list[tuple[ReadResult, Stint]], *, score: bool
+    ) -> None:
+        """Ask the tasks of a memory. What is not scored at once, to be looked at, is added to ``due``."""
+        for block in stint.blocks:
+            self._foresee((), block)
+            reads = recaller.ask([(task, self._queries[task.id]) for task in block])
+            due += [(read, stint) for read in reads]
+            if recaller.result.fatal:
+                return
+            if self._referee is not None and score:
+                self._score(due, recaller.result)
+                due.clear()
+                self.reason = self._verdict(recaller.result)
+                if self.reason:
+                    return
+
+    def _foresee(self, episodes: Sequence[Episode], tasks: Sequence[Task]) -> None:
+        """Have the agent extract and formulate what it has not yet, at the same time."""
+        online = self._at.learning == "online"
+        lessons = [episode for episode in episodes if episode.task and episode.id not in self._queries]
+        given = () if online else [e for e in episodes if e.id not in self._extracted]
+        asked = [task for task in tasks if task.id not in self._queries]
+        questions = [*asked, *(e.task for e in lessons if e.task and online)]
+        if not given and not questions:
+            return
+        parts = self._program.parts
+        items, queries = together(
+            [
+                lambda: self._at.memo.extract(self._at.agent, parts, given, repeat=self._repeat),
+                lambda: self._at.agent.formulate(parts, questions, self._repeat) if questions else [],
+            ]
+        )
+        self._extracted.update(zip([episode.id for episode in given], items, strict=True))
+        names = [task.id for task in asked] + [e.id for e in lessons if online]
+        self._queries.update(zip(names, queries, strict=True))
+
+    def _given(self, episodes: Sequence[Episode]) -> list[tuple[Episode, Extraction | None]]:
+        """Each episode with what was extracted of it; with nothing where that is learnt online."""
+        return [(episode, self._extracted.get(episode.id)) for episode in episodes]
+
+    def _learner(self) -> OnlineLearner:
+        at = self._at
+        return OnlineLearner(at.agent, at.grading, self._program.parts, self._queries, self._repeat)
+
+    def _score(self, due: Sequence[tuple[ReadResult, Stint]], recalled: Recall) -> None:
+        """Have the agent answer or act on what was read, and grade that."""
+        if not due:
+            return
+        reads = [read for read, _ in due]
+        done = self._at.responder.respond(self._program.parts, reads, self._repeat)
+        answers = [
+            Answer(read.task, act.text, read.outcome.text, act.reward, read.inconclusive or act.inconclusive)
+            for read, act in zip(reads, done, strict=True)
+        ]
+        memories = {stint.group: self._memory(stint, recalled) for _, stint in due}
+        for (read, stint), act, marks in zip(
+            due, done, self._at.grading.marks(answers, self._repeat), strict=True
+        ):
+            self.items.append(self._item(read, act, marks, memories[stint.group]))
+
+    def _item(self, read: ReadResult, done: Done, marks: Marks, memory: Memory) -> ItemResult:
+        task, retrieved = read.task, read.outcome.text
+        stage = None
+        if not marks.inconclusive:
+            stage = attribute(task, marks.score, memory=memory, retrieved=retrieved, low=self._at.low)
+        return ItemResult(
+            task=task.id,
+            category=task.category,
+            score=marks.score,
+            metrics=marks.metrics,
+            query=read.query.fields,
+            retrieved=retrieved,
+            answer=done.text,
+            stage=stage,
+            seconds=read.outcome.seconds,
+            usage=read.query.usage + read.outcome.usage + done.usage,
+            failure=read.failure,
+            inconclusive=marks.inconclusive,
+            steps=done.steps,
+            logs=read.outcome.logs,
+        )
+
+    def _memory(self, stint: Stint, recalled: Recall) -> Memory:
+        """What the memory of ``stint`` was given and received."""
+        written = {
+            write.episode: write.item
+            for write in recalled.writes
+            if write.failure is None and not write.inconclusive
+        }
+        return Memory(
+            given={episode.id: episode.text for episode in stint.episodes},
+            received={
+                episode.id: received_text(written[episode.id], episode.text, verbatim=self._verbatim)
+                for episode in stint.episodes
+                if episode.id in written
+            },
+            verbatim=self._verbatim,
+        )
+
+    def _verdict(self, recalled: Recall) -> str:
+        """Why the program is to be given up now; empty if it is not, or if all was asked."""
+        asked, total = len(self.items), len(self._subset.tasks)
+        if self._referee is None or not asked or asked >= total:
+            return ""
+        return self._referee.verdict(self.items, self._at.cost(self._expected(recalled)) / total)
+
+    def _expected(self, recalled: Recall) -> Usage:
+        """What the whole evaluation will use, if it goes on as it has begun."""
+        writes = max(1, len(recalled.writes))
+        filling = _times(recalled.usage, len(self._subset.episodes) / writes)
+        asking = sum((item.usage for item in self.items), Usage())
+        return filling + _times(asking, len(self._subset.tasks) / len(self.items))
+
+
+def _times(usage: Usage, factor: float) -> Usage:
+    return Usage(
+        calls=round(usage.calls * factor),
+        tokens_in=round(usage.tokens_in * factor),
+        tokens_out=round(usage.tokens_out * factor),
+        usd=usage.usd * factor,
+        unpriced=round(usage.unpriced * factor),
+    )
