@@ -27,7 +27,7 @@ BASELINES = sorted(PROGRAMS.keys() - DEFAULT)
 PUBLISHED = sorted(set(BASELINES) - {"bm25"})  # older than the archive
 COMPRESSING = ("awm", "dynamic_cheatsheet")  # most of what was said is not kept
 BY_NAME = {"agent_runbook": ("states_share", "events_share", "notes_share")}  # put together from the pool
-ALIKE = 0.6  # of the kinds of nodes, in order; the likest two have 0.54
+ALIKE = 0.6  # of the lines without names and values; the likest two, both tiny, have 0.57
 EPISODES = (
     "Session 1, 8 May 2023\nAnn: I planted roses in the garden.\nBob: My train to Lisbon leaves at 7:40.",
     "Session 2, 9 June 2023\nAnn: The roses died, I planted tulips.\nBob: I bought a violin for 300 euros.",
@@ -104,12 +104,7 @@ def test_none_is_a_copy_of_another():
     assert len({program.fingerprint for program in PROGRAMS.values()}) == len(PROGRAMS)
     shapes = {name: shape(program.source) for name, program in PROGRAMS.items()}
     pairs = [pair for pair in combinations(PROGRAMS, 2) if not DEFAULT.issuperset(pair)]
-    alike = {
-        pair: ratio
-        for pair in pairs
-        if (ratio := SequenceMatcher(None, *(shapes[name] for name in pair), autojunk=False).ratio()) > ALIKE
-    }
-    assert alike == {}
+    assert [pair for pair in pairs if alike(*(shapes[name] for name in pair)) > ALIKE] == []
 
 
 def test_a_renamed_copy_would_be_noticed():
@@ -118,22 +113,36 @@ def test_a_renamed_copy_would_be_noticed():
         "30, 3", "9, 2"
     )
     assert MemoryProgram(renamed).fingerprint != PROGRAMS["mem0"].fingerprint
-    assert SequenceMatcher(None, shape(source), shape(renamed), autojunk=False).ratio() > 0.99
+    assert alike(shape(source), shape(renamed)) > 0.95
+
+
+def alike(one: list[str], other: list[str]) -> float:
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()
 
 
 def shape(source: str) -> list[str]:
-    """The kinds of the nodes of functions and KnowledgeBase, in order: names and constants are not in it."""
-    kinds: list[str] = []
+    """The lines of the functions and of KnowledgeBase, with one name for all names, one value for all values."""
+    tree = ast.parse(source)
+    tree.body = [
+        n for n in tree.body if isinstance(n, ast.FunctionDef) or getattr(n, "name", "") == "KnowledgeBase"
+    ]
+    return ast.unparse(Nameless().visit(tree)).split("\n")
 
-    def visit(node: ast.AST) -> None:
-        kinds.append(type(node).__name__)
-        for child in ast.iter_child_nodes(node):
-            visit(child)
 
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef) or getattr(node, "name", "") == "KnowledgeBase":
-            visit(node)
-    return kinds
+class Nameless(ast.NodeTransformer):
+    """Leaves of the syntax only its form."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        return ast.Constant(value=0)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        return ast.Constant(value=0)
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        for name in ("id", "attr", "arg", "name"):
+            if isinstance(getattr(node, name, None), str):
+                setattr(node, name, "x")
+        return super().generic_visit(node)
 
 
 def test_it_learns_from_a_conversation_with_the_offline_agent(remember, name):
