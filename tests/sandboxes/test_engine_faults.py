@@ -26,7 +26,7 @@ from evolve.sandboxes.docker import DockerSandbox
 from evolve.sandboxes.image import Recipe
 from evolve.sandboxes.protocol import Limits, Sandbox
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 
 DISK_MB = 1200  # an image of 250 MB is unpacked from an archive of as much
 START_SECONDS = 60
