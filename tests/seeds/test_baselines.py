@@ -121,11 +121,10 @@ def alike(one: list[str], other: list[str]) -> float:
 
 
 def shape(source: str) -> list[str]:
-    """The lines of the functions and of KnowledgeBase, with one name for all names, one value for all values."""
+    tree.body = [n for n in tree.body if isinstance(n, ast.FunctionDef) or n_is_base(n)]
     tree = ast.parse(source)
-    tree.body = [
-        n for n in tree.body if isinstance(n, ast.FunctionDef) or getattr(n, "name", "") == "KnowledgeBase"
-    ]
+    base = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "KnowledgeBase"]
+    tree.body = [*(n for n in tree.body if isinstance(n, ast.FunctionDef)), *base]
     return ast.unparse(Nameless().visit(tree)).split("\n")
 
 
