@@ -1,30 +1,21 @@
-"""The only file that imports litellm: one attempt of a request, and what its errors mean."""
+"""The only file that imports litellm: one attempt of a request."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any
 
-from evolve.errors import ModelErrorKind
-from evolve.models.backoff import retry_after
 from evolve.models.chat import Message
+from evolve.models.litellm_errors import explained, no_key
 from evolve.models.provider import AttemptFailed, Completed, Embedded, Tokens
-from evolve.models.redaction import redacted
-from evolve.models.settings import ModelSettings, provider_of
+from evolve.models.settings import ModelSettings
 from evolve.models.tokens import estimate_tokens
 
-TRANSIENT_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
-"""HTTP statuses after which another attempt may succeed; 529 is Anthropic's "overloaded"."""
 _GRACE = 5.0  # seconds beyond the timeout that litellm is given to notice it
-_NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
-_FILTERED = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
-_KEYS: Mapping[str, str] = {"hosted_vllm": "HOSTED_VLLM_API_KEY", "gemini": "GEMINI_API_KEY"}
 
 
 class LitellmProvider:
@@ -110,9 +101,7 @@ class LitellmProvider:
         if settings.key_env is not None:
             key = self._environ.get(settings.key_env)
             if not key:
-                raise AttemptFailed(
-                    "setup", f"the environment variable {settings.key_env} is not set; it must hold the key"
-                )
+                raise AttemptFailed("setup", no_key(settings.key_env))
             request["api_key"] = key
         if settings.api_base is not None:
             request["api_base"] = settings.api_base
@@ -124,64 +113,13 @@ class LitellmProvider:
             raise AttemptFailed(
                 "outage", f"no answer within {seconds:g} s", transient=True, unreachable=True
             ) from error
-        except Exception as error:  # noqa: BLE001 - whatever litellm raises is one of a few failures
-            self._explain(settings, error)
+        except Exception as error:
+            raise explained(error, settings, self._environ, self._missing_key) from error
 
-    def _explain(self, settings: ModelSettings, error: Exception) -> NoReturn:
-        chain = list(_chain(error))
-        status = next((s for e in chain if isinstance(s := getattr(e, "status_code", None), int)), None)
-        code = next((c for e in chain if (c := _code(e))), "")
-        text = redacted(_first_line(error), self._environ)
-        answered = any(type(e).__name__ == "HTTPStatusError" for e in chain)
-        if code in _NO_CREDIT or status == 402:
-            raise AttemptFailed("setup", f"the account has no credit left ({text})") from error
-        if status in TRANSIENT_STATUS:
-            connection = any(isinstance(e, OSError | asyncio.TimeoutError) or _is_transport(e) for e in chain)
-            if status == 500 and not answered and not connection:
-                self._check_key(settings, text)
-                message = f"expected a reply of the API's form, found none that can be read ({text})"
-                raise AttemptFailed("malformed", message, transient=True) from error
-            raise AttemptFailed(
-                "outage",
-                text,
-                transient=True,
-                unreachable=status != 429,
-                limited=status == 429,
-                wait=retry_after(_headers(error), datetime.now(UTC)),
-            ) from error
-        if status is None:  # no provider's answer, and no error of litellm's: our own request was wrong
-            raise AttemptFailed("rejected", f"{type(error).__name__}: {text}") from error
-        raise AttemptFailed(self._kind(error, status, code), self._advice(settings, status, text)) from error
-
-    def _check_key(self, settings: ModelSettings, text: str) -> None:
-        """Raise if a client says that it misses a key; litellm knows which variables each provider needs."""
-        if settings.key_env is None and re.search(r"api[_ ]?key|credential", text, re.IGNORECASE):
-            needed = self._litellm.validate_environment(settings.model).get("missing_keys") or []
-            if variables := [name for name in needed if name.endswith("_KEY")]:
-                raise AttemptFailed(
-                    "setup", f"the environment variable {variables[0]} is not set; it must hold the key"
-                )
-
-    def _kind(self, error: Exception, status: int, code: str) -> ModelErrorKind:
-        exceptions = self._litellm.exceptions
-        if isinstance(error, exceptions.ContextWindowExceededError) or code == "context_length_exceeded":
-            return "too_long"
-        if "LLM Provider NOT provided" in str(error):
-            return "setup"
-        if isinstance(error, exceptions.ContentPolicyViolationError) or code in _FILTERED:
-            return "filtered"
-        return "setup" if status in (401, 403, 404) else "rejected"
-
-    def _advice(self, settings: ModelSettings, status: int, text: str) -> str:
-        variable = settings.key_env or _key_variable(settings.model)
-        if status == 401:
-            return f"the key was refused; set a valid one in the environment variable {variable} ({text})"
-        if status == 403:
-            return f"the key in the environment variable {variable} may not use this model ({text})"
-        if status == 404:
-            where = f" at {settings.api_base}" if settings.api_base else ""
-            return f"there is no such model{where}; check its name and api_base ({text})"
-        return text
+    def _missing_key(self, settings: ModelSettings) -> str:
+        """The environment variable that the model's provider needs and that is not set; empty if none is."""
+        missing = self._litellm.validate_environment(settings.model).get("missing_keys") or []
+        return next((name for name in missing if name.endswith("_KEY")), "")
 
     def _completed(self, settings: ModelSettings, response: Any, read: Sequence[str]) -> Completed:
         choices = getattr(response, "choices", None)
@@ -234,45 +172,3 @@ def _given(usd_per_million: float | None, tokens: int) -> float | None:
     if not tokens:
         return 0.0
     return None if usd_per_million is None else usd_per_million * tokens / 1e6
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and what led to it, the last first."""
-    found: BaseException | None = error
-    while found is not None:
-        yield found
-        found = found.__cause__ or found.__context__
-
-
-def _code(error: BaseException) -> str:
-    """The API's code of an error, which litellm replaces by the status in some places."""
-    for source in (getattr(error, "body", None), {"code": getattr(error, "code", None)}):
-        if isinstance(source, Mapping) and isinstance(code := source.get("code"), str) and not code.isdigit():
-            return code
-    return ""
-
-
-def _is_transport(error: BaseException) -> bool:
-    """A connection failed, in whichever of litellm's clients; by name, since only litellm imports them."""
-    return any(
-        base.__name__ in ("TransportError", "APIConnectionError", "ClientError", "APITimeoutError")
-        for base in type(error).__mro__
-    )
-
-
-def _headers(error: Exception) -> Mapping[str, str]:
-    headers = getattr(error, "litellm_response_headers", None)
-    headers = headers or getattr(getattr(error, "response", None), "headers", None)
-    return headers or {}
-
-
-def _first_line(error: Exception) -> str:
-    """What matters; litellm puts its class and the provider's before it."""
-    text = (str(error).strip() or type(error).__name__).splitlines()[0].rpartition("Exception - ")[2]
-    text = re.sub(r"^(litellm\.\w+: )+", "", text).rstrip(".")
-    return text if len(text) <= 300 else f"{text[:300]}…"
-
-
-def _key_variable(model: str) -> str:
-    provider = provider_of(model)
-    return _KEYS.get(provider, f"{provider.upper()}_API_KEY")

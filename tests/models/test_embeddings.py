@@ -37,6 +37,10 @@ class CountingEmbedder:
     def dimension(self) -> int:
         return self.inner.dimension
 
+    @property
+    def waits(self) -> bool:
+        return self.inner.waits
+
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         self.asked.extend(texts)
         return self.inner.embed(texts)

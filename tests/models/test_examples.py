@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,11 +16,16 @@ from evolve.models.litellm_provider import LitellmProvider
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))
 
 
-def roles(config: CampaignConfig) -> Iterator[tuple[Role, RoleConfig]]:
+def roles(config: CampaignConfig) -> list[tuple[Role, RoleConfig]]:
     models = config.models
-    yield from (("task", models.task), ("judge", models.judge), ("toolkit", models.toolkit))
-    yield from (("reflector", reflector) for reflector in models.reflecting)
-    yield "embedding", models.embedding
+    reflecting: list[tuple[Role, RoleConfig]] = [("reflector", model) for model in models.reflecting]
+    return [
+        ("task", models.task),
+        ("judge", models.judge),
+        ("toolkit", models.toolkit),
+        ("embedding", models.embedding),
+        *reflecting,
+    ]
 
 
 def test_there_is_one_for_each_provider() -> None:

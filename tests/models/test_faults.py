@@ -33,6 +33,8 @@ def ask(gateway: Gateway, settings: RoleConfig, asked: ChatRequest = HELLO) -> s
     return reply.text
 
 
+PROVIDERS = ("openai", "hosted_vllm")
+"""litellm reaches them by clients of different make, whose errors it says in different ways."""
 TRANSIENT = {
     "429": faults.rate_limited(),
     "429 with Retry-After": faults.rate_limited(0.5),
@@ -54,15 +56,19 @@ TRANSIENT = {
 }
 
 
+@pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("name", TRANSIENT)
 def test_is_tried_again(
-    name: str, model_server: ModelServer, role_config: Configured, gateway: Gateway
+    name: str, provider: str, model_server: ModelServer, role_config: Configured, gateway: Gateway
 ) -> None:
     model_server.script("task", first(2, TRANSIENT[name], always("fine")))
-    assert ask(gateway, role_config("task", timeout_seconds=1)) == "fine"
-    assert len(model_server.served) == 3
+    settings = role_config("task", timeout_seconds=1).model_copy(update={"model": f"{provider}/task"})
+    assert ask(gateway, settings) == "fine"
+    # litellm's own client sends a request again at once whose connection was dropped.
+    assert len(model_server.served) in ({3, 4} if name == "reset" else {3})
     account = gateway.accounts().total
-    assert (account.usage.calls, account.attempts, account.failed) == (1, 3, 0)
+    assert (account.usage.calls, account.failed) == (1, 0)
+    assert account.attempts in ({2, 3} if name == "reset" else {3})
 
 
 FINAL: dict[str, tuple[Said, str, str]] = {
@@ -80,14 +86,18 @@ FINAL: dict[str, tuple[Said, str, str]] = {
 }
 
 
+@pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("name", FINAL)
-def test_is_final(name: str, model_server: ModelServer, role_config: Configured, gateway: Gateway) -> None:
+def test_is_final(
+    name: str, provider: str, model_server: ModelServer, role_config: Configured, gateway: Gateway
+) -> None:
     said, kind, message = FINAL[name]
     model_server.script("task", always(said))
+    settings = role_config("task").model_copy(update={"model": f"{provider}/task"})
     with pytest.raises(ModelError, match=message) as caught:
-        ask(gateway, role_config("task"))
+        ask(gateway, settings)
     assert caught.value.kind == kind
-    assert "The task model openai/task failed" in str(caught.value)
+    assert f"The task model {provider}/task failed" in str(caught.value)
     assert len(model_server.served) == 1
     assert gateway.accounts().total.failed == 1
 

@@ -1,0 +1,159 @@
+"""What litellm's errors mean: whether another attempt may succeed, and whose fault it is.
+
+litellm maps the errors of its providers to classes of its own, but not evenly: a status of 500 may come as a
+bad request, a dropped connection and a page of HTML both as an internal server error. So what is read is the
+status, the code of the API and what led to the error, and hardly its class.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from evolve.errors import ModelErrorKind
+from evolve.models.backoff import retry_after
+from evolve.models.provider import AttemptFailed
+from evolve.models.redaction import redacted
+from evolve.models.settings import ModelSettings, provider_of
+
+TRANSIENT_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
+"""HTTP statuses after which another attempt may succeed; 529 is Anthropic's "overloaded"."""
+_NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+_FILTERED = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
+_TRANSPORT = frozenset({"TransportError", "APIConnectionError", "ClientError", "APITimeoutError"})
+_LONGEST = 300  # characters of a provider's message
+
+
+def explained(
+    error: Exception,
+    settings: ModelSettings,
+    environ: Mapping[str, str],
+    missing_key: Callable[[ModelSettings], str],
+) -> AttemptFailed:
+    """What ``error`` means for a call to the model of ``settings``; the message holds no key.
+
+    Args:
+        error: as litellm raised it.
+        settings: of the model that was asked.
+        environ: whose secrets are kept out of the message.
+        missing_key: the environment variable that the model's provider needs and that is not set, if any.
+    """
+    chain = list(_chain(error))
+    status = next((s for e in chain if isinstance(s := getattr(e, "status_code", None), int)), None)
+    code = next((c for e in chain if (c := _code(e))), "")
+    text = redacted(_first_line(error), environ)
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    if code in _NO_CREDIT or status == 402:
+        return AttemptFailed("setup", f"the account has no credit left ({text})")
+    if status in TRANSIENT_STATUS:
+        if status == 500 and not _was_answered(chain) and not _was_dropped(chain):
+            speaks_of_keys = re.search(r"api[_ ]?key|credential", text, re.IGNORECASE)
+            if settings.key_env is None and speaks_of_keys and (variable := missing_key(settings)):
+                return AttemptFailed("setup", no_key(variable))
+            return _unreadable(text)
+        wait = retry_after(_headers(error), datetime.now(UTC))
+        limited = status == 429
+        return AttemptFailed(
+            "outage", text, transient=True, unreachable=not limited, limited=limited, wait=wait
+        )
+    if status is None:  # neither a provider's answer nor an error of litellm's: the request was impossible
+        return AttemptFailed("rejected", f"{type(error).__name__}: {text}")
+    if status < 400:
+        return _unreadable(text)
+    return AttemptFailed(_kind(error, status, code), _advice(settings, status, text))
+
+
+def no_key(variable: str) -> str:
+    """What is said where a key is missing."""
+    return f"the environment variable {variable} is not set; it must hold the key"
+
+
+def _kind(error: Exception, status: int, code: str) -> ModelErrorKind:
+    if type(error).__name__ == "ContextWindowExceededError" or code == "context_length_exceeded":
+        return "too_long"
+    if type(error).__name__ == "ContentPolicyViolationError" or code in _FILTERED:
+        return "filtered"
+    if "LLM Provider NOT provided" in str(error):
+        return "setup"
+    return "setup" if status in (401, 403, 404) else "rejected"
+
+
+def _advice(settings: ModelSettings, status: int, text: str) -> str:
+    variable = settings.key_env or f"{provider_of(settings.model).upper()}_API_KEY"
+    if status == 401:
+        return f"the key was refused; set a valid one in the environment variable {variable} ({text})"
+    if status == 403:
+        return f"the key in the environment variable {variable} may not use this model ({text})"
+    if status == 404:
+        where = f" at {settings.api_base}" if settings.api_base else ""
+        return f"there is no such model{where}; check its name and api_base ({text})"
+    return text
+
+
+def _unreadable(text: str) -> AttemptFailed:
+    message = f"expected a reply of the API's form, found none that can be read ({text})"
+    return AttemptFailed("malformed", message, transient=True)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what led to it, the last first."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def _code(error: BaseException) -> str:
+    """The API's code of an error, which litellm keeps in one place or another, or only in the text."""
+    attribute, body = {"code": getattr(error, "code", None)}, getattr(error, "body", None)
+    for source in (body, attribute, _error_in(_text(error))):
+        if isinstance(source, Mapping) and isinstance(code := source.get("code"), str) and not code.isdigit():
+            return code
+    return ""
+
+
+def _was_answered(chain: list[BaseException]) -> bool:
+    """A response with an error's status came."""
+    return any(type(error).__name__ == "HTTPStatusError" for error in chain)
+
+
+def _was_dropped(chain: list[BaseException]) -> bool:
+    """A connection failed, in whichever of litellm's clients; by name, since only litellm imports them."""
+    return any(
+        isinstance(error, OSError | asyncio.TimeoutError)
+        or any(base.__name__ in _TRANSPORT for base in type(error).__mro__)
+        for error in chain
+    )
+
+
+def _headers(error: Exception) -> Mapping[str, str]:
+    headers = getattr(error, "litellm_response_headers", None)
+    headers = headers or getattr(getattr(error, "response", None), "headers", None)
+    return headers or {}
+
+
+def _first_line(error: Exception) -> str:
+    """What matters; litellm puts its class and the provider's before it."""
+    text = _text(error)
+    message = _error_in(text).get("message")
+    return str(message or text or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+def _text(error: BaseException) -> str:
+    """What an error says, without litellm's names of its class and of the provider's."""
+    return re.sub(
+        r"^(litellm\.)?\w*(Error|Exception): ", "", str(error).strip().rpartition("Exception - ")[2]
+    )
+
+
+def _error_in(text: str) -> Mapping[str, Any]:
+    """The error of an API's response, where ``text`` is the JSON of one."""
+    try:
+        error = json.loads(text)["error"]
+    except (ValueError, TypeError, KeyError):
+        return {}
+    return error if isinstance(error, Mapping) else {}
