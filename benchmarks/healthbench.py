@@ -39,8 +39,7 @@ def healthbench(data_dir: Path, *, theme: str = "all", learning: Learning = "off
         data_dir: the folder of the official file, or of samples of it: ``healthbench*.jsonl``.
         theme: one of the seven, as in the paper M★, which takes ``health_data_tasks`` and
             ``emergency_referrals`` each alone; or ``all``, each theme split by itself.
-        learning: ``offline``, episodes come with their rubric; or ``online``, they are answered first, and
-            then the physician's answer is told, or the rubric where there is none.
+        learning: ``offline``, episodes come with their rubric; or ``online``, they are answered first.
 
     Raises:
         UsageError: no file is there, a line is not as expected, or a theme has too few conversations.

@@ -20,8 +20,8 @@ def conversation(turns: Iterable[tuple[str, str]]) -> str:
 def rubric_episodes(tasks: Sequence[Task], learning: str) -> tuple[Episode, ...]:
     """``tasks`` with their rubrics as episodes.
 
-    Offline, the text is the question and what is expected of an answer. Online, the text is empty and the
-    question is to be answered first: what was expected is told afterwards.
+    The text is the question and what is expected of an answer: a program receives it when it writes, which
+    online is after the question was answered.
 
     Raises:
         UsageError: ``learning`` is neither.
@@ -30,9 +30,7 @@ def rubric_episodes(tasks: Sequence[Task], learning: str) -> tuple[Episode, ...]
         raise UsageError(f"Option learning={learning!r}: expected offline or online.")
     online = learning == "online"
     return tuple(
-        Episode(
-            id=task.id, text="" if online else _marked(task), group=task.group, task=task if online else None
-        )
+        Episode(id=task.id, text=_marked(task), group=task.group, task=task if online else None)
         for task in tasks
     )
 

@@ -113,9 +113,10 @@ def test_online_an_episode_is_answered_before_its_rubric_is_told(healthbench: En
     loaded = healthbench.load(folder, {"learning": "online", "theme": "health_data_tasks"})
     assert loaded.learning == "online"
     for episode in loaded.episodes:
-        assert episode.text == ""
         assert episode.task
         assert episode.task.rubric
+        assert "Advises resting it" not in episode.task.question
+        assert "Advises resting it" in episode.text
 
 
 @pytest.mark.parametrize(
