@@ -71,8 +71,8 @@ class Crew(Protocol[J, R_co]):
     def outcomes(self, feed: Feed[J]) -> Generator[R_co, None, None]:
         """What comes of the jobs, in the order in which they are done, until the feed is closed and empty.
 
-        Where the caller stops early, by closing the generator or by an exception, the feed is closed and what
-        is under way is ended, so that this returns soon; the crew is of no further use then.
+        Where the caller stops early, by closing the generator or by an exception, the feed is emptied and
+        closed, and what is under way is ended, so that this returns soon; the crew is of no further use then.
 
         Args:
             feed: is taken from as workers become free. More jobs may be put into it while outcomes come.
@@ -116,6 +116,7 @@ class Threads(Generic[J, R]):
                 if outcome is not None:
                     yield outcome[0]
         finally:
+            feed.drop()
             feed.close()
             self._end()
             with warnings.catch_warnings():
@@ -127,9 +128,12 @@ class Threads(Generic[J, R]):
         self._end()
 
     def _pulls(self, feed: Feed[J]) -> Iterator[Any]:
+        ended = threading.Event()
+
         def pull() -> tuple[R] | Exception | None:
             job = feed.take()
             if job is None:
+                ended.set()
                 return None
             self._count(1)
             try:
@@ -139,7 +143,7 @@ class Threads(Generic[J, R]):
             finally:
                 self._count(-1)
 
-        while not feed.closed:
+        while not ended.is_set():
             yield delayed(pull)()
 
     def _count(self, change: int) -> None:

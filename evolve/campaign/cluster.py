@@ -1,0 +1,299 @@
+"""The work of a campaign on the workers of a dask cluster, by dask's own futures.
+
+A job and its outcome travel as pickles between processes of one user, who runs the same version of this
+software on all of them; dask's own security (``tls://``) is what keeps others out. A worker that is lost
+costs only what it was doing: dask gives its jobs to other workers, up to the ``allowed-failures`` of the
+scheduler (3, if it is not configured).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import queue
+import threading
+import uuid
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from typing import Any, Generic, Protocol, TypeVar
+
+from distributed import Client, Future, KilledWorker, Worker, WorkerPlugin, get_worker
+
+from evolve.campaign.crew import PATIENCE, Feed
+from evolve.errors import EvolveError, InfrastructureError
+
+J = TypeVar("J")
+R = TypeVar("R")
+J_contra = TypeVar("J_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
+
+CONNECT_SECONDS = 15.0
+LOOK_SECONDS = 2.0
+"""How often it is looked whether there is any worker left."""
+SAME_COMMAND = "Nothing is lost: the same command goes on from here."
+
+
+class Workshop(Protocol[J_contra, R_co]):
+    """Does jobs in a worker process, several at the same time."""
+
+    def work(self, job: J_contra) -> R_co:
+        """Do ``job``; says in its outcome what went wrong."""
+        ...
+
+    def close(self) -> None:
+        """End what is under way, soon, and give everything back. Safe to call again."""
+        ...
+
+
+Tell = Callable[[str], None]
+"""Says something to the process that decides, while a job is under way."""
+
+
+class DaskCrew(Generic[J, R]):
+    """A ``Crew`` of the workers of a dask cluster, those that come later among them.
+
+    Args:
+        address: of the scheduler, such as tcp://host:8786.
+        name: of the workshops: those of the same name, that a killed process left behind, are replaced.
+        equip: makes the workshop of a worker process when its first job comes; pickled. An error of it is
+            said to be that worker's, and ends the work.
+        jobs: how many at the same time, on all workers together.
+        lost: the outcome of a job whose workers died, one after the other.
+        hear: is told what workshops tell, on a thread of dask's, before the outcome of the job that they told
+            it in. What it raises ends the work.
+        patience: seconds to wait for a worker where there is none.
+
+    Raises:
+        InfrastructureError: there is no scheduler at the address, or its workers cannot be prepared.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        name: str,
+        equip: Callable[[Tell], Workshop[J, R]],
+        jobs: int,
+        lost: Callable[[J, InfrastructureError], R],
+        hear: Tell = lambda _: None,
+        patience: float = 60.0,
+    ) -> None:
+        self._address = address
+        self._name = name
+        self._jobs = jobs
+        self._lost = lost
+        self._hear = hear
+        self._patience = patience
+        self._unheard: Exception | None = None
+        self._client = _connected(address)
+        try:
+            self._client.subscribe_topic(name, self._heard)
+            self._client.register_plugin(Post(name, equip), name=name)
+        except Exception as error:  # it may be whatever a worker cannot load
+            self._client.close()
+            raise InfrastructureError(
+                f"The workers at {address} could not be prepared: {type(error).__name__}: {error}.",
+                remedy="Install the same version of evolve-memory, with its extra cluster, on each of them.",
+            ) from error
+
+    def outcomes(self, feed: Feed[J]) -> Generator[R, None, None]:
+        """See ``Crew``."""
+        shift: _Shift[J] = _Shift(self._client, self._name, self._jobs)
+        feeding = threading.Thread(target=shift.feed, args=(feed,), name="cluster-feed", daemon=True)
+        feeding.start()
+        try:
+            while not shift.over:
+                arrived = self._next(shift)
+                if arrived is not None:
+                    yield self._outcome(*arrived)
+        finally:
+            feed.drop()
+            feed.close()
+            shift.slots.release()
+            feeding.join()
+            if shift.under_way:
+                self.close()
+
+    def close(self) -> None:
+        """See ``Crew``. Ends the workshops."""
+        if self._client.status == "running":
+            with suppress(OSError, TimeoutError):  # the scheduler is gone: there is nobody left to tell
+                self._ask("unregister_worker_plugin", name=self._name)
+        self._client.close()
+
+    def _next(self, shift: _Shift[J]) -> tuple[J, Future] | None:
+        """The next job that is done, with its future; None if no job follows. Looks after the cluster."""
+        without = 0.0
+        while True:
+            found = shift.next(LOOK_SECONDS)
+            if self._unheard is not None:
+                raise self._unheard
+            if not isinstance(found, Waiting):
+                return found
+            without = without + LOOK_SECONDS if shift.under_way and not self._workers() else 0.0
+            if without >= self._patience:
+                raise InfrastructureError(
+                    f"There has been no worker at {self._address} for {self._patience:g} s.",
+                    remedy=f"Start some with `dask worker {self._address}`. {SAME_COMMAND}",
+                )
+
+    def _workers(self) -> int:
+        """How many there are; 0 too where the scheduler does not say."""
+        try:
+            return len(self._ask("ncores"))
+        except (OSError, TimeoutError):
+            return 0
+
+    def _ask(self, question: str, **arguments: object) -> Any:
+        """The scheduler's answer. OSError, TimeoutError: it does not give one."""
+        asked = getattr(self._client.scheduler, question)
+        return self._client.sync(asked, callback_timeout=PATIENCE, **arguments)
+
+    def _outcome(self, job: J, future: Future) -> R:
+        if future.status == "cancelled":
+            raise InfrastructureError(
+                f"The connection to the scheduler at {self._address} was lost.",
+                remedy=f"Start it again with its workers. {SAME_COMMAND}",
+            )
+        if future.status == "error":
+            error = future.exception()
+            if isinstance(error, KilledWorker):
+                return self._lost(
+                    job,
+                    InfrastructureError(
+                        f"{error.allowed_failures + 1} workers died while they had this job, the last of "
+                        f"them {error.last_worker.address}.",
+                        remedy=f"Their logs say why; too little memory is usual. {SAME_COMMAND}",
+                    ),
+                )
+        return future.result()
+
+    def _heard(self, event: tuple[float, str]) -> None:
+        try:
+            self._hear(event[1])
+        except Exception as error:  # noqa: BLE001 - raised by ``outcomes``; dask would only log it
+            self._unheard = self._unheard or error
+
+
+class _Shift(Generic[J]):
+    """The jobs of one call of ``outcomes``: given to the cluster as slots become free, and waited for."""
+
+    def __init__(self, client: Client, name: str, jobs: int) -> None:
+        self._client = client
+        self._name = name
+        self._done: queue.SimpleQueue[str | Exception | None] = queue.SimpleQueue()
+        self._last = False
+        self.slots = threading.Semaphore(jobs)
+        self.under_way: dict[str, tuple[J, Future]] = {}
+        """Key of the future → job and future: dask forgets a job that nobody holds the future of."""
+
+    @property
+    def over(self) -> bool:
+        """No job is under way, and none will follow."""
+        return self._last and not self.under_way
+
+    def feed(self, feed: Feed[J]) -> None:
+        """Give the jobs of ``feed`` to the cluster, until it is closed."""
+        try:
+            while True:
+                self.slots.acquire()
+                job = feed.take()
+                if job is None:
+                    break
+                key = f"evolve-{uuid.uuid4().hex}"
+                future = self._client.submit(_do, self._name, job, key=key)
+                self.under_way[key] = (job, future)
+                future.add_done_callback(lambda _, key=key: self._done.put(key))
+        except Exception as error:  # noqa: BLE001 - raised by ``next``
+            self._done.put(error)
+        self._done.put(None)
+
+    def next(self, seconds: float) -> tuple[J, Future] | Waiting | None:
+        """The next job that is done, ``Waiting`` if none is for some seconds, None when none will follow."""
+        try:
+            key = self._done.get(timeout=seconds)
+        except queue.Empty:
+            return Waiting()
+        if isinstance(key, Exception):
+            raise InfrastructureError(
+                f"The cluster took no more jobs: {type(key).__name__}: {key}.", remedy=SAME_COMMAND
+            ) from key
+        if key is None:
+            self._last = True
+            return None
+        self.slots.release()
+        return self.under_way.pop(key)
+
+
+class Waiting:
+    """Nothing is done yet."""
+
+
+class Post(WorkerPlugin):
+    """A workshop in a worker process, made when the first job comes.
+
+    Args:
+        name: of the campaign, to tell it something.
+        equip: makes the workshop.
+    """
+
+    def __init__(self, name: str, equip: Callable[[Tell], Workshop[J, R]]) -> None:
+        self._topic = name
+        self._equip = equip
+
+    def setup(self, worker: Worker) -> None:
+        """Called by dask when the worker begins."""
+        self._worker = worker
+        self._guard = threading.Lock()
+        self._workshop: Workshop | None = None
+        self._closed = False
+
+    async def teardown(self, worker: Worker) -> None:
+        """Called by dask when the campaign or the worker ends."""
+        await asyncio.to_thread(self._close)
+
+    def work(self, job: object) -> object:
+        """Do ``job``.
+
+        Raises:
+            InfrastructureError: this worker cannot be equipped for it.
+        """
+        with self._guard:
+            if self._workshop is None:
+                self._workshop = self._equipped()
+        return self._workshop.work(job)
+
+    def _equipped(self) -> Workshop:
+        where = f"The worker {self._worker.address} ({platform.node()})"
+        if self._closed:
+            raise InfrastructureError(f"{where} has left the campaign.")
+        try:
+            return self._equip(lambda text: self._worker.log_event(self._topic, text))
+        except EvolveError as error:
+            raise InfrastructureError(
+                f"{where} cannot do the campaign's work. {error}",
+                remedy=f"Mend that, or end this worker. {SAME_COMMAND}",
+            ) from error
+
+    def _close(self) -> None:
+        with self._guard:
+            self._closed = True
+            workshop = self._workshop
+        if workshop is not None:
+            workshop.close()
+
+
+def _do(name: str, job: object) -> object:
+    """Do ``job`` in the workshop ``name`` of this worker process."""
+    return get_worker().plugins[name].work(job)  # type: ignore[attr-defined]
+
+
+def _connected(address: str) -> Client:
+    try:
+        return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise InfrastructureError(
+            f"There is no dask scheduler at {address}: {error}.",
+            remedy="Start one with `dask scheduler`, give the address that it says, and start workers with "
+            "`dask worker ADDRESS`.",
+        ) from error
