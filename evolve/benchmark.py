@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import Any, Literal, get_args, overload
 
 from evolve import resources
+from evolve.benchmark_file import execute
 from evolve.data import DataFile, folder
 from evolve.environment import OpenEnvironment
 from evolve.errors import UsageError
@@ -124,7 +123,11 @@ def can_score(metric: str, task: Task, *, acted: bool) -> bool:
     """Whether ``task`` has what it takes to be scored by ``metric``; ``acted``: there is an environment."""
     if metric in METRICS:
         return METRICS[metric].applies(task)
-    return {"reward": acted, "rubric": any(c.points > 0 for c in task.rubric), "judge": bool(task.answers)}.get(metric, True)
+    return {
+        "reward": acted,
+        "rubric": any(c.points > 0 for c in task.rubric),
+        "judge": bool(task.answers),
+    }.get(metric, True)
 
 
 @dataclass(frozen=True)
@@ -282,33 +285,13 @@ def _name_of(path: Path) -> str:
 
 
 def _loader_in(path: Path) -> Loader:
-    module = _execute(path)
+    module = execute(path)
     loaders = [value for value in vars(module).values() if getattr(value, "__evolve_benchmark__", False)]
     if len(loaders) != 1:
         raise UsageError(
             f"{path} defines {len(loaders)} benchmarks; expected one function marked with @benchmark."
         )
     return loaders[0]
-
-
-def _execute(path: Path) -> ModuleType:
-    """Run a benchmark file as a module. It is the user's own code, unlike a memory program."""
-    name = f"evolve_benchmark_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{path} cannot be loaded as a Python module.")
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses with postponed annotations look their module up by name while the class is made.
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except UsageError:
-        raise
-    except Exception as error:  # whatever it raises is its author's to see
-        raise UsageError(
-            f"The benchmark file {path} failed to load: {type(error).__name__}: {error}"
-        ) from error
-    return module
 
 
 def _parsed(key: str, text: str, default: Any) -> Any:

@@ -1,0 +1,34 @@
+"""Run a benchmark file, the user's own or an installed one, as a module."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from evolve.errors import UsageError
+
+
+def execute(path: Path) -> ModuleType:
+    """The module that the file at ``path`` makes. It is the user's own code, unlike a memory program.
+
+    Raises:
+        UsageError: it cannot be loaded, or raised something while it was.
+    """
+    name = f"evolve_benchmark_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path} cannot be loaded as a Python module.")
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses with postponed annotations look their module up by name while the class is made.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except UsageError:
+        raise
+    except Exception as error:  # whatever it raises is its author's to see
+        raise UsageError(
+            f"The benchmark file {path} failed to load: {type(error).__name__}: {error}"
+        ) from error
+    return module
