@@ -192,6 +192,7 @@ class Evaluation(Record):
     conditions: str = Field(description="hash of all that decides the scores besides the program")
     isolation: str = Field(description="the sandbox backend it ran in")
     status: Status
+    repeats: int = Field(default=1, description="runs that the scores are means of")
     metric: str = Field(description="which metric is the quality")
     quality: Interval
     metrics: dict[str, float] = {}

@@ -48,13 +48,11 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument("--root", type=Path, default=Path("runs"))
     parser.add_argument("--orders", type=int, default=20, help="random orders of the items")
-    parser.add_argument("--risk", type=float, default=0.02)
+    parser.add_argument("--risk", type=float, default=0.05)
     arguments = parser.parse_args()
     date = datetime.datetime.now(datetime.UTC).date()
     print(f"risk {arguments.risk:g}, {platform.system()}, {os.cpu_count()} cores, {date}\n")
-    print(
-        "| run | children × orders | given up | of those wrongly | share of front children lost | items asked |"
-    )
+    print("| run | children × orders | given up | of those wrongly | lost of the front | items asked |")
     print("|---|---|---|---|---|---|")
     total = Count()
     for name in arguments.runs:
@@ -115,11 +113,11 @@ def _raced(
     """Items asked until the child was given up; all of them if it was not."""
     blocks = list(_blocks(items, group, rng))
     rivals = [Rival(c.number, c.item_scores, c.objectives["cost"]) for c in front]
-    referee = Referee(rivals, total=len(items), looks=len(blocks) - 1, risk=risk)
+    referee = Referee(rivals, risk=risk)
     seen: list[ItemResult] = []
     for block in blocks[:-1]:
         seen += block
-        if referee.verdict(seen, cost):
+        if referee.verdict(seen, cost, total=len(items), looks=len(blocks) - 1):
             return len(seen)
     return len(items)
 

@@ -24,6 +24,7 @@ from evolve.campaign.registrar import Registrar
 from evolve.config import CampaignConfig
 from evolve.errors import BudgetReached, InfrastructureError, UsageError
 from evolve.evaluation import Subset
+from evolve.evaluation.racing import Rival
 from evolve.events import (
     Compared,
     Event,
@@ -220,8 +221,17 @@ class Campaign:
                 references=self._config.search.references,
             ),
             known=self._registrar.known,
+            rivals=self._rivals(),
             diagnosis=self._registrar.stored(self._registrar.programs[parent.number], rotating),
             child=self._registrar.proposed(number),
+        )
+
+    def _rivals(self) -> tuple[Rival, ...]:
+        """The front, as a child is measured by it on the way."""
+        by_cost = "cost" in self._config.search.objectives
+        return tuple(
+            Rival(c.number, c.item_scores, c.objectives["cost"] if by_cost else None)
+            for c in self._population.front
         )
 
     def _crosses(self, number: int) -> bool:
@@ -251,7 +261,7 @@ class Campaign:
         """Score the best and every seed on the test set, which nothing was chosen by."""
         best = self._population.best
         assert best is not None  # _join_seeds made sure of it
-        seeds = [n for n in range(len(self._seeds)) if not self._registrar.ledger.joined[n].failed]
+        seeds = [n for n in range(len(self._seeds)) if self._registrar.ledger.joined[n].complete]
         results = dict(self._scored(sorted({*seeds, best.number}), self._bench.subsets.test))
         scores = {
             number: {item.task: item.score for item in evaluation.items if item.conclusive}

@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from evolve.campaign.briefing import Family
 from evolve.errors import BudgetReached, InfrastructureError
 from evolve.evaluation import Evaluator, Subset, Subsets
+from evolve.evaluation.confirming import averaged, may_be_luck
+from evolve.evaluation.racing import Referee, Rival
 from evolve.models.accounts import charged_to
 from evolve.mutation import Brief, Mutator, Proposal, Refusal, Scope
 from evolve.mutation.scoping import Workload, choose_scope
@@ -33,6 +35,7 @@ class Rear:
         partner_program: the partner's, if there is one.
         family: what else its mutator is shown.
         known: fingerprints of the programs that are settled.
+        rivals: the front, which may show that the child need not be evaluated to the end.
         diagnosis: of the parent, where it was made before.
         child: where an earlier process got so far: the child, which has only to be evaluated.
     """
@@ -42,6 +45,7 @@ class Rear:
     partner_program: MemoryProgram | None
     family: Family
     known: frozenset[str]
+    rivals: tuple[Rival, ...] = ()
     diagnosis: Evaluation | None = None
     child: MemoryProgram | None = None
 
@@ -93,16 +97,28 @@ class Nursery:
         mutator: makes children.
         seed: of all randomness, which is drawn from it and the number of the child.
         scoped: mutations are told which part to change.
+        risk: of giving up a child that should have been kept; None to evaluate every child to the end.
+        confirm: run a child again that may displace a front member by luck.
     """
 
     def __init__(
-        self, evaluator: Evaluator, subsets: Subsets, mutator: Mutator, *, seed: int, scoped: bool
+        self,
+        evaluator: Evaluator,
+        subsets: Subsets,
+        mutator: Mutator,
+        *,
+        seed: int,
+        scoped: bool,
+        risk: float | None = None,
+        confirm: bool = False,
     ) -> None:
         self._evaluator = evaluator
         self._subsets = subsets
         self._mutator = mutator
         self._seed = seed
         self._scoped = scoped
+        self._risk = risk
+        self._confirm = confirm
         self._diagnoses: dict[str, Evaluation] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
@@ -123,7 +139,7 @@ class Nursery:
                 if diagnosis is None:
                     diagnosis, fresh = self._diagnosed(job)
                 outcome = replace(outcome, diagnosis=fresh)
-                if diagnosis.status == "inconclusive":
+                if diagnosis.status == "inconclusive" and not diagnosis.items:
                     return replace(outcome, stopped=_outage(job.request.parent.number, diagnosis))
                 made = self._mutated(job, diagnosis)
             except (InfrastructureError, BudgetReached) as error:
@@ -132,7 +148,12 @@ class Nursery:
             if isinstance(made, Refusal) or made.program.fingerprint in job.known:
                 return outcome
             child = made.program
-        return self._evaluated(outcome, child, self._subsets.static)
+        referee = Referee(job.rivals, risk=self._risk) if self._risk else None
+        outcome = self._evaluated(outcome, child, self._subsets.static, referee)
+        found = outcome.evaluation
+        if self._confirm and found and found.status == "complete" and may_be_luck(found, job.rivals):
+            return self._confirmed(outcome, child, found)
+        return outcome
 
     def _diagnosed(self, job: Rear) -> tuple[Evaluation, Evaluation | None]:
         """The parent on the items that it is to learn from, made once; and again if it was made just now.
@@ -176,9 +197,25 @@ class Nursery:
         work = Workload(episodes=len(static.episodes), tasks=len(static.tasks))
         return choose_scope(diagnosis, work, rng_for(self._seed, "scope", job.number))
 
-    def _evaluated(self, outcome: Outcome, program: MemoryProgram, subset: Subset) -> Outcome:
+    def _confirmed(self, outcome: Outcome, program: MemoryProgram, first: Evaluation) -> Outcome:
+        """The mean of two runs, or why there is no second one; then the first waits for it in the caches."""
+        again = self._evaluated(outcome, program, self._subsets.static, repeat=1)
+        if again.stopped is not None or again.evaluation is None:
+            return replace(again, evaluation=None)
+        if again.evaluation.status != "complete":  # a run that breaks now and then is no winner
+            return again
+        return replace(outcome, evaluation=averaged(first, again.evaluation))
+
+    def _evaluated(
+        self,
+        outcome: Outcome,
+        program: MemoryProgram,
+        subset: Subset,
+        referee: Referee | None = None,
+        repeat: int = 0,
+    ) -> Outcome:
         try:
-            evaluation = self._evaluator.evaluate(program, subset)
+            evaluation = self._evaluator.evaluate(program, subset, repeat, referee)
         except BudgetReached as error:
             return replace(outcome, stopped=error)
         if evaluation.status == "inconclusive" and not evaluation.items:

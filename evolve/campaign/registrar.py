@@ -109,13 +109,14 @@ class Registrar:
 
     def join(self, evaluation: Evaluation, **place: object) -> None:
         """Record a candidate with its objectives."""
-        failed = evaluation.status == "failed"
+        complete = evaluation.status == "complete"
         names = self._objectives
         candidate = {
             "program": evaluation.program,
-            "objectives": {} if failed else {name: evaluation.objective(name) for name in names},
+            "objectives": {name: evaluation.objective(name) for name in names} if complete else {},
             "item_scores": {item.task: item.score for item in evaluation.items if item.conclusive},
-            "failed": failed,
+            "failed": evaluation.status == "failed",
+            "raced": evaluation.status == "raced",
         }
         self.ledger.emit(Joined(candidate=Candidate.model_validate(candidate | place)))
 

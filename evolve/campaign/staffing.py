@@ -20,6 +20,9 @@ def nursery(config: CampaignConfig, workbench: Workbench) -> Nursery:
         seed=config.seed,
         # A frozen part narrows what may change already.
         scoped=bool(workbench.roles.reflectors) and config.search.scoped and config.search.freeze is None,
+        risk=config.search.racing_risk if config.search.racing else None,
+        # Rules give the same answer again: there is no luck to be had from them.
+        confirm=config.search.confirm and not config.models.task.is_offline,
     )
 
 

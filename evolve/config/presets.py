@@ -20,6 +20,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
                 "search.attribution": False,
                 "search.crossover": 0.0,
                 "search.scoped": False,
+                "search.racing": False,
+                "search.confirm": False,
                 "search.repairs": 3,
                 "evaluation.static": 60,
                 "evaluation.rotating": 5,

@@ -54,6 +54,19 @@ class SearchConfig(Section):
         default=True,
         description="a reflecting model is told which part to change, by attribution and by what it costs",
     )
+    racing: bool = Field(
+        default=True, description="a child that cannot come to lie on the front is given up early"
+    )
+    confirm: bool = Field(
+        default=True,
+        description="with a model: a child that may displace a front member by luck is run a second time",
+    )
+    racing_risk: float = Field(
+        default=0.05,
+        gt=0,
+        lt=0.5,
+        description="chance, for each rival, of giving up a child that a whole evaluation would have kept",
+    )
     references: bool = Field(
         default=True, description="a reflecting model is shown other programs of the population"
     )

@@ -54,41 +54,36 @@ class Referee:
 
     Args:
         rivals: the front; without any, no child is given up.
-        total: items of a whole evaluation.
-        looks: how often the referee will be asked at most.
-        risk: chance of giving up a child that a whole evaluation would have kept.
+        risk: chance, for each rival, of giving up a child that a whole evaluation would have kept.
         least: items before the first verdict.
     """
 
-    def __init__(
-        self, rivals: Sequence[Rival], *, total: int, looks: int, risk: float = 0.02, least: int = LEAST
-    ) -> None:
+    def __init__(self, rivals: Sequence[Rival], *, risk: float, least: int = LEAST) -> None:
         if not 0 < risk < 0.5:
             raise ValueError(f"risk must lie between 0 and 0.5, got {risk}")
         self._rivals = rivals
-        self._total = total
-        self._share = risk / max(1, looks)
+        self._risk = risk
         self._least = least
 
-    def verdict(self, items: Sequence[ItemResult], cost: float) -> str:
+    def verdict(self, items: Sequence[ItemResult], cost: float, *, total: int, looks: int) -> str:
         """Why the child is to be given up; empty if it is not.
 
         Args:
             items: those that were scored so far.
             cost: of a task, as a whole evaluation is expected to find it.
+            total: items of a whole evaluation.
+            looks: how often a verdict is asked for at most, which the risk is shared out over.
         """
         scores = {item.task: item.score for item in items if item.conclusive}
         for rival in self._rivals:
             if rival.cost is not None and rival.cost > cost:
                 continue
-            differences = [
-                score - rival.scores[task] for task, score in scores.items() if task in rival.scores
-            ]
-            chance = chance_to_draw_level(differences, self._total, least=self._least)
-            if chance < self._share:
+            differences = [scores[task] - known for task, known in rival.scores.items() if task in scores]
+            chance = chance_to_draw_level(differences, total, least=self._least)
+            if chance < self._risk / max(1, looks):
                 mean = sum(differences) / len(differences)
                 return (
-                    f"{mean:+.3f} against #{rival.number} on {len(differences)} of {self._total} items: "
+                    f"{mean:+.3f} against #{rival.number} on {len(differences)} of {total} items: "
                     f"chance to draw level {chance:.2g}"
                 )
         return ""

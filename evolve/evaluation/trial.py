@@ -227,7 +227,9 @@ class Trial:
         asked, total = len(self.items), len(self._subset.tasks)
         if self._referee is None or not asked or asked >= total:
             return ""
-        return self._referee.verdict(self.items, self._at.cost(self._expected(recalled)) / total)
+        looks = sum(len(stint.blocks) for stint in self._stints) - 1
+        cost = self._at.cost(self._expected(recalled)) / total
+        return self._referee.verdict(self.items, cost, total=total, looks=looks)
 
     def _expected(self, recalled: Recall) -> Usage:
         """What the whole evaluation will use, if it goes on as it has begun."""

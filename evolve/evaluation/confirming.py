@@ -1,0 +1,64 @@
+"""A newcomer that would push a program off the front by luck is run again, and the runs are averaged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import fmean
+
+from evolve.evaluation.racing import Rival
+from evolve.records import Evaluation, ItemResult
+from evolve.statistics import bootstrap_interval, paired_interval
+
+
+def may_be_luck(evaluation: Evaluation, rivals: Sequence[Rival]) -> bool:
+    """Whether the program would dominate a rival by a difference whose 95 % interval does not exclude 0.
+
+    Args:
+        evaluation: of the newcomer, complete.
+        rivals: the front, with scores on the same subset.
+    """
+    scores = {item.task: item.score for item in evaluation.items if item.conclusive}
+    for rival in rivals:
+        if rival.cost is not None and evaluation.cost > rival.cost:
+            continue
+        difference = paired_interval(scores, {task: rival.scores[task] for task in rival.scores})
+        if difference.mean > 0 >= difference.low:
+            return True
+    return False
+
+
+def averaged(first: Evaluation, again: Evaluation) -> Evaluation:
+    """``first`` with the scores of both; an item that only one of them could score keeps that score.
+
+    What was asked, retrieved and answered is that of the first run. ``again`` must be complete.
+    """
+    others = {item.task: item for item in again.items}
+    items = tuple(_averaged(item, others[item.task]) for item in first.items)
+    scored = [item for item in items if item.conclusive]
+    names = {name for item in scored for name in item.metrics}
+    return first.model_copy(
+        update={
+            "items": items,
+            "repeats": first.repeats + again.repeats,
+            "quality": bootstrap_interval([item.score for item in scored]),
+            "metrics": {
+                name: fmean(item.metrics[name] for item in scored if name in item.metrics)
+                for name in sorted(names)
+            },
+            "cost": fmean([first.cost, again.cost]),
+            "latency": fmean([first.latency, again.latency]),
+            "seconds": first.seconds + again.seconds,
+        }
+    )
+
+
+def _averaged(one: ItemResult, other: ItemResult) -> ItemResult:
+    if not other.conclusive:
+        return one
+    if not one.conclusive:
+        return other
+    metrics = {name: fmean([value, other.metrics[name]]) for name, value in one.metrics.items()}
+    score = fmean([one.score, other.score])
+    assert not math.isnan(score)  # both are conclusive
+    return one.model_copy(update={"score": score, "metrics": metrics})
