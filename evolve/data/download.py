@@ -70,10 +70,14 @@ class Downloader:
             except _Broken as broken:
                 problem = str(broken)
         kept = part.stat().st_size if part.is_file() else 0
+        state = (
+            f"{kept} bytes are kept: give the same command again to go on"
+            if kept
+            else "Nothing has come: look whether this machine reaches the source and try again"
+        )
         raise InfrastructureError(
-            f"{url} could not be fetched in {self._attempts} attempts: {problem}",
-            remedy=f"{kept} bytes are kept: give the same command again to go on, "
-            "or fetch the file by other means and say where it is with --data-dir.",
+            f"{url} could not be fetched in {self._attempts} attempts: {problem}.",
+            remedy=f"{state}, or fetch the file by other means and say where it is with --data-dir.",
         )
 
     def _attempt(self, url: str, part: Path, expected_size: int, may_mix: bool) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from evolve.data.download import Downloader
 from evolve.data.files import DataFile
-from evolve.errors import UsageError
+from evolve.errors import EvolveError, UsageError
 
 FOLDER = ".fetching"
 
@@ -53,8 +53,12 @@ def fetch(
         raise UsageError(
             f"{data_dir} cannot be written: {error.strerror}. Say with --data-dir where the data may be."
         ) from error
-    for file in wanted:
-        _bring(file, staging / file.name, downloader)
+    try:
+        for file in wanted:
+            _bring(file, staging / file.name, downloader)
+    except EvolveError:
+        _remove_empty(staging)
+        raise
     for file in files:
         if file not in wanted:
             _link(data_dir / file.name, staging / file.name)
@@ -102,6 +106,12 @@ def _bring(file: DataFile, target: Path, downloader: Downloader) -> None:
                 "way alters it."
             )
     part.replace(target)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove ``folder`` if it holds no file: nothing was kept there."""
+    if not any(path.is_file() for path in folder.rglob("*")):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _link(source: Path, target: Path) -> None:

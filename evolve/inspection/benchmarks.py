@@ -168,7 +168,7 @@ def _facts(data: Mapping[str, Any]) -> Table:
     options = (f"{name} = {default!r}" for name, default in data["options"].items())
     facts.add_row("options", Text(", ".join(options) or "none"))
     for file in data["files"]:
-        facts.add_row("fetched", Text(f"{file['name']} from {file['url']}"))
+        facts.add_row("official file", Text(f"{file['name']} from {file['url']}"))
     if not data["available"]:
         facts.add_row("data", Text(f"missing: {data['missing']}", style="yellow"))
         return facts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -77,7 +78,8 @@ def _handler(server: FileServer) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(body[: server.cut.pop(0)])
                 self.close_connection = True
             else:
-                self.wfile.write(body)
+                with contextlib.suppress(ConnectionError):  # a client that does not want it hangs up
+                    self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
             pass
