@@ -76,6 +76,23 @@ def test_the_embedded_benchmark_is_listed() -> None:
     assert "chronicle" in rendered(benchmarks.benchmarks_view(list(rows.values())))
 
 
+def test_the_list_says_whether_files_are_there_without_reading_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVOLVE_DATA", str(tmp_path))
+    for path in ("locomo/locomo10.json", "hotpotqa/a_sample.json"):
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).write_text("not read")
+    rows = {row["name"]: row for row in benchmarks.benchmarks_data()}
+    assert rows["locomo"]["available"]
+    assert (rows["hotpotqa"]["available"], rows["hotpotqa"]["partial"]) == (False, True)
+    assert (rows["halumem"]["available"], rows["halumem"]["partial"]) == (False, False)
+    assert "benchmarks fetch halumem" in rows["halumem"]["missing"]
+    text = rendered(benchmarks.benchmarks_view(list(rows.values())))
+    assert "other files" in text
+    assert "missing" in text
+
+
 def test_seeds_are_listed() -> None:
     rows = {row["name"]: row for row in catalogue.seeds_data()}
     assert {"vector_search", "llm_summarizer", "experience_learner", "lexical", "hybrid"} <= set(rows)
