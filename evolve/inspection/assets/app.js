@@ -3,9 +3,10 @@
 let run = null;
 const view = { axis: null, clock: "evaluations", all: false, text: "", order: "quality" };
 
+/** Follow an address at once: what has the focus is settled when this returns. */
 function go(hash) {
-  if (location.hash === hash) route();
-  else location.hash = hash;
+  if (location.hash !== hash) history.pushState(null, "", hash);
+  route();
 }
 
 /** `#c22`, `#c22/source`, `#c22/tasks/ID`. */

@@ -87,7 +87,7 @@ function frontChart(run, name, width, all) {
   const chart = draw({
     width,
     height: Math.max(300, Math.min(440, width * 0.55)),
-    ariaLabel: `Quality over ${axis.title}; use the arrow keys to go from candidate to candidate`,
+    ariaLabel: `Quality over ${axis.title}; arrow keys go to the next candidate in their direction, Page Down through all`,
     x: { label: axis.title, domain: padded(x), grid: true, ticks: Math.max(3, Math.round(width / 110)) },
     y: { label: "quality", domain: padded(y), grid: true },
     marks: [
@@ -223,7 +223,7 @@ function mapChart(run, width, all) {
     width,
     height: Math.max(320, Math.min(480, width * 0.6)),
     marginLeft: 28,
-    ariaLabel: "Map of all programs by structure; use the arrow keys to go from program to program",
+    ariaLabel: "Map of all programs by structure; arrow keys go to the next program in their direction, Page Down through all",
     x: { label: title(0), domain: padded(d3.extent(rows, (c) => c.at[0])), ...ticks },
     y: { label: title(1), domain: padded(d3.extent(rows, (c) => c.at[1])), ...ticks },
     color: { type: "identity" },

@@ -2,40 +2,42 @@
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** Let the arrow keys move the focus among `nodes`, by where they lie on the screen. */
+/** Let the arrow keys move the focus among `nodes` by where they lie; Page Up and Down go by their order. */
 function rove(nodes, start) {
   if (!nodes.length) return;
   const activate = (chosen) => nodes.forEach((node) => node.setAttribute("tabindex", node === chosen ? "0" : "-1"));
   activate(start ?? nodes[0]);
-  for (const node of nodes) {
+  nodes.forEach((node, at) => {
     node.addEventListener("focus", () => activate(node));
     node.addEventListener("keydown", (event) => {
-      const next = ARROWS[event.key]
-        ? nearest(node, nodes, ARROWS[event.key])
-        : { Home: nodes[0], End: nodes[nodes.length - 1] }[event.key];
+      const ordered = { Home: nodes[0], End: nodes.at(-1), PageUp: nodes[at - 1], PageDown: nodes[at + 1] };
+      const next = ARROWS[event.key] ? nearest(at, nodes, ARROWS[event.key]) : ordered[event.key];
       if (!next) return;
       event.preventDefault();
       next.focus();
     });
-  }
+  });
 }
 
-/** The node that lies nearest in a direction; being out of line counts double. */
-function nearest(from, nodes, [right, down]) {
+/** The node that lies nearest in a direction; being out of line counts double. Of nodes that lie upon each
+ * other, the later ones count as further to the right and further down. */
+function nearest(at, nodes, [right, down]) {
   const middle = (node) => {
     const box = node.getBoundingClientRect();
     return [box.left + box.width / 2, box.top + box.height / 2];
   };
-  const [x, y] = middle(from);
+  const [x, y] = middle(nodes[at]);
   let best = null;
   let least = Infinity;
-  for (const node of nodes) {
+  nodes.forEach((node, i) => {
+    if (i === at) return;
     const [a, b] = middle(node);
-    const along = (a - x) * right + (b - y) * down;
-    if (node === from || along <= 0.01) continue;
-    const across = Math.abs((a - x) * down) + Math.abs((b - y) * right);
+    const upon = Math.abs(a - x) < 0.5 && Math.abs(b - y) < 0.5;
+    const along = upon ? (i - at) * 1e-4 * (right + down) : (a - x) * right + (b - y) * down;
+    if (along <= 0) return;
+    const across = upon ? 0 : Math.abs((a - x) * down) + Math.abs((b - y) * right);
     if (along + 2 * across < least) [best, least] = [node, along + 2 * across];
-  }
+  });
   return best;
 }
 

@@ -13,7 +13,7 @@ function descentChart(run, width, all) {
   const chart = draw({
     width,
     height: Math.max(300, Math.min(420, width * 0.45)),
-    ariaLabel: "Descent: each candidate by number and quality, joined to its parent; arrow keys go from one to the next",
+    ariaLabel: "Descent: each candidate by number and quality, joined to its parent; arrow keys go to the next in their direction, Page Down through all",
     x: { label: "number of the candidate", grid: true, domain: padded([0, d3.max(run.candidates, (c) => c.number) ?? 1]), ticks: Math.max(3, Math.round(width / 110)) },
     y: { label: "quality", grid: true, domain: padded(y) },
     color: { type: "identity" },
