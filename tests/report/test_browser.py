@@ -131,7 +131,7 @@ def test_everything_is_drawn(watch: Callable[..., Watched], report: Path, big: R
     there = len(history.candidates)
     assert there + len(history.discarded) == SEEDS + CHILDREN
     page.get_by_label("show those far off too").check()
-    scored = sum(candidate.complete for candidate in history.candidates)
+    scored = sum(bool(candidate.objectives) for candidate in history.candidates)
     for chart in ("front", "best", "descent", "map"):
         assert page.locator(f'[data-chart="{chart}"] a.point').count() == scored, chart
     assert page.locator('[role="treeitem"]').count() == there
