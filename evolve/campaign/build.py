@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
+import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evolve.campaign.crew import Threads
+from evolve.campaign.crew import Crew, Threads
 from evolve.campaign.loop import Campaign
+from evolve.campaign.rearing import Outcome, Rear, Score
+from evolve.campaign.site import Message, Site
 from evolve.campaign.staffing import nursery
-from evolve.config import CampaignConfig
+from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
 from evolve.journal import RunDirectory
 from evolve.roles import open_roles
-from evolve.workbench import Notify, is_trusted, open_bench, reply_cache, seed_programs
+from evolve.workbench import Notify, Workbench, is_trusted, open_bench, reply_cache, seed_programs
 
 if TYPE_CHECKING:
     from evolve.models.gateway import Gateway
@@ -43,12 +47,16 @@ def build(
 
     Raises:
         UsageError: a name, path, option or recorded configuration does not fit.
-        InfrastructureError: the sandbox asked for cannot be started, or the embedding model not be asked.
+        InfrastructureError: the sandbox asked for cannot be started, the embedding model not be asked, or the
+            cluster not be reached.
         BudgetReached: the embedding model may not be asked any more.
     """
     _check_freeze(config)
+    _check_cluster(config)
     seeds = seed_programs(config.seeds)
-    bench = open_bench(config, unsafe_local=unsafe_local, trusted=is_trusted(config), notify=notify)
+    # Where others evaluate, no container need wait for it here.
+    here = config if config.cluster is None else merged(config, {"sandbox.pool": 0})
+    bench = open_bench(here, unsafe_local=unsafe_local, trusted=is_trusted(config), notify=notify)
     closing = [bench.sandbox.close]
     try:
         run = RunDirectory.create_or_open(root, name, config, notify=notify)
@@ -63,14 +71,59 @@ def build(
         )
         closing.append(roles.close)
         workbench = bench.equipped(config, roles)
+        crew = _crew(config, workbench, run, unsafe_local=unsafe_local, notify=notify)
     except BaseException:
         for close in reversed(closing):
             close()
         raise
     if config.jobs > config.window:
         notify(f"Of {config.jobs} jobs {config.window} can be under way at once: that is the window.")
-    crew = Threads(nursery(config, workbench).work, min(config.jobs, config.window), halt=workbench.close)
     return Campaign(config, run, workbench, crew, seeds)
+
+
+def _crew(
+    config: CampaignConfig, workbench: Workbench, run: RunDirectory, *, unsafe_local: bool, notify: Notify
+) -> Crew[Rear | Score, Outcome]:
+    """Threads of this process, or the workers of a cluster."""
+    jobs = min(config.jobs, config.window)
+    if config.cluster is None:
+        return Threads(nursery(config, workbench).work, jobs, halt=workbench.close)
+    from evolve.campaign.cluster import DaskCrew  # an extra
+
+    gateway = workbench.roles.gateway
+
+    def hear(text: str) -> None:
+        message = Message.model_validate_json(text)
+        if message.call is not None and gateway is not None:
+            gateway.book(message.call)
+        if message.news:
+            notify(message.news)
+
+    return DaskCrew(
+        config.cluster,
+        name=f"evolve {platform.node()} {run.path.absolute()}",
+        equip=Site(config, unsafe_local, workbench.evaluator.conditions),
+        jobs=jobs,
+        lost=lambda job, error: Outcome(job, stopped=error),
+        hear=hear,
+    )
+
+
+def _check_cluster(config: CampaignConfig) -> None:
+    if config.cluster is None:
+        return
+    if importlib.util.find_spec("distributed") is None:
+        raise UsageError(
+            "--cluster needs dask's distributed, which is not installed. "
+            "Install it with: pip install 'evolve-memory[cluster]'"
+        )
+    capped = [key for key in ("max_usd", "max_tokens") if getattr(config, key) is not None]
+    if capped:
+        raise UsageError(
+            f"{' and '.join(capped)} cannot be kept on a cluster: its workers ask models at the same time, "
+            "each for itself. Leave the cap out and limit the campaign by --budget and --max-seconds, or run "
+            "it in one process with --cluster local."
+        )
 
 
 def _check_freeze(config: CampaignConfig) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -54,12 +57,19 @@ def run(
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", help="Evaluations at the same time.", min=1)
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            help="Dask scheduler whose workers evaluate, as tcp://host:8786; local: threads here.",
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Of every random choice.", min=0)] = None,
     seeds: Annotated[
         str | None, typer.Option("--seeds", help="Programs to begin with: names or paths, with commas.")
     ] = None,
     selection: Annotated[
-        Literal["softmax", "pareto", "max", "latest"] | None,
+        Literal["softmax", "pareto", "per_item", "recency", "max", "latest"] | None,
         typer.Option("--selection", help="How a parent is chosen."),
     ] = None,
     objectives: Annotated[
@@ -105,6 +115,7 @@ def run(
         "data_dir": data_dir,
         "budget": budget,
         "jobs": jobs,
+        "cluster": cluster,
         "seed": seed,
         "seeds": _listed(seeds),
         "max_seconds": max_seconds,
@@ -155,6 +166,16 @@ def _settled(
     return name, config
 
 
+@contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """A supervisor's signal is an interrupt: sandboxes and models are closed on the way out."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _campaign(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bool, plain: bool) -> None:
     from evolve import campaign
     from evolve.inspection.history import History
@@ -163,9 +184,12 @@ def _campaign(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bo
     from evolve.journal import RunRecord
 
     try:
-        with campaign.build(
-            config, root=root, name=name, unsafe_local=unsafe_local, notify=complain
-        ) as search:
+        with (
+            _ended_as_by_ctrl_c(),
+            campaign.build(
+                config, root=root, name=name, unsafe_local=unsafe_local, notify=complain
+            ) as search,
+        ):
             record = RunRecord.open(root, name)
             with observer_for(console(), name, History.read(record), plain=plain) as observer:
                 search.run(observer)

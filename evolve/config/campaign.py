@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from pydantic import Field, field_validator
@@ -10,6 +11,7 @@ from pydantic import Field, field_validator
 from evolve.config.models import ModelsConfig
 from evolve.config.sections import EvaluationConfig, SandboxConfig, SearchConfig, Section, distinct
 
+_SCHEDULER = re.compile(r"[a-z]+://\S+:\d+")
 DEFAULT_SEEDS = ("vector_search", "llm_summarizer", "experience_learner", "lexical", "hybrid")
 
 
@@ -37,6 +39,10 @@ class CampaignConfig(Section):
     )
     jobs: int = Field(
         default=2, ge=1, description="children worked on at the same time, window at most; decides no result"
+    )
+    cluster: str | None = Field(
+        default=None,
+        description="dask scheduler whose workers evaluate: tcp://host:8786; local: threads of this process",
     )
     max_seconds: float | None = Field(
         default=None, gt=0, description="wall time after which no child is begun"
@@ -66,6 +72,15 @@ class CampaignConfig(Section):
     @classmethod
     def _absolute_benchmark(cls, text: str) -> str:
         return _absolute_if_path(text)
+
+    @field_validator("cluster")
+    @classmethod
+    def _address(cls, text: str | None) -> str | None:
+        if text in (None, "local"):
+            return None
+        if not _SCHEDULER.fullmatch(text):
+            raise ValueError("expected local, or the address of a scheduler, such as tcp://host:8786")
+        return text
 
     @field_validator("seeds")
     @classmethod

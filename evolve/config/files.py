@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 MAY_CHANGE = frozenset(
-    """budget data_dir jobs max_seconds max_usd max_tokens sandbox.backend sandbox.pool
+    """budget cluster data_dir jobs max_seconds max_usd max_tokens sandbox.backend sandbox.pool
     models.concurrency models.patience_seconds models.cache""".split()  # noqa: SIM905
 )
 """Keys that may differ when a run is resumed: how much, how fast and from where, not what is measured.

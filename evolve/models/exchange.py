@@ -124,7 +124,7 @@ class Exchange:
 
     def record_cached(self, order: Order, usage: Usage) -> None:
         """Record a call that the cache answered, with what it took when it was made."""
-        self._record(
+        self.book(
             Call(
                 at=self._now(),
                 role=order.role,
@@ -180,11 +180,12 @@ class Exchange:
         # A price that is not known after all is taken as estimated: what is spent must not be lost.
         usd = estimate.usd if usage.unpriced else usage.usd
         try:
-            self._record(made.call(order, self._now()))
+            self.book(made.call(order, self._now()))
         finally:
             await self._budget.settle(reservation, Cost(usage.tokens, usd))
 
-    def _record(self, call: Call) -> None:
+    def book(self, call: Call) -> None:
+        """Record a call. Thread-safe, if the log is."""
         self._tally.add(call)
         if self._log is not None:
             self._log.append(call)

@@ -17,7 +17,7 @@ from evolve.models.backoff import Backoff
 from evolve.models.breaker import Clock, OutageNews, Sleep
 from evolve.models.budget import Budget, Cost
 from evolve.models.cache import ReplyCache
-from evolve.models.calls import CallLog
+from evolve.models.calls import Call, CallLog
 from evolve.models.chat import Reply, Role
 from evolve.models.exchange import Exchange
 from evolve.models.litellm_provider import LitellmProvider
@@ -137,6 +137,14 @@ class Gateway:
     def accounts(self) -> Accounts:
         """What was spent so far, restarts included: per role, cause, candidate and model, and in total."""
         return self._tally.accounts()
+
+    def book(self, call: Call) -> None:
+        """Take a call that another process made into the account; not into the budget, which it had none of.
+
+        Raises:
+            InfrastructureError: it could not be recorded.
+        """
+        self._exchange.book(call)
 
     def run(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         """The results of coroutines that ask models of this gateway, run concurrently, in their order.

@@ -1,0 +1,130 @@
+"""A campaign's work in a worker of a cluster, with the models, the sandbox and the data of its machine."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evolve import __version__
+from evolve.campaign.rearing import Nursery, Outcome, Rear, Score
+from evolve.campaign.staffing import nursery
+from evolve.config import CampaignConfig
+from evolve.errors import UsageError
+from evolve.models.calls import Call
+from evolve.records import Record
+from evolve.roles import open_roles
+from evolve.workbench import Workbench, is_trusted, open_bench
+
+if TYPE_CHECKING:
+    from evolve.models.gateway import Gateway
+
+Tell = Callable[[str], None]
+_LOG = logging.getLogger(__name__)
+
+
+class Message(Record):
+    """What a worker tells the deciding process while it works: a model call, or news for the user."""
+
+    call: Call | None = None
+    news: str = ""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Equips a worker process for the jobs of a campaign. Picklable.
+
+    Attributes:
+        config: of the campaign; its paths must lead to the same on the worker's machine.
+        unsafe_local: programs that are not this project's own may run in a bare process there.
+        conditions: what the evaluator of the deciding process scores under.
+        version: of this software there.
+    """
+
+    config: CampaignConfig
+    unsafe_local: bool
+    conditions: str
+    version: str = __version__
+
+    def __call__(self, tell: Tell) -> Workplace:
+        """Sandbox, models and nursery, ready.
+
+        Args:
+            tell: takes messages for the deciding process.
+
+        Raises:
+            UsageError: something is missing here, or scores would not be comparable.
+            InfrastructureError: the sandbox cannot be started, or the embedding model not be asked.
+        """
+        if self.version != __version__:
+            raise UsageError(f"It has version {__version__} of evolve-memory; expected {self.version}.")
+        bench = open_bench(
+            self.config, unsafe_local=self.unsafe_local, trusted=is_trusted(self.config), notify=_LOG.info
+        )
+        closing = [bench.sandbox.close]
+        try:
+            roles = open_roles(
+                self.config,
+                calls=None,
+                cache=_reply_cache(self.config),
+                notify=lambda news: tell(Message(news=news).model_dump_json()),
+                passages=bench.passages,
+                connect=_Reporting(tell).gateway,
+            )
+            closing.append(roles.close)
+            workbench = bench.equipped(self.config, roles)
+            if workbench.evaluator.conditions != self.conditions:
+                raise UsageError(
+                    f"Its scores could not be compared: its data of {bench.benchmark.name!r}, or the models' "
+                    "settings in its environment, are not those of the deciding process."
+                )
+        except BaseException:
+            for close in reversed(closing):
+                close()
+            raise
+        return Workplace(nursery(self.config, workbench), workbench)
+
+
+class Workplace:
+    """A nursery with its workbench, to be closed together."""
+
+    def __init__(self, nursery: Nursery, workbench: Workbench) -> None:
+        self._nursery = nursery
+        self._workbench = workbench
+
+    def work(self, job: Rear | Score) -> Outcome:
+        """See ``Nursery.work``."""
+        return self._nursery.work(job)
+
+    def close(self) -> None:
+        """End what is under way, the models and the sandbox. Safe to call again."""
+        self._workbench.close()
+
+
+class _Reporting:
+    """A ``CallLog`` that tells of calls: the account is kept by the deciding process."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+
+    def gateway(self, **parts: Any) -> Gateway:
+        """A gateway whose calls are told."""
+        from evolve.models.gateway import Gateway  # which an offline campaign does not need
+
+        parts["calls"] = self
+        return Gateway(**parts)
+
+    def past(self) -> tuple[Call, ...]:
+        return ()
+
+    def append(self, call: Call) -> None:
+        self._tell(Message(call=call).model_dump_json())
+
+
+def _reply_cache(config: CampaignConfig) -> Path:
+    """The file of replies on a worker's machine: not beside the runs, which may be out of its reach."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return config.models.cache or Path(cache) / "evolve" / "models.sqlite"
