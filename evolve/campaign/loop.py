@@ -33,7 +33,7 @@ from evolve.events import (
     StopReason,
 )
 from evolve.journal import RunDirectory
-from evolve.population import SELECTORS, Population, Request, Softmax, objective, rng_for
+from evolve.population import SELECTORS, Population, Recency, Request, Softmax, objective, rng_for
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Interval
 from evolve.statistics import paired_interval
@@ -315,6 +315,6 @@ class Campaign:
 
 def _population(config: CampaignConfig) -> Population:
     search = config.search
-    softmax = search.selection == "softmax"
-    selector = Softmax(search.temperature) if softmax else SELECTORS[search.selection]()
+    warm = {"softmax": Softmax, "recency": Recency}.get(search.selection)
+    selector = warm(search.temperature) if warm else SELECTORS[search.selection]()
     return Population([objective(name) for name in search.objectives], selector, config.seed)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from evolve.sandboxes.protocol import Limits
 
 T = TypeVar("T")
-Selection = Literal["softmax", "pareto", "max", "latest"]
+Selection = Literal["softmax", "pareto", "per_item", "recency", "max", "latest"]
 Objective = Literal["quality", "cost", "latency", "size"]
 Freeze = Literal["instructions", "code"]
 Edit = Literal["blocks", "patch", "whole"]
@@ -36,7 +36,7 @@ class SearchConfig(Section):
 
     selection: Selection = Field(default="softmax", description="how a parent is chosen from the population")
     temperature: float = Field(
-        default=0.15, gt=0, description="of softmax selection: p ∝ exp(quality / temperature)"
+        default=0.15, gt=0, description="of softmax and recency selection: p ∝ exp(quality / temperature)"
     )
     objectives: tuple[Objective, ...] = Field(
         default=("quality", "cost", "latency"),

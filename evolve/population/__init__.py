@@ -20,7 +20,16 @@ from evolve.population.archive import Change, ParetoArchive
 from evolve.population.objectives import Objective, objective
 from evolve.population.population import Population, Request
 from evolve.population.randomness import rng_for
-from evolve.population.selection import SELECTORS, Latest, Max, ParentSelector, ParetoRank, Softmax
+from evolve.population.selection import (
+    SELECTORS,
+    Latest,
+    Max,
+    ParentSelector,
+    ParetoRank,
+    PerItem,
+    Recency,
+    Softmax,
+)
 
 __all__ = [
     "SELECTORS",
@@ -31,7 +40,9 @@ __all__ = [
     "ParentSelector",
     "ParetoArchive",
     "ParetoRank",
+    "PerItem",
     "Population",
+    "Recency",
     "Request",
     "Softmax",
     "objective",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -58,11 +59,68 @@ class Softmax:
         """One at random, the better ones more often."""
         eligible = unfailed(candidates)
         qualities = [candidate.objectives["quality"] for candidate in eligible]
-        best = max(
-            qualities
-        )  # as every weight is then at most 1, and one is 1, no sum can overflow or vanish
-        weights = [math.exp((quality - best) / self.temperature) for quality in qualities]
-        return rng.choices(eligible, weights)[0]
+        return rng.choices(eligible, _boltzmann(qualities, self.temperature))[0]
+
+
+@dataclass(frozen=True)
+class PerItem:
+    """Whoever is the best at something keeps a chance: p ∝ its share in the items that it is best on.
+
+    Each item of the static subset is one vote, for its highest score, shared evenly by all who reach that. So
+    a specialist that alone answers three questions stands beside a generalist that answers a hundred as
+    others do, and who is best on none is never drawn. An item that nobody earned anything on has no vote;
+    where there are no votes, all have the same chance. The idea is that of GEPA's front over instances
+    (Agrawal et al., arXiv 2507.19457), which counts an item once for each of those who tie.
+    """
+
+    def select(
+        self, candidates: Sequence[Candidate], archive: ParetoArchive, rng: random.Random
+    ) -> Candidate:
+        """One at random, by the votes."""
+        eligible = unfailed(candidates)
+        best: dict[str, float] = {}
+        for candidate in eligible:
+            for item, score in candidate.item_scores.items():
+                best[item] = max(best.get(item, 0.0), score)
+        holders = Counter(
+            item for c in eligible for item, score in c.item_scores.items() if score == best[item] > 0
+        )
+        votes = [
+            math.fsum(1 / holders[item] for item, score in c.item_scores.items() if score == best[item] > 0)
+            for c in eligible
+        ]
+        return rng.choices(eligible, votes if holders else None)[0]
+
+
+@dataclass(frozen=True)
+class Recency:
+    """The paper's rule with curiosity: p ∝ exp((quality + bonus / (1 + children)) / temperature).
+
+    ``children`` are those that were evaluated with the candidate as their main parent, failed and raced ones
+    too. What is new has none, and counts for ``bonus`` more than it scored; a parent that had three counts
+    for a quarter of that. With a bonus of 0 it is ``Softmax``.
+
+    Args:
+        temperature: above 0, in units of quality.
+        bonus: 0 or more, in units of quality.
+    """
+
+    temperature: float = 0.15
+    bonus: float = 0.15
+
+    def __post_init__(self) -> None:
+        Softmax(self.temperature)
+        if not (math.isfinite(self.bonus) and self.bonus >= 0):
+            raise ValueError(f"Expected a finite bonus of 0 or more, found {self.bonus}.")
+
+    def select(
+        self, candidates: Sequence[Candidate], archive: ParetoArchive, rng: random.Random
+    ) -> Candidate:
+        """One at random, the better and the less tried ones more often."""
+        eligible = unfailed(candidates)
+        children = Counter(candidate.parents[0] for candidate in candidates if candidate.parents)
+        values = [c.objectives["quality"] + self.bonus / (1 + children[c.number]) for c in eligible]
+        return rng.choices(eligible, _boltzmann(values, self.temperature))[0]
 
 
 @dataclass(frozen=True)
@@ -114,7 +172,14 @@ class Latest:
 
 
 SELECTORS: Mapping[str, Callable[[], ParentSelector]] = MappingProxyType(
-    {"softmax": Softmax, "pareto": ParetoRank, "max": Max, "latest": Latest}
+    {
+        "softmax": Softmax,
+        "pareto": ParetoRank,
+        "per_item": PerItem,
+        "recency": Recency,
+        "max": Max,
+        "latest": Latest,
+    }
 )
 """Name → maker of a selector with its default settings."""
 
@@ -123,6 +188,12 @@ def merit(candidate: Candidate) -> tuple[float, float, int]:
     """What the best has most of: quality; then, on a tie, the lower cost if known; then the earlier birth."""
     objectives = candidate.objectives
     return objectives["quality"], -objectives.get("cost", 0.0), -candidate.number
+
+
+def _boltzmann(values: Sequence[float], temperature: float) -> list[float]:
+    """Weights ∝ exp(value / temperature)."""
+    best = max(values)  # as every weight is then at most 1, and one is 1, no sum can overflow or vanish
+    return [math.exp((value - best) / temperature) for value in values]
 
 
 def unfailed(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -14,6 +14,8 @@ from evolve.population import (
     ParentSelector,
     ParetoArchive,
     ParetoRank,
+    PerItem,
+    Recency,
     Softmax,
     objective,
 )
@@ -26,7 +28,7 @@ DRAWS = 20_000
 def archive_of(candidates: Sequence[Candidate]) -> ParetoArchive:
     archive = ParetoArchive([objective("quality"), objective("cost")])
     for candidate in candidates:
-        if not candidate.failed:
+        if candidate.complete:
             archive.add(candidate.number, candidate.objectives)
     return archive
 
@@ -87,6 +89,51 @@ def test_pareto_prefers_the_less_crowded_within_a_rank(born: Born):
     # Of ten pairs: the ends win all theirs and share the one between them; then 3, then 1; 2 never wins.
     expected = {0: 3.5 / 10, 4: 3.5 / 10, 3: 2 / 10, 1: 1 / 10, 2: 0.0}
     assert_fits(drawn(ParetoRank(), candidates), expected)
+
+
+def test_per_item_shares_each_item_among_its_best(born: Born):
+    scores = {0: {"a": 1.0, "b": 0.2, "c": 0.0}, 1: {"a": 1.0, "b": 0.5, "c": 0.0}, 2: {"a": 0.9, "b": 0.4}}
+    candidates = [born(n, 0.5).model_copy(update={"item_scores": items}) for n, items in scores.items()]
+    # "a" is halved between 0 and 1, "b" is 1's alone, nobody earned anything on "c"; 2 is best on none.
+    assert_fits(drawn(PerItem(), candidates), {0: 1 / 4, 1: 3 / 4, 2: 0.0})
+
+
+def test_per_item_keeps_a_chance_for_a_specialist(born: Born):
+    everyday = {f"item {n}": 1.0 for n in range(9)}
+    scores = {0: {**everyday, "hard": 0.0}, 1: {**dict.fromkeys(everyday, 0.0), "hard": 0.5}}
+    candidates = [born(n, 0.5).model_copy(update={"item_scores": items}) for n, items in scores.items()]
+    assert_fits(drawn(PerItem(), candidates), {0: 9 / 10, 1: 1 / 10})
+
+
+def test_per_item_ignores_what_a_raced_child_scored(born: Born):
+    raced = born(1, 0.9).model_copy(update={"raced": True, "objectives": {}, "item_scores": {"a": 1.0}})
+    whole = born(0, 0.5).model_copy(update={"item_scores": {"a": 0.5}})
+    assert drawn(PerItem(), [whole, raced]) == {0: DRAWS}
+
+
+def test_per_item_without_any_score_draws_evenly(born: Born):
+    candidates = [born(0, 0.9), born(1, 0.1).model_copy(update={"item_scores": {"a": 0.0}})]
+    assert_fits(drawn(PerItem(), candidates), {0: 1 / 2, 1: 1 / 2})
+
+
+def test_recency_counts_children_and_prefers_who_had_few(born: Born):
+    raced = born(4, parents=(0,)).model_copy(update={"raced": True, "failed": False})
+    candidates = [born(0, 0.5), born(1, 0.5), born(2, 0.4, parents=(0,)), born(3, parents=(0, 1)), raced]
+    values = {0: 0.5 + 0.2 / 4, 1: 0.5 + 0.2, 2: 0.4 + 0.2}
+    total = sum(math.exp(value / 0.1) for value in values.values())
+    expected = {n: math.exp(value / 0.1) / total for n, value in values.items()}
+    assert_fits(drawn(Recency(temperature=0.1, bonus=0.2), candidates), expected)
+
+
+def test_recency_without_a_bonus_is_softmax(born: Born):
+    candidates = [born(0, 0.5), born(1, 0.3, parents=(0,)), born(2, 0.6, parents=(0,)), born(3)]
+    assert drawn(Recency(bonus=0.0), candidates) == drawn(Softmax(), candidates)
+
+
+@pytest.mark.parametrize("bonus", [-0.1, math.nan, math.inf])
+def test_a_bonus_that_cannot_be_is_refused(bonus: float):
+    with pytest.raises(ValueError, match="bonus of 0 or more, found"):
+        Recency(bonus=bonus)
 
 
 def test_max_takes_the_best_and_on_a_tie_the_cheaper_then_the_earlier(born: Born):
