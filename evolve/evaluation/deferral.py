@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from evolve.errors import EvolveError
+from evolve.errors import EvolveError, ModelError
 from evolve.evaluation.concurrency import together
 from evolve.records import Completion
 from evolve.sandboxes.protocol import Deferred, Services
@@ -97,7 +97,12 @@ class DeferringServices:
         self._wanted.clear()
         self._texts.clear()
         if texts:
-            self._embed(texts)
+            try:
+                self._embed(texts)
+            except ModelError as error:
+                # One text may spoil it for all: each call then asks for its own when its turn comes.
+                if not error.of_this_call:
+                    raise
         for start in range(0, len(wanted), AT_ONCE):
             block = wanted[start : start + AT_ONCE]
             answers = together([_outcome(call) for _, call in block])
