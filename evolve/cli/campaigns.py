@@ -1,0 +1,202 @@
+"""``evolve run``: begin a campaign, or go on with it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from evolve.cli.app import (
+    DEFAULT_ROOT,
+    INTERRUPTED,
+    BenchmarkOption,
+    DataOption,
+    EmbeddingOption,
+    JudgeOption,
+    MaxTokensOption,
+    MaxUsdOption,
+    MetricOption,
+    ModelOption,
+    OptionsOption,
+    RootOption,
+    SandboxOption,
+    ScopeOption,
+    StaticOption,
+    UnsafeOption,
+    benchmark_options,
+    complain,
+    console,
+    invocation,
+    model_flags,
+)
+from evolve.errors import BudgetReached
+
+if TYPE_CHECKING:
+    from evolve.config import CampaignConfig
+
+
+def run(
+    config_file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CONFIG.toml]", help="A configuration; flags have precedence over it."),
+    ] = None,
+    benchmark: BenchmarkOption = None,
+    scope: ScopeOption = None,
+    option: OptionsOption = None,
+    data_dir: DataOption = None,
+    name: Annotated[
+        str | None, typer.Option("--name", "-n", help="Of the run; left out: the benchmark's name.")
+    ] = None,
+    root: RootOption = DEFAULT_ROOT,
+    budget: Annotated[int | None, typer.Option("--budget", help="Children to make.", min=0)] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", help="Evaluations at the same time.", min=1)
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            help="Dask scheduler whose workers evaluate, as tcp://host:8786; local: threads here.",
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Of every random choice.", min=0)] = None,
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", help="Programs to begin with: names or paths, with commas.")
+    ] = None,
+    selection: Annotated[
+        Literal["softmax", "pareto", "per_item", "recency", "max", "latest"] | None,
+        typer.Option("--selection", help="How a parent is chosen."),
+    ] = None,
+    objectives: Annotated[
+        str | None, typer.Option("--objectives", help="quality, cost, latency, size: with commas.")
+    ] = None,
+    static: StaticOption = None,
+    rotating: Annotated[
+        int | None, typer.Option("--rotating", help="Validation tasks to learn from, for each parent.", min=1)
+    ] = None,
+    attribution: Annotated[
+        bool | None,
+        typer.Option("--attribution/--no-attribution", help="Pick operators by where evidence was lost."),
+    ] = None,
+    freeze: Annotated[
+        Literal["instructions", "code"] | None, typer.Option("--freeze", help="What no child may change.")
+    ] = None,
+    model: ModelOption = None,
+    reflector: Annotated[
+        str | None, typer.Option("--reflector", help="The model that makes children of parents.")
+    ] = None,
+    judge: JudgeOption = None,
+    embedding: EmbeddingOption = None,
+    max_usd: MaxUsdOption = None,
+    max_tokens: MaxTokensOption = None,
+    preset: Annotated[
+        Literal["paper"] | None,
+        typer.Option("--preset", help="Settings under a name; other flags have precedence over it."),
+    ] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option("--max-seconds", help="Wall time after which no child is begun.")
+    ] = None,
+    metric: MetricOption = None,
+    sandbox: SandboxOption = None,
+    unsafe_local: UnsafeOption = False,
+    plain: Annotated[bool, typer.Option("--plain", help="A line for each event, no live view.")] = False,
+) -> None:
+    """Begin a campaign, or go on with one.
+
+    The same command resumes a run of the same name; what is left out then keeps its recorded value.
+    """
+    flags: dict[str, Any] = {
+        "benchmark": benchmark,
+        "data_dir": data_dir,
+        "budget": budget,
+        "jobs": jobs,
+        "cluster": cluster,
+        "seed": seed,
+        "seeds": _listed(seeds),
+        "max_seconds": max_seconds,
+        "search.selection": selection,
+        "search.objectives": _listed(objectives),
+        "search.attribution": attribution,
+        "search.freeze": freeze,
+        "evaluation.static": static,
+        "evaluation.rotating": rotating,
+        "evaluation.metric": metric,
+        "sandbox.backend": sandbox,
+        "max_usd": max_usd,
+        "max_tokens": max_tokens,
+        **model_flags(model, judge=judge, embedding=embedding, reflector=reflector),
+    }
+    if preset:
+        from evolve.config import PRESETS
+
+        flags = {**PRESETS[preset], **{key: value for key, value in flags.items() if value is not None}}
+    overrides = {key: value for key, value in flags.items() if value is not None}
+    name, config = _settled(config_file, root, name, overrides, benchmark_options(option, scope))
+    _campaign(config, root=root, name=name, unsafe_local=unsafe_local, plain=plain)
+
+
+def _listed(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _settled(
+    config_file: Path | None, root: Path, name: str | None, overrides: dict[str, Any], options: dict[str, str]
+) -> tuple[str, CampaignConfig]:
+    """The name of the run and its whole configuration: defaults, recorded or given in a file, then flags."""
+    from evolve.benchmark import find
+    from evolve.config import CampaignConfig, check_resumable, load_config, merged
+    from evolve.journal import checked_name, runs_in
+
+    given = load_config(config_file) if config_file else None
+    if name is None:
+        name = find(overrides.get("benchmark") or (given or CampaignConfig()).benchmark).name
+    checked_name(name)
+    recorded = next((run.config for run in runs_in(root) if run.name == name), None)
+    base = given or recorded or CampaignConfig()
+    if options:
+        overrides = {**overrides, "benchmark_options": {**base.benchmark_options, **options}}
+    config = merged(base, overrides)
+    if recorded:
+        check_resumable(recorded, config)
+    return name, config
+
+
+@contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """A supervisor's signal is an interrupt: sandboxes and models are closed on the way out."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _campaign(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bool, plain: bool) -> None:
+    from evolve import campaign
+    from evolve.inspection.history import History
+    from evolve.inspection.live import observer_for
+    from evolve.inspection.summary import closing_view
+    from evolve.journal import RunRecord
+
+    try:
+        with (
+            _ended_as_by_ctrl_c(),
+            campaign.build(
+                config, root=root, name=name, unsafe_local=unsafe_local, notify=complain
+            ) as search,
+        ):
+            record = RunRecord.open(root, name)
+            with observer_for(console(), name, History.read(record), plain=plain) as observer:
+                search.run(observer)
+    except BudgetReached as error:
+        complain(f"Paused: nothing is lost. {error}")
+        raise typer.Exit(0) from None
+    except KeyboardInterrupt:
+        complain("Interrupted. Nothing that was finished is lost: the same command goes on from here.")
+        raise typer.Exit(INTERRUPTED) from None
+    console().print(closing_view(record, History.read(record), command=invocation(sys.argv[0])))
