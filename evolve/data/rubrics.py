@@ -20,8 +20,8 @@ def conversation(turns: Iterable[tuple[str, str]]) -> str:
 def rubric_episodes(tasks: Sequence[Task], learning: str) -> tuple[Episode, ...]:
     """``tasks`` with their rubrics as episodes.
 
-    The text is the question and what is expected of an answer: a program receives it when it writes, which
-    online is after the question was answered.
+    The text is the question and what is expected of an answer. Online it is empty: a program is told all of
+    that in the lesson, after the question was answered.
 
     Raises:
         UsageError: ``learning`` is neither.
@@ -30,7 +30,12 @@ def rubric_episodes(tasks: Sequence[Task], learning: str) -> tuple[Episode, ...]
         raise UsageError(f"Option learning={learning!r}: expected offline or online.")
     online = learning == "online"
     return tuple(
-        Episode(id=task.id, text=_marked(task), group=task.group, task=task if online else None)
+        Episode(
+            id=task.id,
+            text="" if online else _marked(task),
+            group=task.group,
+            task=task if online else None,
+        )
         for task in tasks
     )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from evolve.agents.lesson import lesson
 from evolve.agents.protocol import Extraction, Recollection, TaskAgent
 from evolve.evaluation.grading import Answer, Grading
-from evolve.evaluation.recall import Ask
+from evolve.evaluation.recall import Ask, Learnt
 from evolve.program import Parts
 from evolve.records import Episode, Usage
 from evolve.sandboxes.protocol import Outcome
@@ -38,7 +39,7 @@ class OnlineLearner:
         self._queries = queries
         self._repeat = repeat
 
-    def learn(self, episode: Episode, ask: Ask) -> Extraction:
+    def learn(self, episode: Episode, ask: Ask) -> Learnt:
         """What is to be written for ``episode``, after its question was answered.
 
         Args:
@@ -57,8 +58,8 @@ class OnlineLearner:
         (response,) = self._agent.respond(self._parts, [recollection], self._repeat)
         answer = Answer(task, response.text, outcome.text, inconclusive=response.inconclusive)
         (marks,) = self._grading.marks([answer], self._repeat)
-        learnt = lesson(task, response.text, marks.score)
-        taught = episode.model_copy(update={"text": f"{episode.text}\n\n{learnt}".strip()})
+        text = lesson(task, response.text, marks.score)
+        taught = episode.model_copy(update={"text": f"{episode.text}\n\n{text}".strip()})
         (extraction,) = self._agent.extract(self._parts, [taught], self._repeat)
         spent = query.usage + outcome.usage + response.usage + extraction.usage
-        return Extraction(extraction.fields, spent, extraction.failure, extraction.inconclusive)
+        return Learnt(taught.text, replace(extraction, usage=spent))

@@ -19,8 +19,18 @@ from evolve.sandboxes.protocol import Deferred, Outcome, Session
 
 Clock = Callable[[], float]
 Ask = Callable[[Extraction], Outcome]
-Learn = Callable[[Episode, Ask], Extraction]
-"""Answers the question of an online episode, with what the memory gives for a query; gives what to write."""
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What is to be written for an episode: its text, or the lesson of one learnt online, and the item."""
+
+    text: str
+    extraction: Extraction
+
+
+Learn = Callable[[Episode, Ask], Learnt]
+"""Answers the question of an online episode, with what the memory gives for a query."""
 
 
 @dataclass(frozen=True)
@@ -139,15 +149,16 @@ class Recaller:
     def _fill(self, episodes: Sequence[tuple[Episode, Extraction | None]]) -> None:
         foresight = Foresight(self._session, self._deferring) if self._deferring else None
         for place, (episode, given) in enumerate(episodes):
-            extraction = given if given is not None else self._learnt(episode)
-            if extraction is None:
+            learnt = Learnt(episode.text, given) if given is not None else self._learnt(episode)
+            if learnt is None:
                 return
+            extraction = learnt.extraction
             if foresight is not None:
                 foresight.before(place, episodes)
             self.result.usage += extraction.usage
             if extraction.usable:
                 attempt = self._attempt(
-                    lambda e=episode, x=extraction: self._session.write(x.fields, e.text),
+                    lambda x=extraction, text=learnt.text: self._session.write(x.fields, text),
                     f"write {episode.id}",
                 )
             else:
@@ -166,7 +177,7 @@ class Recaller:
                 self.result.fatal = attempt.failure
                 return
 
-    def _learnt(self, episode: Episode) -> Extraction | None:
+    def _learnt(self, episode: Episode) -> Learnt | None:
         """What answering an episode's question taught; None where the session ended meanwhile."""
         assert self._learn is not None  # the evaluator gives it with every online benchmark
         try:
@@ -176,7 +187,7 @@ class Recaller:
             if error.fatal:
                 self.result.fatal = failure
                 return None
-            return Extraction({}, Usage(), failure=failure)
+            return Learnt(episode.text, Extraction({}, Usage(), failure=failure))
 
     def _ask_once(
         self, tasks: Sequence[tuple[Task, Extraction]], done: dict[str, ReadResult], *, deferred: bool

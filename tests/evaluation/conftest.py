@@ -16,11 +16,11 @@ import pytest
 
 from evolve.agents.protocol import Conduct, Extraction, Grade, Recollection, Response
 from evolve.benchmark import Benchmark
-from evolve.errors import InfrastructureError, ProgramError
+from evolve.errors import EvolveError, InfrastructureError, ProgramError
 from evolve.evaluation import Evaluator
 from evolve.program import MemoryProgram, Parts
 from evolve.records import Episode, Evidence, Fields, Step, Task, Usage
-from evolve.sandboxes.protocol import Completion, Isolation, Limits, Outcome, Services
+from evolve.sandboxes.protocol import Completion, Deferred, Isolation, Limits, Outcome, Services
 
 PROGRAM = """
 from dataclasses import dataclass, field
@@ -169,6 +169,8 @@ class FakeSession:
             raise ProgramError("timeout", str(error), fatal=True) from error
         except ConnectionError as error:
             raise InfrastructureError(str(error)) from error
+        except (Deferred, EvolveError):
+            raise
         except Exception as error:
             raise ProgramError("exception", str(error), detail=repr(error)) from error
         return Outcome(text, next(self._seconds), self._usage, ("a line",))
@@ -297,8 +299,8 @@ def make_benchmark() -> Callable[..., Benchmark]:
 def make_world(make_benchmark: Callable[..., Benchmark]) -> Callable[..., World]:
     """A world of fakes; ``world.make(metric=...)`` gives its evaluator."""
 
-    def make(scope: str = "grouped", **sandbox: Any) -> World:
-        benchmark, fake = make_benchmark(scope), FakeSandbox(**sandbox)
+    def make(scope: str = "grouped", groups: int = 3, **sandbox: Any) -> World:
+        benchmark, fake = make_benchmark(scope, groups), FakeSandbox(**sandbox)
         agent, judge = FakeAgent(), FakeJudge()
 
         def evaluator(**changes: Any) -> Evaluator:

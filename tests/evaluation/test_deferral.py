@@ -1,0 +1,130 @@
+"""Model calls of many reads and writes are made at once, and nothing but time tells."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from evolve.errors import BudgetReached, ModelError
+from evolve.evaluation import Subset
+from evolve.records import Completion, Usage
+from evolve.sandboxes.protocol import Limits
+
+
+@dataclass
+class SlowModel:
+    """Answers with the last line of what it is asked; remembers what it was asked and how many at once."""
+
+    identity: str = "slow"
+    waits: bool = True
+    fails: dict[str, Exception] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    most: int = 0
+    now: int = 0
+    lock: Any = field(default_factory=threading.Lock)
+
+    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+        text = messages[-1]["content"]
+        with self.lock:
+            self.asked.append(text)
+            self.now += 1
+            self.most = max(self.most, self.now)
+        threading.Event().wait(0.02)
+        with self.lock:
+            self.now -= 1
+        for part, error in self.fails.items():
+            if part in text:
+                raise error
+        return Completion(text=text.splitlines()[-1], usage=Usage(calls=1, tokens_in=10))
+
+
+ASK = 'self.toolkit.llm_completion([{"role": "user", "content": %s}])'
+READS = f"return {ASK % 'query.text'} + str(self.notes)"
+WRITES = f"self.notes.append({ASK % 'raw_text'})"
+
+
+def evaluate(world: Any, program: Any, model: SlowModel, **changes: Any):
+    subset = Subset("static", world.benchmark.validation, world.benchmark.episodes)
+    return world.make(model=model, **changes).evaluate(program, subset)
+
+
+def test_reads_are_asked_at_once_and_score_as_one_by_one(make_world, make_program):
+    world = make_world("pooled")
+    at_once, in_turn = SlowModel(), SlowModel(waits=False)
+    program = make_program(read=READS)
+    fast, slow = evaluate(world, program, at_once), evaluate(world, program, in_turn)
+    assert at_once.most == 9
+    assert in_turn.most == 1
+    assert sorted(at_once.asked) == sorted(in_turn.asked)
+    assert [(i.score, i.retrieved, i.usage) for i in fast.items] == [
+        (i.score, i.retrieved, i.usage) for i in slow.items
+    ]
+
+
+def test_writes_that_show_the_model_no_state_are_foreseen(make_world, make_program):
+    world = make_world("pooled", groups=4)
+    at_once, in_turn = SlowModel(), SlowModel(waits=False)
+    program = make_program(write=WRITES)
+    fast, slow = evaluate(world, program, at_once), evaluate(world, program, in_turn)
+    assert at_once.most == 12 - 3  # the first, then two to see, then all the others
+    assert sorted(at_once.asked) == sorted(in_turn.asked)
+    assert [i.retrieved for i in fast.items] == [i.retrieved for i in slow.items]
+
+
+def test_writes_that_do_cost_one_call_that_is_wasted(make_world, make_program):
+    world = make_world("pooled", groups=4)
+    at_once, in_turn = SlowModel(), SlowModel(waits=False)
+    program = make_program(write=f"self.notes.append({ASK % 'str(self.notes) + raw_text'})")
+    fast, slow = evaluate(world, program, at_once), evaluate(world, program, in_turn)
+    assert len(at_once.asked) == len(in_turn.asked) + 1
+    assert [i.retrieved for i in fast.items] == [i.retrieved for i in slow.items]
+
+
+def test_writes_that_ask_nothing_are_not_tried_twice(make_world, make_program):
+    world = make_world("pooled", groups=4)
+    model = SlowModel()
+    evaluate(world, make_program(), model)
+    assert model.asked == []
+    assert sum("In house" in heard for heard in world.sandbox.heard) == 12
+
+
+def test_a_read_that_asks_twice_is_put_off_twice(make_world, make_program):
+    twice = f"first = {ASK % 'query.text'}; return first + {ASK % repr('again ')} + first"
+    world, model = make_world("pooled"), SlowModel()
+    evaluation = evaluate(world, make_program(read=twice), model, limits=Limits(model_calls=2))
+    assert evaluation.status == "complete"
+    assert all(item.retrieved.count(item.query["text"][:20]) == 2 for item in evaluation.items)
+
+
+def test_what_a_provider_refuses_is_no_score_and_no_failure(make_world, make_program):
+    world = make_world("pooled")
+    model = SlowModel(fails={"house 0, asked aaaaa": ModelError("filtered", "The filter refused.")})
+    evaluation = evaluate(world, make_program(read=READS), model)
+    assert evaluation.status == "complete"
+    (item,) = [item for item in evaluation.items if item.inconclusive]
+    assert item.failure is None
+    assert item.score != item.score
+    assert evaluation.quality.mean == 1.0
+
+
+def test_too_many_of_them_leave_the_program_without_a_score(make_world, make_program):
+    world = make_world("pooled")
+    model = SlowModel(fails={"house 0": ModelError("filtered", "The filter refused.")})
+    evaluation = evaluate(world, make_program(read=READS), model)
+    assert evaluation.status == "inconclusive"
+    assert "3 of 9 items are inconclusive; the first: The filter refused." in evaluation.reason
+    assert evaluation.items
+
+
+@pytest.mark.parametrize("where", ["house 0", "asked bbbbb"])
+def test_an_outage_voids_it_and_a_spent_budget_ends_it(make_world, make_program, where):
+    world, program = make_world("pooled"), make_program(read=READS)
+    down = SlowModel(fails={where: ModelError("outage", "Nobody answers.")})
+    evaluation = evaluate(world, program, down)
+    assert evaluation.status == "inconclusive"
+    assert not evaluation.items
+    with pytest.raises(BudgetReached):
+        evaluate(world, program, SlowModel(fails={where: BudgetReached("spent")}))

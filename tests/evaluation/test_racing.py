@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evolve.evaluation import Subset
+from evolve.evaluation.racing import Referee, Rival, chance_to_draw_level
+from evolve.records import ItemResult
+
+scores = st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=20, max_size=60)
+
+
+def items(values: list[float]) -> list[ItemResult]:
+    return [
+        ItemResult(task=str(n), score=value, metrics={}, query={}, retrieved="", answer="", seconds=0.0)
+        for n, value in enumerate(values)
+    ]
+
+
+def rival(values: list[float], cost: float | None = None) -> Rival:
+    return Rival(1, {str(n): value for n, value in enumerate(values)}, cost)
+
+
+def test_a_child_that_is_as_good_is_never_given_up():
+    assert chance_to_draw_level([0.0] * 30, 60) == 1.0
+    assert chance_to_draw_level([0.0, 0.1] * 15, 60) == 1.0
+
+
+def test_a_clear_loser_is_given_up_and_too_few_items_say_nothing():
+    assert chance_to_draw_level([-1.0] * 20, 60) < 1e-6
+    assert chance_to_draw_level([-1.0] * 7, 60) == 1.0
+    assert chance_to_draw_level([-1.0] * 60, 60) == 1.0  # nothing is left to predict
+
+
+def test_the_chance_falls_with_the_evidence():
+    loss = [-0.5, 0.0, 0.0, -0.5] * 8
+    chances = [chance_to_draw_level(loss[:n], 200) for n in (8, 16, 32)]
+    assert chances == sorted(chances, reverse=True)
+    assert chance_to_draw_level(loss, 40) < chance_to_draw_level(loss, 400)  # less is left to make up
+
+
+@given(scores, st.floats(0.001, 0.4))
+def test_against_itself_nobody_is_given_up(values: list[float], risk: float):
+    referee = Referee([rival(values)], risk=risk)
+    assert referee.verdict(items(values)[:10], 1.0, total=len(values), looks=5) == ""
+
+
+def test_a_cheaper_child_is_not_given_up_for_its_quality():
+    losing, winning = items([0.0] * 20), [1.0] * 60
+    costly = Referee([rival(winning, cost=100.0)], risk=0.05)
+    assert costly.verdict(losing, 99.0, total=60, looks=5) == ""
+    assert "against #1 on 20 of 60 items" in costly.verdict(losing, 101.0, total=60, looks=5)
+    assert Referee([rival(winning)], risk=0.05).verdict(losing, 1.0, total=60, looks=5)
+
+
+def test_of_children_that_would_have_made_it_few_are_given_up():
+    """Children a little better and worse than their rival, in random orders, looked at five times."""
+    rng = random.Random(7)
+    good = lost = 0
+    for _ in range(2_000):
+        old = [float(rng.random() < 0.55) for _ in range(60)]
+        new = [value if rng.random() < 0.6 else float(rng.random() < 0.5) for value in old]
+        if sum(new) < sum(old):
+            continue
+        good += 1
+        referee = Referee([rival(old)], risk=0.05)
+        lost += any(referee.verdict(items(new)[:n], 1.0, total=60, looks=5) != "" for n in range(10, 60, 10))
+    assert good > 400
+    assert lost / good < 0.05
+
+
+def test_a_risk_that_is_none_is_refused():
+    with pytest.raises(ValueError, match=r"between 0 and 0\.5"):
+        Referee([], risk=0.0)
+
+
+@pytest.mark.parametrize("scope", ["grouped", "pooled"])
+def test_an_evaluation_ends_where_the_referee_says(make_world, make_program, scope):
+    world = make_world(scope, groups=8)
+    subset = Subset("static", world.benchmark.validation, world.benchmark.episodes)
+    whole = world.make().evaluate(make_program(), subset)
+    front = Rival(0, {item.task: item.score for item in whole.items})
+    empty = make_program(read='return "nothing"')
+    raced = world.make().evaluate(empty, subset, referee=Referee([front], risk=0.05))
+    assert raced.status == "raced"
+    assert 8 <= len(raced.items) < len(subset.tasks)
+    assert raced.quality.mean != raced.quality.mean  # partial scores are no score
+    assert "against #0" in raced.reason
+    if scope == "grouped":
+        assert len(raced.writes) < len(subset.episodes)  # what is not asked is not remembered either
+    kept = world.make().evaluate(make_program(), subset, referee=Referee([front], risk=0.05))
+    assert (kept.status, kept.quality, kept.items) == ("complete", whole.quality, whole.items)
