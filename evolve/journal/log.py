@@ -1,23 +1,15 @@
-"""The journal: an append-only file of events, one JSON object to the line.
-
-A line counts once its newline is there. A process that was killed while it appended leaves a last line that
-does not, or, after a power failure, one that is no JSON: readers pass over it, and the next writer cuts it
-off. Anything else that cannot be read is damage, and is said.
-"""
+"""The journal of a run: its events, in the append-only form of ``lines``."""
 
 from __future__ import annotations
 
-import json
 import os
-import threading
 from pathlib import Path
 
-from pydantic import ValidationError
-from pydantic_core import to_json
-
-from evolve.errors import InfrastructureError, UsageError
 from evolve.events import EVENT, Event
-from evolve.journal.durable import Write, said_as_ours, write_all
+from evolve.journal.durable import Write
+from evolve.journal.lines import LineFormat, LineLog, read_lines
+
+_FORMAT = LineFormat(EVENT, noun="an event", otherwise="begin another run with --name")
 
 
 def read_events(path: Path) -> tuple[list[Event], int]:
@@ -26,97 +18,11 @@ def read_events(path: Path) -> tuple[list[Event], int]:
     Raises:
         UsageError: the file is missing, or a line other than a torn last one is not an event.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise UsageError(f"{path} is missing: restore it, or begin another run with --name.") from None
-    lines = data.split(b"\n")[:-1]  # what follows the last newline is empty or torn
-    events: list[Event] = []
-    length = 0
-    for number, line in enumerate(lines, start=1):
-        try:
-            events.append(EVENT.validate_json(line))
-        except ValidationError as error:
-            if number == len(lines) and not _is_json(line):
-                break
-            raise UsageError(_damage(path, number, error)) from error
-        length += len(line) + 1
-    return events, length
+    return read_lines(path, _FORMAT)
 
 
-class EventLog:
-    """The writer of a journal; there must be only one. Thread-safe.
-
-    Args:
-        path: the file; it must exist.
-        write: ``os.write``, or its stand-in.
-
-    Raises:
-        UsageError: the file is missing or damaged.
-    """
+class EventLog(LineLog[Event]):
+    """The writer of a journal; there must be only one. Thread-safe. See ``LineLog``."""
 
     def __init__(self, path: Path, write: Write = os.write):
-        self._path = path
-        self._write = write
-        self._guard = threading.Lock()
-        _, self._length = read_events(path)
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
-        self._usable = True
-        with said_as_ours(path):
-            self.cut = os.fstat(self._descriptor).st_size - self._length
-            """Bytes of a torn last line that were cut off."""
-            if self.cut:
-                self._truncate()
-
-    def append(self, event: Event) -> None:
-        """Put ``event`` on disk before returning.
-
-        Raises:
-            InfrastructureError: it could not be written; the journal is as it was.
-        """
-        line = to_json(event, inf_nan_mode="constants") + b"\n"
-        with self._guard, said_as_ours(self._path):
-            if not self._usable:
-                raise InfrastructureError(
-                    f"{self._path} could not be brought back to its last whole line after a failed write.",
-                    remedy="Give the same command again: it cuts the torn line off.",
-                )
-            try:
-                write_all(self._descriptor, line, self._write)
-            except BaseException:
-                # A line appended after half a line would be damage; if this fails too, none ever is.
-                self._usable = False
-                self._truncate()
-                self._usable = True
-                raise
-            self._length += len(line)
-
-    def close(self) -> None:
-        """Close the file. Safe to call again."""
-        with self._guard:
-            if self._descriptor >= 0:
-                os.close(self._descriptor)
-                self._descriptor = -1
-                self._usable = False
-
-    def _truncate(self) -> None:
-        os.ftruncate(self._descriptor, self._length)
-        os.fsync(self._descriptor)
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        json.loads(line)
-    except ValueError:
-        return False
-    return True
-
-
-def _damage(path: Path, number: int, error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return (
-        f"Line {number} of {path} is not an event of this version"
-        f" ({f'{where}: ' if where else ''}{first['msg']}). The file was edited, damaged, or written by "
-        "another version: restore it or use that version, or begin another run with --name."
-    )
+        super().__init__(path, _FORMAT, write)

@@ -2,6 +2,7 @@
 
 config.toml           the configuration it was begun with
 journal.jsonl         its events in their order, append-only
+calls.jsonl           its model calls, where models are asked, append-only
 programs/ID.py        every program, content-addressed
 evaluations/ID-SUBSET.json
 cache/                what may be deleted at any time
@@ -16,7 +17,6 @@ import os
 import re
 import secrets
 import shutil
-import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from evolve.config import CampaignConfig, check_resumable, load_config, to_toml
 from evolve.errors import UsageError
 from evolve.events import Event
 from evolve.journal.durable import TEMPORARY, Write, replace_file, said_as_ours, sync_folder
+from evolve.journal.lock import hold
 from evolve.journal.log import EventLog, read_events
 from evolve.program import MemoryProgram
 from evolve.records import Evaluation
@@ -35,7 +36,6 @@ from evolve.records import Evaluation
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ID = re.compile(r"[0-9a-f]{12}")
 _FOLDERS = ("programs", "evaluations", "cache")
-_LOCK_ATTEMPTS, _LOCK_PAUSE = 5, 0.01
 
 
 class RunRecord:
@@ -62,6 +62,11 @@ class RunRecord:
     def name(self) -> str:
         """What the run is called."""
         return self.path.name
+
+    @property
+    def calls(self) -> Path:
+        """The account of model calls; see ``evolve.models.calls``."""
+        return self.path / "calls.jsonl"
 
     @property
     def cache(self) -> Path:
@@ -274,30 +279,13 @@ def _create(path: Path, config: CampaignConfig, write: Write) -> None:
 
 def _locked(path: Path) -> int:
     """A descriptor that holds the lock of the run; the system gives it back when the process ends."""
-    with said_as_ours(path / "lock"):
-        descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        _take_lock(descriptor)
-    except BlockingIOError:
-        holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
-        os.close(descriptor)
-        raise UsageError(
+    return hold(
+        path / "lock",
+        lambda holder: (
             f"The run {path.name!r} is being written by another process (pid {holder}). "
             "Wait for it or end it, or begin another run with --name."
-        ) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
-    return descriptor
-
-
-def _take_lock(descriptor: int) -> None:
-    """Lock it for one writer; BlockingIOError where another has it, not where a reader just looked at it."""
-    for _ in range(_LOCK_ATTEMPTS - 1):
-        try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(_LOCK_PAUSE)  # ``RunRecord.writer`` holds it for some microseconds
-    return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        ),
+    )
 
 
 def _tidy(path: Path) -> None:
