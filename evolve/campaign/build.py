@@ -22,8 +22,6 @@ from evolve.workbench import Notify, Workbench, is_trusted, open_bench, reply_ca
 if TYPE_CHECKING:
     from evolve.models.gateway import Gateway
 
-CALLS = "calls.jsonl"
-"""The account of model calls, in the directory of a run."""
 
 
 def build(
@@ -63,7 +61,7 @@ def build(
         closing.append(run.close)
         roles = open_roles(
             config,
-            calls=run.path / CALLS,
+            calls=run.calls,
             cache=reply_cache(config, root),
             notify=notify,
             passages=bench.passages,

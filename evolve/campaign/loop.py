@@ -33,6 +33,7 @@ from evolve.events import (
     StopReason,
 )
 from evolve.journal import RunDirectory
+from evolve.models.tally import Accounts
 from evolve.population import SELECTORS, Population, Recency, Request, Softmax, objective, rng_for
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Interval
@@ -115,6 +116,12 @@ class Campaign:
             raise
         self._finish(reason)
         return summary
+
+    @property
+    def accounts(self) -> Callable[[], Accounts] | None:
+        """Tells what models have taken so far, restarts included; None where none is asked."""
+        gateway = self._bench.roles.gateway
+        return gateway.accounts if gateway is not None else None
 
     def close(self) -> None:
         """End the workers, the models and the sandbox, and give the lock of the run back."""

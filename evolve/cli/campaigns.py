@@ -104,6 +104,12 @@ def run(
     metric: MetricOption = None,
     sandbox: SandboxOption = None,
     unsafe_local: UnsafeOption = False,
+    repeats: Annotated[
+        int,
+        typer.Option(
+            "--repeats", help="Run it under so many seeds, as NAME-1, NAME-2, ..., and compare them.", min=1
+        ),
+    ] = 1,
     plain: Annotated[bool, typer.Option("--plain", help="A line for each event, no live view.")] = False,
 ) -> None:
     """Begin a campaign, or go on with one.
@@ -180,6 +186,7 @@ def _campaign(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bo
     from evolve import campaign
     from evolve.inspection.history import History
     from evolve.inspection.live import observer_for
+    from evolve.inspection.spending import spending_line, spending_table, spent
     from evolve.inspection.summary import closing_view
     from evolve.journal import RunRecord
 
@@ -191,10 +198,16 @@ def _campaign(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bo
             ) as search,
         ):
             record = RunRecord.open(root, name)
-            with observer_for(console(), name, History.read(record), plain=plain) as observer:
+            accounts = search.accounts
+
+            def bill() -> str:
+                return spending_line(accounts()) if accounts is not None else ""
+
+            with observer_for(console(), name, History.read(record), plain=plain, bill=bill) as observer:
                 search.run(observer)
     except BudgetReached as error:
         complain(f"Paused: nothing is lost. {error}")
+        console().print(spending_table(spent(RunRecord.open(root, name))))
         raise typer.Exit(0) from None
     except KeyboardInterrupt:
         complain("Interrupted. Nothing that was finished is lost: the same command goes on from here.")

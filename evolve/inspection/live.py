@@ -23,17 +23,21 @@ from evolve.inspection.tables import candidate_data, candidates_table
 from evolve.inspection.text import duration, one_line, score
 
 Clock = Callable[[], float]
+Bill = Callable[[], str]
+"""What models have taken so far, in a few words; nothing where none is asked."""
 RECENT = 4
 """Latest happenings that the live view shows."""
 MAX_ROWS = 12
 """Members of the front that the live view shows."""
 
 
-def observer_for(console: Console, name: str, history: History, *, plain: bool = False) -> Observer:
+def observer_for(
+    console: Console, name: str, history: History, *, plain: bool = False, bill: Bill = str
+) -> Observer:
     """The live view where ``console`` writes to a terminal, else (or if ``plain``) a log."""
     # A console also counts as a terminal if colours are forced on; a view cannot be redrawn in a file.
     if console.file.isatty() and console.is_terminal and not plain:
-        return LiveView(console, name, history)
+        return LiveView(console, name, history, bill=bill)
     return PlainLog(console, history)
 
 
@@ -45,10 +49,20 @@ class LiveView:
         name: of the run.
         history: what the run had done before; the view goes on with it, and passes over what it knows.
         clock: seconds, monotonic.
+        bill: what models have taken so far.
     """
 
-    def __init__(self, console: Console, name: str, history: History, clock: Clock = time.monotonic):
+    def __init__(
+        self,
+        console: Console,
+        name: str,
+        history: History,
+        clock: Clock = time.monotonic,
+        *,
+        bill: Bill = str,
+    ):
         self._name = name
+        self._bill = bill
         self._history = history
         self._pace = Pace(history, clock)
         self._recent: deque[str] = deque(maxlen=RECENT)
@@ -97,6 +111,8 @@ class LiveView:
         counts = f"{len(history.candidates)} candidates, {history.failures} failed, "
         counts += f"{len(history.discarded)} given up, {history.inconclusive} inconclusive"
         grid.add_row("so far", Text(counts), "")
+        if bill := self._bill():
+            grid.add_row("models", Text(bill), "")
         if best:
             interval = history.quality(best.number)
             value = score(interval, best.objectives["quality"])

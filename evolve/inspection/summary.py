@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.inspection.history import History, title
+from evolve.inspection.spending import spending_table, spent
 from evolve.inspection.tables import front_data, front_view
 from evolve.inspection.text import difference, one_line, score
 from evolve.journal import RunRecord
@@ -26,6 +27,9 @@ def closing_view(run: RunRecord, history: History, command: str = "evolve") -> R
     blocks: list[RenderableType] = [front_view(front_data(run.name, history))]
     if history.comparisons:
         blocks.extend((Text(), _test_table(history)))
+    spending = spending_table(spent(run))
+    if spending is not None:
+        blocks.extend((Text(), spending))
     blocks.extend((Text(), _next_steps(run, history, command)))
     return Group(*blocks)
 
@@ -36,7 +40,11 @@ def _test_table(history: History) -> Table:
     tests = history.tests()
     name = _named(history, best)
     table = Table(
-        title=f"Test set: {name} {score(tests.get(best))}", title_justify="left", title_style="bold"
+        title=f"Test set: {name} {score(tests.get(best))}",
+        title_justify="left",
+        title_style="bold",
+        caption="the intervals of the differences hold together at 95 %",
+        caption_justify="left",
     )
     for column in ("against", "its test score", "best minus it, paired", ""):
         table.add_column(column, overflow="fold")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from evolve.campaign import Summary, build
-from evolve.campaign.build import CALLS
 from evolve.config import CampaignConfig, merged
 from evolve.errors import EvolveError
 from evolve.events import Discarded, Evaluated, Event, Joined
@@ -76,7 +75,7 @@ class Ended:
     @property
     def calls(self) -> list[Call]:
         """All model calls of the run."""
-        return read_calls(self.record.path / CALLS)[0]
+        return read_calls(self.record.calls)[0]
 
     @property
     def accounts(self) -> Accounts:
