@@ -18,7 +18,7 @@ function place() {
 
 let shown = null;
 
-/** Show what the address names; move there if it was not shown before. */
+/** Show what the address names; move there if it was not shown before, or is asked for as a whole. */
 function route({ move = true } = {}) {
   tip.hide();
   const at = place() ?? (run.best ? { c: run.best, tab: "overview", task: null } : null);
@@ -28,7 +28,7 @@ function route({ move = true } = {}) {
   drawCharts(detail);
   listPrograms();
   if (move && place()) {
-    if (shown !== at.c.number) {
+    if (shown !== at.c.number || /^#c\d+$/.test(location.hash)) {
       byId("detail-title").focus({ preventScroll: true });
       detail.scrollIntoView({ block: "start" });
     } else if (at.tab === "tasks") {
