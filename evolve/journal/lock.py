@@ -22,7 +22,7 @@ def hold(path: Path, busy: Callable[[str], str]) -> int:
 
     Raises:
         UsageError: another holds it.
-        InfrastructureError: the file could not be made.
+        InfrastructureError: the file could not be made or written.
     """
     with said_as_ours(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -32,8 +32,13 @@ def hold(path: Path, busy: Callable[[str], str]) -> int:
         holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
         os.close(descriptor)
         raise UsageError(busy(holder)) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+    try:
+        with said_as_ours(path):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+    except BaseException:
+        os.close(descriptor)
+        raise
     return descriptor
 
 

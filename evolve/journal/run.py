@@ -11,12 +11,9 @@ lock                  held by the one process that writes
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import re
-import secrets
-import shutil
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +24,8 @@ from pydantic_core import to_json
 from evolve.config import CampaignConfig, check_resumable, load_config, to_toml
 from evolve.errors import UsageError
 from evolve.events import Event
-from evolve.journal.durable import TEMPORARY, Write, replace_file, said_as_ours, sync_folder
+from evolve.journal.creation import FOLDERS, create
+from evolve.journal.durable import TEMPORARY, Write, replace_file, said_as_ours
 from evolve.journal.lock import hold
 from evolve.journal.log import EventLog, read_events
 from evolve.program import MemoryProgram
@@ -35,7 +33,6 @@ from evolve.records import Evaluation
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ID = re.compile(r"[0-9a-f]{12}")
-_FOLDERS = ("programs", "evaluations", "cache")
 
 
 class RunRecord:
@@ -183,7 +180,7 @@ class RunDirectory(RunRecord):
         """
         path = root / checked_name(name)
         if not (path / "config.toml").is_file():
-            _create(path, config, write)
+            create(path, config, write)
         lock = _locked(path)
         try:
             _tidy(path)
@@ -255,28 +252,6 @@ def checked_name(name: str) -> str:
     return name
 
 
-def _create(path: Path, config: CampaignConfig, write: Write) -> None:
-    """Make the directory of a new run under another name, then give it its own."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise UsageError(f"{path} exists and is not a run. Choose another --name or --root, or remove it.")
-    temporary = path.with_name(f".new-{secrets.token_hex(4)}")
-    with said_as_ours(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            for folder in (temporary, *(temporary / name for name in _FOLDERS)):
-                folder.mkdir()
-            (temporary / "journal.jsonl").touch()
-            (temporary / "lock").touch()
-            replace_file(temporary / "config.toml", to_toml(config).encode("utf-8"), write)
-            temporary.rename(path)
-            sync_folder(path.parent)
-        except BaseException as error:
-            shutil.rmtree(temporary, ignore_errors=True)
-            if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-                return  # another process made it at the same time; the lock decides between the two
-            raise
-
-
 def _locked(path: Path) -> int:
     """A descriptor that holds the lock of the run; the system gives it back when the process ends."""
     return hold(
@@ -291,7 +266,7 @@ def _locked(path: Path) -> int:
 def _tidy(path: Path) -> None:
     """Make the folders that somebody removed, remove the temporary files that a killed writer left."""
     with said_as_ours(path):
-        for folder in _FOLDERS:
+        for folder in FOLDERS:
             (path / folder).mkdir(exist_ok=True)
         for leftover in (*path.glob(f".*{TEMPORARY}"), *path.glob(f"*/.*{TEMPORARY}")):
             leftover.unlink()

@@ -19,7 +19,7 @@ def _world(group: str, shift: int) -> tuple[list[Episode], list[Task]]:
     for place, (session, person) in enumerate(product(range(2), PEOPLE), start=shift):
         thing, town = THINGS[place % len(THINGS)], PLACES[place % len(PLACES)]
         line = f"{person}: My {thing} came all the way from {town}."
-        lines.setdefault(session, []).extend([line, f"Eve: Is it not lovely, {person}?", "Eve: Who can tell."])
+        lines.setdefault(session, []).extend([line, *_gossip(place)])
         tasks.append(
             Task(
                 id=f"{group}-{session}-{person}",
@@ -31,6 +31,13 @@ def _world(group: str, shift: int) -> tuple[list[Episode], list[Task]]:
         )
     episodes = [Episode(id=f"{group}-{n}", text="\n".join(text), group=group) for n, text in lines.items()]
     return episodes, tasks
+
+
+def _gossip(shift: int) -> list[str]:
+    """More than fits into what ``read`` may return, so that it matters how lines are ranked."""
+    every = list(product(PEOPLE, THINGS, PLACES))
+    some = every[shift :: len(every) // 15][:15]
+    return [f"Eve: Did {a} get a {b} in {c}, or where did {a} get it?" for a, b, c in some]
 
 
 @benchmark
