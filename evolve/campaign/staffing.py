@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from evolve.campaign.rearing import Nursery
 from evolve.config import CampaignConfig
+from evolve.evaluation.rehearsal import Rehearsal
 from evolve.mutation import Mutator
 from evolve.mutation.freezing import Freezing
 from evolve.mutation.offline import OfflineMutator
 from evolve.mutation.reflection import ReflectionMutator
+from evolve.mutation.tuning import Tuner, Tuning
 from evolve.workbench import Workbench
 
 
@@ -27,6 +29,22 @@ def nursery(config: CampaignConfig, workbench: Workbench) -> Nursery:
 
 
 def _mutator(config: CampaignConfig, workbench: Workbench) -> Mutator:
+    search, inner = config.search, _inventive(config, workbench)
+    if not search.tune or search.freeze == "code":
+        return inner
+    roles = workbench.roles
+    rehearsal = Rehearsal(
+        sandbox=workbench.sandbox,
+        embedder=roles.embedder,
+        model=roles.toolkit,
+        limits=config.sandbox.limits(),
+        scope=workbench.benchmark.scope,
+    )
+    return Tuning(inner, Tuner(rehearsal, frugal="cost" in search.objectives), share=search.tune)
+
+
+def _inventive(config: CampaignConfig, workbench: Workbench) -> Mutator:
+    """What changes more than numbers."""
     search, reflectors = config.search, workbench.roles.reflectors
     if not reflectors:
         mutator = OfflineMutator(attribution=search.attribution)

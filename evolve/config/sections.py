@@ -67,6 +67,12 @@ class SearchConfig(Section):
         lt=0.5,
         description="chance, for each rival, of giving up a child that a whole evaluation would have kept",
     )
+    tune: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of children whose KNOBS are tuned on recorded queries, without a model call",
+    )
     references: bool = Field(
         default=True, description="a reflecting model is shown other programs of the population"
     )

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, islice
 from threading import Lock
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 _WORD = re.compile(r"\w+")
 _GRAM = 4
-_TABLE = 1 << 18  # slots of the IDF table: collisions there are rare, unlike those among the dimensions
+IDF_SLOTS = 1 << 18
+"""Slots of the IDF table: collisions there are rare, unlike those among the dimensions."""
 _ROWS = 512  # texts embedded at a time: bounds the memory of one call
 _SORT_WEIGHTS = np.array([1.0, 0.3, 1.0, 0.0])  # of words, bigrams and 4-grams; by a slot's lowest two bits
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: Fibonacci hashing (Knuth, TAOCP 3, §6.4)
@@ -49,6 +50,15 @@ class Embedder(Protocol):
         ...
 
 
+@runtime_checkable
+class KeepsVectors(Protocol):
+    """An embedder whose past vectors can be had again."""
+
+    def recorded(self, texts: Sequence[str]) -> np.ndarray | None:
+        """The vectors of ``texts``; None unless all are known. Asks nobody."""
+        ...
+
+
 class HashingEmbedder:
     """Hashed words, word bigrams and character 4-grams, weighted by TF-IDF; numpy only, no model.
 
@@ -64,8 +74,8 @@ class HashingEmbedder:
     """
 
     def __init__(self, idf: np.ndarray, dimension: int):
-        if idf.shape != (_TABLE,):
-            raise ValueError(f"idf must have shape ({_TABLE},), got {idf.shape}; use HashingEmbedder.fit")
+        if idf.shape != (IDF_SLOTS,):
+            raise ValueError(f"idf must have shape ({IDF_SLOTS},), got {idf.shape}; use HashingEmbedder.fit")
         if dimension < 1:
             raise ValueError(f"dimension must be at least 1, got {dimension}")
         self._idf = idf.astype(np.float32)
@@ -80,13 +90,13 @@ class HashingEmbedder:
         Rarity is counted over lines because episodes are long and a query asks for a line of one. Without any
         text all features weigh the same.
         """
-        frequency = np.zeros(_TABLE, dtype=np.int64)
+        frequency = np.zeros(IDF_SLOTS, dtype=np.int64)
         lines = (line for text in texts for line in text.splitlines() if line.strip())
         count = 0
         while block := list(islice(lines, _ROWS)):
             count += len(block)
             _, slots, _, _ = _features(block)
-            frequency += np.bincount(slots, minlength=_TABLE)
+            frequency += np.bincount(slots, minlength=IDF_SLOTS)
         return cls(np.log((1 + count) / (1 + frequency)) + 1, dimension)
 
     @property
@@ -98,6 +108,11 @@ class HashingEmbedder:
     def dimension(self) -> int:
         """Length of a vector."""
         return self._dimension
+
+    @property
+    def idf(self) -> np.ndarray:
+        """The fitted weights: ``HashingEmbedder(e.idf, e.dimension)`` gives the same vectors as ``e``."""
+        return self._idf
 
     @property
     def waits(self) -> bool:
@@ -182,6 +197,18 @@ class CachedEmbedder:
             self._remember(missing, fresh)
         return out
 
+    def recorded(self, texts: Sequence[str]) -> np.ndarray | None:
+        """See ``KeepsVectors``: those that are remembered here, or kept by the inner embedder."""
+        with self._lock:
+            known = {text: self._known[text] for text in texts if text in self._known}
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        if missing:
+            kept = self._inner.recorded(missing) if isinstance(self._inner, KeepsVectors) else None
+            if kept is None:
+                return None
+            known.update(zip(missing, kept, strict=True))
+        return np.stack([known[text] for text in texts]) if texts else None
+
     def _remember(self, texts: Iterable[str], vectors: np.ndarray) -> None:
         with self._lock:
             for text, vector in zip(texts, vectors, strict=True):
@@ -207,14 +234,14 @@ def _features(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray,
             hashes.append(_slot(f"\0{' '.join(text.split())}", 0))
         sizes.append(len(hashes) - before)
     rows = np.repeat(np.arange(len(texts)), sizes)
-    keys, counts = np.unique(rows * _TABLE + np.asarray(hashes, dtype=np.int64), return_counts=True)
-    rows, slots = np.divmod(keys, _TABLE)
+    keys, counts = np.unique(rows * IDF_SLOTS + np.asarray(hashes, dtype=np.int64), return_counts=True)
+    rows, slots = np.divmod(keys, IDF_SLOTS)
     return rows, slots, counts, _SORT_WEIGHTS[slots & 3]
 
 
 def _slot(feature: str, sort: int) -> int:
-    """A slot below ``_TABLE`` for ``feature``, the same in every process (the builtin hash is not)."""
-    return (zlib.crc32(feature.encode("utf-8", "replace")) & (_TABLE - 1) & ~3) | sort
+    """A slot below ``IDF_SLOTS`` for ``feature``, the same in every process (the builtin hash is not)."""
+    return (zlib.crc32(feature.encode("utf-8", "replace")) & (IDF_SLOTS - 1) & ~3) | sort
 
 
 def _bigram_slots(words: Sequence[str]) -> Iterator[int]:

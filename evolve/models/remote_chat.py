@@ -91,6 +91,10 @@ class RemoteChat:
         self._exchange.record_cached(order, reply.usage)
         return Reply(reply.text, reply.usage, reply.model, cached=True)
 
+    def recorded(self, request: ChatRequest, *, partial: bool = False) -> Reply | None:
+        """What was answered to just this and is kept; None if nothing is. Asks and accounts nothing."""
+        return self._kept(self._key(request, self._options(request), partial))
+
     async def _ask(self, order: Order, request: ChatRequest, options: dict[str, Any], partial: bool) -> Reply:
         schema = None if request.schema is None else (request.name, request.schema)
 

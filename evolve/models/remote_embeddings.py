@@ -85,19 +85,26 @@ class RemoteEmbedder:
         if not texts:
             return np.zeros((0, dimension), np.float32)
         known = self._vectors(list(dict.fromkeys(texts)))
-        rows = np.stack([known[text] for text in texts])
-        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        return (rows / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+        return _unit([known[text] for text in texts])
+
+    def recorded(self, texts: Sequence[str]) -> np.ndarray | None:
+        """As ``embed``, of vectors that are kept; None unless all of them are. Asks nobody."""
+        known = self._remembered(list(dict.fromkeys(texts)))
+        return _unit([known[text] for text in texts]) if texts and known.keys() >= set(texts) else None
 
     def _vectors(self, texts: list[str]) -> dict[str, np.ndarray]:
         """Text → its vector, of what is kept or else of the model."""
-        keys = {text: self._key(text) for text in texts}
-        kept = {} if self._cache is None else self._cache.get_many(list(keys.values()))
-        known = {text: np.frombuffer(kept[key], "<f4") for text, key in keys.items() if key in kept}
+        known = self._remembered(texts)
         missing = [text for text in texts if text not in known]
         for made in self._run([self._batch(batch) for batch in _batches(missing)]):
             known.update(made)
         return known
+
+    def _remembered(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
+        """Text → its vector, of those that are kept."""
+        keys = {text: self._key(text) for text in texts}
+        kept = {} if self._cache is None else self._cache.get_many(list(keys.values()))
+        return {text: np.frombuffer(kept[key], "<f4") for text, key in keys.items() if key in kept}
 
     async def _batch(self, texts: list[str]) -> dict[str, np.ndarray]:
         async def asked() -> dict[str, np.ndarray]:
@@ -138,6 +145,12 @@ class RemoteEmbedder:
 
     def _key(self, text: str) -> str:
         return key_of({"version": 1, "embed": self.identity, "text": text})
+
+
+def _unit(vectors: Sequence[np.ndarray]) -> np.ndarray:
+    rows = np.stack(vectors)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return (rows / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
 def _batches(texts: Sequence[str]) -> Iterator[list[str]]:

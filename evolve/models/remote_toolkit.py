@@ -51,23 +51,36 @@ class RemoteToolkit:
             ModelError: any other failure.
             BudgetReached: the campaign's, not the program's.
         """
-        checked = tuple(_message(message) for message in messages)
-        if not checked:
-            raise ProgramError("contract", "llm_completion was given no messages; give it at least one")
-        _check(options)
-        request = ChatRequest(checked, "toolkit", options=options)
+        request = _request(messages, options)
         try:
             (reply,) = self._chat.run([self._chat.answer(request, partial="max_tokens" in options)])
         except ModelError as error:
             if error.kind != "too_long":
                 raise
-            characters = sum(len(message["content"]) for message in checked)
+            characters = sum(len(message["content"]) for message in request.messages)
             raise ProgramError(
                 "budget",
                 f"llm_completion was given {characters} characters, more than the model's context holds; "
                 "give it less",
             ) from error
         return Completion(text=reply.text, usage=reply.usage)
+
+    def recorded(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion | None:
+        """What was answered to just this and is kept; None if nothing is. Asks nobody.
+
+        Raises:
+            ProgramError: the program asked for what no model can be asked.
+        """
+        reply = self._chat.recorded(_request(messages, options), partial="max_tokens" in options)
+        return None if reply is None else Completion(text=reply.text, usage=reply.usage)
+
+
+def _request(messages: list[dict[str, str]], options: dict[str, Any]) -> ChatRequest:
+    checked = tuple(_message(message) for message in messages)
+    if not checked:
+        raise ProgramError("contract", "llm_completion was given no messages; give it at least one")
+    _check(options)
+    return ChatRequest(checked, "toolkit", options=options)
 
 
 def _message(message: Any) -> Message:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import random
-import textwrap
 
+from evolve.mutation.history import with_history
 from evolve.mutation.offline.diagnosis import diagnose
 from evolve.mutation.offline.operators import Edit, Operator, operators, weights
 from evolve.mutation.protocol import Brief, Proposal, Refusal
-from evolve.mutation.source import Source
 from evolve.mutation.splicing import SpliceError
 from evolve.program import MemoryProgram
 
@@ -43,7 +41,7 @@ class OfflineMutator:
             edits, source = _apply_all(drawn, brief, rng)
             if not edits:
                 continue
-            program = MemoryProgram(_with_history(source, [edit.message for _, edit in edits]))
+            program = MemoryProgram(with_history(source, [edit.message for _, edit in edits]))
             if program.problems or program.fingerprint in {*brief.known, brief.program.fingerprint}:
                 continue
             crossed = any(operator.name == "crossover" for operator, _ in edits)
@@ -71,18 +69,3 @@ def _apply_all(
             source = edit.source
             edits.append((operator, edit))
     return edits, source
-
-
-def _with_history(source: str, messages: list[str]) -> str:
-    """The source with what was changed noted at the end of its docstring, so that it tells its own story."""
-    text = Source(source)
-    docstring = ast.get_docstring(text.tree, clean=True) or "A memory program."
-    head, _, past = docstring.partition("\n\nSince then:\n")
-    entries = [*past.splitlines(), *(_entry(message) for message in messages)]
-    return text.with_docstring(f"{head}\n\nSince then:\n" + "\n".join(entries) + "\n")
-
-
-def _entry(message: str) -> str:
-    return textwrap.fill(
-        message, width=108, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Protocol
 
 from evolve.mutation.cutting import cut, cut_method, steps, without_step
 from evolve.mutation.grafting import apply, parse_graft
+from evolve.mutation.knobs import changes, rounded
 from evolve.mutation.offline.diagnosis import Cue
 from evolve.mutation.protocol import Brief
 from evolve.mutation.pruning import prune
@@ -105,15 +105,13 @@ class Knobs:
         for name in chosen:
             knob = knobs[name]
             moved = knob.default + rng.gauss(0.0, 0.2) * (knob.high - knob.low)
-            if knob.integer:
-                step = 1 if moved >= knob.default else -1
-                moved = round(moved) if round(moved) != knob.default else knob.default + step
-            digits = max(3, 2 - math.floor(math.log10(knob.high - knob.low)))
-            values[name] = min(knob.high, max(knob.low, round(moved, digits)))
-        changes = [f"{n} {knobs[n].default:g} → {v:g}" for n, v in values.items() if v != knobs[n].default]
-        if not changes:
+            if knob.integer and round(moved) == knob.default:
+                moved = knob.default + (1 if moved >= knob.default else -1)
+            values[name] = rounded(knob, moved)
+        new = changes(knobs, values)
+        if not new:
             return None
-        return Edit(with_knobs(source, values), f"Set {', '.join(changes)}.")
+        return Edit(with_knobs(source, values), f"Set {new}.")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,148 @@
+"""Run a program on what a model gave for it before: what would ``read`` return? No model is asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from evolve.agents.protocol import Extraction
+from evolve.benchmark import Scope
+from evolve.errors import ProgramError
+from evolve.evaluation.recall import Clock, Recaller
+from evolve.evaluation.schedule import Stint, schedule
+from evolve.evaluation.services import HostServices, ToolkitModel
+from evolve.evaluation.subsets import Subset
+from evolve.models.embeddings import Embedder, KeepsVectors
+from evolve.records import Completion, Episode, Fields, Task, Usage
+from evolve.sandboxes.protocol import Limits, Sandbox
+
+Hear = Callable[[Task, str], bool]
+"""Is told what ``read`` gave for a task, empty where it failed; whether to go on."""
+
+
+class Unrecorded(Exception):
+    """The program asks a model for what it was never asked before: nothing can be said without a call."""
+
+
+@runtime_checkable
+class KeepsCompletions(Protocol):
+    """A model whose past answers can be had again."""
+
+    def recorded(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion | None:
+        """What it answered to just this; None if it is not known. Asks nobody."""
+        ...
+
+
+class Rehearsal:
+    """Fills memories with recorded items and asks recorded queries, in a sandbox. Thread-safe.
+
+    What a program asks of a model on the way is answered from the record, or by a rule that is computed here.
+
+    Args:
+        sandbox: runs the programs.
+        embedder: behind ``toolkit.embed``.
+        model: behind ``toolkit.llm_completion``.
+        limits: what a program may use.
+        scope: one memory for all, or one for each group asked about.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        *,
+        sandbox: Sandbox,
+        embedder: Embedder,
+        model: ToolkitModel,
+        limits: Limits,
+        scope: Scope,
+        clock: Clock = time.perf_counter,
+    ) -> None:
+        self._sandbox = sandbox
+        self._services = HostServices(
+            _Vectors(embedder) if embedder.waits else embedder, _Answers(model) if model.waits else model
+        )
+        self._limits = limits
+        self._scope: Scope = scope
+        self._clock = clock
+
+    def __call__(
+        self,
+        source: str,
+        writes: Sequence[tuple[Episode, Fields]],
+        queries: Sequence[tuple[Task, Fields]],
+        hear: Hear,
+    ) -> None:
+        """Write ``writes``, then ask ``queries`` group by group, each in its order, until told to stop.
+
+        Args:
+            source: of a valid program.
+            writes: what the agent extracted of each episode, in the order of writing.
+            queries: what it asked for each task.
+            hear: is told each read as it is done.
+
+        Raises:
+            Unrecorded: a model would have to be asked.
+            ProgramError: the program cannot be loaded, or ended its session.
+            InfrastructureError: the sandbox failed.
+        """
+        items = {episode.id: Extraction(fields, Usage()) for episode, fields in writes}
+        asked = {task.id: Extraction(fields, Usage()) for task, fields in queries}
+        subset = Subset("rehearsal", tuple(t for t, _ in queries), tuple(e for e, _ in writes))
+        with self._sandbox.open(source, self._services, self._limits) as session:
+            recaller = Recaller(session, self._clock)
+            go_on = True
+
+            def ask(stint: Stint) -> None:
+                nonlocal go_on
+                for task in stint.tasks:
+                    for read in recaller.ask([(task, asked[task.id])]):
+                        go_on = hear(task, read.outcome.text)
+                    if recaller.result.fatal or not go_on:
+                        return
+
+            for stint in schedule(subset, self._scope, looks=False):
+                filling = [(episode, items[episode.id]) for episode in stint.episodes]
+                recaller.in_memory(stint.group, filling, lambda stint=stint: ask(stint))
+                if recaller.result.fatal:
+                    raise ProgramError(recaller.result.fatal.kind, recaller.result.fatal.message, fatal=True)
+                if not go_on:
+                    return
+
+
+class _Vectors:
+    """An embedder that gives only what it gave before."""
+
+    waits = False
+
+    def __init__(self, inner: Embedder) -> None:
+        self._inner = inner
+        self.identity = inner.identity
+
+    @property
+    def dimension(self) -> int:
+        return self._inner.dimension
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        found = self._inner.recorded(texts) if isinstance(self._inner, KeepsVectors) else None
+        if found is None:
+            raise Unrecorded("it embeds texts that were not embedded before")
+        return found
+
+
+class _Answers:
+    """A model that answers only what it answered before."""
+
+    waits = False
+
+    def __init__(self, inner: ToolkitModel) -> None:
+        self._inner = inner
+        self.identity = inner.identity
+
+    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+        found = self._inner.recorded(messages, options) if isinstance(self._inner, KeepsCompletions) else None
+        if found is None:
+            raise Unrecorded("it asks the toolkit's model what it was not asked before")
+        return found

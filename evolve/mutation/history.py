@@ -1,0 +1,24 @@
+"""A program tells its own story: what was done to it, at the end of its docstring."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from collections.abc import Sequence
+
+from evolve.mutation.source import Source
+
+
+def with_history(source: str, messages: Sequence[str]) -> str:
+    """``source`` with ``messages`` noted at the end of its docstring, one entry each."""
+    text = Source(source)
+    docstring = ast.get_docstring(text.tree, clean=True) or "A memory program."
+    head, _, past = docstring.partition("\n\nSince then:\n")
+    entries = [*past.splitlines(), *(_entry(message) for message in messages)]
+    return text.with_docstring(f"{head}\n\nSince then:\n" + "\n".join(entries) + "\n")
+
+
+def _entry(message: str) -> str:
+    return textwrap.fill(
+        message, width=108, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False
+    )

@@ -1,0 +1,29 @@
+"""New values for a program's numbers, and how they are told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from evolve.program.parts import Knob
+
+
+def rounded(knob: Knob, value: float) -> float:
+    """``value`` within the knob's bounds; whole for an integer knob, else to a thousandth of the bounds.
+
+    A number with sixteen digits would be nothing that a person likes to read in a program.
+    """
+    if knob.integer:
+        value = round(value)
+    else:
+        value = round(value, max(3, 2 - math.floor(math.log10(knob.high - knob.low))))
+    return min(knob.high, max(knob.low, value))
+
+
+def changes(knobs: Mapping[str, Knob], values: Mapping[str, float]) -> str:
+    """What is new of ``values``: ``top_k 5 → 8, decay 0.9 → 0.75``; empty where nothing is."""
+    return ", ".join(
+        f"{name} {knobs[name].default:g} → {value:g}"
+        for name, value in values.items()
+        if value != knobs[name].default
+    )

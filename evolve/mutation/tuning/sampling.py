@@ -1,0 +1,58 @@
+"""Which knob values to try next: Optuna's TPE, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from evolve.mutation.knobs import rounded
+from evolve.program.parts import Knob
+
+if TYPE_CHECKING:
+    import optuna
+
+
+class Sampler:
+    """Suggests knob values by the outcomes told; the defaults come first. The same seed, the same course.
+
+    Args:
+        knobs: at least one.
+        maximise: for each objective whether more of it is better.
+        seed: of all randomness.
+    """
+
+    def __init__(self, knobs: Mapping[str, Knob], maximise: Sequence[bool], seed: int) -> None:
+        import optuna  # half a second, for campaigns that tune
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # else it announces each study on stderr
+        self._knobs = knobs
+        self._failed = optuna.trial.TrialState.FAIL
+        self._study = optuna.create_study(
+            directions=["maximize" if more else "minimize" for more in maximise],
+            sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=8),
+        )
+        self._study.enqueue_trial({name: knob.default for name, knob in knobs.items()})
+        self._trial: optuna.Trial | None = None
+
+    def ask(self) -> dict[str, float]:
+        """The next values, within their bounds."""
+        self._trial = self._study.ask()
+        found = {name: self._suggested(name, knob) for name, knob in self._knobs.items()}
+        return {
+            name: value if value == self._knobs[name].default else rounded(self._knobs[name], value)
+            for name, value in found.items()
+        }
+
+    def tell(self, objectives: Sequence[float] | None) -> None:
+        """What came of the values asked for last; None where nothing did."""
+        assert self._trial is not None  # it was asked first
+        if objectives is None:
+            self._study.tell(self._trial, state=self._failed)
+        else:
+            self._study.tell(self._trial, list(objectives))
+
+    def _suggested(self, name: str, knob: Knob) -> float:
+        assert self._trial is not None
+        if knob.integer:
+            return self._trial.suggest_int(name, int(knob.low), int(knob.high))
+        return self._trial.suggest_float(name, knob.low, knob.high)
