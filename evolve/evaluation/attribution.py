@@ -115,5 +115,6 @@ def _by_words(task: Task, memory: Memory, retrieved: str) -> _Trace:
 
 
 def _has_answer(task: Task, text: str) -> bool:
-    wanted = frozenset(content_words(task.answers[0]))
+    """Whether all words of the answer stand in ``text``; never for a task that is acted or marked."""
+    wanted = frozenset(content_words(task.answers[0] if task.answers else ""))
     return bool(wanted) and wanted <= frozenset(content_words(text))

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from evolve.agents.offline import OfflineAgent
-from evolve.agents.offline.acting import LOOK, choose, noted_commands
 from evolve.agents.protocol import Recollection
 from evolve.program import Parts
 from evolve.records import Task
@@ -42,18 +41,3 @@ def test_a_simulator_that_dies_makes_the_task_inconclusive(make_kitchen, method)
     conduct = conduct_of(world)
     assert "The simulator died" in conduct.inconclusive
     assert world.closed == (method != "open")
-
-
-def test_the_rarest_shared_words_decide_and_repeats_lose():
-    commands = ("go to table", "go to fridge", "go to sink")
-    assert choose(commands, "fridge", "", {}) == "go to fridge"
-    assert choose(commands, "fridge sink", "", {"go to fridge": 1}) == "go to sink"
-    assert choose(commands, "nothing of it", "", {"go to table": 2, "go to fridge": 1}) == "go to sink"
-
-
-def test_without_commands_the_short_lines_of_the_memory_are_tried_then_a_look():
-    memory = "> Open drawer.\nOnce upon a time there was a very long line that nobody would ever type in."
-    assert noted_commands(memory) == ["open drawer"]
-    assert choose((), "drawer", memory, {}) == "open drawer"
-    assert choose((), "drawer", memory, {"open drawer": 1}) == LOOK
-    assert choose((), "", "", {}) == LOOK

@@ -34,6 +34,14 @@ def test_the_first_stage_that_lacks_something_is_named(task, given, received, re
     assert attribute(task, 0.0, memory=Memory(given, received), retrieved=retrieved) is stage
 
 
+def test_evidence_without_answers_is_looked_for_as_it_stands():
+    acted = BOTH.model_copy(update={"answers": ()})
+    summed = Memory({}, {}, verbatim=False)
+    assert attribute(acted, 0.0, memory=summed, retrieved="") is Stage.NOT_GIVEN
+    summed = Memory(ALL, {"1": "went", "2": "dog"}, verbatim=False)
+    assert attribute(acted, 0.0, memory=summed, retrieved="") is Stage.LOST_IN_WRITE
+
+
 @pytest.mark.parametrize(("score", "low", "good"), [(0.5, 0.5, True), (0.49, 0.5, False), (0.49, 0.4, True)])
 def test_a_good_score_has_no_stage(score, low, good):
     stage = attribute(BOTH, score, memory=Memory({}, {}), retrieved="", low=low)

@@ -25,15 +25,15 @@ __all__ = ["OfflineAgent", "OfflineJudge"]
 class OfflineAgent:
     """Fills fields by their names, asks with the question's own words, answers with the best-matching span.
 
-    It acts by the command that shares most words with goal and memory. It follows no instruction, and says
-    the same whatever the number of the repeat. Usage is what a model doing the same would have read and
+    It acts by the commands that goal and memory speak for, else by curiosity (``policy``). It follows no
+    instruction, and says the same whatever the number of the repeat. Usage is what a model doing the same would have read and
     written, estimated (``evolve.models.tokens``), so that programs can be compared by cost.
     """
 
     @property
     def identity(self) -> str:
         """Name and version of the rules."""
-        return "offline-agent-1"
+        return "offline-agent-2"
 
     def extract(self, parts: Parts, episodes: Sequence[Episode], repeat: int = 0) -> list[Extraction]:
         """Item fields from each episode's text; see ``extraction.RULES``."""
@@ -64,7 +64,7 @@ class OfflineAgent:
         max_steps: int,
         repeat: int = 0,
     ) -> list[Conduct]:
-        """Each task acted out, one after the other; see ``acting.choose``."""
+        """Each task acted out, one after the other; see ``policy.Policy``."""
         instruction = parts.instructions.get("INSTRUCTION_RESPONSE", "")
         conducts = []
         for recollection, open_environment in zip(recollections, environments, strict=True):

@@ -1,0 +1,214 @@
+"""Which command to give next, by rule: what goal and memory speak for, else what may show something new.
+
+What it knows of the world is the English of text adventures: verbs that show, move, undo or change things.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from evolve.environment import Observation
+from evolve.models.passages import inverse_frequency, split_passages, stem, terms
+
+LOOK = "look"
+"""What is done where nothing else is known that could be."""
+COMMAND_WORDS = 8
+"""A passage of the memory with at most so many words may be a command that was noted."""
+CURIOSITY = 0.1
+"""What it is worth that a command may show something new."""
+NEXT = 0.2
+"""What it is worth that the memory has a command right after those that were just followed."""
+FRESH = 1.5
+"""By how much more a command counts that the last step made possible."""
+HELD_BACK = 0.05
+"""The share of its value that is left to a command that would undo something, or comes too early."""
+
+
+def _stems(words: str) -> frozenset[str]:
+    return frozenset(map(stem, words.split()))
+
+
+SHOWING = _stems("go open enter look examine read search inventory")
+TAKING = _stems("take get pick")
+PLACING = _stems("put move drop insert place")
+PREPOSITIONS = frozenset(("from", "to", "in", "into", "on", "onto", "with", "under", "at"))
+UNDOING = {"open": _stems("close"), stem("take"): PLACING, "unlock": _stems("lock")}
+CHANGES = {"hot": "heat", "warm": "heat", "cold": "cool"}
+"""What a thing should be → the verb that makes it so, where they are not one word."""
+CHANGING = _stems("heat cool clean slice cook chop dice roast fry grill")
+
+
+class Policy:
+    """Values the possible commands of one episode, and learns from what they bring. Deterministic.
+
+    The value of a command is the sum of
+
+    - the share of the goal's words that it has, rare words counting more;
+    - the best passage of the memory that speaks for it: the share of the goal in the passage, times the share
+      of the command in it (so "the apple is in drawer 3" speaks for "go to drawer 3" if an apple is wanted);
+    - ``NEXT`` if it comes next in the memory's own sequence of commands;
+    - ``CURIOSITY`` if its verb shows things,
+
+    times ``FRESH`` if the last step made it possible, divided by (1 + n)², where n grows whenever it is made,
+    and more where that led nowhere new. In the same way words of the goal and passages that were acted on
+    count less, so that what is left of the goal comes to the fore; after a change that the goal speaks of,
+    all counts in full again. The memory is asked only for what is sought next: once a thing was taken, how it
+    can be changed, then where it is to go. Held back is what undoes the agent's own doing, taking what the
+    goal does not name, and putting down what is to be changed first.
+
+    Args:
+        goal: what is to be reached.
+        memory: what is known.
+    """
+
+    def __init__(self, goal: str, memory: str) -> None:
+        said = terms(goal)
+        self._goal = (said | {CHANGES[term] for term in said & CHANGES.keys()}) - PLACING
+        self._to_change = self._goal & CHANGING
+        self._sought = set(self._goal)
+        passages = split_passages(memory)
+        self._passages = [terms(passage) for passage in passages]
+        self._rarity = inverse_frequency(self._passages)
+        self._best = max(map(self._shared, self._passages), default=0.0) or 1.0
+        self._noted = noted_commands(memory)
+        self._followed = 0
+        self._known: dict[str, frozenset[str]] = {}
+        self._worn: defaultdict[str, float] = defaultdict(float)
+        self._used: Counter[str] = Counter()
+        self._drawn_on: Counter[int] = Counter()
+        self._seen: set[tuple[str, tuple[str, ...]]] = set()
+        self._standing: dict[frozenset[str], str] = {}
+        self._before: frozenset[str] = frozenset()
+
+    def choose(self, commands: Sequence[str]) -> str:
+        """The command of the highest value; of equals the first.
+
+        Where the environment names no command, the commands noted in the memory are tried in their order,
+        each as often as it is noted, then ``LOOK``.
+        """
+        if not commands:
+            return self._noted[self._followed] if self._followed < len(self._noted) else LOOK
+        for command in commands:
+            self._known.setdefault(command, things_in(command))
+        weight = inverse_frequency(list(self._known.values()))
+        following = self._next(commands)
+        values = [self._value(command, weight, following) for command in commands]
+        chosen = commands[max(range(len(commands)), key=lambda n: (round(values[n], 9), -n))]
+        speaker = self._speaker(self._known[chosen], weight)
+        if speaker is not None:
+            self._drawn_on[speaker] += 1
+        self._before = frozenset(commands)
+        return chosen
+
+    def observe(self, command: str, observation: Observation) -> None:
+        """Take note of what ``command`` brought; an empty command for the beginning of the episode."""
+        situation = (observation.text, observation.commands)
+        if command:
+            self._made(command, new=situation not in self._seen)
+        self._seen.add(situation)
+
+    def _made(self, command: str, *, new: bool) -> None:
+        verb, about = verb_of(command), things_in(command) & self._goal
+        self._worn[command] += 0.5 if new else 1.5
+        self._standing[things_in(command)] = verb
+        if new and verb in self._to_change:
+            self._to_change -= {verb}
+            self._sought.discard(verb)
+        if new and verb in TAKING:
+            self._sought -= _object_of(command)
+        elif new and verb in PLACING:
+            self._sought |= _object_of(command) & self._goal
+        if command.lower() in self._noted[self._followed :]:
+            self._followed = self._noted.index(command.lower(), self._followed) + 1
+        if new and about and verb not in SHOWING:
+            self._used.clear()
+            self._drawn_on.clear()
+            self._worn = defaultdict(
+                float, {c: worn for c, worn in self._worn.items() if verb_of(c) not in SHOWING}
+            )
+        else:
+            self._used.update(about | ({verb} & self._goal))
+
+    def _value(self, command: str, weight: Mapping[str, float], following: str) -> float:
+        verb, own = verb_of(command), self._known[command]
+        weight = {**weight, verb: max(weight.values(), default=0.0)}
+        asked = {term: weight[term] for term in sorted(self._goal) if term in weight}
+        shared = sum(asked[term] / (1 + self._used[term] / 2) for term in asked if term in own | {verb})
+        value = shared / sum(asked.values()) if asked else 0.0
+        speaker = self._speaker(own, weight)
+        if speaker is not None:
+            value += self._spoken(speaker, own, weight)
+        value += NEXT * (command == following) + CURIOSITY * (verb in SHOWING)
+        if self._before and command not in self._before:
+            value *= FRESH
+        if self._is_held_back(verb, command):
+            value *= HELD_BACK
+        return value / (1 + self._worn[command]) ** 2
+
+    def _is_held_back(self, verb: str, command: str) -> bool:
+        """It undoes, takes what is not asked for, or puts down what is to be changed first."""
+        own = self._known[command]
+        if verb in UNDOING.get(self._standing.get(own, ""), ()):
+            return True
+        if verb in TAKING:
+            return not _object_of(command) & self._goal
+        return verb in PLACING and bool(self._to_change) and bool(own & self._goal)
+
+    def _speaker(self, own: frozenset[str], weight: Mapping[str, float]) -> int | None:
+        """The passage that speaks most for a command about these words; of equals the last."""
+        sought = self._next_sought
+        numbers = [n for n, passage in enumerate(self._passages) if own & passage and sought & passage]
+        return max(numbers, key=lambda n: (self._spoken(n, own, weight), n), default=None)
+
+    def _spoken(self, number: int, own: frozenset[str], weight: Mapping[str, float]) -> float:
+        passage = self._passages[number]
+        share = sum(weight[term] for term in sorted(own & passage)) / sum(weight[t] for t in sorted(own))
+        return self._shared(passage) / self._best * share / (1 + self._drawn_on[number])
+
+    def _shared(self, passage: frozenset[str]) -> float:
+        """The summed rarity of what is sought next and stands in ``passage``."""
+        return sum(self._rarity[term] for term in sorted(self._next_sought & passage))
+
+    @property
+    def _next_sought(self) -> frozenset[str] | set[str]:
+        taken = self._sought < self._goal
+        return self._to_change if taken and self._to_change else self._sought
+
+    def _next(self, commands: Sequence[str]) -> str:
+        """The command that the memory notes next, of those that are possible."""
+        possible = {command.lower(): command for command in commands}
+        for noted in self._noted[self._followed :]:
+            if noted in possible:
+                return possible[noted]
+        return ""
+
+
+def noted_commands(memory: str) -> list[str]:
+    """The commands that ``memory`` notes, in lower case, in their order, repeats kept.
+
+    Those are its lines that begin with ">", as in a transcript; without any, those that are short enough.
+    """
+    passages = split_passages(memory)
+    said = [passage.lstrip("> ").lower().rstrip(".") for passage in passages if passage.startswith(">")]
+    if said:
+        return said
+    lines = (passage.lstrip("-* ").rstrip(".").lower() for passage in passages)
+    return [line for line in lines if 0 < len(line.split()) <= COMMAND_WORDS]
+
+
+def verb_of(command: str) -> str:
+    """The stem of the first word of ``command``."""
+    return stem(command.split(maxsplit=1)[0].lower()) if command.strip() else ""
+
+
+def things_in(command: str) -> frozenset[str]:
+    """The stems of what ``command`` names after its verb."""
+    return terms(command.partition(" ")[2])
+
+
+def _object_of(command: str) -> frozenset[str]:
+    """The stems of the first thing that ``command`` names: what stands before a preposition."""
+    words = command.lower().split()[1:]
+    end = next((n for n, word in enumerate(words) if word in PREPOSITIONS), len(words))
+    return terms(" ".join(words[:end]))
