@@ -77,6 +77,9 @@ class Compared(Record):
     best: int
     other: int
     difference: Interval = Field(description="mean of best minus other")
+    level: float = Field(
+        default=0.95, description="of the interval; that of all comparisons together is 0.95"
+    )
 
 
 class Finished(Record):

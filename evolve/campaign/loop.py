@@ -275,10 +275,17 @@ class Campaign:
             for number, evaluation in results.items()
             if evaluation.status == "complete"
         }
+        others = [n for n in seeds if n != best.number and {n, best.number} <= scores.keys()]
+        # So that all of the intervals hold together at 95 % (Bonferroni).
+        level = 1 - 0.05 / max(1, len(others))
         comparisons = [
-            Compared(best=best.number, other=n, difference=paired_interval(scores[best.number], scores[n]))
-            for n in seeds
-            if n != best.number and {n, best.number} <= scores.keys()
+            Compared(
+                best=best.number,
+                other=n,
+                difference=paired_interval(scores[best.number], scores[n], level=level),
+                level=level,
+            )
+            for n in others
         ]
         for comparison in comparisons:
             self._registrar.ledger.emit(comparison)

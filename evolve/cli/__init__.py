@@ -5,7 +5,18 @@ from evolve.cli.benchmarks import benchmark_commands
 from evolve.cli.campaigns import run
 from evolve.cli.installation import doctor, seeds
 from evolve.cli.programs import check, evaluate
-from evolve.cli.runs import dashboard, diff, explain, front, lineage, list_runs, report, show_candidate, trace
+from evolve.cli.runs import (
+    compare,
+    dashboard,
+    diff,
+    explain,
+    front,
+    lineage,
+    list_runs,
+    report,
+    show_candidate,
+    trace,
+)
 
 __all__ = ["app", "main"]
 
@@ -15,6 +26,7 @@ app.command()(check)
 app.command("runs")(list_runs)
 app.command("show")(show_candidate)
 app.command()(front)
+app.command()(compare)
 app.command()(lineage)
 app.command()(diff)
 app.command()(trace)

@@ -142,8 +142,25 @@ def run(
 
         flags = {**PRESETS[preset], **{key: value for key, value in flags.items() if value is not None}}
     overrides = {key: value for key, value in flags.items() if value is not None}
-    name, config = _settled(config_file, root, name, overrides, benchmark_options(option, scope))
-    _campaign(config, root=root, name=name, unsafe_local=unsafe_local, plain=plain)
+    chosen = benchmark_options(option, scope)
+    name, config = _settled(config_file, root, name, overrides, chosen)
+    if repeats == 1:
+        _campaign(config, root=root, name=name, unsafe_local=unsafe_local, plain=plain)
+        return
+    names = [f"{name}-{number}" for number in range(1, repeats + 1)]
+    for place, repeat in enumerate(names):
+        seeded = {**overrides, "seed": config.seed + place}
+        _, settled = _settled(config_file, root, repeat, seeded, chosen)
+        _campaign(settled, root=root, name=repeat, unsafe_local=unsafe_local, plain=plain)
+    _compare(names, root)
+
+
+def _compare(names: list[str], root: Path) -> None:
+    from evolve.inspection.comparison import comparison_data, comparison_view
+    from evolve.journal import RunRecord
+
+    data = comparison_data([RunRecord.open(root, name) for name in names])
+    console().print(comparison_view(data))
 
 
 def _listed(text: str | None) -> tuple[str, ...] | None:

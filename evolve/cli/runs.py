@@ -56,6 +56,19 @@ def front(run: RunArgument, root: RootOption = DEFAULT_ROOT, as_json: JsonOption
     show(data, front_view(data, plot_width=min(console().width, 100)), as_json=as_json)
 
 
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Names of runs.", show_default=False)],
+    root: RootOption = DEFAULT_ROOT,
+    as_json: JsonOption = False,
+) -> None:
+    """Put runs beside each other: what they found on the test set, and what it took."""
+    from evolve.inspection.comparison import comparison_data, comparison_view
+    from evolve.journal import RunRecord
+
+    data = comparison_data([RunRecord.open(root, name) for name in runs])
+    show(data, comparison_view(data), as_json=as_json)
+
+
 def lineage(
     run: RunArgument,
     candidate: Annotated[
