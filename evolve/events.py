@@ -37,6 +37,7 @@ class Proposed(Record):
     parents: tuple[int, ...]
     operator: str
     message: str
+    usd: float | None = Field(default=None, description="price of making it; None where none is known")
 
 
 class Evaluated(Record):
@@ -68,6 +69,7 @@ class Discarded(Record):
     number: int
     operator: str
     reason: str
+    usd: float | None = Field(default=None, description="as for a child; its evaluation is not in it")
 
 
 class Compared(Record):

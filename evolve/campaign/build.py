@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from evolve.models.gateway import Gateway
 
 
-
 def build(
     config: CampaignConfig,
     *,

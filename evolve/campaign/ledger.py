@@ -20,6 +20,7 @@ class Ledger:
         joined: candidates that were told to the population.
         proposed: children that were made.
         discarded: children that did not come to be, with the reason.
+        mutations: by which operator, and at which price in USD.
         conditions: what scores of this run were taken under; None for a new run.
     """
 
@@ -31,6 +32,7 @@ class Ledger:
         self.joined: dict[int, Candidate] = {}
         self.proposed: dict[int, Proposed] = {}
         self.discarded: dict[int, str] = {}
+        self.mutations: dict[int, tuple[str, float | None]] = {}
         self.conditions: str | None = None
 
     def settled(self, number: int) -> bool:
@@ -61,8 +63,10 @@ class Ledger:
             self.joined[event.candidate.number] = event.candidate
         elif isinstance(event, Proposed):
             self.proposed[event.number] = event
+            self.mutations[event.number] = (event.operator, event.usd)
         elif isinstance(event, Discarded):
             self.discarded[event.number] = event.reason
+            self.mutations[event.number] = (event.operator, event.usd)
         elif isinstance(event, Evaluated):
             self._evaluated.add((event.number, event.subset))
         elif isinstance(event, Compared):

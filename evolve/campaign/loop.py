@@ -34,6 +34,7 @@ from evolve.events import (
 )
 from evolve.journal import RunDirectory
 from evolve.models.tally import Accounts
+from evolve.mutation.ensemble import Feedback
 from evolve.population import SELECTORS, Population, Recency, Request, Softmax, objective, rng_for
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Interval
@@ -229,9 +230,17 @@ class Campaign:
             ),
             known=self._registrar.known,
             rivals=self._rivals(),
+            feedback=self._feedback(number),
             diagnosis=self._registrar.stored(self._registrar.programs[parent.number], rotating),
             child=self._registrar.proposed(number),
         )
+
+    def _feedback(self, number: int) -> tuple[Feedback, ...]:
+        """What became of the children settled before child ``number`` is made, for a mutator that learns."""
+        if self._config.search.ensemble != "bandit" or not self._config.models.reflecting:
+            return ()
+        first = len(self._seeds)
+        return tuple(self._registrar.feedback(n) for n in range(first, number - self._config.window + 1))
 
     def _rivals(self) -> tuple[Rival, ...]:
         """The front, as a child is measured by it on the way."""

@@ -19,6 +19,7 @@ from evolve.evaluation.confirming import averaged, may_be_luck
 from evolve.evaluation.racing import Referee, Rival
 from evolve.models.accounts import charged_to
 from evolve.mutation import Brief, Mutator, Proposal, Refusal, Scope
+from evolve.mutation.ensemble import Feedback, Learns
 from evolve.mutation.scoping import Workload, choose_scope
 from evolve.population import Request, rng_for
 from evolve.program import MemoryProgram
@@ -36,6 +37,7 @@ class Rear:
         family: what else its mutator is shown.
         known: fingerprints of the programs that are settled.
         rivals: the front, which may show that the child need not be evaluated to the end.
+        feedback: what became of earlier children, for a mutator that learns.
         diagnosis: of the parent, where it was made before.
         child: where an earlier process got so far: the child, which has only to be evaluated.
     """
@@ -46,6 +48,7 @@ class Rear:
     family: Family
     known: frozenset[str]
     rivals: tuple[Rival, ...] = ()
+    feedback: tuple[Feedback, ...] = ()
     diagnosis: Evaluation | None = None
     child: MemoryProgram | None = None
 
@@ -99,6 +102,7 @@ class Nursery:
         scoped: mutations are told which part to change.
         risk: of giving up a child that should have been kept; None to evaluate every child to the end.
         confirm: run a child again that may displace a front member by luck.
+        learner: what is told of earlier children before it makes another, if anything.
     """
 
     def __init__(
@@ -111,6 +115,7 @@ class Nursery:
         scoped: bool,
         risk: float | None = None,
         confirm: bool = False,
+        learner: Learns | None = None,
     ) -> None:
         self._evaluator = evaluator
         self._subsets = subsets
@@ -119,6 +124,7 @@ class Nursery:
         self._scoped = scoped
         self._risk = risk
         self._confirm = confirm
+        self._learner = learner
         self._diagnoses: dict[str, Evaluation] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
@@ -172,6 +178,9 @@ class Nursery:
             return made, made
 
     def _mutated(self, job: Rear, diagnosis: Evaluation) -> Proposal | Refusal:
+        if self._learner is not None:
+            for feedback in job.feedback:
+                self._learner.tell(feedback)
         subset = self._subsets.rotating(job.request.parent.number)
         brief = Brief(
             number=job.number,

@@ -10,6 +10,7 @@ from evolve.evaluation import Subset
 from evolve.events import Discarded, Evaluated, Event, Joined, Proposed
 from evolve.journal import RunDirectory
 from evolve.mutation import Proposal, Refusal
+from evolve.mutation.ensemble import Feedback
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation
 
@@ -70,6 +71,7 @@ class Registrar:
                     parents=made.parents,
                     operator=made.operator,
                     message=made.message,
+                    usd=_price(made),
                 )
             )
         if outcome.evaluation is not None:
@@ -86,16 +88,17 @@ class Registrar:
         made, evaluation = outcome.made, outcome.evaluation
         origin = self.ledger.proposed.get(number)
         if isinstance(made, Refusal):
-            self.ledger.emit(Discarded(number=number, operator=made.operator, reason=made.reason))
+            self._discard(number, made.operator, made.reason, _price(made))
             return
         program = made.program if made else self.proposed(number)
         assert program is not None  # a child was made now, or proposed before
         operator = made.operator if made else origin.operator if origin else ""
+        usd = _price(made) if made else origin.usd if origin else None
         if program.fingerprint in self._numbers:
             reason = f"the same program as candidate #{self._numbers[program.fingerprint]}"
-            self.ledger.emit(Discarded(number=number, operator=operator, reason=reason))
+            self._discard(number, operator, reason, usd)
         elif evaluation is not None and evaluation.status == "inconclusive":
-            self.ledger.emit(Discarded(number=number, operator=operator, reason=evaluation.reason))
+            self._discard(number, operator, evaluation.reason, usd)
         else:
             assert evaluation is not None
             assert origin is not None
@@ -106,6 +109,19 @@ class Registrar:
                 operator=origin.operator,
                 message=origin.message,
             )
+
+    def feedback(self, number: int) -> Feedback:
+        """What became of a child that is settled, for a mutator that learns from it."""
+        operator, usd = self.ledger.mutations[number]
+        child = self.ledger.joined.get(number)
+        gain = 0.0
+        if child is not None and child.complete:
+            parent = self.ledger.joined[child.parents[0]]
+            gain = child.objectives["quality"] - parent.objectives["quality"]
+        return Feedback(number, operator, gain, usd)
+
+    def _discard(self, number: int, operator: str, reason: str, usd: float | None) -> None:
+        self.ledger.emit(Discarded(number=number, operator=operator, reason=reason, usd=usd))
 
     def join(self, evaluation: Evaluation, **place: object) -> None:
         """Record a candidate with its objectives."""
@@ -123,6 +139,10 @@ class Registrar:
     def stored(self, program: MemoryProgram, subset: Subset) -> Evaluation | None:
         """The evaluation that is kept, if there is one under the same conditions."""
         return self._run.evaluation(program.id, subset.name, self._conditions)
+
+
+def _price(made: Proposal | Refusal) -> float | None:
+    return None if made.usage.unpriced else made.usage.usd
 
 
 def _evaluated(number: int, evaluation: Evaluation) -> Evaluated:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from evolve.campaign.rearing import Nursery
 from evolve.config import CampaignConfig
 from evolve.evaluation.rehearsal import Rehearsal
 from evolve.mutation import Mutator
-from evolve.mutation.freezing import Freezing
+from evolve.mutation.ensemble import Ensemble, LearningEnsemble, Learns, Member
+from evolve.mutation.freezing import Freezing, scopes_left
 from evolve.mutation.offline import OfflineMutator
 from evolve.mutation.reflection import ReflectionMutator
 from evolve.mutation.tuning import Tuner, Tuning
@@ -15,21 +18,24 @@ from evolve.workbench import Workbench
 
 def nursery(config: CampaignConfig, workbench: Workbench) -> Nursery:
     """What does the jobs of the campaign that ``config`` describes."""
+    inventive = _inventive(config, workbench)
     return Nursery(
         workbench.evaluator,
         workbench.subsets,
-        _mutator(config, workbench),
+        _tuning(config, workbench, inventive),
         seed=config.seed,
         # A frozen part narrows what may change already.
         scoped=bool(workbench.roles.reflectors) and config.search.scoped and config.search.freeze is None,
         risk=config.search.racing_risk if config.search.racing else None,
         # Rules give the same answer again: there is no luck to be had from them.
         confirm=config.search.confirm and not config.models.task.is_offline,
+        learner=inventive if isinstance(inventive, Learns) else None,
     )
 
 
-def _mutator(config: CampaignConfig, workbench: Workbench) -> Mutator:
-    search, inner = config.search, _inventive(config, workbench)
+def _tuning(config: CampaignConfig, workbench: Workbench, inner: Mutator) -> Mutator:
+    """``inner``, some of whose children are left to be made by tuning numbers."""
+    search = config.search
     if not search.tune or search.freeze == "code":
         return inner
     roles = workbench.roles
@@ -65,4 +71,21 @@ def _inventive(config: CampaignConfig, workbench: Workbench) -> Mutator:
         )
         for model in reflectors
     ]
-    return reflecting[0]
+    return _ensemble(config, reflecting)
+
+
+def _ensemble(config: CampaignConfig, mutators: Sequence[Mutator]) -> Mutator:
+    """One mutator of the ``mutators``, one for each reflector of the configuration."""
+    search, reflectors = config.search, config.models.reflecting
+    if len(mutators) == 1 and search.ensemble == "weights":
+        return mutators[0]
+    models = [reflector.model for reflector in reflectors]
+    members = [
+        # The same model may be there twice, with other parameters.
+        Member(name if models.count(name) == 1 else f"{name} ({place})", mutator, reflector.weight)
+        for place, (name, mutator, reflector) in enumerate(zip(models, mutators, reflectors, strict=True), 1)
+    ]
+    if search.ensemble == "weights":
+        return Ensemble(members)
+    scopes = scopes_left(search.freeze) if search.scoped else ()
+    return LearningEnsemble(members, window=config.window, scopes=scopes)

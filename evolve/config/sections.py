@@ -88,7 +88,8 @@ class SearchConfig(Section):
     )
     ensemble: Literal["weights", "bandit"] = Field(
         default="weights",
-        description="of several reflectors: drawn by their weights, or by improvement per USD",
+        description="reflectors are drawn by their weights; or they, and the scopes of a mutation, by the "
+        "improvement per USD that each brought so far",
     )
 
     @field_validator("objectives")

@@ -28,19 +28,29 @@ class Member:
     weight: float = 1.0
 
 
+@dataclass(frozen=True)
+class Feedback:
+    """What became of a child.
+
+    Attributes:
+        number: of the child.
+        operator: as the proposal or the refusal named it.
+        improvement: quality of the child less that of its parent; 0 where no child came of it.
+        usd: price of the mutation, repairs included; None where no price is known.
+    """
+
+    number: int
+    operator: str
+    improvement: float
+    usd: float | None
+
+
 @runtime_checkable
 class Learns(Protocol):
     """A mutator that is to be told what became of its children."""
 
-    def tell(self, number: int, operator: str, improvement: float, usd: float | None) -> None:
-        """Tell an outcome. What was told before is told again, as it is recorded, when a campaign goes on.
-
-        Args:
-            number: of the child.
-            operator: as the proposal or the refusal named it.
-            improvement: quality of the child less that of its parent; 0 where no child came of it.
-            usd: price of the mutation, repairs included; None where no price is known.
-        """
+    def tell(self, feedback: Feedback) -> None:
+        """Tell an outcome. What was told before may be told again, as it is recorded. Thread-safe."""
         ...
 
 
@@ -97,12 +107,13 @@ class LearningEnsemble:
         name, scope = arms[self._bandit.choose(list(arms), rng, upto=brief.number - self._window)]
         return _signed(self._members[name].mutator.mutate(replace(brief, scope=scope), rng), name)
 
-    def tell(self, number: int, operator: str, improvement: float, usd: float | None) -> None:
+    def tell(self, feedback: Feedback) -> None:
         """See ``Learns``. An operator of none of the members, such as one of old, is passed over."""
-        made, _, name = operator.partition(_BY)
+        made, _, name = feedback.operator.partition(_BY)
         if name in self._members:
             kind = made if made == _CROSSOVER else made.partition("/")[2] or "everything"
-            self._bandit.reward(number, Pull(_arm(kind, name), improvement, usd))
+            pull = Pull(_arm(kind, name), feedback.improvement, feedback.usd)
+            self._bandit.reward(feedback.number, pull)
 
 
 def _arm(kind: str, name: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from evolve.program import MemoryProgram
-from evolve.records import Candidate, Episode, Evaluation, Task
+from evolve.records import Candidate, Episode, Evaluation, Task, Usage
 
 Scope = Literal["read", "write", "query", "response", "extraction", "everything"]
 """What a mutation may touch. ``read``: the method and its helpers. ``write``: all logic, the schema kept.
@@ -64,20 +64,25 @@ class Brief:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A child: its program, how it was made, and why."""
+    """A child: its program, how it was made, and why; and what models took for it, repairs included.
+
+    The usage is that of the replies, whether they were paid for now or are from a cache.
+    """
 
     program: MemoryProgram
     operator: str
     message: str
     parents: tuple[int, ...]
+    usage: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """No child came of it; ``reason`` says why."""
+    """No child came of it; ``reason`` says why, and ``usage`` what models took nevertheless."""
 
     operator: str
     reason: str
+    usage: Usage = field(default_factory=Usage)
 
 
 class Mutator(Protocol):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from evolve.mutation import Brief, Proposal, Refusal
-from evolve.mutation.ensemble import Ensemble, LearningEnsemble, Learns, Member
+from evolve.mutation.ensemble import Ensemble, Feedback, LearningEnsemble, Learns, Member
 
 
 class Recorder:
@@ -40,8 +40,8 @@ def test_members_are_drawn_by_their_weights_and_sign_their_children(brief_of):
 def test_the_better_for_its_price_is_learnt_within_a_scope(brief_of):
     ensemble = LearningEnsemble(members(), window=1)
     for number in range(8):
-        ensemble.tell(number, "reflect/read by small", 0.0, 0.1)
-        ensemble.tell(number + 100, "reflect/read by vendor/large@1", 0.2, 0.1)
+        ensemble.tell(Feedback(number, "reflect/read by small", 0.0, 0.1))
+        ensemble.tell(Feedback(number + 100, "reflect/read by vendor/large@1", 0.2, 0.1))
     brief = replace(brief_of(), number=300)
     assert operators(ensemble, replace(brief, scope="read"))["reflect/read by vendor/large@1"] > 180
     elsewhere = operators(ensemble, replace(brief, scope="write"))
@@ -51,17 +51,16 @@ def test_the_better_for_its_price_is_learnt_within_a_scope(brief_of):
 def test_a_scope_is_learnt_where_there_are_several(brief_of):
     ensemble = LearningEnsemble(members()[:1], window=1, scopes=("read", "everything"))
     for number in range(12):
-        ensemble.tell(
-            number, ("reflect/read" if number % 2 else "reflect") + " by small", number % 2 / 5, 0.1
-        )
+        operator = "reflect/read by small" if number % 2 else "reflect by small"
+        ensemble.tell(Feedback(number, operator, number % 2 / 5, 0.1))
     assert operators(ensemble, replace(brief_of(), number=30))["reflect/read by small"] > 180
 
 
 def test_a_crossover_is_an_arm_of_its_own_and_keeps_its_scope(brief_of, host):
     ensemble = LearningEnsemble(members(), window=1, scopes=("read",))
     for number in range(10):
-        ensemble.tell(number, "crossover by small", 0.3, 0.1)
-        ensemble.tell(number + 50, "crossover by vendor/large@1", 0.0, 0.1)
+        ensemble.tell(Feedback(number, "crossover by small", 0.3, 0.1))
+        ensemble.tell(Feedback(number + 50, "crossover by vendor/large@1", 0.0, 0.1))
     counts = operators(ensemble, replace(brief_of(partner=host), number=90))
     assert counts["crossover by small"] > 180
 
@@ -71,9 +70,9 @@ def test_outcomes_within_the_window_are_not_looked_at(brief_of):
     early, late = LearningEnsemble(members(), window=4), LearningEnsemble(members(), window=4)
     for number in range(17):
         for ensemble in (early, late):
-            ensemble.tell(number, "reflect by small", 0.1, 0.1)
+            ensemble.tell(Feedback(number, "reflect by small", 0.1, 0.1))
     for number in range(17, 20):
-        late.tell(number, "reflect by vendor/large@1", 0.9, 0.01)
+        late.tell(Feedback(number, "reflect by vendor/large@1", 0.9, 0.01))
     assert operators(early, brief) == operators(late, brief)
     assert operators(late, replace(brief, number=24)) != operators(early, replace(brief, number=24))
 
@@ -86,16 +85,16 @@ def test_a_resumed_campaign_chooses_as_the_first_would_have(brief_of):
     ]
     first, resumed = LearningEnsemble(members(), window=2), LearningEnsemble(members(), window=2)
     for outcome in outcomes:
-        first.tell(*outcome)
+        first.tell(Feedback(*outcome))
     for outcome in [*reversed(outcomes), *outcomes]:
-        resumed.tell(*outcome)
+        resumed.tell(Feedback(*outcome))
     assert operators(first, brief) == operators(resumed, brief)
 
 
 def test_children_of_others_are_passed_over(brief_of):
     ensemble = LearningEnsemble(members(), window=1)
-    ensemble.tell(3, "seed", 0.5, None)
-    ensemble.tell(3, "reflect by a model of old", 0.5, 0.1)
+    ensemble.tell(Feedback(3, "seed", 0.5, None))
+    ensemble.tell(Feedback(3, "reflect by a model of old", 0.5, 0.1))
     assert len(operators(ensemble, replace(brief_of(), number=9))) == 2
 
 

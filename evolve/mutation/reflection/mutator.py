@@ -6,7 +6,7 @@ import hashlib
 import random
 
 from evolve.errors import ModelError
-from evolve.models.chat import ChatModel, ChatRequest
+from evolve.models.chat import ChatModel, ChatRequest, Reply
 from evolve.mutation.edits import EditName
 from evolve.mutation.edits.answer import one_line
 from evolve.mutation.freezing import Part, frozen_parts
@@ -17,6 +17,7 @@ from evolve.mutation.reflection.sampling import draw
 from evolve.mutation.reflection.sections import Material
 from evolve.mutation.reflection.texts import TEXTS
 from evolve.mutation.reflection.vetting import TryOut, Unfit, child_of
+from evolve.records import Usage
 from evolve.sandboxes.protocol import Limits
 
 _REASON_CHARACTERS = 400
@@ -120,11 +121,12 @@ class ReflectionMutator:
         """Ask until a child works, or the rounds are used up."""
         brief, tokens = material.brief, self._prompt_tokens
         setback: Setback | None = None
-        reason, repeated = "", False
+        reason, repeated, usage = "", False, Usage()
         for _ in range(1 + self._repairs):
             try:
-                answer = self._ask(material, tokens, setback)
-                child = child_of(answer, brief, material.frozen, self._edit, self._try_out)
+                reply = self._ask(material, tokens, setback)
+                usage += reply.usage
+                child = child_of(reply.text, brief, material.frozen, self._edit, self._try_out)
             except ModelError as error:
                 if not error.of_this_call:
                     raise
@@ -139,16 +141,16 @@ class ReflectionMutator:
                 repeated = repeated or unfit.duplicate
                 setback = Setback(error=unfit.told, attempt=unfit.answer)
             else:
-                return Proposal(child.program, operator, child.message, _parents(material))
-        return Refusal(operator, one_line(reason, _REASON_CHARACTERS))
+                return Proposal(child.program, operator, child.message, _parents(material), usage)
+        return Refusal(operator, one_line(reason, _REASON_CHARACTERS), usage)
 
-    def _ask(self, material: Material, tokens: int, setback: Setback | None) -> str:
+    def _ask(self, material: Material, tokens: int, setback: Setback | None) -> Reply:
         request = ChatRequest(
             messages=conversation(self._system, material, tokens, setback),
             cause="repair" if setback else "reflect",
             repeat=material.brief.number,  # equal prompts for two children are two questions, to a cache too
         )
-        return self._model.run([self._model.ask(request)])[0].text
+        return self._model.run([self._model.ask(request)])[0]
 
 
 def _operator(brief: Brief, *, crossing: bool) -> str:

@@ -12,7 +12,7 @@ from evolve.models.tokens import estimate_tokens
 from evolve.mutation import Brief, Proposal, Refusal
 from evolve.mutation.reflection import ReflectionMutator
 from evolve.program import MemoryProgram
-from evolve.records import Candidate, Failure
+from evolve.records import Candidate, Failure, Usage
 
 
 def block(old: str, new: str) -> str:
@@ -133,7 +133,9 @@ def test_a_duplicate_is_told_once(chat, brief_of, host):
     known = MemoryProgram(host.replace(LIMIT, "        return str(scores)[:900]")).fingerprint
     model = chat(GOOD, GOOD, OTHER)
     refused = mutate(model, brief_of(known=frozenset({known})))
-    assert refused == Refusal("reflect", "the same program as another program of this campaign")
+    assert refused == Refusal(
+        "reflect", "the same program as another program of this campaign", Usage(calls=2)
+    )
     assert len(model.requests) == 2
     model = chat(GOOD, OTHER)
     assert isinstance(mutate(model, brief_of(known=frozenset({known}))), Proposal)
