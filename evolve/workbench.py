@@ -61,9 +61,8 @@ class Bench:
 
     @property
     def passages(self) -> list[str]:
-        """The lines that word frequencies are taken from: none that only the test set's memories hold."""
-        groups = {task.group for task in self.benchmark.validation}
-        return [line for e in self.benchmark.of_groups(groups) for line in e.text.split("\n") if line.strip()]
+        """See ``passages_of``."""
+        return passages_of(self.benchmark)
 
 
 @dataclass(frozen=True)
@@ -87,6 +86,12 @@ class Workbench:
         """End the sandbox and the models. Safe to call again."""
         self.sandbox.close()
         self.roles.close()
+
+
+def passages_of(benchmark: Benchmark) -> list[str]:
+    """The lines that word frequencies are taken from: none that only the test set's memories hold."""
+    groups = {task.group for task in benchmark.validation}
+    return [line for e in benchmark.of_groups(groups) for line in e.text.split("\n") if line.strip()]
 
 
 def open_bench(config: CampaignConfig, *, unsafe_local: bool, trusted: bool, notify: Notify) -> Bench:

@@ -4,6 +4,7 @@ from evolve.cli.app import app
 from evolve.cli.benchmarks import benchmark_commands
 from evolve.cli.campaigns import run
 from evolve.cli.installation import doctor, seeds
+from evolve.cli.plugins import export, serve
 from evolve.cli.programs import check, evaluate
 from evolve.cli.runs import (
     compare,
@@ -33,6 +34,8 @@ app.command()(trace)
 app.command()(explain)
 app.command()(report)
 app.command()(dashboard)
+app.command()(export)
+app.command()(serve)
 app.add_typer(benchmark_commands, name="benchmarks")
 app.command()(seeds)
 app.command()(doctor)

@@ -1,0 +1,178 @@
+"""Write a candidate of a run as a package that pip installs."""
+
+from __future__ import annotations
+
+import io
+import re
+import secrets
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+import evolve
+from evolve.config import CampaignConfig
+from evolve.errors import UsageError
+from evolve.inspection.history import History, title
+from evolve.inspection.structure import structure
+from evolve.journal import RunRecord
+from evolve.journal.durable import said_as_ours
+from evolve.plugins.manifest import (
+    MANIFEST,
+    PROGRAM,
+    WEIGHTS,
+    Ancestor,
+    Manifest,
+    Model,
+    Provenance,
+    Score,
+    checked_plugin_name,
+    item_schema,
+    sha256,
+)
+from evolve.plugins.packaging import package_files
+from evolve.program import MemoryProgram
+from evolve.records import Candidate, Evaluation
+
+_EMBEDS = ("embed", "vectors", "chroma")
+_LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+\- ()]{0,99}")
+
+
+def export(
+    run: RunRecord, history: History, candidate: Candidate, *, name: str, out: Path, licence: str
+) -> Path:
+    """Write ``candidate`` of ``run`` as the package ``out/name``; the folder appears whole or not at all.
+
+    Where the program embeds texts and the run did so by rule, the fitted weights go with it, so that it
+    recalls outside what it recalled in the campaign.
+
+    Args:
+        name: of the plug-in: lower-case letters, digits, hyphens.
+        out: the folder to put it in; made if it is missing.
+        licence: SPDX expression.
+
+    Returns:
+        the folder of the package.
+
+    Raises:
+        UsageError: the name or licence is none, the folder exists, the candidate has no scores, or the data
+            of the benchmark, which weights are fitted on, are missing.
+        InfrastructureError: the disk does not take it.
+    """
+    checked_plugin_name(name)
+    if not _LICENCE.fullmatch(licence):
+        raise UsageError(f"--licence {licence!r}: expected an SPDX expression, such as Apache-2.0.")
+    if not candidate.complete:
+        raise UsageError(
+            f"Candidate {candidate.number} of {run.name!r} {'failed' if candidate.failed else 'was given up'}"
+            " and has no scores. Choose one of `evolve front`."
+        )
+    folder = out / name
+    if folder.exists() or folder.is_symlink():
+        raise UsageError(f"{folder} exists already. Choose another --name or --out, or remove it.")
+    program = run.program(candidate.program)
+    contents: dict[str, bytes] = {PROGRAM: program.source.encode("utf-8", "surrogatepass")}
+    models = _models(program, run.config)
+    dimension = None
+    if any(model.role == "embedding" and model.used and model.model == "offline" for model in models):
+        contents[WEIGHTS], dimension = _weights(run.config)
+    manifest = Manifest(
+        name=name,
+        evolve=evolve.__version__,
+        licence=licence,
+        program=program.id,
+        benchmark=Path(run.config.benchmark).stem,
+        scores=tuple(_score(found) for found in run.evaluations(program.id) if _reported(found)),
+        models=models,
+        limits=asdict(run.config.sandbox.limits()),
+        dimension=dimension,
+        item_schema=item_schema(program.parts),
+        provenance=Provenance(
+            run=run.name, number=candidate.number, lineage=tuple(_lineage(history, candidate))
+        ),
+        files={file: sha256(data) for file, data in contents.items()},
+    ).sealed()
+    contents[MANIFEST] = (manifest.model_dump_json(indent=1) + "\n").encode()
+    files = {f"{manifest.module}/{file}": data for file, data in contents.items()}
+    files |= {file: text.encode() for file, text in package_files(manifest).items()}
+    _write(folder, files)
+    return folder
+
+
+def _models(program: MemoryProgram, config: CampaignConfig) -> tuple[Model, ...]:
+    built = structure(program)
+    # What hides its use from a reader of the source may use anything.
+    uses = built.uses if built else dict.fromkeys((*_EMBEDS, "llm_completion"), 1)
+    roles = config.models
+    return (
+        Model(role="task", model=roles.task.model, used=True),
+        Model(role="toolkit", model=roles.toolkit.model, used=bool(uses.get("llm_completion"))),
+        Model(role="embedding", model=roles.embedding.model, used=any(uses.get(name) for name in _EMBEDS)),
+    )
+
+
+def _weights(config: CampaignConfig) -> tuple[bytes, int]:
+    """The weights of the offline embedder as the campaign fitted them, and its dimension."""
+    from evolve.benchmark import find
+    from evolve.models.embeddings import HashingEmbedder
+    from evolve.workbench import passages_of
+
+    benchmark = find(config.benchmark).load(config.data_dir, config.benchmark_options)
+    embedder = HashingEmbedder.fit(passages_of(benchmark))
+    values, counts = np.unique(embedder.idf, return_counts=True)
+    common = values[counts.argmax()]
+    slots = np.flatnonzero(embedder.idf != common).astype(np.int32)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, common=common, slots=slots, values=embedder.idf[slots])
+    return buffer.getvalue(), embedder.dimension
+
+
+def _reported(evaluation: Evaluation) -> bool:
+    return evaluation.status == "complete" and evaluation.subset in ("static", "test")
+
+
+def _score(evaluation: Evaluation) -> Score:
+    return Score(
+        subset=evaluation.subset,
+        metric=evaluation.metric,
+        quality=evaluation.quality,
+        items=len(evaluation.items),
+        cost=evaluation.cost,
+        cost_unit=evaluation.cost_unit,
+        latency=evaluation.latency,
+        isolation=evaluation.isolation,
+    )
+
+
+def _lineage(history: History, candidate: Candidate) -> list[Ancestor]:
+    """Along the main parents, the seed first."""
+    line: list[Ancestor] = []
+    current: Candidate | None = candidate
+    while current is not None:
+        line.append(
+            Ancestor(
+                number=current.number,
+                program=current.program,
+                operator=title(current),
+                message=current.message,
+                quality=current.objectives.get("quality"),
+            )
+        )
+        current = history.candidate(current.parents[0]) if current.parents else None
+    return line[::-1]
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    """Make ``folder`` with ``files``, under another name until it is whole."""
+    temporary = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
+    with said_as_ours(folder):
+        try:
+            for name, data in files.items():
+                path = temporary / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+            temporary.rename(folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise

@@ -1,0 +1,144 @@
+"""Find a plug-in: an installed one by its name, or an exported folder by its path. Nothing of it is run."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from evolve.errors import UsageError
+from evolve.plugins.manifest import CONTRACT, FORMAT, GROUP, MANIFEST, PROGRAM, WEIGHTS, Manifest, sha256
+from evolve.program import MemoryProgram
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from evolve.models.embeddings import HashingEmbedder
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A plug-in whose files were found to be as they were exported."""
+
+    manifest: Manifest
+    program: MemoryProgram
+    folder: Path
+
+    def embedder(self) -> HashingEmbedder | None:
+        """The offline embedder that the program was evolved with; None where it was another or none.
+
+        Raises:
+            UsageError: the weights are not of the expected form.
+        """
+        from evolve.models.embeddings import HashingEmbedder
+
+        if self.manifest.dimension is None:
+            return None
+        return HashingEmbedder(_idf(self.folder / WEIGHTS), self.manifest.dimension)
+
+
+def find_plugin(plugin: str | Path) -> Plugin:
+    """The plug-in that ``plugin`` names: a folder, if there is one of that path, else one that is installed.
+
+    Raises:
+        UsageError: there is none, it was changed since it was exported, or another version made it.
+    """
+    path = Path(plugin)
+    if path.is_dir():
+        return _read(_module_in(path))
+    name = str(plugin)
+    installed = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name not in installed:
+        there = f"Installed are: {', '.join(sorted(installed))}." if installed else "None is installed."
+        raise UsageError(
+            f"There is no plug-in {name!r}: neither a folder of that path nor installed. {there} "
+            "Make one with `evolve export RUN --name NAME`, then `pip install` its folder or give its path."
+        )
+    return _read(_installed_at(installed[name]))
+
+
+def _installed_at(entry: EntryPoint) -> Path:
+    # find_spec does not import a top-level package: nothing of a plug-in runs outside of a sandbox.
+    spec = importlib.util.find_spec(entry.module)
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    if not places:
+        raise UsageError(
+            f"The plug-in {entry.name!r} is registered, and its package {entry.module!r} is not there. "
+            "Install it again."
+        )
+    return Path(places[0])
+
+
+def _module_in(folder: Path) -> Path:
+    """The folder of the manifest: ``folder`` itself, or the one package in it."""
+    found = [path.parent for path in (folder / MANIFEST, *folder.glob(f"*/{MANIFEST}")) if path.is_file()]
+    if len(found) != 1:
+        raise UsageError(
+            f"{folder} is not an exported plug-in: expected one {MANIFEST} in it or in a folder of it, found "
+            f"{len(found)}. Make one with `evolve export RUN --name NAME`."
+        )
+    return found[0]
+
+
+def _read(folder: Path) -> Plugin:
+    manifest = _manifest(folder / MANIFEST)
+    changed = list(_changed(folder, manifest))
+    if changed:
+        raise UsageError(
+            f"The plug-in {manifest.name!r} is not as it was exported: {', '.join(changed)} in {folder} was "
+            "changed, or is missing. Install or export it again."
+        )
+    source = (folder / PROGRAM).read_bytes().decode("utf-8", "surrogatepass")
+    return Plugin(manifest, MemoryProgram(source, name=manifest.name), folder)
+
+
+def _manifest(path: Path) -> Manifest:
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}). Install the plug-in again.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            f"{path} is not a manifest of format {FORMAT}: {where}: {first['msg']}. It was changed, or made "
+            "by another version of evolve: export it again with this one."
+        ) from error
+    if (manifest.format, manifest.contract) != (FORMAT, CONTRACT):
+        raise UsageError(
+            f"{path} is of format {manifest.format} and contract {manifest.contract}; this version of evolve "
+            f"runs format {FORMAT} and contract {CONTRACT}. Use the version that made it "
+            f"({manifest.evolve}), or export it again."
+        )
+    return manifest
+
+
+def _changed(folder: Path, manifest: Manifest) -> Iterator[str]:
+    if manifest.digest() != manifest.hash:
+        yield MANIFEST
+    expected = {PROGRAM} | ({WEIGHTS} if manifest.dimension is not None else set())
+    for name in sorted(expected | manifest.files.keys()):
+        path = folder / name
+        known = name in expected and path.is_file()  # a manifest may name no file besides these
+        if not known or sha256(path.read_bytes()) != manifest.files.get(name):
+            yield name
+
+
+def _idf(path: Path) -> np.ndarray:
+    import numpy as np
+
+    from evolve.models.embeddings import IDF_SLOTS
+
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+            idf = np.full(IDF_SLOTS, stored["common"], dtype=np.float32)
+            idf[stored["slots"]] = stored["values"]
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise UsageError(f"{path} does not hold the weights of an embedder: {error}.") from error
+    return idf

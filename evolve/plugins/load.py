@@ -1,0 +1,160 @@
+"""``evolve.load``: a plug-in, its models, its sandbox and its folder become a memory."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import evolve
+from evolve.config import OFFLINE, CampaignConfig, ModelsConfig, RoleConfig
+from evolve.errors import UsageError
+from evolve.evaluation.services import HostServices
+from evolve.models.embeddings import CachedEmbedder
+from evolve.plugins.find import Plugin, find_plugin
+from evolve.plugins.folder import CALLS, REPLIES, MemoryFolder
+from evolve.plugins.keeper import Keeper
+from evolve.plugins.manifest import item_schema
+from evolve.plugins.memory import Memory
+from evolve.plugins.records import Opened
+from evolve.roles import REMEMBERED_TEXTS, Roles, open_roles
+from evolve.sandboxes.choose import choose
+from evolve.sandboxes.protocol import Limits
+
+PATIENCE_SECONDS = 60.0
+"""How long an outage of a provider is waited out: somebody waits for the answer."""
+
+
+def load(
+    plugin: str | Path,
+    *,
+    model: str | RoleConfig = OFFLINE,
+    embedding: str | RoleConfig = OFFLINE,
+    path: str | Path | None = None,
+    sandbox: str = "auto",
+    trust: bool = False,
+    reextract: bool = False,
+    max_usd: float | None = None,
+    notify: Callable[[str], None] | None = None,
+) -> Memory:
+    """The memory of a plug-in.
+
+    Args:
+        plugin: name of an installed plug-in, or path of an exported folder.
+        model: reads, asks and answers for the program, as litellm names it, such as ``openai/gpt-5.4-mini``;
+            or ``offline``: rules, no model.
+        embedding: makes vectors; ``offline``: hashed words, weighted as in the campaign if it had the same.
+        path: the folder that the memory lives in; made if it is missing. None: it ends with ``close``.
+        sandbox: ``docker``, ``bwrap``, ``process``, or ``auto``: the first of docker and bwrap that works.
+        trust: run the program in a bare process, with your rights, unless ``sandbox`` names something else.
+        reextract: have the model read every stored text again, as after a change of schema.
+        max_usd: the most that calls to models may cost until ``close``.
+        notify: told in a sentence what you should know; left out: the logger ``evolve.plugins``.
+
+    Raises:
+        UsageError: there is no such plug-in, it was changed, the memory is in use, is another's, or was
+            written with another schema.
+        ProgramError: the program cannot be loaded, or not take what is stored.
+        InfrastructureError: no sandbox works, or the disk or a model fails.
+    """
+    tell = notify or logging.getLogger("evolve.plugins").info
+    found = find_plugin(plugin)
+    config = _config(model, embedding, max_usd)
+    limits = _limits(found)
+    opened = Opened(
+        plugin=found.manifest.name,
+        program=found.program.id,
+        evolve=evolve.__version__,
+        item_schema=item_schema(found.program.parts),
+    )
+    with ExitStack() as closing:
+        where = Path(path if path is not None else closing.enter_context(tempfile.TemporaryDirectory()))
+        folder = MemoryFolder(where)
+        closing.callback(folder.close)
+        if not reextract:
+            _check_fits(folder, opened)
+        roles = _roles(found, config, where, tell)
+        closing.callback(roles.close)
+        backend = "process" if trust and sandbox == "auto" else sandbox
+        box = choose(backend, trusted=False, unsafe_local=trust, notify=tell, limits=limits)
+        closing.callback(box.close)
+        services = HostServices(roles.embedder, roles.toolkit)
+        memory = Memory(
+            found.manifest,
+            found.program.parts,
+            roles.agent,
+            Keeper(found.program, folder, box, services, limits, opened, tell),
+            path=where,
+            isolation=box.isolation,
+            closing=closing.pop_all(),
+        )
+    try:
+        memory.reextract() if reextract else len(memory)
+    except BaseException:
+        memory.close()
+        raise
+    return memory
+
+
+def _config(model: str | RoleConfig, embedding: str | RoleConfig, max_usd: float | None) -> CampaignConfig:
+    task, vectors = (
+        RoleConfig(model=given) if isinstance(given, str) else given for given in (model, embedding)
+    )
+    models = ModelsConfig(task=task, toolkit=task, embedding=vectors, patience_seconds=PATIENCE_SECONDS)
+    return CampaignConfig(models=models, max_usd=max_usd)
+
+
+def _limits(plugin: Plugin) -> Limits:
+    try:
+        return Limits(**plugin.manifest.limits)  # type: ignore[arg-type]  (int or float, as they were)
+    except TypeError as error:
+        raise UsageError(
+            f"The plug-in {plugin.manifest.name!r} names limits that this version of evolve does not know "
+            f"({error}). Use the version that made it ({plugin.manifest.evolve}), or export it again."
+        ) from error
+
+
+def _roles(plugin: Plugin, config: CampaignConfig, path: Path, notify: Callable[[str], None]) -> Roles:
+    roles = open_roles(config, calls=path / CALLS, cache=path / REPLIES, notify=notify)
+    if config.models.embedding.is_offline:
+        try:
+            fitted = plugin.embedder()
+        except BaseException:
+            roles.close()
+            raise
+        if fitted is not None:
+            roles.embedder = CachedEmbedder(fitted, capacity=REMEMBERED_TEXTS)
+    return roles
+
+
+def _check_fits(folder: MemoryFolder, opened: Opened) -> None:
+    """Raise a ``UsageError`` if what is stored cannot be written by this plug-in as it is."""
+    last, _ = folder.read()
+    if last is None:
+        return
+    remedy = "Load it with reextract=True to have every text read again for this one, or use another folder."
+    if last.plugin != opened.plugin:
+        raise UsageError(
+            f"The memory in {folder.path} is one of the plug-in {last.plugin!r}, not of {opened.plugin!r}. "
+            f"{remedy}"
+        )
+    if last.item_schema != opened.item_schema:
+        raise UsageError(
+            f"The memory in {folder.path} was written with another schema of {last.plugin!r}: "
+            f"{_difference(last.item_schema, opened.item_schema)}. {remedy}"
+        )
+
+
+def _difference(before: dict[str, str], now: dict[str, str]) -> str:
+    changes = []
+    for name in sorted(before.keys() | now.keys()):
+        old, new = before.get(name), now.get(name)
+        if old is None:
+            changes.append(f"{name} ({new}) is new")
+        elif new is None:
+            changes.append(f"{name} ({old}) is gone")
+        elif old != new:
+            changes.append(f"{name} was {old} and is {new}")
+    return ", ".join(changes)

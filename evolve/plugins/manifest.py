@@ -1,0 +1,124 @@
+"""What a plug-in says of itself, and how it is seen that nothing of it was changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+from pydantic import Field
+
+from evolve.errors import UsageError
+from evolve.program import Parts
+from evolve.records import CostUnit, Interval, Record
+
+CONTRACT = 1
+"""Version of the contract between a memory program and whoever runs it."""
+FORMAT = 1
+"""Version of this file."""
+GROUP = "evolve.memories"
+"""Entry points of installed plug-ins."""
+MANIFEST, PROGRAM, WEIGHTS = "manifest.json", "program.py.txt", "weights.npz"
+"""The files of a plug-in. The program is text that only a sandbox runs: by its name it cannot be imported."""
+_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+_LONGEST_NAME = 60
+
+
+class Score(Record):
+    """How the program did on one subset of its benchmark."""
+
+    subset: str
+    metric: str
+    quality: Interval
+    items: int
+    cost: float
+    cost_unit: CostUnit
+    latency: float = Field(description="95th percentile of the seconds in read")
+    isolation: str
+
+
+class Model(Record):
+    """A model that the program was evolved with."""
+
+    role: str = Field(description="task: the agent; toolkit: answers the program; embedding: its vectors")
+    model: str = Field(description="as litellm names it; offline: rules, no model")
+    used: bool = Field(description="the program asks for it; the agent is always asked")
+
+
+class Ancestor(Record):
+    """A candidate on the way from a seed to the program."""
+
+    number: int
+    program: str
+    operator: str
+    message: str
+    quality: float | None
+
+
+class Provenance(Record):
+    """Where the program comes from."""
+
+    run: str
+    number: int
+    lineage: tuple[Ancestor, ...] = Field(description="along the main parents, from the seed to the program")
+
+
+class Manifest(Record):
+    """All that stands in ``manifest.json``."""
+
+    format: int = FORMAT
+    name: str
+    contract: int = CONTRACT
+    evolve: str = Field(description="version of the software that wrote this")
+    licence: str = Field(description="SPDX expression")
+    program: str = Field(description="id of the program")
+    benchmark: str
+    scores: tuple[Score, ...]
+    models: tuple[Model, ...]
+    limits: dict[str, int | float] = Field(description="what the program was allowed to use, and is")
+    dimension: int | None = Field(description="length of the vectors whose weights are in weights.npz")
+    item_schema: dict[str, str] = Field(description="field of what is stored → its type")
+    provenance: Provenance
+    files: dict[str, str] = Field(description="file → SHA-256 of its bytes")
+    hash: str = Field(default="", description="SHA-256 of all of the above; tells damage, proves no author")
+
+    @property
+    def module(self) -> str:
+        """The Python package that carries it."""
+        return self.name.replace("-", "_")
+
+    def sealed(self) -> Manifest:
+        """The same with its hash."""
+        return self.model_copy(update={"hash": self.digest()})
+
+    def digest(self) -> str:
+        """What the hash has to be."""
+        content = self.model_dump(mode="json", exclude={"hash"})
+        return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
+
+
+def sha256(data: bytes) -> str:
+    """In hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def checked_plugin_name(name: str) -> str:
+    """``name`` if a plug-in may be called so; UsageError if not."""
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+        raise UsageError(
+            f"{name!r} cannot be the name of a plug-in: expected at most {_LONGEST_NAME} lower-case letters, "
+            "digits and single hyphens, the first a letter, such as my-memory."
+        )
+    return name
+
+
+def item_schema(parts: Parts) -> dict[str, str]:
+    """Field of KnowledgeItem → type, with a mark where it may be left out.
+
+    What is stored under one schema can be written again under an equal one. Descriptions and instructions
+    are not part of it: they change what is extracted from then on, not whether the old can be written.
+    """
+    return {
+        spec.name: spec.base + ("?" if spec.optional else "") + ("" if spec.required else " (default)")
+        for spec in parts.item
+    }

@@ -1,0 +1,43 @@
+"""What the journal of a memory holds: who opened it, and what was remembered."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from evolve.journal.lines import LineFormat
+from evolve.records import Fields, Record
+
+
+class Told(Record):
+    """An answer of the toolkit's model, kept so that it need not be asked again."""
+
+    request: str = Field(description="SHA-256 of messages and options")
+    text: str
+
+
+class Opened(Record):
+    """A version of a plug-in began to use the memory; it holds for what follows."""
+
+    type: Literal["opened"] = "opened"
+    plugin: str
+    program: str = Field(description="id of the program")
+    evolve: str = Field(description="version of this software")
+    item_schema: dict[str, str] = Field(description="see manifest.item_schema")
+    told: tuple[Told, ...] = Field(default=(), description="what a model said while the program was loaded")
+
+
+class Remembered(Record):
+    """A text that was written. ``remember`` returned only once this was on disk."""
+
+    type: Literal["remembered"] = "remembered"
+    text: str
+    item: Fields = Field(description="what the agent made of it for the program")
+    told: tuple[Told, ...] = Field(default=(), description="what a model said while it was written")
+
+
+Entry = Annotated[Opened | Remembered, Field(discriminator="type")]
+FORMAT: LineFormat[Entry] = LineFormat(
+    TypeAdapter(Entry), noun="a record", otherwise="begin another memory in another folder"
+)

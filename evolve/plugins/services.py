@@ -1,0 +1,80 @@
+"""What the host does for a program whose writes are to be repeated without asking a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from evolve.errors import UsageError
+from evolve.models.cache import key_of
+from evolve.plugins.records import Told
+from evolve.records import Completion, Usage
+from evolve.sandboxes.protocol import Services
+
+
+class RepeatableServices:
+    """Services that write down what the toolkit's model said, or say it again. For one session.
+
+    Vectors are computed or, of remote models, cached by the embedder: the journal does not hold them.
+
+    Args:
+        inner: does the work.
+    """
+
+    def __init__(self, inner: Services) -> None:
+        self._inner = inner
+        self._recorded: list[Told] | None = None
+        self._script: Iterator[Told] | None = None
+        self._strict = False
+
+    @contextmanager
+    def recording(self) -> Iterator[list[Told]]:
+        """What the model says meanwhile is added to the list."""
+        self._recorded = []
+        try:
+            yield self._recorded
+        finally:
+            self._recorded = None
+
+    @contextmanager
+    def repeating(self, told: Sequence[Told], *, strict: bool) -> Iterator[None]:
+        """Requests are meanwhile answered by ``told``, in its order.
+
+        Args:
+            strict: refuse a request that differs from the one the answer was given to. The same program may
+                ask differently (by the date, say) and is given the answer that it was given then; another
+                program may not.
+        """
+        self._script, self._strict = iter(told), strict
+        try:
+            yield
+        finally:
+            self._script = None
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """As the inner services."""
+        return self._inner.embed(texts)
+
+    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+        """What the model said then, or says now.
+
+        Raises:
+            UsageError: it was not asked this then.
+        """
+        request = key_of({"messages": messages, "options": options})
+        if self._script is not None:
+            told = next(self._script, None)
+            if told is None or (self._strict and told.request != request):
+                raise UsageError(
+                    "This version of the plug-in asks its model something else for what is stored than the "
+                    "version that stored it, so that it cannot be replayed for nothing. Load it with "
+                    "reextract=True to have it asked."
+                )
+            return Completion(text=told.text, usage=Usage())
+        completion = self._inner.complete(messages, options)
+        if self._recorded is not None:
+            self._recorded.append(Told(request=request, text=completion.text))
+        return completion
