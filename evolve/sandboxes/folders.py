@@ -8,18 +8,21 @@ import re
 import secrets
 import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from evolve.errors import InfrastructureError
 from evolve.sandboxes import owner
 
 _NAME = re.compile(r"evolve-([A-Za-z0-9]*)-(\d+)-(\d*)-\w+")
 
 
 def make() -> str:
-    """An empty folder for one program of this process."""
+    """An empty folder for one program of this process. InfrastructureError: the disk does not take it."""
     number, _, started = owner.identity().partition(":")
-    return tempfile.mkdtemp(prefix=f"evolve-{_machine()}-{number}-{started}-")
+    with _said_as_ours():
+        return tempfile.mkdtemp(prefix=f"evolve-{_machine()}-{number}-{started}-")
 
 
 def remove(folder: str) -> None:
@@ -34,9 +37,15 @@ def remove(folder: str) -> None:
 
 
 def reap() -> list[str]:
-    """Remove the folders of this user's processes on this machine that were killed; their paths."""
+    """Remove the folders of this user's processes on this machine that were killed; their paths.
+
+    Raises:
+        InfrastructureError: there is no usable folder for temporary files.
+    """
     gone = []
-    for path in Path(tempfile.gettempdir()).glob("evolve-*"):
+    with _said_as_ours():
+        temporary = Path(tempfile.gettempdir())
+    for path in temporary.glob("evolve-*"):
         found = _NAME.fullmatch(path.name)
         if found is None or found[1] != _machine() or owner.alive(f"{found[2]}:{found[3]}"):
             continue
@@ -45,6 +54,17 @@ def reap() -> list[str]:
                 remove(str(path))
                 gone.append(str(path))
     return gone
+
+
+@contextmanager
+def _said_as_ours() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InfrastructureError(
+            f"No folder can be made for a program's temporary files: {error}.",
+            remedy="Make room there or name another folder by TMPDIR, and give the same command again.",
+        ) from error
 
 
 def _machine() -> str:

@@ -17,7 +17,9 @@ import resource
 import signal
 import stat
 import sys
+import tempfile
 import threading
+import traceback
 from typing import Any
 
 _WRITE = os.write  # before anything of ours has taken hold of it
@@ -73,6 +75,7 @@ def serve() -> None:
     import evolve.mutation.offline
     import evolve.sandboxes.process  # noqa: F401
 
+    tempfile.gettempdir()  # is tried out by writing to it: the disk that is full is that of the runs
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
@@ -82,6 +85,8 @@ def serve() -> None:
                 status = 0
             except SystemExit as end:
                 status = end.code if isinstance(end.code, int) else 0
+            except BaseException:  # noqa: BLE001 - it goes no further
+                traceback.print_exc()
             finally:
                 sys.stdout.flush()
                 sys.stderr.flush()

@@ -68,8 +68,9 @@ class Make(Protocol):
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
-    options = {"dashboard_address": None, "host": "127.0.0.1"}
-    with LocalCluster(n_workers=2, threads_per_worker=2, processes=True, **options) as cluster:
+    with LocalCluster(
+        n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0", host="127.0.0.1"
+    ) as cluster:
         yield str(cluster.scheduler.address)  # type: ignore[union-attr]
 
 

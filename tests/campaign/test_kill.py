@@ -8,21 +8,26 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from evolve.events import Compared, Discarded, Event, Finished, Joined
-from evolve.journal import RunRecord
+from evolve.events import Finished
+from evolve.journal import RunDirectory, RunRecord
+from evolve.seeds import seed_program
+from tests.campaign.outcome import result
+from tests.campaign.processes import programs_of, scratch_of
 
+PAUSE = 0.005
 HERE = Path(__file__).parent
 CONFIG = f"""
 benchmark = "{HERE / "small.py"}"
@@ -50,6 +55,7 @@ class Ended:
     status: int
     said: str
     seconds: float
+    process: int
 
 
 class Launcher:
@@ -69,22 +75,38 @@ class Launcher:
         self._count = 0
 
     def run(
-        self, root: Path, *, end_after: float | None = None, by: int = signal.SIGKILL, **faults: int
+        self,
+        root: Path,
+        *more: str,
+        config: Path | None = None,
+        end: Callable[[int], bool] | None = None,
+        by: int = signal.SIGKILL,
+        **faults: int,
     ) -> Ended:
-        """Begin the campaign or go on with it; end it by a signal after some seconds, if it still runs."""
+        """Begin the campaign or go on with it; end it by a signal, as soon as it is time to, if it runs."""
         self._count += 1
         output = self.folder / f"output-{self._count}"
         arguments = [
-            "run", str(self.config), "--name", "run", "--root", str(root), "--unsafe-local", "--plain"
+            "run", str(config or self.config), "--name", "run", "--root", str(root),
+            "--unsafe-local", "--plain", *more,
         ]  # fmt: skip
         began = time.monotonic()
         process = int(self._ask({"arguments": arguments, "output": str(output), **faults}))
-        timer = threading.Timer(end_after or 0.0, _signal, (process, by))
-        if end_after is not None:
-            timer.start()
+        ended = threading.Event()
+
+        def watch() -> None:
+            while end is not None and not ended.wait(PAUSE):
+                if end(process):
+                    with suppress(ProcessLookupError):
+                        os.kill(process, by)
+                    break
+
+        watching = threading.Thread(target=watch)
+        watching.start()
         status = int(self._line())
-        timer.cancel()
-        return Ended(status, output.read_text(), time.monotonic() - began)
+        ended.set()
+        watching.join()
+        return Ended(status, output.read_text(), time.monotonic() - began, process)
 
     def close(self) -> None:
         assert self._process.stdin is not None
@@ -102,9 +124,10 @@ class Launcher:
         return self._process.stdout.readline()
 
 
-def _signal(process: int, number: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(process, number)
+def after(seconds: float) -> Callable[[int], bool]:
+    """It is time when so many seconds have passed."""
+    due = time.monotonic() + seconds
+    return lambda _: time.monotonic() >= due
 
 
 @pytest.fixture(scope="module")
@@ -130,39 +153,6 @@ def whole(launcher: Launcher, tmp_path_factory: pytest.TempPathFactory) -> Whole
     return Whole(result(root), ended.seconds)
 
 
-def result(root: Path) -> dict[object, object]:
-    """What a campaign decided and found, without times; fails where anything was recorded twice."""
-    record = RunRecord.open(root, "run")
-    found: dict[object, object] = {}
-    for event in record.events():
-        key, value = _decided(event)
-        if key is not None:
-            assert key not in found, f"{key} is recorded twice"
-            found[key] = value
-    for path in sorted((record.path / "programs").iterdir()):
-        found[path.name] = record.program(path.stem).source
-    for path in sorted((record.path / "evaluations").iterdir()):
-        program, _, subset = path.stem.partition("-")
-        found[path.name] = [
-            (item.task, item.score, item.retrieved, item.answer, item.stage)
-            for evaluation in record.evaluations(program)
-            if evaluation.subset == subset
-            for item in evaluation.items
-        ]
-    return found
-
-
-def _decided(event: Event) -> tuple[object, object]:
-    if isinstance(event, Joined):
-        c = event.candidate
-        return c.number, (c.program, c.parents, c.operator, c.message, c.objectives, c.item_scores)
-    if isinstance(event, Discarded):
-        return event.number, event.reason
-    if isinstance(event, Compared):
-        return ("compared", event.best, event.other), event.difference
-    return None, None
-
-
 def check_finished(root: Path, whole: Whole) -> None:
     assert result(root) == whole.result
     events = RunRecord.open(root, "run").events()
@@ -176,7 +166,7 @@ def kill_and_resume(launcher: Launcher, root: Path, whole: Whole, *, kills: int,
     killed = finished = 0
     while killed < kills:
         folder = root / str(finished)
-        ended = launcher.run(folder, end_after=rng.uniform(0, whole.seconds))
+        ended = launcher.run(folder, end=after(rng.uniform(0, whole.seconds)))
         if ended.status == -signal.SIGKILL:
             killed += 1
             continue
@@ -213,3 +203,79 @@ def test_a_campaign_that_is_killed_in_the_middle_of_writes_ends_as_if_it_had_not
     launcher: Launcher, whole: Whole, tmp_path: Path
 ):
     die_in_writes(launcher, tmp_path, whole, range(1, 10))
+
+
+@pytest.mark.slow
+def test_every_write_may_be_the_last(launcher: Launcher, whole: Whole, tmp_path: Path):
+    die_in_writes(launcher, tmp_path, whole, range(1, 60))
+
+
+STUCK = """
+    def read(self, query):
+        while True:
+            pass
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.timeout(60)
+def test_an_interrupt_ends_it_at_once_whatever_a_program_does(
+    launcher: Launcher, whole: Whole, tmp_path: Path, number: int
+):
+    stuck = tmp_path / "stuck.py"
+    source = seed_program("lexical").source
+    head, found, tail = source.partition("\n    def read(")
+    assert found
+    stuck.write_text(f"{head}\n{STUCK}\n    def _read({tail}")
+    limits = launcher.folder / "patient.toml"
+    limits.write_text(CONFIG + "call_seconds = 3600\n")
+    root = tmp_path / "runs"
+
+    seen: list[float] = []
+
+    def in_read(process: int) -> bool:
+        if not seen and programs_of(process):
+            seen.append(time.monotonic())
+        return bool(seen) and time.monotonic() > seen[0] + 1.0  # by then it has been loaded and asked
+
+    arguments = ("--seeds", str(stuck))
+    ended = launcher.run(root, *arguments, config=limits, end=in_read, by=number)
+    assert seen
+    assert ended.status == 130
+    assert "Interrupted. Nothing that was finished is lost" in ended.said
+    assert "Traceback" not in ended.said
+    assert programs_of(ended.process) == []
+    assert scratch_of(ended.process) == []
+
+
+def test_an_interrupted_campaign_goes_on(launcher: Launcher, whole: Whole, tmp_path: Path):
+    rng = random.Random(3)
+    for _ in range(3):
+        launcher.run(tmp_path, end=after(rng.uniform(0, whole.seconds)), by=signal.SIGINT)
+    assert launcher.run(tmp_path).status == 0
+    check_finished(tmp_path, whole)
+
+
+def test_a_full_disk_loses_nothing(launcher: Launcher, whole: Whole, tmp_path: Path):
+    for room in (0, 10, 3_000, 9_000, 30_000):
+        check_full(launcher.run(tmp_path, room=room))
+    check_full(launcher.run(tmp_path, file_size=4_000))
+    assert launcher.run(tmp_path).status == 0
+    check_finished(tmp_path, whole)
+
+
+def check_full(ended: Ended) -> None:
+    assert ended.status == 1, ended.said
+    assert re.search(r"(No space left|File too large).*same command", ended.said, re.DOTALL), ended.said
+    assert "Traceback" not in ended.said
+
+
+def test_a_second_process_is_refused(launcher: Launcher, tmp_path: Path):
+    assert launcher.run(tmp_path, "--budget", "0").status == 0
+    record = RunRecord.open(tmp_path, "run")
+    before = (record.path / "journal.jsonl").read_bytes()
+    with RunDirectory.create_or_open(tmp_path, "run", record.config):
+        ended = launcher.run(tmp_path)
+    assert ended.status == 2
+    assert re.search(rf"another process \(pid {os.getpid()}\).*--name", ended.said, re.DOTALL)
+    assert (record.path / "journal.jsonl").read_bytes() == before

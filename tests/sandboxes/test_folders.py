@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from evolve.errors import InfrastructureError
 from evolve.sandboxes import folders, owner
 from evolve.sandboxes.process import ProcessSandbox
 
@@ -107,3 +108,11 @@ def eventually(condition: Callable[[], bool]) -> bool:
             return True
         time.sleep(0.02)
     return False
+
+
+def test_a_disk_that_takes_no_folder_is_ours_and_not_the_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    with pytest.raises(InfrastructureError, match="TMPDIR"):
+        folders.make()
