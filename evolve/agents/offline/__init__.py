@@ -26,8 +26,9 @@ class OfflineAgent:
     """Fills fields by their names, asks with the question's own words, answers with the best-matching span.
 
     It acts by the commands that goal and memory speak for, else by curiosity (``policy``). It follows no
-    instruction, and says the same whatever the number of the repeat. Usage is what a model doing the same would have read and
-    written, estimated (``evolve.models.tokens``), so that programs can be compared by cost.
+    instruction, and says the same whatever the number of the repeat. Usage is what a model doing the same
+    would have read and written, estimated (``evolve.models.tokens``), so that programs can be compared by
+    cost.
     """
 
     @property

@@ -1,0 +1,129 @@
+"""Simulators that are not ours, each behind an ``Environment`` and in a process of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evolve.environment import Observation
+from evolve.environments.player import Player
+from evolve.errors import InfrastructureError, UsageError
+
+PYTHON = "EVOLVE_SIMULATOR_PYTHON"
+"""Environment variable: the interpreter that simulators run in, if not this one."""
+_PLAYERS = Path(__file__).parent / "players"
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A simulator that can be started.
+
+    Attributes:
+        name: what messages call it.
+        script: the file in ``players/`` that plays it.
+        packages: what must be importable.
+        extra: the extra of this distribution that installs them.
+        start_seconds: deadline for opening a game, and for going back to its start.
+        step_seconds: deadline of a step.
+    """
+
+    name: str
+    script: str
+    packages: tuple[str, ...]
+    extra: str
+    start_seconds: float = 120.0
+    step_seconds: float = 60.0
+
+    def require(self) -> None:
+        """Check that it is installed.
+
+        Raises:
+            UsageError: it is not; the message says how to get it.
+        """
+        python = interpreter()
+        lacking = [name for name in self.packages if not _has(python, name)]
+        if lacking:
+            raise UsageError(
+                f"{self.name} needs the Python package {' and '.join(lacking)}, which {python} has not. "
+                f'Give: pip install "evolve-memory[{self.extra}]". Or install it into an environment of its '
+                f"own and name that one's interpreter in ${PYTHON}."
+            )
+
+    def play(self, opening: Mapping[str, Any], variables: Mapping[str, str] | None = None) -> Played:
+        """Start it with one game.
+
+        Args:
+            opening: what its script needs to open the game; plain JSON.
+            variables: environment variables for it.
+
+        Raises:
+            InfrastructureError: it could not be started or could not open the game in time.
+        """
+        player = self.start(variables)
+        player.ask({"do": "open", **opening}, self.start_seconds)
+        return Played(self, player)
+
+    def start(self, variables: Mapping[str, str] | None = None) -> Player:
+        """Start it without a game."""
+        command = [interpreter(), "-s", "-B", "-u", str(_PLAYERS / self.script)]
+        remedy = f"Check the installation of {self.name} and its game files."
+        return Player(self.name, command, variables=variables, remedy=remedy)
+
+
+class Played:
+    """One game in one process: an ``Environment``."""
+
+    def __init__(self, simulator: Simulator, player: Player) -> None:
+        self._simulator = simulator
+        self._player = player
+
+    def reset(self) -> Observation:
+        """See ``Environment.reset``."""
+        return self._seen(self._player.ask({"do": "reset"}, self._simulator.start_seconds))
+
+    def step(self, command: str) -> Observation:
+        """See ``Environment.step``."""
+        return self._seen(self._player.ask({"do": "step", "command": command}, self._simulator.step_seconds))
+
+    def close(self) -> None:
+        """See ``Environment.close``."""
+        self._player.close()
+
+    def _seen(self, reply: Mapping[str, Any]) -> Observation:
+        try:
+            return Observation(
+                text=str(reply["text"]),
+                commands=tuple(map(str, reply["commands"])),
+                reward=min(1.0, max(0.0, float(reply["reward"]))),
+                done=bool(reply["done"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            self.close()
+            raise InfrastructureError(
+                f"{self._simulator.name} sent an observation that cannot be read: {error!r}.",
+                remedy="Check that the installed version is one of the extra's.",
+            ) from None
+
+
+def interpreter() -> str:
+    """The Python that simulators run in."""
+    return os.environ.get(PYTHON) or sys.executable
+
+
+def _has(python: str, package: str) -> bool:
+    """Whether ``python`` can find ``package``; it is not imported."""
+    if python == sys.executable:
+        return importlib.util.find_spec(package) is not None
+    look = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({package!r}) is None)"
+    try:
+        return subprocess.run([python, "-s", "-c", look], timeout=60, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UsageError(
+            f"${PYTHON} names {python}, which cannot be run: {error}. Expected the path of an interpreter."
+        ) from error
