@@ -77,9 +77,9 @@ def serve(
     Needs the extra mcp. Standard output belongs to the protocol; everything else is said on stderr.
     """
     from evolve.plugins.load import load
-    from evolve.plugins.server import address, serve_http, serve_stdio
+    from evolve.plugins.server import is_local, listen, serve_http, serve_stdio
 
-    where = address(http) if http else None
+    listener, url = listen(http) if http else (None, "")
     with load(
         plugin,
         model=model,
@@ -92,8 +92,10 @@ def serve(
     ) as memory:
         if data is None:
             complain("No --data: what is remembered is gone when this ends.")
-        if where:
-            complain(f"Serving {memory.manifest.name} at http://{where[0]}:{where[1]}/mcp")
-            serve_http(memory, *where)
-        else:
+        if listener is None:
             serve_stdio(memory)
+            return
+        if not is_local(listener):
+            complain("Whoever can reach this address can read and write the memory: there is no password.")
+        complain(f"Serving {memory.manifest.name} at {url}")
+        serve_http(memory, listener)
