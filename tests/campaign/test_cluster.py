@@ -22,8 +22,10 @@ from evolve.campaign.site import Message, Site
 from evolve.config import CampaignConfig, EvaluationConfig, SandboxConfig, SearchConfig
 from evolve.errors import InfrastructureError, UsageError
 from evolve.sandboxes import folders
+from tests.campaign.lab import SMALL, Lab
 from tests.campaign.outcome import result
 from tests.campaign.processes import programs_of, scratch_of
+from tests.server.server import ModelServer
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import this module
 
@@ -221,3 +223,22 @@ def test_a_worker_whose_scores_could_not_be_compared_is_refused(site: Site, mess
 def test_messages_are_json():
     message = Message(news="The provider does not answer.")
     assert Message.model_validate_json(message.model_dump_json()) == message
+
+
+@pytest.mark.slow
+def test_model_calls_of_workers_end_in_the_account_of_the_run(
+    lab: Lab, server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # where workers keep replies
+    here = lab.run("here", lab.config(SMALL))
+    before = server.totals().requests
+    with LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=True, dashboard_address=":0", host="127.0.0.1"
+    ) as inner:
+        there = lab.run("there", lab.config(SMALL, cluster=Cluster(inner).address))
+    assert there.error is None
+    assert there.decided == here.decided
+    asked = server.totals().requests - before
+    assert asked > 0
+    assert sum(account.attempts for account in there.accounts.roles.values()) == asked
+    assert {call.candidate for call in there.calls if not call.cached} >= set(there.candidates)
