@@ -237,7 +237,8 @@ class Campaign:
 
     def _feedback(self, number: int) -> tuple[Feedback, ...]:
         """What became of the children settled before child ``number`` is made, for a mutator that learns."""
-        if self._config.search.ensemble != "bandit" or not self._config.models.reflecting:
+        search = self._config.search
+        if (search.ensemble if self._config.models.reflecting else search.operators) != "bandit":
             return ()
         first = len(self._seeds)
         return tuple(self._registrar.feedback(n) for n in range(first, number - self._config.window + 1))

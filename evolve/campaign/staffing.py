@@ -10,7 +10,7 @@ from evolve.evaluation.rehearsal import Rehearsal
 from evolve.mutation import Mutator
 from evolve.mutation.ensemble import Ensemble, LearningEnsemble, Learns, Member
 from evolve.mutation.freezing import Freezing, scopes_left
-from evolve.mutation.offline import OfflineMutator
+from evolve.mutation.offline import LearningOfflineMutator, OfflineMutator
 from evolve.mutation.reflection import ReflectionMutator
 from evolve.mutation.tuning import Tuner, Tuning
 from evolve.workbench import Workbench
@@ -22,7 +22,7 @@ def nursery(config: CampaignConfig, workbench: Workbench) -> Nursery:
     return Nursery(
         workbench.evaluator,
         workbench.subsets,
-        _tuning(config, workbench, inventive),
+        _tuning(config, workbench, _freezing(config, inventive)),
         seed=config.seed,
         # A frozen part narrows what may change already.
         scoped=bool(workbench.roles.reflectors) and config.search.scoped and config.search.freeze is None,
@@ -31,6 +31,12 @@ def nursery(config: CampaignConfig, workbench: Workbench) -> Nursery:
         confirm=config.search.confirm and not config.models.task.is_offline,
         learner=inventive if isinstance(inventive, Learns) else None,
     )
+
+
+def _freezing(config: CampaignConfig, inner: Mutator) -> Mutator:
+    """``inner``, kept from changing what is frozen; a reflecting mutator is told of it and keeps to it."""
+    freeze = None if config.models.reflecting else config.search.freeze
+    return Freezing(inner, freeze) if freeze else inner
 
 
 def _tuning(config: CampaignConfig, workbench: Workbench, inner: Mutator) -> Mutator:
@@ -53,8 +59,9 @@ def _inventive(config: CampaignConfig, workbench: Workbench) -> Mutator:
     """What changes more than numbers."""
     search, reflectors = config.search, workbench.roles.reflectors
     if not reflectors:
-        mutator = OfflineMutator(attribution=search.attribution)
-        return Freezing(mutator, search.freeze) if search.freeze else mutator
+        if search.operators == "bandit":
+            return LearningOfflineMutator(attribution=search.attribution, window=config.window)
+        return OfflineMutator(attribution=search.attribution)
     smoke = workbench.subsets.smoke
     reflecting = [
         ReflectionMutator(

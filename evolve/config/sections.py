@@ -46,6 +46,10 @@ class SearchConfig(Section):
     attribution: bool = Field(
         default=True, description="operators are picked by where the evidence was lost; off: at random"
     )
+    operators: Literal["weights", "bandit"] = Field(
+        default="weights",
+        description="offline operators: drawn by their weights; or of four drawn, by what each has brought",
+    )
     freeze: Freeze | None = Field(default=None, description="the part of a program that no child may change")
     crossover: float = Field(
         default=0.15, ge=0, le=1, description="share of a reflecting model's children made of two parents"

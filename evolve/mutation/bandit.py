@@ -41,17 +41,19 @@ class BudgetedThompson:
     """
 
     def __init__(self) -> None:
-        self._pulls: dict[int, Pull] = {}
+        self._pulls: dict[int, tuple[Pull, ...]] = {}
 
-    def reward(self, number: int, pull: Pull) -> None:
-        """Tell the outcome of the pull ``number``. Telling it again changes nothing.
+    def reward(self, number: int, *pulls: Pull) -> None:
+        """Tell what came of child ``number``: of one pull, or of several that had a part in it.
+
+        Telling it again changes nothing.
 
         Raises:
             ValueError: another outcome was told under this number.
         """
-        if self._pulls.setdefault(number, pull) != pull:
+        if self._pulls.setdefault(number, pulls) != pulls:
             raise ValueError(
-                f"Expected one outcome for pull {number}, received {pull} after {self._pulls[number]}."
+                f"Expected one outcome for pull {number}, received {pulls} after {self._pulls[number]}."
             )
 
     def choose(self, arms: Sequence[str], rng: random.Random, *, upto: int | None = None) -> str:
@@ -63,7 +65,8 @@ class BudgetedThompson:
             upto: take only outcomes of this number and lower ones into account; left out: all.
         """
         # A copy in one step: outcomes may be told while this runs.
-        pulls = [pull for number, pull in sorted(dict(self._pulls).items()) if upto is None or number <= upto]
+        told = sorted(dict(self._pulls).items())
+        pulls = [pull for number, together in told if upto is None or number <= upto for pull in together]
         most = max((pull.gain for pull in pulls), default=0.0)
         dearest = max((pull.usd for pull in pulls if pull.usd is not None), default=0.0)
         ratios: dict[str, float] = {}

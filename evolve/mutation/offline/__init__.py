@@ -5,7 +5,7 @@ step of another candidate. Nothing here pretends to be a language model.
 """
 
 from evolve.mutation.offline.diagnosis import Cue, diagnose
-from evolve.mutation.offline.mutator import OfflineMutator
+from evolve.mutation.offline.mutator import LearningOfflineMutator, OfflineMutator
 from evolve.mutation.offline.operators import Operator, operators
 
-__all__ = ["Cue", "OfflineMutator", "Operator", "diagnose", "operators"]
+__all__ = ["Cue", "LearningOfflineMutator", "OfflineMutator", "Operator", "diagnose", "operators"]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
+from evolve.mutation.bandit import BudgetedThompson, Pull
+from evolve.mutation.ensemble import Feedback
 from evolve.mutation.history import with_history
 from evolve.mutation.offline.diagnosis import diagnose
 from evolve.mutation.offline.operators import Edit, Operator, operators, weights
@@ -12,6 +15,7 @@ from evolve.mutation.splicing import SpliceError
 from evolve.program import MemoryProgram
 
 _TRIES = 12
+_NOMINATED = 4
 _EDITS = (1, 1, 1, 2, 2, 3)  # drawn from evenly: steps that pay only together are found together
 
 
@@ -37,7 +41,7 @@ class OfflineMutator:
         available = list(operators())
         chances = weights(cues, available)
         for _ in range(_TRIES):
-            drawn = rng.choices(available, weights=chances, k=rng.choice(_EDITS))
+            drawn = [self._drawn(available, chances, brief, rng) for _ in range(rng.choice(_EDITS))]
             edits, source = _apply_all(drawn, brief, rng)
             if not edits:
                 continue
@@ -53,6 +57,45 @@ class OfflineMutator:
                 parents=(brief.parent.number, *partner),
             )
         return Refusal(operator="offline", reason=f"no operator gave a new program in {_TRIES} tries")
+
+    def _drawn(
+        self, available: Sequence[Operator], chances: Sequence[float], brief: Brief, rng: random.Random
+    ) -> Operator:
+        """The operator for one edit."""
+        return rng.choices(available, chances)[0]
+
+
+class LearningOfflineMutator(OfflineMutator):
+    """Of a few operators that are drawn as before, takes the one that has brought the most (``Learns``).
+
+    What a child gained over its parent is put down to every operator that had a part in it. See
+    ``BudgetedThompson``: no operator costs anything here.
+
+    Args:
+        window: the child of number n is made from what became of the children up to n − window.
+        attribution: see ``OfflineMutator``.
+    """
+
+    def __init__(self, *, window: int, attribution: bool = True):
+        super().__init__(attribution=attribution)
+        self._window = window
+        self._bandit = BudgetedThompson()
+
+    @property
+    def identity(self) -> str:
+        """Name and version."""
+        return f"{super().identity}/bandit/{self._window}"
+
+    def tell(self, feedback: Feedback) -> None:
+        """See ``Learns``. Names of other mutators' operators do no harm."""
+        names = feedback.operator.split("+")
+        self._bandit.reward(feedback.number, *(Pull(name, feedback.improvement, None) for name in names))
+
+    def _drawn(
+        self, available: Sequence[Operator], chances: Sequence[float], brief: Brief, rng: random.Random
+    ) -> Operator:
+        nominated = {op.name: op for op in rng.choices(available, chances, k=_NOMINATED)}
+        return nominated[self._bandit.choose(list(nominated), rng, upto=brief.number - self._window)]
 
 
 def _apply_all(

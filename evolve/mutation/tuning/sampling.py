@@ -43,13 +43,19 @@ class Sampler:
             for name, value in found.items()
         }
 
-    def tell(self, objectives: Sequence[float] | None) -> None:
-        """What came of the values asked for last; None where nothing did."""
+    def tell(self, objectives: Sequence[float] | None, shortfall: float = 0.0) -> None:
+        """What came of the values asked for last.
+
+        Args:
+            objectives: their outcome, in the order of ``maximise``; None where they failed.
+            shortfall: by how much they miss what is asked of them; at 0 and below nothing is missing.
+        """
         assert self._trial is not None  # it was asked first
         if objectives is None:
             self._study.tell(self._trial, state=self._failed)
-        else:
-            self._study.tell(self._trial, list(objectives))
+            return
+        self._trial.set_constraint("shortfall", shortfall)
+        self._study.tell(self._trial, list(objectives))
 
     def _suggested(self, name: str, knob: Knob) -> float:
         assert self._trial is not None

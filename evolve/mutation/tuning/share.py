@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 
-from evolve.mutation.ensemble import Learns
 from evolve.mutation.protocol import Brief, Mutator, Proposal, Refusal
 from evolve.mutation.tuning.tuner import OPERATOR
 
@@ -41,11 +40,6 @@ class Tuning:
             if isinstance(outcome, Proposal):
                 return outcome
         return self._inner.mutate(brief, rng)
-
-    def tell(self, number: int, operator: str, improvement: float, usd: float | None) -> None:
-        """See ``Learns``: passed on to a mutator that learns."""
-        if operator != OPERATOR and isinstance(self._inner, Learns):
-            self._inner.tell(number, operator, improvement, usd)
 
 
 def _is_due(brief: Brief) -> bool:

@@ -170,7 +170,13 @@ class Tuner:
                     return None
                 known[key] = self._attempt(with_knobs(program.source, values), values, writes, queries, whole)
             found = known[key]
-            sampler.tell(None if found is None else self._objectives(found))
+            if found is None:
+                sampler.tell(None)
+            elif self._frugal:  # shorter at the price of quality is not looked for
+                shortfall = whole[0].quality - found.quality
+                sampler.tell((found.quality, found.characters), shortfall)
+            else:
+                sampler.tell((found.quality,))
         return whole
 
     def _attempt(
@@ -212,9 +218,6 @@ class Tuner:
             if chance < RISK / (total // LOOK_EVERY):
                 return True
         return False
-
-    def _objectives(self, tried: Tried) -> tuple[float, ...]:
-        return (tried.quality, tried.characters) if self._frugal else (tried.quality,)
 
 
 def recording(brief: Brief) -> tuple[list[tuple[Episode, Fields]], list[tuple[Task, Fields]]]:
