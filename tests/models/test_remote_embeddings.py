@@ -12,6 +12,7 @@ import pytest
 from evolve.config import RoleConfig
 from evolve.errors import ModelError
 from evolve.models.cache import ReplyCache
+from evolve.models.embeddings import CachedEmbedder
 from evolve.models.gateway import Gateway
 from evolve.models.remote_embeddings import BATCH_TEXTS
 from tests.server import faults
@@ -145,3 +146,17 @@ def test_a_vector_of_length_zero_stays_so(
 ) -> None:
     model_server.script("embedding", always(Answer(vectors=[[0.0, 0.0]])))
     assert gateway.embedder(role_config("embedding")).embed(["a"]).tolist() == [[0.0, 0.0]]
+
+
+def test_recorded_vectors_are_had_again_without_a_call(
+    model_server: ModelServer, role_config: Configured, cached_gateway: Gateway
+) -> None:
+    model_server.script("embedding", embedding(6))
+    embedder = CachedEmbedder(cached_gateway.embedder(role_config("embedding", dimension=6)), capacity=1)
+    vectors = embedder.embed(["a", "b"])
+    served = len(model_server.served)
+    kept = embedder.recorded(["b", "a", "b"])  # one of them from memory, the other from the file
+    assert kept is not None
+    np.testing.assert_array_equal(kept, vectors[[1, 0, 1]])
+    assert embedder.recorded(["a", "c"]) is None
+    assert len(model_server.served) == served

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evolve.config import RoleConfig
 from evolve.errors import ModelError, ProgramError
+from evolve.models.cache import ReplyCache
 from evolve.models.gateway import Gateway
 from evolve.models.remote_toolkit import OPTIONS, RemoteToolkit
 from tests.server import faults
@@ -112,3 +114,21 @@ def test_other_failures_are_not(
     model_server.script("toolkit", always(fault))
     with pytest.raises(ModelError):
         toolkit.complete(HELLO, {})
+
+
+def test_recorded_answers_are_had_again_without_a_call(
+    model_server: ModelServer,
+    role_config: Callable[..., RoleConfig],
+    open_gateway: Callable[..., Gateway],
+    tmp_path: Path,
+) -> None:
+    model_server.script("toolkit", "fine")
+    toolkit = open_gateway(cache=ReplyCache(tmp_path / "c.sqlite")).toolkit(role_config("toolkit"))
+    assert toolkit.recorded(HELLO, {}) is None
+    given = [toolkit.complete(HELLO, options) for options in ({}, {"max_tokens": 9})]
+    served = len(model_server.served)
+    assert [toolkit.recorded(HELLO, options) for options in ({}, {"max_tokens": 9})] == given
+    assert toolkit.recorded(HELLO, {"temperature": 1.0}) is None
+    with pytest.raises(ProgramError):
+        toolkit.recorded([], {})
+    assert len(model_server.served) == served

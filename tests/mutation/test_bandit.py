@@ -79,3 +79,13 @@ def test_two_outcomes_of_one_pull_are_refused():
     bandit = told([(3, Pull("a", 0.1, 0.2))])
     with pytest.raises(ValueError, match="one outcome for pull 3"):
         bandit.reward(3, Pull("a", 0.2, 0.2))
+
+
+def test_all_that_had_a_part_in_an_outcome_are_rewarded():
+    bandit = BudgetedThompson()
+    for number in range(30):
+        bandit.reward(number, Pull("a", 0.1, None), Pull("b", 0.1, None))
+        bandit.reward(number + 30, Pull("c", 0.0, None))
+    found = shares(bandit)
+    assert found["c"] < 10
+    assert min(found["a"], found["b"]) > 120

@@ -7,7 +7,8 @@ from typing import ClassVar
 import pytest
 
 from evolve.mutation import Brief, Mutator, Proposal, Refusal
-from evolve.mutation.offline import Cue, OfflineMutator
+from evolve.mutation.ensemble import Feedback, Learns
+from evolve.mutation.offline import Cue, LearningOfflineMutator, OfflineMutator
 from evolve.mutation.offline.operators import Edit
 from evolve.program import MemoryProgram
 from evolve.records import Stage
@@ -109,3 +110,30 @@ def test_edits_with_no_place_are_left_out(seeds, brief_of):
     )
     for rng in range(5):
         assert propose(brief_of(text), rng).program.problems == ()
+
+
+def learnt(brief, *outcomes: tuple[str, float], rng: int = 0, window: int = 1) -> Proposal:
+    mutator = LearningOfflineMutator(window=window)
+    for number, (operator, gain) in enumerate(outcomes):
+        mutator.tell(Feedback(number, operator, gain, None))
+    made = mutator.mutate(brief, random.Random(rng))
+    assert isinstance(made, Proposal)
+    return made
+
+
+def test_what_has_brought_something_is_taken_more_often(seeds, brief_of):
+    mutator = LearningOfflineMutator(window=1)
+    assert isinstance(mutator, Learns)
+    assert mutator.identity != OfflineMutator().identity
+    brief = brief_of(seeds["hybrid"])
+    told = [("knobs+add_words", 0.1), *[(name, 0.0) for name in ("add_context", "drop_step", "add_episodes")]]
+    before = sum("knobs" in learnt(brief, rng=n).operator for n in range(30))
+    after = sum("knobs" in learnt(brief, *told * 2, rng=n).operator for n in range(30))
+    assert after > before
+
+
+def test_only_what_was_settled_a_window_ago_is_taken_into_account(seeds, brief_of):
+    brief = brief_of(seeds["hybrid"])  # of child 9
+    late = [("offline", 0.0)] * 6 + [("knobs", 0.5)] * 3  # children 6 to 8
+    for rng in range(5):
+        assert learnt(brief, *late, rng=rng, window=4) == learnt(brief, *late[:6], rng=rng, window=4)
