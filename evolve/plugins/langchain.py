@@ -1,0 +1,81 @@
+"""A memory in LangChain and LangGraph: a retriever, and the two tools. Needs the extra ``langchain``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pydantic import ConfigDict
+
+from evolve.errors import EvolveError, UsageError
+from evolve.plugins import tools
+from evolve.plugins.memory import Memory
+
+try:
+    from langchain_core.callbacks import (
+        AsyncCallbackManagerForRetrieverRun,
+        CallbackManagerForRetrieverRun,
+    )
+    from langchain_core.documents import Document
+    from langchain_core.retrievers import BaseRetriever
+    from langchain_core.tools import BaseTool, StructuredTool, ToolException
+except ImportError as error:
+    raise UsageError(
+        "evolve.plugins.langchain needs langchain-core, which is not installed. "
+        "Install it with: pip install 'evolve-memory[langchain]'"
+    ) from error
+
+
+class MemoryRetriever(BaseRetriever):
+    """What a memory recalls, as one document; none where it recalls nothing. ``memory`` stays the caller's.
+
+    A program words what it recalls as one text, in its own order and with its own headings: it is not cut up.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+    memory: Memory
+
+    def _get_relevant_documents(
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun
+    ) -> list[Document]:
+        return self._documents(self.memory.recall(query))
+
+    async def _aget_relevant_documents(
+        self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun
+    ) -> list[Document]:
+        return self._documents(await self.memory.arecall(query))
+
+    def _documents(self, text: str) -> list[Document]:
+        source = {"memory": self.memory.manifest.name, "program": self.memory.manifest.program}
+        return [Document(page_content=text, metadata=source)] if text.strip() else []
+
+
+def memory_tools(memory: Memory) -> list[BaseTool]:
+    """The tools ``remember`` and ``recall``; what goes wrong in a call is its answer, to be mended."""
+
+    def remember(text: str) -> str:
+        return _said(lambda: tools.remember(memory, text))
+
+    def recall(question: str) -> str:
+        return _said(lambda: tools.recall(memory, question))
+
+    return [
+        StructuredTool.from_function(
+            function,
+            name=name,
+            description=description,
+            args_schema=tools.ARGUMENTS[name],
+            handle_tool_error=True,
+            handle_validation_error=True,
+        )
+        for function, name, description in (
+            (remember, "remember", tools.REMEMBER),
+            (recall, "recall", tools.RECALL),
+        )
+    ]
+
+
+def _said(call: Callable[[], str]) -> str:
+    try:
+        return call()
+    except EvolveError as error:
+        raise ToolException(str(error)) from error
