@@ -32,7 +32,8 @@ class SlowModel:
             self.asked.append(text)
             self.now += 1
             self.most = max(self.most, self.now)
-        threading.Event().wait(0.02)
+        if self.waits:  # long enough for all that are to be under way at once to have begun
+            threading.Event().wait(0.5)
         with self.lock:
             self.now -= 1
         for part, error in self.fails.items():
