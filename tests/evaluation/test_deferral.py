@@ -16,7 +16,10 @@ from evolve.sandboxes.protocol import Limits
 
 @dataclass
 class SlowModel:
-    """Answers with the last line of what it is asked; remembers what it was asked and how many at once."""
+    """Answers with the last line of what it is asked; remembers what it was asked and how many at once.
+
+    ``seconds`` is to be long enough for all that should be under way at once to have begun.
+    """
 
     identity: str = "slow"
     waits: bool = True
@@ -24,6 +27,7 @@ class SlowModel:
     asked: list[str] = field(default_factory=list)
     most: int = 0
     now: int = 0
+    seconds: float = 0.0
     lock: Any = field(default_factory=threading.Lock)
 
     def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
@@ -32,8 +36,7 @@ class SlowModel:
             self.asked.append(text)
             self.now += 1
             self.most = max(self.most, self.now)
-        if self.waits:  # long enough for all that are to be under way at once to have begun
-            threading.Event().wait(0.5)
+        threading.Event().wait(self.seconds)
         with self.lock:
             self.now -= 1
         for part, error in self.fails.items():
@@ -54,7 +57,7 @@ def evaluate(world: Any, program: Any, model: SlowModel, **changes: Any):
 
 def test_reads_are_asked_at_once_and_score_as_one_by_one(make_world, make_program):
     world = make_world("pooled")
-    at_once, in_turn = SlowModel(), SlowModel(waits=False)
+    at_once, in_turn = SlowModel(seconds=0.5), SlowModel(waits=False)
     program = make_program(read=READS)
     fast, slow = evaluate(world, program, at_once), evaluate(world, program, in_turn)
     assert at_once.most == 9
@@ -67,7 +70,7 @@ def test_reads_are_asked_at_once_and_score_as_one_by_one(make_world, make_progra
 
 def test_writes_that_show_the_model_no_state_are_foreseen(make_world, make_program):
     world = make_world("pooled", groups=4)
-    at_once, in_turn = SlowModel(), SlowModel(waits=False)
+    at_once, in_turn = SlowModel(seconds=0.5), SlowModel(waits=False)
     program = make_program(write=WRITES)
     fast, slow = evaluate(world, program, at_once), evaluate(world, program, in_turn)
     assert at_once.most == 12 - 3  # the first, then two to see, then all the others
