@@ -116,9 +116,9 @@ def test_it_refuses_when_nothing_is_better(brief):
 
 
 def test_the_same_for_less_is_a_child_only_where_cost_counts(brief):
-    flat = {"words": lambda knobs, n: 4, "length": lambda knobs: 100 + int(1000 * knobs["weight"])}
-    assert isinstance(tuned(brief, ByFormula(**flat)), Refusal)
-    outcome = tuned(brief, ByFormula(**flat), frugal=True)
+    flat = ByFormula(lambda knobs, n: 4, lambda knobs: 100 + int(1000 * knobs["weight"]))
+    assert isinstance(tuned(brief, flat), Refusal)
+    outcome = tuned(brief, flat, frugal=True)
     assert isinstance(outcome, Proposal)
     assert outcome.program.parts.knobs["weight"].default < 0.125
 
@@ -133,8 +133,10 @@ def test_what_cannot_draw_level_is_given_up_on_the_way(brief):
 
 
 def test_what_is_shorter_is_not_given_up_for_its_quality_where_cost_counts(brief):
-    words = {"words": lambda knobs, n: 9 - n % 2 if knobs["size"] == 3 else n % 2}
-    rehearse = ByFormula(**words, length=lambda knobs: 100 if knobs["size"] == 3 else 50)
+    rehearse = ByFormula(
+        lambda knobs, n: 9 - n % 2 if knobs["size"] == 3 else n % 2,
+        lambda knobs: 100 if knobs["size"] == 3 else 50,
+    )
     tuned(brief, rehearse, trials=12, frugal=True)
     shorter = [setting for setting in rehearse.settings if setting["size"] != 3]
     assert shorter
