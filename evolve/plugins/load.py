@@ -63,35 +63,48 @@ def load(
     found = find_plugin(plugin)
     config = _config(model, embedding, max_usd)
     limits = _limits(found)
-    opened = Opened(
-        plugin=found.manifest.name,
-        program=found.program.id,
-        evolve=evolve.__version__,
-        item_schema=item_schema(found.program.parts),
-    )
+    opened = _opened(found)
     with ExitStack() as closing:
         where = Path(path if path is not None else closing.enter_context(tempfile.TemporaryDirectory()))
         folder = MemoryFolder(where)
         closing.callback(folder.close)
         if not reextract:
             _check_fits(folder, opened)
-        roles = _roles(found, config, where, tell)
-        closing.callback(roles.close)
         backend = "process" if trust and sandbox == "auto" else sandbox
         box = choose(backend, trusted=False, unsafe_local=trust, notify=tell, limits=limits)
         closing.callback(box.close)
+        roles = _roles(found, config, where, tell)
+        closing.callback(roles.close)
         services = HostServices(roles.embedder, roles.toolkit)
+        keeper = Keeper(found.program, folder, box, services, limits, opened, tell)
         memory = Memory(
             found.manifest,
             found.program.parts,
             roles.agent,
-            Keeper(found.program, folder, box, services, limits, opened, tell),
+            keeper,
             path=where,
             isolation=box.isolation,
             closing=closing.pop_all(),
         )
+    return _filled(memory, reextract)
+
+
+def _opened(plugin: Plugin) -> Opened:
+    return Opened(
+        plugin=plugin.manifest.name,
+        program=plugin.program.id,
+        evolve=evolve.__version__,
+        item_schema=item_schema(plugin.program.parts),
+    )
+
+
+def _filled(memory: Memory, reextract: bool) -> Memory:
+    """``memory`` with what is stored in its program; closed again where that fails."""
     try:
-        memory.reextract() if reextract else len(memory)
+        if reextract:
+            memory.reextract()
+        else:
+            len(memory)
     except BaseException:
         memory.close()
         raise
