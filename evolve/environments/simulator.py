@@ -65,7 +65,10 @@ class Simulator:
         Raises:
             InfrastructureError: it could not be started or could not open the game in time.
         """
-        player = self.start(variables)
+        return self.played(self.start(variables), opening)
+
+    def played(self, player: Player, opening: Mapping[str, Any]) -> Played:
+        """Open a game, or the next one, in a ``player`` that runs. Whoever started it closes it."""
         player.ask({"do": "open", **opening}, self.start_seconds)
         return Played(self, player)
 

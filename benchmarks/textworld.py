@@ -1,0 +1,302 @@
+"""TextWorld (Côté et al., 2018): errands in recurring worlds that are made offline, or games of your own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import random
+import tomllib
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from evolve.benchmark import Benchmark, benchmark
+from evolve.data import json_object, three_parts
+from evolve.environment import Environment
+from evolve.environments.player import Player
+from evolve.environments.simulator import Simulator
+from evolve.errors import UsageError
+from evolve.records import Episode, Task
+
+Games = Literal["made", "given"]
+ENGINE = Simulator("TextWorld", "play_textworld.py", ("textworld",), "textworld", start_seconds=180)
+MATERIAL = "textworld_material/worlds.toml"
+VERSION = 1
+MAX_STEPS = 25
+TEST_SHARE = 0.4
+COLUMNS, ROWS = 3, 2
+THINGS = 10
+Cell = tuple[int, int]
+DIRECTIONS: dict[Cell, str] = {(1, 0): "east", (-1, 0): "west", (0, 1): "north", (0, -1): "south"}
+CARD = {
+    "source": "https://github.com/microsoft/TextWorld: the engine; worlds by this file, games by yourself",
+    "licence": "MIT; the engine brings jericho, which is GPL: it runs in a process of its own, and is "
+    "installed by the extra textworld only",
+    "metric": "reward: 1 for a game won, 0 for one lost, else the share of its points, below 1",
+}
+
+
+@benchmark
+def textworld(
+    data_dir: Path, *, games: Games = "made", seed: int = 0, worlds: int = 6, visits: int = 6, goals: int = 5
+) -> Benchmark:
+    """Text adventures acted out in the TextWorld engine, in worlds that are visited again with other goals.
+
+    ``made``: a world has six rooms with two pieces of furniture each, some closed, and ten things. A goal is
+    to bring a thing to a piece of furniture; it names no room and no way. An episode is the transcript of an
+    earlier visit with another goal, by somebody who knew the way. Making them takes minutes, once: the
+    transcripts are kept in the user's cache.
+
+    ``given``: the ``.json`` games of ``data_dir``, as ``tw-make`` and ``game.save`` write them. Some are
+    episodes, by the walkthrough that comes with them, the others tasks. A ``.z8`` file of the same name is
+    played in its stead, with the original text; without one, what is seen is told in sentences of our own.
+
+    Args:
+        data_dir: the folder of the games with games=given; else not used.
+        games: ``made`` or ``given``.
+        seed: of the made worlds.
+        worlds: made worlds, 2 to 20; the last 40 % are for test.
+        visits: episodes of each made world, 1 to 30.
+        goals: tasks of each made world, 1 to 30.
+
+    Raises:
+        UsageError: the package ``textworld`` or the games are missing, a game is malformed, or an option is
+            out of its range.
+    """
+    if games not in ("made", "given"):
+        raise UsageError(f"Option games={games!r}: expected made or given.")
+    ranges = (("worlds", worlds, 2, 20), ("visits", visits, 1, 30), ("goals", goals, 1, 30))
+    for name, value, low, high in ranges:
+        if not low <= value <= high:
+            raise UsageError(f"Option {name}={value}: expected {low} to {high}.")
+    ENGINE.require()
+    return _given(data_dir) if games == "given" else _made(seed, worlds, visits, goals)
+
+
+def _made(seed: int, number: int, visits: int, goals: int) -> Benchmark:
+    content = (Path(__file__).parent / MATERIAL).read_bytes()
+    material = tomllib.loads(content.decode())
+    rng = random.Random(f"textworld {seed}")
+    worlds = [_World(f"world-{n + 1}", material, random.Random(rng.random())) for n in range(number)]
+    version = f"{VERSION}-{hashlib.sha256(content).hexdigest()[:8]}-seed{seed}-{number}x{visits}x{goals}"
+    errands = {world.name: world.errands(visits + goals) for world in worlds}
+    past = {name: given[:visits] for name, given in errands.items()}
+    told = _transcripts(worlds, past, version)
+    tasks = {
+        world.name: [
+            Task(
+                id=f"{world.name}/goal-{n}",
+                question=f"In {world.name}: {errand.words}",
+                group=world.name,
+                category=errand.verb,
+                world={"world": world.name, "goal": n},
+            )
+            for n, errand in enumerate(errands[world.name][visits:], 1)
+        ]
+        for world in worlds
+    }
+    held_out = max(1, round(TEST_SHARE * number))
+    made = {
+        task.id: {**world.spec, "quests": [errand.commands]}
+        for world in worlds
+        for task, errand in zip(tasks[world.name], errands[world.name][visits:], strict=True)
+    }
+    return Benchmark(
+        name="textworld",
+        episodes=tuple(
+            Episode(id=f"{name}/visit-{n}", text=text, group=name)
+            for name, texts in told.items()
+            for n, text in enumerate(texts, 1)
+        ),
+        validation=tuple(task for world in worlds[:-held_out] for task in tasks[world.name]),
+        test=tuple(task for world in worlds[-held_out:] for task in tasks[world.name]),
+        scope="grouped",
+        metric="reward",
+        environment=lambda task: ENGINE.play({"make": made[task.id]}),
+        max_steps=MAX_STEPS,
+        version=version,
+        card={
+            **CARD,
+            "task": f"bring a thing to a piece of furniture, in at most {MAX_STEPS} steps",
+            "splits": f"{number} worlds of {visits} visits and {goals} goals; the last {held_out} for test",
+            "protocol": "grouped scope; possible commands are listed; what is seen is told in our words",
+        },
+    )
+
+
+@dataclass(frozen=True)
+class _Errand:
+    """Bring a thing somewhere; ``commands`` is the shortest way, and gold for a task."""
+
+    words: str
+    verb: str
+    commands: tuple[str, ...]
+
+
+class _World:
+    """Rooms on a grid, furniture in them, and things in and on it."""
+
+    def __init__(self, name: str, material: Mapping[str, Any], rng: random.Random) -> None:
+        self.name = name
+        self._rng = rng
+        cells = [(x, y) for x in range(COLUMNS) for y in range(ROWS)]
+        self._rooms: dict[str, Cell] = dict(
+            zip(rng.sample(material["rooms"], len(cells)), cells, strict=True)
+        )
+        self._doors = self._joined()
+        self._start = rng.choice(sorted(self._rooms))
+        closed = rng.sample(material["containers"], len(cells))
+        bare = rng.sample(material["supporters"], len(cells))
+        self._furniture: dict[str, tuple[str, str]] = {}
+        for room, box, table in zip(self._rooms, closed, bare, strict=True):
+            self._furniture |= {box: (room, "c"), table: (room, "s")}
+        things = rng.sample(material["things"], THINGS)
+        self._things = {thing: rng.choice(sorted(self._furniture)) for thing in things}
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """As ``players/play_textworld.py`` takes it."""
+        return {
+            "rooms": self._rooms,
+            "doors": self._doors,
+            "start": self._start,
+            "furniture": self._furniture,
+            "things": self._things,
+        }
+
+    def errands(self, number: int) -> list[_Errand]:
+        """``number`` different ones."""
+        pairs = [
+            (thing, target)
+            for thing, place in self._things.items()
+            for target in self._furniture
+            if target != place
+        ]
+        return [self._errand(*pair) for pair in self._rng.sample(pairs, number)]
+
+    def _errand(self, thing: str, target: str) -> _Errand:
+        place = self._things[thing]
+        room, kind = self._furniture[place]
+        goal, sort = self._furniture[target]
+        fetched = [f"open {place}"] if kind == "c" else []
+        fetched.append(f"take {thing} from {place}")
+        put = f"insert {thing} into {target}" if sort == "c" else f"put {thing} on {target}"
+        brought = [f"open {target}", put] if sort == "c" else [put]
+        commands = [*self._way(self._start, room), *fetched, *self._way(room, goal), *brought]
+        return _Errand(f"{put.capitalize()}.", put.split()[0], tuple(commands))
+
+    def _joined(self) -> list[tuple[str, str]]:
+        """A tree of doors that reaches every room."""
+        at = {cell: name for name, cell in self._rooms.items()}
+        doors, reached = [], [self._rng.choice(sorted(self._rooms))]
+        while len(reached) < len(at):
+            one = self._rng.choice(reached)
+            x, y = self._rooms[one]
+            dx, dy = self._rng.choice(sorted(DIRECTIONS))
+            other = at.get((x + dx, y + dy))
+            if other and other not in reached:
+                doors.append((one, other))
+                reached.append(other)
+        return doors
+
+    def _way(self, start: str, end: str) -> list[str]:
+        """The commands of the shortest way."""
+        waiting: deque[tuple[str, list[str]]] = deque([(start, [])])
+        been = {start}
+        while waiting:
+            room, way = waiting.popleft()
+            if room == end:
+                return way
+            for door in self._doors:
+                if room in door:
+                    other = door[1 - door.index(room)]
+                    (x, y), (to_x, to_y) = self._rooms[room], self._rooms[other]
+                    if other not in been:
+                        been.add(other)
+                        waiting.append((other, [*way, f"go {DIRECTIONS[to_x - x, to_y - y]}"]))
+        raise AssertionError("unreachable: the doors reach every room")
+
+
+def _transcripts(
+    worlds: list[_World], errands: Mapping[str, list[_Errand]], version: str
+) -> dict[str, list[str]]:
+    """World → the transcript of each errand, as the engine tells it; from the cache where they are there."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    kept = Path(home) / "evolve" / "made" / f"textworld-{version}.json"
+    if kept.is_file():
+        return json.loads(kept.read_text("utf-8"))
+    player = ENGINE.start()  # one for them all: to start it takes longer than to play
+    try:
+        told = {
+            world.name: [_played(player, world, errand, n) for n, errand in enumerate(errands[world.name], 1)]
+            for world in worlds
+        }
+    finally:
+        player.close()
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_suffix(f".{os.getpid()}.part")
+    part.write_text(json.dumps(told), "utf-8")
+    part.replace(kept)
+    return told
+
+
+def _played(player: Player, world: _World, errand: _Errand, number: int) -> str:
+    environment = ENGINE.played(player, {"make": {**world.spec, "quests": [errand.commands]}})
+    lines = [f"Visit {number}", f"Goal: {errand.words}", environment.reset().text]
+    for command in errand.commands:
+        lines += [f"> {command}", environment.step(command).text]
+    return "\n".join(lines)
+
+
+def _given(data_dir: Path) -> Benchmark:
+    files = sorted(data_dir.glob("*.json")) if data_dir.is_dir() else []
+    if not files:
+        raise UsageError(
+            f"games=given needs TextWorld games, .json files, and there are none in {data_dir}. Make some "
+            "with tw-make, and say where they are with --data-dir; or leave games=made."
+        )
+    rows = {file.stem: json_object(file) for file in files}
+    named, validation, test = three_parts(
+        list(rows),
+        episode_share=0.4,
+        test_share=0.5,
+        most_test=100,
+        benchmark="textworld",
+        key=str,
+        category=lambda _: "",
+    )
+    goals = {name: row.text("objective") for name, row in rows.items()}
+    steps = {name: rows[name].row("metadata").value("walkthrough", list) for name in named}
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
+
+    def tasks(names: list[str]) -> tuple[Task, ...]:
+        return tuple(Task(id=name, question=goals[name], world={"game": name}) for name in names)
+
+    def opened(task: Task) -> Environment:
+        file = data_dir / f"{task.world['game']}.json"
+        compiled = file.with_suffix(".z8")
+        code = base64.b64encode(compiled.read_bytes()).decode() if compiled.is_file() else ""
+        return ENGINE.play({"game": file.read_text("utf-8"), "compiled": code})
+
+    return Benchmark(
+        name="textworld",
+        episodes=tuple(
+            Episode(id=name, text="\n".join([f"Goal: {goals[name]}", *(f"> {step}" for step in steps[name])]))
+            for name in named
+        ),
+        validation=tasks(validation),
+        test=tasks(test),
+        metric="reward",
+        environment=opened,
+        version=f"{VERSION}-given-{digest}",
+        card={
+            **CARD,
+            "task": "win a text adventure in at most 50 steps",
+            "splits": f"{len(named)} games to remember, {len(validation)} to search with, {len(test)} for test",
+            "protocol": "pooled scope; possible commands are listed; the objective is the game's own",
+        },
+    )
