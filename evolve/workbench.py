@@ -55,6 +55,7 @@ class Bench:
             limits=config.sandbox.limits(),
             metric=self.metric,
             low=settings.low,
+            looks=5 if config.models.task.is_offline else 2,
             cost_unit=roles.cost_unit,
         )
         return Workbench(self.benchmark, subsets, evaluator, self.sandbox, self.metric, roles)

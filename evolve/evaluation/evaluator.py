@@ -54,6 +54,8 @@ class Evaluator:
         metric: the quality, see ``grading.Grading``. It is the caller who decides, by the configuration,
             between the benchmark's ``metric`` and its ``retrieval_metric``.
         low: a score below this one is attributed to a stage.
+        looks: how often a referee is asked on the way, at most. Where models are waited for, few: what lies
+            between two looks is asked at once.
         cost_unit: what a program's cost is counted in; ``usd`` only where every model has a known price.
         memo: extractions made before; a new one if it is not given.
         clock: seconds, monotonic.
@@ -74,6 +76,7 @@ class Evaluator:
         limits: Limits,
         metric: str,
         low: float = LOW_SCORE,
+        looks: int = 5,
         cost_unit: CostUnit = "tokens",
         memo: Memo | None = None,
         clock: Clock = time.perf_counter,
@@ -96,6 +99,7 @@ class Evaluator:
             learning=benchmark.learning,
             low=low,
             rounds=limits.model_calls + EMBED_ROUNDS,
+            looks=looks,
             clock=clock,
             cost=self._spent,
         )

@@ -35,6 +35,7 @@ class Conditions:
     learning: Learning
     low: float
     rounds: int
+    looks: int
     clock: Clock
     cost: Callable[[Usage], float]
 
@@ -67,7 +68,7 @@ class Trial:
         self._subset = subset
         self._repeat = repeat
         self._referee = referee
-        self._stints = schedule(subset, conditions.scope, looks=referee is not None)
+        self._stints = schedule(subset, conditions.scope, looks=conditions.looks if referee else 0)
         self._extracted: dict[str, Extraction] = {}
         self._queries: dict[str, Extraction] = {}
         self._verbatim = reads_raw_text(program.parts)
@@ -81,10 +82,7 @@ class Trial:
             InfrastructureError: a model could not be reached.
             BudgetReached: no more may be spent.
         """
-        if self._referee is None:
-            self._foresee(self._subset.episodes, self._subset.tasks)
-        else:
-            self._foresee(self._stints[0].episodes, self._stints[0].blocks[0])
+        self._foresee_from(0)
 
     def carry_out(
         self, session: Session, deferring: DeferringServices | None, *, score: bool = True
@@ -109,8 +107,8 @@ class Trial:
             rounds=self._at.rounds,
         )
         due: list[tuple[ReadResult, Stint]] = []
-        for stint in self._stints:
-            self._foresee(stint.episodes, stint.blocks[0])
+        for place, stint in enumerate(self._stints):
+            self._foresee_from(place)
             recaller.in_memory(
                 stint.group,
                 self._given(stint.episodes),
@@ -132,12 +130,23 @@ class Trial:
             due += [(read, stint) for read in reads]
             if recaller.result.fatal:
                 return
-            if self._referee is not None and score:
+            if self._referee is not None and score and stint.look:
                 self._score(due, recaller.result)
                 due.clear()
                 self.reason = self._verdict(recaller.result)
                 if self.reason:
                     return
+
+    def _foresee_from(self, place: int) -> None:
+        """Have all extracted and formulated that is needed from a memory on until one looks."""
+        episodes: list[Episode] = []
+        tasks: list[Task] = []
+        for stint in self._stints[place:]:
+            episodes += stint.episodes
+            tasks += stint.blocks[0]
+            if stint.look:
+                break
+        self._foresee(episodes, tasks)
 
     def _foresee(self, episodes: Sequence[Episode], tasks: Sequence[Task]) -> None:
         """Have the agent extract and formulate what it has not yet, at the same time."""
@@ -227,7 +236,7 @@ class Trial:
         asked, total = len(self.items), len(self._subset.tasks)
         if self._referee is None or not asked or asked >= total:
             return ""
-        looks = sum(len(stint.blocks) for stint in self._stints) - 1
+        looks = sum(len(stint.blocks) for stint in self._stints if stint.look)
         cost = self._at.cost(self._expected(recalled)) / total
         return self._referee.verdict(self.items, cost, total=total, looks=looks)
 

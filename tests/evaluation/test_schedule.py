@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from evolve.evaluation import Subset
+from evolve.evaluation.schedule import schedule
+
+
+@pytest.mark.parametrize("looks", [0, 1, 2, 5, 50])
+@pytest.mark.parametrize("scope", ["grouped", "pooled"])
+def test_everything_is_asked_once_whatever_the_looks(make_benchmark, scope, looks):
+    benchmark = make_benchmark(scope, 8)
+    stints = schedule(Subset("static", benchmark.validation, benchmark.episodes), scope, looks=looks)
+    assert sorted(task.id for stint in stints for task in stint.tasks) == sorted(
+        t.id for t in benchmark.validation
+    )
+    assert sorted(e.id for stint in stints for e in stint.episodes) == sorted(
+        e.id for e in benchmark.episodes
+    )
+
+
+def test_without_looks_the_order_is_the_benchmark_s_and_with_them_it_is_not(make_benchmark):
+    benchmark = make_benchmark("grouped", 8)
+    subset = Subset("static", benchmark.validation, benchmark.episodes)
+    plain = [stint.group for stint in schedule(subset, "grouped", looks=0)]
+    mixed = [stint.group for stint in schedule(subset, "grouped", looks=3)]
+    assert plain == list(subset.groups())
+    assert mixed != plain
+    assert mixed == [stint.group for stint in schedule(subset, "grouped", looks=3)]
+
+
+def test_looks_are_spread_and_none_is_after_the_last(make_benchmark):
+    benchmark = make_benchmark("grouped", 8)
+    subset = Subset("static", benchmark.validation, benchmark.episodes)
+    looks = [stint.look for stint in schedule(subset, "grouped", looks=3)]
+    assert looks == [False, True] * 3 + [False, False]
+        False,
+        False,
+    ]
+    pooled = Subset("static", make_benchmark("pooled", 8).validation, benchmark.episodes)
+    assert [len(block) for block in schedule(pooled, "pooled", looks=2)[0].blocks] == [8, 8, 8]
