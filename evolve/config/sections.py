@@ -48,7 +48,8 @@ class SearchConfig(Section):
     )
     operators: Literal["weights", "bandit"] = Field(
         default="weights",
-        description="offline operators: drawn by their weights; or of four drawn, by what each has brought",
+        description="offline operators: drawn by their weights; or of four drawn, the one that brought most "
+        "so far, which is not proven to pay",
     )
     freeze: Freeze | None = Field(default=None, description="the part of a program that no child may change")
     crossover: float = Field(
@@ -75,7 +76,8 @@ class SearchConfig(Section):
         default=0.0,
         ge=0,
         le=1,
-        description="share of children whose KNOBS are tuned on recorded queries, without a model call",
+        description="share of children whose KNOBS are tuned on recorded queries, without a model call; "
+        "each takes the sandbox about thirty more runs, and no gain in quality is proven: off",
     )
     references: bool = Field(
         default=True, description="a reflecting model is shown other programs of the population"
