@@ -296,7 +296,7 @@ def _given(data_dir: Path) -> Benchmark:
         card={
             **CARD,
             "task": "win a text adventure in at most 50 steps",
-            "splits": f"{len(named)} games to remember, {len(validation)} to search with, {len(test)} for test",
+            "splits": f"{len(named)} to remember, {len(validation)} for validation, {len(test)} for test",
             "protocol": "pooled scope; possible commands are listed; the objective is the game's own",
         },
     )
