@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from evolve.records import Candidate, Interval, Record, Stage, Status
+from evolve.records import Candidate, CostUnit, Interval, Record, Stage, Status
 
 StopReason = Literal["budget", "time", "spent"]
 """Why a campaign stops by itself: its budget of children is used, its time is up, or the tokens or the USD
@@ -50,6 +50,7 @@ class Evaluated(Record):
     status: Status
     quality: Interval
     cost: float
+    cost_unit: CostUnit = "tokens"
     latency: float
     stages: dict[Stage, int]
     seconds: float

@@ -190,8 +190,13 @@ class Campaign:
                 while asked < end and asked - settled < window:
                     requests[asked] = self._population.ask()
                     if not self._registrar.ledger.settled(asked) and not self._ending():
-                        feed.put(self._job(requests[asked]))
-                        under_way.add(asked)
+                        job = self._job(requests[asked])
+                        kept = self._kept(job)
+                        if kept is None:
+                            feed.put(job)
+                            under_way.add(asked)
+                        else:
+                            arrived[asked] = Outcome(job, evaluation=kept)
                     asked += 1
                 if self._registrar.ledger.settled(settled) or settled in arrived:
                     self._settle(requests.pop(settled), arrived.pop(settled, None))
@@ -242,6 +247,10 @@ class Campaign:
             return ()
         first = len(self._seeds)
         return tuple(self._registrar.feedback(n) for n in range(first, number - self._config.window + 1))
+
+    def _kept(self, job: Rear) -> Evaluation | None:
+        """The evaluation of a child that an earlier process finished and did not come to settle."""
+        return self._registrar.stored(job.child, self._bench.subsets.static) if job.child else None
 
     def _rivals(self) -> tuple[Rival, ...]:
         """The front, as a child is measured by it on the way."""

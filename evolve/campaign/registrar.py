@@ -153,6 +153,7 @@ def _evaluated(number: int, evaluation: Evaluation) -> Evaluated:
         status=evaluation.status,
         quality=evaluation.quality,
         cost=evaluation.cost,
+        cost_unit=evaluation.cost_unit,
         latency=evaluation.latency,
         stages=evaluation.stages(),
         seconds=evaluation.seconds,

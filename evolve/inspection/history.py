@@ -10,7 +10,7 @@ from evolve.config import CampaignConfig
 from evolve.events import Compared, Discarded, Evaluated, Event, Finished, Joined, Proposed, Started
 from evolve.journal import RunRecord
 from evolve.population import ParetoArchive, objective
-from evolve.records import Candidate, Interval
+from evolve.records import Candidate, CostUnit, Interval
 from evolve.statistics import paired_interval
 
 STATIC, TEST = "static", "test"
@@ -160,6 +160,13 @@ class History:
         """The quality of a candidate on a subset, where it has one."""
         event = self._evaluated.get((number, subset))
         return event.quality if event and event.status in ("complete", "failed") else None
+
+    @property
+    def cost_unit(self) -> CostUnit:
+        """What cost is counted in, in all of a campaign."""
+        for event in self._evaluated.values():
+            return event.cost_unit
+        return "tokens"
 
     @property
     def in_flight(self) -> tuple[Proposed, ...]:

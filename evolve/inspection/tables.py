@@ -35,6 +35,8 @@ def candidate_data(history: History, candidate: Candidate) -> Data:
         "parents": list(candidate.parents),
         "message": candidate.message,
         "failed": candidate.failed,
+        "raced": candidate.raced,
+        "cost_unit": history.cost_unit,
         "best": best is not None and candidate.number == best.number,
         "objectives": dict(candidate.objectives),
         "quality": quality.model_dump() if quality else None,
@@ -74,11 +76,12 @@ def candidates_table(
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         values = row["objectives"]
-        quality = "failed" if row["failed"] else score(interval_of(row["quality"]), values.get("quality"))
+        broken = "failed" if row["failed"] else "given up" if row["raced"] else ""
+        quality = broken or score(interval_of(row["quality"]), values.get("quality"))
         cells = [str(row["number"]), one_line(row["title"], 40), row["program"], quality]
         if tested:
             cells.append(score(interval_of(row["test"])))
-        cells.extend(amount(name, values.get(name)) for name in others)
+        cells.extend(amount(name, values.get(name), row["cost_unit"]) for name in others)
         table.add_row(*map(Text, cells), style="bold green" if row["best"] else None)
     return table
 
@@ -194,12 +197,9 @@ def evaluation_view(data: Mapping[str, Any]) -> RenderableType:
         table.add_row("quality", Text(f"{score(interval_of(data['quality']))} ({data['metric']})"))
         others = (f"{name} {value:.3f}" for name, value in data["metrics"].items() if name != data["metric"])
         table.add_row("other metrics", Text(", ".join(others) or "–"))
-        table.add_row(
-            "cost, latency",
-            Text(
-                f"{amount('cost', data['cost'])} per task, p95 of read {amount('latency', data['latency'])}"
-            ),
-        )
+        cost = amount("cost", data["cost"], data["cost_unit"])
+        latency = amount("latency", data["latency"])
+        table.add_row("cost, latency", Text(f"{cost} per task, p95 of read {latency}"))
         shown = (f"{name or 'all'} {value:.3f}" for name, value in data["categories"].items())
         table.add_row("categories", Text(one_line(", ".join(shown), 400)))
         table.add_row("lost at", Text(", ".join(f"{name} {n}" for name, n in data["stages"].items())))
@@ -212,7 +212,8 @@ def evaluation_view(data: Mapping[str, Any]) -> RenderableType:
             "failed", Text(one_line(f"{failure['kind']} in {failure['where']}: {failure['message']}", 400))
         )
     else:
-        table.add_row("inconclusive", Text(one_line(data["reason"], 400)))
+        status = "given up" if data["status"] == "raced" else data["status"]
+        table.add_row(status, Text(one_line(data["reason"], 400)))
     took = f"{data['isolation']}, {duration(data['seconds'])}"
     heading = Text(f"\n{data['subset']}: {data['tasks']} tasks, isolation {took}", style="bold")
     return Group(heading, table)

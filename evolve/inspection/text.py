@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from evolve.records import Interval
+from evolve.records import CostUnit, Interval
 
 
 def printable(text: str) -> str:
@@ -41,12 +41,14 @@ def difference(interval: Interval) -> str:
     return f"{interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
 
 
-def amount(objective: str, value: float | None) -> str:
+def amount(objective: str, value: float | None, cost_unit: CostUnit = "tokens") -> str:
     """The value of an objective other than quality, with its unit."""
     if value is None or not math.isfinite(value):
         return "–"
     if objective == "latency":
         return f"{value * 1000:.1f} ms"
+    if objective == "cost" and cost_unit == "usd":
+        return f"{value:.3g} USD"
     if objective == "cost":
         return f"{value:,.0f} tokens"
     if objective == "size":

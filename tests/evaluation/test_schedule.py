@@ -34,8 +34,5 @@ def test_looks_are_spread_and_none_is_after_the_last(make_benchmark):
     subset = Subset("static", benchmark.validation, benchmark.episodes)
     looks = [stint.look for stint in schedule(subset, "grouped", looks=3)]
     assert looks == [False, True] * 3 + [False, False]
-        False,
-        False,
-    ]
     pooled = Subset("static", make_benchmark("pooled", 8).validation, benchmark.episodes)
     assert [len(block) for block in schedule(pooled, "pooled", looks=2)[0].blocks] == [8, 8, 8]
