@@ -90,9 +90,7 @@ def open_roles(
         )
     if connect is None:
         from evolve.models.gateway import Gateway as connect
-    return _remote_roles(
-        config, calls=calls, cache=cache, notify=notify, passages=passages, connect=connect
-    )
+    return _remote_roles(config, calls=calls, cache=cache, notify=notify, passages=passages, connect=connect)
 
 
 def _remote_roles(

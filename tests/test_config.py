@@ -98,7 +98,7 @@ def refused(tmp_path: Path, text: str) -> str:
         ("[search]\nobjectives = ['cost']", ["search.objectives", "quality must be among"]),
         ("[search]\nobjectives = ['quality', 'quality']", ["given more than once: quality"]),
         ("[evaluation]\nmetric = 'coverege'", ["found 'coverege'", "f1, ", "did you mean coverage?"]),
-        ("[models.task]\nmodle = 'x'", ["models.task.modle: unknown key", "did you mean model?", "[models.task]"]),
+        ("[models.task]\nmodle = 'x'", ["models.task.modle: unknown key", "did you mean model?"]),
         ("[[models.reflectors]]\nweigth = 2", ["models.reflectors.0.weigth", "did you mean weight?"]),
         ("[models.task.parameters]\napi_key = 'x'", ["looks like a secret", "key_env"]),
         ("[models.task.parameters.extra_headers]\nAuthorization = 'x'", ["looks like a secret"]),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import contextmanager
 
 from evolve.agents.protocol import Extraction
@@ -41,6 +42,13 @@ class Session:
         self.close()
 
 
+def asking(recaller: Recaller, task: Task, query: Extraction) -> Callable[[], None]:
+    def ask() -> None:
+        recaller.ask([(task, query)])
+
+    return ask
+
+
 def carry_out(session: Session, *groups: str) -> Recall:
     """Each group's memory is told something and asked something."""
     recaller = Recaller(session, clock)
@@ -50,7 +58,7 @@ def carry_out(session: Session, *groups: str) -> Recall:
         recaller.in_memory(
             group,
             [(Episode(id=group, text=f"tell {group}"), extraction)],
-            lambda task=task, extraction=extraction: recaller.ask([(task, extraction)]) and None,
+            asking(recaller, task, extraction),
         )
         if recaller.result.fatal:
             break

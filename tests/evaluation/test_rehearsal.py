@@ -15,7 +15,9 @@ from evolve.records import Completion, Episode, Fields, Task, Usage
 from evolve.sandboxes.process import ProcessSandbox
 from evolve.sandboxes.protocol import Limits
 
-WRITES = [(Episode(id=f"e{n}", text=f"raw {n}", group="ab"[n % 2]), {"text": f"item {n}"}) for n in range(4)]
+WRITES: list[tuple[Episode, Fields]] = [
+    (Episode(id=f"e{n}", text=f"raw {n}", group="ab"[n % 2]), {"text": f"item {n}"}) for n in range(4)
+]
 QUERIES: list[tuple[Task, Fields]] = [
     (Task(id=f"t{n}", question="?", answers=("x",), group="ab"[n % 2]), {"text": f"query {n}"})
     for n in range(4)

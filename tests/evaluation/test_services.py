@@ -11,6 +11,7 @@ from evolve.models.offline import ExtractiveModel
 class Fixed:
     identity = "fixed"
     dimension = 2
+    waits = False
 
     def __init__(self, rows: list[list[float]]):
         self.rows = rows
