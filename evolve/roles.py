@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,14 @@ def is_offline(models: ModelsConfig) -> bool:
     """All parts are played by rules."""
     roles = (models.task, models.toolkit, models.judge, models.embedding)
     return not models.reflecting and all(role.is_offline for role in roles)
+
+
+def begin_loading(models: ModelsConfig) -> None:
+    """Import what takes seconds in a thread, while the benchmark is read and the sandbox started."""
+    if not is_offline(models):
+        from evolve.models.litellm_provider import load_litellm
+
+        threading.Thread(target=load_litellm, name="load-litellm", daemon=True).start()
 
 
 def open_roles(

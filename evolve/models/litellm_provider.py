@@ -18,6 +18,18 @@ from evolve.models.tokens import estimate_tokens
 _GRACE = 5.0  # seconds beyond the timeout that litellm is given to notice it
 
 
+def load_litellm() -> Any:
+    """The module, quiet and without a network; the first time takes seconds."""
+    # Without this litellm fetches its price table from the network while it is imported.
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+    import litellm
+
+    litellm.suppress_debug_info = True
+    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return litellm
+
+
 class LitellmProvider:
     """Carries requests through litellm, without its retries, caches, budgets and callbacks.
 
@@ -32,14 +44,7 @@ class LitellmProvider:
 
     @cached_property
     def _litellm(self) -> Any:
-        # Without this litellm fetches its price table from the network while it is imported.
-        os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-        import litellm
-
-        litellm.suppress_debug_info = True
-        for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        return litellm
+        return load_litellm()
 
     async def ready(self) -> None:
         """Import litellm, in another thread than that of the loop."""
