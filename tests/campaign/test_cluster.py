@@ -27,6 +27,8 @@ from tests.campaign.outcome import result
 from tests.campaign.processes import programs_of, scratch_of
 from tests.server.server import ModelServer
 
+pytestmark = pytest.mark.slow  # whole campaigns, one for each row: minutes together
+
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import this module
 
 HERE = Path(__file__).parent

@@ -16,6 +16,8 @@ from tests.server.fixtures import KEY_VARIABLE
 from tests.server.scripts import always
 from tests.server.server import ModelServer
 
+pytestmark = pytest.mark.slow  # whole campaigns, one for each row: minutes together
+
 CHEAP, DEAR = "gpt-4o-mini-2024-07-18", "gpt-4o-2024-11-20"
 
 

@@ -22,6 +22,8 @@ from tests.server.fixtures import KEY_VARIABLE
 from tests.server.scripts import Answer, Asked, Said, Script, always
 from tests.server.server import KEY, ModelServer
 
+pytestmark = pytest.mark.slow  # whole campaigns, one for each row: minutes together
+
 ROLES = {model: role for role, model in MODELS.items()}
 MIXED = {**SMALL, "seeds": SEEDS[::2], "budget": 3, "window": 2, "jobs": 2, "seed": 1}
 """Two seeds, one of which asks the toolkit's model; children made two at a time."""

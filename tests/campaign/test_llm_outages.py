@@ -21,6 +21,8 @@ from tests.server.fixtures import KEY_VARIABLE
 from tests.server.scripts import Asked, always
 from tests.server.server import KEY, ModelServer
 
+pytestmark = pytest.mark.slow  # whole campaigns, one for each row: minutes together
+
 SETTINGS = {**SMALL, "seeds": SEEDS[::2], "budget": 4, "window": 2, "jobs": 2, "seed": 1}
 
 

@@ -235,6 +235,7 @@ def test_the_ends_of_every_knob_are_lawful(remember, name, end):
         assert len(memory.session.read(asked(memory.program, question)).text) <= 3_000
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_it_passes_the_check_in_docker(docker, name):
     result = CliRunner().invoke(app, ["check", name, "--sandbox", "docker"])
