@@ -98,7 +98,8 @@ def test_nothing_is_left_of_many_candidates(confining_sandbox: Sandbox, program:
     names = ("lexical", "vector_search")
     docker = confining_sandbox.isolation == "docker"
     others = containers() if docker else set()
-    mine, counts = children(), (threading.active_count(), descriptors(), scratch())
+    gc.collect()  # so that what earlier tests dropped is not counted
+    mine, threads, files, folders = children(), threading.active_count(), descriptors(), scratch()
     memory: list[float] = []
     started = time.monotonic()
 
@@ -129,7 +130,10 @@ def test_nothing_is_left_of_many_candidates(confining_sandbox: Sandbox, program:
         assert eventually(lambda: not containers() - others)
         assert eventually(lambda: not in_lost_containers())
     assert eventually(lambda: not children() - mine)
-    assert (threading.active_count(), descriptors(), scratch()) == counts
+    gc.collect()
+    assert threading.active_count() <= threads
+    assert descriptors() <= files
+    assert scratch() <= folders
     assert memory[-1] < memory[0] * 1.1 + 5
 
 
