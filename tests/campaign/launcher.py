@@ -52,6 +52,8 @@ class Disk:
 
 def campaign(request: dict[str, Any], disk: Disk) -> None:
     """Be ``evolve``."""
+    # A shell that runs tests in its background has them ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     disk.die_at, disk.room = request.get("die_at"), request.get("room")
     if "file_size" in request:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_size"], request["file_size"]))
