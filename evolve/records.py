@@ -216,6 +216,11 @@ class Evaluation(Record):
             return float(getattr(self, name))
         raise KeyError(f"unknown objective {name!r}: expected quality, cost, latency or size")
 
+    @property
+    def item_scores(self) -> dict[str, float]:
+        """Task id → score, of the items that have one."""
+        return {item.task: item.score for item in self.items if item.conclusive}
+
     def stages(self) -> dict[Stage, int]:
         """How many items were lost at each stage."""
         return {stage: sum(item.stage == stage for item in self.items) for stage in Stage}

@@ -10,6 +10,7 @@ from evolve.benchmark import Benchmark, find
 from evolve.config import DEFAULT_SEEDS, CampaignConfig
 from evolve.errors import UsageError
 from evolve.evaluation import Evaluator, Subsets
+from evolve.evaluation.grading import JUDGED
 from evolve.program import MemoryProgram
 from evolve.roles import Roles, begin_loading, open_roles
 from evolve.sandboxes.choose import choose
@@ -17,7 +18,6 @@ from evolve.sandboxes.protocol import Sandbox
 from evolve.seeds import seed_names, seed_program
 
 Notify = Callable[[str], None]
-JUDGED = ("judge", "rubric")
 
 
 @dataclass(frozen=True)

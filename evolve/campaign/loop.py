@@ -290,7 +290,7 @@ class Campaign:
         seeds = [n for n in range(len(self._seeds)) if self._registrar.ledger.joined[n].complete]
         results = dict(self._scored(sorted({*seeds, best.number}), self._bench.subsets.test))
         scores = {
-            number: {item.task: item.score for item in evaluation.items if item.conclusive}
+            number: evaluation.item_scores
             for number, evaluation in results.items()
             if evaluation.status == "complete"
         }

@@ -130,7 +130,7 @@ class Registrar:
         candidate = {
             "program": evaluation.program,
             "objectives": {name: evaluation.objective(name) for name in names} if complete else {},
-            "item_scores": {item.task: item.score for item in evaluation.items if item.conclusive},
+            "item_scores": evaluation.item_scores,
             "failed": evaluation.status == "failed",
             "raced": evaluation.status == "raced",
         }

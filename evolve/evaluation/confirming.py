@@ -18,7 +18,7 @@ def may_be_luck(evaluation: Evaluation, rivals: Sequence[Rival]) -> bool:
         evaluation: of the newcomer, complete.
         rivals: the front, with scores on the same subset.
     """
-    scores = {item.task: item.score for item in evaluation.items if item.conclusive}
+    scores = evaluation.item_scores
     for rival in rivals:
         if rival.cost is not None and evaluation.cost > rival.cost:
             continue

@@ -74,6 +74,7 @@ class Subsets:
         self._rotating_groups = rotating_groups
         self._ratio = episode_ratio
         self._seed = seed
+        self._drawn: dict[int, Subset] = {}
         tasks = benchmark.validation
         self._questions = _vectors(embedder, [task.question for task in tasks])
         self._static = self._chosen(range(len(tasks)), static, self._rng("static"))
@@ -99,7 +100,12 @@ class Subsets:
         return Subset("smoke", tasks[:SMOKE_TASKS], episodes[:SMOKE_EPISODES])
 
     def rotating(self, number: int) -> Subset:
-        """Validation tasks to learn from in iteration ``number``; none of them static, where possible."""
+        """Validation tasks to learn from, others for each ``number``; none of them static, where possible."""
+        if number not in self._drawn:  # two threads may draw the same one at once
+            self._drawn[number] = self._draw_rotating(number)
+        return self._drawn[number]
+
+    def _draw_rotating(self, number: int) -> Subset:
         static = set(self._static)
         every = range(len(self._benchmark.validation))
         pool = [index for index in every if index not in static]

@@ -186,7 +186,8 @@ class Trial:
             Answer(read.task, act.text, read.outcome.text, act.reward, read.inconclusive or act.inconclusive)
             for read, act in zip(reads, done, strict=True)
         ]
-        memories = {stint.group: self._memory(stint, recalled) for _, stint in due}
+        stints = {stint.group: stint for _, stint in due}
+        memories = {group: self._memory(stint, recalled) for group, stint in stints.items()}
         for (read, stint), act, marks in zip(
             due, done, self._at.grading.marks(answers, self._repeat), strict=True
         ):

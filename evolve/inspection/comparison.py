@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -191,7 +190,7 @@ def _summary(rows: Sequence[Data]) -> Data | None:
 def _scores(evaluation: Evaluation | None) -> dict[str, float]:
     if evaluation is None or evaluation.status != "complete":
         return {}
-    return {item.task: item.score for item in evaluation.items if math.isfinite(item.score)}
+    return evaluation.item_scores
 
 
 def _interval(data: Data | None) -> Interval | None:
