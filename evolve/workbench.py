@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evolve.benchmark import Benchmark, find
 from evolve.config import DEFAULT_SEEDS, CampaignConfig
@@ -16,6 +17,9 @@ from evolve.roles import Roles, begin_loading, open_roles
 from evolve.sandboxes.choose import choose
 from evolve.sandboxes.protocol import Sandbox
 from evolve.seeds import seed_names, seed_program
+
+if TYPE_CHECKING:
+    from evolve.models.gateway import Gateway
 
 Notify = Callable[[str], None]
 
@@ -123,16 +127,27 @@ def open_bench(config: CampaignConfig, *, unsafe_local: bool, trusted: bool, not
 
 
 def build_evaluator(
-    config: CampaignConfig, *, unsafe_local: bool, trusted: bool, notify: Notify, cache: Path | None = None
+    config: CampaignConfig,
+    *,
+    unsafe_local: bool,
+    trusted: bool,
+    notify: Notify,
+    cache: Path | None = None,
+    calls: Path | None = None,
+    connect: Callable[..., Gateway] | None = None,
 ) -> Workbench:
     """What it takes to evaluate programs outside of a campaign; see ``open_bench``.
 
     Args:
         cache: file of model replies kept for good; None to keep none.
+        calls: file of the account of calls, which a budget is kept by; None to keep none.
+        connect: makes the gateway; see ``open_roles``.
     """
     bench = open_bench(config, unsafe_local=unsafe_local, trusted=trusted, notify=notify)
     try:
-        roles = open_roles(config, calls=None, cache=cache, notify=notify, passages=bench.passages)
+        roles = open_roles(
+            config, calls=calls, cache=cache, notify=notify, passages=bench.passages, connect=connect
+        )
         try:
             return bench.equipped(config, roles)
         except BaseException:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -123,6 +125,21 @@ def benchmark_options(given: Iterable[str] | None, scope: str | None) -> dict[st
             raise UsageError(f"--option {text!r}: expected KEY=VALUE, such as scope=grouped.")
         options[key] = value
     return options | ({"scope": scope} if scope else {})
+
+
+def listed(text: str | None) -> tuple[str, ...] | None:
+    """The parts of a list with commas; None where nothing was given."""
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+@contextmanager
+def ended_as_by_ctrl_c() -> Iterator[None]:
+    """A supervisor's signal is an interrupt: sandboxes and models are closed on the way out."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def complain(text: str) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -31,7 +28,9 @@ from evolve.cli.app import (
     benchmark_options,
     complain,
     console,
+    ended_as_by_ctrl_c,
     invocation,
+    listed,
     model_flags,
 )
 from evolve.errors import BudgetReached
@@ -123,10 +122,10 @@ def run(
         "jobs": jobs,
         "cluster": cluster,
         "seed": seed,
-        "seeds": _listed(seeds),
+        "seeds": listed(seeds),
         "max_seconds": max_seconds,
         "search.selection": selection,
-        "search.objectives": _listed(objectives),
+        "search.objectives": listed(objectives),
         "search.attribution": attribution,
         "search.freeze": freeze,
         "evaluation.static": static,
@@ -163,10 +162,6 @@ def _compare(names: list[str], root: Path) -> None:
     console().print(comparison_view(data))
 
 
-def _listed(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
-
-
 def _settled(
     config_file: Path | None, root: Path, name: str | None, overrides: dict[str, Any], options: dict[str, str]
 ) -> tuple[str, CampaignConfig]:
@@ -189,16 +184,6 @@ def _settled(
     return name, config
 
 
-@contextmanager
-def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """A supervisor's signal is an interrupt: sandboxes and models are closed on the way out."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _campaign(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bool, plain: bool) -> None:
     from evolve import campaign
     from evolve.inspection.history import History
@@ -209,7 +194,7 @@ def _campaign(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bo
 
     try:
         with (
-            _ended_as_by_ctrl_c(),
+            ended_as_by_ctrl_c(),
             campaign.build(
                 config, root=root, name=name, unsafe_local=unsafe_local, notify=complain
             ) as search,

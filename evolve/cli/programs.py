@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -27,9 +27,6 @@ from evolve.cli.app import (
     show,
 )
 from evolve.errors import EvolveError, InfrastructureError
-
-if TYPE_CHECKING:
-    from evolve.inspection.lookup import Found
 
 ProgramArgument = Annotated[
     str,
@@ -78,9 +75,9 @@ def evaluate(
     config = merged(CampaignConfig(), {key: value for key, value in flags.items() if value is not None})
     from evolve.workbench import build_evaluator, reply_cache
 
-    trusted, cache = _is_own(found), reply_cache(config, root)
+    cache = reply_cache(config, root)
     with build_evaluator(
-        config, unsafe_local=unsafe_local, trusted=trusted, notify=complain, cache=cache
+        config, unsafe_local=unsafe_local, trusted=found.is_own, notify=complain, cache=cache
     ) as bench:
         subset = bench.subsets.static if split == "static" else bench.subsets.test
         evaluation = bench.evaluator.evaluate(found.program, subset)
@@ -117,7 +114,7 @@ def check(
     config = merged(CampaignConfig(), {"sandbox.backend": sandbox} if sandbox else {})
     from evolve.campaign import build_evaluator
 
-    with build_evaluator(config, unsafe_local=unsafe_local, trusted=_is_own(found), notify=complain) as bench:
+    with build_evaluator(config, unsafe_local=unsafe_local, trusted=found.is_own, notify=complain) as bench:
         failure = bench.evaluator.smoke(found.program, bench.subsets.smoke)
         isolation = bench.sandbox.isolation
     if failure:
@@ -133,10 +130,3 @@ def check(
 
 class BrokenProgram(EvolveError):
     """The program that was to be checked failed."""
-
-
-def _is_own(found: Found) -> bool:
-    """The program is one of the seeds of this installation, so that no stranger's code is run."""
-    from evolve import resources
-
-    return found.path.resolve().parent == resources.folder("seeds").resolve()

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from evolve import resources
 from evolve.errors import UsageError
 from evolve.inspection.history import History
 from evolve.journal import RunRecord
@@ -57,6 +58,11 @@ class Found:
 
     program: MemoryProgram
     path: Path
+
+    @property
+    def is_own(self) -> bool:
+        """It is one of the seeds of this installation, so that no stranger's code is run."""
+        return self.path.resolve().parent == resources.folder("seeds").resolve()
 
 
 def find_program(text: str, root: Path) -> Found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,6 +43,18 @@ def replace_file(path: Path, data: bytes, write: Write = os.write) -> None:
             temporary.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
+
+
+def restore_folders(path: Path, folders: Iterable[str]) -> None:
+    """In the directory ``path``, make those of ``folders`` that are missing, and remove unfinished files.
+
+    Only for the one who holds the directory's lock.
+    """
+    with said_as_ours(path):
+        for folder in folders:
+            (path / folder).mkdir(exist_ok=True)
+        for leftover in (*path.glob(f".*{TEMPORARY}"), *path.glob(f"*/.*{TEMPORARY}")):
+            leftover.unlink()
 
 
 def sync_folder(folder: Path) -> None:

@@ -25,7 +25,7 @@ from evolve.config import CampaignConfig, check_resumable, load_config, to_toml
 from evolve.errors import UsageError
 from evolve.events import Event
 from evolve.journal.creation import FOLDERS, create
-from evolve.journal.durable import TEMPORARY, Write, replace_file, said_as_ours
+from evolve.journal.durable import Write, replace_file, restore_folders
 from evolve.journal.lock import hold
 from evolve.journal.log import EventLog, read_events
 from evolve.program import MemoryProgram
@@ -183,7 +183,7 @@ class RunDirectory(RunRecord):
             create(path, config, write)
         lock = _locked(path)
         try:
-            _tidy(path)
+            restore_folders(path, FOLDERS)
             check_resumable(load_config(path / "config.toml"), config)
             text = to_toml(config).encode("utf-8")
             if (path / "config.toml").read_bytes() != text:
@@ -261,15 +261,6 @@ def _locked(path: Path) -> int:
             "Wait for it or end it, or begin another run with --name."
         ),
     )
-
-
-def _tidy(path: Path) -> None:
-    """Make the folders that somebody removed, remove the temporary files that a killed writer left."""
-    with said_as_ours(path):
-        for folder in FOLDERS:
-            (path / folder).mkdir(exist_ok=True)
-        for leftover in (*path.glob(f".*{TEMPORARY}"), *path.glob(f"*/.*{TEMPORARY}")):
-            leftover.unlink()
 
 
 def _read_evaluation(path: Path) -> Evaluation | None:

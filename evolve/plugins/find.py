@@ -53,7 +53,7 @@ def find_plugin(plugin: str | Path) -> Plugin:
     if path.is_dir():
         return _read(_module_in(path))
     name = str(plugin)
-    installed = {entry.name: entry for entry in entry_points(group=GROUP)}
+    installed = installed_plugins()
     if name not in installed:
         there = f"Installed are: {', '.join(sorted(installed))}." if installed else "None is installed."
         raise UsageError(
@@ -61,6 +61,11 @@ def find_plugin(plugin: str | Path) -> Plugin:
             "Make one with `evolve export RUN --name NAME`, then `pip install` its folder or give its path."
         )
     return _read(_installed_at(installed[name]))
+
+
+def installed_plugins() -> dict[str, EntryPoint]:
+    """The plug-ins that pip installed: name → where each says that it is. Nothing of them is run."""
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
 def _installed_at(entry: EntryPoint) -> Path:
