@@ -104,35 +104,59 @@ def test_the_official_client_lists_and_calls_the_tools_and_bad_input_gets_an_err
 
 
 @pytest.mark.slow
-def test_a_thousand_calls_leave_no_leak(bind: Bind, start: Any) -> None:
-    url, server = start([str(bind()), "--unsafe-local"])
-    before: dict[str, int] = {}
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("transport", ["stdio", "http"])
+def test_a_thousand_calls_leave_no_leak(transport: str, bind: Bind, start: Any, tmp_path: Path) -> None:
+    """What is held after a hundred calls and a thousand more, some of which fail or kill the program."""
+    options = [str(bind()), "--data", str(tmp_path / "memory"), "--unsafe-local"]
+    seen: list[tuple[dict[str, int], dict[str, int]]] = []
+    if transport == "http":
+        url, process = start(options)
+        server, client = process.pid, Client(url)
+    else:
+        others = set(children(os.getpid()))
+        server = 0
+        client = Client(
+            StdioServerParameters(command=sys.executable, args=[*SERVE, *options], env=dict(os.environ))
+        )
 
     async def call(client: Any) -> None:
-        await client.call_tool("remember", {"text": "Ada moved to Lisbon."})
-        for number in range(CALLS):
-            if number == CALLS // 5:
-                before.update(held(server.pid))
-            question = "crash?" if number == CALLS // 2 else "Where is Ada?"
-            await client.call_tool("recall", {"question": question})
+        (process,) = [server] if server else set(children(os.getpid())) - others
+        for number in range(100 + CALLS):
+            if number == 100:
+                seen.append((held(process), held(os.getpid())))
+            if number % 10 == 0:
+                text = "refuse this" if number % 250 == 60 else "Ada moved."
+                result = await client.call_tool("remember", {"text": text})
+                assert bool(result.is_error) == (text == "refuse this")
+            else:
+                question = "crash?" if number % 250 == 51 else "Where is Ada?"
+                result = await client.call_tool("recall", {"question": question})
+                assert bool(result.is_error) == (question == "crash?")
+        seen.append((held(process), held(os.getpid())))
 
-    talk(lambda: Client(url), call)
-    after = held(server.pid)
-    assert after["files"] <= before["files"] + 2
-    assert after["threads"] <= before["threads"] + 2
-    assert after["children"] <= before["children"]
-    assert after["kilobytes"] <= before["kilobytes"] + 8_000
+    talk(lambda: client, call)
+    for before, after in zip(*seen, strict=True):
+        assert after["files"] <= before["files"] + 2
+        assert after["threads"] <= before["threads"] + 2
+        assert after["children"] <= before["children"]
+        assert after["kilobytes"] <= before["kilobytes"] + 8_000
+
+
+def children(process: int) -> list[int]:
+    """The processes that any thread of a process started, and that have not ended."""
+    tasks = Path(f"/proc/{process}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
 
 
 def held(process: int) -> dict[str, int]:
     """What a process holds of what could leak."""
     status = Path(f"/proc/{process}/status").read_text()
-    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     return {
         "files": len(os.listdir(f"/proc/{process}/fd")),  # noqa: PTH208
         "threads": int(re.findall(r"Threads:\s+(\d+)", status)[0]),
         "kilobytes": int(re.findall(r"VmRSS:\s+(\d+)", status)[0]),
-        "children": len(children),
+        "children": len(children(process)),
     }
 
 
