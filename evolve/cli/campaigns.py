@@ -68,7 +68,7 @@ def run(
         str | None, typer.Option("--seeds", help="Programs to begin with: names or paths, with commas.")
     ] = None,
     selection: Annotated[
-        Literal["softmax", "pareto", "per_item", "recency", "max", "latest"] | None,
+        Literal["softmax", "pareto", "per_item", "recency", "max", "latest", "uniform"] | None,
         typer.Option("--selection", help="How a parent is chosen."),
     ] = None,
     objectives: Annotated[

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from evolve.sandboxes.protocol import Limits
 
 T = TypeVar("T")
-Selection = Literal["softmax", "pareto", "per_item", "recency", "max", "latest"]
+Selection = Literal["softmax", "pareto", "per_item", "recency", "max", "latest", "uniform"]
 Objective = Literal["quality", "cost", "latency", "size"]
 Freeze = Literal["instructions", "code"]
 Edit = Literal["blocks", "patch", "whole"]

@@ -29,6 +29,7 @@ from evolve.population.selection import (
     PerItem,
     Recency,
     Softmax,
+    Uniform,
 )
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Recency",
     "Request",
     "Softmax",
+    "Uniform",
     "objective",
     "rng_for",
 ]

@@ -171,6 +171,17 @@ class Latest:
         return max(unfailed(candidates), key=lambda candidate: candidate.number)
 
 
+@dataclass(frozen=True)
+class Uniform:
+    """All have the same chance, the worst as the best: the control that says what any preference is worth."""
+
+    def select(
+        self, candidates: Sequence[Candidate], archive: ParetoArchive, rng: random.Random
+    ) -> Candidate:
+        """One at random."""
+        return rng.choice(unfailed(candidates))
+
+
 SELECTORS: Mapping[str, Callable[[], ParentSelector]] = MappingProxyType(
     {
         "softmax": Softmax,
@@ -179,6 +190,7 @@ SELECTORS: Mapping[str, Callable[[], ParentSelector]] = MappingProxyType(
         "recency": Recency,
         "max": Max,
         "latest": Latest,
+        "uniform": Uniform,
     }
 )
 """Name → maker of a selector with its default settings."""

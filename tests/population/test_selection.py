@@ -17,6 +17,7 @@ from evolve.population import (
     PerItem,
     Recency,
     Softmax,
+    Uniform,
     objective,
 )
 from evolve.records import Candidate
@@ -144,6 +145,11 @@ def test_max_takes_the_best_and_on_a_tie_the_cheaper_then_the_earlier(born: Born
 def test_latest_takes_the_newest_that_did_not_fail_however_good(born: Born):
     candidates = [born(0, 0.4), born(1, 0.9), born(4, 0.1, 80), born(6)]
     assert Latest().select(candidates, archive_of(candidates), random.Random(0)).number == 4
+
+
+def test_uniform_has_no_regard_for_quality(born: Born):
+    candidates = [born(0, 0.1), born(1, 0.9), born(2), born(3, 0.5)]
+    assert_fits(drawn(Uniform(), candidates), {0: 1 / 3, 1: 1 / 3, 3: 1 / 3})
 
 
 @pytest.mark.parametrize("name", SELECTORS)
