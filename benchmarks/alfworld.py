@@ -23,9 +23,28 @@ Test = Literal["unseen", "seen"]
 ENGINE = Simulator("ALFWorld", "play_alfworld.py", ("alfworld", "textworld"), "alfworld")
 MAX_STEPS = 50
 _GOAL = "Your task is to: "
+CARD = {
+    "task": "reach a goal in a household of text: place one or two, look in light, clean, heat, cool",
+    "size": "3,553 training games, 140 valid_seen, 134 valid_unseen",
+    "source": "https://github.com/alfworld/alfworld (alfworld-download); not fetched by evolve",
+    "licence": "MIT; the engine needs jericho and fast-downward, which are GPL: they run in a process of "
+    "their own, and are installed by the extra alfworld only",
+    "metric": "reward: 1 for the goal reached within 50 steps, else 0; the mean is the success rate",
+    "splits": "test=unseen: valid_seen for validation, valid_unseen for test; test=seen: training games that "
+    "are no episodes, and valid_seen",
+    "protocol": "templated goals, possible commands are listed, as in text-only ALFWorld; the action is "
+    "'move X to Y'; what is retrieved once serves all steps",
+    "not verified": "that games and goals are those of any published table: no checksum is published",
+}
 
 
-@benchmark
+def _needed(data_dir: Path) -> None:
+    ENGINE.require()
+    if not (data_dir / INDEX).is_file() and not (data_dir / FOLDER).is_dir():
+        raise _missing(data_dir)
+
+
+@benchmark(card=CARD, requires=_needed)
 def alfworld(data_dir: Path, *, test: Test = "unseen", episodes: int = 300) -> Benchmark:
     """Six sorts of household tasks in rooms of text, acted out in up to 50 steps; expert runs to remember.
 
@@ -47,7 +66,6 @@ def alfworld(data_dir: Path, *, test: Test = "unseen", episodes: int = 300) -> B
         raise UsageError(f"Option test={test!r}: expected unseen or seen.")
     if episodes < 1:
         raise UsageError(f"Option episodes={episodes}: expected at least 1.")
-    ENGINE.require()
     games = list(_games(data_dir))
     remembered = _episodes(data_dir, games, episodes)
     past = {episode.id for episode in remembered}
@@ -66,19 +84,7 @@ def alfworld(data_dir: Path, *, test: Test = "unseen", episodes: int = 300) -> B
         environment=lambda task: _open(shelf, task),
         max_steps=MAX_STEPS,
         version=f"1-{test}-{len(remembered)}",
-        card={
-            "task": "reach a goal in a household of text: place one or two, look in light, clean, heat, cool",
-            "size": f"{len(games)} solvable games; {len(remembered)} expert runs to remember",
-            "source": "https://github.com/alfworld/alfworld (alfworld-download); not fetched by evolve",
-            "licence": "MIT; the engine needs jericho and fast-downward, which are GPL: they run in a "
-            "process of their own, and are installed by the extra alfworld only",
-            "metric": "reward: 1 for the goal reached within 50 steps, else 0; the mean is the success rate",
-            "splits": "test=unseen: valid_seen for validation, valid_unseen for test; test=seen: training "
-            "games that are no episodes, and valid_seen",
-            "protocol": "templated goals, possible commands are listed, as in text-only ALFWorld; the "
-            "action is 'move X to Y'; what is retrieved once serves all steps",
-            "not verified": "that games and goals are those of any published table: no checksum is published",
-        },
+        card={**CARD, "size": f"{len(games)} solvable games; {len(remembered)} expert runs to remember"},
     )
 
 
@@ -115,11 +121,7 @@ def _games(data_dir: Path) -> Iterator[_Game]:
         return
     files = sorted(folder.glob("*/*/*/game.tw-pddl"))
     if not files:
-        raise UsageError(
-            f"The benchmark 'alfworld' needs {INDEX} or the folder {FOLDER} with its games, and there is "
-            f"neither in {data_dir}. Give: ALFWORLD_DATA={data_dir} alfworld-download (of the package "
-            "alfworld). Or, where you have a copy, say where with --data-dir."
-        )
+        raise _missing(data_dir)
     for file in files:
         row = json_object(file)
         if row.flag("solvable"):
@@ -130,6 +132,14 @@ def _games(data_dir: Path) -> Iterator[_Game]:
             goal = rest.partition('"')[0].removesuffix(".")
             steps = tuple(str(step) for step in row.value("walkthrough", list))
             yield _Game(path.as_posix(), path.parts[0], path.parts[1].partition("-")[0], goal, steps)
+
+
+def _missing(data_dir: Path) -> UsageError:
+    return UsageError(
+        f"The benchmark 'alfworld' needs {INDEX} or the folder {FOLDER} with its games, and there is neither "
+        f"in {data_dir}. Give: ALFWORLD_DATA={data_dir} alfworld-download (of the package alfworld). Or, "
+        "where you have a copy, say where with --data-dir."
+    )
 
 
 def _episodes(data_dir: Path, games: Sequence[_Game], number: int) -> tuple[Episode, ...]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-import os
 import random
 import tomllib
 from collections import deque
@@ -17,6 +15,7 @@ from typing import Any, Literal
 from evolve.benchmark import Benchmark, benchmark
 from evolve.data import json_object, three_parts
 from evolve.environment import Environment
+from evolve.environments.keeping import kept
 from evolve.environments.player import Player
 from evolve.environments.simulator import Simulator
 from evolve.errors import UsageError
@@ -40,7 +39,11 @@ CARD = {
 }
 
 
-@benchmark
+def _installed(_: Path) -> None:
+    ENGINE.require()
+
+
+@benchmark(card=CARD, requires=_installed)
 def textworld(
     data_dir: Path, *, games: Games = "made", seed: int = 0, worlds: int = 6, visits: int = 6, goals: int = 5
 ) -> Benchmark:
@@ -73,7 +76,6 @@ def textworld(
     for name, value, low, high in ranges:
         if not low <= value <= high:
             raise UsageError(f"Option {name}={value}: expected {low} to {high}.")
-    ENGINE.require()
     return _given(data_dir) if games == "given" else _made(seed, worlds, visits, goals)
 
 
@@ -225,23 +227,20 @@ def _transcripts(
     worlds: list[_World], errands: Mapping[str, list[_Errand]], version: str
 ) -> dict[str, list[str]]:
     """World → the transcript of each errand, as the engine tells it; from the cache where they are there."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    kept = Path(home) / "evolve" / "made" / f"textworld-{version}.json"
-    if kept.is_file():
-        return json.loads(kept.read_text("utf-8"))
-    player = ENGINE.start()  # one for them all: to start it takes longer than to play
-    try:
-        told = {
-            world.name: [_played(player, world, errand, n) for n, errand in enumerate(errands[world.name], 1)]
-            for world in worlds
-        }
-    finally:
-        player.close()
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    part = kept.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps(told), "utf-8")
-    part.replace(kept)
-    return told
+
+    def tell() -> dict[str, list[str]]:
+        player = ENGINE.start()  # one for them all: to start it takes longer than to play
+        try:
+            return {
+                world.name: [
+                    _played(player, world, errand, n) for n, errand in enumerate(errands[world.name], 1)
+                ]
+                for world in worlds
+            }
+        finally:
+            player.close()
+
+    return kept(f"textworld-{version}", tell)
 
 
 def _played(player: Player, world: _World, errand: _Errand, number: int) -> str:

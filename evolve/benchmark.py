@@ -23,6 +23,8 @@ Learning = Literal["offline", "online"]
 GRADED = ("judge", "rubric", "reward")
 """Qualities that are no metric of text."""
 Loader = Callable[..., "Benchmark"]
+Requirement = Callable[[Path], None]
+"""Given the folder of the data: raises UsageError, with the remedy, where something is lacking. Quick."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,16 @@ class Entry:
         return tuple(file for file in self.files if file.is_needed(given))
 
     @property
+    def card(self) -> Mapping[str, str]:
+        """What can be said of it before it is loaded; more is in the card of what was loaded."""
+        return getattr(self.loader, "__evolve_card__", {})
+
+    @property
+    def requires(self) -> Requirement | None:
+        """Checks that all is there that it needs besides ``files``; None where nothing else is needed."""
+        return getattr(self.loader, "__evolve_requires__", None)
+
+    @property
     def options(self) -> dict[str, Any]:
         """The keyword options of the loader with their defaults."""
         parameters = inspect.signature(self.loader).parameters.values()
@@ -170,12 +182,30 @@ class Entry:
             options: option name → text; the text is read as the type of the option's default.
 
         Raises:
-            UsageError: data are missing or malformed, or an option is unknown or of the wrong type.
+            UsageError: data or what else it needs are missing, data are malformed, an option is unknown or of
+                the wrong type, or the function is none that a benchmark can be loaded by.
         """
         self._check(options)
         known = self.options
         values = {key: _parsed(key, text, known[key]) for key, text in options.items()}
-        return self.loader(data_dir or self.data_dir, **values)
+        folder = data_dir or self.data_dir
+        try:
+            inspect.signature(self.loader).bind(folder, **values)
+        except TypeError as error:
+            raise UsageError(
+                f"The function {self.loader.__name__} in {self.path} cannot be called with the folder of its "
+                f"data ({error}). Expected: def {self.loader.__name__}(data_dir: Path, *, option=default, "
+                "...), which takes data_dir even where it reads no data."
+            ) from None
+        if self.requires is not None:
+            self.requires(folder)
+        loaded = self.loader(folder, **values)
+        if not isinstance(loaded, Benchmark):
+            raise UsageError(
+                f"The function {self.loader.__name__} in {self.path} returned {type(loaded).__name__}, where "
+                "a Benchmark is expected."
+            )
+        return loaded
 
     @property
     def data_dir(self) -> Path:
@@ -193,9 +223,16 @@ class Entry:
 @overload
 def benchmark(loader: Loader, /) -> Loader: ...
 @overload
-def benchmark(*, files: Iterable[DataFile]) -> Callable[[Loader], Loader]: ...
 def benchmark(
-    loader: Loader | None = None, /, *, files: Iterable[DataFile] = ()
+    *, files: Iterable[DataFile] = ..., card: Mapping[str, str] = ..., requires: Requirement | None = ...
+) -> Callable[[Loader], Loader]: ...
+def benchmark(
+    loader: Loader | None = None,
+    /,
+    *,
+    files: Iterable[DataFile] = (),
+    card: Mapping[str, str] = MappingProxyType({}),
+    requires: Requirement | None = None,
 ) -> Loader | Callable[[Loader], Loader]:
     """Mark ``loader(data_dir, *, option=default, ...) -> Benchmark`` as the benchmark of its file.
 
@@ -204,11 +241,16 @@ def benchmark(
     Args:
         loader: the function, where this stands as ``@benchmark``.
         files: with ``@benchmark(files=...)``: what it reads, for ``evolve benchmarks fetch``.
+        card: what ``evolve benchmarks show`` can say of it where it cannot be loaded.
+        requires: called before it is loaded, with the folder of its data: checks what else must be there,
+            such as a simulator. ``evolve benchmarks`` asks it instead of loading.
     """
 
     def mark(function: Loader) -> Loader:
         function.__evolve_benchmark__ = True  # type: ignore[attr-defined]
         function.__evolve_files__ = tuple(files)  # type: ignore[attr-defined]
+        function.__evolve_card__ = card  # type: ignore[attr-defined]
+        function.__evolve_requires__ = requires  # type: ignore[attr-defined]
         return function
 
     return mark if loader is None else mark(loader)

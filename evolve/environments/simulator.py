@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ class Simulator:
         name: what messages call it.
         script: the file in ``players/`` that plays it.
         packages: what must be importable.
+        programs: what must be on the ``PATH``: program → how Debian calls its package.
         extra: the extra of this distribution that installs them.
         start_seconds: deadline for opening a game, and for going back to its start.
         step_seconds: deadline of a step.
@@ -39,6 +41,7 @@ class Simulator:
     extra: str
     start_seconds: float = 120.0
     step_seconds: float = 60.0
+    programs: Mapping[str, str] = field(default_factory=dict)
 
     def require(self) -> None:
         """Check that it is installed.
@@ -54,6 +57,12 @@ class Simulator:
                 f'Give: pip install "evolve-memory[{self.extra}]". Or install it into an environment of its '
                 f"own and name that one's interpreter in ${PYTHON}."
             )
+        for program, package in self.programs.items():
+            if shutil.which(program) is None:
+                raise UsageError(
+                    f"{self.name} needs the program {program}, which is not on the PATH. Install it: on "
+                    f"Debian and Ubuntu, apt-get install {package}."
+                )
 
     def play(self, opening: Mapping[str, Any], variables: Mapping[str, str] | None = None) -> Played:
         """Start it with one game.

@@ -27,8 +27,9 @@ EXCERPT = 400
 def benchmarks_data() -> list[Data]:
     """Each benchmark: name, what it is, its options, and whether its data are there.
 
-    A benchmark that names its files is not loaded for this, which could take a minute: it is looked whether
-    they are there. ``partial`` says that other files are in the folder, such as a sample, which may do.
+    A benchmark that names its files, or what it requires, is not loaded for this, which could take minutes:
+    it is looked whether they are there. ``partial`` says that other files are in the folder, such as a
+    sample, which may do.
     """
     return [_listed(entry) for entry in available()]
 
@@ -37,7 +38,7 @@ def _listed(entry: Entry) -> Data:
     folder = entry.data_dir
     files = entry.files_for({})
     if not files:
-        return _basics(entry) | _loaded(entry, None, {})[0]
+        return _basics(entry) | (_met(entry) if entry.requires else _loaded(entry, None, {})[0])
     lacking = [file.name for file in files if not (folder / file.name).is_file()]
     if not lacking:
         return _basics(entry) | {"available": True}
@@ -55,8 +56,18 @@ def _listed(entry: Entry) -> Data:
     }
 
 
+def _met(entry: Entry) -> Data:
+    """Whether what it needs is there; it is not loaded, for which a simulator may think for minutes."""
+    try:
+        if entry.requires is not None:
+            entry.requires(entry.data_dir)
+    except UsageError as error:
+        return {"available": False, "missing": str(error)}
+    return {"available": True}
+
+
 def benchmark_data(name_or_path: str, data_dir: Path | None, options: Mapping[str, str]) -> Data:
-    """One benchmark in full: description, files, and where its data are there card, sizes, first records.
+    """One benchmark in full: description, card, files, and where its data are there sizes and first records.
 
     Raises:
         UsageError: there is no such benchmark, or it has no such option.
@@ -67,7 +78,7 @@ def benchmark_data(name_or_path: str, data_dir: Path | None, options: Mapping[st
     data = _basics(entry) | facts | {"description": inspect.getdoc(entry.loader) or ""}
     data["data_dir"] = str(data_dir or entry.data_dir)
     data["files"] = [{"name": f.name, "url": f.url, "sha256": f.sha256} for f in entry.files_for(options)]
-    return data | (_contents(loaded) if loaded else {})
+    return data | (_contents(loaded) if loaded else {"card": dict(entry.card)})
 
 
 def _basics(entry: Entry) -> Data:
@@ -171,6 +182,7 @@ def _facts(data: Mapping[str, Any]) -> Table:
         facts.add_row("official file", Text(f"{file['name']} from {file['url']}"))
     if not data["available"]:
         facts.add_row("data", Text(f"missing: {data['missing']}", style="yellow"))
+        _add_card(facts, data["card"])
         return facts
     facts.add_row("data", Text(data["data_dir"]))
     facts.add_row("version", Text(data["version"]))
@@ -180,9 +192,13 @@ def _facts(data: Mapping[str, Any]) -> Table:
     facts.add_row("loaded", Text(sizes))
     kinds = ", ".join(f"{kind or 'none'} {count}" for kind, count in data["categories"].items())
     facts.add_row("categories", Text(printable(kinds)))
-    for name, text in data["card"].items():
-        facts.add_row(Text(one_line(name, 30)), Text(printable(text)))
+    _add_card(facts, data["card"])
     return facts
+
+
+def _add_card(facts: Table, card: Mapping[str, str]) -> None:
+    for name, text in card.items():
+        facts.add_row(Text(one_line(name, 30)), Text(printable(text)))
 
 
 def _task_view(task: Mapping[str, Any]) -> Table:

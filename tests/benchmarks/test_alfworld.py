@@ -94,9 +94,9 @@ def test_without_the_engine_it_says_how_to_get_it(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("options", [{"test": "all"}, {"episodes": "0"}])
-def test_options_out_of_range_are_refused(tmp_path, options):
+def test_options_out_of_range_are_refused(installed, tmp_path, options):
     with pytest.raises(UsageError, match=next(iter(options))):
-        find("alfworld").load(tmp_path, options)
+        find("alfworld").load(official(tmp_path), options)
 
 
 def test_a_damaged_archive_is_said(installed, tmp_path):

@@ -57,7 +57,7 @@ def test_without_the_engine_it_says_how_to_get_it(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("options", [{"games": "all"}, {"worlds": "1"}, {"visits": "0"}, {"goals": "99"}])
-def test_options_out_of_range_are_refused(tmp_path, options):
+def test_options_out_of_range_are_refused(installed, tmp_path, options):
     with pytest.raises(UsageError, match=next(iter(options))):
         find("textworld").load(tmp_path, options)
 

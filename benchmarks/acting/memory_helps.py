@@ -1,0 +1,163 @@
+"""Whether memory helps an agent that acts: ALFWorld, ScienceWorld and TextWorld in their real engines.
+
+    python benchmarks/acting/memory_helps.py [alfworld scienceworld textworld] [--tasks 40] [--programs ...]
+
+plays the same tasks with each memory program and without a memory, by the rule-based agent, and prints how
+many were done and what each program is worth more than none, paired by task. Tasks are drawn from the test
+split, categories in turn, before anything is played; what is remembered comes from the training split.
+``$EVOLVE_SIMULATOR_PYTHON`` names the interpreter that has the engines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import random
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from evolve.agents.offline import OfflineAgent, OfflineJudge
+from evolve.benchmark import Benchmark, find
+from evolve.evaluation import Evaluator, Subset
+from evolve.models.embeddings import HashingEmbedder
+from evolve.models.offline import ExtractiveModel
+from evolve.records import Evaluation, Interval, Task
+from evolve.sandboxes.process import ProcessSandbox
+from evolve.sandboxes.protocol import Limits
+from evolve.seeds import seed_program
+from evolve.statistics import bootstrap_interval, paired_interval
+
+NONE = "no_memory"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A benchmark to act in.
+
+    Attributes:
+        options: with which it is loaded.
+        alike: what tasks have in common that stand and fall together, as a word for the table's caption.
+    """
+
+    options: Mapping[str, str]
+    alike: str
+
+    def cluster(self, task: Task) -> str:
+        """Which of them ``task`` belongs to."""
+        return task.group or task.category
+
+
+ENGINES = {
+    "alfworld": Engine({}, "sorts of task"),
+    "scienceworld": Engine({}, "types of task"),
+    "textworld": Engine({"worlds": "20"}, "worlds"),
+}
+PROGRAMS = ("trajectory_retrieval", "awm", "vector_search")
+
+
+def main() -> None:
+    """Print a table for each engine."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("engines", nargs="*", metavar="ENGINE", help=f"{', '.join(ENGINES)}; all if none")
+    parser.add_argument("--tasks", type=int, default=40, help="most tasks of each engine (%(default)s)")
+    parser.add_argument("--programs", nargs="+", default=PROGRAMS, metavar="SEED", help="besides no_memory")
+    parser.add_argument("--validation", action="store_true", help="tasks of the validation split, to develop")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.engines if name not in ENGINES]
+    if unknown or arguments.tasks < 1:
+        parser.error(f"expected engines of {', '.join(ENGINES)} and --tasks of 1 or more")
+    print(
+        f"{OfflineAgent().identity}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, {datetime.datetime.now(datetime.UTC).date()}"
+    )
+    for name in arguments.engines or ENGINES:
+        loaded = find(name).load(options=ENGINES[name].options)
+        split = "validation" if arguments.validation else "test"
+        drawn = in_turn(getattr(loaded, split), arguments.tasks)
+        compare(name, loaded, split, drawn, (NONE, *arguments.programs))
+
+
+def in_turn(tasks: Sequence[Task], number: int) -> tuple[Task, ...]:
+    """``number`` of ``tasks``: groups and categories take turns, in an order that a fixed seed decides."""
+    rng = random.Random("memory helps")
+    kinds: dict[str, list[Task]] = {}
+    for task in rng.sample(list(tasks), len(tasks)):
+        kinds.setdefault(f"{task.group}\n{task.category}", []).append(task)
+    drawn: list[Task] = []
+    for turn in range(max(map(len, kinds.values()))):
+        drawn += [kinds[kind][turn] for kind in sorted(kinds) if turn < len(kinds[kind])]
+    return tuple(drawn[:number])
+
+
+def compare(
+    name: str, benchmark: Benchmark, split: str, tasks: Sequence[Task], programs: Sequence[str]
+) -> None:
+    """Play ``tasks`` with each program and print the table."""
+    subset = Subset("drawn", tuple(tasks), benchmark.of_groups({task.group for task in tasks}))
+    alike = ENGINES[name].alike
+    kinds = {task.id: ENGINES[name].cluster(task) for task in tasks}
+    print(
+        f"\n{name} {benchmark.version}: {len(tasks)} tasks of {split} of {len(set(kinds.values()))} {alike}, "
+        f"{len(subset.episodes)} episodes to remember, at most {benchmark.max_steps} steps\n\n"
+        f"| program | done | reward | reward more than without | the same, whole {alike} drawn | steps |\n"
+        "|---|---|---|---|---|---|",
+        flush=True,
+    )
+    without: dict[str, float] = {}
+    for program in programs:
+        began = time.monotonic()
+        evaluation = played(benchmark, subset, program)
+        if evaluation.status != "complete":
+            sys.exit(f"{program} on {name}: {evaluation.reason or evaluation.failure}")
+        scores = evaluation.item_scores
+        without = without or scores
+        row = [program, *_outcome(evaluation)]
+        if program == NONE:
+            row += ["", ""]
+        else:
+            row += [
+                _gain(paired_interval(scores, without)),
+                _gain(paired_interval(scores, without, clusters=kinds)),
+            ]
+        steps = sum(len(item.steps) for item in evaluation.items) / len(evaluation.items)
+        print(f"| {' | '.join([*row, f'{steps:.1f}'])} |", flush=True)
+        print(f"{program}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+
+
+def played(benchmark: Benchmark, subset: Subset, program: str) -> Evaluation:
+    """The evaluation of the seed ``program`` on ``subset``, as a campaign would make it."""
+    sandbox = ProcessSandbox()  # the seeds are ours: no container is needed
+    try:
+        return Evaluator(
+            benchmark=benchmark,
+            agent=OfflineAgent(),
+            judge=OfflineJudge(),
+            sandbox=sandbox,
+            embedder=HashingEmbedder.fit(
+                [line for episode in subset.episodes for line in episode.text.split("\n")]
+            ),
+            model=ExtractiveModel(),
+            limits=Limits(),
+            metric="reward",
+        ).evaluate(seed_program(program), subset)
+    finally:
+        sandbox.close()
+
+
+def _outcome(evaluation: Evaluation) -> list[str]:
+    done = bootstrap_interval([float(score == 1.0) for score in evaluation.item_scores.values()])
+    return [str(done), str(evaluation.quality)]
+
+
+def _gain(gain: Interval) -> str:
+    return f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
+
+
+if __name__ == "__main__":
+    main()
