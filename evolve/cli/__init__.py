@@ -1,6 +1,7 @@
 """The command line (DESIGN §8). Nothing heavy is imported here: each command imports what it needs."""
 
 from evolve.cli.app import app
+from evolve.cli.bench import bench
 from evolve.cli.benchmarks import benchmark_commands
 from evolve.cli.campaigns import run
 from evolve.cli.installation import doctor, seeds
@@ -24,6 +25,7 @@ __all__ = ["app", "main"]
 app.command()(run)
 app.command()(evaluate)
 app.command()(check)
+app.command()(bench)
 app.command("runs")(list_runs)
 app.command("show")(show_candidate)
 app.command()(front)

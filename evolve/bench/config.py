@@ -1,0 +1,53 @@
+"""What a bench is told, as it stands in its directory: bench.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+from pydantic import Field, ValidationError
+
+from evolve.config import CampaignConfig
+from evolve.config.sections import Section
+from evolve.errors import UsageError
+
+Split = Literal["test", "static"]
+_OF_A_SEARCH = ("benchmark", "benchmark_options", "data_dir", "seeds", "seed", "budget", "window", "cluster")
+_LEFT_OUT = {*_OF_A_SEARCH, "max_seconds", "search"}
+
+
+class BenchConfig(Section):
+    """Which programs on which benchmarks, and how they are evaluated."""
+
+    programs: tuple[str, ...] = Field(default=(), description="as ``find_contenders`` takes them")
+    benchmarks: tuple[str, ...] = Field(default=(), description="as ``find_columns`` takes them")
+    split: Split = Field(default="test", description="the test set, or the validation tasks of fitness")
+    against: str = Field(default="", description="the program that the others are compared with, if any")
+    data_dir: Path | None = Field(default=None, description="the benchmarks' data; left out: the defaults")
+    campaign: CampaignConfig = Field(
+        default=CampaignConfig(), description="models, evaluation, sandbox, jobs and budgets; no search"
+    )
+
+    def to_toml(self) -> str:
+        """The text that ``read_config`` reads back."""
+        shown = self.model_dump(mode="json", exclude_none=True, exclude={"campaign": _LEFT_OUT})
+        return tomli_w.dumps(shown)
+
+
+def read_config(path: Path) -> BenchConfig:
+    """The configuration of a bench on disk; UsageError where it was broken by hand."""
+    try:
+        return BenchConfig.model_validate(tomllib.loads(path.read_bytes().decode("utf-8")))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
+        raise UsageError(
+            f"{path} is not the configuration of a bench: {error}. Restore it, or begin another with --name."
+        ) from error
+
+
+def adjusted(config: BenchConfig, changes: Mapping[str, Any]) -> BenchConfig:
+    """``config`` with the fields of ``changes``, those that are None left as they are."""
+    given = {key: value for key, value in changes.items() if value is not None}
+    return BenchConfig.model_validate(config.model_dump() | given)

@@ -1,0 +1,215 @@
+"""Fill the cells of a bench: benchmark by benchmark, several programs at the same time.
+
+A benchmark is opened once for all its programs, which then share what the agent extracted. What was finished
+before under the same conditions is not asked again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evolve import __version__
+from evolve.bench.columns import Column
+from evolve.bench.config import Split
+from evolve.bench.contenders import Contender
+from evolve.bench.directory import BenchDirectory, Cell
+from evolve.campaign.crew import Feed, Threads
+from evolve.errors import BudgetReached, InfrastructureError, UsageError
+from evolve.evaluation import Subset
+from evolve.evaluation.conditions import digest
+from evolve.records import Evaluation
+from evolve.workbench import Notify, Workbench, build_evaluator, reply_cache
+
+if TYPE_CHECKING:
+    from evolve.models.gateway import Gateway
+
+FINISHED = ("complete", "failed")
+"""What is not asked again. An inconclusive cell is no result: the next command tries it anew."""
+IN_A_ROW = 3
+"""Evaluations that our own machinery lost, one after the other, after which a benchmark is given up."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What a column came to.
+
+    Attributes:
+        conditions: what its scores are taken under; empty where the benchmark could not be opened.
+        problem: why it is not full, for no fault of a program, if so.
+    """
+
+    conditions: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class _Scored:
+    contender: Contender
+    evaluation: Evaluation | None = None
+    stopped: BudgetReached | None = None
+
+
+class Filler:
+    """Evaluates what is missing and records it.
+
+    Args:
+        directory: where finished cells are kept.
+        split: which tasks are asked.
+        root: the folder of runs, beside which model replies are kept.
+        unsafe_local: programs of others may run in a bare process.
+        notify: told in a sentence what the user should know; the same sentence once.
+        tell: told of each cell as it is finished, with how many are done and due in its column.
+        connect: makes the gateway; see ``open_roles``.
+    """
+
+    def __init__(
+        self,
+        directory: BenchDirectory,
+        split: Split,
+        *,
+        root: Path,
+        unsafe_local: bool,
+        notify: Notify,
+        tell: Callable[[Cell, int, int], None],
+        connect: Callable[..., Gateway] | None = None,
+    ) -> None:
+        self._directory = directory
+        self._split: Split = split
+        self._root = root
+        self._unsafe_local = unsafe_local
+        self._notify = _once(notify)
+        self._tell = tell
+        self._connect = connect
+        self._paused = ""
+
+    def fill(self, columns: Sequence[Column], contenders: Sequence[Contender]) -> dict[str, Filled]:
+        """Fill all columns; key of a column → what it came to.
+
+        Where no more may be spent on models, the rest is left; the same command with a higher cap goes on.
+
+        Raises:
+            InfrastructureError: the disk does not take it.
+        """
+        for contender in contenders:
+            self._directory.save_program(contender.program)
+        filled: dict[str, Filled] = {}
+        for column in columns:
+            if self._paused:
+                filled[column.key] = Filled(problem=self._paused)
+            else:
+                filled[column.key] = self._column(column, contenders)
+        return filled
+
+    def _column(self, column: Column, contenders: Sequence[Contender]) -> Filled:
+        try:
+            workbench = build_evaluator(
+                column.config,
+                unsafe_local=self._unsafe_local,
+                trusted=all(contender.is_own for contender in contenders),
+                notify=self._notify,
+                cache=reply_cache(column.config, self._root),
+                calls=self._directory.calls,
+                connect=self._connect,
+            )
+        except (
+            UsageError,
+            InfrastructureError,
+        ) as error:  # such as missing data: other columns can be filled
+            return Filled(problem=str(error))
+        except BudgetReached as error:
+            return Filled(problem=self._pause(error))
+        with workbench:
+            subset = workbench.subsets.test if self._split == "test" else workbench.subsets.static
+            conditions = _conditions(workbench, subset)
+            due = self._due(column, conditions, contenders)
+            problem = self._score(column, workbench, subset, conditions, due) if due else ""
+            return Filled(conditions, problem)
+
+    def _pause(self, error: BudgetReached) -> str:
+        self._paused = f"Paused: {error}"
+        return self._paused
+
+    def _due(self, column: Column, conditions: str, contenders: Sequence[Contender]) -> list[Contender]:
+        """The programs without a result here, each once; what was lost before comes last."""
+        cells = [c for c in self._directory.cells() if c.benchmark == column.key and c.subset == self._split]
+        done = {c.program for c in cells if c.conditions == conditions and c.status in FINISHED}
+        lost = Counter(c.program for c in cells if c.status not in FINISHED)
+        due: dict[str, Contender] = {}
+        for contender in contenders:
+            if contender.program.id not in done:
+                due.setdefault(contender.program.id, contender)
+        return sorted(due.values(), key=lambda c: lost[c.program.id])
+
+    def _score(
+        self,
+        column: Column,
+        workbench: Workbench,
+        subset: Subset,
+        conditions: str,
+        due: Sequence[Contender],
+    ) -> str:
+        """Evaluate ``due``; why the column is not full, if so."""
+
+        def work(contender: Contender) -> _Scored:
+            try:
+                return _Scored(contender, workbench.evaluator.evaluate(contender.program, subset))
+            except BudgetReached as error:
+                return _Scored(contender, stopped=error)
+
+        feed: Feed[Contender] = Feed()
+        for contender in due:
+            feed.put(contender)
+        feed.close()
+        done, lost, problem = 0, 0, ""
+        crew = Threads(work, column.config.jobs, halt=workbench.close)
+        with closing(crew.outcomes(feed)) as outcomes:
+            for scored in outcomes:
+                evaluation = scored.evaluation
+                if evaluation is None:
+                    assert scored.stopped is not None
+                    problem = self._pause(scored.stopped)
+                else:
+                    done += 1
+                    cell = self._cell(column, scored.contender, evaluation, conditions)
+                    self._directory.save(cell, evaluation, column.entry.name)
+                    self._tell(cell, done, len(due))
+                    lost = lost + 1 if evaluation.status == "inconclusive" else 0
+                    if lost == IN_A_ROW and done < len(due):
+                        problem = f"Given up after {lost} programs in a row without a score: {cell.reason}"
+                if problem:
+                    feed.drop()
+                    feed.close()
+        return problem
+
+    def _cell(self, column: Column, contender: Contender, evaluation: Evaluation, conditions: str) -> Cell:
+        return Cell.of(
+            evaluation,
+            conditions=conditions,
+            name=contender.name,
+            benchmark=column.key,
+            time=datetime.now(UTC).isoformat(timespec="seconds"),
+            version=__version__,
+        )
+
+
+def _conditions(workbench: Workbench, subset: Subset) -> str:
+    """What decides the scores besides the program: those of the evaluator, the tasks, and the episodes."""
+    asked = [[entry.id for entry in part] for part in (subset.tasks, subset.episodes)]
+    return digest((workbench.evaluator.conditions, asked))
+
+
+def _once(notify: Notify) -> Notify:
+    said: set[str] = set()
+
+    def told(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            notify(text)
+
+    return told

@@ -1,0 +1,89 @@
+"""One command's work on a bench, from names to tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evolve.bench.columns import find_columns
+from evolve.bench.config import BenchConfig
+from evolve.bench.contenders import anywhere, find_contenders
+from evolve.bench.directory import BenchDirectory, Cell
+from evolve.bench.filling import Filler
+from evolve.bench.table import bench_data, current
+from evolve.errors import UsageError
+from evolve.seeds import seed_names
+from evolve.workbench import Notify
+
+if TYPE_CHECKING:
+    from evolve.models.gateway import Gateway
+
+Tell = Callable[[Cell, str, int, int], None]
+
+
+def run_bench(
+    name: str,
+    config: BenchConfig,
+    *,
+    root: Path,
+    unsafe_local: bool,
+    notify: Notify,
+    tell: Tell,
+    connect: Callable[..., Gateway] | None = None,
+) -> dict[str, Any]:
+    """Fill what is missing of the bench ``name``, and return its ``bench_data``.
+
+    Everything is looked up before anything is written. Without programs all seeds are taken; without
+    benchmarks those that the programs were evolved on, else the embedded one.
+
+    Args:
+        config: what is asked for; recorded, so that it can be left out the next time.
+        root: the folder of runs.
+        unsafe_local: programs of others may run in a bare process.
+        notify: told in a sentence what the user should know.
+        tell: told of each cell as it is finished: its column's heading, how many are done and due there.
+        connect: makes the gateway; see ``open_roles``.
+
+    Raises:
+        UsageError: a name fits nothing, or the directory is in use or damaged.
+        InfrastructureError: the disk does not take it.
+    """
+    contenders = find_contenders(config.programs or seed_names(), root)
+    against = None
+    if config.against:
+        (named,) = find_contenders([config.against], root)
+        same = (contender for contender in contenders if contender.program.id == named.program.id)
+        against = next(same, named)
+        if against is named:
+            contenders.append(named)
+    homes = {c.home: c.home_data for c in contenders if c.home}
+    spellings = config.benchmarks or tuple(homes) or (config.campaign.benchmark,)
+    columns = find_columns(spellings, config.campaign, config.data_dir, homes)
+    headings = {column.key: column.heading for column in columns}
+    recorded = config.model_copy(
+        update={
+            "programs": tuple(map(anywhere, config.programs)),
+            "against": anywhere(config.against),
+            "benchmarks": tuple(column.key for column in columns),
+            "data_dir": config.data_dir.absolute() if config.data_dir else None,
+        }
+    )
+    with BenchDirectory(root, name, recorded, notify=notify) as directory:
+        filler = Filler(
+            directory,
+            config.split,
+            root=root,
+            unsafe_local=unsafe_local,
+            notify=notify,
+            tell=lambda cell, done, due: tell(cell, headings[cell.benchmark], done, due),
+            connect=connect,
+        )
+        filled = filler.fill(columns, contenders)
+        for column in columns:
+            if filled[column.key].problem:
+                notify(f"{column.heading}: {filled[column.key].problem}")
+        cells = current(directory.cells(), columns, filled, config.split)
+    if not cells and all(entry.problem for entry in filled.values()):
+        raise UsageError("Nothing could be scored: see above.")
+    return bench_data(name, config, contenders, columns, filled, cells, against)
