@@ -65,9 +65,9 @@ def is_offline(models: ModelsConfig) -> bool:
 def begin_loading(models: ModelsConfig) -> None:
     """Import what takes seconds in a thread, while the benchmark is read and the sandbox started."""
     if not is_offline(models):
-        from evolve.models.litellm_provider import load_litellm
+        from evolve.models.litellm_provider import warm_up_litellm
 
-        threading.Thread(target=load_litellm, name="load-litellm", daemon=True).start()
+        threading.Thread(target=warm_up_litellm, name="load-litellm", daemon=True).start()
 
 
 def open_roles(

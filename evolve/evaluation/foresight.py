@@ -2,14 +2,14 @@
 
 Most programs that ask a model in ``write`` show it the episode and nothing of what is stored, so that the
 request is known before the turn of the write has come. Writes are tried in branches that are thrown away,
-only to see what they ask. Whether that is what they ask when their turn comes is tested on two writes first:
-where it is not, no more than one call was wasted, and the rest are made one after the other.
+only to see what they ask. Whether that is what they ask when their turn comes is tested on the second write,
+tried before the first was made: if it is not, no more was wasted than what one write asks, and the rest are
+made one after the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from evolve.agents.protocol import Extraction
 from evolve.errors import ProgramError
@@ -28,11 +28,13 @@ class Foresight:
     Args:
         session: with the memory's branch entered.
         services: the session's.
+        rounds: how often a write may ask for something that depends on the answer before.
     """
 
-    def __init__(self, session: Session, services: DeferringServices) -> None:
+    def __init__(self, session: Session, services: DeferringServices, *, rounds: int) -> None:
         self._session = session
         self._services = services
+        self._rounds = rounds
         self._asked_before = services.unforeseen
         self._trusted = True
 
@@ -40,24 +42,39 @@ class Foresight:
         """To be called before the write at ``place``: asks what it and later writes will want, if it may."""
         if not self._trusted or len(episodes) <= SAMPLE:
             return
-        if place == 1:
-            # The first write was made without foresight: one that asked nothing is taken at its word.
-            if self._services.unforeseen == self._asked_before:
-                self._trusted = False
-                return
-            self._look(episodes[1 : 1 + SAMPLE])
-            self._asked_before = self._services.unforeseen
-        elif place == 1 + SAMPLE:
-            # The second of the sample was looked at from a state that the first has changed since.
+        if place == 0:
+            first = self._asking(episodes[:1])
+            self._trusted = bool(first)  # one that asks nothing is taken at its word
+            if first:
+                self._rounds = self._foresee([*first, *self._asking(episodes[1:SAMPLE])])
+        elif place == SAMPLE:
+            # The second of the sample was tried in a state that the first has changed since.
             self._trusted = self._services.unforeseen == self._asked_before
             if self._trusted:
-                self._look(episodes[place:])
+                self._foresee(self._asking(episodes[place:]))
 
-    def _look(self, episodes: _Episodes) -> None:
-        for episode, extraction in episodes:
-            if extraction is None or not extraction.usable:
-                continue
-            # What goes wrong here goes wrong again when it counts.
-            with suppress(Deferred, ProgramError), self._session.branch(), self._services.deferring():
+    def _foresee(self, asking: _Episodes) -> int:
+        """Ask until none of ``asking`` wants anything; how often that was, no more than ``rounds``."""
+        for done in range(1, self._rounds + 1):
+            self._services.ask()
+            if done < self._rounds:
+                asking = self._asking(asking)
+            if not asking:
+                return done
+        return self._rounds
+
+    def _asking(self, episodes: _Episodes) -> _Episodes:
+        """Those of ``episodes`` whose write asks for what is not known; ``services`` remember what."""
+        return [episode for episode in episodes if self._asks(*episode)]
+
+    def _asks(self, episode: Episode, extraction: Extraction | None) -> bool:
+        if extraction is None or not extraction.usable:
+            return False
+        try:
+            with self._session.branch(), self._services.deferring():
                 self._session.write(extraction.fields, episode.text)
-        self._services.ask()
+        except Deferred:
+            return True
+        except ProgramError:  # what goes wrong here goes wrong again when it counts
+            return False
+        return False

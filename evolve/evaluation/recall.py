@@ -89,7 +89,7 @@ class Recaller:
         learn: what to do with an episode that is learnt online.
         deferring: the session's services, where model calls of many reads and writes are to be made at once;
             None where a call is not waited for.
-        rounds: how often a read may be put off: once for each model call that it may make.
+        rounds: how often a read or write may be put off: once for each model call that it may make.
     """
 
     def __init__(
@@ -147,7 +147,9 @@ class Recaller:
         return reads
 
     def _fill(self, episodes: Sequence[tuple[Episode, Extraction | None]]) -> None:
-        foresight = Foresight(self._session, self._deferring) if self._deferring else None
+        foresight = (
+            Foresight(self._session, self._deferring, rounds=self._rounds) if self._deferring else None
+        )
         for place, (episode, given) in enumerate(episodes):
             learnt = Learnt(episode.text, given) if given is not None else self._learnt(episode)
             if learnt is None:

@@ -45,10 +45,10 @@ class HostServices:
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors, float32, shape ``(len(texts), d)``; a text that embeds to zero stays zero."""
-        expected = (len(texts), self._embedder.dimension)
         if not texts:
-            return np.zeros(expected, dtype=np.float32)
+            return np.zeros((0, self._embedder.dimension), dtype=np.float32)
         vectors = np.asarray(self._embedder.embed(list(texts)), dtype=np.float32)
+        expected = (len(texts), self._embedder.dimension)  # which may be known from those vectors only
         if vectors.shape != expected or not np.isfinite(vectors).all():
             raise InfrastructureError(
                 f"The embedder {self._embedder.identity!r} gave an array of shape {vectors.shape}; expected "

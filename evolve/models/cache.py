@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,21 @@ def key_of(request: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@dataclass(eq=False)
+class _Put:
+    """What a thread waits to have written."""
+
+    values: Mapping[str, bytes]
+    done: bool = False
+    error: sqlite3.Error | None = None
+
+
 class ReplyCache:
     """Bytes by key, in SQLite. Thread-safe, and safe among processes; what ``put`` returned from is kept.
 
-    Written ahead (WAL) with a commit for each ``put``, so that a killed process loses nothing that it kept; a
-    power failure may take the last few.
+    Written ahead (WAL) and committed before ``put`` returns, so that a killed process loses nothing that it
+    kept; a power failure may take the last few. Threads that put at the same time share one commit: each on
+    its own would wait for SQLite's lock by sleeping.
 
     Args:
         path: the file; it is made, with its folder, if it is missing.
@@ -43,6 +54,8 @@ class ReplyCache:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
+        self._queue: list[_Put] = []
+        self._writing = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._prepare(self._connection())
@@ -75,8 +88,15 @@ class ReplyCache:
         Raises:
             InfrastructureError: they could not be written.
         """
-        with self._said(), self._connection() as connection:
-            connection.executemany("INSERT OR IGNORE INTO replies VALUES (?, ?)", list(values.items()))
+        put = _Put(values)
+        with self._guard:
+            self._queue.append(put)
+        with self._writing:
+            if not put.done:  # by whoever was writing until now
+                self._write_queue()
+        if put.error is not None:
+            with self._said():
+                raise put.error
 
     def __len__(self) -> int:
         with self._said():
@@ -89,6 +109,19 @@ class ReplyCache:
                 connection.close()
             self._connections.clear()
             self._local = threading.local()
+
+    def _write_queue(self) -> None:
+        with self._guard:
+            batch, self._queue = self._queue, []
+        error: sqlite3.Error | None = None
+        try:
+            with self._connection() as connection:
+                rows = [row for put in batch for row in put.values.items()]
+                connection.executemany("INSERT OR IGNORE INTO replies VALUES (?, ?)", rows)
+        except sqlite3.Error as failure:
+            error = failure
+        for put in batch:
+            put.done, put.error = True, error
 
     def _connection(self) -> sqlite3.Connection:
         """The connection of this thread."""

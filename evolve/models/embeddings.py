@@ -180,22 +180,23 @@ class CachedEmbedder:
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors: float32, shape ``(len(texts), dimension)``; the caller may write to the array."""
-        out = np.empty((len(texts), self.dimension), dtype=np.float32)
-        missing: dict[str, list[int]] = {}
+        known: dict[str, np.ndarray] = {}
+        missing: dict[str, None] = {}
         with self._lock:
-            for row, text in enumerate(texts):
+            for text in texts:
                 vector = self._known.get(text)
                 if vector is None:
-                    missing.setdefault(text, []).append(row)
+                    missing[text] = None
                 else:
                     self._known.move_to_end(text)
-                    out[row] = vector
+                    known[text] = vector
         if missing:
             fresh = self._inner.embed(list(missing))
-            for vector, rows in zip(fresh, missing.values(), strict=True):
-                out[rows] = vector
+            known.update(zip(missing, fresh, strict=True))
             self._remember(missing, fresh)
-        return out
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        return np.stack([known[text] for text in texts])
 
     def recorded(self, texts: Sequence[str]) -> np.ndarray | None:
         """See ``KeepsVectors``: those that are remembered here, or kept by the inner embedder."""

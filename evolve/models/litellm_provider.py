@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -28,6 +29,24 @@ def load_litellm() -> Any:
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return litellm
+
+
+def warm_up_litellm() -> None:
+    """Import what a first chat call would import, another second, by a call that litellm itself answers."""
+    litellm = load_litellm()
+    nowhere = "http://127.0.0.1:9"  # should it ever not answer itself
+    with suppress(Exception):  # a head start: what is wrong is said by the first call that counts
+        import openai.resources.beta
+        import openai.resources.chat  # noqa: F401 - litellm's way to most providers
+
+        litellm.completion(
+            "openai/gpt-4o-mini",
+            [{"role": "user", "content": "?"}],
+            mock_response="!",
+            api_key="none",
+            api_base=nowhere,
+            max_retries=0,
+        )
 
 
 class LitellmProvider:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from evolve.errors import ModelError
 from evolve.models.cache import ReplyCache, key_of
 from evolve.models.exchange import Exchange, Order
 from evolve.models.once import Once
@@ -63,11 +64,10 @@ class RemoteEmbedder:
         Raises:
             ModelError: it could not be asked.
         """
-        with self._guard:
-            if self._dimension is None:
-                (vector,) = self._vectors(["dimension"]).values()
-                self._dimension = len(vector)
-            return self._dimension
+        if self._dimension is None:
+            self._vectors(["dimension"])
+        assert self._dimension is not None  # by the vector that there is now
+        return self._dimension
 
     @property
     def waits(self) -> bool:
@@ -81,9 +81,8 @@ class RemoteEmbedder:
             ModelError: for good; ``malformed`` for vectors of another length or number than expected.
             BudgetReached: it could pass the budget.
         """
-        dimension = self.dimension
         if not texts:
-            return np.zeros((0, dimension), np.float32)
+            return np.zeros((0, self.dimension), np.float32)
         known = self._vectors(list(dict.fromkeys(texts)))
         return _unit([known[text] for text in texts])
 
@@ -98,7 +97,20 @@ class RemoteEmbedder:
         missing = [text for text in texts if text not in known]
         for made in self._run([self._batch(batch) for batch in _batches(missing)]):
             known.update(made)
+        self._agree({len(vector) for vector in known.values()})
         return known
+
+    def _agree(self, lengths: set[int]) -> None:
+        """Hold all vectors to one length: that of the settings, or of those that came first."""
+        with self._guard:
+            if self._dimension is None:
+                self._dimension = min(lengths)
+        if lengths != {self._dimension}:
+            raise ModelError(
+                "malformed",
+                f"The embedding model {self._settings.model} gave {self._unlike(lengths)}.",
+                remedy="Begin with an empty cache if the model behind this name has changed.",
+            )
 
     def _remembered(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
         """Text → its vector, of those that are kept."""
@@ -134,14 +146,17 @@ class RemoteEmbedder:
         lengths = {len(vector) for vector in embedded.vectors}
         dimension = self._dimension or min(lengths)
         if lengths != {dimension} or dimension == 0:
-            found = ", ".join(str(length) for length in sorted(lengths))
-            return (
-                f"expected vectors of length {self._dimension or 'all the same'}, found {found}; check the "
-                "role's dimension and its parameters"
-            )
+            return self._unlike(lengths)
         if not np.isfinite(np.asarray(embedded.vectors, "<f4")).all():
             return "expected finite numbers, found others"
         return ""
+
+    def _unlike(self, lengths: set[int]) -> str:
+        found = ", ".join(str(length) for length in sorted(lengths))
+        return (
+            f"expected vectors of length {self._dimension or 'all the same'}, found {found}; check the "
+            "role's dimension and its parameters"
+        )
 
     def _key(self, text: str) -> str:
         return key_of({"version": 1, "embed": self.identity, "text": text})
