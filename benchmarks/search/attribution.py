@@ -10,17 +10,16 @@ prints a Markdown table with a row for each seed of the RNG, with attribution an
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
-import platform
 from pathlib import Path
 from statistics import mean
 
-from evolve.campaign import Summary, build
+from campaigns import circumstances, conducted
+
+from evolve.campaign import Summary
 from evolve.config import CampaignConfig, SearchConfig
-from evolve.events import Event, Finished
+from evolve.events import Finished
+from evolve.inspection.text import difference
 from evolve.journal import RunRecord
-from evolve.records import Interval
 
 HEADER = (
     "| operators | seed | validation | test | best seed program | paired difference | s |"
@@ -31,8 +30,7 @@ HEADER = (
 def main() -> None:
     """Run the campaigns that are missing and print the table."""
     arguments = _arguments()
-    cores, date = os.cpu_count(), datetime.datetime.now(datetime.UTC).date()
-    print(f"{arguments.benchmark}, {arguments.budget} children, {platform.system()}, {cores} cores, {date}\n")
+    print(f"{arguments.benchmark}, {arguments.budget} children, {circumstances()}\n")
     print(HEADER, flush=True)
     for attribution in (True, False):
         found = []
@@ -54,8 +52,7 @@ def _campaign(arguments: argparse.Namespace, seed: int, *, attribution: bool) ->
         search=SearchConfig(attribution=attribution),
     )
     name = f"{arguments.benchmark}-{_how(attribution)}-{seed}"
-    with build(config, root=arguments.root, name=name, unsafe_local=False, notify=_silent) as campaign:
-        summary = campaign.run(_unwatched)
+    summary = conducted(config, arguments.root, name)
     events = RunRecord.open(arguments.root, name).events()
     return summary, max(event.seconds for event in events if isinstance(event, Finished))
 
@@ -69,26 +66,14 @@ def _row(attribution: bool, seed: int, summary: Summary, seconds: float) -> str:
         f"{best.objectives['quality']:.3f}",
         str(summary.tests[best.number]),
         str(summary.tests[rival.other]),
-        _signed(rival.difference),
+        difference(rival.difference),
         f"{seconds:.0f}",
     )
     return f"| {' | '.join(cells)} |"
 
 
-def _signed(interval: Interval) -> str:
-    return f"{interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
-
-
 def _how(attribution: bool) -> str:
     return "attribution" if attribution else "random"
-
-
-def _silent(text: str) -> None:
-    """Say nothing: the table is all that is wanted."""
-
-
-def _unwatched(event: Event) -> None:
-    """Watch nothing."""
 
 
 def _arguments() -> argparse.Namespace:

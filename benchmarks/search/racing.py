@@ -9,13 +9,12 @@ replays whole evaluations of campaigns (run with ``--no-racing``) item by item, 
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
-import platform
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from campaigns import circumstances
 
 from evolve.benchmark import find
 from evolve.evaluation.racing import Referee, Rival
@@ -50,8 +49,7 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=20, help="random orders of the items")
     parser.add_argument("--risk", type=float, default=0.05)
     arguments = parser.parse_args()
-    date = datetime.datetime.now(datetime.UTC).date()
-    print(f"risk {arguments.risk:g}, {platform.system()}, {os.cpu_count()} cores, {date}\n")
+    print(f"risk {arguments.risk:g}, {circumstances()}\n")
     print("| run | children × orders | given up | of those wrongly | lost of the front | items asked |")
     print("|---|---|---|---|---|---|")
     total = Count()

@@ -11,15 +11,13 @@ model and are not among them. Runs are kept under ``--root``; the same command g
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
-import platform
 from pathlib import Path
 from statistics import mean
 
-from evolve.campaign import Summary, build
+from campaigns import as_it_went, circumstances, conducted
+
+from evolve.campaign import Summary
 from evolve.config import CampaignConfig, merged
-from evolve.events import Event, Joined
 from evolve.journal import RunRecord
 
 HEADER = "| {} | seed | validation | test | item evaluations | front |\n|---|---|---|---|---|---|"
@@ -28,8 +26,7 @@ HEADER = "| {} | seed | validation | test | item evaluations | front |\n|---|---
 def main() -> None:
     """Run the campaigns that are missing and print the table."""
     arguments = _arguments()
-    cores, date = os.cpu_count(), datetime.datetime.now(datetime.UTC).date()
-    print(f"{arguments.benchmark}, {arguments.budget} children, {platform.system()}, {cores} cores, {date}\n")
+    print(f"{arguments.benchmark}, {arguments.budget} children, {circumstances()}\n")
     print(HEADER.format(arguments.key), flush=True)
     for value in arguments.values:
         rows = []
@@ -61,25 +58,9 @@ def _campaign(arguments: argparse.Namespace, value: str, seed: int) -> tuple[Sum
         },
     )
     name = f"{arguments.benchmark}-{arguments.key.replace('.', '-')}-{value}-{seed}".replace(".", "_")
-    with build(config, root=arguments.root, name=name, unsafe_local=False, notify=_silent) as campaign:
-        summary = campaign.run(_unwatched)
-    record = RunRecord.open(arguments.root, name)
-    found = {
-        (evaluation.program, evaluation.subset): len(evaluation.items)
-        for joined in record.events()
-        if isinstance(joined, Joined)
-        for evaluation in record.evaluations(joined.candidate.program)
-        if evaluation.subset != "test"
-    }
-    return summary, sum(found.values())
-
-
-def _silent(text: str) -> None:
-    """Say nothing: the table is all that is wanted."""
-
-
-def _unwatched(event: Event) -> None:
-    """Watch nothing."""
+    summary = conducted(config, arguments.root, name)
+    *_, (_, items) = as_it_went(RunRecord.open(arguments.root, name))
+    return summary, items
 
 
 def _arguments() -> argparse.Namespace:

@@ -5,7 +5,7 @@
     python benchmarks/search/strategies.py --compare features --benchmarks chronicle
 
 runs every strategy under several seeds of the RNG, offline, until each campaign has made as many item
-evaluations as ``--children`` children take that are asked every item; prints Markdown tables and draws a plot.
+evaluations as ``--children`` children take that are asked every item; prints Markdown tables, draws a plot.
 ``--data-dir`` is where LoCoMo lies. Runs are kept under ``--runs``: the same command goes on with them.
 
 Cost is item evaluations: tasks put to programs on validation, those of the seed programs, of children that
@@ -39,8 +39,8 @@ PAPER: Settings = {
     for key, value in PRESETS["paper"].items()
     if key == "window" or (key.startswith("search.") and key != "search.objectives")
 } | {"evaluation.rotating": PRESETS["paper"]["evaluation.rotating"]}
-"""The paper's loop: softmax, one child after another, each evaluated to the end, no attribution. Scored on as many
-tasks as the others."""
+"""The paper's loop: softmax, one child after another, each evaluated to the end, no attribution. It is scored
+on as many tasks as the others."""
 UNINFORMED: Settings = PAPER | {"evaluation.rotating": 1}
 """Nothing is learnt from failures, so that none need be looked for."""
 
@@ -128,16 +128,16 @@ def _curves(arguments: argparse.Namespace, benchmark: str, comparison: Compariso
     known = _seeds(base, root)
     # All strategies of a seed before the next one, so that what there is can be compared at any time.
     todo = [(name, seed) for seed in arguments.seeds for name in comparison.strategies]
-    jobs = (
-        delayed(_campaign)(
-            merged(base, {**comparison.strategies[name], "seed": seed}), root, name, known, goal
-        )
-        for name, seed in todo
-    )
+    configs = [merged(base, {**comparison.strategies[name], "seed": seed}) for name, seed in todo]
+    jobs = [
+        delayed(_campaign)(config, root, name, known, goal)
+        for config, (name, _) in zip(configs, todo, strict=True)
+    ]
     curves: dict[str, list[Curve]] = {name: [] for name in comparison.strategies}
     for (name, seed), curve in zip(todo, Parallel(arguments.jobs, return_as="generator")(jobs), strict=True):
+        assert curve is not None  # none is, whatever joblib's types say
         curves[name].append(curve)
-        print(f"{benchmark} {name} {seed}: {curve}", file=sys.stderr, flush=True)
+        print(f"{benchmark} {name} {seed}: test {curve.test:.3f}", file=sys.stderr, flush=True)
     return curves
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from curves import Curve, Curves, common_cost, over_seeds, reference_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 POINTS = 60
 
@@ -48,7 +52,7 @@ def _volumes(curve: Curve, at: np.ndarray, worst: dict[str, float]) -> list[floa
     return [curve.hypervolume(int(x), worst) for x in at]
 
 
-def _line(axes, at: np.ndarray, values: list[list[float]], label: str) -> None:
+def _line(axes: Axes, at: np.ndarray, values: list[list[float]], label: str) -> None:
     intervals = [over_seeds(column) for column in zip(*values, strict=True)]
     (line,) = axes.plot(at, [interval.mean for interval in intervals], label=label)
     if len(values) > 1:

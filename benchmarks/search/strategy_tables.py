@@ -7,13 +7,13 @@ from statistics import fmean
 
 from curves import Curve, Curves, common_cost, over_seeds, reference_of
 
-from evolve.records import Interval
+from evolve.inspection.text import difference
 
 Measure = Callable[[Curve], float]
 
 
 def tables(curves: Curves, reference: str) -> str:
-    """What was reached at equal cost, how it differs from the strategy ``reference``, and cost at equal quality."""
+    """What was reached at equal cost, how that differs from ``reference``, and cost at equal quality."""
     cost = common_cost(curves)
     worst = reference_of(curves)
     measures: dict[str, Measure] = {
@@ -51,7 +51,7 @@ def _differences(curves: Curves, measures: dict[str, Measure], reference: str) -
         if name != reference:
             pairs = list(zip(several, curves[reference], strict=True))
             found = [over_seeds([measure(a) - measure(b) for a, b in pairs]) for measure in measures.values()]
-            rows.append((name, *map(_signed, found)))
+            rows.append((name, *map(difference, found)))
     return _table(("strategy", *measures), rows)
 
 
@@ -78,7 +78,3 @@ def _costs(curves: Curves, reference: str, cost: int) -> str:
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines).replace(" --- ", "---")
-
-
-def _signed(interval: Interval) -> str:
-    return f"{interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
