@@ -350,4 +350,5 @@ def _population(config: CampaignConfig) -> Population:
     search = config.search
     warm = {"softmax": Softmax, "recency": Recency}.get(search.selection)
     selector = warm(search.temperature) if warm else SELECTORS[search.selection]()
-    return Population([objective(name) for name in search.objectives], selector, config.seed)
+    axes = [objective(name, search.epsilon.get(name)) for name in search.objectives]
+    return Population(axes, selector, config.seed)

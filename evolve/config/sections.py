@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, field_validator
 
 from evolve.benchmark import GRADED
 from evolve.scoring import METRICS
@@ -42,6 +42,11 @@ class SearchConfig(Section):
         default=("quality", "cost", "latency"),
         min_length=1,
         description="what spans the front; quality among them",
+    )
+    epsilon: dict[Objective, NonNegativeFloat] = Field(
+        default_factory=dict,
+        description="how fine a difference counts on the front, by objective: a grid of quality, or of "
+        "doublings of cost (default 0.125) and latency (default 1)",
     )
     attribution: bool = Field(
         default=True, description="operators are picked by where the evidence was lost; off: at random"

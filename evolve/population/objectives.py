@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,12 @@ _KNOWN = {
 }
 
 
-def objective(name: str) -> Objective:
+def objective(name: str, epsilon: float | None = None) -> Objective:
     """The objective ``name`` with its default direction and grid.
+
+    Args:
+        epsilon: resolution of the grid instead of the default one, as in ε-dominance (Laumanns, Thiele, Deb
+            and Zitzler, *Evolutionary Computation* 10(3), 2002), in octaves for cost and latency.
 
     Raises:
         ValueError: there is no such objective; the message names those there are.
@@ -105,4 +109,5 @@ def objective(name: str) -> Objective:
             f"Unknown objective {name!r}: expected one of {', '.join(_KNOWN)}. "
             "Correct the name, or build an Objective of your own."
         )
-    return _KNOWN[name]
+    known = _KNOWN[name]
+    return known if epsilon is None else replace(known, resolution=epsilon)

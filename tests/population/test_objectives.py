@@ -84,3 +84,10 @@ def test_defaults_go_by_name():
 def test_an_unknown_name_is_answered_with_those_there_are():
     with pytest.raises(ValueError, match=r"'speed': expected one of quality, cost, latency, size"):
         objective("speed")
+
+
+def test_a_given_epsilon_is_the_resolution():
+    fine, coarse = objective("quality"), objective("quality", 0.05)
+    assert fine.level(0.51) != fine.level(0.52)
+    assert coarse.level(0.51) == coarse.level(0.52) == coarse.level(0.5)
+    assert objective("cost", 1.0).log
