@@ -131,7 +131,8 @@ class Nursery:
 
     def work(self, job: Rear | Score) -> Outcome:
         """Do ``job``. Raises nothing for what a program, the infrastructure or a budget did."""
-        with charged_to(job.number):
+        test = isinstance(job, Score) and job.subset == "test"
+        with charged_to(job.number, test=test):
             if isinstance(job, Score):
                 return self._evaluated(Outcome(job), job.program, self._subset(job.subset))
             return self._rear(job)

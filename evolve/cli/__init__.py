@@ -15,6 +15,7 @@ from evolve.cli.runs import (
     front,
     lineage,
     list_runs,
+    progress,
     report,
     show_candidate,
     trace,
@@ -29,6 +30,7 @@ app.command()(bench)
 app.command("runs")(list_runs)
 app.command("show")(show_candidate)
 app.command()(front)
+app.command()(progress)
 app.command()(compare)
 app.command()(lineage)
 app.command()(diff)

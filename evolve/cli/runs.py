@@ -1,4 +1,4 @@
-"""``evolve runs``, ``show``, ``front``, ``lineage``, ``diff``, ``trace``, ``explain``: look at campaigns."""
+"""``evolve runs``, ``show``, ``front``, ``progress``, ``trace`` and the others that look at campaigns."""
 
 from __future__ import annotations
 
@@ -67,6 +67,19 @@ def compare(
 
     data = comparison_data([RunRecord.open(root, name) for name in runs])
     show(data, comparison_view(data), as_json=as_json)
+
+
+def progress(run: RunArgument, root: RootOption = DEFAULT_ROOT, as_json: JsonOption = False) -> None:
+    """Show what the search came to: hypervolume by evaluations and by price, and losses before and after.
+
+    Before is the best seed, after the best program: the score in each category, and at which stage evidence
+    was lost. Where models were asked, what each role took.
+    """
+    from evolve.inspection.progress import outcome_data, outcome_view
+
+    record, history = _read(run, root)
+    data = outcome_data(record, history)
+    show(data, outcome_view(record, data, width=min(console().width, 100)), as_json=as_json)
 
 
 def lineage(

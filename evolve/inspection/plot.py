@@ -1,12 +1,15 @@
-"""A front drawn with characters, for a terminal."""
+"""Fronts and curves drawn with characters, for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import quantiles
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from plotille import Figure
 
 BLANK = "\N{BRAILLE PATTERN BLANK}"
 _Point = _Span = tuple[float, float]
@@ -52,12 +55,47 @@ def front_plot(data: Mapping[str, Any], width: int) -> Text | None:
     for row, (x, y) in reversed(list(zip(data["front"], members, strict=True))):
         if _inside((x, y), spans):
             figure.text([x], [y], [f"#{row['number']}"])
-    lines = [line.rstrip() for line in figure.show(legend=False).replace(BLANK, " ").splitlines()]
+    lines = _lines(figure)
     left_out = len(dominated) - len(shown)
     if outside or left_out:
         named = [f"#{number} of the front" for number in outside] + [f"{left_out} others"] * bool(left_out)
         lines.append(f"Far off and not drawn: {', '.join(named)}.")
     return Text("\n".join(lines), no_wrap=True, overflow="crop")
+
+
+def curve(points: Sequence[_Point], labels: tuple[str, str], width: int) -> Text | None:
+    """A quantity that keeps its value until the next point, from 0 upwards.
+
+    Args:
+        points: (x, y), by rising x.
+        labels: of x and y.
+        width: columns.
+
+    Returns:
+        The drawing; None where there is nothing to draw: no two different x, or no y above 0.
+    """
+    if len({x for x, _ in points}) < 2 or max(y for _, y in points) <= 0:
+        return None
+    import plotille
+
+    xs, ys = [points[0][0]], [points[0][1]]
+    for x, y in points[1:]:
+        xs += [x, x]
+        ys += [ys[-1], y]
+    figure = plotille.Figure()
+    figure.width, figure.height = max(20, width - 24 - len(labels[0])), 10
+    figure.with_colors = False
+    figure.set_x_limits(xs[0], xs[-1])
+    figure.set_y_limits(0.0, 1.05 * max(ys))
+    figure.x_label, figure.y_label = labels
+    figure.register_label_formatter(float, _label)
+    figure.register_label_formatter(int, _label)
+    figure.plot(xs, ys)
+    return Text("\n".join(_lines(figure)), no_wrap=True, overflow="crop")
+
+
+def _lines(figure: Figure) -> list[str]:
+    return [line.rstrip() for line in figure.show(legend=False).replace(BLANK, " ").splitlines()]
 
 
 def _window(members: Sequence[_Point], dominated: Sequence[_Point]) -> tuple[_Span, _Span]:

@@ -2,18 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 from rich.table import Table
 from rich.text import Text
 
 from evolve.journal import RunRecord
-from evolve.models.calls import read_calls
+from evolve.models.calls import Call, read_calls
 from evolve.models.tally import Account, Accounts, Tally
 from evolve.records import Usage
 
 
 def spent(run: RunRecord) -> Accounts:
     """The sums over all model calls of ``run``, whichever process made them; UsageError if damaged."""
-    return Tally(read_calls(run.calls)[0] if run.calls.is_file() else ()).accounts()
+    return Tally(calls_of(run)).accounts()
+
+
+def calls_of(run: RunRecord) -> list[Call]:
+    """All model calls of ``run``, in their order; none where no model was asked. UsageError if damaged."""
+    return read_calls(run.calls)[0] if run.calls.is_file() else []
+
+
+def paid_until(numbers: Sequence[int], calls: Iterable[Call]) -> list[Usage]:
+    """What the search had taken when each of these candidates joined.
+
+    Candidates are settled in the order of their numbers, so that it is what calls charged to none, to this
+    number and to all before it took. The final test is no part of it. A parent's diagnosis is charged to the
+    parent, though it is made when it is first chosen.
+
+    Args:
+        numbers: of candidates, rising.
+    """
+    by_number: dict[int, Usage] = {}
+    for call in calls:
+        if not call.test:
+            number = -1 if call.candidate is None else call.candidate
+            by_number[number] = by_number.get(number, Usage()) + call.usage
+    paid, total = [], Usage()
+    due = sorted(by_number)
+    for number in numbers:
+        while due and due[0] <= number:
+            total += by_number[due.pop(0)]
+        paid.append(total)
+    return paid
+
+
+def spending_data(calls: Sequence[Call]) -> dict[str, Any] | None:
+    """Sums by role, in all, and of the final test alone, as JSON-able data; None where no model was asked."""
+    if not calls:
+        return None
+    accounts = Tally(calls).accounts()
+    models = {role: sorted({call.model for call in calls if call.role == role}) for role in accounts.roles}
+    return {
+        "roles": [
+            {"role": role, "models": models[role], **_account_data(account)}
+            for role, account in sorted(accounts.roles.items())
+        ],
+        "total": _account_data(accounts.total),
+        "test": _account_data(Tally(call for call in calls if call.test).accounts().total),
+    }
+
+
+def _account_data(account: Account) -> dict[str, Any]:
+    usage = account.usage
+    return {
+        "calls": usage.calls,
+        "cached": account.cached,
+        "failed": account.failed,
+        "tokens_in": usage.tokens_in,
+        "tokens_out": usage.tokens_out,
+        "usd": usage.usd,
+        "unpriced": usage.unpriced,
+        "price": price(usage) if usage.calls else "–",
+    }
 
 
 def spending_table(accounts: Accounts) -> Table | None:

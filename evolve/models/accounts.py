@@ -7,18 +7,29 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 _CANDIDATE: ContextVar[int | None] = ContextVar("candidate", default=None)
+_TEST: ContextVar[bool] = ContextVar("test", default=False)
 
 
 @contextmanager
-def charged_to(candidate: int) -> Iterator[None]:
-    """Charge the calls made inside, in this thread and in what it starts, to a candidate by its number."""
-    token = _CANDIDATE.set(candidate)
+def charged_to(candidate: int, *, test: bool = False) -> Iterator[None]:
+    """Charge the calls made inside, in this thread and in what it starts, to a candidate by its number.
+
+    Args:
+        test: they score it on the test set, which is no part of the search.
+    """
+    tokens = _CANDIDATE.set(candidate), _TEST.set(test)
     try:
         yield
     finally:
-        _CANDIDATE.reset(token)
+        _CANDIDATE.reset(tokens[0])
+        _TEST.reset(tokens[1])
 
 
 def charged_candidate() -> int | None:
     """The number of the candidate that calls are charged to here; None outside of any."""
     return _CANDIDATE.get()
+
+
+def charged_to_test() -> bool:
+    """Whether the calls made here are part of the final test."""
+    return _TEST.get()

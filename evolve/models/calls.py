@@ -23,6 +23,7 @@ class Call(Record):
     cause: Cause
     model: str
     candidate: int | None = Field(default=None, description="whom it is charged to")
+    test: bool = Field(default=False, description="part of the final test, and not of the search")
     tokens_in: int = Field(default=0, description="of all attempts; of a cached one what it took once")
     tokens_out: int = 0
     usd: float | None = Field(default=None, description="None: the price is not known")

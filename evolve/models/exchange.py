@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
 from evolve.errors import ModelError, ModelErrorKind
-from evolve.models.accounts import charged_candidate
+from evolve.models.accounts import charged_candidate, charged_to_test
 from evolve.models.backoff import Backoff
 from evolve.models.breaker import Breaker, Clock, OutageNews, OutOfPatience, Sleep
 from evolve.models.budget import AnswerLength, Budget, Cost
@@ -131,6 +131,7 @@ class Exchange:
                 cause=order.cause,
                 model=order.settings.model,
                 candidate=charged_candidate(),
+                test=charged_to_test(),
                 tokens_in=usage.tokens_in,
                 tokens_out=usage.tokens_out,
                 usd=None if usage.unpriced else usage.usd,
@@ -252,6 +253,7 @@ class _Made:
             cause=order.cause,
             model=order.settings.model,
             candidate=charged_candidate(),
+            test=charged_to_test(),
             tokens_in=self.tokens_in,
             tokens_out=self.tokens_out,
             usd=self.usd,

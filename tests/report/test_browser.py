@@ -142,7 +142,7 @@ def test_everything_is_drawn(watch: Callable[..., Watched], report: Path, big: R
         assert page.locator(f'[data-chart="{chart}"] a.point').count() == scored, chart
     assert page.locator('[role="treeitem"]').count() == there
     assert page.locator(".programs a").count() == there
-    for chart, mark in (("hypervolume", "path"), ("stages", "rect"), ("categories", "circle")):
+    for chart, mark in (("hypervolume", "path"), ("stages", "rect"), ("categories", "rect")):
         assert page.locator(f'[data-chart="{chart}"] {mark}').count() > 3, chart
     before = page.locator('[data-chart="front"] svg').get_attribute("aria-label")
     page.get_by_label("Against").select_option("latency")

@@ -110,10 +110,13 @@ function frontChart(run, name, width, all) {
   return [speaking(run, chart), run.scored.length - rows.length];
 }
 
+/** What progress is drawn over; `usd` and `tokens` only where models were asked. */
 const CLOCKS = {
   children: { title: "candidates, in the order in which they joined", of: (p, i) => i + 1 },
   evaluations: { title: "evaluations, those for diagnosis too", of: (p) => p.evaluations },
   seconds: { title: "time spent in evaluations (min)", of: (p) => p.seconds / 60 },
+  usd: { title: "USD for models until then, the final test not counted", of: (p) => p.usd },
+  tokens: { title: "tokens of models until then, the final test not counted", of: (p) => p.tokens },
 };
 
 function volumeChart(run, clock, width) {
@@ -125,7 +128,7 @@ function volumeChart(run, clock, width) {
     x: { label: CLOCKS[clock].title, grid: true, ticks: Math.max(3, Math.round(width / 110)) },
     y: { label: "hypervolume of the front", grid: true, zero: true },
     marks: [
-      Plot.areaY(points, { x: "x", y: "hypervolume", curve: "step-after", fill: "var(--accent)", fillOpacity: 0.12 }),
+      Plot.areaY(points, { x: "x", y1: 0, y2: "hypervolume", curve: "step-after", fill: "var(--accent)", fillOpacity: 0.12 }),
       Plot.lineY(points, { x: "x", y: "hypervolume", curve: "step-after", stroke: "var(--accent)", strokeWidth: 2.5 }),
       Plot.ruleY([0], { stroke: "var(--line)" }),
     ],
@@ -188,24 +191,49 @@ function stageLegend(run) {
   );
 }
 
-/** The score in each category, of one candidate against another. */
+/** The score in each category, of one candidate beside another: a pair of bars each. */
 function categoryChart(run, before, after, width) {
   const sizes = d3.rollup(run.main.tasks, (group) => group.length, (task) => task.category);
   const rows = Object.keys(after.categories).map((name) => ({ name, title: `${name || "all"} (${sizes.get(name) ?? 0})`, a: before?.categories[name], b: after.categories[name] }));
   const pairs = rows.filter((row) => isNumber(row.a));
+  const values = rows.flatMap((row) => [row.a, row.b]).filter(isNumber);
+  const upper = before ? { insetTop: 5, insetBottom: 19 } : {};
+  const lower = before ? { insetTop: 19, insetBottom: 5 } : { insetTop: 8, insetBottom: 8 };
   return draw({
     width,
-    height: 46 + rows.length * 28,
+    height: 46 + rows.length * 38,
     marginLeft: 140,
     marginTop: 4,
     ariaLabel: `Score in each category: ${rows.map((row) => `${row.title} ${isNumber(row.a) ? `from ${fixed(row.a)} to ` : ""}${fixed(row.b)}`).join("; ")}`,
-    x: { label: `mean ${run.meta.metric ?? "score"}`, domain: [Math.min(0, ...rows.map((r) => r.b)), Math.max(1, ...rows.map((r) => r.b))], grid: true },
-    y: { label: null, domain: rows.map((row) => row.title), tickSize: 0 },
+    x: { label: `mean ${run.meta.metric ?? "score"}`, domain: [Math.min(0, ...values), Math.max(1, ...values)], grid: true },
+    y: { label: null, domain: rows.map((row) => row.title), tickSize: 0, padding: 0 },
     color: { type: "identity" },
     marks: [
-      Plot.ruleY(pairs, { y: "title", x1: "a", x2: "b", stroke: (row) => (row.b >= row.a ? "var(--gain)" : "var(--loss)"), strokeWidth: 4, strokeOpacity: 0.45 }),
-      Plot.dot(pairs, { x: "a", y: "title", r: 5, fill: "var(--seed)", title: (row) => `${before.title}: ${fixed(row.a)}` }),
-      Plot.dot(rows, { x: "b", y: "title", r: 6, fill: "var(--accent)", title: (row) => `${after.title}: ${fixed(row.b)}` }),
+      Plot.barX(pairs, { x: "a", y: "title", fill: "var(--seed)", ...upper, title: (row) => `${before.title}: ${fixed(row.a)}` }),
+      Plot.barX(rows, { x: "b", y: "title", fill: "var(--accent)", ...lower, title: (row) => `${after.title}: ${fixed(row.b)}` }),
+      Plot.ruleX([0], { stroke: "var(--line)" }),
+    ],
+  });
+}
+
+/** What each role of the models took: USD where all prices are known, else tokens. */
+function spendingChart(spending, width) {
+  const priced = spending.total.unpriced === 0;
+  const rows = spending.roles.map((row) => ({ ...row, value: priced ? row.usd : row.tokens_in + row.tokens_out }));
+  const told = (row) => (priced ? `${row.price}` : `${count(row.value)} tokens`);
+  return draw({
+    width,
+    height: 46 + rows.length * 30,
+    marginLeft: 90,
+    marginTop: 4,
+    marginRight: 80,
+    ariaLabel: `${priced ? "USD" : "Tokens"} by role: ${rows.map((row) => `${row.role} ${told(row)}`).join("; ")}`,
+    x: { label: priced ? "USD" : "tokens", grid: true, ticks: Math.max(2, Math.round(width / 130)) },
+    y: { label: null, domain: rows.map((row) => row.role), tickSize: 0 },
+    marks: [
+      Plot.barX(rows, { x: "value", y: "role", fill: "var(--accent)", insetTop: 5, insetBottom: 5, title: (row) => `${row.role}: ${told(row)}` }),
+      Plot.text(rows, { x: "value", y: "role", text: told, textAnchor: "start", dx: 6, fill: "var(--ink)" }),
+      Plot.ruleX([0], { stroke: "var(--line)" }),
     ],
   });
 }

@@ -89,7 +89,7 @@ function overviewPanel(run, c) {
       ["parents", joined(c.parents.map(reference))],
       ["children", joined(kids.map(reference))],
       ["lost", Object.entries(c.stages).filter(([, n]) => n).map(([name, n]) => `${name.replaceAll("_", " ")} ${n}`).join(", ")],
-      ["model use", c.usage ? `${plural(c.usage.calls, "call")}, ${count(c.usage.tokens_in)} tokens in, ${count(c.usage.tokens_out)} out${c.usage.usd ? `, $${c.usage.usd.toFixed(4)}` : ""}` : null],
+      [run.main.spending ? "model use" : "agent, by rules", c.usage ? `${plural(c.usage.calls, "call")}, ${count(c.usage.tokens_in)} tokens in, ${count(c.usage.tokens_out)} out${c.usage.usd ? `, $${c.usage.usd.toFixed(4)}` : ""}` : null],
       ["returns", b ? `${count(b.characters)} characters a question, ${percent(b.budget)} of what it may` : null],
       ["program", `${c.program}${c.lines ? `, ${c.lines} lines` : ""}`],
     ]),

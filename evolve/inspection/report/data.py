@@ -15,11 +15,13 @@ from evolve.inspection.explain import behaviour_data, category_means, structure_
 from evolve.inspection.history import STATIC, History
 from evolve.inspection.lineage import ancestors, verdict
 from evolve.inspection.plot import fences
+from evolve.inspection.progress import gained, progress_data
 from evolve.inspection.projection import project
 from evolve.inspection.questions import Questions
 from evolve.inspection.report.interning import Texts
 from evolve.inspection.report.items import pack_items
 from evolve.inspection.runs import state_of
+from evolve.inspection.spending import calls_of, spending_data
 from evolve.inspection.structure import features
 from evolve.inspection.tables import candidate_data
 from evolve.inspection.traces import STAGES
@@ -27,7 +29,6 @@ from evolve.journal import RunRecord
 from evolve.population import objective
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation
-from evolve.statistics import paired_interval
 
 Data = dict[str, Any]
 Clock = Callable[[], datetime]
@@ -58,7 +59,7 @@ def build_report(run: RunRecord, clock: Clock = _now) -> Report:
     Raises:
         UsageError: the run is damaged.
     """
-    history, questions = History.read(run), Questions.of(run.config)
+    history, questions, calls = History.read(run), Questions.of(run.config), calls_of(run)
     programs = {c.number: _program(run, c) for c in history.candidates}
     static = {c.number: e for c in history.candidates if (e := _static(run, c))}
     tasks = sorted({task for c in history.candidates for task in c.item_scores})
@@ -75,7 +76,8 @@ def build_report(run: RunRecord, clock: Clock = _now) -> Report:
         "meta": _meta(run, history, static, questions, clock) | {"traced": traced},
         "summary": _summary(history),
         "candidates": members,
-        "progress": [vars(point) for point in history.progress()],
+        "progress": progress_data(history, calls),
+        "spending": spending_data(calls),
         "map": axes,
         "tasks": [_task(task, questions, static) for task in tasks],
         "lines": lines.table,
@@ -135,18 +137,13 @@ def _meta(
 
 def _summary(history: History) -> Data:
     """The best, the best of the seeds, and how much lies between them."""
-    best = history.best
-    seeds = [seed for seed in history.seeds if seed.complete]
-    seed = max(seeds, key=lambda c: c.objectives["quality"], default=None)
-    gain = None
-    if best and seed and best.number != seed.number:
-        scores = [{k: v for k, v in c.item_scores.items() if math.isfinite(v)} for c in (best, seed)]
-        gain = paired_interval(*scores).model_dump() if scores[0].keys() & scores[1].keys() else None
+    best, seed = history.best, history.best_seed
+    gain = gained(best, seed)
     compared = [c for c in history.comparisons if best and c.best == best.number]
     return {
         "best": best.number if best else None,
         "seed": seed.number if seed else None,
-        "gain": gain,
+        "gain": gain.model_dump() if gain else None,
         "line": ancestors(history, best.number) if best else [],
         "tests": {n: interval.model_dump() for n, interval in history.tests().items()},
         "comparisons": [{"other": c.other, "difference": c.difference.model_dump()} for c in compared],
