@@ -5,8 +5,9 @@
     python benchmarks/search/strategies.py --compare features --benchmarks chronicle
 
 runs every strategy under several seeds of the RNG, offline, until each campaign has made as many item
-evaluations as ``--children`` children take that are asked every item; prints Markdown tables, draws a plot.
-``--data-dir`` is where LoCoMo lies. Runs are kept under ``--runs``: the same command goes on with them.
+evaluations as ``--children`` children take that are asked every item (20 are what the paper's loop makes);
+prints Markdown tables, draws a plot. ``--data-dir`` is where LoCoMo lies. Runs are kept under ``--runs``: the
+same command goes on with them. Needs ``pip install 'evolve-memory[benchmarks]'``.
 
 Cost is item evaluations: tasks put to programs on validation, those of the seed programs, of children that
 were given up, and those for diagnosis too. All strategies are scored on the same tasks. Intervals are at
@@ -16,6 +17,7 @@ were given up, and those for diagnosis too. All strategies are scored on the sam
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -96,6 +98,9 @@ def main() -> None:
     """Run the campaigns that are missing, and print what came of all."""
     arguments = _arguments()
     comparison = COMPARISONS[arguments.compare]
+    missing = [name for name in ("matplotlib", "scipy") if importlib.util.find_spec(name) is None]
+    if missing:
+        sys.exit(f"{' and '.join(missing)} is missing. Install: pip install 'evolve-memory[benchmarks]'")
     try:
         found = {benchmark: _curves(arguments, benchmark, comparison) for benchmark in arguments.benchmarks}
     except EvolveError as error:
@@ -144,7 +149,8 @@ def _curves(arguments: argparse.Namespace, benchmark: str, comparison: Compariso
 def _seeds(base: CampaignConfig, root: Path) -> RunRecord:
     """The seed programs, scored once for all campaigns, in each of which they count."""
     name = f"{Path(base.benchmark).stem}-seeds"
-    conducted(merged(base, {"budget": 0}), root, name)
+    if not (root / name).is_dir() or History.read(RunRecord.open(root, name)).finished is None:
+        conducted(merged(base, {"budget": 0}), root, name)
     return RunRecord.open(root, name)
 
 
@@ -176,7 +182,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--benchmarks", nargs="+", default=["chronicle", "locomo"], metavar="NAME")
     parser.add_argument("--data-dir", type=Path, help="of the benchmarks that need data")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], metavar="N")
-    parser.add_argument("--children", type=int, default=40, help="that are asked every item")
+    parser.add_argument("--children", type=int, default=20, help="that are asked every item")
     parser.add_argument("--jobs", type=int, default=2, help="campaigns at the same time")
     parser.add_argument("--sandbox", default="auto")
     parser.add_argument("--runs", type=Path, default=Path("runs/strategies"), help="where they are kept")
