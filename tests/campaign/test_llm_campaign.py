@@ -214,6 +214,12 @@ def test_models_are_charged_to_the_candidate_that_they_are_asked_for(whole: Whol
     assert sum(account.usage.calls for account in accounts.values()) == len(whole.served)
     for number in range(SEED_COUNT, SEED_COUNT + 12):
         assert accounts[number].usage.usd > 0  # its reflection at least
+    tested = {
+        number
+        for number, candidate in ended.candidates.items()
+        if any(e.subset == "test" for e in ended.record.evaluations(candidate.program))
+    }
+    assert {call.candidate for call in ended.calls if call.test} == tested != set()
 
 
 def test_only_parents_are_diagnosed(whole: Whole) -> None:

@@ -26,6 +26,7 @@ def invoke(run: RunRecord, *arguments: str) -> tuple[int, str, str]:
         (("runs",), "interrupted"),
         (("front", "demo"), "Front of demo: 1 of 4"),
         (("show", "demo"), "worst items"),
+        (("progress", "demo"), "Where evidence is lost"),
         (("lineage", "demo"), "Lineage of demo"),
         (("lineage", "demo", "3"), "Ancestors and descendants of #3"),
         (("diff", "demo", "0", "2"), "chunk_characters"),

@@ -159,7 +159,7 @@ function beforeAndAfter(before, after) {
     "details",
     {},
     el("summary", {}, "Before and after in numbers"),
-    el("div", { class: "pair" }, table("tasks lost at", rows(stages, count, (n) => (n > 0 ? `+${n}` : `${n}`))), table(`mean ${run.meta.metric ?? "score"}`, rows(categories, fixed, signed))),
+    el("div", { class: "pair" }, table("tasks lost at", rows(stages, count, (n) => signed(n, 0))), table(`mean ${run.meta.metric ?? "score"}`, rows(categories, fixed, signed))),
   );
 }
 

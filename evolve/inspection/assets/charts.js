@@ -72,6 +72,17 @@ function staircase(rows, x) {
     .filter((c) => c.objectives.quality > best && ((best = c.objectives.quality), true));
 }
 
+/** Those of `rows` whose labels do not cover each other, the best first. */
+function labelled(rows, x, y, width, height) {
+  const [left, right] = padded(d3.extent(rows, x));
+  const [low, high] = padded(d3.extent(rows, y));
+  const at = (c) => [((x(c) - left) / (right - left)) * width, ((y(c) - low) / (high - low)) * height];
+  const apart = ([a, b]) => ([c, d]) => Math.abs(a - c) > 34 || Math.abs(b - d) > 14;
+  const kept = [];
+  for (const c of d3.sort(rows, (c) => -c.objectives.quality)) if (kept.every((other) => apart(at(c))(at(other)))) kept.push(c);
+  return kept;
+}
+
 /** Quality over another objective; returns the chart and how many candidates lie outside of it. */
 function frontChart(run, name, width, all) {
   const axis = axisOf(run, name);
@@ -101,7 +112,7 @@ function frontChart(run, name, width, all) {
       }),
       Plot.dot(others, { x: axis.of, y: quality, r: (c) => (c.seed ? 5 : 3.5), symbol: (c) => (c.seed ? "diamond" : "circle"), fill: (c) => (c.seed ? "var(--seed)" : "var(--dot)"), fillOpacity: 0.75, href }),
       Plot.dot(members, { x: axis.of, y: quality, r: 7, symbol: (c) => (c.seed ? "diamond" : "circle"), fill: "var(--accent)", stroke: "var(--card)", strokeWidth: 1.5, href }),
-      Plot.text(members, { x: axis.of, y: quality, text: label, dy: -14, fill: "var(--ink)", fontWeight: 600, stroke: "var(--card)", strokeWidth: 4, pointerEvents: "none" }),
+      Plot.text(labelled(members, axis.of, quality, width * 0.85, 300), { x: axis.of, y: quality, text: label, dy: -14, fill: "var(--ink)", fontWeight: 600, stroke: "var(--card)", strokeWidth: 4, pointerEvents: "none" }),
     ],
     symbol: { type: "identity" },
     r: { type: "identity" },
