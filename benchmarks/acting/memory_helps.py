@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from evolve.agents.offline import OfflineAgent, OfflineJudge
 from evolve.benchmark import Benchmark, find
@@ -56,7 +57,7 @@ ENGINES = {
     "scienceworld": Engine({}, "types of task"),
     "textworld": Engine({"worlds": "20"}, "worlds"),
 }
-PROGRAMS = ("trajectory_retrieval", "awm", "vector_search")
+PROGRAMS = (str(Path(__file__).parent / "routes.py"), "trajectory_retrieval")
 
 
 def main() -> None:
@@ -66,7 +67,9 @@ def main() -> None:
     )
     parser.add_argument("engines", nargs="*", metavar="ENGINE", help=f"{', '.join(ENGINES)}; all if none")
     parser.add_argument("--tasks", type=int, default=40, help="most tasks of each engine (%(default)s)")
-    parser.add_argument("--programs", nargs="+", default=PROGRAMS, metavar="SEED", help="besides no_memory")
+    parser.add_argument(
+        "--programs", nargs="+", default=PROGRAMS, metavar="PROGRAM", help="besides no_memory"
+    )
     parser.add_argument("--validation", action="store_true", help="tasks of the validation split, to develop")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.engines if name not in ENGINES]
@@ -117,7 +120,7 @@ def compare(
             sys.exit(f"{program} on {name}: {evaluation.reason or evaluation.failure}")
         scores = evaluation.item_scores
         without = without or scores
-        row = [program, *_outcome(evaluation)]
+        row = [Path(program).stem, *_outcome(evaluation)]
         if program == NONE:
             row += ["", ""]
         else:
@@ -131,8 +134,8 @@ def compare(
 
 
 def played(benchmark: Benchmark, subset: Subset, program: str) -> Evaluation:
-    """The evaluation of the seed ``program`` on ``subset``, as a campaign would make it."""
-    sandbox = ProcessSandbox()  # the seeds are ours: no container is needed
+    """The evaluation of ``program``, a seed or a file, on ``subset``, as a campaign would make it."""
+    sandbox = ProcessSandbox()  # the programs are ours: no container is needed
     try:
         return Evaluator(
             benchmark=benchmark,

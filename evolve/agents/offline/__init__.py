@@ -34,7 +34,7 @@ class OfflineAgent:
     @property
     def identity(self) -> str:
         """Name and version of the rules."""
-        return "offline-agent-2"
+        return "offline-agent-3"
 
     def extract(self, parts: Parts, episodes: Sequence[Episode], repeat: int = 0) -> list[Extraction]:
         """Item fields from each episode's text; see ``extraction.RULES``."""

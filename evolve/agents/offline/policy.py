@@ -8,8 +8,21 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
+from evolve.agents.offline.commands import (
+    CHANGES,
+    CHANGING,
+    COMMITTING,
+    PLACING,
+    SHOWING,
+    TAKING,
+    UNDOING,
+    object_of,
+    things_in,
+    verb_of,
+)
+from evolve.agents.offline.precedent import possible, precedent
 from evolve.environment import Observation
-from evolve.models.passages import inverse_frequency, split_passages, stem, terms
+from evolve.models.passages import inverse_frequency, split_passages, terms
 
 LOOK = "look"
 """What is done where nothing else is known that could be."""
@@ -19,24 +32,12 @@ CURIOSITY = 0.1
 """What it is worth that a command may show something new."""
 NEXT = 0.2
 """What it is worth that the memory has a command right after those that were just followed."""
+PLANNED = 3.0
+"""What it is worth that a run with a goal like this one has a command next; less for each step left out."""
 FRESH = 1.5
 """By how much more a command counts that the last step made possible."""
 HELD_BACK = 0.05
 """The share of its value that is left to a command that would undo something, or comes too early."""
-
-
-def _stems(words: str) -> frozenset[str]:
-    return frozenset(map(stem, words.split()))
-
-
-SHOWING = _stems("go open enter look examine read search inventory")
-TAKING = _stems("take get pick")
-PLACING = _stems("put move drop insert place")
-PREPOSITIONS = frozenset(("from", "to", "in", "into", "on", "onto", "with", "under", "at"))
-UNDOING = {"open": _stems("close"), stem("take"): PLACING, "unlock": _stems("lock")}
-CHANGES = {"hot": "heat", "warm": "heat", "cold": "cool"}
-"""What a thing should be → the verb that makes it so, where they are not one word."""
-CHANGING = _stems("heat cool clean slice cook chop dice roast fry grill")
 
 
 class Policy:
@@ -54,8 +55,11 @@ class Policy:
     and more where that led nowhere new. In the same way words of the goal and passages that were acted on
     count less, so that what is left of the goal comes to the fore; after a change that the goal speaks of,
     all counts in full again. The memory is asked only for what is sought next: once a thing was taken, how it
-    can be changed, then where it is to go. Held back is what undoes the agent's own doing, taking what the
-    goal does not name, and putting down what is to be changed first.
+    can be changed, then where it is to go. Held back is what undoes the agent's own doing, what cannot be
+    undone, taking what the goal does not name, and putting down what is to be changed first.
+
+    Above all that counts, where the memory has nothing but the commands of past runs, what comes next in the
+    one with the goal most like this (``precedent``): ``PLANNED``, divided by 1 + the steps left out for it.
 
     Args:
         goal: what is to be reached.
@@ -73,6 +77,8 @@ class Policy:
         self._best = max(map(self._shared, self._passages), default=0.0) or 1.0
         self._noted = noted_commands(memory)
         self._followed = 0
+        self._plan = precedent(goal, memory)
+        self._meant, self._meant_at = "", 0
         self._known: dict[str, frozenset[str]] = {}
         self._worn: defaultdict[str, float] = defaultdict(float)
         self._used: Counter[str] = Counter()
@@ -94,6 +100,9 @@ class Policy:
         weight = inverse_frequency(list(self._known.values()))
         following = self._next(commands)
         values = [self._value(command, weight, following) for command in commands]
+        planned, left_out = self._planned(commands)
+        if planned:
+            values[commands.index(planned)] += PLANNED / (1 + left_out)
         chosen = commands[max(range(len(commands)), key=lambda n: (round(values[n], 9), -n))]
         speaker = self._speaker(self._known[chosen], weight)
         if speaker is not None:
@@ -116,9 +125,11 @@ class Policy:
             self._to_change -= {verb}
             self._sought.discard(verb)
         if new and verb in TAKING:
-            self._sought -= _object_of(command)
+            self._sought -= object_of(command)
         elif new and verb in PLACING:
-            self._sought |= _object_of(command) & self._goal
+            self._sought |= object_of(command) & self._goal
+        if command == self._meant:
+            self._plan = self._plan[self._meant_at + 1 :]
         if command.lower() in self._noted[self._followed :]:
             self._followed = self._noted.index(command.lower(), self._followed) + 1
         if new and about and verb not in SHOWING:
@@ -147,12 +158,14 @@ class Policy:
         return value / (1 + self._worn[command]) ** 2
 
     def _is_held_back(self, verb: str, command: str) -> bool:
-        """It undoes, takes what is not asked for, or puts down what is to be changed first."""
+        """It undoes or cannot be undone, takes what is not asked for, puts down what is not changed yet."""
         own = self._known[command]
+        if verb in COMMITTING:
+            return True
         if verb in UNDOING.get(self._standing.get(own, ""), ()):
             return True
         if verb in TAKING:
-            return not _object_of(command) & self._goal
+            return not object_of(command) & self._goal
         return verb in PLACING and bool(self._to_change) and bool(own & self._goal)
 
     def _speaker(self, own: frozenset[str], weight: Mapping[str, float]) -> int | None:
@@ -175,6 +188,21 @@ class Policy:
         taken = self._sought < self._goal
         return self._to_change if taken and self._to_change else self._sought
 
+    def _planned(self, commands: Sequence[str]) -> tuple[str, int]:
+        """The first step of the plan that is possible, and how many before it are not.
+
+        Nothing after the taking of what is sought, before it could be taken.
+        """
+        self._meant, self._meant_at = "", 0
+        for number, step in enumerate(self._plan):
+            found = possible(step, commands)
+            if found:
+                self._meant, self._meant_at = found, number
+                break
+            if verb_of(step) in TAKING and object_of(step) & self._sought:
+                break
+        return self._meant, self._meant_at
+
     def _next(self, commands: Sequence[str]) -> str:
         """The command that the memory notes next, of those that are possible."""
         possible = {command.lower(): command for command in commands}
@@ -195,20 +223,3 @@ def noted_commands(memory: str) -> list[str]:
         return said
     lines = (passage.lstrip("-* ").rstrip(".").lower() for passage in passages)
     return [line for line in lines if 0 < len(line.split()) <= COMMAND_WORDS]
-
-
-def verb_of(command: str) -> str:
-    """The stem of the first word of ``command``."""
-    return stem(command.split(maxsplit=1)[0].lower()) if command.strip() else ""
-
-
-def things_in(command: str) -> frozenset[str]:
-    """The stems of what ``command`` names after its verb."""
-    return terms(command.partition(" ")[2])
-
-
-def _object_of(command: str) -> frozenset[str]:
-    """The stems of the first thing that ``command`` names: what stands before a preposition."""
-    words = command.lower().split()[1:]
-    end = next((n for n, word in enumerate(words) if word in PREPOSITIONS), len(words))
-    return terms(" ".join(words[:end]))

@@ -1,0 +1,39 @@
+"""The English of text adventures: verbs that show, move, undo or change things, and what a command names."""
+
+from __future__ import annotations
+
+from evolve.models.passages import stem, terms
+
+
+def _stems(words: str) -> frozenset[str]:
+    return frozenset(map(stem, words.split()))
+
+
+GOING = _stems("go")
+SHOWING = GOING | _stems("open enter look examine read search inventory")
+TAKING = _stems("take get pick")
+PLACING = _stems("put move drop insert place")
+COMMITTING = _stems("focus eat flush")
+"""What cannot be taken back."""
+PREPOSITIONS = frozenset(("from", "to", "in", "into", "on", "onto", "with", "under", "at"))
+UNDOING = {"open": _stems("close"), stem("take"): PLACING, "unlock": _stems("lock")}
+CHANGES = {"hot": "heat", "warm": "heat", "cold": "cool"}
+"""What a thing should be → the verb that makes it so, where they are not one word."""
+CHANGING = _stems("heat cool clean slice cook chop dice roast fry grill")
+
+
+def verb_of(command: str) -> str:
+    """The stem of the first word of ``command``."""
+    return stem(command.split(maxsplit=1)[0].lower()) if command.strip() else ""
+
+
+def things_in(command: str) -> frozenset[str]:
+    """The stems of what ``command`` names after its verb."""
+    return terms(command.partition(" ")[2])
+
+
+def object_of(command: str) -> frozenset[str]:
+    """The stems of the first thing that ``command`` names: what stands before a preposition."""
+    words = command.lower().split()[1:]
+    end = next((n for n, word in enumerate(words) if word in PREPOSITIONS), len(words))
+    return terms(" ".join(words[:end]))
