@@ -16,9 +16,6 @@ from xml.etree import ElementTree
 
 ALLOWED: dict[str, Callable[[], bool]] = {
     "tests.program.test_layout::test_nested_f_strings": lambda: sys.version_info < (3, 12),
-    # The engines are GPL in part and large: they are asked for by naming an interpreter that has them.
-    "tests.benchmarks.test_alfworld::*": lambda: not os.environ.get("EVOLVE_SIMULATOR_PYTHON"),
-    "tests.benchmarks.test_textworld::*": lambda: not os.environ.get("EVOLVE_SIMULATOR_PYTHON"),
     "tests.benchmarks.test_*": lambda: not os.environ.get("EVOLVE_DATA"),
 }
 """Name of the test, with wildcards → whether it may be skipped here."""

@@ -45,6 +45,7 @@ def gains() -> Iterator[Gains]:
         for name in ("no_memory", *seeds):
             evaluation = evaluator.evaluate(seed_program(name), subset)
             assert evaluation.status == "complete", evaluation.reason or evaluation.failure
+            assert all(item.steps for item in evaluation.items)
             earned[name] = {item.task: item.score for item in evaluation.items}
             print(f"\n{benchmark.name}, {len(tasks)} tasks, {name}: {evaluation.quality}", end="")
         gained = {name: paired_interval(earned[name], earned["no_memory"]) for name in seeds}

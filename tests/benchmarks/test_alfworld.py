@@ -11,22 +11,30 @@ import pytest
 from evolve.benchmark import default_data_dir, find
 from evolve.environments.simulator import Simulator
 from evolve.errors import UsageError
+from evolve.records import Task
 
 DATA = default_data_dir("alfworld")
 ENGINE = Simulator("ALFWorld", "play_alfworld.py", ("alfworld", "textworld"), "alfworld")
 
 
-def _unplayable() -> str:
-    if not (DATA / "alfworld_index.jsonl").is_file():
-        return "no ALFWorld in $EVOLVE_DATA/alfworld"
+def _lacking_games() -> str:
+    return "" if (DATA / "alfworld_index.jsonl").is_file() else "no ALFWorld in $EVOLVE_DATA/alfworld"
+
+
+def _lacking() -> str:
     try:
         ENGINE.require()
     except UsageError as error:
         return str(error)
-    return ""
+    return _lacking_games()
 
 
-needs_games = pytest.mark.skipif(bool(_unplayable()), reason=_unplayable())
+needs_games = pytest.mark.skipif(bool(_lacking_games()), reason=_lacking_games())
+
+
+def real(test):
+    """Marks a test that plays real games in the real engine."""
+    return pytest.mark.simulator(pytest.mark.skipif(bool(_lacking()), reason=_lacking())(test))
 
 
 @pytest.fixture
@@ -120,35 +128,64 @@ def test_a_damaged_archive_is_said(installed, tmp_path):
 
 
 @needs_games
-def test_the_published_games_are_all_there():
+def test_the_published_games_are_all_there(installed):
     benchmark = find("alfworld").load()
-    assert [len(part) for part in (benchmark.episodes, benchmark.validation, benchmark.test)] == [
-        300,
-        140,
-        134,
-    ]
+    sizes = [len(part) for part in (benchmark.episodes, benchmark.validation, benchmark.test)]
+    assert sizes == [300, 140, 134]
     assert len(Counter(task.category for task in benchmark.validation)) == 6
     seen = find("alfworld").load(None, {"test": "seen"})
     assert [len(part) for part in (seen.validation, seen.test)] == [200, 140]
     assert not {task.id for task in seen.validation} & {episode.id for episode in seen.episodes}
 
 
-@needs_games
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_games_are_played_in_the_real_engine(gains):
-    """Ten games in rooms of which an expert's run of the same sort is remembered; prints what that is worth.
-
-    How much memory is worth to the rule-based agent here is not asserted: ten games do not tell it from none.
-    """
+@real
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("sort", ["look_at_obj_in_light", "pick_heat_then_place_in_recep"])
+def test_an_experts_run_wins_its_game_as_it_is_told(sort):
+    """Each of its commands is possible, what is seen is what the transcript says, and the last one wins."""
     benchmark = find("alfworld").load()
-    known = {room(episode.id) for episode in benchmark.episodes}
-    tasks = [task for task in benchmark.validation if room(task.id) in known][:10]
-    gained = gains(benchmark, tasks, ("trajectory_retrieval",))
-    assert gained["trajectory_retrieval"].high >= 0
+    assert benchmark.environment is not None
+    episode = next(e for e in benchmark.episodes if sort in e.id)
+    goal, beginning, *rest = episode.text.splitlines()
+    environment = benchmark.environment(Task(id=episode.id, question=goal, world={"game": episode.id}))
+    try:
+        seen = environment.reset()
+        assert (seen.reward, seen.done) == (0.0, False)
+        assert seen.text.startswith(beginning)
+        assert goal in seen.text
+        for command, told in zip(rest[::2], rest[1::2], strict=True):
+            assert (seen.reward, seen.done) == (0.0, False)
+            assert command.removeprefix("> ") in seen.commands
+            seen = environment.step(command.removeprefix("> "))
+            assert seen.text == told
+        assert (seen.reward, seen.done) == (1.0, True)
+    finally:
+        environment.close()
 
 
-def room(path: str) -> tuple[str, str]:
-    """The sort of task, and the number of the room."""
-    name = path.split("/")[1]
-    return name.partition("-")[0], name.rpartition("-")[2]
+@real
+@pytest.mark.timeout(900)
+def test_what_is_not_possible_changes_nothing_and_a_game_can_begin_again():
+    benchmark = find("alfworld").load()
+    assert benchmark.environment is not None
+    environment = benchmark.environment(benchmark.test[0])
+    try:
+        begun = environment.reset()
+        assert "help" not in begun.commands
+        assert {"look", "inventory"} <= set(begun.commands)
+        for wrong in ("dance with the fridge", "go to moon 1", ""):
+            after = environment.step(wrong)
+            assert (after.commands, after.reward, after.done) == (begun.commands, 0.0, False)
+        gone = environment.step(next(c for c in begun.commands if c.startswith("go to")))
+        assert gone.commands != begun.commands
+        assert environment.reset() == begun
+    finally:
+        environment.close()
+
+
+@real
+@pytest.mark.timeout(1800)
+def test_games_are_acted_out_within_an_evaluation(gains):
+    """Whether they are scored; what memory is worth here takes more games, and is told in docs/acting.md."""
+    benchmark = find("alfworld").load(None, {"episodes": "60"})
+    gains(benchmark, benchmark.test[:3], ("trajectory_retrieval",))

@@ -14,15 +14,22 @@ GIVEN = default_data_dir("textworld")
 ENGINE = Simulator("TextWorld", "play_textworld.py", ("textworld",), "textworld")
 
 
-def _unplayable() -> str:
+def _lacking() -> str:
     try:
         ENGINE.require()
     except UsageError as error:
         return str(error)
-    return "" if list(GIVEN.glob("*.json")) else "no TextWorld games in $EVOLVE_DATA/textworld"
+    return ""
 
 
-needs_engine = pytest.mark.skipif(bool(_unplayable()), reason=_unplayable())
+def real(test):
+    """Marks a test that plays in the real engine."""
+    return pytest.mark.simulator(pytest.mark.skipif(bool(_lacking()), reason=_lacking())(test))
+
+
+needs_games = pytest.mark.skipif(
+    not list(GIVEN.glob("*.json")), reason="no TextWorld games in $EVOLVE_DATA/textworld"
+)
 
 
 @pytest.fixture
@@ -62,8 +69,8 @@ def test_options_out_of_range_are_refused(installed, tmp_path, options):
         find("textworld").load(tmp_path, options)
 
 
-@needs_engine
-@pytest.mark.slow
+@real
+@needs_games
 @pytest.mark.timeout(600)
 def test_given_games_are_played_in_the_real_engine():
     benchmark = find("textworld").load(GIVEN, {"games": "given"})
@@ -72,6 +79,8 @@ def test_given_games_are_played_in_the_real_engine():
     environment = benchmark.environment(task)
     try:
         seen = environment.reset()
+        wrong = environment.step("dance with the moon")
+        assert (wrong.commands, wrong.reward, wrong.done) == (seen.commands, 0.0, False)
         for command in ("go east", "go east", "go north", "go west", "take passkey"):
             assert command in seen.commands
             seen = environment.step(command)
@@ -80,8 +89,7 @@ def test_given_games_are_played_in_the_real_engine():
         environment.close()
 
 
-@needs_engine
-@pytest.mark.slow
+@real
 @pytest.mark.timeout(1800)
 def test_in_the_real_engine_the_right_memory_helps(gains):
     benchmark = find("textworld").load()
