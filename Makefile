@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint docs clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ lint: $(VENV)/.dev  ## check style, layout and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+docs: $(VENV)/.docs  ## build the documentation site into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -q
+	@echo "Open site/index.html in a browser; it needs no network."
 
 clean:  ## remove the environment and caches, not the runs
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .benchmarks
@@ -38,4 +42,8 @@ $(VENV)/.core: $(VENV)/.python pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.core pyproject.toml
 	$(PIP) -e '.[dev]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.core pyproject.toml
+	$(PIP) -e '.[docs]'
 	@touch $@

@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 ALLOWED: dict[str, Callable[[], bool]] = {
     "tests.program.test_layout::test_nested_f_strings": lambda: sys.version_info < (3, 12),
     "tests.benchmarks.test_*": lambda: not os.environ.get("EVOLVE_DATA"),
+    "tests.plugins.test_taken_home::*": lambda: not os.environ.get("EVOLVE_DATA"),
 }
 """Name of the test, with wildcards → whether it may be skipped here."""
 

@@ -1,0 +1,1 @@
+"""Who uses the memory, and who judges: by rule, or by a language model."""
