@@ -7,8 +7,10 @@ that are stored; that of the plug-ins is not fitted. Plug-ins are the seed progr
 to the agent (rules, no model), a fork of the program's process and its ``read``. So their time has the
 sandbox in it, and the others' has none.
 
-chromadb and langgraph are left out, with a word, where they are not installed. mem0 is left out always: it
-stores nothing without asking a language model.
+chromadb, mem0 and langgraph are left out, with a word, where they are not installed. Of mem0 it is the parts
+that need no model: texts are stored as they are (``infer=False``), and found by its own scoring over its
+default store, qdrant, on disk. Its extraction of facts asks a language model, and its keyword search downloads
+an encoder.
 
     python benchmarks/performance/recall.py --data-dir LOCOMO [--items N] [--questions N] [--sandbox NAME]
 """
@@ -157,6 +159,41 @@ def chroma(embedder: HashingEmbedder) -> Iterator[tuple[Callable[[Sequence[str]]
 
 
 @contextmanager
+def mem0(embedder: HashingEmbedder) -> Iterator[tuple[Callable[[Sequence[str]], None], Recall]]:
+    """A mem0 memory without a language model, with our vectors; ImportError where it is not installed."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {"MEM0_TELEMETRY": "False", "MEM0_DIR": folder}  # it looks at its import
+        from mem0 import Memory  # type: ignore[import-not-found]
+        from mem0.embeddings.base import EmbeddingBase  # type: ignore[import-not-found]
+
+        class Ours(EmbeddingBase):
+            def embed(self, text: str, memory_action: str | None = None) -> list[float]:
+                return embedder.embed([text])[0].tolist()
+
+        place = {"path": f"{folder}/qdrant", "embedding_model_dims": embedder.dimension, "on_disk": True}
+        unused = {"provider": "openai", "config": {"api_key": "none"}}  # one must be named; none is asked
+        config = {
+            "vector_store": {"provider": "qdrant", "config": place},
+            "history_db_path": f"{folder}/history.db",
+            "llm": unused,
+            "embedder": unused,
+        }
+        memory = Memory.from_config(config)
+        memory.embedding_model = Ours()
+
+        def store(texts: Sequence[str]) -> None:
+            for text in texts:
+                memory.add(text, user_id="turns", infer=False)
+
+        def recall(question: str) -> str:
+            found = memory.search(question, filters={"user_id": "turns"}, top_k=NEAREST, threshold=0.0)
+            return _packed(row["memory"] for row in found["results"])
+
+        yield store, recall
+        memory.close()
+
+
+@contextmanager
 def langgraph(embedder: HashingEmbedder) -> Iterator[tuple[Callable[[Sequence[str]], None], Recall]]:
     """LangGraph's store in memory, with our vectors; ImportError where it is not installed."""
     from langgraph.store.memory import InMemoryStore
@@ -179,7 +216,8 @@ def langgraph(embedder: HashingEmbedder) -> Iterator[tuple[Callable[[Sequence[st
 
 def peers(texts: Sequence[str], tasks: Sequence[Task], embedder: HashingEmbedder) -> Iterator[Row]:
     """A row for each peer that is installed."""
-    for name, opened in (("chromadb", chroma), ("langgraph InMemoryStore", langgraph)):
+    shops = {"chromadb": chroma, "mem0, no model": mem0, "langgraph InMemoryStore": langgraph}
+    for name, opened in shops.items():
         try:
             with opened(embedder) as (store, recall):
                 started = time.perf_counter()
