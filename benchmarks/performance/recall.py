@@ -9,8 +9,8 @@ sandbox in it, and the others' has none.
 
 chromadb, mem0 and langgraph are left out, with a word, where they are not installed. Of mem0 it is the parts
 that need no model: texts are stored as they are (``infer=False``), and found by its own scoring over its
-default store, qdrant, on disk. Its extraction of facts asks a language model, and its keyword search downloads
-an encoder.
+default store, qdrant, on disk. Its extraction of facts asks a language model, and its keyword search
+downloads an encoder.
 
     python benchmarks/performance/recall.py --data-dir LOCOMO [--items N] [--questions N] [--sandbox NAME]
 """

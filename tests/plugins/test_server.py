@@ -110,12 +110,11 @@ def test_a_thousand_calls_leave_no_leak(transport: str, bind: Bind, start: Any, 
     """What is held after a hundred calls and a thousand more, some of which fail or kill the program."""
     options = [str(bind()), "--data", str(tmp_path / "memory"), "--unsafe-local"]
     seen: list[tuple[dict[str, int], dict[str, int]]] = []
+    server, others = 0, set(children(os.getpid()))
     if transport == "http":
         url, process = start(options)
         server, client = process.pid, Client(url)
     else:
-        others = set(children(os.getpid()))
-        server = 0
         client = Client(
             StdioServerParameters(command=sys.executable, args=[*SERVE, *options], env=dict(os.environ))
         )
