@@ -41,6 +41,16 @@ ABILITIES = {
 }
 ABSTENTION = "abstention"
 """The ability of the questions whose id ends in ``_abs``, whatever their type."""
+GUIDANCE = {
+    "temporal-reasoning": "a number of days, weeks or months that is off by one is right as well.",
+    "knowledge-update": "what was true before may be named beside it, as long as the answer given is what is "
+    "true now.",
+    "information-extraction": "where the reference says what the user would like, right is an answer that "
+    "draws on what is known of the user in that way; it need not take up every point.",
+    "abstention": "the history does not hold the answer: right is what says so, or says that the question "
+    "assumes something that was never said.",
+}
+"""By ability, what the original's prompts for its types of questions forgive and ask; in our words."""
 QUESTIONS = 500
 TEST_SHARE = 0.4
 
@@ -85,6 +95,7 @@ def longmemeval(data_dir: Path, *, variant: Variant = "oracle", questions: int =
         scope="grouped",
         metric="judge",
         retrieval_metric="episode_recall",
+        guidance=GUIDANCE,
         version=f"1-{variant}-{digest}",
         card={
             "task": "answer a question after a history of dated chats of a user with an assistant",
@@ -100,7 +111,8 @@ def longmemeval(data_dir: Path, *, variant: Variant = "oracle", questions: int =
             "protocol": "one memory for each question, as in the original. Ours: the question says its date; "
             "sessions are put in order of time, and none is dropped, also where it is dated later than the "
             "question, for in some questions the evidence is; a chat that is filler may occur in several "
-            "histories; our judge has one prompt, the original one for each type",
+            "histories; our judge has one prompt and a sentence for each ability, the original one for each "
+            "type",
             "not verified": "checksums: no full copy was at hand to compute them from",
         },
     )

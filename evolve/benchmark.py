@@ -46,6 +46,8 @@ class Benchmark:
             question that is answered first, and what the score and the right answer taught is written.
         environment: opens the world that a task is acted out in; None where tasks are answered in words.
         max_steps: of acting out one task.
+        guidance: category of tasks → what a judge is to hold to with such a one, beyond what it holds to
+            anyway.
         version: changes whenever the data or the protocol do, so that scores are never mixed.
         card: what the data are, from where, under which licence, and how the protocol differs from the
             original's: shown by ``evolve benchmarks``.
@@ -61,6 +63,7 @@ class Benchmark:
     learning: Learning = "offline"
     environment: OpenEnvironment | None = None
     max_steps: int = 50
+    guidance: Mapping[str, str] = field(default_factory=dict)
     version: str = "1"
     card: Mapping[str, str] = field(default_factory=dict)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from evolve.agents.offline import OfflineAgent, OfflineJudge
@@ -77,6 +78,7 @@ def open_roles(
     cache: Path | None,
     notify: Callable[[str], None],
     passages: Sequence[str] = (),
+    guidance: Mapping[str, str] = MappingProxyType({}),
     connect: Callable[..., Gateway] | None = None,
 ) -> Roles:
     """Give every part of ``config.models`` to whoever plays it.
@@ -87,6 +89,7 @@ def open_roles(
         cache: file of replies kept for good; None to keep none.
         notify: told when a provider goes down or comes back.
         passages: texts that word frequencies are taken from where embeddings are made by rule.
+        guidance: category of tasks → what the judge is to hold to with such a one.
         connect: makes the gateway from its keyword arguments, if not ``Gateway`` itself: with other waits.
 
     Raises:
@@ -99,7 +102,15 @@ def open_roles(
         )
     if connect is None:
         from evolve.models.gateway import Gateway as connect
-    return _remote_roles(config, calls=calls, cache=cache, notify=notify, passages=passages, connect=connect)
+    return _remote_roles(
+        config,
+        calls=calls,
+        cache=cache,
+        notify=notify,
+        passages=passages,
+        guidance=guidance,
+        connect=connect,
+    )
 
 
 def _remote_roles(
@@ -109,6 +120,7 @@ def _remote_roles(
     cache: Path | None,
     notify: Callable[[str], None],
     passages: Sequence[str],
+    guidance: Mapping[str, str],
     connect: Callable[..., Gateway],
 ) -> Roles:
     from evolve.agents.llm import LLMAgent, LLMJudge
@@ -141,7 +153,7 @@ def _remote_roles(
             agent=OfflineAgent() if task.is_offline else LLMAgent(gateway.chat("task", task)),
             judge=OfflineJudge()
             if models.judge.is_offline
-            else LLMJudge(gateway.chat("judge", models.judge)),
+            else LLMJudge(gateway.chat("judge", models.judge), guidance=guidance),
             toolkit=ExtractiveModel() if toolkit.is_offline else gateway.toolkit(toolkit),
             embedder=_hashing(passages)
             if embedding.is_offline

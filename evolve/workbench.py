@@ -146,7 +146,13 @@ def build_evaluator(
     bench = open_bench(config, unsafe_local=unsafe_local, trusted=trusted, notify=notify)
     try:
         roles = open_roles(
-            config, calls=calls, cache=cache, notify=notify, passages=bench.passages, connect=connect
+            config,
+            calls=calls,
+            cache=cache,
+            notify=notify,
+            passages=bench.passages,
+            guidance=bench.benchmark.guidance,
+            connect=connect,
         )
         try:
             return bench.equipped(config, roles)

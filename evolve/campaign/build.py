@@ -50,6 +50,7 @@ def build(
     """
     _check_freeze(config)
     _check_cluster(config)
+    _check_gepa(config)
     seeds = seed_programs(config.seeds)
     # Where others evaluate, no container need wait for it here.
     here = config if config.cluster is None else merged(config, {"sandbox.pool": 0})
@@ -64,6 +65,7 @@ def build(
             cache=reply_cache(config, root),
             notify=notify,
             passages=bench.passages,
+            guidance=bench.benchmark.guidance,
             connect=connect,
         )
         closing.append(roles.close)
@@ -75,7 +77,15 @@ def build(
         raise
     if config.jobs > config.window:
         notify(f"Of {config.jobs} jobs {config.window} can be under way at once: that is the window.")
-    return Campaign(config, run, workbench, crew, seeds)
+    return _kind(config)(config, run, workbench, crew, seeds)
+
+
+def _kind(config: CampaignConfig) -> type[Campaign]:
+    if config.search.optimizer == "gepa":
+        from evolve.campaign.gepa.search import GepaCampaign  # an extra
+
+        return GepaCampaign
+    return Campaign
 
 
 def _crew(
@@ -121,6 +131,29 @@ def _check_cluster(config: CampaignConfig) -> None:
             "each for itself. Leave the cap out and limit the campaign by --budget and --max-seconds, or run "
             "it in one process with --cluster local."
         )
+
+
+def _check_gepa(config: CampaignConfig) -> None:
+    if config.search.optimizer != "gepa":
+        return
+    if importlib.util.find_spec("gepa") is None:
+        raise UsageError(
+            "--optimizer gepa needs the package gepa, which is not installed. "
+            "Install it with: pip install 'evolve-memory[gepa]'"
+        )
+    reflectors = len(config.models.reflecting)
+    if reflectors != 1:
+        found = f"{reflectors} are" if reflectors else "none is"
+        raise UsageError(f"--optimizer gepa takes one reflector, and {found} given: add --reflector MODEL.")
+    if len(config.seeds) != 1:
+        raise UsageError(
+            "--optimizer gepa rewrites the instructions of one program: name it with --seeds NAME; found "
+            f"{', '.join(config.seeds)}."
+        )
+    if config.search.freeze == "instructions":
+        raise UsageError("--optimizer gepa changes only instructions: leave --freeze instructions out.")
+    if config.cluster is not None:
+        raise UsageError("--optimizer gepa works on one child after the other: leave --cluster out.")
 
 
 def _check_freeze(config: CampaignConfig) -> None:

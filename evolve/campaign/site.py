@@ -72,6 +72,7 @@ class Site:
                 cache=_reply_cache(self.config),
                 notify=lambda news: tell(Message(news=news).model_dump_json()),
                 passages=bench.passages,
+                guidance=bench.benchmark.guidance,
                 connect=_Reporting(tell).gateway,
             )
             closing.append(roles.close)

@@ -84,7 +84,6 @@ class Evaluator:
         self._sandbox = sandbox
         self._embedder = embedder
         self._model = model
-        self._services = HostServices(embedder, model)
         self._limits = limits
         self._metric = metric
         self._cost_unit: CostUnit = cost_unit
@@ -162,14 +161,13 @@ class Evaluator:
         """Carry the trial out in a sandbox, in another one if the first was lost."""
         trial.prepare()
         for attempt in range(1, ATTEMPTS + 1):
+            answering = HostServices(self._embedder, self._model, repeat=trial.repeat)
             deferring = (
-                DeferringServices(
-                    self._services, completions=self._model.waits, embeddings=self._embedder.waits
-                )
+                DeferringServices(answering, completions=self._model.waits, embeddings=self._embedder.waits)
                 if self._model.waits or self._embedder.waits
                 else None
             )
-            services: Services = deferring or self._services
+            services: Services = deferring or answering
             try:
                 with self._sandbox.open(program.source, services, self._limits) as session:
                     return trial.carry_out(session, deferring, score=score)

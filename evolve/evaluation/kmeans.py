@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+DIGITS = 9
+
 
 def kmeans(
     points: np.ndarray, clusters: int, rng: np.random.Generator, *, iterations: int = 100
@@ -56,10 +58,23 @@ def representatives(points: np.ndarray, count: int, rng: np.random.Generator) ->
 
 
 def squared_distances(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-    """Squared Euclidean distances, shape ``(n, k)``; tiny negative ones of rounding are 0."""
+    """Squared Euclidean distances, shape ``(n, k)``, to ``DIGITS`` digits of the largest square."""
     products = points @ centroids.T
     squares = (points**2).sum(axis=1)[:, None] + (centroids**2).sum(axis=1)[None, :]
-    return np.maximum(squares - 2 * products, 0.0)
+    return steady(np.maximum(squares - 2 * products, 0.0), squares.max(initial=0.0))
+
+
+def steady(values: np.ndarray, scale: float) -> np.ndarray:
+    """``values`` to ``DIGITS`` digits of ``scale``, so that what is equal but for rounding is equal.
+
+    A matrix product differs in its last bits between machines, and on one machine with the number of threads
+    that it gets. Ties are common (both of two points are as far from their mean), and what is chosen must not
+    depend on that.
+    """
+    if not scale > 0:
+        return values
+    unit = 10.0 ** (np.ceil(np.log10(scale)) - DIGITS)
+    return np.round(values / unit) * unit
 
 
 def _spread(points: np.ndarray, clusters: int, rng: np.random.Generator) -> list[int]:

@@ -141,7 +141,9 @@ class _Answers:
         self._inner = inner
         self.identity = inner.identity
 
-    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+    def complete(
+        self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
+    ) -> Completion:
         found = self._inner.recorded(messages, options) if isinstance(self._inner, KeepsCompletions) else None
         if found is None:
             raise Unrecorded("it asks the toolkit's model what it was not asked before")

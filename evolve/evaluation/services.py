@@ -25,8 +25,13 @@ class ToolkitModel(Protocol):
         """A call is waited for and not computed here, so that many should be under way at once."""
         ...
 
-    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+    def complete(
+        self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
+    ) -> Completion:
         """The answer to chat ``messages``.
+
+        Args:
+            repeat: number of a re-run that measures noise: what was answered in another one is no answer.
 
         Raises:
             ProgramError: the program asked for what no model can be asked.
@@ -37,11 +42,18 @@ class ToolkitModel(Protocol):
 
 
 class HostServices:
-    """The ``Services`` of the sandbox protocol, by one embedder and one model; as thread-safe as they are."""
+    """The ``Services`` of the sandbox protocol, by one embedder and one model; as thread-safe as they are.
 
-    def __init__(self, embedder: Embedder, model: ToolkitModel) -> None:
+    Args:
+        embedder: behind ``toolkit.embed``.
+        model: behind ``toolkit.llm_completion``.
+        repeat: number of a re-run that measures noise.
+    """
+
+    def __init__(self, embedder: Embedder, model: ToolkitModel, *, repeat: int = 0) -> None:
         self._embedder = embedder
         self._model = model
+        self._repeat = repeat
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors, float32, shape ``(len(texts), d)``; a text that embeds to zero stays zero."""
@@ -60,4 +72,4 @@ class HostServices:
 
     def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
         """What the toolkit model answers."""
-        return self._model.complete(messages, options)
+        return self._model.complete(messages, options, self._repeat)

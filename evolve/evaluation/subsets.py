@@ -12,7 +12,7 @@ import numpy as np
 from evolve.benchmark import Benchmark
 from evolve.errors import UsageError
 from evolve.evaluation.facility_location import facility_location
-from evolve.evaluation.kmeans import representatives
+from evolve.evaluation.kmeans import representatives, steady
 from evolve.models.embeddings import Embedder
 from evolve.records import Episode, Task
 
@@ -99,6 +99,18 @@ class Subsets:
         episodes = tuple(e for e in self.static.episodes if pooled or e.group == group)
         return Subset("smoke", tasks[:SMOKE_TASKS], episodes[:SMOKE_EPISODES])
 
+    @cached_property
+    def spare(self) -> tuple[Task, ...]:
+        """The validation tasks that are not static; all of them where there is none."""
+        static = set(self._static)
+        every = self._benchmark.validation
+        return tuple(task for place, task in enumerate(every) if place not in static) or every
+
+    def among(self, name: str, tasks: Sequence[Task]) -> Subset:
+        """``tasks`` of validation, with episodes as every validation subset has them."""
+        places = {task.id: place for place, task in enumerate(self._benchmark.validation)}
+        return self._subset(name, sorted(places[task.id] for task in tasks))
+
     def rotating(self, number: int) -> Subset:
         """Validation tasks to learn from, others for each ``number``; none of them static, where possible."""
         if number not in self._drawn:  # two threads may draw the same one at once
@@ -152,7 +164,7 @@ class Subsets:
         if count >= len(episodes):
             return tuple(episodes)
         rows = [self._episode_rows[episode.id] for episode in episodes]
-        similarity = self._questions[list(indices)] @ self._episode_vectors[rows].T
+        similarity = steady(self._questions[list(indices)] @ self._episode_vectors[rows].T, 1.0)
         return tuple(episodes[place] for place in sorted(facility_location(similarity, count)))
 
     @cached_property

@@ -66,7 +66,7 @@ class Trial:
         self._at = conditions
         self._program = program
         self._subset = subset
-        self._repeat = repeat
+        self.repeat = repeat
         self._referee = referee
         self._stints = schedule(subset, conditions.scope, looks=conditions.looks if referee else 0)
         self._extracted: dict[str, Extraction] = {}
@@ -160,8 +160,8 @@ class Trial:
         parts = self._program.parts
         items, queries = together(
             [
-                lambda: self._at.memo.extract(self._at.agent, parts, given, repeat=self._repeat),
-                lambda: self._at.agent.formulate(parts, questions, self._repeat) if questions else [],
+                lambda: self._at.memo.extract(self._at.agent, parts, given, repeat=self.repeat),
+                lambda: self._at.agent.formulate(parts, questions, self.repeat) if questions else [],
             ]
         )
         self._extracted.update(zip([episode.id for episode in given], items, strict=True))
@@ -174,14 +174,14 @@ class Trial:
 
     def _learner(self) -> OnlineLearner:
         at = self._at
-        return OnlineLearner(at.agent, at.grading, self._program.parts, self._queries, self._repeat)
+        return OnlineLearner(at.agent, at.grading, self._program.parts, self._queries, self.repeat)
 
     def _score(self, due: Sequence[tuple[ReadResult, Stint]], recalled: Recall) -> None:
         """Have the agent answer or act on what was read, and grade that."""
         if not due:
             return
         reads = [read for read, _ in due]
-        done = self._at.responder.respond(self._program.parts, reads, self._repeat)
+        done = self._at.responder.respond(self._program.parts, reads, self.repeat)
         answers = [
             Answer(read.task, act.text, read.outcome.text, act.reward, read.inconclusive or act.inconclusive)
             for read, act in zip(reads, done, strict=True)
@@ -189,7 +189,7 @@ class Trial:
         stints = {stint.group: stint for _, stint in due}
         memories = {group: self._memory(stint, recalled) for group, stint in stints.items()}
         for (read, stint), act, marks in zip(
-            due, done, self._at.grading.marks(answers, self._repeat), strict=True
+            due, done, self._at.grading.marks(answers, self.repeat), strict=True
         ):
             self.items.append(self._item(read, act, marks, memories[stint.group]))
 

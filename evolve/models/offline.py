@@ -36,7 +36,9 @@ class ExtractiveModel:
         """False: the rule is computed on the spot."""
         return False
 
-    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+    def complete(
+        self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
+    ) -> Completion:
         """The matching passages; the leading ones where none matches. Usage is estimated."""
         texts = [message.get("content", "") for message in messages]
         question = find_question(texts)

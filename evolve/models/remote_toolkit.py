@@ -42,7 +42,9 @@ class RemoteToolkit:
         """True: a call waits for a network."""
         return True
 
-    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+    def complete(
+        self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
+    ) -> Completion:
         """The answer to ``messages``; one that reached the program's own ``max_tokens`` is an answer too.
 
         Raises:
@@ -51,7 +53,7 @@ class RemoteToolkit:
             ModelError: any other failure.
             BudgetReached: the campaign's, not the program's.
         """
-        request = _request(messages, options)
+        request = _request(messages, options, repeat)
         try:
             (reply,) = self._chat.run([self._chat.answer(request, partial="max_tokens" in options)])
         except ModelError as error:
@@ -75,12 +77,12 @@ class RemoteToolkit:
         return None if reply is None else Completion(text=reply.text, usage=reply.usage)
 
 
-def _request(messages: list[dict[str, str]], options: dict[str, Any]) -> ChatRequest:
+def _request(messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0) -> ChatRequest:
     checked = tuple(_message(message) for message in messages)
     if not checked:
         raise ProgramError("contract", "llm_completion was given no messages; give it at least one")
     _check(options)
-    return ChatRequest(checked, "toolkit", options=options)
+    return ChatRequest(checked, "toolkit", options=options, repeat=repeat)
 
 
 def _message(message: Any) -> Message:

@@ -76,7 +76,9 @@ class FakeModel:
 
     waits: bool = False
 
-    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+    def complete(
+        self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
+    ) -> Completion:
         return Completion(text="summary", usage=Usage(calls=1, tokens_in=100, tokens_out=10))
 
 

@@ -25,15 +25,19 @@ class SlowModel:
     waits: bool = True
     fails: dict[str, Exception] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    repeats: list[int] = field(default_factory=list)
     most: int = 0
     now: int = 0
     seconds: float = 0.0
     lock: Any = field(default_factory=threading.Lock)
 
-    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+    def complete(
+        self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
+    ) -> Completion:
         text = messages[-1]["content"]
         with self.lock:
             self.asked.append(text)
+            self.repeats.append(repeat)
             self.now += 1
             self.most = max(self.most, self.now)
         threading.Event().wait(self.seconds)
@@ -146,3 +150,10 @@ def test_an_outage_voids_it_and_a_spent_budget_ends_it(make_world, make_program,
     assert not evaluation.items
     with pytest.raises(BudgetReached):
         evaluate(world, program, SlowModel(fails={where: BudgetReached("spent")}))
+
+
+def test_a_re_run_asks_the_model_anew(make_world, make_program):
+    world, model = make_world("pooled"), SlowModel()
+    subset = Subset("static", world.benchmark.validation, world.benchmark.episodes)
+    world.make(model=model).evaluate(make_program(read=READS), subset, repeat=1)
+    assert set(model.repeats) == {1}

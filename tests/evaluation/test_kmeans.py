@@ -37,10 +37,20 @@ def test_centroids_are_no_worse_than_one_for_all(points, data):
     clusters = data.draw(st.integers(1, len(points)))
     found = kmeans(points, clusters, np.random.default_rng(0))
     spread = squared_distances(points, found).min(axis=1).sum()
-    assert spread <= ((points - points.mean(axis=0)) ** 2).sum() + 1e-9
+    assert spread <= ((points - points.mean(axis=0)) ** 2).sum() + 1e-5
 
 
 @pytest.mark.parametrize("clusters", [0, 4])
 def test_an_impossible_number_of_clusters_is_refused(clusters):
     with pytest.raises(ValueError, match="expected 1 to 3 clusters"):
         kmeans(np.zeros((3, 2)), clusters, np.random.default_rng(0))
+
+
+def test_ties_are_not_decided_by_the_last_bits():
+    rng = np.random.default_rng(3)
+    points = rng.normal(size=(60, 8))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    chosen = representatives(points, 40, np.random.default_rng(0))  # most clusters are of two: both as near
+    for _ in range(20):
+        shaken = points + rng.uniform(-1e-14, 1e-14, points.shape)
+        assert representatives(shaken, 40, np.random.default_rng(0)) == chosen

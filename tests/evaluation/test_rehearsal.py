@@ -34,7 +34,9 @@ class Model:
     waits: bool = True
     identity: str = "model"
 
-    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+    def complete(
+        self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
+    ) -> Completion:
         assert not self.waits, "the model was asked"
         return Completion(text="by rule", usage=Usage())
 
@@ -66,7 +68,9 @@ class Forgetful:
     identity = "forgetful"
     waits = True
 
-    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+    def complete(
+        self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
+    ) -> Completion:
         raise AssertionError("the model was asked")
 
 

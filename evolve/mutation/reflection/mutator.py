@@ -122,9 +122,9 @@ class ReflectionMutator:
         brief, tokens = material.brief, self._prompt_tokens
         setback: Setback | None = None
         reason, repeated, usage = "", False, Usage()
-        for _ in range(1 + self._repairs):
+        for attempt in range(1 + self._repairs):
             try:
-                reply = self._ask(material, tokens, setback)
+                reply = self._ask(material, tokens, setback, attempt)
                 usage += reply.usage
                 child = child_of(reply.text, brief, material.frozen, self._edit, self._try_out)
             except ModelError as error:
@@ -144,11 +144,12 @@ class ReflectionMutator:
                 return Proposal(child.program, operator, child.message, _parents(material), usage)
         return Refusal(operator, one_line(reason, _REASON_CHARACTERS), usage)
 
-    def _ask(self, material: Material, tokens: int, setback: Setback | None) -> Reply:
+    def _ask(self, material: Material, tokens: int, setback: Setback | None, attempt: int) -> Reply:
         request = ChatRequest(
             messages=conversation(self._system, material, tokens, setback),
             cause="repair" if setback else "reflect",
-            repeat=material.brief.number,  # equal prompts for two children are two questions, to a cache too
+            # Equal prompts for two children, or in two attempts, are two questions, to a cache too.
+            repeat=material.brief.number * (1 + self._repairs) + attempt,
         )
         return self._model.run([self._model.ask(request)])[0]
 

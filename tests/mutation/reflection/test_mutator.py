@@ -57,7 +57,7 @@ def test_an_answer_that_works_becomes_a_child(chat, brief_of, host):
     assert child.program.source == host.replace(LIMIT, "        return str(scores)[:900]")
     assert (child.operator, child.message, child.parents) == ("reflect", "Read more.", (1,))
     (request,) = model.requests
-    assert (request.cause, request.repeat) == ("reflect", 9)
+    assert (request.cause, request.repeat) == ("reflect", 9 * 4)
     assert [message["role"] for message in request.messages] == ["system", "user"]
 
 
