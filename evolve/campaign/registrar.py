@@ -63,19 +63,23 @@ class Registrar:
             self.keep(outcome.job.request.parent.number, outcome.diagnosis)
         made = outcome.made
         if isinstance(made, Proposal) and made.program.fingerprint not in self._numbers:
-            self._run.save_program(made.program)
-            self.ledger.emit(
-                Proposed(
-                    number=outcome.number,
-                    program=made.program.id,
-                    parents=made.parents,
-                    operator=made.operator,
-                    message=made.message,
-                    usd=_price(made),
-                )
-            )
+            self.propose(outcome.number, made)
         if outcome.evaluation is not None:
             self.keep(outcome.number, outcome.evaluation)
+
+    def propose(self, number: int, made: Proposal) -> None:
+        """Keep a child's program, and say that it was made."""
+        self._run.save_program(made.program)
+        self.ledger.emit(
+            Proposed(
+                number=number,
+                program=made.program.id,
+                parents=made.parents,
+                operator=made.operator,
+                message=made.message,
+                usd=_price(made),
+            )
+        )
 
     def keep(self, number: int, evaluation: Evaluation) -> None:
         """Store an evaluation, and say so if it is a score."""
@@ -88,7 +92,7 @@ class Registrar:
         made, evaluation = outcome.made, outcome.evaluation
         origin = self.ledger.proposed.get(number)
         if isinstance(made, Refusal):
-            self._discard(number, made.operator, made.reason, _price(made))
+            self.discard(number, made.operator, made.reason, _price(made))
             return
         program = made.program if made else self.proposed(number)
         assert program is not None  # a child was made now, or proposed before
@@ -96,9 +100,9 @@ class Registrar:
         usd = _price(made) if made else origin.usd if origin else None
         if program.fingerprint in self._numbers:
             reason = f"the same program as candidate #{self._numbers[program.fingerprint]}"
-            self._discard(number, operator, reason, usd)
+            self.discard(number, operator, reason, usd)
         elif evaluation is not None and evaluation.status == "inconclusive":
-            self._discard(number, operator, evaluation.reason, usd)
+            self.discard(number, operator, evaluation.reason, usd)
         else:
             assert evaluation is not None
             assert origin is not None
@@ -120,7 +124,8 @@ class Registrar:
             gain = child.objectives["quality"] - parent.objectives["quality"]
         return Feedback(number, operator, gain, usd)
 
-    def _discard(self, number: int, operator: str, reason: str, usd: float | None) -> None:
+    def discard(self, number: int, operator: str, reason: str, usd: float | None) -> None:
+        """Record a number that no candidate has, with the reason."""
         self.ledger.emit(Discarded(number=number, operator=operator, reason=reason, usd=usd))
 
     def join(self, evaluation: Evaluation, **place: object) -> None:

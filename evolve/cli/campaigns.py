@@ -67,6 +67,12 @@ def run(
     seeds: Annotated[
         str | None, typer.Option("--seeds", help="Programs to begin with: names or paths, with commas.")
     ] = None,
+    optimizer: Annotated[
+        Literal["evolve", "gepa"] | None,
+        typer.Option(
+            "--optimizer", help="gepa: prompts only, by GEPA's own package, for one of --seeds; extra: gepa."
+        ),
+    ] = None,
     selection: Annotated[
         Literal["softmax", "pareto", "per_item", "recency", "max", "latest", "uniform"] | None,
         typer.Option("--selection", help="How a parent is chosen."),
@@ -124,6 +130,7 @@ def run(
         "seed": seed,
         "seeds": listed(seeds),
         "max_seconds": max_seconds,
+        "search.optimizer": optimizer,
         "search.selection": selection,
         "search.objectives": listed(objectives),
         "search.attribution": attribution,

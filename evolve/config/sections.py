@@ -34,6 +34,10 @@ class Section(BaseModel):
 class SearchConfig(Section):
     """How parents are chosen and children are made."""
 
+    optimizer: Literal["evolve", "gepa"] = Field(
+        default="evolve",
+        description="who makes children: our own search; or GEPA, which rewrites one seed's instructions",
+    )
     selection: Selection = Field(default="softmax", description="how a parent is chosen from the population")
     temperature: float = Field(
         default=0.15, gt=0, description="of softmax and recency selection: p ∝ exp(quality / temperature)"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evolve.errors import ProgramError, UsageError
 from evolve.program.checks import Problem, find_problems
-from evolve.program.compose import freeze_code, freeze_instructions, with_knobs
+from evolve.program.compose import freeze_code, freeze_instructions, with_instructions, with_knobs
 from evolve.program.identity import fingerprint
 from evolve.program.parsing import UNPARSABLE, parse
 from evolve.program.parts import FieldSpec, Knob, Parts, read_parts
@@ -23,6 +23,7 @@ __all__ = [
     "Problem",
     "freeze_code",
     "freeze_instructions",
+    "with_instructions",
     "with_knobs",
 ]
 

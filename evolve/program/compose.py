@@ -49,6 +49,34 @@ def with_knobs(source: str, values: Mapping[str, float]) -> str:
     return replace_nodes(source, spans)
 
 
+def with_instructions(source: str, texts: Mapping[str, str]) -> str:
+    """``source`` with new instruction constants, each line of a text on a line of its own.
+
+    Args:
+        texts: name of a constant → its new text; the others stay as they are.
+
+    Raises:
+        ProgramError: the source does not parse, or has no such constant.
+    """
+    nodes = _constant_nodes(source)
+    missing = sorted(texts.keys() - nodes.keys())
+    if missing:
+        raise ProgramError("contract", f"The program has no constants {', '.join(missing)}.")
+    present = literals(parse(source))
+    changed = {name: text for name, text in texts.items() if present.get(name) != text}
+    return replace_nodes(
+        source, {nodes[name]: f"{name} = {_literal(text)}" for name, text in changed.items()}
+    )
+
+
+def _literal(text: str) -> str:
+    """A string literal that a person can read."""
+    lines = text.splitlines(keepends=True)
+    if len(lines) < 2:
+        return repr(text)
+    return "\n".join(("(", *(f"    {line!r}" for line in lines), ")"))
+
+
 def replace_nodes(source: str, replacements: Mapping[ast.AST, str]) -> str:
     """``source`` with the text of each node replaced. The nodes must come from it and not overlap."""
     data = source.encode("utf-8")

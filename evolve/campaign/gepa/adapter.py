@@ -1,0 +1,234 @@
+"""What GEPA asks of whoever uses it: scores, texts to learn from, new texts, and whether to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gepa.core.adapter import EvaluationBatch, ProposalFn
+from gepa.strategies.instruction_proposal import InstructionProposalSignature
+
+from evolve.campaign.gepa.material import scores_of, texts_to_learn_from
+from evolve.campaign.registrar import Registrar
+from evolve.errors import EvolveError, InfrastructureError, ModelError
+from evolve.evaluation import Evaluator, Subset, Subsets
+from evolve.models.accounts import charged_to
+from evolve.models.chat import ChatModel, ChatRequest, Message
+from evolve.mutation import Proposal
+from evolve.program import MemoryProgram, with_instructions
+from evolve.program.parts import ALWAYS_ON
+from evolve.records import Evaluation, Task, Usage
+
+if TYPE_CHECKING:
+    from gepa.core.state import GEPAState
+
+OPERATOR = "gepa"
+Texts = dict[str, str]
+"""Name of a constant → its text: a candidate of GEPA's."""
+Dataset = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Name of a constant → records to learn from."""
+Batch = EvaluationBatch[tuple[Evaluation, Subset], str]
+_EMPTY = "(empty)"
+"""Stands for an ``ALWAYS_ON_KNOWLEDGE`` that says nothing, which a model cannot be shown."""
+
+
+def constants_of(program: MemoryProgram) -> Texts:
+    """The instruction constants of ``program``, as GEPA's candidate."""
+    return {**program.parts.instructions, ALWAYS_ON: program.parts.always_on or _EMPTY}
+
+
+@dataclass
+class _Trial:
+    """What has come of an iteration so far.
+
+    Attributes:
+        made: the child and its parent; None while, or because, there is none.
+        static: its scores on the static subset, which it is given if it won on its minibatch.
+        why: why there is no child, or what became of it.
+        usage: what models took for it.
+    """
+
+    made: Proposal | None = None
+    static: Evaluation | None = None
+    why: str = "its parent has a perfect score on the tasks that were drawn"
+    usage: Usage = field(default_factory=Usage)
+
+
+class Adapter:
+    """GEPA's adapter and its stopper in one. To be used by one thread.
+
+    GEPA goes on after errors of a reflection. So none is raised to it there: what must end the search is kept
+    in ``stopped``, and GEPA told to stop.
+
+    Args:
+        seed: the program whose constants change.
+        registrar: the record, in which the seed is number 0 and has joined.
+        evaluator: scores programs.
+        subsets: on these.
+        reflector: rewrites instructions.
+        budget: iterations, each of which is a child's number.
+        ending: no iteration is to be begun any more.
+        settled: told the number of each iteration that has come to its end.
+
+    Attributes:
+        number: of the iteration that GEPA is in, from 1 on.
+        stopped: why GEPA was stopped before its time, if so.
+    """
+
+    def __init__(
+        self,
+        seed: MemoryProgram,
+        registrar: Registrar,
+        evaluator: Evaluator,
+        subsets: Subsets,
+        reflector: ChatModel,
+        *,
+        budget: int,
+        ending: Callable[[], bool],
+        settled: Callable[[int], None],
+    ) -> None:
+        self.propose_new_texts: ProposalFn | None = None  # ``propose`` is given to GEPA by itself
+        self.number = 1
+        self.stopped: EvolveError | None = None
+        self._seed = seed
+        self._registrar = registrar
+        self._evaluator = evaluator
+        self._subsets = subsets
+        self._reflector = reflector
+        self._budget = budget
+        self._ending = ending
+        self._settled = settled
+        self._numbers = {seed.id: 0}
+        self._trial = _Trial()
+
+    def __call__(self, gepa_state: GEPAState) -> bool:
+        """Whether to stop; asked before each iteration, when what the last one came to can be recorded."""
+        if self.stopped is not None:
+            return True
+        if gepa_state.i + 1 == self.number:  # GEPA counts from 0, and begins at -1
+            self._settle()
+            self.number += 1
+        return self.number > self._budget or self._ending()
+
+    def evaluate(self, batch: list[Task], candidate: Texts, capture_traces: bool = False) -> Batch:
+        """The scores of the program with the texts of ``candidate``, on a minibatch or the static subset.
+
+        Raises:
+            InfrastructureError: there are no scores, for no fault of the program.
+            BudgetReached: no more may be spent.
+        """
+        program = self._program(candidate)
+        static = self._subsets.static
+        whole = [task.id for task in batch] == [task.id for task in static.tasks]
+        subset = static if whole else self._subsets.among(f"batch-{self.number}", batch)
+        number = self._numbers.get(program.id, self.number)
+        found = self._registrar.stored(program, subset)
+        if found is None:
+            with charged_to(number):
+                found = self._evaluator.evaluate(program, subset)
+            if found.status == "inconclusive" and (whole or not found.items):
+                raise InfrastructureError(
+                    f"Candidate #{number} could not be evaluated on {subset.name}: {found.reason}",
+                    remedy="Nothing is lost: mend it and give the same command again to go on.",
+                )
+            self._registrar.keep(number, found)
+        if whole and program.id not in self._numbers:
+            self._numbers[program.id] = number
+            self._trial.static = found
+        seen = [(found, subset)] * len(batch) if capture_traces else None
+        return Batch(outputs=[program.id] * len(batch), scores=scores_of(found, batch), trajectories=seen)
+
+    def make_reflective_dataset(
+        self, candidate: Texts, eval_batch: Batch, components_to_update: list[str]
+    ) -> Dataset:
+        """For each constant that is to change, what is to be learnt from."""
+        assert eval_batch.trajectories
+        evaluation, subset = eval_batch.trajectories[0]
+        return texts_to_learn_from(evaluation, subset, components_to_update)
+
+    def propose(
+        self,
+        candidate: Texts,
+        reflective_dataset: Dataset,
+        components_to_update: list[str],
+    ) -> Texts:
+        """New texts of constants; none where there are none, or where the search has to stop."""
+        try:
+            with charged_to(self.number):
+                return self._proposed(candidate, reflective_dataset, components_to_update)
+        except EvolveError as error:
+            self.stopped = error
+            return {}
+
+    def _proposed(self, candidate: Texts, dataset: Dataset, names: Sequence[str]) -> Texts:
+        """As ``propose``: what an earlier process was given, where one got so far."""
+        known = self._registrar.proposed(self.number)
+        if known is not None:
+            texts = {name: constants_of(known)[name] for name in names}
+        elif self._registrar.ledger.settled(self.number):
+            return {}
+        else:
+            texts = self._asked(candidate, dataset, names)
+        parent, child = self._program(candidate), self._program({**candidate, **texts})
+        if child.id == parent.id:
+            return {}
+        self._trial.why = "no better than its parent on the tasks that were drawn"
+        self._trial.made = Proposal(
+            program=child,
+            operator=OPERATOR,
+            message=f"Rewrote {', '.join(names)}",
+            parents=(self._numbers[parent.id],),
+            usage=self._trial.usage,
+        )
+        if known is None:
+            self._registrar.propose(self.number, self._trial.made)
+        return texts
+
+    def _asked(self, candidate: Texts, dataset: Dataset, names: Sequence[str]) -> Texts:
+        """The model's texts, asked for in GEPA's words; none where it gave nothing to use."""
+        texts: Texts = {}
+        self._trial.why = "the model gave the same text again"
+        try:
+            for name in names:
+                asked = {
+                    "current_instruction_doc": candidate[name],
+                    "dataset_with_feedback": dataset[name],
+                    "prompt_template": None,
+                }
+                texts[name] = InstructionProposalSignature.run(self._ask, asked)["new_instruction"]
+        except ModelError as error:
+            if not error.of_this_call:
+                raise
+            self._trial.why = f"the model gave no text: {error.message}"
+            return {}
+        return texts
+
+    def _ask(self, prompt: str | list[dict[str, Any]]) -> str:
+        message = Message(role="user", content=str(prompt))
+        request = ChatRequest(messages=(message,), cause="reflect")
+        (reply,) = self._reflector.run([self._reflector.ask(request)])
+        self._trial.usage += reply.usage
+        return reply.text
+
+    def _program(self, candidate: Texts) -> MemoryProgram:
+        texts = {name: "" if text.strip() == _EMPTY else text for name, text in candidate.items()}
+        return MemoryProgram(with_instructions(self._seed.source, texts))
+
+    def _settle(self) -> None:
+        """Record what became of the iteration, unless that was done."""
+        trial, self._trial = self._trial, _Trial()
+        if not self._registrar.ledger.settled(self.number):
+            if trial.made is not None and trial.static is not None:
+                made = trial.made
+                self._registrar.join(
+                    trial.static,
+                    number=self.number,
+                    parents=made.parents,
+                    operator=made.operator,
+                    message=made.message,
+                )
+            else:
+                usd = None if trial.usage.unpriced else trial.usage.usd
+                self._registrar.discard(self.number, OPERATOR, trial.why, usd)
+        self._settled(self.number)

@@ -1,0 +1,69 @@
+"""A campaign whose children are made by GEPA."""
+
+from __future__ import annotations
+
+import logging
+
+from gepa.api import optimize
+
+from evolve.campaign.gepa.adapter import Adapter, constants_of
+from evolve.campaign.loop import Campaign
+from evolve.events import StopReason
+
+MINIBATCH = 3
+"""Tasks that a child and its parent are compared on first: GEPA's own default."""
+_LOG = logging.getLogger(__name__)
+
+
+class GepaCampaign(Campaign):
+    """A ``Campaign`` that changes nothing but the instruction constants of its one seed, as GEPA decides.
+
+    The static subset is what GEPA keeps its Pareto front over; the rest of validation is what it draws its
+    minibatches from. Each iteration of GEPA is a child of the budget: it becomes a candidate if it does
+    better than its parent on a minibatch, and is recorded as given up if not.
+
+    GEPA is deterministic but for what models say, and starts anew in each process: what was scored before is
+    found in the run, and what was proposed before is proposed again without asking. So a campaign that was
+    killed goes on where it was, and nothing of GEPA's own state has to be kept.
+    """
+
+    def _search(self) -> StopReason:
+        seed = self._registrar.programs[0]
+        subsets = self._bench.subsets
+        adapter = Adapter(
+            seed,
+            self._registrar,
+            self._bench.evaluator,
+            subsets,
+            self._bench.roles.reflectors[0],
+            budget=self._config.budget,
+            ending=self._ending,
+            settled=self._tell,
+        )
+        optimize(
+            seed_candidate=constants_of(seed),
+            trainset=list(subsets.spare),
+            valset=list(subsets.static.tasks),
+            adapter=adapter,
+            custom_candidate_proposer=adapter.propose,
+            reflection_minibatch_size=self._config.evaluation.rotating or MINIBATCH,
+            stop_callbacks=[adapter],
+            logger=_Logger(),
+            seed=self._config.seed,
+        )
+        if adapter.stopped is not None:
+            raise adapter.stopped
+        return "budget" if adapter.number > self._config.budget else "time"
+
+    def _tell(self, number: int) -> None:
+        """Tell the population what is recorded of a child; who its parent is, GEPA decided."""
+        request = self._population.ask()
+        assert request.number == number
+        self._settle(request, None)
+
+
+class _Logger:
+    """GEPA's progress, for whoever turns on logging."""
+
+    def log(self, message: str) -> None:
+        _LOG.debug("%s", message)
