@@ -5,10 +5,12 @@ Needs ``playwright`` and the ``chromium`` of the system. The campaign takes some
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from evolve.inspection.dashboard import open_dashboard
 from evolve.inspection.history import History
 from evolve.inspection.report import build_report, write_report
 from evolve.journal import RunRecord
+from evolve.models.calls import Call, CallFile
 from evolve.program import MemoryProgram
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
@@ -312,6 +315,35 @@ def test_hostile_programs_and_answers_do_nothing(
     await_program(page, 2)
 
 
+def test_spending_by_role_and_hypervolume_by_price_where_models_were_asked(
+    watch: Callable[..., Watched], run: RunRecord, tmp_path: Path
+) -> None:
+    offline, paid = tmp_path / "offline.html", tmp_path / "paid.html"
+    write_report(build_report(run), offline)
+    file = CallFile(run.calls)
+    for number, usd in enumerate((0.5, 0.25, 1.0)):
+        file.append(
+            Call(at=0, role="task", cause="answer", model="m", candidate=number, tokens_in=9, usd=usd)
+        )
+    file.append(Call(at=0, role="judge", cause="judge", model="j", candidate=2, usd=4.0, test=True))
+    file.close()
+    write_report(build_report(run), paid)
+
+    page = open_file(watch(), offline)
+    assert page.locator("#spending").count() == 0
+    choices = page.locator("#progress option").all_inner_texts()
+    assert "USD" not in choices
+    page = open_file(watch(), paid)
+    assert page.locator('[data-chart="spending"] rect').count() == 2
+    table = page.locator("#spending table").inner_text()
+    for cell in ("task", "judge", "1.7500 USD", "5.7500 USD", "for the final test"):
+        assert cell in table
+    page.locator("#progress select").select_option("usd")
+    assert "USD" in str(page.locator('[data-chart="hypervolume"] svg').get_attribute("aria-label"))
+    page.get_by_text("Before and after in numbers").click()
+    assert "not retrieved" in page.locator("#losses").inner_text()
+
+
 def test_a_run_that_has_only_begun(watch: Callable[..., Watched], recorder: Any, tmp_path: Path) -> None:
     path = tmp_path / "begun.html"
     with recorder().directory as directory:
@@ -354,3 +386,55 @@ def test_the_dashboard_follows_a_live_run(
             finally:
                 dashboard.shutdown()
                 thread.join()
+
+
+def test_optuna_dashboard_draws_the_front_of_a_campaign_that_is_at_work(
+    watch: Callable[..., Watched], tmp_path: Path
+) -> None:
+    """Two processes, as a user has them: one searches, the other shows it."""
+    pytest.importorskip("optuna_dashboard")
+    evolve = [sys.executable, "-m", "evolve"]
+    more = ["--budget", "500", "--static", "40", "--jobs", "1", "--sandbox", "process", "--plain"]
+    search = subprocess.Popen(
+        [*evolve, "run", "--name", "live", *more, "--root", str(tmp_path)], stdout=subprocess.DEVNULL
+    )
+    shown: subprocess.Popen[str] | None = None
+    try:
+        await_candidates(tmp_path, SEEDS + 2)
+        command = [*evolve, "dashboard", "live", "--port", "0", "--root", str(tmp_path)]
+        shown = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+        )
+        assert shown.stdout is not None
+        url = shown.stdout.readline().split()[-1]
+        watched = watch()
+        page = watched.page
+        page.goto(f"{url}dashboard/studies/0")
+        page.wait_for_selector("text=Pareto Front", timeout=60_000)
+        page.wait_for_selector(".plotly .scatterlayer .point", timeout=60_000)
+        page.goto(url)
+        page.wait_for_selector("#detail-title")
+        assert "running" in page.locator("#subtitle").inner_text()
+        before = page.locator(".programs a").count()
+        page.wait_for_function(
+            "(before) => document.querySelectorAll('.programs a').length > before",
+            arg=before,
+            timeout=120_000,
+        )
+        assert search.poll() is None, "it is at work still"
+        watched.errors.clear()  # what optuna-dashboard says on the console is its own affair
+    finally:
+        for process in (search, shown):
+            if process is not None:
+                process.terminate()
+                process.communicate(timeout=60)
+
+
+def await_candidates(root: Path, least: int) -> None:
+    """Wait until the run ``live`` has so many."""
+    for _ in range(1200):
+        there = (root / "live" / "journal.jsonl").is_file()
+        if there and len(History.read(RunRecord.open(root, "live")).candidates) >= least:
+            return
+        time.sleep(0.25)
+    raise AssertionError("the campaign does not get on")
