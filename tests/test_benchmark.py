@@ -168,6 +168,47 @@ def test_data_are_looked_for_in_the_environment_then_in_the_cache(
     assert find(str(path)).load().card["data_dir"] == str(tmp_path / "data" / "mine")
 
 
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        ("def odd()", r"function odd in .*odd\.py cannot be called.*Expected: def odd\(data_dir: Path"),
+        ("def odd(data_dir, size)", "missing a required argument: 'size'"),
+        ("def odd(*, data_dir)", "too many positional arguments"),
+    ],
+)
+def test_a_function_that_cannot_be_called_says_what_it_must_take(
+    tmp_path: Path, head: str, said: str
+) -> None:
+    (tmp_path / "odd.py").write_text(
+        f"from evolve.benchmark import benchmark\n@benchmark\n{head}: return None", "utf-8"
+    )
+    with pytest.raises(UsageError, match=said):
+        find(str(tmp_path / "odd.py")).load()
+
+
+def test_a_function_that_returns_no_benchmark_is_told(tmp_path: Path) -> None:
+    text = "from evolve.benchmark import benchmark\n@benchmark\ndef odd(data_dir): return [1]"
+    (tmp_path / "odd.py").write_text(text, "utf-8")
+    with pytest.raises(UsageError, match="returned list, where a Benchmark is expected"):
+        find(str(tmp_path / "odd.py")).load()
+
+
+def test_what_is_required_is_checked_before_it_is_loaded(tmp_path: Path) -> None:
+    text = """
+from evolve.benchmark import benchmark
+from evolve.errors import UsageError
+def engine(data_dir):
+    raise UsageError(f"no engine in {data_dir.name}")
+@benchmark(card={"licence": "MIT"}, requires=engine)
+def odd(data_dir): 1 / 0
+"""
+    (tmp_path / "odd.py").write_text(text, "utf-8")
+    entry = find(str(tmp_path / "odd.py"))
+    assert entry.card == {"licence": "MIT"}
+    with pytest.raises(UsageError, match="no engine in here"):
+        entry.load(tmp_path / "here")
+
+
 def test_the_decorator_leaves_the_function_as_it_is() -> None:
     def loader(data_dir: Path) -> Benchmark:
         return made()

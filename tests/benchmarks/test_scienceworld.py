@@ -136,5 +136,5 @@ def test_the_gold_path_of_a_training_variation_wins_and_mistakes_do_not():
 @pytest.mark.timeout(900)
 def test_tasks_are_acted_out_within_an_evaluation(gains):
     """Whether they are scored; what memory is worth here takes more tasks, and is told in docs/acting.md."""
-    benchmark = find("scienceworld").load(None, {"types": "7-1,4-2", "episodes": "2", "variations": "2"})
+    benchmark = find("scienceworld").load(None, {"types": "7-1,4-2", "episodes": "1", "variations": "1"})
     gains(benchmark, benchmark.test, ("trajectory_retrieval",))

@@ -93,6 +93,25 @@ def test_the_list_says_whether_files_are_there_without_reading_them(
     assert "missing" in text
 
 
+def test_without_its_engine_a_benchmark_shows_its_card_and_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVOLVE_DATA", str(tmp_path))
+    monkeypatch.setattr("evolve.environments.simulator._has", lambda python, package: False)
+    listed = {row["name"]: row for row in benchmarks.benchmarks_data()}
+    for name in ("alfworld", "scienceworld", "textworld"):
+        assert not listed[name]["available"]
+        data = json.loads(to_json(benchmarks.benchmark_data(name, None, {})))
+        text = rendered(benchmarks.benchmark_view(data))
+        for part in ("licence", "metric", "splits", "source", f"evolve-memory[{name}]"):
+            assert part in text
+    monkeypatch.setattr("evolve.environments.simulator._has", lambda python, package: True)
+    monkeypatch.setattr("evolve.environments.simulator.shutil.which", lambda program: program)
+    listed = {row["name"]: row for row in benchmarks.benchmarks_data()}
+    assert listed["scienceworld"]["available"], "nothing was asked of an engine that is not there"
+    assert "alfworld-download" in listed["alfworld"]["missing"]
+
+
 def test_seeds_are_listed() -> None:
     rows = {row["name"]: row for row in catalogue.seeds_data()}
     assert {"vector_search", "llm_summarizer", "experience_learner", "lexical", "hybrid"} <= set(rows)
