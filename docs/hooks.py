@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator
 
 import typer
@@ -52,10 +54,12 @@ def _section(command: typer.core.TyperCommand, name: str, context: object) -> st
     lines = [f"## {name}", "", "```text", f"{name} {usage}", "```", "", command.help or "", ""]
     records = [record for record in (p.get_help_record(context) for p in command.params) if record]
     if records:
-        lines += ["| | |", "|---|---|"]
-        lines += [f"| `{_cell(what)}` | {_cell(meaning)} |" for what, meaning in records]
+        lines += ["| argument or option | |", "|---|---|"]
+        lines += [f"| <code>{_cell(what)}</code> | {_cell(meaning)} |" for what, meaning in records]
     return "\n".join([*lines, ""])
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;") if "`" not in text else text
+    """``text`` on one line, with nothing in it that Markdown, HTML or a table would take for its own."""
+    shown = html.escape(" ".join(text.split()), quote=False)
+    return re.sub(r"[|*_`\[\]]", lambda found: f"&#{ord(found[0])};", shown)
