@@ -37,7 +37,7 @@ CARD = {
     "size": "as many worlds, visits and goals as the options say",
     "source": "https://github.com/microsoft/TextWorld: the engine; worlds by this file, games by yourself",
     "licence": "MIT; the engine brings jericho, which is GPL: it runs in a process of its own, and is "
-installed by the extra textworld only",
+    "installed by the extra textworld only",
     "splits": "40 % of the worlds for test; games=given: 40 % episodes, the rest in halves",
     "metric": "reward: 1 for a game won, 0 for one lost, else the share of its points, below 1",
 }
