@@ -137,12 +137,12 @@ class History:
         return max((c for c in self.candidates if c.complete), key=_merit, default=None)
 
     @property
-    def settled(self) -> int:
-    @property
     def best_seed(self) -> Candidate | None:
         """The one that the search had to beat: the best of the seeds by the same rule; None if all failed."""
         return max((c for c in self.seeds if c.complete), key=_merit, default=None)
 
+    @property
+    def settled(self) -> int:
         """Children of the budget that joined or were given up."""
         joined = sum(candidate.operator != SEED for candidate in self._candidates.values())
         return joined + len(self.discarded)
