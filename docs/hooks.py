@@ -1,10 +1,12 @@
-"""A hook of mkdocs: makes the page of the command line from the commands themselves."""
+"""Hooks of mkdocs: the page of the command line, made from the commands; and pages that nobody listed."""
 
 from __future__ import annotations
 
 import html
 import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import typer
 from mkdocs.config.defaults import MkDocsConfig
@@ -13,6 +15,7 @@ from mkdocs.structure.files import File, Files
 from evolve.cli import app
 
 PAGE = "cli.md"
+MEASURED_AT = 3  # behind tutorial and concepts
 INTRODUCTION = """\
 # Command line
 
@@ -22,6 +25,23 @@ was found and what to do next.
 
 This page is made from the commands when the site is built; `evolve COMMAND --help` says the same.
 """
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Give the pages in ``docs/`` that the navigation lacks a section: they are written by scripts."""
+    found = {path.name for path in Path(config.docs_dir).glob("*.md")}
+    more = sorted(found - set(_listed(config.nav)) - {PAGE})
+    if more and config.nav is not None:
+        config.nav.insert(MEASURED_AT, {"Measured": more})
+    return config
+
+
+def _listed(nav: Any) -> Iterator[str]:
+    """The paths in a navigation, which is lists of pages and of sections with a title."""
+    if isinstance(nav, str):
+        yield nav
+    for entry in nav.values() if isinstance(nav, dict) else nav if isinstance(nav, list) else ():
+        yield from _listed(entry)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
