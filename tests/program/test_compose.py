@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolve.errors import ProgramError
-from evolve.program import MemoryProgram, freeze_code, freeze_instructions, with_knobs
+from evolve.program import MemoryProgram, freeze_code, freeze_instructions, with_instructions, with_knobs
 
 KNOBS = """# ünïcode — before
 TITLE = "日本語"; KNOBS = {
@@ -142,3 +142,22 @@ def test_freezing_refuses_what_it_cannot_read(source, edited):
     for broken in ("def f(:", "x = '\0'"):
         with pytest.raises(ProgramError, match="does not parse"):
             freeze_code(source, broken)
+
+
+@given(st.tuples(constant, constant, constant, constant), st.tuples(*[st.text(max_size=60)] * 4))
+def test_instructions_are_read_back_as_they_were_set(before, after):
+    names = ("INSTRUCTION_KNOWLEDGE_ITEM", "INSTRUCTION_QUERY", "INSTRUCTION_RESPONSE", "ALWAYS_ON_KNOWLEDGE")
+    source = program(before)
+    changed = with_instructions(source, dict(zip(names, after, strict=True)))
+    assert constants(changed) == after
+    assert changed.endswith("x = 1\n")
+    assert freeze_instructions(source, changed) == source
+
+
+def test_new_instructions_stand_line_by_line_and_what_is_equal_stays():
+    source = program(("a", "b", "c", "d"))
+    changed = with_instructions(source, {"INSTRUCTION_QUERY": "b", "INSTRUCTION_RESPONSE": "one\ntwo"})
+    new = "INSTRUCTION_RESPONSE = (\n    'one\\n'\n    'two'\n)"
+    assert changed == source.replace("INSTRUCTION_RESPONSE = 'c'", new)
+    with pytest.raises(ProgramError, match="no constants TITLE"):
+        with_instructions(source, {"TITLE": "x"})
