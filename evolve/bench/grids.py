@@ -109,7 +109,9 @@ def _score_notes(data: Data) -> list[str]:
 
 def _players(models: Data) -> str:
     if set(models.values()) == {"offline"}:
-        return "No language model: rules fill in, ask and answer, and the score is of what was retrieved."
+        return (
+            "No language model: rules fill in, ask, answer and act; a recall is of what the memory returned."
+        )
     return "Models: " + ", ".join(f"{role} {model}" for role, model in models.items()) + "."
 
 
