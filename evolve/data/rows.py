@@ -8,6 +8,8 @@ from typing import Any
 
 from evolve.errors import UsageError
 
+REMEDY = "Mend it there, or fetch the file again."
+
 
 @dataclass(frozen=True)
 class Row:
@@ -31,18 +33,18 @@ class Row:
         """The field, which must be there and of one of ``kinds``; true and false are no numbers."""
         if key not in self.fields:
             found = ", ".join(map(str, self.fields)) or "nothing"
-            raise UsageError(f"{self.where} lacks the field {key!r}: it has {found:.200}.")
+            raise UsageError(f"{self.where} lacks the field {key!r}: it has {found:.200}. {REMEDY}")
         value = self.fields[key]
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             expected = " or ".join(kind.__name__ for kind in kinds)
-            raise UsageError(f"{self.where}: {key!r} is {value!r:.60}; expected {expected}.")
+            raise UsageError(f"{self.where}: {key!r} is {value!r:.60}; expected {expected}. {REMEDY}")
         return value
 
     def text(self, key: str) -> str:
         """A string that is not blank."""
         value = self.value(key, str)
         if not value.strip():
-            raise UsageError(f"{self.where}: {key!r} is empty; expected text.")
+            raise UsageError(f"{self.where}: {key!r} is empty; expected text. {REMEDY}")
         return value
 
     def label(self, key: str) -> str:
@@ -66,7 +68,7 @@ class Row:
         values = self.value(key, list)
         for index, value in enumerate(values):
             if not isinstance(value, str):
-                raise UsageError(f"{self.where}, {key} {index} is {value!r:.60}; expected str.")
+                raise UsageError(f"{self.where}, {key} {index} is {value!r:.60}; expected str. {REMEDY}")
         return values
 
     def row(self, key: str) -> Row:
@@ -82,5 +84,5 @@ class Row:
 def as_row(value: Any, where: str) -> Row:
     """``value``, found at ``where``, which must be an object; UsageError if it is not."""
     if not isinstance(value, dict):
-        raise UsageError(f"{where} is {value!r:.60}; expected an object with fields.")
+        raise UsageError(f"{where} is {value!r:.60}; expected an object with fields. {REMEDY}")
     return Row(where, value)
