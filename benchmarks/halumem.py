@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from evolve.benchmark import Benchmark, benchmark
-from evolve.data import DataFile, Row, groups_apart, locate, rows_of
+from evolve.data import DataFile, Row, fingerprint, groups_apart, locate, rows_of
 from evolve.errors import UsageError
 from evolve.records import Episode, Task
 
@@ -20,9 +19,25 @@ FILES = tuple(
     DataFile(name, f"{SOURCE}/{name}", needed={"variant": (variant,)}) for variant, name in NAMES.items()
 )
 TEST_SHARE = 0.4
+CARD = {
+    "size": "20 users; 14,948 memory points and 3,467 questions; sessions a user: about 70 (medium), "
+    "120 (long)",
+    "source": "https://github.com/MemTensor/HaluMem; data: IAAR-Shanghai/HaluMem on Hugging Face",
+    "licence": "CC BY-NC-ND 4.0",
+    "metric": "judge, right or wrong; the original has a third verdict, omission. Offline: coverage "
+    "of the answer's content words",
+    "splits": "ours: 40 % of the users for test; the original has no split and no search",
+    "protocol": "all is asked after the last session, and says the time it is about; the original "
+    "asks after each session. Its first operation, extraction, compares what a system says it "
+    "stored: a memory program has no such list, so that it is not scored here. Its update test "
+    "searches by the new fact itself, which would give the answer away; here the old fact is named. "
+    "Evidence is a paraphrase of the talk, so that recall of passages cannot be measured",
+    "not verified": "the data: none was at hand; the format is that of the official README and "
+    "evaluation code, tested on a fixture",
+}
 
 
-@benchmark(files=FILES)
+@benchmark(files=FILES, card=CARD)
 def halumem(data_dir: Path, *, variant: Variant = "medium", operation: Operation = "qa") -> Benchmark:
     """Twenty users who talk with an assistant over years; answering and updating are scored apart.
 
@@ -61,7 +76,6 @@ def halumem(data_dir: Path, *, variant: Variant = "medium", operation: Operation
                     )
                 )
     validation, test = groups_apart(tasks, TEST_SHARE, benchmark="halumem", group=lambda task: task.group)
-    content = "\n".join(entry.model_dump_json() for entry in (*episodes, *tasks))
     return Benchmark(
         name="halumem",
         episodes=tuple(episodes),
@@ -70,30 +84,17 @@ def halumem(data_dir: Path, *, variant: Variant = "medium", operation: Operation
         scope="grouped",
         metric="judge",
         retrieval_metric="coverage",
-        version=f"1-{variant}-{operation}-{hashlib.sha256(content.encode()).hexdigest()[:8]}",
+        version=f"1-{variant}-{operation}-{fingerprint([*episodes, *tasks])}",
         card=_card(operation),
     )
 
 
 def _card(operation: str) -> dict[str, str]:
     return {
+        **CARD,
         "task": "answer questions on a user's history"
         if operation == "qa"
         else "say what is so now, given what was so before",
-        "size": "20 users; 14,948 memory points and 3,467 questions; sessions a user: about 70 (medium), "
-        "120 (long)",
-        "source": "https://github.com/MemTensor/HaluMem; data: IAAR-Shanghai/HaluMem on Hugging Face",
-        "licence": "CC BY-NC-ND 4.0",
-        "metric": "judge, right or wrong; the original has a third verdict, omission. Offline: coverage "
-        "of the answer's content words",
-        "splits": "ours: 40 % of the users for test; the original has no split and no search",
-        "protocol": "all is asked after the last session, and says the time it is about; the original "
-        "asks after each session. Its first operation, extraction, compares what a system says it "
-        "stored: a memory program has no such list, so that it is not scored here. Its update test "
-        "searches by the new fact itself, which would give the answer away; here the old fact is named. "
-        "Evidence is a paraphrase of the talk, so that recall of passages cannot be measured",
-        "not verified": "the data: none was at hand; the format is that of the official README and "
-        "evaluation code, tested on a fixture",
     }
 
 

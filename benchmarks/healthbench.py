@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from evolve.benchmark import Benchmark, benchmark
-from evolve.data import DataFile, Row, locate, rows_of, three_parts
+from evolve.data import DataFile, Row, fingerprint, locate, rows_of, three_parts
 from evolve.data.rubrics import Learning, conversation, rubric_episodes
 from evolve.errors import UsageError
 from evolve.records import Criterion, Task
@@ -26,9 +25,21 @@ THEMES = (
 CONVERSATIONS = 5000
 EPISODE_SHARE, TEST_SHARE, MOST_TEST = 0.54, 5 / 11, 100
 """Of a theme. The paper M★ has 257 / 120 / 100 of 477 data tasks and 260 / 122 / 100 of 482 referrals."""
+CARD = {
+    "task": "give the next answer of a conversation about health",
+    "size": "5,000 conversations, 48,562 criteria, seven themes",
+    "source": "https://github.com/openai/simple-evals, healthbench_eval.py (Arora et al., 2025)",
+    "licence": "MIT; the records carry a canary and must not be published again",
+    "metric": "rubric: a judge marks each criterion, points met over positive points, clipped for "
+    "each answer as in the paper M★; the original clips the mean only. Offline: rubric_coverage, a "
+    "proxy of words",
+    "protocol": "pooled, one memory; the original has no memory and no episodes. An episode is the "
+    "conversation, the physician's answer where there is one, and the rubric: our choice",
+    "not verified": "checksum, and the counts of the full file: no full copy was at hand",
+}
 
 
-@benchmark(files=FILES)
+@benchmark(files=FILES, card=CARD)
 def healthbench(data_dir: Path, *, theme: str = "all", learning: Learning = "offline") -> Benchmark:
     """Conversations about health in seven themes; answers are marked by physicians' weighted criteria.
 
@@ -50,7 +61,6 @@ def healthbench(data_dir: Path, *, theme: str = "all", learning: Learning = "off
     taken = [name for name in THEMES if theme in ("all", name)]
     parts = [_split([task for task in tasks if task.category == name], name) for name in taken]
     episodes, validation, test = ([task for part in parts for task in part[n]] for n in range(3))
-    content = "\n".join(task.model_dump_json() for task in tasks)
     return Benchmark(
         name="healthbench",
         episodes=rubric_episodes(episodes, learning),
@@ -59,22 +69,13 @@ def healthbench(data_dir: Path, *, theme: str = "all", learning: Learning = "off
         metric="rubric",
         retrieval_metric="rubric_coverage",
         learning=learning,
-        version=f"1-{theme}-{learning}-{hashlib.sha256(content.encode()).hexdigest()[:8]}",
+        version=f"1-{theme}-{learning}-{fingerprint(tasks)}",
         card={
-            "task": "give the next answer of a conversation about health",
-            "size": "5,000 conversations, 48,562 criteria, seven themes",
+            **CARD,
             "here": f"{len(tasks)} conversations"
             + ("" if len(tasks) == CONVERSATIONS else ", a sample: not to be compared with published scores"),
-            "source": "https://github.com/openai/simple-evals, healthbench_eval.py (Arora et al., 2025)",
-            "licence": "MIT; the records carry a canary and must not be published again",
-            "metric": "rubric: a judge marks each criterion, points met over positive points, clipped for "
-            "each answer as in the paper M★; the original clips the mean only. Offline: rubric_coverage, a "
-            "proxy of words",
             "splits": f"theme={theme}: 54 % episodes, 5/11 of the rest but at most 100 held out, the rest "
             "validation; which conversation falls where is our draw, M★'s is not published",
-            "protocol": "pooled, one memory; the original has no memory and no episodes. An episode is the "
-            "conversation, the physician's answer where there is one, and the rubric: our choice",
-            "not verified": "checksum, and the counts of the full file: no full copy was at hand",
         },
     )
 

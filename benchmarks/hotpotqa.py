@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evolve.benchmark import Benchmark, Scope, benchmark
-from evolve.data import DataFile, Row, locate, rows_of, validation_and_test
+from evolve.data import DataFile, Row, fingerprint, locate, rows_of, validation_and_test
 from evolve.data.splitting import draw
 from evolve.errors import UsageError
 from evolve.records import Episode, Evidence, Task
@@ -17,9 +17,19 @@ FILES = (DataFile(DATA, f"http://curtis.ml.cmu.edu/datasets/hotpot/{DATA}"),)
 NAMES = (DATA, "hotpot_train_v1.1.json", "hotpotqa_train.json")
 QUESTIONS = 200
 TEST_SHARE = 0.4
+CARD = {
+    "task": "answer a question that needs two paragraphs of Wikipedia",
+    "size": "7,405 questions for development, 90,447 for training, ten paragraphs each",
+    "source": "https://hotpotqa.github.io (Yang et al., EMNLP 2018)",
+    "licence": "CC BY-SA 4.0",
+    "metric": "hotpot_f1, the official answer F1; --metric exact_match is the official EM. "
+    "Supporting facts are not asked for, so that the official joint scores do not exist here",
+    "splits": "ours: 40 % of each type for test, of the development set; the official test set is not public",
+    "not verified": "checksum: no full copy was at hand to compute it from",
+}
 
 
-@benchmark(files=FILES)
+@benchmark(files=FILES, card=CARD)
 def hotpotqa(data_dir: Path, *, scope: Scope = "pooled", questions: int = QUESTIONS) -> Benchmark:
     """Questions that need two paragraphs, which stand among the distractors of all questions.
 
@@ -47,7 +57,6 @@ def hotpotqa(data_dir: Path, *, scope: Scope = "pooled", questions: int = QUESTI
     validation, test = validation_and_test(
         tasks, TEST_SHARE, benchmark="hotpotqa", key=lambda t: t.id, category=lambda t: t.category
     )
-    content = "\n".join(entry.model_dump_json() for entry in (*episodes.values(), *tasks))
     return Benchmark(
         name="hotpotqa",
         episodes=tuple(episodes.values()),
@@ -56,21 +65,13 @@ def hotpotqa(data_dir: Path, *, scope: Scope = "pooled", questions: int = QUESTI
         scope=scope,
         metric="hotpot_f1",
         retrieval_metric="evidence_recall",
-        version=f"1-{scope}-{hashlib.sha256(content.encode()).hexdigest()[:8]}",
+        version=f"1-{scope}-{fingerprint([*episodes.values(), *tasks])}",
         card={
-            "task": "answer a question that needs two paragraphs of Wikipedia",
-            "size": "7,405 questions for development, 90,447 for training, ten paragraphs each",
+            **CARD,
             "here": f"{len(taken)} of {len(rows)} questions in {path.name}, {len(episodes)} paragraphs",
-            "source": "https://hotpotqa.github.io (Yang et al., EMNLP 2018)",
-            "licence": "CC BY-SA 4.0",
-            "metric": "hotpot_f1, the official answer F1; --metric exact_match is the official EM. "
-            "Supporting facts are not asked for, so that the official joint scores do not exist here",
-            "splits": "ours: 40 % of each type for test, of the development set; the official test set is "
-            "not public",
             "protocol": f"{scope} scope. Paragraphs are written to a memory one by one and the question "
             "comes after; the original reads ten at once. In pooled scope validation and test share "
             "the memory",
-            "not verified": "checksum: no full copy was at hand to compute it from",
         },
     )
 

@@ -35,9 +35,18 @@ POOLED_TEST = 100
 """Test questions in pooled scope, as in the paper M★: 1,440 for validation and 100 for test."""
 
 _TURN_ID = re.compile(r"D:?0*(\d+):0*(\d+)")
+CARD = {
+    "task": "answer questions about months of talk between two people",
+    "size": "10 conversations, 272 sessions, 5,882 turns, 1,540 questions without category 5",
+    "source": "https://github.com/snap-research/locomo, data/locomo10.json (Maharana et al., 2024)",
+    "licence": "CC BY-NC 4.0",
+    "metric": "f1, one plain token F1 for all categories, as in the paper M★; --metric locomo_f1 is "
+    "the official one (stems, rules by category); --metric judge is the paper's yes or no",
+    "splits": "grouped: six conversations for validation, four for test; pooled: 1,440 and 100",
+}
 
 
-@benchmark(files=FILES)
+@benchmark(files=FILES, card=CARD)
 def locomo(data_dir: Path, *, scope: Scope = "grouped", labels: Labels = "original") -> Benchmark:
     """Ten conversations of two people over months; multi-hop, temporal, open-domain, single-hop questions.
 
@@ -81,13 +90,7 @@ def locomo(data_dir: Path, *, scope: Scope = "grouped", labels: Labels = "origin
         scope=scope,
         version=version,
         card={
-            "task": "answer questions about months of talk between two people",
-            "size": "10 conversations, 272 sessions, 5,882 turns, 1,540 questions without category 5",
-            "source": "https://github.com/snap-research/locomo, data/locomo10.json (Maharana et al., 2024)",
-            "licence": "CC BY-NC 4.0",
-            "metric": "f1, one plain token F1 for all categories, as in the paper M★; --metric locomo_f1 is "
-            "the official one (stems, rules by category); --metric judge is the paper's yes or no",
-            "splits": "grouped: six conversations for validation, four for test; pooled: 1,440 and 100",
+            **CARD,
             "protocol": f"{scope} scope, categories 1 to 4; the original asks about each conversation alone "
             "and has category 5; captions of images are part of their turn, as in the original",
             "labels": "as published"

@@ -53,9 +53,25 @@ GUIDANCE = {
 """By ability, what the original's prompts for its types of questions forgive and ask; in our words."""
 QUESTIONS = 500
 TEST_SHARE = 0.4
+CARD = {
+    "task": "answer a question after a history of dated chats of a user with an assistant",
+    "size": "500 questions, 30 of them abstention; s: about 48 sessions and 115,000 tokens for each",
+    "source": "https://github.com/xiaowu0162/LongMemEval; data: xiaowu0162/longmemeval-cleaned on "
+    "Hugging Face (Wu et al., ICLR 2025)",
+    "licence": "MIT",
+    "metric": "judge, yes or no; offline: episode_recall of the evidence sessions, which the "
+    "original does not count for abstention",
+    "splits": "ours: 40 % of each ability for test; the original has no split and no search",
+    "protocol": "one memory for each question, as in the original. Ours: the question says its date; "
+    "sessions are put in order of time, and none is dropped, also where it is dated later than the "
+    "question, for in some questions the evidence is; a chat that is filler may occur in several "
+    "histories; our judge has one prompt and a sentence for each ability, the original one for each "
+    "type",
+    "not verified": "checksums: no full copy was at hand to compute them from",
+}
 
 
-@benchmark(files=FILES)
+@benchmark(files=FILES, card=CARD)
 def longmemeval(data_dir: Path, *, variant: Variant = "oracle", questions: int = 0) -> Benchmark:
     """Five abilities of a chat assistant's memory, one history for each question; abstention is one of them.
 
@@ -98,22 +114,9 @@ def longmemeval(data_dir: Path, *, variant: Variant = "oracle", questions: int =
         guidance=GUIDANCE,
         version=f"1-{variant}-{digest}",
         card={
-            "task": "answer a question after a history of dated chats of a user with an assistant",
-            "size": "500 questions, 30 of them abstention; s: about 48 sessions and 115,000 tokens for each",
+            **CARD,
             "here": f"{len(tasks)} questions of {found} in {path.name}"
             + ("" if found == QUESTIONS else ", a sample: not to be compared with published scores"),
-            "source": "https://github.com/xiaowu0162/LongMemEval; data: xiaowu0162/longmemeval-cleaned on "
-            "Hugging Face (Wu et al., ICLR 2025)",
-            "licence": "MIT",
-            "metric": "judge, yes or no; offline: episode_recall of the evidence sessions, which the "
-            "original does not count for abstention",
-            "splits": "ours: 40 % of each ability for test; the original has no split and no search",
-            "protocol": "one memory for each question, as in the original. Ours: the question says its date; "
-            "sessions are put in order of time, and none is dropped, also where it is dated later than the "
-            "question, for in some questions the evidence is; a chat that is filler may occur in several "
-            "histories; our judge has one prompt and a sentence for each ability, the original one for each "
-            "type",
-            "not verified": "checksums: no full copy was at hand to compute them from",
         },
     )
 

@@ -37,9 +37,22 @@ PREMISE = "premise"
 """The ability of the types that end in ``-abs``: the question supposes what is not so."""
 DOMAINS = ("web", "enterprise")
 TEST_SHARE = 0.4
+CARD = {
+    "task": "answer a question about an environment from the runs of agents in it",
+    "size": "451 questions, 1,870 runs, two domains; small: 100 runs a question, medium: up to 500",
+    "source": "https://github.com/xiaowu0162/LongMemEval-V2; data: xiaowu0162/longmemeval-v2 on Hugging Face",
+    "licence": "Apache-2.0",
+    "metric": "judge; the original scores each question by its own function (phrases, choices, or a "
+    "judge for gotchas and premises). Offline: coverage of the answer's content words, which says "
+    "nothing where the answer is a letter",
+    "splits": "ours: 40 % of each ability for test; validation and test may share runs, as questions "
+    "do; the original has no split and no search",
+    "not verified": "the data: none was at hand; files and fields are those of the official loader "
+    "and dataset card, question types those that other users of the data name; tested on a fixture",
+}
 
 
-@benchmark(files=FILES)
+@benchmark(files=FILES, card=CARD)
 def longmemeval_v2(
     data_dir: Path, *, tier: Tier = "small", domain: str = "web", state_chars: int = 2000
 ) -> Benchmark:
@@ -101,23 +114,12 @@ def longmemeval_v2(
 
 def _card(here: str, state_chars: int) -> dict[str, str]:
     return {
-        "task": "answer a question about an environment from the runs of agents in it",
-        "size": "451 questions, 1,870 runs, two domains; small: 100 runs a question, medium: up to 500",
+        **CARD,
         "here": here,
-        "source": "https://github.com/xiaowu0162/LongMemEval-V2; data: xiaowu0162/longmemeval-v2 on "
-        "Hugging Face",
-        "licence": "Apache-2.0",
-        "metric": "judge; the original scores each question by its own function (phrases, choices, or a "
-        "judge for gotchas and premises). Offline: coverage of the answer's content words, which says "
-        "nothing where the answer is a letter",
-        "splits": "ours: 40 % of each ability for test; validation and test may share runs, as questions "
-        "do; the original has no split and no search",
         "protocol": f"text only: no screenshots, and {state_chars or 'all'} characters of each state's "
         "accessibility tree; questions with an image are left out. A memory gives back as much text as a "
         "campaign allows, not the original's token budget; latency is an objective and no part of the "
         "score",
-        "not verified": "the data: none was at hand; files and fields are those of the official loader "
-        "and dataset card, question types those that other users of the data name; tested on a fixture",
     }
 
 

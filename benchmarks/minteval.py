@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from evolve.benchmark import Benchmark, benchmark
-from evolve.data import DataFile, Row, groups_apart, locate, rows_of
+from evolve.data import DataFile, Row, fingerprint, groups_apart, locate, rows_of
 from evolve.errors import UsageError
 from evolve.records import Episode, Task
 
@@ -27,9 +26,23 @@ FILES = tuple(
 SINGLE_TARGET = frozenset({"simple", "history"})
 MULTI_TARGET = frozenset({"ordering", "counting", "multi-hop"})
 TEST_SHARE = 0.4
+CARD = {
+    "task": "answer questions on a history in which later facts interfere with earlier ones",
+    "source": "https://github.com/amy-hyunji/MINTEval; data: dinobby/MINTEval on Hugging Face",
+    "licence": "CC BY 4.0",
+    "metric": "judge; the original reports accuracy. Offline: coverage of the answer's content "
+    "words, which says little of counting and ordering, whose answers stand nowhere",
+    "splits": "ours: 40 % of the histories for test; the original has no split and no search",
+    "protocol": "one memory for each history, as in the original. Categories are the data's question "
+    "types, after single-target or multi-target; candidates stand in the question, as in the "
+    "original",
+    "not verified": "the data: none was at hand; columns, sizes and types are those of the dataset "
+    "card, the names of three of the four files follow the fourth's, the official scorer was not "
+    "seen; tested on a fixture",
+}
 
 
-@benchmark(files=FILES)
+@benchmark(files=FILES, card=CARD)
 def minteval(data_dir: Path, *, domain: Domain = "state_tracking") -> Benchmark:
     """Long histories in which facts are revised: recall of one, of an earlier one, or of several together.
 
@@ -54,7 +67,6 @@ def minteval(data_dir: Path, *, domain: Domain = "state_tracking") -> Benchmark:
         episodes.extend(_episodes(row, group))
         tasks.extend(_tasks(row, group))
     validation, test = groups_apart(tasks, TEST_SHARE, benchmark="minteval", group=lambda task: task.group)
-    content = "\n".join(entry.model_dump_json() for entry in (*episodes, *tasks))
     return Benchmark(
         name="minteval",
         episodes=tuple(episodes),
@@ -63,22 +75,11 @@ def minteval(data_dir: Path, *, domain: Domain = "state_tracking") -> Benchmark:
         scope="grouped",
         metric="judge",
         retrieval_metric="coverage",
-        version=f"1-{domain}-{hashlib.sha256(content.encode()).hexdigest()[:8]}",
+        version=f"1-{domain}-{fingerprint([*episodes, *tasks])}",
         card={
-            "task": "answer questions on a history in which later facts interfere with earlier ones",
+            **CARD,
             "size": f"595 histories and 15.6k questions; {domain}: {SESSIONS[domain]} histories",
             "here": f"{len({task.group for task in tasks})} histories, {len(tasks)} questions",
-            "source": "https://github.com/amy-hyunji/MINTEval; data: dinobby/MINTEval on Hugging Face",
-            "licence": "CC BY 4.0",
-            "metric": "judge; the original reports accuracy. Offline: coverage of the answer's content "
-            "words, which says little of counting and ordering, whose answers stand nowhere",
-            "splits": "ours: 40 % of the histories for test; the original has no split and no search",
-            "protocol": "one memory for each history, as in the original. Categories are the data's question "
-            "types, after single-target or multi-target; candidates stand in the question, as in the "
-            "original",
-            "not verified": "the data: none was at hand; columns, sizes and types are those of the dataset "
-            "card, the names of three of the four files follow the fourth's, the official scorer was not "
-            "seen; tested on a fixture",
         },
     )
 

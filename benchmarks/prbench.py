@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from evolve.benchmark import Benchmark, benchmark
-from evolve.data import DataFile, Row, locate, rows_of, three_parts
+from evolve.data import DataFile, Row, fingerprint, locate, rows_of, three_parts
 from evolve.data.rubrics import Learning, conversation, rubric_episodes
 from evolve.errors import UsageError
 from evolve.records import Criterion, Task
@@ -29,9 +28,24 @@ TURNS = 10
 EPISODE_SHARE, TEST_SHARE, MOST_TEST = 0.4, 1 / 3, 50
 """Of the tasks that are not hard. The paper M★ has 100 / 100 / 50 of 250 legal ones, 120 / 130 / 50 of 300 of
 finance."""
+CARD = {
+    "size": "500 legal and 600 finance tasks, of which 250 and 300 are hard; 10 to 30 criteria each",
+    "source": "https://github.com/scaleapi/PRBench; data: ScaleAI/PRBench on Hugging Face",
+    "licence": "CC BY 4.0; the records carry a canary and must not be published again",
+    "metric": "rubric: a judge marks each criterion, weights met over positive weights, clipped for "
+    "each answer as in the paper M★. The original reports this unclipped, and a second score that is "
+    "scaled between the lowest and highest sum. Offline: rubric_coverage, a proxy of words",
+    "splits": "40 % episodes, a third of the rest but at most 50 held out, the rest validation; "
+    "which task falls where is our draw, M★'s is not published",
+    "protocol": "pooled, one memory; the original has no memory and no episodes. The rubric marks "
+    "the answer to the last turn; earlier turns keep the model answers of the data. A criterion is "
+    "its title and weighs what its own weight class says. The category is the topic",
+    "not verified": "checksums, and the official Parquet files themselves (their names and columns "
+    "are known from descriptions; read here: JSON lines of the same records)",
+}
 
 
-@benchmark(files=FILES)
+@benchmark(files=FILES, card=CARD)
 def prbench(data_dir: Path, *, field: Field = "legal", learning: Learning = "offline") -> Benchmark:
     """Open questions of finance or law; answers are marked by professionals' weighted criteria.
 
@@ -62,7 +76,6 @@ def prbench(data_dir: Path, *, field: Field = "legal", learning: Learning = "off
         key=lambda task: task.id,
         category=lambda task: task.category,
     )
-    content = "\n".join(task.model_dump_json() for task in tasks)
     return Benchmark(
         name="prbench",
         episodes=rubric_episodes(episodes, learning),
@@ -71,25 +84,13 @@ def prbench(data_dir: Path, *, field: Field = "legal", learning: Learning = "off
         metric="rubric",
         retrieval_metric="rubric_coverage",
         learning=learning,
-        version=f"1-{field}-{learning}-{hashlib.sha256(content.encode()).hexdigest()[:8]}",
+        version=f"1-{field}-{learning}-{fingerprint(tasks)}",
         card={
+            **CARD,
             "task": f"answer a professional's question about {'law' if field == 'legal' else 'finance'}",
-            "size": "500 legal and 600 finance tasks, of which 250 and 300 are hard; 10 to 30 criteria each",
             "here": f"{len(tasks)} of {len(rows)} tasks in {path.name}"
             + (", without the hard ones" if hard else ", a sample with what is in it, hard or not")
             + ("" if len(rows) == SIZES[field] else ": not to be compared with published scores"),
-            "source": "https://github.com/scaleapi/PRBench; data: ScaleAI/PRBench on Hugging Face",
-            "licence": "CC BY 4.0; the records carry a canary and must not be published again",
-            "metric": "rubric: a judge marks each criterion, weights met over positive weights, clipped for "
-            "each answer as in the paper M★. The original reports this unclipped, and a second score that is "
-            "scaled between the lowest and highest sum. Offline: rubric_coverage, a proxy of words",
-            "splits": "40 % episodes, a third of the rest but at most 50 held out, the rest validation; "
-            "which task falls where is our draw, M★'s is not published",
-            "protocol": "pooled, one memory; the original has no memory and no episodes. The rubric marks "
-            "the answer to the last turn; earlier turns keep the model answers of the data. A criterion is "
-            "its title and weighs what its own weight class says. The category is the topic",
-            "not verified": "checksums, and the official Parquet files themselves (their names and columns "
-            "are known from descriptions; read here: JSON lines of the same records)",
         },
     )
 

@@ -33,7 +33,7 @@ SHOWN = {
     "alfworld": (300, 274),
     "textworld": (2, 3),
 }
-"""Episodes, and tasks of both splits. LoCoMo's are the published numbers, and ALFWorld's tasks; others are samples."""
+"""Episodes, and tasks of both splits: the published numbers of LoCoMo and ALFWorld, samples of the others."""
 
 
 def cut(content: bytes) -> bytes:

@@ -17,6 +17,7 @@ from evolve.inspection.text import to_json
 BENCHMARK = '''
 """A benchmark of a user."""
 from evolve.benchmark import Benchmark, benchmark
+from evolve.benchmark import available
 from evolve.errors import UsageError
 from evolve.records import Episode, Task
 
@@ -110,6 +111,17 @@ def test_without_its_engine_a_benchmark_shows_its_card_and_the_remedy(
     listed = {row["name"]: row for row in benchmarks.benchmarks_data()}
     assert listed["scienceworld"]["available"], "nothing was asked of an engine that is not there"
     assert "alfworld-download" in listed["alfworld"]["missing"]
+
+
+def test_without_its_data_every_benchmark_shows_its_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVOLVE_DATA", str(tmp_path))
+    monkeypatch.setattr("evolve.environments.simulator._has", lambda python, package: False)
+    for entry in available():
+        data = benchmarks.benchmark_data(entry.name, None, {})
+        assert {"licence", "source", "metric"} <= data["card"].keys(), entry.name
+        assert data["available"] != ("missing" in data)
 
 
 def test_seeds_are_listed() -> None:

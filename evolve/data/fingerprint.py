@@ -1,0 +1,16 @@
+"""A short name for what records say, so that scores on other data are never mixed with these."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from evolve.records import Record
+
+LENGTH = 8
+
+
+def fingerprint(records: Iterable[Record]) -> str:
+    """The first ``LENGTH`` hexadecimal digits of the SHA-256 of the records as JSON, a line each."""
+    content = "\n".join(record.model_dump_json() for record in records)
+    return hashlib.sha256(content.encode()).hexdigest()[:LENGTH]
