@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from evolve import resources
+from evolve.benchmark import available
 from evolve.errors import InfrastructureError, UsageError
 from evolve.inspection import benchmarks, catalogue, doctor
 from evolve.inspection.text import to_json
@@ -17,7 +18,6 @@ from evolve.inspection.text import to_json
 BENCHMARK = '''
 """A benchmark of a user."""
 from evolve.benchmark import Benchmark, benchmark
-from evolve.benchmark import available
 from evolve.errors import UsageError
 from evolve.records import Episode, Task
 
