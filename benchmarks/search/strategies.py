@@ -19,7 +19,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -59,6 +59,11 @@ class Comparison:
     strategies: Mapping[str, Settings]
     reference: str
 
+    def only(self, names: Collection[str]) -> Comparison:
+        """The same of the strategies ``names`` and the reference."""
+        kept = {name: s for name, s in self.strategies.items() if name in {*names, self.reference}}
+        return Comparison(kept, self.reference)
+
 
 COMPARISONS: Mapping[str, Comparison] = MappingProxyType(
     {
@@ -73,13 +78,19 @@ COMPARISONS: Mapping[str, Comparison] = MappingProxyType(
         ),
         "selectors": Comparison(
             {
-                "ours": {},  # softmax
+                **{
+                    f"softmax-{temperature}": {
+                        "search.selection": "softmax",
+                        "search.temperature": temperature,
+                    }
+                    for temperature in (0.15, 0.05, 0.02)
+                },
                 **{
                     name: {"search.selection": name}
-                    for name in ("pareto", "per_item", "recency", "max", "uniform")
+                    for name in ("max", "per_item", "pareto", "recency", "uniform")
                 },
             },
-            reference="ours",
+            reference="softmax-0.15",
         ),
         "features": Comparison(
             {
@@ -98,6 +109,8 @@ def main() -> None:
     """Run the campaigns that are missing, and print what came of all."""
     arguments = _arguments()
     comparison = COMPARISONS[arguments.compare]
+    if arguments.only:
+        comparison = comparison.only(arguments.only)
     missing = [name for name in ("matplotlib", "scipy") if importlib.util.find_spec(name) is None]
     if missing:
         sys.exit(f"{' and '.join(missing)} is missing. Install: pip install 'evolve-memory[benchmarks]'")
@@ -179,6 +192,7 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--compare", choices=COMPARISONS, default="strategies")
+    parser.add_argument("--only", nargs="+", metavar="STRATEGY", help="of the comparison; its reference too")
     parser.add_argument("--benchmarks", nargs="+", default=["chronicle", "locomo"], metavar="NAME")
     parser.add_argument("--data-dir", type=Path, help="of the benchmarks that need data")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], metavar="N")
@@ -187,7 +201,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sandbox", default="auto")
     parser.add_argument("--runs", type=Path, default=Path("runs/strategies"), help="where they are kept")
     parser.add_argument("--plot", type=Path, help="an SVG or PNG to draw")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    known = COMPARISONS[arguments.compare].strategies
+    unknown = [name for name in arguments.only or () if name not in known]
+    if unknown:
+        parser.error(f"--only {' '.join(unknown)}: {arguments.compare} has {', '.join(known)}")
+    return arguments
 
 
 if __name__ == "__main__":

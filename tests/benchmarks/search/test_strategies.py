@@ -20,6 +20,13 @@ def test_every_strategy_is_a_configuration_that_can_be(script: Script):
         assert len({config.model_dump_json() for config in configs}) == len(configs)
 
 
+def test_some_strategies_are_measured_by_the_same_one(script: Script):
+    comparison = script("strategies").COMPARISONS["selectors"]
+    some = comparison.only(["max"])
+    assert list(some.strategies) == ["softmax-0.15", "max"]
+    assert some.reference == comparison.reference
+
+
 def test_the_papers_loop_is_that_of_the_preset(script: Script):
     strategies = script("strategies").COMPARISONS["strategies"].strategies
     search, preset = merged(CampaignConfig(), strategies["paper"]), PRESETS["paper"]
