@@ -120,7 +120,7 @@ def test_without_its_data_every_benchmark_shows_its_card(
     monkeypatch.setattr("evolve.environments.simulator._has", lambda python, package: False)
     for entry in available():
         data = benchmarks.benchmark_data(entry.name, None, {})
-        assert {"licence", "source", "metric"} <= data["card"].keys(), entry.name
+        assert {"licence", "source"} <= data["card"].keys(), entry.name
         assert data["available"] != ("missing" in data)
 
 
