@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evolve.bench.columns import find_columns
+from evolve.bench.columns import Column, find_columns
 from evolve.bench.config import BenchConfig
-from evolve.bench.contenders import anywhere, find_contenders
+from evolve.bench.contenders import Contender, anywhere, find_contenders
 from evolve.bench.directory import BenchDirectory, Cell
 from evolve.bench.filling import Filler
 from evolve.bench.table import bench_data, current
@@ -49,27 +50,9 @@ def run_bench(
         UsageError: a name fits nothing, or the directory is in use or damaged.
         InfrastructureError: the disk does not take it.
     """
-    contenders = find_contenders(config.programs or seed_names(), root)
-    against = None
-    if config.against:
-        (named,) = find_contenders([config.against], root)
-        same = (contender for contender in contenders if contender.program.id == named.program.id)
-        against = next(same, named)
-        if against is named:
-            contenders.append(named)
-    homes = {c.home: c.home_data for c in contenders if c.home}
-    spellings = config.benchmarks or tuple(homes) or (config.campaign.benchmark,)
-    columns = find_columns(spellings, config.campaign, config.data_dir, homes)
-    headings = {column.key: column.heading for column in columns}
-    recorded = config.model_copy(
-        update={
-            "programs": tuple(map(anywhere, config.programs)),
-            "against": anywhere(config.against),
-            "benchmarks": tuple(column.key for column in columns),
-            "data_dir": config.data_dir.absolute() if config.data_dir else None,
-        }
-    )
-    with BenchDirectory(root, name, recorded, notify=notify) as directory:
+    plan = _planned(config, root)
+    headings = {column.key: column.heading for column in plan.columns}
+    with BenchDirectory(root, name, plan.recorded, notify=notify) as directory:
         filler = Filler(
             directory,
             config.split,
@@ -79,11 +62,41 @@ def run_bench(
             tell=lambda cell, done, due: tell(cell, headings[cell.benchmark], done, due),
             connect=connect,
         )
-        filled = filler.fill(columns, contenders)
-        for column in columns:
+        filled = filler.fill(plan.columns, plan.contenders)
+        for column in plan.columns:
             if filled[column.key].problem:
                 notify(f"{column.heading}: {filled[column.key].problem}")
-        cells = current(directory.cells(), columns, filled, config.split)
-    if not cells and all(entry.problem for entry in filled.values()):
+        cells = current(directory.cells(), plan.columns, filled, config.split)
+    if not cells and not any(entry.conditions for entry in filled.values()):
         raise UsageError("Nothing could be scored: see above.")
-    return bench_data(name, config, contenders, columns, filled, cells, against)
+    return bench_data(name, config, plan.contenders, plan.columns, filled, cells, plan.against)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    contenders: list[Contender]
+    columns: list[Column]
+    against: Contender | None
+    recorded: BenchConfig
+
+
+def _planned(config: BenchConfig, root: Path) -> _Plan:
+    """What the names in ``config`` stand for, and ``config`` as it is understood from anywhere."""
+    contenders = find_contenders(config.programs or seed_names(), root)
+    against = None
+    if config.against:
+        (named,) = find_contenders([config.against], root)
+        same = (contender for contender in contenders if contender.program.id == named.program.id)
+        against = next(same, named)
+        if against is named:
+            contenders.append(named)
+    homes = {contender.home: contender.home_data for contender in contenders if contender.home}
+    spellings = config.benchmarks or tuple(homes) or (config.campaign.benchmark,)
+    columns = find_columns(spellings, config.campaign, config.data_dir, homes)
+    update = {
+        "programs": tuple(map(anywhere, config.programs)),
+        "against": anywhere(config.against),
+        "benchmarks": tuple(column.key for column in columns),
+        "data_dir": config.data_dir.absolute() if config.data_dir else None,
+    }
+    return _Plan(contenders, columns, against, config.model_copy(update=update))
