@@ -222,8 +222,12 @@ def test_all_of_it_by_keyboard(watch: Callable[..., Watched], report: Path) -> N
     page.locator('[role="treeitem"][tabindex="0"]').focus()
     keyboard.press("End")
     keyboard.press("Home")
-    keyboard.press("ArrowDown")
-    row = page.locator(f'[role="treeitem"][data-number="{focused(page)}"]')
+    row = page.locator('[role="treeitem"]').first
+    for _ in range(SEEDS + CHILDREN):  # down to one that has children, whatever the campaign came to
+        keyboard.press("ArrowDown")
+        row = page.locator(f'[role="treeitem"][data-number="{focused(page)}"]')
+        if row.get_attribute("aria-expanded"):
+            break
     assert row.get_attribute("aria-expanded") == "true"
     keyboard.press("ArrowLeft")
     assert row.get_attribute("aria-expanded") == "false"
