@@ -15,7 +15,7 @@ from mkdocs.structure.files import File, Files
 from evolve.cli import app
 
 PAGE = "cli.md"
-MEASURED_AT = 3  # behind tutorial and concepts
+MORE_AT = 3  # behind tutorial and concepts
 INTRODUCTION = """\
 # Command line
 
@@ -28,11 +28,11 @@ This page is made from the commands when the site is built; `evolve COMMAND --he
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Give the pages in ``docs/`` that the navigation lacks a section: they are written by scripts."""
+    """Give the pages in ``docs/`` that the navigation lacks a section of their own."""
     found = {path.name for path in Path(config.docs_dir).glob("*.md")}
     more = sorted(found - set(_listed(config.nav)) - {PAGE})
     if more and config.nav is not None:
-        config.nav.insert(MEASURED_AT, {"Measured": more})
+        config.nav.insert(MORE_AT, {"More": more})
     return config
 
 
