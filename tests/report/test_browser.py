@@ -335,9 +335,11 @@ def test_spending_by_role_and_hypervolume_by_price_where_models_were_asked(
 
     page = open_file(watch(), offline)
     assert page.locator("#spending").count() == 0
+    assert not page.locator('nav a[href="#spending"]').is_visible()
     choices = page.locator("#progress option").all_inner_texts()
     assert "USD" not in choices
     page = open_file(watch(), paid)
+    page.locator('nav a[href="#spending"]').click()
     assert page.locator('[data-chart="spending"] rect').count() == 2
     table = page.locator("#spending table").inner_text()
     for cell in ("task", "judge", "1.7500 USD", "5.7500 USD", "for the final test"):

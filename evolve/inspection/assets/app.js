@@ -252,6 +252,7 @@ function build(main, packed) {
   run = new Run(main, packed);
   heading();
   fill(byId("content"), summaryTiles(), frontSection(), progressSection(), lossSection(), spendingSection(), lineageSection(), mapSection(), programsSection());
+  document.querySelector('nav a[href="#spending"]').hidden = !main.spending;
   drawCharts();
   route({ move: first });
   if (focused) document.querySelector(focused)?.focus({ preventScroll: true });
