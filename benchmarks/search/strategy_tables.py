@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from curves import Curve, Curves, common_cost, over_seeds, reference_of
 
-from evolve.inspection.text import difference
+from evolve.records import Interval
 
 Measure = Callable[[Curve], float]
 
@@ -22,7 +23,7 @@ def tables(curves: Curves, reference: str) -> str:
         "test of the last best": lambda curve: curve.test,
     }
     parts = (
-        f"After {cost:,} item evaluations; {len(curves[reference])} seeds:\n",
+        f"After {cost:,} item evaluations, mean over {len(curves[reference])} of the RNG's seeds:\n",
         _reached(curves, measures),
         f"\nMinus {reference}, paired by seed:\n",
         _differences(curves, measures, reference),
@@ -38,7 +39,7 @@ def _reached(curves: Curves, measures: dict[str, Measure]) -> str:
             name,
             f"{fmean(curve.children for curve in several):.0f}",
             f"{fmean(curve.raced for curve in several):.0f}",
-            *(str(over_seeds([measure(curve) for curve in several])) for measure in measures.values()),
+            *(_shown(over_seeds([measure(curve) for curve in several])) for measure in measures.values()),
         )
         for name, several in curves.items()
     ]
@@ -51,7 +52,7 @@ def _differences(curves: Curves, measures: dict[str, Measure], reference: str) -
         if name != reference:
             pairs = list(zip(several, curves[reference], strict=True))
             found = [over_seeds([measure(a) - measure(b) for a, b in pairs]) for measure in measures.values()]
-            rows.append((name, *map(difference, found)))
+            rows.append((name, *(_shown(interval, signed=True) for interval in found)))
     return _table(("strategy", *measures), rows)
 
 
@@ -69,10 +70,17 @@ def _costs(curves: Curves, reference: str, cost: int) -> str:
                 name,
                 f"{len(within)} of {len(needed)}",
                 f"{at_least}{shares.mean * cost:,.0f}",
-                f"{at_least}{shares.mean:.0%} [{shares.low:.0%}, {shares.high:.0%}]",
+                f"{at_least}{_shown(shares, percent=True)}",
             )
         )
     return _table(("strategy", "got there", "item evaluations", f"share of {cost:,}"), rows)
+
+
+def _shown(interval: Interval, *, signed: bool = False, percent: bool = False) -> str:
+    """The interval; its mean alone where there is none, with one seed."""
+    form = f"{'+' if signed else ''}{'.0%' if percent else '.3f'}"
+    mean, low, high = (f"{value:{form}}" for value in (interval.mean, interval.low, interval.high))
+    return mean if math.isnan(interval.low) else f"{mean} [{low}, {high}]"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

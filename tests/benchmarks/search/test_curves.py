@@ -100,3 +100,10 @@ def test_the_tables_pair_by_seed_and_say_who_did_not_get_there(script: Script, c
     # The first got to 0.6 after 25 of 100 items, the second never to 0.7.
     assert "| better | 1 of 2 | ≥ 62 | ≥ 62% [" in cost
     assert "| plain | 2 of 2 | 100 | 100% [100%, 100%] |" in cost
+
+
+def test_the_tables_of_one_seed_show_no_interval(script: Script, curve: Made):
+    found = {"plain": [curve((100, 0.6, 8))], "better": [curve((40, 0.7, 8), (100, 0.7, 8))]}
+    text = script("strategy_tables").tables(found, "plain")
+    assert "nan" not in text
+    assert "| better | 1 of 1 | 40 | 40% |" in text
