@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evolve.config import CampaignConfig
@@ -45,6 +45,7 @@ class History:
     Attributes:
         objectives: names of the objectives that span the front.
         budget: children that the campaign may make.
+        epsilon: objective → how fine a difference counts on the front, where it is not the default.
         started: each process that worked on the campaign, in order.
         finished: how the last process ended; None while it runs or if it was killed.
         discarded: number → why that child did not come to be.
@@ -53,6 +54,7 @@ class History:
 
     objectives: Sequence[str]
     budget: int
+    epsilon: Mapping[str, float] = field(default_factory=dict)
     started: list[Started] = field(default_factory=list)
     finished: Finished | None = None
     discarded: dict[int, Discarded] = field(default_factory=dict)
@@ -68,7 +70,7 @@ class History:
     @classmethod
     def of(cls, config: CampaignConfig, events: Iterable[Event] = ()) -> History:
         """The state after ``events``."""
-        history = cls(config.search.objectives, config.budget)
+        history = cls(config.search.objectives, config.budget, dict(config.search.epsilon))
         for event in events:
             history.apply(event)
         return history
@@ -216,7 +218,7 @@ class History:
         return points
 
     def _archive(self) -> ParetoArchive:
-        return ParetoArchive([objective(name) for name in self.objectives])
+        return ParetoArchive([objective(name, self.epsilon.get(name)) for name in self.objectives])
 
     def tests(self) -> dict[int, Interval]:
         """Number → quality on the test set, of those that were tested."""
