@@ -11,7 +11,7 @@ from curves import Curve, Curves, common_cost, over_seeds, reference_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-POINTS = 60
+POINTS = 40
 
 
 def draw(found: dict[str, Curves], path: Path) -> None:
@@ -42,10 +42,18 @@ def draw(found: dict[str, Curves], path: Path) -> None:
         right.set(title=benchmark, ylabel="hypervolume (quality × octaves of cost)")
         for axes in (left, right):
             axes.set_xlabel("item evaluations")
+            axes.set_ylim(*_around(axes))
             axes.spines[["top", "right"]].set_visible(False)
         left.legend(frameon=False)
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     pyplot.close(figure)
+
+
+def _around(axes: Axes) -> tuple[float, float]:
+    """The span of the means with some room: intervals over a few seeds may reach far beyond."""
+    values = [value for line in axes.lines for value in np.asarray(line.get_ydata(), dtype=float)]
+    room = 0.25 * (max(values) - min(values)) or 0.1
+    return min(values) - room, max(values) + room
 
 
 def _volumes(curve: Curve, at: np.ndarray, worst: dict[str, float]) -> list[float]:
