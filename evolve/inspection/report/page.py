@@ -21,7 +21,7 @@ from evolve.journal.durable import replace_file
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 VENDORED = ("d3.min.js", "plot.umd.min.js", "prism-core.min.js", "prism-python.min.js")
-SCRIPTS = ("dom", "data", "keyboard", "charts", "lineage", "items", "programs", "app")
+SCRIPTS = ("dom", "data", "keyboard", "charts", "lineage", "items", "programs", "outcome", "app")
 """Our own scripts in their order: they share one scope."""
 
 
