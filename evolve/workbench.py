@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from evolve.benchmark import Benchmark, find
 from evolve.config import DEFAULT_SEEDS, CampaignConfig
 from evolve.errors import UsageError
-from evolve.evaluation import Evaluator, Subsets
+from evolve.evaluation import Evaluator, Subset, Subsets
+from evolve.evaluation.conditions import digest
 from evolve.evaluation.grading import JUDGED
 from evolve.program import MemoryProgram
 from evolve.roles import Roles, begin_loading, open_roles
@@ -86,6 +87,16 @@ class Workbench:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    @property
+    def conditions(self) -> str:
+        """A short hash of what decides a campaign's scores: how is evaluated, and what is asked."""
+        return self.conditions_on(self.subsets.static)
+
+    def conditions_on(self, subset: Subset) -> str:
+        """A short hash of what decides scores on ``subset`` besides the program."""
+        asked = [[entry.id for entry in part] for part in (subset.tasks, subset.episodes)]
+        return digest((self.evaluator.conditions, asked))
 
     def close(self) -> None:
         """End the sandbox and the models. Safe to call again."""

@@ -22,7 +22,6 @@ from evolve.bench.directory import BenchDirectory, Cell
 from evolve.campaign.crew import Feed, Threads
 from evolve.errors import BudgetReached, InfrastructureError, UsageError
 from evolve.evaluation import Subset
-from evolve.evaluation.conditions import digest
 from evolve.records import Evaluation
 from evolve.workbench import Notify, Workbench, build_evaluator, reply_cache
 
@@ -117,16 +116,13 @@ class Filler:
                 calls=self._directory.calls,
                 connect=self._connect,
             )
-        except (
-            UsageError,
-            InfrastructureError,
-        ) as error:  # such as missing data: other columns can be filled
+        except (UsageError, InfrastructureError) as error:  # such as missing data: others can be filled
             return Filled(problem=str(error))
         except BudgetReached as error:
             return Filled(problem=self._pause(error))
         with workbench:
             subset = workbench.subsets.test if self._split == "test" else workbench.subsets.static
-            conditions = _conditions(workbench, subset)
+            conditions = workbench.conditions_on(subset)
             due = self._due(column, conditions, contenders)
             problem = self._score(column, workbench, subset, conditions, due) if due else ""
             return Filled(conditions, problem)
@@ -196,12 +192,6 @@ class Filler:
             time=datetime.now(UTC).isoformat(timespec="seconds"),
             version=__version__,
         )
-
-
-def _conditions(workbench: Workbench, subset: Subset) -> str:
-    """What decides the scores besides the program: those of the evaluator, the tasks, and the episodes."""
-    asked = [[entry.id for entry in part] for part in (subset.tasks, subset.episodes)]
-    return digest((workbench.evaluator.conditions, asked))
 
 
 def _once(notify: Notify) -> Notify:

@@ -109,7 +109,7 @@ def _crew(
     return DaskCrew(
         config.cluster,
         name=f"evolve {platform.node()} {run.path.absolute()}",
-        equip=Site(config, unsafe_local, workbench.evaluator.conditions),
+        equip=Site(config, unsafe_local, workbench.conditions),
         jobs=jobs,
         lost=lambda job, error: Outcome(job, stopped=error),
         hear=hear,

@@ -138,12 +138,12 @@ class Campaign:
 
     def _begin(self) -> None:
         """Say that a process began; refuse scores that could not be compared with the recorded ones."""
-        past, now = self._registrar.ledger.conditions, self._bench.evaluator.conditions
+        past, now = self._registrar.ledger.conditions, self._bench.conditions
         if past not in (None, now):
             raise UsageError(
                 f"The run {self._run.name!r} was begun under other conditions: its benchmark's data, the "
-                "agent, the models, the embeddings or the limits have changed since. Begin another run with "
-                "--name."
+                "tasks that are asked, the agent, the models, the embeddings or the limits have changed "
+                "since. Begin another run with --name."
             )
         self._registrar.ledger.emit(
             Started(

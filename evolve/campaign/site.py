@@ -77,7 +77,7 @@ class Site:
             )
             closing.append(roles.close)
             workbench = bench.equipped(self.config, roles)
-            if workbench.evaluator.conditions != self.conditions:
+            if workbench.conditions != self.conditions:
                 raise UsageError(
                     f"Its scores could not be compared: its data of {bench.benchmark.name!r}, or the models' "
                     "settings in its environment, are not those of the deciding process."

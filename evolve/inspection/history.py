@@ -70,7 +70,7 @@ class History:
     @classmethod
     def of(cls, config: CampaignConfig, events: Iterable[Event] = ()) -> History:
         """The state after ``events``."""
-        history = cls(config.search.objectives, config.budget, dict(config.search.epsilon))
+        history = cls(config.search.objectives, config.budget, {**config.search.epsilon})
         for event in events:
             history.apply(event)
         return history

@@ -167,7 +167,9 @@ class CountingModel(ExtractiveModel):
 
     calls = 0
 
-    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+    def complete(
+        self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
+    ) -> Completion:
         CountingModel.calls += 1
         return Completion(text=f"summary {CountingModel.calls}", usage=Usage(calls=1))
 

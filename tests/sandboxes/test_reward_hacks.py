@@ -376,7 +376,9 @@ class Flat:
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         return np.full((len(texts), 4), 0.5, np.float32)
 
-    def complete(self, messages: list[dict[str, str]], options: dict[str, object]) -> Completion:
+    def complete(
+        self, messages: list[dict[str, str]], options: dict[str, object], repeat: int = 0
+    ) -> Completion:
         return Completion(text="yes", usage=Usage())
 
 
