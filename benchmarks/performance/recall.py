@@ -23,12 +23,13 @@ import platform
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from reference_scores import LIMIT, packed
 
 import evolve
 from evolve.benchmark import find
@@ -39,7 +40,6 @@ from evolve.scoring import METRICS
 from evolve.seeds import seed_program
 from evolve.statistics import bootstrap_interval
 
-LIMIT = 3_000  # characters that a recall may return
 NEAREST = 100  # texts asked of a vector store: more than fit into the limit
 Recall = Callable[[str], str]
 
@@ -132,7 +132,7 @@ def of_numpy(texts: list[str], tasks: Sequence[Task], embedder: HashingEmbedder)
 
     def recall(question: str) -> str:
         order = np.argsort(-(matrix @ embedder.embed([question])[0]), kind="stable")
-        return _packed(texts[row] for row in order[:NEAREST])
+        return packed(texts[row] for row in order[:NEAREST])
 
     return measured("numpy, exact, same vectors", tasks, recall, stored)
 
@@ -153,7 +153,7 @@ def chroma(embedder: HashingEmbedder) -> Iterator[tuple[Callable[[Sequence[str]]
 
     def recall(question: str) -> str:
         found = collection.query(query_embeddings=embedder.embed([question]), n_results=NEAREST)
-        return _packed(found["documents"][0])
+        return packed(found["documents"][0])
 
     yield store, recall
 
@@ -187,7 +187,7 @@ def mem0(embedder: HashingEmbedder) -> Iterator[tuple[Callable[[Sequence[str]], 
 
         def recall(question: str) -> str:
             found = memory.search(question, filters={"user_id": "turns"}, top_k=NEAREST, threshold=0.0)
-            return _packed(row["memory"] for row in found["results"])
+            return packed(row["memory"] for row in found["results"])
 
         yield store, recall
         memory.close()
@@ -209,7 +209,7 @@ def langgraph(embedder: HashingEmbedder) -> Iterator[tuple[Callable[[Sequence[st
 
     def recall(question: str) -> str:
         found = kept.search(("turns",), query=question, limit=NEAREST)
-        return _packed(item.value["text"] for item in found)
+        return packed(item.value["text"] for item in found)
 
     yield store, recall
 
@@ -225,18 +225,6 @@ def peers(texts: Sequence[str], tasks: Sequence[Task], embedder: HashingEmbedder
                 yield measured(f"{name}, same vectors", tasks, recall, time.perf_counter() - started)
         except ImportError as error:
             print(f"{name} is left out: {error}")
-
-
-def _packed(passages: Iterable[str]) -> str:
-    """Passages in the given order up to the first that does not fit."""
-    kept: list[str] = []
-    room = LIMIT
-    for passage in passages:
-        if len(passage) + 1 > room:
-            break
-        kept.append(passage)
-        room -= len(passage) + 1
-    return "\n".join(kept)
 
 
 def main() -> None:

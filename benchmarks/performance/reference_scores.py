@@ -138,7 +138,7 @@ def retrieve(
         score = ranker(passages)
         for number in numbers:
             order = np.argsort(-score(tasks[number].question), kind="stable")
-            found[number] = _pack([passages[row] for row in order[: LIMIT // 10]])
+            found[number] = packed([passages[row] for row in order[: LIMIT // 10]])
     return found
 
 
@@ -187,7 +187,7 @@ def _row(
     return [name, str(bootstrap_interval(recall)), f"{np.mean(scores('coverage')):.3f}", f1, *means]
 
 
-def _pack(passages: Iterable[str]) -> str:
+def packed(passages: Iterable[str]) -> str:
     """Passages in the given order up to the first that does not fit."""
     kept: list[str] = []
     room = LIMIT

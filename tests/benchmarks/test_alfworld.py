@@ -12,6 +12,7 @@ from evolve.benchmark import default_data_dir, find
 from evolve.environments.simulator import Simulator
 from evolve.errors import UsageError
 from evolve.records import Task
+from tests.benchmarks import engines
 
 DATA = default_data_dir("alfworld")
 ENGINE = Simulator("ALFWorld", "play_alfworld.py", ("alfworld", "textworld"), "alfworld")
@@ -21,20 +22,8 @@ def _lacking_games() -> str:
     return "" if (DATA / "alfworld_index.jsonl").is_file() else "no ALFWorld in $EVOLVE_DATA/alfworld"
 
 
-def _lacking() -> str:
-    try:
-        ENGINE.require()
-    except UsageError as error:
-        return str(error)
-    return _lacking_games()
-
-
 needs_games = pytest.mark.skipif(bool(_lacking_games()), reason=_lacking_games())
-
-
-def real(test):
-    """Marks a test that plays real games in the real engine."""
-    return pytest.mark.simulator(pytest.mark.skipif(bool(_lacking()), reason=_lacking())(test))
+real = engines.real(ENGINE, _lacking_games())
 
 
 @pytest.fixture

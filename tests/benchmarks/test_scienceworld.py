@@ -9,6 +9,7 @@ import pytest
 from evolve.benchmark import find
 from evolve.environments.simulator import Simulator
 from evolve.errors import UsageError
+from tests.benchmarks import engines
 
 ENGINE = Simulator(
     "ScienceWorld", "play_scienceworld.py", ("scienceworld",), "scienceworld", programs={"java": "a-jre"}
@@ -28,17 +29,7 @@ TOLD = {
 }
 
 
-def _lacking() -> str:
-    try:
-        ENGINE.require()
-    except UsageError as error:
-        return str(error)
-    return ""
-
-
-def real(test):
-    """Marks a test that plays in the real engine."""
-    return pytest.mark.simulator(pytest.mark.skipif(bool(_lacking()), reason=_lacking())(test))
+real = engines.real(ENGINE)
 
 
 @pytest.fixture

@@ -9,22 +9,13 @@ import pytest
 from evolve.benchmark import default_data_dir, find
 from evolve.environments.simulator import Simulator
 from evolve.errors import UsageError
+from tests.benchmarks import engines
 
 GIVEN = default_data_dir("textworld")
 ENGINE = Simulator("TextWorld", "play_textworld.py", ("textworld",), "textworld")
 
 
-def _lacking() -> str:
-    try:
-        ENGINE.require()
-    except UsageError as error:
-        return str(error)
-    return ""
-
-
-def real(test):
-    """Marks a test that plays in the real engine."""
-    return pytest.mark.simulator(pytest.mark.skipif(bool(_lacking()), reason=_lacking())(test))
+real = engines.real(ENGINE)
 
 
 needs_games = pytest.mark.skipif(
