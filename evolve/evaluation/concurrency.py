@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
 
@@ -21,3 +21,11 @@ def together(calls: Sequence[Callable[[], T]]) -> list[T]:
     with ThreadPoolExecutor(max_workers=len(calls), thread_name_prefix="evolve-together") as threads:
         futures = [threads.submit(copy_context().run, call) for call in calls]
     return [future.result() for future in futures]
+
+
+def begun(call: Callable[[], T]) -> Future[T]:
+    """``call`` under way in a thread of its own, in the context of the caller, who waits for it later."""
+    threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="evolve-begun")
+    future = threads.submit(copy_context().run, call)
+    threads.shutdown(wait=False)  # which ends the thread with the call
+    return future

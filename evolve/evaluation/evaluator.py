@@ -159,7 +159,13 @@ class Evaluator:
 
     def _recall(self, program: MemoryProgram, trial: Trial, *, score: bool = True) -> Recall:
         """Carry the trial out in a sandbox, in another one if the first was lost."""
-        trial.prepare()
+        try:
+            trial.prepare()
+            return self._carried_out(program, trial, score=score)
+        finally:
+            trial.finish()
+
+    def _carried_out(self, program: MemoryProgram, trial: Trial, *, score: bool) -> Recall:
         for attempt in range(1, ATTEMPTS + 1):
             answering = HostServices(self._embedder, self._model, repeat=trial.repeat)
             deferring = (

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 
 from evolve.agents.protocol import Extraction, TaskAgent
 from evolve.benchmark import Learning, Scope
 from evolve.evaluation.attribution import Memory, attribute, reads_raw_text, received_text
-from evolve.evaluation.concurrency import together
+from evolve.evaluation.concurrency import begun
 from evolve.evaluation.deferral import DeferringServices
 from evolve.evaluation.grading import Answer, Grading, Marks
 from evolve.evaluation.memo import Memo
@@ -71,12 +72,15 @@ class Trial:
         self._stints = schedule(subset, conditions.scope, looks=conditions.looks if referee else 0)
         self._extracted: dict[str, Extraction] = {}
         self._queries: dict[str, Extraction] = {}
+        self._formulating: dict[tuple[str, ...], Future[list[Extraction]]] = {}
         self._verbatim = reads_raw_text(program.parts)
         self.items: list[ItemResult] = []
         self.reason = ""
 
     def prepare(self) -> None:
         """Ask the agent for what the first memory needs; for all, where nobody stops to look.
+
+        Memories are filled without waiting for queries: whoever prepares must ``finish``.
 
         Raises:
             InfrastructureError: a model could not be reached.
@@ -120,12 +124,17 @@ class Trial:
             self._score(due, recaller.result)
         return recaller.result
 
+    def finish(self) -> None:
+        """Wait for what is still being asked, whatever comes of it, so that nothing paid for is lost."""
+        wait(self._formulating.values())
+
     def _ask(
         self, recaller: Recaller, stint: Stint, due: list[tuple[ReadResult, Stint]], *, score: bool
     ) -> None:
         """Ask the tasks of a memory. What is not scored at once, to be looked at, is added to ``due``."""
         for block in stint.blocks:
             self._foresee((), block)
+            self._await_queries()
             reads = recaller.ask([(task, self._queries[task.id]) for task in block])
             due += [(read, stint) for read in reads]
             if recaller.result.fatal:
@@ -149,24 +158,30 @@ class Trial:
         self._foresee(episodes, tasks)
 
     def _foresee(self, episodes: Sequence[Episode], tasks: Sequence[Task]) -> None:
-        """Have the agent extract and formulate what it has not yet, at the same time."""
+        """Have the agent extract, and begin to formulate, what it has not yet."""
         online = self._at.learning == "online"
-        lessons = [episode for episode in episodes if episode.task and episode.id not in self._queries]
-        given = () if online else [e for e in episodes if e.id not in self._extracted]
-        asked = [task for task in tasks if task.id not in self._queries]
-        questions = [*asked, *(e.task for e in lessons if e.task and online)]
-        if not given and not questions:
-            return
         parts = self._program.parts
-        items, queries = together(
-            [
-                lambda: self._at.memo.extract(self._at.agent, parts, given, repeat=self.repeat),
-                lambda: self._at.agent.formulate(parts, questions, self.repeat) if questions else [],
-            ]
-        )
-        self._extracted.update(zip([episode.id for episode in given], items, strict=True))
-        names = [task.id for task in asked] + [e.id for e in lessons if online]
-        self._queries.update(zip(names, queries, strict=True))
+        begun_before = {name for names in self._formulating for name in names}.union(self._queries)
+        questions = {task.id: task for task in tasks}
+        if online:
+            questions |= {episode.id: episode.task for episode in episodes if episode.task}
+        new = {name: task for name, task in questions.items() if name not in begun_before}
+        if new:
+            self._formulating[tuple(new)] = begun(
+                lambda: self._at.agent.formulate(parts, list(new.values()), self.repeat)
+            )
+        if online:
+            self._await_queries()  # an episode's question is asked before it is written
+            return
+        given = [episode for episode in episodes if episode.id not in self._extracted]
+        if given:
+            items = self._at.memo.extract(self._at.agent, parts, given, repeat=self.repeat)
+            self._extracted.update(zip([episode.id for episode in given], items, strict=True))
+
+    def _await_queries(self) -> None:
+        for names, queries in self._formulating.items():
+            self._queries.update(zip(names, queries.result(), strict=True))
+        self._formulating.clear()
 
     def _given(self, episodes: Sequence[Episode]) -> list[tuple[Episode, Extraction | None]]:
         """Each episode with what was extracted of it; with nothing where that is learnt online."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
@@ -18,9 +18,24 @@ from evolve.models.calls import Call, CallLog
 from evolve.models.chat import Cause, Role
 from evolve.models.provider import AttemptFailed, Provider, Tokens
 from evolve.models.settings import ModelSettings, provider_of
+from evolve.models.slots import Slots
 from evolve.models.tally import Tally
 from evolve.models.tokens import estimate_tokens
 from evolve.records import Usage
+
+_RANK: Mapping[Cause, int] = {
+    "reflect": 0,
+    "repair": 0,
+    "embed": 1,
+    "extract": 1,
+    "toolkit": 1,
+    "query": 2,
+    "act": 2,
+    "answer": 3,
+    "judge": 4,
+}
+"""Who has the next slot: what most must still come after. Of what fills a memory and what asks one that is
+filled, the first goes first, so that no memory is still to be filled when all others have answered."""
 
 
 class _Counted(Protocol):
@@ -55,7 +70,7 @@ class Exchange:
 
     Args:
         provider: carries the attempts.
-        concurrency: calls in flight at the same time, of all roles.
+        concurrency: calls in flight at the same time, of all roles; see ``_RANK`` for who waits longer.
         patience: seconds to wait for a provider that is down, or that limits the rate.
         budget: what may be spent.
         log: records the calls; None to record none.
@@ -85,7 +100,7 @@ class Exchange:
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._provider = provider
-        self._slots = asyncio.Semaphore(concurrency)
+        self._slots = Slots(concurrency)
         self._patience = patience
         self._budget = budget
         self._log = log
@@ -107,7 +122,7 @@ class Exchange:
             BudgetReached: it could pass the budget; nothing was asked.
         """
         await self._provider.ready()
-        async with self._slots:
+        async with self._slots.taken(_RANK[order.cause]):
             estimate = self._estimate(order)
             reservation = await self._budget.reserve(estimate)
             made = _Made(self._clock())

@@ -1,0 +1,57 @@
+"""A bound on what is done at the same time, with a queue in which the urgent go first."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Slots:
+    """So many places, for one event loop.
+
+    As ``asyncio.Semaphore``, but a place that becomes free goes to the most urgent of those who wait, and of
+    equally urgent ones to whoever came first.
+
+    Args:
+        number: how many may have a place at the same time, at least 1.
+    """
+
+    def __init__(self, number: int) -> None:
+        if number < 1:
+            raise ValueError(f"expected at least one place, got {number}")
+        self._free = number
+        self._arrivals = itertools.count()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+
+    @asynccontextmanager
+    async def taken(self, rank: int = 0) -> AsyncIterator[None]:
+        """Have a place, once there is one; the lowest ``rank`` is the most urgent."""
+        await self._take(rank)
+        try:
+            yield
+        finally:
+            self._give_back()
+
+    async def _take(self, rank: int) -> None:
+        if self._free:  # then nobody waits: a place given back goes to who does
+            self._free -= 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (rank, next(self._arrivals), turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # it had come in the same moment
+                self._give_back()
+            raise
+
+    def _give_back(self) -> None:
+        while self._waiting:
+            turn = heapq.heappop(self._waiting)[2]
+            if not turn.done():  # else its task was cancelled
+                turn.set_result(None)
+                return
+        self._free += 1
