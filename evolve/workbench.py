@@ -45,6 +45,7 @@ class Bench:
             roles.embedder,
             static=config.static,
             rotating=config.rotating,
+            test=settings.test,
             episode_ratio=settings.episode_ratio,
             rotating_groups=settings.rotating_groups,
             # What is asked is the benchmark's and not the search's: runs under other seeds can be compared.

@@ -120,7 +120,15 @@ class Harness:
                 **settings,
             }
         )
-        subsets = Subsets(self.benchmark, self.embedder, static=8, rotating=6, episode_ratio=None, seed=0)
+        subsets = Subsets(
+            self.benchmark,
+            self.embedder,
+            static=8,
+            rotating=6,
+            test=config.evaluation.test,
+            episode_ratio=None,
+            seed=0,
+        )
         self.sandbox = CountingSandbox()
         evaluator = Evaluator(
             benchmark=self.benchmark,
@@ -182,6 +190,17 @@ def test_a_campaign_evaluates_seeds_and_children_and_tests_the_best(whole: tuple
     assert summary.best.objectives["quality"] == max(
         e.candidate.objectives["quality"] for e in events if isinstance(e, Joined) and not e.candidate.failed
     )
+
+
+def test_without_test_tasks_the_search_is_the_same_and_nothing_is_tested(
+    harness: Harness, whole: tuple[Summary, list[Event]]
+):
+    untested = EvaluationConfig(static=8, rotating=6, test=0)
+    summary, events = harness.run("untested", evaluation=untested)
+    assert outcome(events) == outcome(whole[1])
+    assert not summary.tests
+    assert not summary.comparisons
+    assert "test" not in {e.subset for e in events if isinstance(e, Evaluated)}
 
 
 def test_the_result_depends_on_the_seed_and_not_on_the_jobs(

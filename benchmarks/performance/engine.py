@@ -87,6 +87,7 @@ def settings(load: Load) -> dict[str, Any]:
         "jobs": load.jobs,
         "evaluation.static": 32,
         "evaluation.rotating": 5,
+        "evaluation.test": 0,
         "models.concurrency": load.concurrency,
         "models.judge": {"model": "offline"},
         "evaluation.metric": "f1",

@@ -284,9 +284,11 @@ class Campaign:
             self._population.discard(number, self._registrar.ledger.discarded[number])
 
     def _test(self, reason: StopReason) -> Summary:
-        """Score the best and every seed on the test set, which nothing was chosen by."""
+        """Score the best and every seed on the test tasks, which nothing was chosen by, if any are asked."""
         best = self._population.best
         assert best is not None  # _join_seeds made sure of it
+        if not self._bench.subsets.test.tasks:
+            return Summary(best, self._population.front, reason)
         seeds = [n for n in range(len(self._seeds)) if self._registrar.ledger.joined[n].complete]
         results = dict(self._scored(sorted({*seeds, best.number}), self._bench.subsets.test))
         scores = {

@@ -84,6 +84,10 @@ def run(
     rotating: Annotated[
         int | None, typer.Option("--rotating", help="Validation tasks to learn from, for each parent.", min=1)
     ] = None,
+    test: Annotated[
+        int | None,
+        typer.Option("--test", help="Test tasks asked at the end, drawn at random; 0: none.", min=0),
+    ] = None,
     attribution: Annotated[
         bool | None,
         typer.Option("--attribution/--no-attribution", help="Pick operators by where evidence was lost."),
@@ -137,6 +141,7 @@ def run(
         "search.freeze": freeze,
         "evaluation.static": static,
         "evaluation.rotating": rotating,
+        "evaluation.test": test,
         "evaluation.metric": metric,
         "sandbox.backend": sandbox,
         "max_usd": max_usd,

@@ -137,6 +137,12 @@ class EvaluationConfig(Section):
         gt=0,
         description="episodes ingested for each validation task of the subset; left out: all",
     )
+    test: int | None = Field(
+        default=None,
+        ge=0,
+        description="tasks of the test set, drawn at random, that the best and every seed are asked "
+        "at the end; 0: none; left out: all",
+    )
     metric: str = Field(
         default="auto", description="what quality is; auto: the benchmark's own choice for the models in use"
     )

@@ -41,11 +41,12 @@ class Subsets:
         embedder: embeds questions, and whole episodes where ``episode_ratio`` is given.
         static: tasks of the static subset; all of validation where it has fewer.
         rotating: tasks of each rotating subset.
+        test: tasks of the test subset, drawn evenly, maybe none; None for all that there are.
         episode_ratio: episodes per task of a validation subset, chosen by facility location (in grouped scope
             within each group); None for all episodes (of the groups asked about).
         rotating_groups: in grouped scope, how many groups a rotating subset asks about: few, since each is a
             memory to fill. More are drawn only where these have fewer than ``rotating`` tasks.
-        seed: decides the k-means starts and the groups drawn.
+        seed: decides the k-means starts, and the groups and test tasks drawn.
 
     Raises:
         UsageError: a size is not positive.
@@ -59,6 +60,7 @@ class Subsets:
         static: int,
         rotating: int,
         episode_ratio: float | None,
+        test: int | None = None,
         rotating_groups: int = 2,
         seed: int,
     ) -> None:
@@ -73,6 +75,7 @@ class Subsets:
         self._rotating = rotating
         self._rotating_groups = rotating_groups
         self._ratio = episode_ratio
+        self._test = test
         self._seed = seed
         self._drawn: dict[int, Subset] = {}
         tasks = benchmark.validation
@@ -86,9 +89,12 @@ class Subsets:
 
     @cached_property
     def test(self) -> Subset:
-        """The test tasks with all their episodes, whatever the ratio."""
-        groups = {task.group for task in self._benchmark.test}
-        return Subset("test", self._benchmark.test, self._benchmark.of_groups(groups))
+        """The test tasks with all their episodes, whatever the ratio; empty where none is to be asked."""
+        tasks = self._benchmark.test
+        if self._test is not None and self._test < len(tasks):
+            drawn = self._rng("test").choice(len(tasks), self._test, replace=False)
+            tasks = tuple(tasks[place] for place in sorted(drawn))
+        return Subset("test", tasks, self._benchmark.of_groups({task.group for task in tasks}))
 
     @cached_property
     def smoke(self) -> Subset:

@@ -25,6 +25,18 @@ def test_the_same_arguments_draw_the_same_subsets_whatever_the_order(make_benchm
     assert first == second[::-1]
 
 
+def test_of_the_test_set_as_many_as_are_wanted_are_drawn_the_same_for_every_search(make_benchmark, letters):
+    benchmark = make_benchmark(groups=8)
+    drawn = subsets(benchmark, letters, test=3).test
+    every = ids(benchmark.test)
+    assert len(drawn.tasks) == 3
+    assert ids(drawn.tasks) == sorted(set(ids(drawn.tasks)), key=every.index)
+    assert {episode.group for episode in drawn.episodes} == set(drawn.groups())
+    assert drawn == subsets(benchmark, letters, test=3, static=2, rotating=1).test
+    assert ids(subsets(benchmark, letters, test=len(every) + 1).test.tasks) == every
+    assert subsets(benchmark, letters, test=0).test.tasks == ()
+
+
 def test_sizes_are_exact_also_for_duplicated_questions(make_benchmark, letters):
     benchmark = make_benchmark()
     same = tuple(task.model_copy(update={"question": "Same?"}) for task in benchmark.validation)
