@@ -162,7 +162,9 @@ class SandboxConfig(Section):
     """Where programs run, and what they may use; see ``evolve.sandboxes.protocol.Limits``."""
 
     backend: Backend = Field(default="auto", description="auto takes docker where an engine answers")
-    pool: int = Field(default=2, ge=0, le=64, description="containers kept started for programs to come")
+    pool: int = Field(
+        default=2, ge=0, le=64, description="containers or processes kept started for programs to come"
+    )
     call_seconds: float = Field(
         default=60.0, gt=0, description="time for one write or read, model time not counted"
     )

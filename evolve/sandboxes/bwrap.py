@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ import evolve
 from evolve.errors import InfrastructureError
 from evolve.sandboxes import seccomp
 from evolve.sandboxes.payload import ENVIRONMENT, INTERPRETER_FLAGS, worker_source
+from evolve.sandboxes.pool import WarmPool
 from evolve.sandboxes.process import ProcessWorker
 from evolve.sandboxes.protocol import Isolation, Limits, Services, Session
 from evolve.sandboxes.roster import Roster
@@ -45,13 +46,17 @@ _ENVIRONMENT = {**ENVIRONMENT, "HOME": "/tmp", "TMPDIR": "/tmp", "PATH": os.defp
 class BwrapSandbox:
     """Runs each program in namespaces of its own, by bubblewrap 0.8 or newer, with this interpreter.
 
+    Args:
+        pool: sandboxes to keep started for programs to come.
+        limits: those that most programs are going to be opened with.
+
     Raises:
         InfrastructureError: it does not work here; the message is what ``probe`` says.
     """
 
     isolation: Isolation = "bwrap"
 
-    def __init__(self) -> None:
+    def __init__(self, *, pool: int = 0, limits: Limits | None = None) -> None:
         problem = self.probe()
         if problem is not None:
             raise InfrastructureError(
@@ -63,6 +68,7 @@ class BwrapSandbox:
         self._roster = Roster()
         # bwrap dies with the *thread* that started it: it has to be one that lives as long as this does.
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="evolve-bwrap")
+        self._pool = WarmPool(self._start, pool, key=_shape, expected=limits or Limits())
 
     @staticmethod
     def probe() -> str | None:
@@ -92,11 +98,12 @@ class BwrapSandbox:
 
     def open(self, source: str, services: Services, limits: Limits) -> Session:
         """See ``Sandbox.open``."""
-        return self._roster.open(self._start, source, services, limits)
+        return self._roster.open(self._pool.take, source, services, limits)
 
     def close(self) -> None:
         """See ``Sandbox.close``."""
         self._roster.close()
+        self._pool.close()
         self._starter.shutdown()
 
     def _start(self, limits: Limits) -> ProcessWorker:
@@ -137,6 +144,11 @@ def _filter() -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _shape(limits: Limits) -> Hashable:
+    """What ``sandboxed`` takes of the limits."""
+    return limits.scratch_mb, limits.processes
 
 
 def _run(tools: _Tools, limits: Limits, command: list[str]) -> subprocess.Popen[bytes]:

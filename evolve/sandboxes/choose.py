@@ -32,7 +32,7 @@ def choose(
         trusted: only programs of this project or of the user run, none that a model wrote.
         unsafe_local: the user allows a bare process for any program.
         notify: is told, in sentences for the user, what an image build does and which isolation is used.
-        pool: containers to keep started for programs to come, where Docker is used.
+        pool: containers or processes to keep started for programs to come.
         limits: those that most programs are going to be opened with; the defaults if left out.
 
     Raises:
@@ -48,11 +48,11 @@ def choose(
                 f"--sandbox process runs model-written code in {_WHAT_A_PROCESS_IS}. "
                 "Use --sandbox docker or bwrap, or add --unsafe-local if you accept that."
             )
-        return _process(notify, "it was asked for")
+        return _process(notify, pool, "it was asked for")
     if name == "docker":
         return _docker(notify, pool, limits)
     if name == "bwrap":
-        return _bwrap(notify, "it was asked for")
+        return _bwrap(notify, pool, limits, "it was asked for")
     problems = []
     try:
         return _docker(notify, pool, limits)
@@ -60,7 +60,7 @@ def choose(
         problems.append(error.message)
         why = f"Docker cannot be used ({_first_sentence(error)})"
     try:
-        return _bwrap(notify, why)
+        return _bwrap(notify, pool, limits, why)
     except InfrastructureError as error:
         problems.append(error.message)
         why += f" and bubblewrap cannot either ({_first_sentence(error)})"
@@ -69,7 +69,7 @@ def choose(
             f"Model-written code needs a sandbox, and there is none. {' '.join(problems)}",
             remedy="Install and start Docker, or bubblewrap, or give --unsafe-local to run it bare.",
         )
-    return _process(notify, why)
+    return _process(notify, pool, why)
 
 
 def _docker(notify: Callable[[str], None], pool: int, limits: Limits | None) -> Sandbox:
@@ -80,10 +80,10 @@ def _docker(notify: Callable[[str], None], pool: int, limits: Limits | None) -> 
     return sandbox
 
 
-def _bwrap(notify: Callable[[str], None], why: str) -> Sandbox:
+def _bwrap(notify: Callable[[str], None], pool: int, limits: Limits | None, why: str) -> Sandbox:
     from evolve.sandboxes.bwrap import BwrapSandbox
 
-    sandbox = BwrapSandbox()
+    sandbox = BwrapSandbox(pool=pool, limits=limits)
     notify(
         f"Sandbox: bwrap, because {why}. Each program runs without network and files; its memory is limited "
         "for each process, not for all together."
@@ -91,11 +91,11 @@ def _bwrap(notify: Callable[[str], None], why: str) -> Sandbox:
     return sandbox
 
 
-def _process(notify: Callable[[str], None], why: str) -> Sandbox:
+def _process(notify: Callable[[str], None], pool: int, why: str) -> Sandbox:
     from evolve.sandboxes.process import ProcessSandbox
 
     notify(f"Sandbox: process, because {why}. WARNING: this is {_WHAT_A_PROCESS_IS}.")
-    return ProcessSandbox()
+    return ProcessSandbox(pool=pool)
 
 
 def _first_sentence(error: InfrastructureError) -> str:

@@ -14,6 +14,7 @@ from evolve.errors import InfrastructureError
 from evolve.sandboxes import folders
 from evolve.sandboxes.channel import Closed
 from evolve.sandboxes.payload import ENVIRONMENT, INTERPRETER_FLAGS, worker_source
+from evolve.sandboxes.pool import WarmPool
 from evolve.sandboxes.protocol import Isolation, Limits, Services, Session
 from evolve.sandboxes.roster import Roster
 from evolve.sandboxes.worker import Death
@@ -29,22 +30,25 @@ class ProcessSandbox:
 
     Args:
         python: the interpreter to run, with numpy; None for the one that runs this.
+        pool: subprocesses to keep started for programs to come.
     """
 
     isolation: Isolation = "process"
 
-    def __init__(self, *, python: str | None = None) -> None:
+    def __init__(self, *, python: str | None = None, pool: int = 0) -> None:
         self._python = python or sys.executable
         self._roster = Roster()
         folders.reap()
+        self._pool = WarmPool(self._start, pool, key=lambda _: None, expected=Limits())
 
     def open(self, source: str, services: Services, limits: Limits) -> Session:
         """See ``Sandbox.open``."""
-        return self._roster.open(self._start, source, services, limits)
+        return self._roster.open(self._pool.take, source, services, limits)
 
     def close(self) -> None:
         """See ``Sandbox.close``."""
         self._roster.close()
+        self._pool.close()
 
     def _start(self, _limits: Limits) -> ProcessWorker:
         # The worker lowers its own limits: a preexec_fn is not safe beside threads.
@@ -77,6 +81,11 @@ class ProcessWorker:
         self._scratch = scratch
         self._lock = threading.Lock()
         self.streams = PipeStreams(process)
+
+    def alive(self) -> bool:
+        """See ``Waiting.alive``."""
+        with self._lock:
+            return self._process.poll() is None
 
     def kill(self) -> None:
         """See ``Worker.kill``. What the program put into a session of its own escapes: see the class."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -12,9 +13,11 @@ import pytest
 from evolve.config import MAY_CHANGE, SandboxConfig
 from evolve.errors import InfrastructureError
 from evolve.sandboxes import engine, reaper
+from evolve.sandboxes.bwrap import BwrapSandbox
 from evolve.sandboxes.docker import DockerSandbox
 from evolve.sandboxes.image import Recipe
 from evolve.sandboxes.pool import WarmPool
+from evolve.sandboxes.process import ProcessSandbox, ProcessWorker
 from evolve.sandboxes.protocol import Limits, Sandbox
 
 LIMITS = Limits()
@@ -230,6 +233,49 @@ def test_containers_wait_are_used_once_and_are_gone_after_close(
     assert descriptors() == before
     assert threading.active_count() == threads
     assert eventually(lambda: not containers())
+
+
+@pytest.fixture(params=["process", "bwrap"])
+def make_pooled(request: pytest.FixtureRequest) -> Callable[[], ProcessSandbox | BwrapSandbox]:
+    if request.param == "bwrap":
+        request.getfixturevalue("bwrap_sandbox")  # which skips where it does not work
+        return lambda: BwrapSandbox(pool=2)
+    return lambda: ProcessSandbox(pool=2)
+
+
+def test_processes_wait_for_programs_each_for_one_and_nothing_is_left(
+    make_pooled: Callable[[], ProcessSandbox | BwrapSandbox],
+    monkeypatch: pytest.MonkeyPatch,
+    program: Any,
+    services: Any,
+    limits: Limits,
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def noted(self: ProcessWorker, process: subprocess.Popen[bytes], scratch: str | None = None) -> None:
+        started.append(process)
+        make(self, process, scratch)
+
+    make = ProcessWorker.__init__
+    monkeypatch.setattr(ProcessWorker, "__init__", noted)
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    sandbox = make_pooled()
+    source = program(read="self.notes.append('x'); return ''.join(self.notes)")
+    try:
+        assert eventually(lambda: len(started) == 2)
+        for uses in range(1, 3):
+            with sandbox.open(source, services, limits) as session:
+                assert session.read({"text": ""}).text == "x"
+            assert eventually(lambda uses=uses: len(started) == 2 + uses)
+        for process in started:  # those that wait die, as by a hand from outside
+            process.kill()
+            process.wait()
+        with sandbox.open(source, services, limits) as session:
+            assert session.read({"text": ""}).text == "x"
+    finally:
+        sandbox.close()
+    assert all(process.returncode is not None for process in started)
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
 
 
 def test_the_size_is_no_limit_of_a_program_and_may_change() -> None:
