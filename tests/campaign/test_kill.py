@@ -244,7 +244,8 @@ def test_an_interrupt_ends_it_at_once_whatever_a_program_does(
     assert ended.status == 130
     assert "Interrupted. Nothing that was finished is lost" in ended.said
     assert "Traceback" not in ended.said
-    assert programs_of(ended.process) == []
+    while programs_of(ended.process):  # killed, and gone in a moment; the time limit of the test ends this
+        time.sleep(0.01)
     assert scratch_of(ended.process) == []
 
 
