@@ -124,7 +124,7 @@ class Harness:
             self.benchmark,
             self.embedder,
             static=8,
-            rotating=6,
+            rotating=config.rotating,
             test=config.evaluation.test,
             episode_ratio=None,
             seed=0,
@@ -190,6 +190,13 @@ def test_a_campaign_evaluates_seeds_and_children_and_tests_the_best(whole: tuple
     assert summary.best.objectives["quality"] == max(
         e.candidate.objectives["quality"] for e in events if isinstance(e, Joined) and not e.candidate.failed
     )
+
+
+def test_what_failed_on_the_static_tasks_may_be_learnt_from_at_no_cost(harness: Harness):
+    summary, events = harness.run("static", evaluation=EvaluationConfig(static=8))
+    assert {e.subset for e in events if isinstance(e, Evaluated)} == {"static", "test"}
+    assert any(e.candidate.parents for e in events if isinstance(e, Joined))
+    assert summary.reason == "budget"
 
 
 def test_without_test_tasks_the_search_is_the_same_and_nothing_is_tested(

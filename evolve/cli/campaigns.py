@@ -82,7 +82,8 @@ def run(
     ] = None,
     static: StaticOption = None,
     rotating: Annotated[
-        int | None, typer.Option("--rotating", help="Validation tasks to learn from, for each parent.", min=1)
+        int | None,
+        typer.Option("--rotating", help="Other validation tasks to learn from, for each parent.", min=0),
     ] = None,
     test: Annotated[
         int | None,

@@ -65,8 +65,11 @@ class CampaignConfig(Section):
 
     @property
     def rotating(self) -> int:
-        """Tasks of a rotating subset."""
-        return self.evaluation.rotating or (40 if self.models.task.is_offline else 8)
+        """Tasks of a rotating subset; 0: the static subset is in its place."""
+        given = self.evaluation.rotating
+        if given is None and self.models.reflecting:
+            return 40 if self.models.task.is_offline else 8
+        return given or 0  # the rules of the offline mutator count failures, and see no single one
 
     @field_validator("benchmark")
     @classmethod

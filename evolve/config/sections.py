@@ -125,9 +125,10 @@ class EvaluationConfig(Section):
     )
     rotating: int | None = Field(
         default=None,
-        ge=1,
+        ge=0,
         description="validation tasks, others for each parent, that give the failures to learn from; "
-        "left out: 40 offline, 8 with a model",
+        "0: the static ones give them; left out: 0 where no model reflects, which would learn those by "
+        "heart, else 8, or 40 offline",
     )
     rotating_groups: int = Field(
         default=2, ge=1, description="grouped scope: at most so many groups' memories in one rotating subset"

@@ -40,7 +40,7 @@ class Subsets:
         benchmark: where tasks and episodes come from.
         embedder: embeds questions, and whole episodes where ``episode_ratio`` is given.
         static: tasks of the static subset; all of validation where it has fewer.
-        rotating: tasks of each rotating subset.
+        rotating: tasks of each rotating subset; 0 to learn from the static one.
         test: tasks of the test subset, drawn evenly, maybe none; None for all that there are.
         episode_ratio: episodes per task of a validation subset, chosen by facility location (in grouped scope
             within each group); None for all episodes (of the groups asked about).
@@ -64,7 +64,9 @@ class Subsets:
         rotating_groups: int = 2,
         seed: int,
     ) -> None:
-        sizes = {"static": static, "rotating": rotating, "rotating_groups": rotating_groups}
+        if rotating < 0:
+            raise UsageError(f"rotating is {rotating}; expected 0 or more.")
+        sizes = {"static": static, "rotating_groups": rotating_groups}
         for name, size in sizes.items():
             if size < 1:
                 raise UsageError(f"{name} is {size}; expected at least 1.")
@@ -118,7 +120,12 @@ class Subsets:
         return self._subset(name, sorted(places[task.id] for task in tasks))
 
     def rotating(self, number: int) -> Subset:
-        """Validation tasks to learn from, others for each ``number``; none of them static, where possible."""
+        """Validation tasks to learn from, others for each ``number``; none of them static, where possible.
+
+        The static subset, if rotating ones are to have no tasks.
+        """
+        if not self._rotating:
+            return self.static
         if number not in self._drawn:  # two threads may draw the same one at once
             self._drawn[number] = self._draw_rotating(number)
         return self._drawn[number]

@@ -25,6 +25,11 @@ def test_the_same_arguments_draw_the_same_subsets_whatever_the_order(make_benchm
     assert first == second[::-1]
 
 
+def test_without_rotating_tasks_the_static_ones_are_learnt_from(make_benchmark, letters):
+    drawn = subsets(make_benchmark(), letters, rotating=0)
+    assert drawn.rotating(1) == drawn.rotating(2) == drawn.static
+
+
 def test_of_the_test_set_as_many_as_are_wanted_are_drawn_the_same_for_every_search(make_benchmark, letters):
     benchmark = make_benchmark(groups=8)
     drawn = subsets(benchmark, letters, test=3).test
