@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evolve.campaign import Summary, build
 from evolve.config import CampaignConfig
-from evolve.events import Evaluated, Event, Started
+from evolve.events import Evaluated, Event
 from evolve.inspection.history import STATIC, TEST
 from evolve.journal import RunDirectory, RunRecord
 
@@ -45,12 +45,11 @@ def as_it_went(record: RunRecord) -> Iterator[tuple[Event, int]]:
     An item evaluation is one task put to a program on a validation subset, for fitness or for diagnosis. A
     program that broke is counted with all of the subset: how far it came is not recorded.
     """
-    items, conditions = 0, ""
+    items = 0
     for event in record.events():
-        if isinstance(event, Started):
-            conditions = event.conditions
         if isinstance(event, Evaluated) and event.subset != TEST:
-            found = record.evaluation(event.program, event.subset, conditions)
+            of_program = record.evaluations(event.program)
+            found = next((one for one in of_program if one.subset == event.subset), None)
             if found and found.items:
                 items += len(found.items) * found.repeats
             else:
