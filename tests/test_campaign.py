@@ -114,6 +114,7 @@ class Harness:
         config = CampaignConfig.model_validate(
             {
                 "budget": BUDGET,
+                "window": 4,
                 "seeds": ("lexical", "hybrid"),
                 "search": SearchConfig(objectives=("quality", "cost")),
                 "evaluation": EvaluationConfig(static=8, rotating=6),

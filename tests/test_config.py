@@ -22,6 +22,7 @@ from evolve.config import (
     load_config,
     merged,
     to_toml,
+    with_window,
 )
 from evolve.errors import UsageError
 from evolve.sandboxes.protocol import Limits
@@ -168,6 +169,14 @@ def test_what_may_change_on_resume() -> None:
     with pytest.raises(UsageError, match="--name"):
         check_resumable(old, merged(old, {"window": 5}))
     assert set(flattened(old)) >= MAY_CHANGE
+
+
+def test_a_window_that_is_left_out_is_the_recorded_one_or_as_wide_as_the_jobs() -> None:
+    given = CampaignConfig(jobs=3)
+    assert given.under_way == with_window(given, None).window == 3
+    assert with_window(given, CampaignConfig(window=7)).window == 7
+    assert with_window(given, CampaignConfig(jobs=5)).window == 5
+    assert with_window(CampaignConfig(jobs=3, window=1), CampaignConfig(window=7)).window == 1
 
 
 def test_sandbox_section_is_the_limits() -> None:

@@ -21,7 +21,7 @@ from evolve.journal import RunDirectory, RunRecord, runs_in
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Interval
 
-CONFIG = CampaignConfig()
+CONFIG = CampaignConfig(window=2)
 EVENTS: list[Event] = [
     Started(
         time="2026-11-22T10:00:00+00:00", version="0.1.0", isolation="process", conditions="c1", resumed=False
@@ -371,3 +371,11 @@ def test_listing(tmp_path: Path) -> None:
         RunRecord.open(tmp_path, "ran")
     with pytest.raises(UsageError, match="none yet"):
         RunRecord.open(tmp_path / "absent", "run")
+
+
+def test_the_window_of_a_run_stays_when_other_jobs_go_on_with_it(tmp_path: Path) -> None:
+    for jobs in (3, 8):
+        with RunDirectory.create_or_open(tmp_path, "wide", CampaignConfig(jobs=jobs)) as run:
+            assert (run.config.window, run.config.jobs) == (3, jobs)
+    with pytest.raises(UsageError, match="window: 3 recorded, 8 given"):
+        RunDirectory.create_or_open(tmp_path, "wide", CampaignConfig(window=8))

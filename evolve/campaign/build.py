@@ -59,6 +59,7 @@ def build(
     try:
         run = RunDirectory.create_or_open(root, name, config, notify=notify)
         closing.append(run.close)
+        config = run.config  # with the window that was left out
         roles = open_roles(
             config,
             calls=run.calls,
@@ -75,8 +76,8 @@ def build(
         for close in reversed(closing):
             close()
         raise
-    if config.jobs > config.window:
-        notify(f"Of {config.jobs} jobs {config.window} can be under way at once: that is the window.")
+    if config.jobs > config.under_way:
+        notify(f"Of {config.jobs} jobs {config.under_way} can be under way at once: that is the window.")
     return _kind(config)(config, run, workbench, crew, seeds)
 
 
@@ -92,7 +93,7 @@ def _crew(
     config: CampaignConfig, workbench: Workbench, run: RunDirectory, *, unsafe_local: bool, notify: Notify
 ) -> Crew[Rear | Score, Outcome]:
     """Threads of this process, or the workers of a cluster."""
-    jobs = min(config.jobs, config.window)
+    jobs = min(config.jobs, config.under_way)
     if config.cluster is None:
         return Threads(nursery(config, workbench).work, jobs, halt=workbench.close)
     from evolve.campaign.cluster import DaskCrew  # an extra

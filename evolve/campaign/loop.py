@@ -178,7 +178,7 @@ class Campaign:
                 way has come to its end.
         """
         first = len(self._seeds)
-        end, window = first + self._config.budget, self._config.window
+        end, window = first + self._config.budget, self._config.under_way
         asked = settled = first
         requests: dict[int, Request] = {}
         arrived: dict[int, Outcome] = {}
@@ -246,7 +246,7 @@ class Campaign:
         if (search.ensemble if self._config.models.reflecting else search.operators) != "bandit":
             return ()
         first = len(self._seeds)
-        return tuple(self._registrar.feedback(n) for n in range(first, number - self._config.window + 1))
+        return tuple(self._registrar.feedback(n) for n in range(first, number - self._config.under_way + 1))
 
     def _kept(self, job: Rear) -> Evaluation | None:
         """The evaluation of a child that an earlier process finished and did not come to settle."""

@@ -60,7 +60,7 @@ def _inventive(config: CampaignConfig, workbench: Workbench) -> Mutator:
     search, reflectors = config.search, workbench.roles.reflectors
     if not reflectors:
         if search.operators == "bandit":
-            return LearningOfflineMutator(attribution=search.attribution, window=config.window)
+            return LearningOfflineMutator(attribution=search.attribution, window=config.under_way)
         return OfflineMutator(attribution=search.attribution)
     smoke = workbench.subsets.smoke
     reflecting = [
@@ -95,4 +95,4 @@ def _ensemble(config: CampaignConfig, mutators: Sequence[Mutator]) -> Mutator:
     if search.ensemble == "weights":
         return Ensemble(members)
     scopes = scopes_left(search.freeze) if search.scoped else ()
-    return LearningEnsemble(members, window=config.window, scopes=scopes)
+    return LearningEnsemble(members, window=config.under_way, scopes=scopes)

@@ -56,6 +56,10 @@ def run(
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", help="Evaluations at the same time.", min=1)
     ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option("--window", help="Children under way at once; left out: as many as jobs.", min=1),
+    ] = None,
     cluster: Annotated[
         str | None,
         typer.Option(
@@ -131,6 +135,7 @@ def run(
         "data_dir": data_dir,
         "budget": budget,
         "jobs": jobs,
+        "window": window,
         "cluster": cluster,
         "seed": seed,
         "seeds": listed(seeds),
@@ -180,7 +185,7 @@ def _settled(
 ) -> tuple[str, CampaignConfig]:
     """The name of the run and its whole configuration: defaults, recorded or given in a file, then flags."""
     from evolve.benchmark import find
-    from evolve.config import CampaignConfig, check_resumable, load_config, merged
+    from evolve.config import CampaignConfig, check_resumable, load_config, merged, with_window
     from evolve.journal import checked_name, runs_in
 
     given = load_config(config_file) if config_file else None
@@ -193,6 +198,7 @@ def _settled(
         overrides = {**overrides, "benchmark_options": {**base.benchmark_options, **options}}
     config = merged(base, overrides)
     if recorded:
+        config = with_window(config, recorded)
         check_resumable(recorded, config)
     return name, config
 

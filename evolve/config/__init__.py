@@ -7,7 +7,15 @@ recorded run resumes from anywhere.
 from __future__ import annotations
 
 from evolve.config.campaign import DEFAULT_SEEDS, CampaignConfig
-from evolve.config.files import MAY_CHANGE, check_resumable, flattened, load_config, merged, to_toml
+from evolve.config.files import (
+    MAY_CHANGE,
+    check_resumable,
+    flattened,
+    load_config,
+    merged,
+    to_toml,
+    with_window,
+)
 from evolve.config.models import OFFLINE, ModelsConfig, ReflectorConfig, RoleConfig
 from evolve.config.presets import PRESETS
 from evolve.config.sections import EvaluationConfig, SandboxConfig, SearchConfig
@@ -29,4 +37,5 @@ __all__ = [
     "load_config",
     "merged",
     "to_toml",
+    "with_window",
 ]

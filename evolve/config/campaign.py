@@ -32,10 +32,11 @@ class CampaignConfig(Section):
     )
     seed: int = Field(default=0, ge=0, description="of every random choice")
     budget: int = Field(default=40, ge=0, description="children to make")
-    window: int = Field(
-        default=4,
+    window: int | None = Field(
+        default=None,
         ge=1,
-        description="children under way at once; a parent is drawn from the candidates settled by then",
+        description="children under way at once, so that a parent is drawn without knowing what becomes of "
+        "those: narrow learns more from each, wide is faster; left out: jobs, and kept when they change",
     )
     jobs: int = Field(
         default=2, ge=1, description="children worked on at the same time, window at most; decides no result"
@@ -57,6 +58,11 @@ class CampaignConfig(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     sandbox: SandboxConfig = SandboxConfig()
     models: ModelsConfig = ModelsConfig()
+
+    @property
+    def under_way(self) -> int:
+        """Children under way at once: the window."""
+        return self.window or self.jobs
 
     @property
     def static(self) -> int:

@@ -73,6 +73,13 @@ def merged(
     return _validated(data, source=source)
 
 
+def with_window(config: CampaignConfig, recorded: CampaignConfig | None) -> CampaignConfig:
+    """``config`` with the window that it leaves out: the recorded one if there is, else that of its jobs."""
+    if config.window is not None:
+        return config
+    return merged(config, {"window": (recorded or config).under_way})
+
+
 def check_resumable(old: CampaignConfig, new: CampaignConfig) -> None:
     """Refuse to go on with a run under another configuration than it was begun with.
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from evolve.config import CampaignConfig, check_resumable, load_config, to_toml
+from evolve.config import CampaignConfig, check_resumable, load_config, to_toml, with_window
 from evolve.errors import UsageError
 from evolve.events import Event
 from evolve.journal.creation import FOLDERS, create
@@ -167,7 +167,7 @@ class RunDirectory(RunRecord):
         """Begin the run ``name`` in the folder ``root``, or go on with it.
 
         A new directory appears whole or not at all. Of an existing one, ``config`` may differ in
-        ``config.MAY_CHANGE`` only; the new values are recorded.
+        ``config.MAY_CHANGE`` only; the new values are recorded, and the window that ``config`` leaves out.
 
         Args:
             notify: told what was mended on the way.
@@ -179,15 +179,18 @@ class RunDirectory(RunRecord):
             InfrastructureError: the disk does not take it.
         """
         path = root / checked_name(name)
-        if not (path / "config.toml").is_file():
+        file = path / "config.toml"
+        recorded = load_config(file) if file.is_file() else None
+        config = with_window(config, recorded)
+        if recorded is None:
             create(path, config, write)
         lock = _locked(path)
         try:
             restore_folders(path, FOLDERS)
-            check_resumable(load_config(path / "config.toml"), config)
+            check_resumable(load_config(file), config)
             text = to_toml(config).encode("utf-8")
-            if (path / "config.toml").read_bytes() != text:
-                replace_file(path / "config.toml", text, write)
+            if file.read_bytes() != text:
+                replace_file(file, text, write)
             log = EventLog(path / "journal.jsonl", write)
             if log.cut:
                 notify(

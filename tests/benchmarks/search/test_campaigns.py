@@ -59,7 +59,11 @@ def run(tmp_path: Path) -> RunRecord:
     with RunDirectory.create_or_open(tmp_path, "known", CONFIG) as run:
         run.append(
             Started(
-                time="2026-11-22T00:00:00", version="0", isolation="process", conditions=UNDER, resumed=False
+                time="2026-11-22T00:00:00",
+                version="0",
+                isolation="process",
+                conditions="of all",
+                resumed=False,
             )
         )
         recorded(run, 0, scored(seed, "static", 6))
