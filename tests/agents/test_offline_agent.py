@@ -245,5 +245,5 @@ def test_the_judge_marks_a_rubric_by_the_words_of_its_criteria():
 def test_they_are_what_the_protocols_ask_for():
     agent: TaskAgent = OfflineAgent()
     judge: Judge = OfflineJudge(threshold=0.7)
-    assert agent.identity == "offline-agent-3"
+    assert agent.identity == "offline-agent-4"
     assert judge.identity == "offline-judge-1/0.7"

@@ -25,16 +25,16 @@ __all__ = ["OfflineAgent", "OfflineJudge"]
 class OfflineAgent:
     """Fills fields by their names, asks with the question's own words, answers with the best-matching span.
 
-    It acts by the commands that goal and memory speak for, else by curiosity (``policy``). It follows no
-    instruction, and says the same whatever the number of the repeat. Usage is what a model doing the same
-    would have read and written, estimated (``evolve.models.tokens``), so that programs can be compared by
-    cost.
+    It acts by the commands that goal and memory speak for, else by curiosity (``policy``), and finds its way
+    by a map where places have names and directions (``wayfinding``). It follows no instruction, and says the
+    same whatever the number of the repeat. Usage is what a model doing the same would have read and written,
+    estimated (``evolve.models.tokens``), so that programs can be compared by cost.
     """
 
     @property
     def identity(self) -> str:
         """Name and version of the rules."""
-        return "offline-agent-3"
+        return "offline-agent-4"
 
     def extract(self, parts: Parts, episodes: Sequence[Episode], repeat: int = 0) -> list[Extraction]:
         """Item fields from each episode's text; see ``extraction.RULES``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from evolve.models.passages import stem, terms
 
 
@@ -12,10 +14,13 @@ def _stems(words: str) -> frozenset[str]:
 GOING = _stems("go")
 SHOWING = GOING | _stems("open enter look examine read search inventory")
 TAKING = _stems("take get pick")
+BRINGING = TAKING | _stems("bring deliver fetch find recover")
 PLACING = _stems("put move drop insert place")
 COMMITTING = _stems("focus eat flush")
 """What cannot be taken back."""
 PREPOSITIONS = frozenset(("from", "to", "in", "into", "on", "onto", "with", "under", "at"))
+ENDS = frozenset((*".,:;!?", "and", "then"))
+"""What ends a clause."""
 UNDOING = {"open": _stems("close"), stem("take"): PLACING, "unlock": _stems("lock")}
 CHANGES = {"hot": "heat", "warm": "heat", "cold": "cool"}
 """What a thing should be → the verb that makes it so, where they are not one word."""
@@ -37,3 +42,20 @@ def object_of(command: str) -> frozenset[str]:
     words = command.lower().split()[1:]
     end = next((n for n, word in enumerate(words) if word in PREPOSITIONS), len(words))
     return terms(" ".join(words[:end]))
+
+
+def errand_of(goal: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The stems of what is to be brought, and of where to: "Put the hot pan on a shelf" → {pan}, {shelf}.
+
+    Read from the first verb of ``goal`` that puts, else that brings or takes, to the end of its clause. How a
+    thing is to be is no part of its name. Empty where nothing of the kind is said.
+    """
+    words = re.findall(r"[\w'-]+|[.,:;!?]", goal.lower())
+    verbs = [n for known in (PLACING, BRINGING) for n, word in enumerate(words) if stem(word) in known]
+    clause = words[verbs[0] + 1 :] if verbs else []
+    clause = clause[: next((n for n, word in enumerate(clause) if word in ENDS), len(clause))]
+    middle = next((n for n, word in enumerate(clause) if word in PREPOSITIONS), len(clause))
+    things = terms(" ".join(clause[:middle])).difference(CHANGES, CHANGING)
+    return things, terms(" ".join(clause[middle:])) if clause[middle : middle + 1] != [
+        "from"
+    ] else frozenset()

@@ -16,11 +16,13 @@ from evolve.agents.offline.commands import (
     SHOWING,
     TAKING,
     UNDOING,
+    errand_of,
     object_of,
     things_in,
     verb_of,
 )
 from evolve.agents.offline.precedent import possible, precedent
+from evolve.agents.offline.wayfinding import OPENING, Wayfinder
 from evolve.environment import Observation
 from evolve.models.passages import inverse_frequency, split_passages, terms
 
@@ -34,6 +36,10 @@ NEXT = 0.2
 """What it is worth that the memory has a command right after those that were just followed."""
 PLANNED = 3.0
 """What it is worth that a run with a goal like this one has a command next; less for each step left out."""
+WAY = 4.0
+"""What it is worth that a command leads to where the thing that is sought was seen."""
+SEARCH = 3.0
+"""What it is worth that a command leads to where it may be, as long as that is not known."""
 FRESH = 1.5
 """By how much more a command counts that the last step made possible."""
 HELD_BACK = 0.05
@@ -59,7 +65,10 @@ class Policy:
     undone, taking what the goal does not name, and putting down what is to be changed first.
 
     Above all that counts, where the memory has nothing but the commands of past runs, what comes next in the
-    one with the goal most like this (``precedent``): ``PLANNED``, divided by 1 + the steps left out for it.
+    one with the goal most like this (``precedent``): ``PLANNED``, divided by 1 + the steps left out for it;
+    and, in a world whose places have names and directions, what leads to the thing to be brought and then to
+    where it belongs (``wayfinding``): ``WAY`` or ``SEARCH``, less each time it was followed in vain. There
+    nothing is put down where the goal does not say.
 
     Args:
         goal: what is to be reached.
@@ -79,6 +88,10 @@ class Policy:
         self._followed = 0
         self._plan = precedent(goal, memory)
         self._meant, self._meant_at = "", 0
+        things, self._target = errand_of(goal)
+        self._things = things & self._goal
+        self._wayfinder = Wayfinder(memory)
+        self._shown: Counter[tuple[str, str, frozenset[str]]] = Counter()
         self._known: dict[str, frozenset[str]] = {}
         self._worn: defaultdict[str, float] = defaultdict(float)
         self._used: Counter[str] = Counter()
@@ -103,6 +116,8 @@ class Policy:
         planned, left_out = self._planned(commands)
         if planned:
             values[commands.index(planned)] += PLANNED / (1 + left_out)
+        for command, worth in self._ways(commands).items():
+            values[commands.index(command)] += worth
         chosen = commands[max(range(len(commands)), key=lambda n: (round(values[n], 9), -n))]
         speaker = self._speaker(self._known[chosen], weight)
         if speaker is not None:
@@ -113,6 +128,7 @@ class Policy:
     def observe(self, command: str, observation: Observation) -> None:
         """Take note of what ``command`` brought; an empty command for the beginning of the episode."""
         situation = (observation.text, observation.commands)
+        self._wayfinder.observe(command, observation.text, observation.commands)
         if command:
             self._made(command, new=situation not in self._seen)
         self._seen.add(situation)
@@ -166,7 +182,9 @@ class Policy:
             return True
         if verb in TAKING:
             return not object_of(command) & self._goal
-        return verb in PLACING and bool(self._to_change) and bool(own & self._goal)
+        if verb not in PLACING or not own & self._goal:
+            return False
+        return bool(self._to_change) or (bool(self._wayfinder.here) and not self._target <= own)
 
     def _speaker(self, own: frozenset[str], weight: Mapping[str, float]) -> int | None:
         """The passage that speaks most for a command about these words; of equals the last."""
@@ -202,6 +220,31 @@ class Policy:
             if verb_of(step) in TAKING and object_of(step) & self._sought:
                 break
         return self._meant, self._meant_at
+
+    def _ways(self, commands: Sequence[str]) -> dict[str, float]:
+        """What brings the errand on, where there is a map: commands and their worth."""
+        here = self._wayfinder.here
+        fetched = not self._things <= self._sought
+        if not here or not self._things or (fetched and self._to_change):
+            return {}
+        wanted = self._target if fetched else self._things
+        advised, seen = [command for command in commands if self._completes(command, fetched)], True
+        if not advised:
+            advised, seen = self._wayfinder.advice(wanted, commands, hidden=not fetched)
+        worth = {}
+        for command in advised:
+            worth[command] = (WAY if seen else SEARCH) / (1 + self._shown[here, command, wanted])
+            self._shown[here, command, wanted] += 1
+        return worth
+
+    def _completes(self, command: str, fetched: bool) -> bool:
+        """It takes the thing to be brought; once that was done, puts it where it belongs, or opens that."""
+        verb = verb_of(command)
+        if not fetched:
+            return verb in TAKING and self._things <= object_of(command)
+        if verb in PLACING:
+            return self._things <= object_of(command) and self._target <= things_in(command)
+        return verb == OPENING and bool(self._target) and self._target <= things_in(command)
 
     def _next(self, commands: Sequence[str]) -> str:
         """The command that the memory notes next, of those that are possible."""
