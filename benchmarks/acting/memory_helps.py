@@ -5,7 +5,8 @@
 plays the same tasks with each memory program and without a memory, by the rule-based agent, and prints how
 many were done and what each program is worth more than none, paired by task. Tasks are drawn from the test
 split, categories in turn, before anything is played; what is remembered comes from the training split.
-``$EVOLVE_SIMULATOR_PYTHON`` names the interpreter that has the engines.
+With ``--within N`` a second table says of the same runs how many were done within N steps, and how many steps
+each program spares. ``$EVOLVE_SIMULATOR_PYTHON`` names the interpreter that has the engines.
 """
 
 from __future__ import annotations
@@ -71,10 +72,13 @@ def main() -> None:
         "--programs", nargs="+", default=PROGRAMS, metavar="PROGRAM", help="besides no_memory"
     )
     parser.add_argument("--validation", action="store_true", help="tasks of the validation split, to develop")
+    parser.add_argument(
+        "--within", type=int, default=0, metavar="N", help="tell also what N steps sufficed for"
+    )
     arguments = parser.parse_args()
     unknown = [name for name in arguments.engines if name not in ENGINES]
-    if unknown or arguments.tasks < 1:
-        parser.error(f"expected engines of {', '.join(ENGINES)} and --tasks of 1 or more")
+    if unknown or arguments.tasks < 1 or arguments.within < 0:
+        parser.error(f"expected engines of {', '.join(ENGINES)}, --tasks of 1 or more, --within of 0 or more")
     print(
         f"{OfflineAgent().identity}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, {datetime.datetime.now(datetime.UTC).date()}"
@@ -83,7 +87,9 @@ def main() -> None:
         loaded = find(name).load(options=ENGINES[name].options)
         split = "validation" if arguments.validation else "test"
         drawn = in_turn(getattr(loaded, split), arguments.tasks)
-        compare(name, loaded, split, drawn, (NONE, *arguments.programs))
+        evaluations = compare(name, loaded, split, drawn, (NONE, *arguments.programs))
+        if arguments.within:
+            compare_steps(name, drawn, evaluations, arguments.within)
 
 
 def in_turn(tasks: Sequence[Task], number: int) -> tuple[Task, ...]:
@@ -100,8 +106,8 @@ def in_turn(tasks: Sequence[Task], number: int) -> tuple[Task, ...]:
 
 def compare(
     name: str, benchmark: Benchmark, split: str, tasks: Sequence[Task], programs: Sequence[str]
-) -> None:
-    """Play ``tasks`` with each program and print the table."""
+) -> dict[str, Evaluation]:
+    """Play ``tasks`` with each program, print the table, and return program → what was played."""
     subset = Subset("drawn", tuple(tasks), benchmark.of_groups({task.group for task in tasks}))
     alike = ENGINES[name].alike
     kinds = {task.id: ENGINES[name].cluster(task) for task in tasks}
@@ -113,9 +119,10 @@ def compare(
         flush=True,
     )
     without: dict[str, float] = {}
+    evaluations: dict[str, Evaluation] = {}
     for program in programs:
         began = time.monotonic()
-        evaluation = played(benchmark, subset, program)
+        evaluation = evaluations[program] = played(benchmark, subset, program)
         if evaluation.status != "complete":
             sys.exit(f"{program} on {name}: {evaluation.reason or evaluation.failure}")
         scores = evaluation.item_scores
@@ -131,6 +138,37 @@ def compare(
         steps = sum(len(item.steps) for item in evaluation.items) / len(evaluation.items)
         print(f"| {' | '.join([*row, f'{steps:.1f}'])} |", flush=True)
         print(f"{program}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+    return evaluations
+
+
+def compare_steps(name: str, tasks: Sequence[Task], evaluations: Mapping[str, Evaluation], most: int) -> None:
+    """Print of each program how many tasks it did within ``most`` steps, and how many steps it spared."""
+    alike = ENGINES[name].alike
+    kinds = {task.id: ENGINES[name].cluster(task) for task in tasks}
+    print(
+        f"\nOf the same runs, within {most} steps:\n\n"
+        f"| program | done within {most} | more than without | the same, whole {alike} drawn | steps spared "
+        f"| the same, whole {alike} drawn |\n|---|---|---|---|---|---|"
+    )
+    taken = {p: {item.task: float(len(item.steps)) for item in e.items} for p, e in evaluations.items()}
+    done = {
+        program: {
+            item.task: float(item.score == 1.0 and len(item.steps) <= most) for item in evaluation.items
+        }
+        for program, evaluation in evaluations.items()
+    }
+    for program in evaluations:
+        row = [Path(program).stem, str(bootstrap_interval(list(done[program].values()))), "", "", "", ""]
+        if program != NONE:
+            row[2:] = [
+                _gain(paired_interval(one, other, clusters=clusters, bounds=(-bound, bound)))
+                for one, other, bound in (
+                    (done[program], done[NONE], 1.0),
+                    (taken[NONE], taken[program], max(taken[NONE].values())),
+                )
+                for clusters in (None, kinds)
+            ]
+        print(f"| {' | '.join(row)} |", flush=True)
 
 
 def played(benchmark: Benchmark, subset: Subset, program: str) -> Evaluation:
