@@ -51,3 +51,43 @@ def test_routes_are_goals_and_commands(script):
         assert len(blocks) == 3
         assert all(block[0].startswith("Goal: ") for block in blocks)
         assert all(line.startswith("> ") for block in blocks for line in block[1:])
+
+
+def test_of_sights_each_is_shown_once_and_what_the_goal_names_first(script):
+    path = FOLDER / "sights.py"
+    program = MemoryProgram.from_file(path)
+    program.check()
+    spec = importlib.util.spec_from_file_location("sights", path)
+    assert spec is not None
+    assert spec.loader is not None
+    sights = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sights)
+    base = sights.KnowledgeBase(toolkit=None)
+    visit = (
+        "Visit 1\nGoal: Put pen on rack.\nA hall with a rack.\n> go east\nA den with a pen.\n> take pen\n"
+        "A den.\n> go west\nA hall with a rack.\n> put pen on rack\nA hall with a rack and a pen on it."
+    )
+    for _ in range(2):
+        base.write(sights.KnowledgeItem("Put pen on rack."), visit)
+    shown = base.read(sights.Query("Put the pen on the shelf.")).split("\n")
+    assert shown == ["A den with a pen.", "A hall with a rack.", "A den."]
+
+
+def test_what_was_done_within_fewer_steps_is_told_of_the_same_runs(script, capsys):
+    gym = find("mem_gym").load(None, {"homes": "2", "visits": "4", "goals": "5"})
+    tasks = script.in_turn(gym.test, 4)
+    script.ENGINES["mem_gym"] = script.Engine({}, "homes")
+    programs = (script.NONE, "trajectory_retrieval")
+    evaluations = script.compare("mem_gym", gym, "test", tasks, programs)
+    capsys.readouterr()
+    enough = max(len(item.steps) for made in evaluations.values() for item in made.items)
+    script.compare_steps("mem_gym", tasks, evaluations, enough)
+    script.compare_steps("mem_gym", tasks, evaluations, 0)
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith(named)]
+    done = [sum(item.score == 1.0 for item in made.items) / 4 for made in evaluations.values()]
+    assert [float(row.split("|")[2].split()[0]) for row in rows] == [*done, 0, 0]
+    spared = [
+        len(without.steps) - len(item.steps)
+        for without, item in zip(*(made.items for made in evaluations.values()), strict=True)
+    ]
+    assert f"| {sum(spared) / 4:+.3f} [" in rows[1]
