@@ -83,6 +83,7 @@ def test_what_was_done_within_fewer_steps_is_told_of_the_same_runs(script, capsy
     enough = max(len(item.steps) for made in evaluations.values() for item in made.items)
     script.compare_steps("mem_gym", tasks, evaluations, enough)
     script.compare_steps("mem_gym", tasks, evaluations, 0)
+    named = tuple(f"| {program} |" for program in programs)
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith(named)]
     done = [sum(item.score == 1.0 for item in made.items) / 4 for made in evaluations.values()]
     assert [float(row.split("|")[2].split()[0]) for row in rows] == [*done, 0, 0]
