@@ -97,7 +97,7 @@ class Map:
             self.places[end].things |= terms(end)
 
     def _link(self, place: str, direction: str, end: str) -> None:
-        """As long as nothing else is known, and it is no exit that the agent saw not to be there."""
+        """As long as nothing else is known of that exit."""
         exits = self.places[place].exits
         exits[direction] = exits.get(direction) or end
 
