@@ -125,6 +125,15 @@ BEST = (
 )
 
 
+def test_a_text_that_does_not_name_the_place_adds_to_what_is_known_of_it():
+    guide, possible = Wayfinder(""), ("go north", "take coin")
+    guide.observe("", "Find the lamp! -= Hall =- A coin lies here.", possible)
+    guide.observe("take rope", "Taken.", possible)
+    assert guide.here == "hall"
+    assert guide.advice(frozenset({"coin"}), possible, hidden=True) == ([], False)
+    assert guide.advice(frozenset({"lamp"}), possible, hidden=True) == (["go north"], False)
+
+
 class House:
     """Six rooms; the coin is in the chest in the loft, and belongs on the shelf in the study."""
 

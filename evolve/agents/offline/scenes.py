@@ -77,8 +77,12 @@ def direction_of(command: str) -> str:
 
 
 def scene(command: str, text: str) -> Scene:
-    """What ``text`` tells after ``command``: the scene of the first place that it names."""
+    """What ``text`` tells after ``command``: the scene of the first place that it names.
+
+    What stands before that is told of something else, such as what the game is about.
+    """
     named = _PLACE.search(text)
+    text = text[named.start() :] if named else text
     exits = {found["way"].lower(): found["name"].lower() for found in _EXIT.finditer(text)}
     seen = _CARRIED.sub("", _EXIT.sub("", text))
     closed = frozenset(filter(None, (terms(name) for name in _CLOSED.findall(seen))))

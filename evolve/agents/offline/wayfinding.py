@@ -182,7 +182,9 @@ class Wayfinder:
         """Take note of what ``command`` brought; an empty command for the beginning of the episode."""
         told = scene(command, text)
         place = told.place or ("" if direction_of(command) else self._here)
-        told = replace(told, place=place)
+        # A text that does not name the place tells only what is new there.
+        before = self._latest.get(place) if not told.place else None
+        told = replace(told, place=place, things=told.things | (before.things if before else frozenset()))
         self._tried.add((self._here, command))
         self._here = place
         self._own.append(told)
