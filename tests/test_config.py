@@ -171,6 +171,13 @@ def test_what_may_change_on_resume() -> None:
     assert set(flattened(old)) >= MAY_CHANGE
 
 
+def test_a_parent_is_chosen_as_was_measured_to_pay_for_whoever_makes_children() -> None:
+    assert CampaignConfig().selection == "max"
+    model = {"models.reflector.model": "openai/gpt-4o"}
+    assert merged(CampaignConfig(), model).selection == "softmax"
+    assert merged(CampaignConfig(), {**model, "search.selection": "pareto"}).selection == "pareto"
+
+
 def test_a_window_that_is_left_out_is_the_recorded_one_or_as_wide_as_the_jobs() -> None:
     given = CampaignConfig(jobs=3)
     assert given.under_way == with_window(given, None).window == 3

@@ -78,6 +78,7 @@ COMPARISONS: Mapping[str, Comparison] = MappingProxyType(
         ),
         "selectors": Comparison(
             {
+                "max": {},
                 **{
                     f"softmax-{temperature}": {
                         "search.selection": "softmax",
@@ -85,19 +86,18 @@ COMPARISONS: Mapping[str, Comparison] = MappingProxyType(
                     }
                     for temperature in (0.15, 0.05, 0.02)
                 },
-                **{
-                    name: {"search.selection": name}
-                    for name in ("max", "per_item", "pareto", "recency", "uniform")
-                },
+                **{name: {"search.selection": name} for name in ("per_item", "pareto", "recency", "uniform")},
             },
-            reference="softmax-0.15",
+            reference="max",
         ),
         "features": Comparison(
             {
                 "ours": {},
+                "window-2": {"window": 2},
+                "window-4": {"window": 4},
                 "no-racing": {"search.racing": False},
-                "no-attribution": {"search.attribution": False, "evaluation.rotating": 1},
-                "sequential": {"window": 1},
+                "no-attribution": {"search.attribution": False},
+                "rotating-40": {"evaluation.rotating": 40},
             },
             reference="ours",
         ),
@@ -136,7 +136,7 @@ def _curves(arguments: argparse.Namespace, benchmark: str, comparison: Compariso
         {
             "benchmark": benchmark,
             "data_dir": arguments.data_dir,
-            "jobs": 1,  # so that a journal is written in the order of the children
+            "jobs": 1,  # so that a journal is written in the order of the children; and the window with it
             "sandbox.backend": arguments.sandbox,
             "sandbox.pool": 1,
         },

@@ -350,7 +350,7 @@ class Campaign:
 
 def _population(config: CampaignConfig) -> Population:
     search = config.search
-    warm = {"softmax": Softmax, "recency": Recency}.get(search.selection)
-    selector = warm(search.temperature) if warm else SELECTORS[search.selection]()
+    warm = {"softmax": Softmax, "recency": Recency}.get(config.selection)
+    selector = warm(search.temperature) if warm else SELECTORS[config.selection]()
     axes = [objective(name, search.epsilon.get(name)) for name in search.objectives]
     return Population(axes, selector, config.seed)

@@ -9,7 +9,14 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from evolve.config.models import ModelsConfig
-from evolve.config.sections import EvaluationConfig, SandboxConfig, SearchConfig, Section, distinct
+from evolve.config.sections import (
+    EvaluationConfig,
+    SandboxConfig,
+    SearchConfig,
+    Section,
+    Selection,
+    distinct,
+)
 
 _SCHEDULER = re.compile(r"[a-z]+://\S+:\d+")
 DEFAULT_SEEDS = ("vector_search", "llm_summarizer", "experience_learner", "lexical", "hybrid")
@@ -63,6 +70,11 @@ class CampaignConfig(Section):
     def under_way(self) -> int:
         """Children under way at once: the window."""
         return self.window or self.jobs
+
+    @property
+    def selection(self) -> Selection:
+        """How a parent is chosen. In the paper the best one alone was worse, with models."""
+        return self.search.selection or ("softmax" if self.models.reflecting else "max")
 
     @property
     def static(self) -> int:

@@ -38,7 +38,11 @@ class SearchConfig(Section):
         default="evolve",
         description="who makes children: our own search; or GEPA, which rewrites one seed's instructions",
     )
-    selection: Selection = Field(default="softmax", description="how a parent is chosen from the population")
+    selection: Selection | None = Field(
+        default=None,
+        description="how a parent is chosen from the population; left out: softmax where a model reflects, "
+        "as in the paper, else max, which was measured to pay (docs/search.md)",
+    )
     temperature: float = Field(
         default=0.15, gt=0, description="of softmax and recency selection: p ∝ exp(quality / temperature)"
     )
