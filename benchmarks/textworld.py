@@ -32,7 +32,8 @@ THINGS = 10
 Cell = tuple[int, int]
 DIRECTIONS: dict[Cell, str] = {(1, 0): "east", (-1, 0): "west", (0, 1): "north", (0, -1): "south"}
 CARD = {
-    "task": f"bring a thing to a piece of furniture in a world visited before, in at most {MAX_STEPS} steps; "
+    "task": "bring a thing to a piece of furniture in a world visited before, "
+    f"in at most {MAX_STEPS} steps, or as many as the option says; "
     "games=given: win the games of a folder, in at most 50",
     "size": "as many worlds, visits and goals as the options say",
     "source": "https://github.com/microsoft/TextWorld: the engine; worlds by this file, games by yourself",
@@ -49,7 +50,14 @@ def _installed(_: Path) -> None:
 
 @benchmark(card=CARD, requires=_installed)
 def textworld(
-    data_dir: Path, *, games: Games = "made", seed: int = 0, worlds: int = 6, visits: int = 6, goals: int = 5
+    data_dir: Path,
+    *,
+    games: Games = "made",
+    seed: int = 0,
+    worlds: int = 6,
+    visits: int = 6,
+    goals: int = 5,
+    steps: int = MAX_STEPS,
 ) -> Benchmark:
     """Text adventures acted out in the TextWorld engine, in worlds that are visited again with other goals.
 
@@ -69,6 +77,8 @@ def textworld(
         worlds: made worlds, 2 to 20; the last 40 % are for test.
         visits: episodes of each made world, 1 to 30.
         goals: tasks of each made world, 1 to 30.
+        steps: most commands of a made task, 5 to 100. The rule-based agent finds its own way through six
+            rooms in 25; with 10 it has to know it.
 
     Raises:
         UsageError: the package ``textworld`` or the games are missing, a game is malformed, or an option is
@@ -76,14 +86,19 @@ def textworld(
     """
     if games not in ("made", "given"):
         raise UsageError(f"Option games={games!r}: expected made or given.")
-    ranges = (("worlds", worlds, 2, 20), ("visits", visits, 1, 30), ("goals", goals, 1, 30))
+    ranges = (
+        ("worlds", worlds, 2, 20),
+        ("visits", visits, 1, 30),
+        ("goals", goals, 1, 30),
+        ("steps", steps, 5, 100),
+    )
     for name, value, low, high in ranges:
         if not low <= value <= high:
             raise UsageError(f"Option {name}={value}: expected {low} to {high}.")
-    return _given(data_dir) if games == "given" else _made(seed, worlds, visits, goals)
+    return _given(data_dir) if games == "given" else _made(seed, worlds, visits, goals, steps)
 
 
-def _made(seed: int, number: int, visits: int, goals: int) -> Benchmark:
+def _made(seed: int, number: int, visits: int, goals: int, steps: int) -> Benchmark:
     content = (Path(__file__).parent / MATERIAL).read_bytes()
     material = tomllib.loads(content.decode())
     rng = random.Random(f"textworld {seed}")
@@ -123,11 +138,11 @@ def _made(seed: int, number: int, visits: int, goals: int) -> Benchmark:
         scope="grouped",
         metric="reward",
         environment=lambda task: ENGINE.play({"make": made[task.id]}),
-        max_steps=MAX_STEPS,
+        max_steps=steps,
         version=version,
         card={
             **CARD,
-            "task": f"bring a thing to a piece of furniture, in at most {MAX_STEPS} steps",
+            "task": f"bring a thing to a piece of furniture, in at most {steps} steps",
             "splits": f"{number} worlds of {visits} visits and {goals} goals; the last {held_out} for test",
             "protocol": "grouped scope; possible commands are listed; what is seen is told in our words",
         },

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -85,6 +84,6 @@ def test_given_games_are_played_in_the_real_engine():
 @pytest.mark.timeout(1800)
 def test_in_the_real_engine_the_right_memory_helps(gains):
     # With a map the agent does every errand in the 25 steps that there are; what a memory spares are steps.
-    benchmark = replace(find("textworld").load(), max_steps=10)
+    benchmark = find("textworld").load(options={"steps": "10"})
     gained = gains(benchmark, benchmark.validation[:6], ("trajectory_retrieval",))
     assert gained["trajectory_retrieval"].mean > 0
