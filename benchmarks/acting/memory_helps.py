@@ -48,9 +48,9 @@ class Engine:
     options: Mapping[str, str]
     alike: str
 
-    def cluster(self, task: Task) -> str:
-        """Which of them ``task`` belongs to."""
-        return task.group or task.category
+    def clusters(self, tasks: Sequence[Task]) -> dict[str, str]:
+        """Task id → which of them it belongs to."""
+        return {task.id: task.group or task.category for task in tasks}
 
 
 ENGINES = {
@@ -110,7 +110,7 @@ def compare(
     """Play ``tasks`` with each program, print the table, and return program → what was played."""
     subset = Subset("drawn", tuple(tasks), benchmark.of_groups({task.group for task in tasks}))
     alike = ENGINES[name].alike
-    kinds = {task.id: ENGINES[name].cluster(task) for task in tasks}
+    kinds = ENGINES[name].clusters(tasks)
     print(
         f"\n{name} {benchmark.version}: {len(tasks)} tasks of {split} of {len(set(kinds.values()))} {alike}, "
         f"{len(subset.episodes)} episodes to remember, at most {benchmark.max_steps} steps\n\n"
@@ -144,7 +144,7 @@ def compare(
 def compare_steps(name: str, tasks: Sequence[Task], evaluations: Mapping[str, Evaluation], most: int) -> None:
     """Print of each program how many tasks it did within ``most`` steps, and how many steps it spared."""
     alike = ENGINES[name].alike
-    kinds = {task.id: ENGINES[name].cluster(task) for task in tasks}
+    kinds = ENGINES[name].clusters(tasks)
     print(
         f"\nOf the same runs, within {most} steps:\n\n"
         f"| program | done within {most} | more than without | the same, whole {alike} drawn | steps spared "

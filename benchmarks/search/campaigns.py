@@ -48,8 +48,7 @@ def as_it_went(record: RunRecord) -> Iterator[tuple[Event, int]]:
     items = 0
     for event in record.events():
         if isinstance(event, Evaluated) and event.subset != TEST:
-            of_program = record.evaluations(event.program)
-            found = next((one for one in of_program if one.subset == event.subset), None)
+            found = record.evaluation(event.program, event.subset)
             if found and found.items:
                 items += len(found.items) * found.repeats
             else:

@@ -123,13 +123,16 @@ class RunRecord:
             )
         return program
 
-    def evaluation(self, program_id: str, subset: str, conditions: str) -> Evaluation | None:
-        """The score of a program on a subset; None if there is none that was taken under ``conditions``."""
+    def evaluation(self, program_id: str, subset: str, conditions: str | None = None) -> Evaluation | None:
+        """The score of a program on a subset; None if there is none that was taken under ``conditions``.
+
+        Left out, they may be any: a run has one evaluation of a program on a subset.
+        """
         found = _read_evaluation(self._evaluation_path(program_id, subset))
         if found is None or found.status == "inconclusive":
             return None
-        identity = (found.program, found.subset, found.conditions)
-        return found if identity == (program_id, subset, conditions) else None
+        same = (found.program, found.subset) == (program_id, subset)
+        return found if same and conditions in (None, found.conditions) else None
 
     def evaluations(self, program_id: str) -> list[Evaluation]:
         """Every evaluation of a program that has a score, by the name of its subset."""
@@ -180,14 +183,14 @@ class RunDirectory(RunRecord):
         """
         path = root / checked_name(name)
         file = path / "config.toml"
-        recorded = load_config(file) if file.is_file() else None
-        config = with_window(config, recorded)
-        if recorded is None:
-            create(path, config, write)
+        if not file.is_file():
+            create(path, with_window(config, None), write)
         lock = _locked(path)
         try:
             restore_folders(path, FOLDERS)
-            check_resumable(load_config(file), config)
+            recorded = load_config(file)
+            config = with_window(config, recorded)
+            check_resumable(recorded, config)
             text = to_toml(config).encode("utf-8")
             if file.read_bytes() != text:
                 replace_file(file, text, write)

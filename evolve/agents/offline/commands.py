@@ -56,6 +56,5 @@ def errand_of(goal: str) -> tuple[frozenset[str], frozenset[str]]:
     clause = clause[: next((n for n, word in enumerate(clause) if word in ENDS), len(clause))]
     middle = next((n for n, word in enumerate(clause) if word in PREPOSITIONS), len(clause))
     things = terms(" ".join(clause[:middle])).difference(CHANGES, CHANGING)
-    return things, terms(" ".join(clause[middle:])) if clause[middle : middle + 1] != [
-        "from"
-    ] else frozenset()
+    where = clause[middle:]
+    return things, frozenset() if where[:1] == ["from"] else terms(" ".join(where))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -18,15 +19,28 @@ from evolve.records import Task
 FOLDER = resources.folder("benchmarks") / "acting"
 
 
+Load = Callable[[str], ModuleType]
+
+
 @pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("memory_helps", FOLDER / "memory_helps.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "memory_helps", module)
-    spec.loader.exec_module(module)
-    return module
+def load(monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Imports a file of the folder by its name."""
+
+    def load(name: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture
+def script(load: Load) -> ModuleType:
+    return load("memory_helps")
 
 
 def test_kinds_take_turns_and_the_draw_is_always_the_same(script):
@@ -53,15 +67,9 @@ def test_routes_are_goals_and_commands(script):
         assert all(line.startswith("> ") for block in blocks for line in block[1:])
 
 
-def test_of_sights_each_is_shown_once_and_what_the_goal_names_first(script):
-    path = FOLDER / "sights.py"
-    program = MemoryProgram.from_file(path)
-    program.check()
-    spec = importlib.util.spec_from_file_location("sights", path)
-    assert spec is not None
-    assert spec.loader is not None
-    sights = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sights)
+def test_of_sights_each_is_shown_once_and_what_the_goal_names_first(load: Load):
+    MemoryProgram.from_file(FOLDER / "sights.py").check()
+    sights = load("sights")
     base = sights.KnowledgeBase(toolkit=None)
     visit = (
         "Visit 1\nGoal: Put pen on rack.\nA hall with a rack.\n> go east\nA den with a pen.\n> take pen\n"
