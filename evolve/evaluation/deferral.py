@@ -2,25 +2,24 @@
 
 A read that asks the toolkit's model for something that is not known yet is given up (``Deferred``) and its
 branch dropped. What all the reads wanted is then asked for at once, and they are made again with the answers
-at hand. So 40 reads with one model call of two seconds each take about two seconds and not eighty.
+at hand. So 40 reads with one model call of two seconds each take about two seconds and not eighty. What was
+answered before and is kept is known at once, and gives nothing up.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from evolve.errors import EvolveError, ModelError
-from evolve.evaluation.concurrency import together
+from evolve.evaluation.services import Asked, AwaitedModel
+from evolve.models.embeddings import Embedder, KeepsVectors
 from evolve.records import Completion
 from evolve.sandboxes.protocol import Deferred, Services
-
-AT_ONCE = 64
-"""Threads that wait for answers; what a provider is asked at once is bounded by the gateway."""
 
 
 class DeferringServices:
@@ -30,52 +29,62 @@ class DeferringServices:
 
     Args:
         inner: does the work.
-        completions: completions are waited for, so that they are to be put off.
-        embeddings: the same of vectors.
+        model: answers completions, which are to be put off; None where ``inner`` does, on the spot.
+        embedder: makes the vectors, which are to be put off; None where ``inner`` does, on the spot.
+        repeat: number of a re-run that measures noise.
 
     Attributes:
+        answered: requests whose answers were at hand.
         unforeseen: answers that were asked for one at a time, while the program waited.
     """
 
-    def __init__(self, inner: Services, *, completions: bool, embeddings: bool) -> None:
+    def __init__(
+        self, inner: Services, *, model: AwaitedModel | None, embedder: Embedder | None, repeat: int = 0
+    ) -> None:
         self._inner = inner
-        self._completions = completions
-        self._embeddings = embeddings
+        self._model = model
+        self._embedder = embedder
+        self._repeat = repeat
         self._known: dict[str, Completion | EvolveError] = {}
         self._vectors: dict[str, np.ndarray] = {}
-        self._wanted: dict[str, Callable[[], Completion]] = {}
+        self._wanted: dict[str, Asked] = {}
         self._texts: dict[str, None] = {}
         self._deferring = False
+        self.answered = 0
         self.unforeseen = 0
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """As the inner services; put off inside of ``deferring`` if a vector is not known."""
-        if not self._embeddings or not texts:
+        if self._embedder is None or not texts:
             return self._inner.embed(texts)
         missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]
-        if missing and self._deferring:
+        if not missing or self._kept(missing):
+            self.answered += 1
+        elif self._deferring:
             self._texts.update(dict.fromkeys(missing))
             raise Deferred("the embedding model has not been asked yet")
-        if missing:
+        else:
             self.unforeseen += 1
-            self._embed(missing)
+        self._embed(missing)
         return np.stack([self._vectors[text] for text in texts])
 
     def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
         """The answer, if it is known; else it is asked for, or put off inside of ``deferring``."""
-        if not self._completions:
+        if self._model is None:
             return self._inner.complete(messages, options)
         key = json.dumps([messages, options], sort_keys=True)
-        found = self._known.get(key)
+        found = self._known.get(key) or self._model.kept(messages, options, self._repeat)
+        if found is None and self._deferring:
+            self._wanted[key] = (messages, options)
+            raise Deferred("the model has not been asked yet")
+        if found is None:
+            self.unforeseen += 1
+            return self._inner.complete(messages, options)
+        self.answered += 1
+        self._known[key] = found
         if isinstance(found, EvolveError):
             raise found
-        if found is not None:
-            return found
-        if self._deferring:
-            self._wanted[key] = lambda: self._inner.complete(messages, options)
-            raise Deferred("the model has not been asked yet")
-        self.unforeseen += 1
-        return self._inner.complete(messages, options)
+        return found
 
     @contextmanager
     def deferring(self) -> Iterator[None]:
@@ -93,7 +102,7 @@ class DeferringServices:
             InfrastructureError: the embedding model could not be asked.
             BudgetReached: no more may be spent on it.
         """
-        wanted, texts = list(self._wanted.items()), list(self._texts)
+        wanted, texts = dict(self._wanted), list(self._texts)
         self._wanted.clear()
         self._texts.clear()
         if texts:
@@ -103,20 +112,14 @@ class DeferringServices:
                 # One text may spoil it for all: each call then asks for its own when its turn comes.
                 if not error.of_this_call:
                     raise
-        for start in range(0, len(wanted), AT_ONCE):
-            block = wanted[start : start + AT_ONCE]
-            answers = together([_outcome(call) for _, call in block])
-            self._known.update({key: answer for (key, _), answer in zip(block, answers, strict=True)})
+        if wanted and self._model is not None:
+            answers = self._model.complete_all(list(wanted.values()), self._repeat)
+            self._known.update(zip(wanted, answers, strict=True))
+
+    def _kept(self, texts: Sequence[str]) -> bool:
+        """Whether the vectors of ``texts`` can be had without asking the model."""
+        return isinstance(self._embedder, KeepsVectors) and self._embedder.recorded(texts) is not None
 
     def _embed(self, texts: Sequence[str]) -> None:
-        self._vectors.update(zip(texts, self._inner.embed(texts), strict=True))
-
-
-def _outcome(call: Callable[[], Completion]) -> Callable[[], Completion | EvolveError]:
-    def outcome() -> Completion | EvolveError:
-        try:
-            return call()
-        except EvolveError as error:  # raised where the program asks for it
-            return error
-
-    return outcome
+        if texts:
+            self._vectors.update(zip(texts, self._inner.embed(texts), strict=True))

@@ -20,7 +20,7 @@ from evolve.evaluation.memo import Memo
 from evolve.evaluation.racing import Referee
 from evolve.evaluation.recall import Clock, Recall
 from evolve.evaluation.responding import Responder
-from evolve.evaluation.services import HostServices, ToolkitModel
+from evolve.evaluation.services import AwaitedModel, HostServices, ToolkitModel
 from evolve.evaluation.subsets import Subset
 from evolve.evaluation.trial import Conditions, Trial
 from evolve.models.embeddings import Embedder
@@ -168,9 +168,11 @@ class Evaluator:
     def _carried_out(self, program: MemoryProgram, trial: Trial, *, score: bool) -> Recall:
         for attempt in range(1, ATTEMPTS + 1):
             answering = HostServices(self._embedder, self._model, repeat=trial.repeat)
+            model = self._model if isinstance(self._model, AwaitedModel) else None
+            embedder = self._embedder if self._embedder.waits else None
             deferring = (
-                DeferringServices(answering, completions=self._model.waits, embeddings=self._embedder.waits)
-                if self._model.waits or self._embedder.waits
+                DeferringServices(answering, model=model, embedder=embedder, repeat=trial.repeat)
+                if model or embedder
                 else None
             )
             services: Services = deferring or answering

@@ -5,6 +5,9 @@ request is known before the turn of the write has come. Writes are tried in bran
 only to see what they ask. Whether that is what they ask when their turn comes is tested on the second write,
 tried before the first was made: if it is not, no more was wasted than what one write asks, and the rest are
 made one after the other.
+
+Where answers are kept of an earlier program that wrote alike, nothing is tried: the writes are made, until
+one asks for what is not kept. From there on it is as above.
 """
 
 from __future__ import annotations
@@ -35,23 +38,33 @@ class Foresight:
         self._session = session
         self._services = services
         self._rounds = rounds
-        self._asked_before = services.unforeseen
-        self._trusted = True
+        self._unforeseen = -1  # at the last look; before the first one, less than there can be
+        self._sampled: int | None = None  # where the sample begins, while there is one
+        self._looking = True
 
     def before(self, place: int, episodes: _Episodes) -> None:
         """To be called before the write at ``place``: asks what it and later writes will want, if it may."""
-        if not self._trusted or len(episodes) <= SAMPLE:
+        if not self._looking or len(episodes) <= SAMPLE:
             return
-        if place == 0:
-            first = self._asking(episodes[:1])
-            self._trusted = bool(first)  # one that asks nothing is taken at its word
-            if first:
-                self._rounds = self._foresee([*first, *self._asking(episodes[1:SAMPLE])])
-        elif place == SAMPLE:
+        missed = self._services.unforeseen > self._unforeseen
+        if self._sampled is None and missed:
+            self._sample(place, episodes)
+        elif self._sampled is not None and place == self._sampled + SAMPLE:
             # The second of the sample was tried in a state that the first has changed since.
-            self._trusted = self._services.unforeseen == self._asked_before
-            if self._trusted:
+            self._looking = False
+            if not missed:
                 self._foresee(self._asking(episodes[place:]))
+
+    def _sample(self, place: int, episodes: _Episodes) -> None:
+        """See what the write at ``place`` asks, and the next one, if the first asks for what is not kept."""
+        self._unforeseen, answered = self._services.unforeseen, self._services.answered
+        first = self._asking(episodes[place : place + 1])
+        if first:
+            self._sampled = place
+            others = episodes[place + 1 : place + SAMPLE]
+            self._rounds = self._foresee([*first, *self._asking(others)])
+        elif self._services.answered == answered:
+            self._looking = False  # one that asks nothing is taken at its word
 
     def _foresee(self, asking: _Episodes) -> int:
         """Ask until none of ``asking`` wants anything; how often that was, no more than ``rounds``."""

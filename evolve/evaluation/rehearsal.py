@@ -13,7 +13,7 @@ from evolve.benchmark import Scope
 from evolve.errors import ProgramError
 from evolve.evaluation.recall import Clock, Recaller
 from evolve.evaluation.schedule import Stint, schedule
-from evolve.evaluation.services import HostServices, ToolkitModel
+from evolve.evaluation.services import AwaitedModel, HostServices, ToolkitModel
 from evolve.evaluation.subsets import Subset
 from evolve.models.embeddings import Embedder, KeepsVectors
 from evolve.records import Completion, Episode, Fields, Task, Usage
@@ -62,7 +62,8 @@ class Rehearsal:
     ) -> None:
         self._sandbox = sandbox
         self._services = HostServices(
-            _Vectors(embedder) if embedder.waits else embedder, _Answers(model) if model.waits else model
+            _Vectors(embedder) if embedder.waits else embedder,
+            _Answers(model) if isinstance(model, AwaitedModel) else model,
         )
         self._limits = limits
         self._scope: Scope = scope
@@ -134,8 +135,6 @@ class _Vectors:
 
 class _Answers:
     """A model that answers only what it answered before."""
-
-    waits = False
 
     def __init__(self, inner: ToolkitModel) -> None:
         self._inner = inner

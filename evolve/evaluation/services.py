@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from evolve.errors import InfrastructureError
+from evolve.errors import EvolveError, InfrastructureError
 from evolve.models.embeddings import Embedder
 from evolve.records import Completion
 
@@ -18,11 +18,6 @@ class ToolkitModel(Protocol):
     @property
     def identity(self) -> str:
         """Name and version of everything that decides what it says."""
-        ...
-
-    @property
-    def waits(self) -> bool:
-        """A call is waited for and not computed here, so that many should be under way at once."""
         ...
 
     def complete(
@@ -37,6 +32,29 @@ class ToolkitModel(Protocol):
             ProgramError: the program asked for what no model can be asked.
             InfrastructureError: the model could not be reached.
             BudgetReached: no more may be spent.
+        """
+        ...
+
+
+Asked = tuple[list[dict[str, str]], dict[str, Any]]
+"""The messages and options of a completion, as a program gave them."""
+
+
+@runtime_checkable
+class AwaitedModel(ToolkitModel, Protocol):
+    """One whose calls are waited for and not computed here, so that many should be under way at once."""
+
+    def complete_all(self, asked: Sequence[Asked], repeat: int = 0) -> list[Completion | EvolveError]:
+        """What ``complete`` gives for each of ``asked``, or what it raises; all are under way at once."""
+        ...
+
+    def kept(
+        self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
+    ) -> Completion | None:
+        """What it answered to just this before, if that was kept; it asks nobody and counts as a call.
+
+        Raises:
+            ProgramError: the program asked for what no model can be asked.
         """
         ...
 

@@ -31,11 +31,6 @@ class ExtractiveModel:
         """Name, version and bound."""
         return f"offline-extractive-1/{self.characters}"
 
-    @property
-    def waits(self) -> bool:
-        """False: the rule is computed on the spot."""
-        return False
-
     def complete(
         self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
     ) -> Completion:

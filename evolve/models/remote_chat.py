@@ -67,13 +67,7 @@ class RemoteChat:
     async def answer(self, request: ChatRequest, *, partial: bool = False) -> Reply:
         """As ``ask``; with ``partial`` an answer that was cut off at ``max_tokens`` is one too."""
         options = self._options(request)
-        order = Order(
-            self._role,
-            request.cause,
-            self._settings,
-            [message["content"] for message in request.messages],
-            options.get("max_tokens"),
-        )
+        order = self._order(request, options)
         key = self._key(request, options, partial)
         if (kept := self._kept(key)) is not None:
             self._exchange.record_cached(order, kept.usage)
@@ -91,9 +85,21 @@ class RemoteChat:
         self._exchange.record_cached(order, reply.usage)
         return Reply(reply.text, reply.usage, reply.model, cached=True)
 
-    def recorded(self, request: ChatRequest, *, partial: bool = False) -> Reply | None:
-        """What was answered to just this and is kept; None if nothing is. Asks and accounts nothing."""
-        return self._kept(self._key(request, self._options(request), partial))
+    def recorded(
+        self, request: ChatRequest, *, partial: bool = False, accounted: bool = False
+    ) -> Reply | None:
+        """What was answered to just this and is kept; None if nothing is. Asks nothing; any thread may.
+
+        Args:
+            request: as it was asked.
+            partial: as it was asked.
+            accounted: put it on the account as a call that the cache answered, as ``ask`` does.
+        """
+        options = self._options(request)
+        kept = self._kept(self._key(request, options, partial))
+        if kept is not None and accounted:
+            self._exchange.record_cached(self._order(request, options), kept.usage)
+        return kept
 
     async def _ask(self, order: Order, request: ChatRequest, options: dict[str, Any], partial: bool) -> Reply:
         schema = None if request.schema is None else (request.name, request.schema)
@@ -104,6 +110,10 @@ class RemoteChat:
 
         completed, bill = await self._exchange.make(order, attempt)
         return Reply(completed.text, bill.usage, completed.model, bill.seconds)
+
+    def _order(self, request: ChatRequest, options: dict[str, Any]) -> Order:
+        read = [message["content"] for message in request.messages]
+        return Order(self._role, request.cause, self._settings, read, options.get("max_tokens"))
 
     def _options(self, request: ChatRequest) -> dict[str, Any]:
         """The parameters of the role, then those of the call."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evolve.errors import ModelError, ProgramError
+from evolve.errors import EvolveError, ModelError, ProgramError
 from evolve.models.chat import ChatRequest, Message
 from evolve.models.remote_chat import RemoteChat
 from evolve.records import Completion
@@ -37,11 +37,6 @@ class RemoteToolkit:
         """The model and its parameters."""
         return self._chat.identity
 
-    @property
-    def waits(self) -> bool:
-        """True: a call waits for a network."""
-        return True
-
     def complete(
         self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
     ) -> Completion:
@@ -53,9 +48,40 @@ class RemoteToolkit:
             ModelError: any other failure.
             BudgetReached: the campaign's, not the program's.
         """
+        (outcome,) = self.complete_all([(messages, options)], repeat)
+        if isinstance(outcome, EvolveError):
+            raise outcome
+        return outcome
+
+    def complete_all(
+        self, asked: Sequence[tuple[list[dict[str, str]], dict[str, Any]]], repeat: int = 0
+    ) -> list[Completion | EvolveError]:
+        """What ``complete`` gives for each of ``asked``, or what it raises; all are under way at once."""
+        return self._chat.run([self._outcome(messages, options, repeat) for messages, options in asked])
+
+    def kept(
+        self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
+    ) -> Completion | None:
+        """As ``recorded``, of the re-run ``repeat``, and on the account as a call that the cache answered.
+
+        Raises:
+            ProgramError: the program asked for what no model can be asked.
+        """
         request = _request(messages, options, repeat)
+        reply = self._chat.recorded(request, partial=_may_be_cut(options), accounted=True)
+        return None if reply is None else Completion(text=reply.text, usage=reply.usage)
+
+    async def _outcome(
+        self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int
+    ) -> Completion | EvolveError:
         try:
-            (reply,) = self._chat.run([self._chat.answer(request, partial="max_tokens" in options)])
+            return await self._answer(_request(messages, options, repeat), _may_be_cut(options))
+        except EvolveError as error:
+            return error
+
+    async def _answer(self, request: ChatRequest, partial: bool) -> Completion:
+        try:
+            reply = await self._chat.answer(request, partial=partial)
         except ModelError as error:
             if error.kind != "too_long":
                 raise
@@ -73,8 +99,13 @@ class RemoteToolkit:
         Raises:
             ProgramError: the program asked for what no model can be asked.
         """
-        reply = self._chat.recorded(_request(messages, options), partial="max_tokens" in options)
+        reply = self._chat.recorded(_request(messages, options), partial=_may_be_cut(options))
         return None if reply is None else Completion(text=reply.text, usage=reply.usage)
+
+
+def _may_be_cut(options: Mapping[str, Any]) -> bool:
+    """Whether an answer that is cut off is what was asked for."""
+    return "max_tokens" in options
 
 
 def _request(messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0) -> ChatRequest:

@@ -74,8 +74,6 @@ class FakeModel:
 
     identity = "fake-model"
 
-    waits: bool = False
-
     def complete(
         self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
     ) -> Completion:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evolve.errors import ProgramError
+from evolve.errors import EvolveError, ProgramError
 from evolve.evaluation.rehearsal import Rehearsal, Unrecorded
 from evolve.records import Completion, Episode, Fields, Task, Usage
 from evolve.sandboxes.process import ProcessSandbox
@@ -26,19 +26,39 @@ ASKS = 'return self.toolkit.llm_completion([{"role": "user", "content": query.te
 EMBEDS = "return str(self.toolkit.embed([query.text]).shape)"
 
 
-@dataclass
-class Model:
-    """Answers what is in ``past`` without being asked; to be asked is a mistake."""
+class ByRule:
+    """Says the same to everything, on the spot."""
 
-    past: dict[str, str] = field(default_factory=dict)
-    waits: bool = True
-    identity: str = "model"
+    identity = "by rule"
 
     def complete(
         self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
     ) -> Completion:
-        assert not self.waits, "the model was asked"
         return Completion(text="by rule", usage=Usage())
+
+
+class Awaited:
+    """To be asked is a mistake."""
+
+    identity = "model"
+
+    def complete(
+        self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
+    ) -> Completion:
+        raise AssertionError("the model was asked")
+
+    def complete_all(self, *asked: Any) -> list[Completion | EvolveError]:
+        raise AssertionError("the model was asked")
+
+    def kept(self, *asked: Any) -> Completion | None:
+        raise AssertionError("the model was put to account")
+
+
+@dataclass
+class Model(Awaited):
+    """Answers what is in ``past`` without being asked."""
+
+    past: dict[str, str] = field(default_factory=dict)
 
     def recorded(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion | None:
         text = self.past.get(messages[0]["content"])
@@ -60,18 +80,6 @@ class Embedder:
 
     def recorded(self, texts: Sequence[str]) -> np.ndarray | None:
         return np.ones((len(texts), 2), np.float32) if set(texts) <= set(self.past) else None
-
-
-class Forgetful:
-    """A model that keeps nothing."""
-
-    identity = "forgetful"
-    waits = True
-
-    def complete(
-        self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
-    ) -> Completion:
-        raise AssertionError("the model was asked")
 
 
 @pytest.fixture
@@ -157,7 +165,7 @@ def test_answers_that_are_recorded_are_given_again(heard):
     assert heard(read=ASKS, model=Model(past)) == {f"t{n}": f"answer {n}" for n in range(4)}
 
 
-@pytest.mark.parametrize("model", [Model({"query 0": "answer"}), Forgetful()])
+@pytest.mark.parametrize("model", [Model({"query 0": "answer"}), Awaited()])
 def test_a_model_is_never_asked(heard, model):
     with pytest.raises(Unrecorded, match="toolkit's model"):
         heard(read=ASKS, model=model)
@@ -169,7 +177,7 @@ def test_a_program_cannot_hide_that_it_asked(heard):
 
 
 def test_a_rule_may_be_asked(heard):
-    assert set(heard(read=ASKS, model=Model(waits=False)).values()) == {"by rule"}
+    assert set(heard(read=ASKS, model=ByRule()).values()) == {"by rule"}
     assert set(heard(read=EMBEDS, embedder=Embedder(waits=False)).values()) == {"(1, 2)"}
 
 
