@@ -62,6 +62,7 @@ class Bench:
             metric=self.metric,
             low=settings.low,
             looks=5 if config.models.task.is_offline else 2,
+            tried=config.jobs,
             cost_unit=roles.cost_unit,
         )
         return Workbench(self.benchmark, subsets, evaluator, self.sandbox, self.metric, roles)

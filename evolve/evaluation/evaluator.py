@@ -6,6 +6,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from evolve.evaluation.responding import Responder
 from evolve.evaluation.services import AwaitedModel, HostServices, ToolkitModel
 from evolve.evaluation.subsets import Subset
 from evolve.evaluation.trial import Conditions, Trial
+from evolve.evaluation.tried import Opened, TriedSessions
 from evolve.models.embeddings import Embedder
 from evolve.program import MemoryProgram
 from evolve.records import CostUnit, Evaluation, Failure, Interval, ItemResult, Usage
@@ -56,6 +58,7 @@ class Evaluator:
         low: a score below this one is attributed to a stage.
         looks: how often a referee is asked on the way, at most. Where models are waited for, few: what lies
             between two looks is asked at once.
+        tried: how many programs that were tried are kept loaded, to be evaluated without a new sandbox.
         cost_unit: what a program's cost is counted in; ``usd`` only where every model has a known price.
         memo: extractions made before; a new one if it is not given.
         clock: seconds, monotonic.
@@ -77,6 +80,7 @@ class Evaluator:
         metric: str,
         low: float = LOW_SCORE,
         looks: int = 5,
+        tried: int = 0,
         cost_unit: CostUnit = "tokens",
         memo: Memo | None = None,
         clock: Clock = time.perf_counter,
@@ -88,6 +92,7 @@ class Evaluator:
         self._metric = metric
         self._cost_unit: CostUnit = cost_unit
         self._clock = clock
+        self._tried = TriedSessions(tried)
         grading = Grading(judge, metric, benchmark)
         self._at = Conditions(
             agent=agent,
@@ -147,6 +152,8 @@ class Evaluator:
     def smoke(self, program: MemoryProgram, subset: Subset) -> Failure | None:
         """What breaks first when ``program`` is checked, loaded and tried on ``subset``, if anything.
 
+        If nothing does, it stays loaded for the evaluation that is likely to follow; see ``tried``.
+
         Raises:
             InfrastructureError: the sandbox or a model failed, so that nothing is known of the program.
         """
@@ -167,24 +174,36 @@ class Evaluator:
 
     def _carried_out(self, program: MemoryProgram, trial: Trial, *, score: bool) -> Recall:
         for attempt in range(1, ATTEMPTS + 1):
-            answering = HostServices(self._embedder, self._model, repeat=trial.repeat)
-            model = self._model if isinstance(self._model, AwaitedModel) else None
-            embedder = self._embedder if self._embedder.waits else None
-            deferring = (
-                DeferringServices(answering, model=model, embedder=embedder, repeat=trial.repeat)
-                if model or embedder
-                else None
-            )
-            services: Services = deferring or answering
             try:
-                with self._sandbox.open(program.source, services, self._limits) as session:
-                    return trial.carry_out(session, deferring, score=score)
+                with ExitStack() as closing:
+                    opened = self._opened(program, trial.repeat)
+                    closing.callback(opened.session.close)
+                    recalled = trial.carry_out(opened.session, opened.deferring, score=score)
+                    if not score and recalled.first_failure is None:
+                        closing.pop_all()
+                        self._tried.put(program.id, opened)
+                    return recalled
             except ModelError:  # the models have tried again already
                 raise
             except InfrastructureError:
                 if attempt == ATTEMPTS:
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _opened(self, program: MemoryProgram, repeat: int) -> Opened:
+        """A session in which ``program`` is loaded: the one that it was tried in, or a new one."""
+        if repeat == 0 and (tried := self._tried.take(program.id)) is not None:
+            return tried
+        answering = HostServices(self._embedder, self._model, repeat=repeat)
+        model = self._model if isinstance(self._model, AwaitedModel) else None
+        embedder = self._embedder if self._embedder.waits else None
+        deferring = (
+            DeferringServices(answering, model=model, embedder=embedder, repeat=repeat)
+            if model or embedder
+            else None
+        )
+        services: Services = deferring or answering
+        return Opened(self._sandbox.open(program.source, services, self._limits), deferring)
 
     def _concluded(
         self, program: MemoryProgram, subset: Subset, trial: Trial, recalled: Recall

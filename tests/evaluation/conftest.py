@@ -143,6 +143,7 @@ class FakeSession:
         self._heard, self._seconds = heard, seconds
         self._usage = Usage()
         self.closed = False
+        self.lost = False
 
         def complete(messages: list[dict[str, str]], **options: Any) -> str:
             completion = services.complete(messages, options)
@@ -185,6 +186,8 @@ class FakeSession:
 
     @contextmanager
     def branch(self) -> Iterator[None]:
+        if self.lost:
+            raise InfrastructureError("The engine has lost it.")
         before = self._base
         toolkit = before.toolkit
         self._base = copy.deepcopy(before, {id(toolkit): toolkit})
@@ -212,12 +215,19 @@ class FakeSandbox:
     heard: list[str] = field(default_factory=list)
     seconds: Iterator[float] = field(default_factory=lambda: itertools.repeat(0.5))
     opened: int = 0
+    sessions: list[FakeSession] = field(default_factory=list)
 
     def open(self, source: str, services: Services, limits: Limits) -> FakeSession:
         self.opened += 1
         if self.opened <= self.outages:
             raise InfrastructureError("The engine is away.", remedy="Start it.")
-        return FakeSession(source, services, self.heard, self.seconds)
+        self.sessions.append(FakeSession(source, services, self.heard, self.seconds))
+        return self.sessions[-1]
+
+    def lose(self) -> None:
+        """All sessions that are there."""
+        for session in self.sessions:
+            session.lost = True
 
     def close(self) -> None:
         pass
