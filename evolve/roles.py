@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,14 +62,6 @@ def is_offline(models: ModelsConfig) -> bool:
     return not models.reflecting and all(role.is_offline for role in roles)
 
 
-def begin_loading(models: ModelsConfig) -> None:
-    """Import what takes seconds in a thread, while the benchmark is read and the sandbox started."""
-    if not is_offline(models):
-        from evolve.models.litellm_provider import warm_up_litellm
-
-        threading.Thread(target=warm_up_litellm, name="load-litellm", daemon=True).start()
-
-
 def open_roles(
     config: CampaignConfig,
     *,
@@ -90,7 +81,7 @@ def open_roles(
         notify: told when a provider goes down or comes back.
         passages: texts that word frequencies are taken from where embeddings are made by rule.
         guidance: category of tasks → what the judge is to hold to with such a one.
-        connect: makes the gateway from its keyword arguments, if not ``Gateway`` itself: with other waits.
+        connect: makes the gateway from its keyword arguments, if not ``open_gateway``: with other waits.
 
     Raises:
         UsageError: a cap in USD, and a model whose price is not known; or a file is damaged.
@@ -101,7 +92,7 @@ def open_roles(
             OfflineAgent(), OfflineJudge(), ExtractiveModel(), _hashing(passages), (), None, "tokens"
         )
     if connect is None:
-        from evolve.models.gateway import Gateway as connect
+        from evolve.models.gateway import open_gateway as connect
     return _remote_roles(
         config,
         calls=calls,

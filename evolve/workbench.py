@@ -14,7 +14,7 @@ from evolve.evaluation import Evaluator, Subset, Subsets
 from evolve.evaluation.conditions import digest
 from evolve.evaluation.grading import JUDGED
 from evolve.program import MemoryProgram
-from evolve.roles import Roles, begin_loading, open_roles
+from evolve.roles import Roles, open_roles
 from evolve.sandboxes.choose import choose
 from evolve.sandboxes.protocol import Sandbox
 from evolve.seeds import seed_names, seed_program
@@ -126,7 +126,6 @@ def open_bench(config: CampaignConfig, *, unsafe_local: bool, trusted: bool, not
             none of, or no sandbox may be used.
         InfrastructureError: a sandbox that was asked for by name cannot be started.
     """
-    begin_loading(config.models)
     benchmark = find(config.benchmark).load(config.data_dir, config.benchmark_options)
     metric = _metric(config, benchmark)
     sandbox = choose(

@@ -78,7 +78,7 @@ class Asleep:
     async def embed(self, settings: object, texts: Sequence[str]) -> Embedded:
         raise NotImplementedError
 
-    def price(self, settings: object, read: int, written: int) -> float | None:
+    async def price(self, settings: object, read: int, written: int) -> float | None:
         return 0.001
 
     async def close(self) -> None:

@@ -113,10 +113,10 @@ class _Reporting:
 
     def gateway(self, **parts: Any) -> Gateway:
         """A gateway whose calls are told."""
-        from evolve.models.gateway import Gateway  # which an offline campaign does not need
+        from evolve.models.gateway import open_gateway  # which an offline campaign does not need
 
         parts["calls"] = self
-        return Gateway(**parts)
+        return open_gateway(**parts)
 
     def past(self) -> tuple[Call, ...]:
         return ()

@@ -123,7 +123,7 @@ class Exchange:
         """
         await self._provider.ready()
         async with self._slots.taken(_RANK[order.cause]):
-            estimate = self._estimate(order)
+            estimate = await self._estimate(order)
             reservation = await self._budget.reserve(estimate)
             made = _Made(self._clock())
             try:
@@ -206,12 +206,15 @@ class Exchange:
         if self._log is not None:
             self._log.append(call)
 
-    def _estimate(self, order: Order) -> Cost:
+    async def _estimate(self, order: Order) -> Cost:
         read = sum(estimate_tokens(text) for text in order.read)
         written = 0 if order.role == "embedding" else self._length(order).expected()
         usd = None
         if self._budget.max_usd is not None:
-            usd = self._provider.price(order.settings, read, written)
+            try:
+                usd = await self._provider.price(order.settings, read, written)
+            except AttemptFailed as failure:
+                raise _model_error(order, failure, attempts=1) from failure
         return Cost(read + written, usd or 0.0)
 
     def _length(self, order: Order) -> AnswerLength:

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from evolve.errors import UsageError
+from evolve.errors import InfrastructureError, UsageError
 from evolve.models.backoff import Backoff
 from evolve.models.breaker import Clock, OutageNews, Sleep
 from evolve.models.budget import Budget, Cost
@@ -22,7 +22,8 @@ from evolve.models.chat import Reply, Role
 from evolve.models.exchange import Exchange
 from evolve.models.litellm_provider import LitellmProvider
 from evolve.models.once import Once
-from evolve.models.provider import Provider
+from evolve.models.provider import AttemptFailed, Provider
+from evolve.models.provider_process import ProviderProcess
 from evolve.models.remote_chat import RemoteChat
 from evolve.models.remote_embeddings import RemoteEmbedder
 from evolve.models.remote_toolkit import RemoteToolkit
@@ -45,7 +46,7 @@ class Gateway:
         calls: the record of calls, whose past counts towards the budget; None to keep none.
         budget: what may be spent; None for no cap.
         observer: is told of outages, on the gateway's thread; must return soon.
-        provider: carries the attempts; litellm if it is not given.
+        provider: carries the attempts; litellm in this process if it is not given.
         backoff: between attempts.
         rng: draws the jitter; it decides no result.
         clock: seconds, monotonic.
@@ -130,9 +131,19 @@ class Gateway:
         )
 
     def is_priced(self, role: Role, settings: ModelSettings) -> bool:
-        """Whether the price of a model in a role is known."""
+        """Whether the price of a model in a role is known.
+
+        Raises:
+            InfrastructureError: what knows it cannot be asked.
+        """
         written = 0 if role == "embedding" else 1
-        return self._provider.price(settings, 1, written) is not None
+        try:
+            (price,) = self.run([self._provider.price(settings, 1, written)])
+        except AttemptFailed as failure:
+            raise InfrastructureError(
+                f"The price of {settings.model} is not to be had: {failure.message}."
+            ) from failure
+        return price is not None
 
     def accounts(self) -> Accounts:
         """What was spent so far, restarts included: per role, cause, candidate and model, and in total."""
@@ -207,6 +218,11 @@ class Gateway:
             f"known. Give usd_per_million_in and usd_per_million_out in [models.{role}] (0 for a model that "
             "costs nothing), or limit the campaign by max_tokens."
         )
+
+
+def open_gateway(**settings: Any) -> Gateway:
+    """A ``Gateway`` with litellm in a process of its own, which takes what is left out of ``settings``."""
+    return Gateway(provider=ProviderProcess(), **settings)
 
 
 def _unheard(news: OutageNews) -> None:

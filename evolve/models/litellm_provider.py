@@ -106,7 +106,7 @@ class LitellmProvider:
             ) from error
         return Embedded(vectors, tokens)
 
-    def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
+    async def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
         """By the settings, or by litellm's table."""
         return self._price(settings, read, written, None)
 

@@ -81,7 +81,7 @@ class AttemptFailed(Exception):
 
 
 class Provider(Protocol):
-    """Carries requests. ``chat`` and ``embed`` raise ``AttemptFailed`` and nothing else."""
+    """Carries requests. Whatever goes wrong is raised as ``AttemptFailed``."""
 
     async def ready(self) -> None:
         """Load what takes long to load, so that it is not counted as the time of a call."""
@@ -101,7 +101,7 @@ class Provider(Protocol):
         """The vectors of ``texts``."""
         ...
 
-    def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
+    async def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
         """USD for so many tokens; None where the price is not known."""
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -253,9 +254,8 @@ def test_the_price_of_the_table_is_that_of_the_gateway(lab: Lab) -> None:
     provider = LitellmProvider()
     for model in MODELS.values():
         written = 0 if "embedding" in model else 1
-        assert provider.price(
-            lab.config().models.task.model_copy(update={"model": f"openai/{model}"}), 1, written
-        )
+        settings = lab.config().models.task.model_copy(update={"model": f"openai/{model}"})
+        assert asyncio.run(provider.price(settings, 1, written))
 
 
 def test_what_the_task_model_is_asked_adds_up(whole: Whole) -> None:

@@ -1,0 +1,181 @@
+"""A provider in a process of its own, so that what litellm computes is not waited for by anybody else.
+
+litellm takes milliseconds of a processor for each call, and many calls come at once. In this process the
+threads that talk to sandboxes would stand still meanwhile, and the times of reads, which are scores, would be
+those of litellm. It takes seconds to import, too, which pass while other things are made ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from evolve.models.chat import Message
+from evolve.models.frames import Frames
+from evolve.models.provider import AttemptFailed, Completed, Embedded, Tokens
+from evolve.models.provider_worker import READY, Settings, unpacked
+from evolve.models.redaction import redacted
+from evolve.models.settings import ModelSettings
+
+_PROGRAM = "from evolve.models.provider_worker import main; main()"
+_LAST_WORDS = 2_000  # characters of what a process printed before it ended
+_PATIENCE = 10.0  # seconds for a process to end that was told to
+
+
+class ProviderProcess:
+    """Carries requests through litellm in a process that is started at once, and again should it be lost.
+
+    A request that was under way in one that was lost fails as if the provider had dropped the connection. To
+    be used on one event loop. Keys are those of the environment of now.
+    """
+
+    def __init__(self) -> None:
+        self._worker = _Worker()
+
+    async def ready(self) -> None:
+        """Wait for the import of litellm, or for its failure, which the first request meets."""
+        await self._worker.ready()
+
+    async def chat(
+        self,
+        settings: ModelSettings,
+        messages: Sequence[Message],
+        options: Mapping[str, Any],
+        schema: tuple[str, Mapping[str, Any]] | None,
+    ) -> Completed:
+        """One chat completion."""
+        sent = None if schema is None else (schema[0], dict(schema[1]))
+        value = await self._ask("chat", settings, messages=list(messages), options=dict(options), schema=sent)
+        return Completed(value["text"], value["finish"], Tokens(**value["tokens"]), value["model"])
+
+    async def embed(self, settings: ModelSettings, texts: Sequence[str]) -> Embedded:
+        """The vectors of ``texts``."""
+        value = await self._ask("embed", settings, texts=list(texts))
+        return Embedded([unpacked(text) for text in value["vectors"]], Tokens(**value["tokens"]))
+
+    async def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
+        """By the settings, or by litellm's table."""
+        return await self._ask("price", settings, read=read, written=written)
+
+    async def close(self) -> None:
+        """End the process."""
+        await self._worker.close()
+
+    async def _ask(self, operation: str, settings: ModelSettings, **arguments: Any) -> Any:
+        if self._worker.lost:
+            await self._worker.close()
+            self._worker = _Worker()
+        answer = await self._worker.ask(
+            {"op": operation, "settings": asdict(Settings.of(settings)), **arguments}
+        )
+        if "failed" in answer:
+            said = answer["failed"]
+            raise AttemptFailed(**{**said, "tokens": Tokens(**said["tokens"])})
+        if "broken" in answer:
+            raise RuntimeError(f"The process that asks models is broken:\n{answer['broken']}")
+        return answer["value"]
+
+
+class _Worker:
+    """One process, from its start to its end.
+
+    Attributes:
+        lost: it has ended without being asked to.
+    """
+
+    def __init__(self) -> None:
+        self.lost = False
+        self._printed = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._printed,
+            bufsize=0,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
+            start_new_session=True,  # an interrupt at the terminal is for us to act on
+        )
+        self._numbers = itertools.count()
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._listening: asyncio.Task[None] | None = None
+        self._settled = asyncio.Event()  # it is ready, or has ended
+        self._ready = False
+        self._frames: Frames | None = None
+
+    async def ready(self) -> None:
+        """Until it says that it is ready, or ends."""
+        if self._listening is None:
+            self._listening = asyncio.create_task(self._listen())
+        await self._settled.wait()
+
+    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The answer to ``request``.
+
+        Raises:
+            AttemptFailed: there is none, because the process has ended.
+        """
+        await self.ready()
+        if self._frames is None or self.lost:
+            raise self._failure()
+        number = next(self._numbers)
+        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        self._frames.send({"id": number, **request})
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self._frames.send({"id": number, "op": "cancel"})
+            raise
+        finally:
+            self._waiting.pop(number, None)
+
+    async def close(self) -> None:
+        """Hang up and wait for its end."""
+        if self._listening is None and self._process.stdin is not None:
+            self._process.stdin.close()
+        if self._frames is not None:
+            self._frames.close()
+        try:
+            await asyncio.to_thread(self._process.wait, _PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            await asyncio.to_thread(self._process.wait)
+        if self._listening is not None:
+            await asyncio.wait([self._listening])
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._printed.close()
+
+    async def _listen(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._frames = await Frames.over(self._process.stdout, self._process.stdin)
+        while (message := await self._frames.receive()) is not None:
+            if message == READY:
+                self._ready = True
+                self._settled.set()
+            elif (answer := self._waiting.get(message["id"])) is not None and not answer.done():
+                answer.set_result(message)
+        self.lost = True
+        await asyncio.to_thread(self._process.wait)
+        for answer in self._waiting.values():
+            if not answer.done():
+                answer.set_exception(self._failure())
+        self._settled.set()
+
+    def _failure(self) -> AttemptFailed:
+        status = self._process.returncode
+        how = f"signal {-status}" if status is not None and status < 0 else f"status {status}"
+        self._printed.seek(0)
+        words = redacted(self._printed.read().decode("utf-8", "replace"))[-_LAST_WORDS:].strip()
+        said = f"; it printed: {words}" if words else ""
+        if not self._ready:
+            return AttemptFailed("setup", f"the process that asks models did not start: {how}{said}")
+        return AttemptFailed("outage", f"the process that asks models ended with {how}{said}", transient=True)

@@ -1,0 +1,248 @@
+"""litellm in a process of its own says what it says in ours, and losing that process loses no call."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evolve.config import RoleConfig
+from evolve.errors import ModelError
+from evolve.models import provider_process
+from evolve.models.chat import ChatRequest, Message
+from evolve.models.frames import Frames
+from evolve.models.gateway import Gateway, open_gateway
+from evolve.models.litellm_provider import LitellmProvider
+from evolve.models.provider import AttemptFailed, Completed, Embedded, Provider, Tokens
+from evolve.models.provider_process import ProviderProcess
+from evolve.models.provider_worker import ProviderWorker, Settings, packed, unpacked
+from evolve.models.settings import ModelSettings
+from tests.server import faults
+from tests.server.scripts import Answer, always
+from tests.server.server import ModelServer
+
+HELLO: list[Message] = [{"role": "user", "content": "Grüß dich \u2028 \U0001f600"}]
+SCHEMA = ("answer", {"type": "object", "properties": {}, "required": [], "additionalProperties": False})
+SAID = {
+    "an answer": always("Héllo\u2028\U0001f600"),
+    "cut off": always(Answer("so f", finish="length")),
+    "filtered": always(Answer("", finish="content_filter")),
+    "without usage": always(Answer("fine", usage=False)),
+    "429": always(faults.rate_limited(7)),
+    "no credit": always(faults.out_of_quota()),
+    "500": always(faults.server_error()),
+    "401": always(faults.wrong_key("sk-planted-0123456789abcdef-do-not-log")),
+    "404": always(faults.unknown_model()),
+    "400": always(faults.bad_request()),
+    "too long": always(faults.too_long()),
+    "reset": always(faults.reset()),
+    "no JSON": always(faults.not_json()),
+    "no choices": always(faults.no_choices()),
+}
+
+
+async def outcome(work: Awaitable[Any]) -> Any:
+    """What came of it, so that two can be compared."""
+    try:
+        return await work
+    except AttemptFailed as failure:
+        return vars(failure)
+
+
+async def all_outcomes(
+    provider: Provider, server: ModelServer, settings: Callable[..., RoleConfig]
+) -> list[Any]:
+    """What ``provider`` makes of all that can be said, and of what can be asked."""
+    found = []
+    for name, script in SAID.items():
+        server.script("gpt-4o-mini", script)
+        found.append((name, await outcome(provider.chat(settings("gpt-4o-mini"), HELLO, {"n": 1}, SCHEMA))))
+    vectors = [[0.1, 1 / 3, -1e-300], [math.pi, 0.0, 2.0]]
+    server.script("text-embedding-3-small", always(Answer(vectors=vectors)))
+    embedded = await provider.embed(settings("text-embedding-3-small"), ["a", "b"])
+    found.append(([list(vector) for vector in embedded.vectors], embedded.tokens))
+    found += [await provider.price(settings(name), 10, 20) for name in ("gpt-4o-mini", "no-such-model")]
+    return found
+
+
+def test_it_says_the_same_as_litellm_here_and_comes_again_when_it_is_killed(
+    model_server: ModelServer, role_config: Callable[..., RoleConfig]
+) -> None:
+    async def work() -> None:
+        here, process = LitellmProvider(), ProviderProcess()
+        await process.ready()
+        there = await all_outcomes(process, model_server, role_config)
+        assert there == await all_outcomes(here, model_server, role_config)
+        assert {type(value) for name, value in there[: len(SAID)]} == {Completed, dict}
+
+        worker = process._worker._process
+        stalled = asyncio.create_task(outcome(_stalled(process, model_server, role_config)))
+        await _until(lambda: len(model_server.served) > 0 and model_server.served[-1].fault != "", stalled)
+        os.kill(worker.pid, signal.SIGKILL)
+        lost = await stalled
+        assert (lost["kind"], lost["transient"], lost["unreachable"]) == ("outage", True, False)
+        assert "ended with signal 9" in lost["message"]
+        model_server.script("gpt-4o-mini", "again")
+        assert (await process.chat(role_config("gpt-4o-mini"), HELLO, {}, None)).text == "again"
+        last = process._worker._process
+        await process.close()
+        assert last.poll() == 0
+        await here.close()
+
+    asyncio.run(work())
+
+
+async def _stalled(process: ProviderProcess, server: ModelServer, settings: Callable[..., RoleConfig]) -> Any:
+    server.served.clear()
+    server.script("gpt-4o-mini", lambda asked: faults.stall(30))
+    return await process.chat(settings("gpt-4o-mini"), HELLO, {}, None)
+
+
+async def _until(holds: Callable[[], bool], task: asyncio.Task[Any]) -> None:
+    """Long enough for the request to be under way."""
+    await asyncio.wait([task], timeout=1.0)
+    assert not task.done()
+
+
+def test_a_gateway_asks_through_it(
+    model_server: ModelServer, role_config: Callable[..., RoleConfig], tmp_path: Path
+) -> None:
+    model_server.script("gpt-4o-mini", "fine")
+    with open_gateway() as gateway:
+        settings = role_config("gpt-4o-mini")
+        assert gateway.is_priced("task", settings)
+        model = gateway.chat("task", settings)
+        requests = [ChatRequest(({"role": "user", "content": str(n)},), "answer") for n in range(8)]
+        replies = model.run([model.ask(request) for request in requests])
+    assert [reply.text for reply in replies] == ["fine"] * 8
+    assert gateway.accounts().total.usage.usd > 0
+
+
+def test_one_that_cannot_start_is_said_once_and_clearly(
+    role_config: Callable[..., RoleConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider_process, "_PROGRAM", "raise SystemExit('no litellm here')")
+    with Gateway(provider=ProviderProcess()) as gateway:
+        model = gateway.chat("task", role_config("gpt-4o-mini"))
+        with pytest.raises(ModelError, match=r"did not start: status 1; it printed: no litellm here") as said:
+            model.run([model.ask(ChatRequest(tuple(HELLO), "answer"))])
+    assert said.value.kind == "setup"
+
+
+# --- the worker, with a provider that can be told what to do
+
+
+class Told:
+    """A provider that does what the messages say."""
+
+    def __init__(self) -> None:
+        self.cancelled = asyncio.Event()
+        self.closed = False
+
+    async def ready(self) -> None: ...
+
+    async def chat(
+        self,
+        settings: ModelSettings,
+        messages: Sequence[Message],
+        options: Mapping[str, Any],
+        schema: tuple[str, Mapping[str, Any]] | None,
+    ) -> Completed:
+        match messages[0]["content"]:
+            case "wait":
+                try:
+                    await asyncio.sleep(60)
+                except asyncio.CancelledError:
+                    self.cancelled.set()
+                    raise
+            case "break":
+                raise ZeroDivisionError("a bug")
+        return Completed(f"{settings.model} {dict(options)} {schema}", "stop", Tokens(1, 2, None, True), "m")
+
+    async def embed(self, settings: ModelSettings, texts: Sequence[str]) -> Embedded:
+        return Embedded([], Tokens())
+
+    async def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
+        return read + written / 1000
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+@asynccontextmanager
+async def conversation(provider: Provider) -> AsyncIterator[Frames]:
+    """With a worker in this process."""
+    (there, from_us), (here, from_there) = os.pipe(), os.pipe()
+    theirs = await Frames.over(os.fdopen(there, "rb", 0), os.fdopen(from_there, "wb", 0))
+    ours = await Frames.over(os.fdopen(here, "rb", 0), os.fdopen(from_us, "wb", 0))
+    serving = asyncio.create_task(ProviderWorker(provider, theirs).serve())
+    assert await ours.receive() == {"ready": True}
+    yield ours
+    ours.close()
+    await serving
+    theirs.close()
+
+
+def asked(number: int, operation: str, **arguments: Any) -> dict[str, Any]:
+    settings = Settings("m", {"a": 1}, None, None, None, 5.0, 3, None, None, None)
+    return {"id": number, "op": operation, "settings": vars(settings), **arguments}
+
+
+def chat(number: int, text: str) -> dict[str, Any]:
+    return asked(number, "chat", messages=[{"role": "user", "content": text}], options={"t": 0}, schema=None)
+
+
+def test_answers_come_as_they_are_ready_under_the_number_of_their_request() -> None:
+    async def work() -> None:
+        provider = Told()
+        async with conversation(provider) as ours:
+            ours.send(chat(1, "wait"))
+            ours.send(chat(2, "now"))
+            ours.send(asked(3, "price", read=3, written=5))
+            answers = [await ours.receive(), await ours.receive()]
+            assert sorted(answer["id"] for answer in answers if answer) == [2, 3]
+            values = {answer["id"]: answer["value"] for answer in answers if answer}
+            assert values[3] == 3.005
+            assert values[2]["text"] == "m {'t': 0} None"
+            assert values[2]["tokens"] == {"read": 1, "written": 2, "usd": None, "estimated": True}
+            ours.send({"id": 1, "op": "cancel"})
+            ours.send({"id": 99, "op": "cancel"})  # was answered in the meantime
+            await asyncio.wait_for(provider.cancelled.wait(), 5)
+        assert provider.closed
+
+    asyncio.run(work())
+
+
+def test_what_is_under_way_ends_with_the_conversation() -> None:
+    async def work() -> None:
+        provider = Told()
+        async with conversation(provider) as ours:
+            ours.send(chat(1, "wait"))
+            ours.send(chat(2, "now"))
+            await ours.receive()
+        await asyncio.wait_for(provider.cancelled.wait(), 5)
+
+    asyncio.run(work())
+
+
+def test_a_fault_of_ours_comes_out_where_it_is_waited_for() -> None:
+    async def work() -> None:
+        async with conversation(Told()) as ours:
+            ours.send(chat(1, "break"))
+            answer = await ours.receive()
+            assert answer is not None
+            assert "ZeroDivisionError: a bug" in answer["broken"]
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("vector", [[], [0.1, -1e-300, float("inf"), float("nan")]])
+def test_vectors_are_exact(vector: list[float]) -> None:
+    assert repr(list(unpacked(packed(vector)))) == repr(vector)
