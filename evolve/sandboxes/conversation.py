@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,9 @@ class Ended(Exception):
 class Conversation:
     """What is said over a channel, one request at a time. Not thread-safe.
 
+    A branch is opened and left without waiting for the worker to say so: what follows is sent at once, and
+    what is due comes before its answer. So a read costs the two processes one exchange and not three.
+
     Every method raises, besides what its own text says:
 
     - ``ProgramError``, fatal: the worker broke the protocol, or a deadline;
@@ -35,10 +39,13 @@ class Conversation:
 
     Attributes:
         branches: the requests that opened the branches which are open, the innermost last.
+        begun: when the last call began, on the clock: everything that was due before it had come.
     """
 
     def __init__(self, channel: Channel, clock: Callable[[], float] = time.monotonic) -> None:
         self.branches: list[str] = []
+        self.begun = 0.0
+        self._due: deque[tuple[str, type[Message]]] = deque()  # requests that were not waited for
         self._channel = channel
         self._clock = clock
 
@@ -69,7 +76,9 @@ class Conversation:
             Deferred: ``work`` raised it; the worker waits for an answer.
         """
         ident = self._request(operation, arguments)
-        deadline = self._clock() + seconds
+        self._settle()
+        self.begun = self._clock()
+        deadline = self.begun + seconds
         while True:
             message = self._reply(ident, operation, seconds, deadline + work.seconds)
             if isinstance(message, (Done, Failed)):
@@ -81,23 +90,35 @@ class Conversation:
     def open_branch(self) -> str:
         """Have the worker fork; the request that names the branch.
 
-        Raises:
-            ProgramError: there can be no more processes, or its files are too many. Fatal.
+        The next call meets what goes wrong with that: there can be no more processes, or its files are too
+        many (``ProgramError``, fatal).
         """
         ident = self._request("branch")
-        _done(self._reply(ident, "branch", HOUSEKEEPING_SECONDS))
+        self._due.append((ident, Done))
         self.branches.append(ident)
         return ident
 
     def leave_branch(self) -> None:
-        """End the innermost branch, also one that waits for the answer to a callback."""
-        ident = self.branches.pop()
+        """End the innermost branch, also one that waits for the answer to a callback.
+
+        The next call meets what goes wrong with that.
+        """
+        self._settle()
         self._request("drop")
-        message = self._reply(ident, "leaving a branch", HOUSEKEEPING_SECONDS)
-        if not isinstance(message, Left):
-            violation(f"{type(message).__name__} where the end of a branch was due")
-        if message.code != 0:
-            raise Ended(_death_of(message))
+        self._due.append((self.branches.pop(), Left))
+
+    def _settle(self) -> None:
+        """Take in what was not waited for."""
+        while self._due:
+            ident, expected = self._due[0]
+            message = self._reply(ident, "opening or leaving a branch", HOUSEKEEPING_SECONDS)
+            self._due.popleft()
+            if isinstance(message, Failed):
+                _done(message)
+            if not isinstance(message, expected):
+                violation(f"{type(message).__name__} where the beginning or end of a branch was due")
+            if isinstance(message, Left) and message.code != 0:
+                raise Ended(_death_of(message))
 
     def _request(self, operation: str, arguments: dict[str, Any] | None = None) -> str:
         # Random, so that a program cannot answer a later request in advance.

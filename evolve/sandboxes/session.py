@@ -195,7 +195,6 @@ class WorkerSession:
 
     def _call(self, operation: str, seconds: float, **arguments: Any) -> Outcome:
         """A request in which the program runs, with its callbacks, from start to end."""
-        started = self._clock()
         work = Callbacks(self._services, self._limits, self._clock)
         try:
             done = self._conversation.call(operation, seconds, work, arguments)
@@ -211,7 +210,7 @@ class WorkerSession:
             raise work.refusal
         return Outcome(
             text=done.value or "",
-            seconds=max(0.0, self._clock() - started - work.seconds),
+            seconds=max(0.0, self._clock() - self._conversation.begun - work.seconds),
             usage=work.usage,
             logs=tuple(line[:LOG_CHARACTERS] for line in done.logs[:LOG_LINES]),
         )

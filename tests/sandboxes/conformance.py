@@ -522,7 +522,7 @@ class TestDeferredAnswers:
         with sandbox.open(source, Later(), limits) as session:
             with pytest.raises(Deferred), session.branch():
                 session.read(QUERY)
-            with pytest.raises(ProgramError, match="has ended") as caught:
+            with pytest.raises(ProgramError) as caught:
                 session.read(QUERY)
             assert caught.value.fatal
 
@@ -712,6 +712,8 @@ class TestHostile:
     ) -> None:
         source = program(read="os._exit = lambda status: None\nreturn ''")
         with sandbox.open(source, services, limits) as session:
+            with session.branch():
+                session.read(QUERY)
             with pytest.raises(ProgramError) as caught, session.branch():
                 session.read(QUERY)
             assert caught.value.fatal
