@@ -168,7 +168,7 @@ class Trial:
         new = {name: task for name, task in questions.items() if name not in begun_before}
         if new:
             self._formulating[tuple(new)] = begun(
-                lambda: self._at.agent.formulate(parts, list(new.values()), self.repeat)
+                lambda: self._at.memo.formulate(self._at.agent, parts, list(new.values()), repeat=self.repeat)
             )
         if online:
             self._await_queries()  # an episode's question is asked before it is written

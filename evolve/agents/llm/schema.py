@@ -6,6 +6,7 @@ Made from the fields' specifications alone: a program's own classes are never ex
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, create_model
@@ -67,7 +68,7 @@ class Schema:
         config = ConfigDict(extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False)
         self._model: type[BaseModel] = create_model(name, __config__=config, **fields)
 
-    @property
+    @cached_property
     def json_schema(self) -> dict[str, JsonValue]:
         """As providers take it in strict mode: every key required, no other allowed, null for left out."""
         schema = self._model.model_json_schema()
@@ -76,7 +77,7 @@ class Schema:
             entry.pop("default", None)
         return cast("dict[str, JsonValue]", {**schema, "required": list(self._specs)})
 
-    @property
+    @cached_property
     def outline(self) -> str:
         """For a prompt: a line for each field with its name, its type in words and its description."""
         return "\n".join(
