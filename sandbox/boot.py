@@ -41,10 +41,10 @@ class Sources:
             exec(compile(source, f"<{module.__name__}>", "exec"), module.__dict__)
 
 
-def main(sources: dict[str, str], scratch: tuple[str, ...]) -> NoReturn:
-    """Make ``sources`` importable and hand over to ``worker.supervise``, which says what ``scratch`` is."""
+def main(sources: dict[str, str], scratch: tuple[str, ...], numpy: bool) -> NoReturn:
+    """Make ``sources`` importable and hand over to ``worker.supervise``, which says what the rest is."""
     finder = Sources(sources)
     sys.meta_path.append(finder)  # type: ignore[arg-type]
     from worker import supervise
 
-    supervise(finder, scratch)
+    supervise(finder, scratch, numpy)

@@ -53,11 +53,15 @@ class Worker:
         # Given up when memory has run out, so that there is some to say so with.
         self.ballast = bytearray(BALLAST_BYTES)
 
-    def warm_up(self) -> None:
-        """Import what a program is likely to need, as long as the host asks for nothing else."""
+    def warm_up(self, numpy: bool) -> None:
+        """Import what a program is likely to need, as long as the host asks for nothing else.
+
+        Args:
+            numpy: it is likely to need that; for one that does not, each branch would have to copy it.
+        """
         before = address_space()
         patience = IDLE_SECONDS  # a host that waits for this worker asks at once, and is not kept
-        for name in (*WARM, *WARM_WITH_NUMPY):
+        for name in (*WARM, *(WARM_WITH_NUMPY if numpy else ())):
             if self.channel.asked(patience):
                 break
             with suppress(ImportError):  # who needs it is told
@@ -177,12 +181,13 @@ class Worker:
             os._exit(code)
 
 
-def supervise(sources: Sources, scratch: tuple[str, ...]) -> NoReturn:
+def supervise(sources: Sources, scratch: tuple[str, ...], numpy: bool) -> NoReturn:
     """Supervise a child that serves the host.
 
     Args:
         sources: what imports the modules that go with this one.
         scratch: the directories that the program may write to, and nobody else does.
+        numpy: the program to come is likely to use it.
 
     The supervisor runs nothing of the program: it reports how the child ended, and ends everything when the
     host goes away, even while the program sits in a loop.
@@ -194,7 +199,7 @@ def supervise(sources: Sources, scratch: tuple[str, ...]) -> NoReturn:
     if child == 0:
         channel.send({"id": "", "kind": "ready"})
         worker = Worker(channel, sources, scratch or (os.environ["TMPDIR"],))
-        worker.warm_up()
+        worker.warm_up(numpy)
         worker.serve()
     code = wait_for(child, channel, "")
     # The host reads how it ended, then hangs up; were it to look at the container, that is still there.

@@ -107,7 +107,8 @@ class BwrapSandbox:
         self._starter.shutdown()
 
     def _start(self, limits: Limits) -> ProcessWorker:
-        command = [sys.executable, *INTERPRETER_FLAGS, worker_source(*SCRATCH)]
+        source = worker_source(*SCRATCH, numpy=self._roster.expects_numpy)
+        command = [sys.executable, *INTERPRETER_FLAGS, source]
         try:
             process = self._starter.submit(_run, self._tools, limits, command).result()
         except OSError as error:

@@ -53,8 +53,8 @@ class DockerSandbox:
     ) -> None:
         self._client = client
         self._image = image
-        self._pool = WarmPool(self._start, pool, key=_shape, expected=limits or Limits())
         self._roster = Roster()
+        self._pool = WarmPool(self._start, pool, key=_shape, expected=limits or Limits())
 
     @classmethod
     def connect(
@@ -90,9 +90,8 @@ class DockerSandbox:
             f"`docker image rm {self._image}` has the image built anew."
         )
         with engine_errors("The sandbox container could not be started", remedy=remedy):
-            created = self._client.api.create_container(
-                **container_options(self._client, self._image, limits)
-            )
+            options = container_options(self._client, self._image, limits, numpy=self._roster.expects_numpy)
+            created = self._client.api.create_container(**options)
             worker = ContainerWorker(self._client, created["Id"])
             try:
                 worker.start()
@@ -108,7 +107,9 @@ def _shape(limits: Limits) -> tuple[int, int, int]:
     return limits.memory_mb, limits.processes, limits.scratch_mb
 
 
-def container_options(client: DockerClient, image: str, limits: Limits) -> dict[str, Any]:
+def container_options(
+    client: DockerClient, image: str, limits: Limits, *, numpy: bool = True
+) -> dict[str, Any]:
     """The arguments of ``create_container``: every restriction that stands between a program and the host."""
     from docker.types import LogConfig, Ulimit
 
@@ -137,7 +138,7 @@ def container_options(client: DockerClient, image: str, limits: Limits) -> dict[
     return {
         "image": image,
         "entrypoint": ["python3"],
-        "command": [*INTERPRETER_FLAGS, worker_source(*SCRATCH)],
+        "command": [*INTERPRETER_FLAGS, worker_source(*SCRATCH, numpy=numpy)],
         "environment": {**ENVIRONMENT, "HOME": "/tmp", "TMPDIR": "/tmp"},
         "user": f"{NOBODY}:{NOBODY}",
         "working_dir": "/tmp",

@@ -25,13 +25,14 @@ _MODULES = (
 
 
 @cache
-def worker_source(*scratch: str) -> str:
+def worker_source(*scratch: str, numpy: bool = True) -> str:
     """``sandbox/boot.py`` with the modules beside it as the argument of its ``main``.
 
     Args:
         scratch: the directories that the program may write to, which must be nobody else's; left out:
             the one that the variable TMPDIR of the worker's environment names.
+        numpy: have it import that before it is asked for anything.
     """
     folder = resources.folder("sandbox")
     modules = {name: (folder / f"{name}.py").read_text("utf-8") for name in _MODULES}
-    return (folder / "boot.py").read_text("utf-8") + f"\nmain({modules!r}, {scratch!r})\n"
+    return (folder / "boot.py").read_text("utf-8") + f"\nmain({modules!r}, {scratch!r}, {numpy!r})\n"

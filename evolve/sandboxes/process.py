@@ -55,7 +55,7 @@ class ProcessSandbox:
         scratch = folders.make()
         try:
             process = subprocess.Popen(
-                [self._python, *INTERPRETER_FLAGS, worker_source()],
+                [self._python, *INTERPRETER_FLAGS, worker_source(numpy=self._roster.expects_numpy)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

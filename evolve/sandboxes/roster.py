@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from collections import deque
 from collections.abc import Callable
 
 from evolve.errors import InfrastructureError
@@ -10,11 +12,15 @@ from evolve.sandboxes.protocol import Limits, Services
 from evolve.sandboxes.session import WorkerSession
 from evolve.sandboxes.worker import Worker
 
+_NUMPY = re.compile(r"\b(numpy|embed|vectors|chroma|chromadb)\b")
+_OF_LATE = 8  # programs
+
 
 class Roster:
     """Opens sessions over workers and remembers which are open. Thread-safe."""
 
     def __init__(self) -> None:
+        self._used_numpy: deque[bool] = deque([True], maxlen=_OF_LATE)
         self._lock = threading.Lock()
         self._open: set[WorkerSession] = set()
         self._closed = False
@@ -24,6 +30,7 @@ class Roster:
     ) -> WorkerSession:
         """Start a worker and load ``source`` in it; what ``Sandbox.open`` promises."""
         self._check()
+        self._used_numpy.append(_NUMPY.search(source) is not None)
         session = WorkerSession(start(limits), services, limits, on_close=self._remove)
         try:
             with self._lock:
@@ -34,6 +41,14 @@ class Roster:
             session.close()
             raise
         return session
+
+    @property
+    def expects_numpy(self) -> bool:
+        """Whether programs of late have used it, so that the next one is likely to: they are of one family.
+
+        To import it for nothing doubles what a worker costs, and what each of its branches does.
+        """
+        return any(self._used_numpy)
 
     def close(self) -> None:
         """Close every session that is open, and refuse to open more."""
