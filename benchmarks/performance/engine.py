@@ -1,12 +1,14 @@
 """Times a whole campaign of models, and prints how much of it the models' latency explains.
 
-    python benchmarks/performance/engine.py [--children 5] [--latency 0.2 2.0] [--concurrency 64] [--jobs 4]
+    python benchmarks/performance/engine.py [--children 5] [--latency 0.2 2.0] [--concurrency 64] [--jobs 5]
+    python benchmarks/performance/engine.py --children 60 --latency 0.2 --jobs 1 4
 
 Three seeds and some children are evaluated on 32 static and 5 rotating questions over 64 episodes, without a
 test, as the paper's released code was measured. All roles are scripts of the model server of the tests, in a
 process of its own; programs run in bare processes. The critical path is the longest chain of requests in
 the server's log in which each came after the one before was answered: no client that keeps this order can be
-faster.
+faster. Children an hour are counted from the last score of a seed to the last of a child, and a process for
+litellm is in no "CPU" line but in "other processes", which counts the whole machine.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ import datetime
 import multiprocessing
 import os
 import platform
-import resource
 import sys
 import tempfile
 import time
@@ -30,9 +31,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for tests, which no wheel carries
 
 from evolve.campaign import build
+from evolve.events import Discarded, Event, Joined
 from evolve.models.calls import Call, read_calls
 from tests.campaign.actors import MODELS, Reflector, actors
-from tests.campaign.lab import Lab
+from tests.campaign.lab import SEEDS, Lab
 from tests.server.fixtures import KEY_VARIABLE
 from tests.server.log import Served, busy, critical_path, most_at_once
 from tests.server.server import KEY, ModelServer
@@ -55,7 +57,9 @@ class Run:
     Attributes:
         wall: from the first line of the campaign to its last, with imports.
         working: from the first call on.
-        cpu: of this process and of its sandboxes.
+        rearing: from the last score of a seed to the last of a child.
+        cpu: of this process.
+        others: of all other processes of the machine, meanwhile.
         served: the server's log.
         calls: the campaign's account.
     """
@@ -63,8 +67,9 @@ class Run:
     load: Load
     wall: float
     working: float
+    rearing: float
     cpu: float
-    sandboxes: float
+    others: float
     served: Sequence[Served]
     calls: Sequence[Call]
 
@@ -104,25 +109,35 @@ def run(load: Load) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         lab = Lab(url, Path(folder))
         config = lab.config(settings(load))
-        began, cpu, others = time.monotonic(), time.process_time(), _of_children()
+        began, cpu, machine = time.monotonic(), time.process_time(), _of_machine()
+        joined: list[float] = []
+
+        def watch(event: Event) -> None:
+            if isinstance(event, Joined | Discarded):
+                joined.append(time.monotonic())
+
         with build(config, root=lab.root, name="run", unsafe_local=True, notify=_quiet) as campaign:
-            campaign.run(_quiet)
+            campaign.run(watch)
         ended, cpu = time.monotonic(), time.process_time() - cpu
+        others = _of_machine() - machine - cpu
         calls, _ = read_calls(lab.root / "run" / "calls.jsonl")
         ours.send("end")
         served: list[Served] = ours.recv()
         server.join()
     first = min(one.arrived for one in served)
-    return Run(load, ended - began, ended - first, cpu, _of_children() - others, served, calls)
+    rearing = joined[-1] - joined[len(SEEDS) - 1]
+    return Run(load, ended - began, ended - first, rearing, cpu, others, served, calls)
 
 
 def _quiet(said: object) -> None:
     """For whoever wants to hear nothing."""
 
 
-def _of_children() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def _of_machine() -> float:
+    """Seconds of processors used by anything so far: sandboxes are nobody's children when they end."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    idle, waiting = ticks[3:5]
+    return (sum(ticks[:8]) - idle - waiting) / os.sysconf("SC_CLK_TCK")
 
 
 def report(done: Run) -> str:
@@ -130,6 +145,7 @@ def report(done: Run) -> str:
     load, path, count = done.load, critical_path(done.served), len(done.served)
     causes = Counter(call.cause for call in done.calls if not call.cached)
     cached = sum(call.cached for call in done.calls)
+    hourly, each = 3600 * load.children / done.rearing, 1000 * done.cpu / count
     lines: Mapping[str, str] = {
         "wall": f"{done.wall:.1f} s, of which {done.wall - done.working:.1f} s before the first call",
         "critical path": f"{path:.1f} s",
@@ -138,7 +154,8 @@ def report(done: Run) -> str:
         "calls": f"{count}: " + ", ".join(f"{n} {cause}" for cause, n in causes.most_common()),
         "answered from the cache": f"{cached}",
         "calls per second": f"{count / done.working:.0f}",
-        "CPU": f"{done.cpu:.1f} s, {1000 * done.cpu / count:.1f} ms a call; sandboxes {done.sandboxes:.1f} s",
+        "children an hour": f"{hourly:,.0f}: {load.children} in {done.rearing:.1f} s",
+        "CPU": f"{done.cpu:.1f} s, {each:.1f} ms a call; other processes {done.others:.1f} s",
     }
     title = (
         f"{load.latency:g} s latency, {load.concurrency} calls at once; 3 seeds and {load.children} "
@@ -152,7 +169,7 @@ def main() -> None:
     parser.add_argument("--children", type=int, default=5)
     parser.add_argument("--latency", type=float, nargs="+", default=[0.2, 2.0], help="seconds")
     parser.add_argument("--concurrency", type=int, default=64)
-    parser.add_argument("--jobs", type=int, default=5)
+    parser.add_argument("--jobs", type=int, nargs="+", default=[5])
     given = parser.parse_args()
     os.environ[KEY_VARIABLE] = KEY
     print(
@@ -160,7 +177,14 @@ def main() -> None:
         f"{platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n"
     )
     for latency in given.latency:
-        print(report(run(Load(given.children, latency, given.concurrency, given.jobs))), flush=True)
+        times: dict[int, float] = {}
+        for jobs in given.jobs:
+            done = run(Load(given.children, latency, given.concurrency, jobs))
+            times[jobs] = done.rearing
+            print(report(done), flush=True)
+        for jobs in given.jobs[1:]:
+            first = given.jobs[0]
+            print(f"Children an hour, {jobs} jobs against {first}: {times[first] / times[jobs]:.2f} times\n")
 
 
 if __name__ == "__main__":
