@@ -60,7 +60,7 @@ class Evaluator:
             between two looks is asked at once.
         tried: how many programs that were tried are kept loaded, to be evaluated without a new sandbox.
         cost_unit: what a program's cost is counted in; ``usd`` only where every model has a known price.
-        memo: extractions made before; a new one if it is not given.
+        memo: items and queries made before; a new one if it is not given.
         clock: seconds, monotonic.
 
     Raises:

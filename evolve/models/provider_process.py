@@ -39,6 +39,7 @@ class ProviderProcess:
 
     def __init__(self) -> None:
         self._worker = _Worker()
+        self._replacing = asyncio.Lock()
 
     async def ready(self) -> None:
         """Wait for the import of litellm, or for its failure, which the first request meets."""
@@ -70,9 +71,10 @@ class ProviderProcess:
         await self._worker.close()
 
     async def _ask(self, operation: str, settings: ModelSettings, **arguments: Any) -> Any:
-        if self._worker.lost:
-            await self._worker.close()
-            self._worker = _Worker()
+        async with self._replacing:  # by one of the many that find it lost
+            if self._worker.lost:
+                await self._worker.close()
+                self._worker = _Worker()
         answer = await self._worker.ask(
             {"op": operation, "settings": asdict(Settings.of(settings)), **arguments}
         )
@@ -85,14 +87,9 @@ class ProviderProcess:
 
 
 class _Worker:
-    """One process, from its start to its end.
-
-    Attributes:
-        lost: it has ended without being asked to.
-    """
+    """One process, from its start to its end."""
 
     def __init__(self) -> None:
-        self.lost = False
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", _PROGRAM],
@@ -108,7 +105,13 @@ class _Worker:
         self._listening: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()  # it is ready, or has ended
         self._ready = False
+        self._end: str | None = None  # how it ended, in words
         self._frames: Frames | None = None
+
+    @property
+    def lost(self) -> bool:
+        """It has ended."""
+        return self._end is not None
 
     async def ready(self) -> None:
         """Until it says that it is ready, or ends."""
@@ -123,8 +126,9 @@ class _Worker:
             AttemptFailed: there is none, because the process has ended.
         """
         await self.ready()
-        if self._frames is None or self.lost:
+        if self.lost:
             raise self._failure()
+        assert self._frames is not None  # that it is ready was said through them
         number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         self._frames.send({"id": number, **request})
@@ -137,11 +141,13 @@ class _Worker:
             self._waiting.pop(number, None)
 
     async def close(self) -> None:
-        """Hang up and wait for its end."""
-        if self._listening is None and self._process.stdin is not None:
-            self._process.stdin.close()
+        """Hang up and wait for its end; one that is not ready yet is not waited for."""
+        if not self._ready:
+            self._process.kill()
         if self._frames is not None:
             self._frames.close()
+        elif self._process.stdin is not None:
+            self._process.stdin.close()
         try:
             await asyncio.to_thread(self._process.wait, _PATIENCE)
         except subprocess.TimeoutExpired:
@@ -163,19 +169,22 @@ class _Worker:
                 self._settled.set()
             elif (answer := self._waiting.get(message["id"])) is not None and not answer.done():
                 answer.set_result(message)
-        self.lost = True
         await asyncio.to_thread(self._process.wait)
+        self._end = self._epitaph()
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(self._failure())
         self._settled.set()
 
-    def _failure(self) -> AttemptFailed:
+    def _epitaph(self) -> str:
         status = self._process.returncode
-        how = f"signal {-status}" if status is not None and status < 0 else f"status {status}"
+        how = f"signal {-status}" if status < 0 else f"status {status}"
         self._printed.seek(0)
         words = redacted(self._printed.read().decode("utf-8", "replace"))[-_LAST_WORDS:].strip()
-        said = f"; it printed: {words}" if words else ""
+        return how + (f"; it printed: {words}" if words else "")
+
+    def _failure(self) -> AttemptFailed:
         if not self._ready:
-            return AttemptFailed("setup", f"the process that asks models did not start: {how}{said}")
-        return AttemptFailed("outage", f"the process that asks models ended with {how}{said}", transient=True)
+            return AttemptFailed("setup", f"the process that asks models did not start: {self._end}")
+        message = f"the process that asks models ended with {self._end}"
+        return AttemptFailed("outage", message, transient=True)

@@ -136,6 +136,61 @@ def test_one_that_cannot_start_is_said_once_and_clearly(
     assert said.value.kind == "setup"
 
 
+MORTAL = """
+import asyncio, os
+from evolve.models.frames import Frames
+from evolve.models.provider import Completed, Tokens
+from evolve.models.provider_worker import ProviderWorker
+
+class Mortal:
+    async def ready(self): pass
+    async def close(self): pass
+    async def chat(self, settings, messages, options, schema):
+        if messages[0]["content"] == "die":
+            os.abort()
+        return Completed(str(os.getpid()), "stop", Tokens(), "m")
+
+async def serve():
+    frames = await Frames.over(os.fdopen(0, "rb", 0), os.fdopen(1, "wb", 0))
+    await ProviderWorker(Mortal(), frames).serve()
+
+asyncio.run(serve())
+"""
+
+
+def test_many_that_find_it_lost_have_one_other_started(
+    role_config: Callable[..., RoleConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider_process, "_PROGRAM", MORTAL)
+
+    async def work() -> None:
+        process, settings = ProviderProcess(), role_config("gpt-4o-mini")
+
+        async def said(text: str) -> Any:
+            return await outcome(process.chat(settings, [{"role": "user", "content": text}], {}, None))
+
+        first = (await said("who?")).text
+        for _ in range(2):
+            lost, *_ = await asyncio.gather(said("die"), *(said("who?") for _ in range(20)))
+            assert (lost["kind"], lost["transient"]) == ("outage", True)
+            others = {answer.text for answer in await asyncio.gather(*(said("who?") for _ in range(20)))}
+            assert len(others) == 1
+            assert others != {first}
+            (first,) = others
+        await process.close()
+
+    asyncio.run(work())
+
+
+def test_one_that_is_not_ready_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider_process, "_PROGRAM", "import time; time.sleep(600)")
+    process = ProviderProcess()
+    asyncio.run(process.close())
+    assert process._worker._process.returncode == -signal.SIGKILL
+    with Gateway(provider=ProviderProcess()):  # which nobody asks anything
+        pass
+
+
 # --- the worker, with a provider that can be told what to do
 
 
