@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 import evolve.campaign
 from evolve import resources
 from evolve.cli import app
-from evolve.cli.app import invocation
+from evolve.cli.app import ended_as_by_ctrl_c, invocation
 from evolve.errors import InfrastructureError
 
 SEED = resources.folder("seeds") / "lexical.py"
@@ -295,6 +296,28 @@ def test_ended_and_resumed(sent: signal.Signals, root: Path, tiny: Path) -> None
     assert code == 0, err
     assert _events(journal, "joined")[: len(joined)] == joined
     assert {path: path.stat().st_mtime_ns for path in paid} == paid, "what was evaluated is not repeated"
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_that_was_lost_comes_again(sent: signal.Signals) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with ended_as_by_ctrl_c() as check:
+        check()
+        with suppress(KeyboardInterrupt):  # as a finalizer does
+            signal.raise_signal(sent)
+        with pytest.raises(KeyboardInterrupt):
+            check()
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_who_runs_in_the_background_is_not_interrupted() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with ended_as_by_ctrl_c() as check:
+            signal.raise_signal(signal.SIGINT)
+            check()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _wait(condition: object, process: subprocess.Popen[str]) -> None:

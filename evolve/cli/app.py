@@ -7,7 +7,7 @@ import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -18,6 +18,8 @@ from typer.core import TyperGroup
 from evolve.errors import EvolveError, UsageError
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from rich.console import Console, RenderableType
 
 INTERRUPTED = 130
@@ -133,13 +135,31 @@ def listed(text: str | None) -> tuple[str, ...] | None:
 
 
 @contextmanager
-def ended_as_by_ctrl_c() -> Iterator[None]:
-    """A supervisor's signal is an interrupt: sandboxes and models are closed on the way out."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def ended_as_by_ctrl_c() -> Iterator[Callable[[], None]]:
+    """A supervisor's signal is an interrupt: sandboxes and models are closed on the way out.
+
+    Gives what is to be called now and then: it raises the ``KeyboardInterrupt`` that Python has lost, as it
+    does where one comes in the middle of a finalizer or of a library's import.
+    """
+    came = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal came
+        came = True
+        signal.default_int_handler(number, frame)
+
+    def check() -> None:
+        if came:
+            raise KeyboardInterrupt
+
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, interrupt)}
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # who runs in the background ignores it
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
     try:
-        yield
+        yield check
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def complain(text: str) -> None:

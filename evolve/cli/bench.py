@@ -147,10 +147,11 @@ def _bench(
         from evolve.inspection.text import duration, one_line, score
 
         value = score(cell.quality) if cell.status == "complete" else f"{cell.status}: {cell.reason}"
+        check()
         complain(f"[{done}/{due}] {heading}, {cell.name}: {one_line(value)}, {duration(cell.seconds)}")
 
     try:
-        with ended_as_by_ctrl_c():
+        with ended_as_by_ctrl_c() as check:
             data = run_bench(name, asked, root=root, unsafe_local=unsafe_local, notify=complain, tell=tell)
     except KeyboardInterrupt:
         complain("Interrupted. Nothing that was finished is lost: the same command goes on from here.")

@@ -37,6 +37,7 @@ from evolve.errors import BudgetReached
 
 if TYPE_CHECKING:
     from evolve.config import CampaignConfig
+    from evolve.events import Event
 
 
 def run(
@@ -213,7 +214,7 @@ def _campaign(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bo
 
     try:
         with (
-            ended_as_by_ctrl_c(),
+            ended_as_by_ctrl_c() as check,
             campaign.build(
                 config, root=root, name=name, unsafe_local=unsafe_local, notify=complain
             ) as search,
@@ -225,7 +226,12 @@ def _campaign(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bo
                 return spending_line(accounts()) if accounts is not None else ""
 
             with observer_for(console(), name, History.read(record), plain=plain, bill=bill) as observer:
-                search.run(observer)
+
+                def watch(event: Event) -> None:
+                    check()
+                    observer(event)
+
+                search.run(watch)
     except BudgetReached as error:
         complain(f"Paused: nothing is lost. {error}")
         console().print(spending_table(spent(RunRecord.open(root, name))))
