@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -277,6 +278,15 @@ def test_what_ends_a_campaign(
     assert ("no engine" if code == 1 else "the same command goes on from here") in result[2]
 
 
+@pytest.fixture
+def in_front() -> Iterator[None]:
+    """As at a terminal: what a shell runs in the background ignores Ctrl-C, and so does all that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("in_front")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_ended_and_resumed(sent: signal.Signals, root: Path, tiny: Path) -> None:
     command = [*campaign(root, tiny), "--budget", 200]
@@ -298,6 +308,7 @@ def test_ended_and_resumed(sent: signal.Signals, root: Path, tiny: Path) -> None
     assert {path: path.stat().st_mtime_ns for path in paid} == paid, "what was evaluated is not repeated"
 
 
+@pytest.mark.usefixtures("in_front")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_that_was_lost_comes_again(sent: signal.Signals) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
