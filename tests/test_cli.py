@@ -280,7 +280,7 @@ def test_what_ends_a_campaign(
 
 @pytest.fixture
 def in_front() -> Iterator[None]:
-    """As at a terminal: what a shell runs in the background ignores Ctrl-C, and so does all that it starts."""
+    """As at a terminal: what a shell runs in the background ignores Ctrl-C, with all that it starts."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
