@@ -57,7 +57,8 @@ class RemoteToolkit:
         self, asked: Sequence[tuple[list[dict[str, str]], dict[str, Any]]], repeat: int = 0
     ) -> list[Completion | EvolveError]:
         """What ``complete`` gives for each of ``asked``, or what it raises; all are under way at once."""
-        return self._chat.run([self._outcome(messages, options, repeat) for messages, options in asked])
+        outcomes = self._chat.run([self._outcome(messages, options, repeat) for messages, options in asked])
+        return [outcome for (outcome,) in outcomes]
 
     def kept(
         self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
@@ -73,11 +74,12 @@ class RemoteToolkit:
 
     async def _outcome(
         self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int
-    ) -> Completion | EvolveError:
+    ) -> tuple[Completion | EvolveError]:
+        """In a tuple, since an error that is a result would be taken for one that was raised."""
         try:
-            return await self._answer(_request(messages, options, repeat), _may_be_cut(options))
+            return (await self._answer(_request(messages, options, repeat), _may_be_cut(options)),)
         except EvolveError as error:
-            return error
+            return (error,)
 
     async def _answer(self, request: ChatRequest, partial: bool) -> Completion:
         try:

@@ -13,8 +13,9 @@ from evolve.errors import ModelError, ProgramError
 from evolve.models.cache import ReplyCache
 from evolve.models.gateway import Gateway
 from evolve.models.remote_toolkit import OPTIONS, RemoteToolkit
+from evolve.records import Completion
 from tests.server import faults
-from tests.server.scripts import Answer, always
+from tests.server.scripts import Answer, Asked, Said, always
 from tests.server.server import ModelServer
 
 HELLO = [{"role": "user", "content": "hello"}]
@@ -132,3 +133,38 @@ def test_recorded_answers_are_had_again_without_a_call(
     with pytest.raises(ProgramError):
         toolkit.recorded([], {})
     assert len(model_server.served) == served
+
+
+def test_of_many_at_once_each_has_its_own_outcome(toolkit: RemoteToolkit, model_server: ModelServer) -> None:
+    def answered(asked: Asked) -> Said:
+        text = asked.body["messages"][0]["content"]
+        wrong: dict[str, Said] = {"long": faults.too_long(), "refused": faults.unprocessable()}
+        return wrong[text] if text in wrong else text.upper()
+
+    model_server.script("toolkit", answered)
+    texts = ("one", "long", "two", "refused")
+    outcomes = toolkit.complete_all([([{"role": "user", "content": text}], {}) for text in texts])
+    one, long, two, refused = outcomes
+    assert isinstance(one, Completion)
+    assert isinstance(two, Completion)
+    assert (one.text, two.text) == ("ONE", "TWO")
+    assert isinstance(long, ProgramError)
+    assert isinstance(refused, ModelError)
+
+
+def test_what_is_kept_is_given_without_a_call_and_put_to_account(
+    model_server: ModelServer,
+    role_config: Callable[..., RoleConfig],
+    open_gateway: Callable[..., Gateway],
+    tmp_path: Path,
+) -> None:
+    model_server.script("toolkit", "fine")
+    gateway = open_gateway(cache=ReplyCache(tmp_path / "c.sqlite"))
+    toolkit = gateway.toolkit(role_config("toolkit"))
+    assert toolkit.kept(HELLO, {}) is None
+    answer = toolkit.complete(HELLO, {})
+    assert toolkit.kept(HELLO, {}) == answer
+    assert toolkit.kept(HELLO, {}, repeat=1) is None
+    assert toolkit.recorded(HELLO, {}) == answer
+    total = gateway.accounts().total
+    assert (len(model_server.served), total.usage.calls, total.cached) == (1, 1, 1)
