@@ -81,7 +81,7 @@ class Outcome:
 
     Attributes:
         text: what read returned; empty for a write.
-        seconds: wall time on the host, less the time spent in services.
+        seconds: wall time on the host from when the worker was ready for it, less the time spent in services.
         usage: toolkit model calls made on the way.
         logs: lines of toolkit.logger.debug, at most 50 of at most 500 characters.
     """
@@ -112,7 +112,7 @@ class Session(Protocol):
         """A copy of the program's whole state; leaving the context drops every change made inside.
 
         Branches nest: one for each group's memory, one within it for each read. Leaving never raises for a
-        session that is already gone.
+        session that is already gone. What goes wrong with opening or leaving one may be met by the next call.
 
         A ``write`` or ``read`` that raises ``Deferred`` ends the innermost branch at once: until its context
         is left, each further call raises ``InfrastructureError``; after that the session goes on as it was
