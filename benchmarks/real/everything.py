@@ -1,0 +1,110 @@
+"""One small campaign in which the model plays every part, and whether its accounts are right.
+
+    python benchmarks/real/everything.py --model gguf:PATH
+    python benchmarks/real/everything.py --model openai/NAME --api-base http://127.0.0.1:8080/v1
+
+Agent, toolkit and reflector are the model, on 12 validation and 24 test tasks of chronicle with short reads.
+Prints the candidates, the calls by role and outcome, and the tokens of the accounts beside those that the
+server counted, where it has llama.cpp's ``/metrics``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import urllib.error
+import urllib.request
+from collections import Counter
+
+from common import add_options, caption, conducted, configuration, interval_text, role
+
+from evolve.config import ModelsConfig
+from evolve.inspection.history import History
+from evolve.inspection.spending import calls_of
+from evolve.journal import RunRecord
+
+COUNTERS = ("prompt_tokens_total", "tokens_predicted_total")
+
+
+def main() -> None:
+    """Run the campaign, or take what is recorded of it, and print the tables."""
+    arguments = _arguments()
+    one = role(arguments, temperature=0)
+    models = ModelsConfig(task=one, toolkit=one, judge=one, reflector=role(arguments))
+    config = configuration(
+        arguments,
+        "chronicle",
+        models,
+        seeds=tuple(arguments.programs.split(",")),
+        budget=arguments.children,
+        jobs=1,
+        evaluation={"static": arguments.static, "rotating": 4, "test": arguments.test, "episode_ratio": 1.0},
+        sandbox={"read_characters": 1_000},
+    )
+    before = _counters(arguments.api_base)
+    summary = conducted(config, arguments.root, arguments.name)
+    after = _counters(arguments.api_base)
+    record = RunRecord.open(arguments.root, arguments.name)
+    print(
+        f"chronicle, {arguments.children} candidates, {caption(arguments.model)}; ended: {summary.reason}\n"
+    )
+    _print_candidates(record)
+    _print_calls(record, before, after)
+
+
+def _print_candidates(record: RunRecord) -> None:
+    history = History.read(record)
+    print("| candidate | validation | test |\n|---|---|---|")
+    for candidate in history.candidates:
+        validation = record.evaluation(candidate.program, "static")
+        test = record.evaluation(candidate.program, "test")
+        cells = [interval_text(found.quality) if found else "–" for found in (validation, test)]
+        print(f"| #{candidate.number} {candidate.name or candidate.operator} | {' | '.join(cells)} |")
+    for number, reason in history.discarded.items():
+        print(f"| #{number} | no candidate: {reason} | – |")
+
+
+def _print_calls(record: RunRecord, before: dict[str, float], after: dict[str, float]) -> None:
+    calls = calls_of(record)
+    print("\n| role | cause | outcome | calls | from the cache |\n|---|---|---|---|---|")
+    kinds = Counter((call.role, call.cause, call.outcome) for call in calls)
+    cached = Counter((call.role, call.cause, call.outcome) for call in calls if call.cached)
+    for kind, count in sorted(kinds.items()):
+        print(f"| {' | '.join(kind)} | {count} | {cached[kind]} |")
+    ours = {
+        "prompt_tokens_total": sum(call.usage.tokens_in for call in calls),
+        "tokens_predicted_total": sum(call.usage.tokens_out for call in calls),
+    }
+    print("\n| tokens | in the accounts | counted by the server meanwhile |\n|---|---|---|")
+    for counter in COUNTERS:
+        counted = f"{after[counter] - before[counter]:,.0f}" if before and after else "–"
+        print(f"| {counter} | {ours[counter]:,} | {counted} |")
+
+
+def _counters(api_base: str | None) -> dict[str, float]:
+    """The server's counters of tokens; none where it has no ``/metrics``."""
+    if not api_base:
+        return {}
+    address = f"{api_base.rstrip('/').removesuffix('/v1')}/metrics"
+    try:
+        with urllib.request.urlopen(address, timeout=10) as reply:
+            text = reply.read().decode()
+    except (urllib.error.URLError, OSError):
+        return {}
+    found = {name: re.search(rf"^llamacpp:{name} ([\d.e+]+)$", text, re.MULTILINE) for name in COUNTERS}
+    return {name: float(match.group(1)) for name, match in found.items() if match}
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    add_options(parser)
+    parser.add_argument("--programs", default="lexical,llm_summarizer", help="initial programs, with commas")
+    parser.add_argument("--children", type=int, default=4, help="candidates to make")
+    parser.add_argument("--static", type=int, default=12, help="validation tasks")
+    parser.add_argument("--test", type=int, default=24, help="test tasks")
+    parser.add_argument("--name", default="everything", help="name of the run")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
