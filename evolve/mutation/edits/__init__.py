@@ -5,8 +5,10 @@ guessed, and a refused edit changes nothing.
 """
 
 from evolve.mutation.edits.answer import Answer, read_answer
-from evolve.mutation.edits.changes import Change, EditError, apply_changes
-from evolve.mutation.edits.formats import FORMATS, EditName, apply_edit
+from evolve.mutation.edits.changes import Change, EditError, NoChange, apply_changes
+from evolve.mutation.edits.formats import FORMATS, apply_edit
+from evolve.mutation.edits.names import EditName
+from evolve.mutation.edits.reading import Edited, read_edit
 
 __all__ = [
     "FORMATS",
@@ -14,7 +16,10 @@ __all__ = [
     "Change",
     "EditError",
     "EditName",
+    "Edited",
+    "NoChange",
     "apply_changes",
     "apply_edit",
     "read_answer",
+    "read_edit",
 ]

@@ -13,16 +13,30 @@ like one, longer ones are taken.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from evolve.mutation.edits.changes import Change, EditError
 
-_OPENING = re.compile(r"(<{5,})[ \t]*SEARCH[ \t]*")
+BLOCK_OPENS = re.compile(r"[ \t]*(<{5,})[ \t]*(?:SEARCH|ORIGINAL|OLD|HEAD)\b.*")
+"""A line that opens a block; a colon or a file's name may follow the word."""
+_OPENING = BLOCK_OPENS
 _CLOSING = re.compile(r"(>{5,})[ \t]*REPLACE[ \t]*")
+_ANY_DIVIDER = re.compile(r"[ \t]*={5,}[ \t]*(?:REPLACE:?[ \t]*)?")
+_ANY_CLOSING = re.compile(r"[ \t]*>{5,}[ \t]*(?:(?:REPLACE|UPDATED|NEW|END)\b.*)?")
 
 
 def is_opening(line: str) -> bool:
     """A line that opens a block."""
     return _OPENING.fullmatch(line) is not None
+
+
+def block_end(lines: Sequence[str], opening: int) -> int:
+    """The line that closes the block opened at ``opening``; the last line if none does."""
+    found: list[tuple[list[str], list[str]]] = []
+    try:
+        return _read_block(lines, opening, found)
+    except EditError:
+        return len(lines) - 1
 
 
 def read_blocks(text: str) -> list[Change]:
@@ -37,7 +51,7 @@ def read_blocks(text: str) -> list[Change]:
     while number < len(lines):
         opening = _OPENING.fullmatch(lines[number])
         if opening:
-            number = _read_block(lines, number, len(opening.group(1)), blocks)
+            number = _read_block(lines, number, blocks)
         elif _CLOSING.fullmatch(lines[number]):
             raise EditError(f"Line {number + 1} of the answer ends a block that was not begun.")
         number += 1
@@ -50,8 +64,32 @@ def read_blocks(text: str) -> list[Change]:
     ]
 
 
-def _read_block(lines: list[str], opening: int, width: int, blocks: list[tuple[list[str], list[str]]]) -> int:
-    """Append the block that begins at the line ``opening``; the number of its last line."""
+def _read_block(lines: Sequence[str], opening: int, blocks: list[tuple[list[str], list[str]]]) -> int:
+    """Append the block that begins at the line ``opening``; the number of its last line.
+
+    Marks of different lengths are taken where there is one divider and one end before the next block.
+    """
+    match = _OPENING.fullmatch(lines[opening])
+    assert match is not None
+    try:
+        return _read_even_block(lines, opening, len(match.group(1)), blocks)
+    except EditError:
+        end = opening + 1
+        while end < len(lines) and not _OPENING.fullmatch(lines[end]):
+            end += 1
+        span = range(opening + 1, end)
+        closing = next((n for n in span if _ANY_CLOSING.fullmatch(lines[n])), None)
+        dividers = [n for n in span if _ANY_DIVIDER.fullmatch(lines[n]) and (closing is None or n < closing)]
+        if closing is None or len(dividers) != 1:
+            raise
+        blocks.append((list(lines[opening + 1 : dividers[0]]), list(lines[dividers[0] + 1 : closing])))
+        return closing
+
+
+def _read_even_block(
+    lines: Sequence[str], opening: int, width: int, blocks: list[tuple[list[str], list[str]]]
+) -> int:
+    """As ``_read_block``, where all marks have the length ``width``."""
     name = f"Block {len(blocks) + 1}"
     old: list[str] = []
     new: list[str] | None = None

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 
 from evolve.errors import EvolveError
+from evolve.mutation.edits.loose import (
+    Place,
+    gapped_places,
+    partial_places,
+    spaced_places,
+    without_frame,
+)
 from evolve.mutation.edits.places import describe_nearest, exact_places, shifted_places
 from evolve.program.layout import with_unix_newlines
 
@@ -16,6 +23,10 @@ _PLACES = 8
 
 class EditError(EvolveError):
     """An edit cannot be read or applied; the message is for whoever wrote it."""
+
+
+class NoChange(EditError):
+    """An edit can be read, and the program that it gives does the same as the one it was to change."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +39,14 @@ class Change:
         new: the lines to put there; none to take the old ones out.
         at: index of the line where the author believes the first one to be. It decides between places that
             fit equally, and nothing else.
+        otherwise: another reading of ``old`` and ``new``, taken where the first has no place.
     """
 
     name: str
     old: tuple[str, ...]
     new: tuple[str, ...]
     at: int | None = None
+    otherwise: tuple[tuple[str, ...], tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,22 +102,33 @@ def _locate(lines: Sequence[str], change: Change) -> _Located:
     stated = -1 if change.at is None else change.at
     if stated >= 0 and tuple(lines[stated : stated + len(change.old)]) == change.old:
         return _Located(change.name, stated, stated + len(change.old), change.new)
-    places = [(start, change.new) for start in islice(exact_places(lines, change.old), _PLACES)]
-    if not places:
-        places = list(islice(shifted_places(lines, change.old, change.new), _PLACES))
-    if not places:
-        raise EditError(
-            f"{_titled(change.name)} was not found in the program.\n{describe_nearest(lines, change.old)}"
-        )
-    if len(places) > 1:
-        found = ", ".join(str(start + 1) for start, _ in places)
-        raise EditError(
-            f"{_titled(change.name)} fits several places of the program, from lines {found}"
-            f"{' and more' if len(places) == _PLACES else ''}. Repeat more of the lines above or below, so "
-            "that it fits one."
-        )
-    start, new = places[0]
-    return _Located(change.name, start, start + len(change.old), new)
+    for places in _places(lines, change):
+        if len(places) > 1:
+            found = ", ".join(str(place.start + 1) for place in places)
+            raise EditError(
+                f"{_titled(change.name)} fits several places of the program, from lines {found}"
+                f"{' and more' if len(places) == _PLACES else ''}. Repeat more of the lines above or below, so "
+                "that it fits one."
+            )
+        if places:
+            return _Located(change.name, places[0].start, places[0].end, places[0].new)
+    raise EditError(
+        f"{_titled(change.name)} was not found in the program.\n{describe_nearest(lines, change.old)}"
+    )
+
+
+def _places(lines: Sequence[str], change: Change) -> Iterator[list[Place]]:
+    """Where the change fits, by ever looser readings; the first that fits anywhere counts."""
+    readings = [(change.old, change.new), *([change.otherwise] if change.otherwise else [])]
+    readings += [trimmed for reading in readings if (trimmed := without_frame(*reading)) not in readings]
+    for old, new in readings:
+        if old:
+            yield [Place(n, n + len(old), new) for n in islice(exact_places(lines, old), _PLACES)]
+            shifted = islice(shifted_places(lines, old, new), _PLACES)
+            yield [Place(n, n + len(old), moved) for n, moved in shifted]
+    for old, new in readings:
+        for find in (spaced_places, gapped_places, partial_places):
+            yield list(islice(find(lines, old, new), _PLACES))
 
 
 def _titled(name: str) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Literal
 
 from evolve.mutation.edits.blocks import read_blocks
 from evolve.mutation.edits.changes import EditError, apply_changes
+from evolve.mutation.edits.definitions import apply_definitions
+from evolve.mutation.edits.names import EditName
 from evolve.mutation.edits.patch import read_patch
+from evolve.mutation.edits.programs import code_of
+from evolve.mutation.edits.reply import read_reply
 from evolve.mutation.edits.whole import read_whole
 from evolve.program.layout import with_unix_newlines
-
-EditName = Literal["blocks", "patch", "whole"]
+from evolve.program.parsing import UNPARSABLE
 
 
 def _whole(source: str, text: str) -> str:
@@ -22,11 +24,19 @@ def _whole(source: str, text: str) -> str:
     return edited
 
 
+def _definitions(source: str, text: str) -> str:
+    try:
+        return apply_definitions(source, code_of(read_reply(text), finished=False))
+    except UNPARSABLE as error:
+        raise EditError(f"The program to be changed does not parse: {error}.") from error
+
+
 FORMATS: Mapping[EditName, Callable[[str, str], str]] = MappingProxyType(
     {
         "blocks": lambda source, text: apply_changes(source, read_blocks(text)),
         "patch": lambda source, text: apply_changes(source, read_patch(text)),
         "whole": _whole,
+        "definitions": _definitions,
     }
 )
 """Name → ``(source, text of the edit) -> edited source``; raises ``EditError``."""

@@ -19,16 +19,40 @@ class _Hunk:
     new: list[str] = field(default_factory=list)
     blanks: int = 0  # empty lines that may be context whose single space was lost, or the space between hunks
 
-    def context(self, line: str) -> None:
+    raw_old: list[str] = field(default_factory=list)  # the same, where context has no space before it
+    raw_new: list[str] = field(default_factory=list)
+
+    def context(self, line: str, raw: str) -> None:
         self.flush()
-        self.old.append(line)
-        self.new.append(line)
+        self._keep(line, raw)
 
     def flush(self) -> None:
         for _ in range(self.blanks):
-            self.old.append("")
-            self.new.append("")
+            self._keep("", "")
         self.blanks = 0
+
+    def _keep(self, line: str, raw: str) -> None:
+        self.old.append(line)
+        self.new.append(line)
+        self.raw_old.append(raw)
+        self.raw_new.append(raw)
+
+
+def is_patch(text: str, language: str = "") -> bool:
+    """Whether ``text`` is a unified patch or holds one."""
+    lines = text.split("\n")
+    if any(re.match(r"@@(?: |$)", line) for line in lines):
+        return any(line.startswith(("+", "-")) for line in lines)
+    if any(line.startswith("*** Begin Patch") for line in lines):
+        return True
+    if any(map(_is_file, lines, lines[1:])):
+        return True
+    signed = sum(line.startswith(("+", "-")) for line in lines)
+    return language in ("diff", "patch", "udiff") and signed > 0
+
+
+def _is_file(line: str, following: str) -> bool:
+    return line.startswith("--- ") and following.startswith("+++ ")
 
 
 def read_patch(text: str) -> list[Change]:
@@ -37,29 +61,59 @@ def read_patch(text: str) -> list[Change]:
     Raises:
         EditError: there is no whole patch, or a line in it is none of a patch.
     """
+    return _changes(_hunks(fenced(text, holds="the patch").split("\n"), loose=False))
+
+
+def read_loose_patch(text: str) -> list[Change]:
+    """The hunks of ``text``, as ``read_patch`` reads them and with more forgiven.
+
+    The first hunk may lack its line ``@@``, context its leading space, and lines such as
+    ``*** Begin Patch`` may stand around it.
+
+    Raises:
+        EditError: there is no hunk.
+    """
+    return _changes(_hunks(text.strip("\n").split("\n"), loose=True))
+
+
+def _changes(hunks: list[_Hunk]) -> list[Change]:
+    return [
+        Change(
+            f"hunk {index} of {len(hunks)}",
+            tuple(hunk.old),
+            tuple(hunk.new),
+            at=hunk.at,
+            otherwise=(tuple(hunk.raw_old), tuple(hunk.raw_new)) if hunk.raw_old else None,
+        )
+        for index, hunk in enumerate(hunks, start=1)
+    ]
+
+
+def _hunks(lines: list[str], *, loose: bool) -> list[_Hunk]:
     hunks: list[_Hunk] = []
-    lines = fenced(text, holds="the patch").split("\n")
     in_hunk = False
     for number, line in enumerate(lines, start=1):
-        if line.startswith("@@"):
+        if line.startswith("@@") or (loose and line.strip() in ("...", " ...")):
             place = _RANGE.match(line)
             hunks.append(_Hunk(int(place.group(1)) - 1 if place else None))
             in_hunk = True
-        elif _is_header(lines, number - 1, in_hunk):
+        elif (loose and line.startswith("*** ")) or _is_header(lines, number - 1, in_hunk):
             in_hunk = False
-        elif in_hunk:
-            _take(hunks[-1], line, number)
+        elif in_hunk or (loose and line.strip()):
+            if not in_hunk:
+                hunks.append(_Hunk(None))
+                in_hunk = True
+            _take(hunks[-1], line, number, loose=loose)
         elif line.strip():
             raise EditError(
                 f"Line {number} of the patch stands before the first line `@@ ... @@` of a hunk: "
                 f"{line[:80]!r}."
             )
+    if loose:
+        hunks = [hunk for hunk in hunks if hunk.old != hunk.new]
     if not hunks:
         raise EditError("The patch has no hunk: no line begins with `@@`.")
-    return [
-        Change(f"hunk {index} of {len(hunks)}", tuple(hunk.old), tuple(hunk.new), at=hunk.at)
-        for index, hunk in enumerate(hunks, start=1)
-    ]
+    return hunks
 
 
 def _is_header(lines: list[str], index: int, in_hunk: bool) -> bool:
@@ -71,19 +125,25 @@ def _is_header(lines: list[str], index: int, in_hunk: bool) -> bool:
     return len(following) == 3 and all(map(str.startswith, following, marks))
 
 
-def _take(hunk: _Hunk, line: str, number: int) -> None:
+def _take(hunk: _Hunk, line: str, number: int, *, loose: bool) -> None:
     mark, rest = line[:1], line[1:]
     if mark == "":
         hunk.blanks += 1
     elif mark == " ":
-        hunk.context(rest)
+        hunk.context(rest, line)
     elif mark == "-":
         hunk.flush()
         hunk.old.append(rest)
+        hunk.raw_old.append(rest)
     elif mark == "+":
         hunk.flush()
         hunk.new.append(rest)
-    elif mark != "\\":  # "\ No newline at end of file"
+        hunk.raw_new.append(rest)
+    elif mark == "\\":  # "\ No newline at end of file"
+        return
+    elif loose:
+        hunk.context(line, line)
+    else:
         raise EditError(
             f"Line {number} of the patch begins with {mark!r}: {line[:80]!r}. Every line of a hunk begins "
             "with a space (kept), - (taken out) or + (put in)."

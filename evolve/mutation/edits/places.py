@@ -37,12 +37,12 @@ def shifted_places(
     if not any(bare):
         return  # blank lines are everywhere
     for start in exact_places([line.strip() for line in lines], bare):
-        moved = _moved(replacement, wanted, lines[start : start + len(wanted)])
+        moved = moved_lines(replacement, wanted, lines[start : start + len(wanted)])
         if moved is not None:
             yield start, moved
 
 
-def _moved(
+def moved_lines(
     replacement: Sequence[str], wanted: Sequence[str], present: Sequence[str]
 ) -> tuple[str, ...] | None:
     """``replacement`` with the margin added or taken off by which ``present`` differs from ``wanted``."""

@@ -1,0 +1,101 @@
+"""Edits that come as JSON, put back into the form that they stand for."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+_MESSAGE = (
+    "message",
+    "commit_message",
+    "commit message",
+    "summary",
+    "description",
+    "explanation",
+    "rationale",
+)
+_CODE = (
+    "source",
+    "program",
+    "code",
+    "new_source",
+    "new_code",
+    "python",
+    "content",
+    "text",
+    "definition",
+    "body",
+)
+_PATCH = ("patch", "diff", "edit", "edits", "changes", "blocks", "definitions", "answer", "output", "reply")
+_OLD = ("search", "old", "find", "before", "original", "old_string", "old_str", "SEARCH")
+_NEW = ("replace", "new", "replacement", "after", "new_string", "new_str", "REPLACE")
+_FENCED = re.compile(
+    r"\s*(?:`{3,}|~{3,})[ \t]*(?:json5?|JSON)?[ \t]*\n(?P<body>.*?)\n[ \t]*(?:`{3,}|~{3,})\s*", re.DOTALL
+)
+_EDIT = re.compile(r"^(?:<{5,}|@@|--- |\+\+\+ |diff )|^[ \t]*(?:`{3,}|~{3,})", re.MULTILINE)
+
+
+def opened_envelope(text: str) -> str:
+    """``text``, or the edit that is wrapped in it as a JSON object or list."""
+    value = _json(text)
+    if value is None:
+        return text
+    message = next(iter(_messages(value)), "")
+    parts = list(_parts(value))
+    if not parts:
+        return text
+    head = [f"MESSAGE: {' '.join(message.split())}"] if message.strip() else []
+    return "\n\n".join([*head, *parts])
+
+
+def _json(text: str) -> dict[str, Any] | list[Any] | None:
+    body = text.strip()
+    fenced = _FENCED.search(body)
+    if not body.startswith(("{", "[")) and fenced:
+        body = fenced["body"].strip()
+    if not body.startswith(("{", "[")):
+        return None
+    try:
+        value, _ = json.JSONDecoder(strict=False).raw_decode(body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, (dict, list)) else None
+
+
+def _messages(value: dict[str, Any] | list[Any]) -> Iterator[str]:
+    if isinstance(value, dict):
+        lower = {str(key).lower(): item for key, item in value.items()}
+        yield from (lower[key] for key in _MESSAGE if isinstance(lower.get(key), str))
+
+
+def _parts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield _as_edit(value)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _parts(item)
+    elif isinstance(value, dict):
+        lower = {str(key).lower(): item for key, item in value.items()}
+        old = next((lower[key] for key in _OLD if isinstance(lower.get(key), str)), None)
+        new = next((lower[key] for key in _NEW if isinstance(lower.get(key), str)), None)
+        if old is not None and new is not None:
+            yield _block(old, new)
+            return
+        for key in (*_CODE, *_PATCH):
+            if isinstance(lower.get(key), (str, list, dict)):
+                yield from _parts(lower[key])
+
+
+def _as_edit(text: str) -> str:
+    if _EDIT.search(text):
+        return text
+    ticks = "`" * max([3, *(len(run) + 1 for run in re.findall("`{3,}", text))])
+    return f"{ticks}python\n{text}\n{ticks}"
+
+
+def _block(old: str, new: str) -> str:
+    width = max([7, *(len(run) + 1 for run in re.findall("<{5,}|={5,}|>{5,}", old + new))])
+    old, new = old.strip("\n"), new.strip("\n")
+    return f"{'<' * width} SEARCH\n{old}\n{'=' * width}\n{new}\n{'>' * width} REPLACE"

@@ -1,0 +1,117 @@
+"""Places for new definitions and imports in a program."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from evolve.mutation.edits.code import FUNCTIONS, Definition, is_text
+from evolve.mutation.source import Source
+from evolve.program.checks import ALLOWED_IMPORTS
+from evolve.program.parts import CLASSES, assigned_name
+
+
+def inserted_definition(source: Source, definition: Definition, code: str) -> str:
+    """The text of ``source`` with a new top-level definition.
+
+    It goes ahead of the first statement that uses it, a constant ahead of the first function or class too;
+    behind what it needs when the program is loaded.
+    """
+    body = source.tree.body
+    wanted = set(load_names(definition.node))
+    after = max((n + 1 for n, node in enumerate(body) if wanted & bound_names(node)), default=0)
+    head = 0
+    while head < len(body) and (is_text(body[head]) or isinstance(body[head], (ast.Import, ast.ImportFrom))):
+        head += 1
+    place = next((n for n, node in enumerate(body) if definition.name in names_in(node)), len(body))
+    defined = [n for n, node in enumerate(body) if isinstance(node, (*FUNCTIONS, ast.ClassDef))]
+    contract = [n for n in defined if getattr(body[n], "name", "") in CLASSES]
+    constant = not isinstance(definition.node, (*FUNCTIONS, ast.ClassDef))
+    place = min([place, *(defined[:1] if constant else contract[:1])])
+    place = max(place, after, head)
+    if place >= len(body):
+        return f"{source.text.rstrip()}\n\n\n{code}\n"
+    return source.inserted_before(body[place], code, gap=2, above=1 if constant and place else None)
+
+
+def bound_names(node: ast.stmt) -> set[str]:
+    """The names that a top-level statement binds."""
+    if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+        return {node.name}
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+    parts = (part for part in ast.walk(node) if isinstance(part, ast.Name))
+    return {part.id for part in parts if isinstance(part.ctx, ast.Store)}
+
+
+def names_in(node: ast.AST) -> set[str]:
+    """The names that are looked up anywhere in ``node``."""
+    names = (part for part in ast.walk(node) if isinstance(part, ast.Name))
+    return {part.id for part in names if isinstance(part.ctx, ast.Load)}
+
+
+def load_names(node: ast.AST) -> Iterator[str]:
+    """The names that must be bound when the statement ``node`` is executed: bodies of functions are not."""
+    if isinstance(node, FUNCTIONS):
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        now = [*node.decorator_list, *node.args.defaults, *node.args.kw_defaults, node.returns]
+        for part in (*now, *(argument.annotation for argument in arguments)):
+            if part is not None:
+                yield from names_in(part)
+    elif isinstance(node, ast.Lambda):
+        return
+    elif isinstance(node, ast.Name):
+        yield node.id
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from load_names(child)
+
+
+def with_imports(text: str, imports: Sequence[ast.Import | ast.ImportFrom]) -> str:
+    """``text`` with ``imports`` among those at its top, each name once.
+
+    An import that the contract does not allow is left out where nothing uses what it binds.
+    """
+    for node in imports:
+        for alias in node.names:
+            source = Source(text)
+            single = _single(node, alias)
+            bound = alias.asname or alias.name.partition(".")[0]
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else alias.name
+            if _is_there(source, single):
+                continue
+            allowed = module.partition(".")[0] in ALLOWED_IMPORTS
+            if not allowed and (bound == "*" or bound not in names_in(source.tree)):
+                continue
+            if module == "__future__":
+                text = _with_future(source, ast.unparse(single))
+            elif isinstance(single, ast.ImportFrom) and bound == "*":
+                text = _with_first(source, ast.unparse(single))
+            else:
+                text = source.with_import(ast.unparse(single))
+    return text
+
+
+def _single(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.Import | ast.ImportFrom:
+    if isinstance(node, ast.Import):
+        return ast.Import(names=[alias])
+    return ast.ImportFrom(module=node.module, names=[alias], level=node.level)
+
+
+def _is_there(source: Source, single: ast.Import | ast.ImportFrom) -> bool:
+    wanted = ast.unparse(single)
+    present = [node for node in source.tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return any(ast.unparse(_single(node, alias)) == wanted for node in present for alias in node.names)
+
+
+def _with_future(source: Source, statement: str) -> str:
+    body = source.tree.body
+    place = 1 if body and is_text(body[0]) else 0
+    if place >= len(body):
+        return f"{source.text.rstrip()}\n\n{statement}\n"
+    return source.inserted_before(body[place], statement, gap=1)
+
+
+def _with_first(source: Source, statement: str) -> str:
+    anchors = [n for n in source.tree.body if not is_text(n) and assigned_name(n) is None]
+    return source.inserted_before((anchors or source.tree.body)[0], statement)

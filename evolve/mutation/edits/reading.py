@@ -1,0 +1,109 @@
+"""Reading of a reply in whatever form it is given, and the edit that it makes of a program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evolve.errors import ProgramError
+from evolve.models.structured import strip_thoughts
+from evolve.mutation.edits.answer import one_line
+from evolve.mutation.edits.blocks import BLOCK_OPENS, read_blocks
+from evolve.mutation.edits.changes import EditError, NoChange, apply_changes
+from evolve.mutation.edits.definitions import apply_definitions
+from evolve.mutation.edits.envelope import opened_envelope
+from evolve.mutation.edits.names import EditName
+from evolve.mutation.edits.patch import is_patch, read_loose_patch
+from evolve.mutation.edits.programs import EDITS_NOT_FOUND, code_of, program_in
+from evolve.mutation.edits.reply import Reply, read_reply
+from evolve.mutation.pieces import Pieces
+from evolve.program import MemoryProgram
+from evolve.program.identity import fingerprint
+from evolve.program.layout import with_unix_newlines
+from evolve.program.parsing import UNPARSABLE, parse
+
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Edited:
+    """A program as a reply would have it.
+
+    Attributes:
+        source: the changed source, its lines ended by line feeds.
+        message: what the reply says of the change, in one line of at most 240 characters; where it says
+            nothing, the names of what changed.
+        form: the form in which the edit was given, which may be another than the one asked for.
+    """
+
+    source: str
+    message: str
+    form: EditName
+
+
+def read_edit(text: str, source: str, form: EditName, *, finished: bool = False) -> Edited:
+    """Read the edit in a model's reply and apply it to ``source``. Nothing of it is executed.
+
+    Thoughts are left out. An edit in another form than ``form`` is taken where it has one reading.
+
+    Args:
+        text: the reply as it came.
+        source: the program to be changed.
+        form: the form that was asked for; it is looked for first.
+        finished: the model ended the reply by itself, so that a last fence may lack its end.
+
+    Raises:
+        EditError: there is no edit, it may be cut off, does not fit the program, or has several readings.
+        NoChange: the edit leaves the program as it is, apart from layout, comments and docstrings.
+
+    >>> reply = "MESSAGE: Return more.\\n```python\\nLIMIT = 9\\n```"
+    >>> read_edit(reply, "LIMIT = 5\\n", "definitions")
+    Edited(source='LIMIT = 9\\n', message='Return more.', form='definitions')
+    """
+    old = with_unix_newlines(source)
+    said = opened_envelope(strip_thoughts(with_unix_newlines(text)))
+    if not said.strip():
+        raise EditError("The reply is empty, or holds nothing but thoughts. Give the edit after them.")
+    reply = read_reply(said)
+    name, new = _applied(reply, old, form, finished)
+    _refuse_equal(old, new)
+    message = reply.message or reply.sentence or _derived(old, new)
+    return Edited(new, one_line(message), name)
+
+
+def _applied(reply: Reply, source: str, form: EditName, finished: bool) -> tuple[EditName, str]:
+    holds_blocks = any(BLOCK_OPENS.fullmatch(line) for line in reply.text.split("\n"))
+    holds_patch = any(is_patch(fence.code, fence.language) for fence in reply.fences) or is_patch(reply.text)
+    if holds_blocks and not (form == "patch" and holds_patch):
+        return "blocks", apply_changes(source, read_blocks(reply.text))
+    if holds_patch:
+        patches = [fence.code for fence in reply.fences if is_patch(fence.code, fence.language)]
+        changes = [change for patch in patches or [reply.text] for change in read_loose_patch(patch)]
+        return "patch", apply_changes(source, changes)
+    codes = code_of(reply, finished=finished)
+    if not codes:
+        raise EditError(EDITS_NOT_FOUND[form])
+    program = program_in(codes, source)
+    if program is not None:
+        return "whole", program
+    return "definitions", apply_definitions(source, codes)
+
+
+def _refuse_equal(old: str, new: str) -> None:
+    try:
+        same = fingerprint(parse(old)) == fingerprint(parse(new))
+    except UNPARSABLE:
+        same = old == new
+    if same:
+        raise NoChange("The edit leaves the program as it is. Change what the program does.")
+
+
+def _derived(old: str, new: str) -> str:
+    """A commit message made of the names that an edit changes."""
+    try:
+        before, after = Pieces.of(MemoryProgram(old)).marks, Pieces.of(MemoryProgram(new)).marks
+    except ProgramError:
+        return "changes the program"
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    shown = [name.removeprefix("KnowledgeBase.") for name in names[:_NAMED]]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"changes {', '.join(shown)}{more}" if shown else "changes the program"
