@@ -25,6 +25,8 @@ from evolve.population import Request, rng_for
 from evolve.program import MemoryProgram
 from evolve.records import Evaluation
 
+_FURTHER_SCOPES = 3
+
 
 @dataclass(frozen=True)
 class Rear:
@@ -183,6 +185,7 @@ class Nursery:
             for feedback in job.feedback:
                 self._learner.tell(feedback)
         subset = self._subsets.rotating(job.request.parent.number)
+        scopes = self._scopes(job, diagnosis)
         brief = Brief(
             number=job.number,
             parent=job.request.parent,
@@ -196,16 +199,19 @@ class Nursery:
             ancestors=job.family.ancestors,
             siblings=job.family.siblings,
             references=job.family.references,
-            scope=self._scope(job, diagnosis),
+            scope=scopes[0],
+            scopes=scopes[1:],
         )
         return self._mutator.mutate(brief, rng_for(self._seed, "mutation", job.number))
 
-    def _scope(self, job: Rear, diagnosis: Evaluation) -> Scope:
+    def _scopes(self, job: Rear, diagnosis: Evaluation) -> tuple[Scope, ...]:
+        """The scope of the mutation, and those of further attempts at it."""
         if not self._scoped or job.partner_program is not None:
-            return "everything"
+            return ("everything",)
         static = self._subsets.static
         work = Workload(episodes=len(static.episodes), tasks=len(static.tasks))
-        return choose_scope(diagnosis, work, rng_for(self._seed, "scope", job.number))
+        rng = rng_for(self._seed, "scope", job.number)
+        return tuple(choose_scope(diagnosis, work, rng) for _ in range(1 + _FURTHER_SCOPES))
 
     def _confirmed(self, outcome: Outcome, program: MemoryProgram, first: Evaluation) -> Outcome:
         """The mean of two runs, or why there is no second one; then the first waits for it in the caches."""

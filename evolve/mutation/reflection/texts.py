@@ -6,4 +6,6 @@ from importlib.resources import files
 
 from evolve.models.prompts import Prompts
 
-TEXTS = Prompts(files("evolve.mutation.reflection") / "prompts", ["contract", "task", "answer", "repair"])
+TEXTS = Prompts(
+    files("evolve.mutation.reflection") / "prompts", ["contract", "task", "answer", "repair", "compact"]
+)
