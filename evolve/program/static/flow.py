@@ -65,7 +65,9 @@ class _Function:
             if later and not self._before_loop_of(name, line):
                 yield Problem(line, f"`{name}` is used before it is assigned; assign it above this line")
                 continue
-            if any(guards & assignment.guards & (steady if later else guards) for assignment in assignments):
+            if later and guards & steady:
+                continue  # as in `if not first: use(previous)`, with `first` set before the loop
+            if not later and any(guards & assignment.guards for assignment in assignments):
                 continue
             where = assignments[0].line
             yield Problem(

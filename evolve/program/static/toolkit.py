@@ -22,6 +22,8 @@ def toolkit_types() -> dict[str, Type]:
         tree = parse((resources.folder("sandbox") / f"{module}.py").read_text("utf-8"))
         classes += [node for node in tree.body if isinstance(node, ast.ClassDef)]
     types = read_types(classes)
+    for kind in types.values():
+        kind.line, kind.constructor = 0, None
     for name in ("Connection", "Cursor"):
         attributes = set(dir(getattr(sqlite3, name)))
         types[name] = Type(name, attributes=attributes | OBJECT, subscriptable=False)
