@@ -26,6 +26,7 @@ class Started(Record):
     isolation: str
     conditions: str = Field(description="hash of all that decides scores besides program and subset")
     resumed: bool
+    prompts: str = Field(default="", description="digest of the user's own prompt files; empty for none")
 
 
 class Proposed(Record):

@@ -1,4 +1,4 @@
-"""The trial of a child on a few tasks of its parent's diagnosis: does it work there, and does anything differ?"""
+"""Trial of a child on a few tasks of its parent's diagnosis: it works, and something differs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OFFLINE_TASKS, MODEL_TASKS = 8, 3
 
 
 class Probe:
-    """Reads of a child, compared with those that its parent's diagnosis records. Nothing is answered or scored.
+    """Reads of a child, compared with those of its parent's diagnosis. Nothing is answered or scored.
 
     Args:
         evaluator: tries the child.
@@ -32,8 +32,8 @@ class Probe:
     def __call__(self, program: MemoryProgram, brief: Brief) -> Failure | NoEffect | None:
         """The first failure of ``program``; that it returns what the parent does; or None.
 
-        A child whose instructions differ, or whose parent has no reads to compare with, has an effect. Failures
-        of a child are passed over where its parent fails on some tasks, too.
+        A child whose instructions differ, or whose parent has no reads to compare with, has an effect.
+        Failures of a child are passed over where its parent fails on some tasks, too.
 
         Raises:
             InfrastructureError: the sandbox or a model failed, so that nothing is known of the program.

@@ -105,6 +105,7 @@ class Nursery:
         risk: of giving up a child that should have been kept; None to evaluate every child to the end.
         confirm: run a child again that may displace a front member by luck.
         learner: what is told of earlier children before it makes another, if anything.
+        crossed_everywhere: a child of two parents may change everything; else its mutator decides that.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class Nursery:
         risk: float | None = None,
         confirm: bool = False,
         learner: Learns | None = None,
+        crossed_everywhere: bool = True,
     ) -> None:
         self._evaluator = evaluator
         self._subsets = subsets
@@ -127,6 +129,7 @@ class Nursery:
         self._risk = risk
         self._confirm = confirm
         self._learner = learner
+        self._crossed_everywhere = crossed_everywhere
         self._diagnoses: dict[str, Evaluation] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
@@ -206,7 +209,7 @@ class Nursery:
 
     def _scopes(self, job: Rear, diagnosis: Evaluation) -> tuple[Scope, ...]:
         """The scope of the mutation, and those of further attempts at it."""
-        if not self._scoped or job.partner_program is not None:
+        if not self._scoped or (self._crossed_everywhere and job.partner_program is not None):
             return ("everything",)
         static = self._subsets.static
         work = Workload(episodes=len(static.episodes), tasks=len(static.tasks))

@@ -116,15 +116,21 @@ class Registrar:
                 message=origin.message,
             )
 
-    def feedback(self, number: int) -> Feedback:
-        """What became of a child that is settled, for a mutator that learns from it."""
-        operator, usd = self.ledger.mutations[number]
+    def feedback(self, number: int, *, evaluation: bool) -> Feedback:
+        """What became of a child that is settled, for a mutator that learns from it.
+
+        Args:
+            evaluation: count the price of its evaluation, too.
+        """
+        operator, usd, tries = self.ledger.mutations[number]
         child = self.ledger.joined.get(number)
         gain = 0.0
         if child is not None and child.complete:
             parent = self.ledger.joined[child.parents[0]]
             gain = child.objectives["quality"] - parent.objectives["quality"]
-        return Feedback(number, operator, gain, usd)
+        if evaluation and usd is not None and child is not None:
+            usd += self.ledger.spent.get(number, 0.0) * len(child.item_scores)
+        return Feedback(number, operator, gain, usd, tries)
 
     def discard(
         self, number: int, operator: str, reason: str, usd: float | None, tries: tuple[Try, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, field_validator
@@ -116,24 +117,29 @@ class SearchConfig(Section):
     failures_shown: int | None = Field(
         default=None,
         ge=0,
-        description="failures that a reflecting model is shown; left out: 1 in a compact prompt, 2 in a full one",
+        description="failures that a reflecting model is shown; left out: 1 in a compact prompt, else 2",
     )
     successes_shown: int | None = Field(
         default=None,
         ge=0,
         le=1,
-        description="successes that a reflecting model is shown; left out: 0 in a compact prompt, 1 in a full one",
+        description="successes that a reflecting model is shown; left out: 0 in a compact prompt, else 1",
     )
     references_shown: int | None = Field(
         default=None,
         ge=0,
-        description="other programs that a reflecting model is shown; left out: 0 in a compact prompt, 2 in a "
-        "full one",
+        description="other programs that a reflecting model is shown: best sibling, newest, better at some "
+        "items, front members; left out: 0 in a compact prompt, 3 in a full one",
     )
     mutators: Literal["auto", "both", "model", "rules"] = Field(
         default="auto",
-        description="who makes children where a reflector is given: it, the rules, or both, sharing the budget "
-        "by what they bring; auto: both",
+        description="who makes children where a reflector is given: the model, the rules, or both, sharing "
+        "the budget by what they bring; auto: both",
+    )
+    prompts_dir: Path | None = Field(
+        default=None,
+        description="folder of prompt files of your own, such as compact.md; those that it lacks are the "
+        "package's",
     )
     probe: bool = Field(
         default=True,
@@ -148,6 +154,11 @@ class SearchConfig(Section):
         description="reflectors are drawn by their weights; or they, and the scopes of a mutation, by the "
         "improvement per USD that each brought so far",
     )
+
+    @field_validator("prompts_dir")
+    @classmethod
+    def _absolute_prompts(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser().absolute()
 
     @field_validator("objectives")
     @classmethod

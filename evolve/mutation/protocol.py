@@ -68,8 +68,8 @@ class Brief:
 class Proposal:
     """A child: its program, how it was made, and why; and what models took for it, repairs included.
 
-    The usage is that of the replies, whether they were paid for now or are from a cache; ``tries`` is what became
-    of each of them.
+    The usage is that of the replies, whether they were paid for now or are from a cache; ``tries`` is what
+    became of each of them.
     """
 
     program: MemoryProgram
@@ -82,7 +82,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Refusal:
-    """No child came of it; ``reason`` says why, ``usage`` what models took nevertheless, ``tries`` for what."""
+    """No child came of it; ``reason`` says why, ``usage`` and ``tries`` what models took and gave nevertheless."""
 
     operator: str
     reason: str

@@ -1,7 +1,7 @@
 """The compact prompt: what a small or slow model needs for one change, in at most 2,500 tokens.
 
-What stays the same between two draws for one parent comes first, so that a server that keeps the beginning of a
-prompt reads about a third of it anew.
+What stays the same between two draws for one parent comes first, so that a server that keeps the beginning of
+a prompt reads about a third of it anew.
 """
 
 from __future__ import annotations
@@ -40,13 +40,14 @@ def compact_system(limits: Limits, about: str, texts: Prompt) -> str:
 
 
 def compact_conversation(
-    system: str, material: Material, texts: Prompt, tokens: int, notes: tuple[str, ...] = ()
+    system: str, material: Material, tokens: int, notes: tuple[str, ...] = ()
 ) -> tuple[Message, ...]:
     """The messages of a draw, of at most ``tokens`` tokens as they are estimated.
 
     Args:
         notes: sentences about earlier draws, which stand last.
     """
+    texts = material.texts["compact"]
     left = tokens * CHARACTERS_PER_TOKEN - len(system)
     program = texts.say("program", program=_fitted(material.brief.program, int(left * _PROGRAM_SHARE)))
     form = texts.say(material.edit, **slots_of(material.edit, material.brief.program, material.freeze))

@@ -10,13 +10,16 @@ from typing import Literal
 
 from evolve.errors import ModelError
 from evolve.models.chat import ChatModel, ChatRequest, Message, Reply
+from evolve.models.prompts import Prompts
 from evolve.mutation.edits import EditName
 from evolve.mutation.edits.answer import one_line
+from evolve.mutation.ensemble import Feedback
 from evolve.mutation.freezing import Part, frozen_parts
 from evolve.mutation.protocol import Brief, Proposal, Refusal
 from evolve.mutation.reflection.cases import Width
 from evolve.mutation.reflection.compact import COMPACT_TOKENS, compact_conversation, compact_system
 from evolve.mutation.reflection.prompt import LEAST_TOKENS, Setback, conversation, system_text, width_of
+from evolve.mutation.reflection.retrying import Retry, Retrying
 from evolve.mutation.reflection.sampling import draw
 from evolve.mutation.reflection.sections import Material
 from evolve.mutation.reflection.texts import TEXTS
@@ -25,7 +28,6 @@ from evolve.records import Became, Try, Usage
 from evolve.sandboxes.protocol import Limits
 
 Style = Literal["compact", "full"]
-Retry = Literal["draw", "repair"]
 _REASON_CHARACTERS = 400
 _BRIEF_LINES = 25
 _WARMER, _WARMEST = 0.15, 1.2
@@ -66,18 +68,21 @@ class ReflectionMutator:
         probe: tries a child on tasks of its parent's diagnosis after that; None for no such trial.
         edit: the form in which the model is asked to give a child.
         repairs: attempts after the first one, where an answer does not become a child.
-        retry: what such an attempt is: ``draw``, a new question with another case and scope; or ``repair``,
-            the conversation with the error.
+        retrying: decides what such an attempt is: a new draw, with another case and scope, or the
+            conversation with the error; None: always the conversation.
         style: ``full``, all that there is to show; or ``compact``, see ``compact``.
         sampling: how replies are drawn.
         prompt_tokens: the most that a round may show, in estimated tokens.
         attribution: show where evidence was lost.
         failures_shown: low-scoring cases shown in full.
         successes_shown: 1 to show a case that went well, 0 for none.
+        references_shown: other programs shown at most; None for all that the brief has.
+        crossover: share of the children for which a partner that the brief offers is used; None for all.
         freeze: what no child of the campaign may change.
         low: an item that scores below it is a failure.
         limits: told to the model.
         about: what the memory is for, in a few sentences; told to the model.
+        texts: the prompts.
     """
 
     def __init__(
@@ -88,17 +93,20 @@ class ReflectionMutator:
         probe: Probe | None = None,
         edit: EditName = "definitions",
         repairs: int = 3,
-        retry: Retry = "repair",
+        retrying: Retrying | None = None,
         style: Style = "full",
         sampling: Sampling | None = None,
         prompt_tokens: int = 60_000,
         attribution: bool = True,
         failures_shown: int = 2,
         successes_shown: int = 1,
+        references_shown: int | None = None,
+        crossover: float | None = None,
         freeze: Part | None = None,
         low: float = 0.5,
         limits: Limits | None = None,
         about: str = "",
+        texts: Prompts = TEXTS,
     ) -> None:
         if prompt_tokens < LEAST_TOKENS:
             raise ValueError(
@@ -106,12 +114,15 @@ class ReflectionMutator:
                 "contract and a program do not fit in less."
             )
         self._model = model
+        self._texts = texts
         self._try_out = try_out
         self._probe = probe
-        self._retry: Retry = retry
+        self._retrying = retrying or Retrying("repair", window=1, prefers="repair")
         self._style: Style = style
         self._sampling = sampling or Sampling()
         self._successes_shown = successes_shown
+        self._references_shown = references_shown
+        self._crossover = crossover
         self._edit: EditName = edit
         self._repairs = repairs
         self._prompt_tokens = min(prompt_tokens, COMPACT_TOKENS) if style == "compact" else prompt_tokens
@@ -121,9 +132,9 @@ class ReflectionMutator:
         self._low = low
         self._read_characters = (limits or Limits()).read_characters
         if style == "compact":
-            self._system = compact_system(limits or Limits(), about, TEXTS["compact"])
+            self._system = compact_system(limits or Limits(), about, texts["compact"])
         else:
-            self._system = system_text(limits or Limits(), about)
+            self._system = system_text(limits or Limits(), about, texts)
 
     @property
     def identity(self) -> str:
@@ -137,11 +148,20 @@ class ReflectionMutator:
             self._successes_shown,
             self._freeze,
             self._low,
-            self._retry,
+            self._references_shown,
+            self._crossover,
+            self._retrying.identity,
+            self._sampling,
             self._style,
         )
         told = hashlib.sha256(self._system.encode("utf-8", "replace")).hexdigest()[:12]
-        return f"reflection/2/{TEXTS.digest}/{told}/{'/'.join(map(str, settings))}/{self._model.identity}"
+        return (
+            f"reflection/2/{self._texts.digest}/{told}/{'/'.join(map(str, settings))}/{self._model.identity}"
+        )
+
+    def tell(self, feedback: Feedback) -> None:
+        """Learn from the attempts at an earlier child; see ``evolve.mutation.ensemble.Learns``."""
+        self._retrying.tell(feedback.number, feedback.tries)
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
         """A child that keeps the contract, what is frozen, and the trials; or why there is none.
@@ -151,6 +171,10 @@ class ReflectionMutator:
             BudgetReached: no more may be spent.
             InfrastructureError: the sandbox failed.
         """
+        if brief.partner is not None:
+            crossing = self._crossover is None or rng.random() < self._crossover
+            brief = replace(brief, scope="everything") if crossing else replace(brief, partner=None)
+        brief = replace(brief, references=brief.references[: self._references_shown])
         material = self._material(brief, rng)
         if material.frozen.total:
             return Refusal(
@@ -178,6 +202,7 @@ class ReflectionMutator:
             attribution=self._attribution,
             crossing=brief.partner is not None and brief.partner_program is not None,
             width=Width(width_of(self._prompt_tokens)),
+            texts=self._texts,
             blind=not (self._attribution or self._failures_shown or self._successes_shown),
         )
 
@@ -187,9 +212,9 @@ class ReflectionMutator:
         setback: Setback | None = None
         reason, replies, seen = "", set[str](), list[str]()
         tries: list[Try] = []
-        usage = Usage()
+        usage, brief = Usage(), material.brief
         for attempt in range(1 + self._repairs):
-            kind: Retry = "draw" if setback is None else self._retry
+            kind = self._kind(setback, brief.number, rng)
             if attempt and kind == "draw":
                 material = self._another(material, attempt, rng, seen)
             seen += [item.task for item in material.drawn.failures]
@@ -225,6 +250,12 @@ class ReflectionMutator:
         reason = one_line(reason, _REASON_CHARACTERS)
         return Refusal(_operator(material), reason, usage, tuple(tries))
 
+    def _kind(self, setback: Setback | None, number: int, rng: random.Random) -> Retry:
+        """What the next attempt is: there is no conversation about a reply that did not come."""
+        if setback is None or (self._style == "compact" and not setback.attempt):
+            return "draw"
+        return self._retrying.choose(number, rng)
+
     def _another(self, material: Material, attempt: int, rng: random.Random, seen: Sequence[str]) -> Material:
         """Another draw for the same child: other cases, and the scope that is next."""
         brief = material.brief
@@ -246,6 +277,7 @@ class ReflectionMutator:
             self._try_out,
             probe=self._probe,
             finished=True,
+            texts=self._texts,
         )
 
     def _ask(
@@ -271,13 +303,13 @@ class ReflectionMutator:
     ) -> tuple[Message, ...]:
         if self._style == "full":
             return conversation(self._system, material, tokens, setback, kind)
-        texts = TEXTS["compact"]
+        texts = self._texts["compact"]
         notes = []
         if setback and setback.cut_off:
             notes.append(texts.say("brief", lines=str(_BRIEF_LINES)))
         elif setback and kind == "draw" and setback.became in ("no effect", "same", "duplicate"):
             notes.append(texts.say("again", reason=setback.error))
-        asked = compact_conversation(self._system, material, texts, tokens, tuple(notes))
+        asked = compact_conversation(self._system, material, tokens, tuple(notes))
         if not (setback and setback.attempt and kind == "repair"):
             return asked
         error = (

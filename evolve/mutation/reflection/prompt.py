@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evolve.models.chat import Message
+from evolve.models.prompts import Prompts
 from evolve.models.tokens import CHARACTERS_PER_TOKEN, estimate_tokens
 from evolve.mutation.reflection.fitting import cut, fit
 from evolve.mutation.reflection.sections import Material, sections
@@ -44,9 +45,9 @@ def width_of(tokens: int) -> float:
     return min(1.0, tokens / _FULL_WIDTH_TOKENS)
 
 
-def system_text(limits: Limits, about: str) -> str:
+def system_text(limits: Limits, about: str, texts: Prompts = TEXTS) -> str:
     """The contract under ``limits``."""
-    return TEXTS["contract"].say(
+    return texts["contract"].say(
         "system",
         about=cut(about, _ABOUT_CHARACTERS),
         types=", ".join(FIELD_TYPES),
@@ -80,15 +81,15 @@ def conversation(
     """
     attempt = error = ""
     if setback and kind == "draw" and not setback.attempt:
-        error = _sendable(TEXTS["repair"].say("lost", error=cut(setback.error, tokens)))
+        error = _sendable(material.texts["repair"].say("lost", error=cut(setback.error, tokens)))
     elif setback and kind == "draw" and setback.became in ("no effect", "same", "duplicate"):
-        error = _sendable(TEXTS["repair"].say("before", error=cut(setback.error, tokens)))
+        error = _sendable(material.texts["repair"].say("before", error=cut(setback.error, tokens)))
     elif setback and kind == "repair":
         attempt = _sendable(cut(setback.attempt, tokens // 4 * CHARACTERS_PER_TOKEN))
         error = cut(setback.error, tokens // 8 * CHARACTERS_PER_TOKEN)
         if setback.line:
-            error += f"\n\n{TEXTS['compact'].say('quoted', line=cut(setback.line, 200))}"
-        error = _sendable(TEXTS["repair"].say("refused" if attempt else "lost", error=error))
+            error += f"\n\n{material.texts['compact'].say('quoted', line=cut(setback.line, 200))}"
+        error = _sendable(material.texts["repair"].say("refused" if attempt else "lost", error=error))
     head = _sendable(system)
     left = (
         tokens - sum(map(estimate_tokens, (head, attempt, error))) - 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
 
+from evolve.models.prompts import Prompts
 from evolve.mutation.edits import EditName
 from evolve.mutation.freezing import Frozen, Part
 from evolve.mutation.protocol import Brief
@@ -47,6 +48,7 @@ class Material:
         crossing: the child is of two parents.
         width: of the texts shown.
         blind: nothing is shown of what the program did, its score apart.
+        texts: the prompts.
     """
 
     brief: Brief
@@ -59,6 +61,7 @@ class Material:
     crossing: bool
     width: Width
     blind: bool = False
+    texts: Prompts = TEXTS
 
     @property
     def items(self) -> list[ItemResult]:
@@ -80,7 +83,7 @@ def sections(material: Material) -> list[Section]:
 
 
 def _task(m: Material) -> Iterator[Section]:
-    texts, brief = TEXTS["task"], m.brief
+    texts, brief = m.texts["task"], m.brief
     if m.crossing and brief.partner:
         parts = [texts.say("crossover", parent=str(brief.parent.number), partner=str(brief.partner.number))]
     else:
@@ -252,7 +255,7 @@ def _references(m: Material) -> Iterator[Section]:
 def _answer(m: Material) -> Iterator[Section]:
     yield Section(
         "How to answer",
-        TEXTS["answer"].say(m.edit, **slots_of(m.edit, m.brief.program, m.freeze)),
+        m.texts["answer"].say(m.edit, **slots_of(m.edit, m.brief.program, m.freeze)),
         priority=0,
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from evolve.errors import ProgramError
+from evolve.models.prompts import Prompt, Prompts
 from evolve.mutation.edits import EditError, EditName, NoChange, read_edit
 from evolve.mutation.freezing import Frozen
 from evolve.mutation.protocol import Brief
@@ -76,6 +77,7 @@ def child_of(
     *,
     probe: Probe | None = None,
     finished: bool = False,
+    texts: Prompts = TEXTS,
 ) -> Child:
     """The child that ``answer`` makes of the brief's parent.
 
@@ -84,6 +86,7 @@ def child_of(
     Args:
         probe: tries a child that passed ``try_out`` on tasks of the diagnosis; None for no such trial.
         finished: the model ended the answer by itself.
+        texts: the prompts.
 
     Raises:
         Unfit: the edit cannot be read or applied; or the program breaks the contract, has a fault that can be
@@ -91,10 +94,11 @@ def child_of(
             what its parent does.
         InfrastructureError: it could not be tried.
     """
+    repair = texts["repair"]
     try:
         edited = read_edit(answer, brief.program.source, edit, finished=finished)
     except NoChange as error:
-        told = TEXTS["repair"].say("duplicate", what="its parent")
+        told = repair.say("duplicate", what="its parent")
         raise Unfit(answer, "the same program as its parent", told, became="same") from error
     except EditError as error:
         raise Unfit(answer, f"the edit does not apply: {error}", str(error)) from error
@@ -105,23 +109,23 @@ def child_of(
     try:
         frozen.verify(program)
     except ProgramError as error:
-        told = TEXTS["repair"].say("frozen", error=error.message)
+        told = repair.say("frozen", error=error.message)
         raise Unfit(answer, error.message, told, became="frozen") from error
-    _refuse_duplicates(answer, program, brief)
-    _refuse_failures(answer, try_out(program))
+    _refuse_duplicates(answer, program, brief, repair)
+    _refuse_failures(answer, try_out(program), repair)
     if probe is not None:
         found = probe(program, brief)
         if isinstance(found, NoEffect):
-            told = TEXTS["repair"].say("no_effect", reads=str(found.reads))
+            told = repair.say("no_effect", reads=str(found.reads))
             raise Unfit(answer, f"no effect: the same texts in {found.reads} reads", told, became="no effect")
-        _refuse_failures(answer, found)
+        _refuse_failures(answer, found, repair)
     return Child(program, edited.message, edited.form)
 
 
-def _refuse_failures(answer: str, failure: Failure | None) -> None:
+def _refuse_failures(answer: str, failure: Failure | None, repair: Prompt) -> None:
     if failure is None:
         return
-    told = TEXTS["repair"].say(
+    told = repair.say(
         "failed",
         kind=failure.kind,
         where=failure.where,
@@ -149,14 +153,14 @@ def _faulty(answer: str, program: MemoryProgram, problems: Sequence[Problem], wh
     return Unfit(answer, f"{what}: {problems[0]}", told, became="static", line=line)
 
 
-def _refuse_duplicates(answer: str, program: MemoryProgram, brief: Brief) -> None:
+def _refuse_duplicates(answer: str, program: MemoryProgram, brief: Brief, repair: Prompt) -> None:
     if program.fingerprint == brief.program.fingerprint:
         what, same = "its parent", True
     elif program.fingerprint in brief.known:
         what, same = "another program of this campaign", False
     else:
         return
-    told = TEXTS["repair"].say("duplicate", what=what)
+    told = repair.say("duplicate", what=what)
     raise Unfit(answer, f"the same program as {what}", told, became="same" if same else "duplicate")
 
 
