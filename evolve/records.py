@@ -230,9 +230,9 @@ Became = Literal[
     "valid", "no effect", "same", "static", "failed", "unreadable", "duplicate", "frozen", "lost"
 ]
 """An answer became a child (``valid``); a program that returns what its parent does (``no effect``); the
-parent's own text (``same``); a program with a fault that the source shows (``static``), that failed when it was
-tried, that is known already, or that changed what is frozen; no program (``unreadable``); or it did not come
-(``lost``)."""
+parent's own text (``same``); a program with a fault that the source shows (``static``), that failed when it
+was tried, that is known already, or that changed what is frozen; no program (``unreadable``); or it did not
+come (``lost``)."""
 
 
 class Try(Record):

@@ -82,7 +82,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Refusal:
-    """No child came of it; ``reason`` says why, ``usage`` and ``tries`` what models took and gave nevertheless."""
+    """No child came of it; ``reason`` says why, ``usage`` what models took, and ``tries`` what they gave."""
 
     operator: str
     reason: str

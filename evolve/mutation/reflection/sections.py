@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import fmean
 
@@ -61,7 +61,7 @@ class Material:
     crossing: bool
     width: Width
     blind: bool = False
-    texts: Prompts = TEXTS
+    texts: Prompts = field(default_factory=lambda: TEXTS)
 
     @property
     def items(self) -> list[ItemResult]:
