@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from evolve.records import Candidate, CostUnit, Interval, Record, Stage, Status
+from evolve.records import Candidate, CostUnit, Interval, Record, Stage, Status, Try
 
 StopReason = Literal["budget", "time", "spent"]
 """Why a campaign stops by itself: its budget of children is used, its time is up, or the tokens or the USD
@@ -26,6 +26,7 @@ class Started(Record):
     isolation: str
     conditions: str = Field(description="hash of all that decides scores besides program and subset")
     resumed: bool
+    prompts: str = Field(default="", description="digest of the user's own prompt files; empty for none")
 
 
 class Proposed(Record):
@@ -38,6 +39,9 @@ class Proposed(Record):
     operator: str
     message: str
     usd: float | None = Field(default=None, description="price of making it; None where none is known")
+    tries: tuple[Try, ...] = Field(
+        default=(), description="what became of each answer of the model, if one made it"
+    )
 
 
 class Evaluated(Record):
@@ -71,6 +75,7 @@ class Discarded(Record):
     operator: str
     reason: str
     usd: float | None = Field(default=None, description="as for a child; its evaluation is not in it")
+    tries: tuple[Try, ...] = Field(default=(), description="as for a child")
 
 
 class Compared(Record):

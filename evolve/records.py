@@ -226,6 +226,25 @@ class Evaluation(Record):
         return {stage: sum(item.stage == stage for item in self.items) for stage in Stage}
 
 
+Became = Literal[
+    "valid", "no effect", "same", "static", "failed", "unreadable", "duplicate", "frozen", "lost"
+]
+"""An answer became a child (``valid``); a program that returns what its parent does (``no effect``); the
+parent's own text (``same``); a program with a fault that the source shows (``static``), that failed when it
+was tried, that is known already, or that changed what is frozen; no program (``unreadable``); or it did not
+come (``lost``)."""
+
+
+class Try(Record):
+    """One answer of a model that was asked for a child."""
+
+    kind: Literal["draw", "repair"] = Field(
+        description="asked anew, or told what was wrong with the last one"
+    )
+    form: str = Field(description="in which the edit was asked for")
+    became: Became
+
+
 class Candidate(Record):
     """A program with its place in the search. What is not ``complete`` is compared with nobody."""
 

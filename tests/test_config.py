@@ -174,7 +174,10 @@ def test_what_may_change_on_resume() -> None:
 def test_a_parent_is_chosen_as_was_measured_to_pay_for_whoever_makes_children() -> None:
     assert CampaignConfig().selection == "max"
     model = {"models.reflector.model": "openai/gpt-4o"}
-    assert merged(CampaignConfig(), model).selection == "softmax"
+    assert merged(CampaignConfig(), model).selection == "max"  # rules take part, and the agent is offline
+    alone = {**model, "search.mutators": "model"}
+    assert merged(CampaignConfig(), alone).selection == "softmax"
+    assert merged(CampaignConfig(), {**model, "models.task.model": "openai/gpt-4o"}).selection == "softmax"
     assert merged(CampaignConfig(), {**model, "search.selection": "pareto"}).selection == "pareto"
 
 

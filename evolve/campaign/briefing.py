@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evolve.mutation import Reference
@@ -10,6 +10,8 @@ from evolve.population import Request
 from evolve.population.selection import merit
 from evolve.program import MemoryProgram
 from evolve.records import Candidate
+
+MOST_REFERENCES = 3
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ def family(
     candidates: Sequence[Candidate],
     programs: Mapping[int, MemoryProgram],
     *,
-    references: bool,
+    references: int,
+    front: Sequence[Candidate] = (),
 ) -> Family:
     """The family of ``request.parent``.
 
@@ -34,8 +37,9 @@ def family(
         request: a child to be made.
         candidates: everyone in the population, by rising number.
         programs: candidate number → program.
-        references: other programs are to be shown: the best of the parent's children, and the newest
-            candidate that did not fail.
+        references: other programs to show, at most: the best of the parent's children, the newest candidate
+            that did not fail, those that are better than the parent at the most items, and front members.
+        front: the non-dominated candidates.
     """
     by_number = {candidate.number: candidate for candidate in candidates}
     line = [request.parent]
@@ -44,13 +48,39 @@ def family(
     siblings = tuple(c for c in candidates if c.parents and c.parents[0] == request.parent.number)
     shown: dict[int, Reference] = {}
     if references:
-        alive = [sibling for sibling in siblings if sibling.complete]
-        if alive:
-            best = max(alive, key=merit)
-            shown[best.number] = Reference(best, programs[best.number], "the parent's best child so far")
-        newest = next((c for c in reversed(candidates) if c.complete), request.parent)
-        if newest.number != request.parent.number:
-            shown.setdefault(
-                newest.number, Reference(newest, programs[newest.number], "the newest candidate")
-            )
+        for candidate, why in _inspiring(request.parent, siblings, candidates, front):
+            shown.setdefault(candidate.number, Reference(candidate, programs[candidate.number], why))
+            if len(shown) == references:
+                break
     return Family(tuple(reversed(line)), siblings, tuple(shown.values()))
+
+
+def _inspiring(
+    parent: Candidate,
+    siblings: Sequence[Candidate],
+    candidates: Sequence[Candidate],
+    front: Sequence[Candidate],
+) -> Iterator[tuple[Candidate, str]]:
+    """Other programs worth a look, with the reason, the most telling first."""
+    alive = [sibling for sibling in siblings if sibling.complete]
+    if alive:
+        yield max(alive, key=merit), "the parent's best child so far"
+    others = [c for c in candidates if c.complete and c.number != parent.number]
+    if others:
+        yield others[-1], "the newest candidate"
+    wins = {c.number: _wins(c, parent) for c in others}
+    for candidate in sorted(others, key=lambda c: (-wins[c.number], -c.number)):
+        if wins[candidate.number]:
+            yield candidate, f"better than the current program at {wins[candidate.number]} items"
+    for candidate in sorted(front, key=merit, reverse=True):
+        if candidate.number != parent.number:
+            yield candidate, "on the Pareto front"
+
+
+def _wins(candidate: Candidate, parent: Candidate) -> int:
+    """Items at which ``candidate`` scores higher than ``parent``."""
+    return sum(
+        score > parent.item_scores[item]
+        for item, score in candidate.item_scores.items()
+        if item in parent.item_scores
+    )

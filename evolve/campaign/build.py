@@ -158,7 +158,7 @@ def _check_gepa(config: CampaignConfig) -> None:
 
 
 def _check_freeze(config: CampaignConfig) -> None:
-    if config.search.freeze == "code" and not config.models.reflecting:
+    if config.search.freeze == "code" and not config.reflecting:
         raise UsageError(
             "search.freeze = 'code' leaves only the instructions to change, and the offline mutator changes "
             "code. Use freeze = 'instructions', give a --reflector, or leave it out."

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from evolve import __version__
-from evolve.campaign.briefing import family
+from evolve.campaign.briefing import MOST_REFERENCES, family
 from evolve.campaign.crew import Crew, Feed
 from evolve.campaign.rearing import Outcome, Rear, Score
 from evolve.campaign.registrar import Registrar
@@ -35,6 +35,7 @@ from evolve.events import (
 from evolve.journal import RunDirectory
 from evolve.models.tally import Accounts
 from evolve.mutation.ensemble import Feedback
+from evolve.mutation.reflection.texts import texts_of
 from evolve.population import SELECTORS, Population, Recency, Request, Softmax, objective, rng_for
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Interval
@@ -145,8 +146,10 @@ class Campaign:
                 "tasks that are asked, the agent, the models, the embeddings or the limits have changed "
                 "since. Begin another run with --name."
             )
+        prompts = self._prompts()
         self._registrar.ledger.emit(
             Started(
+                prompts=prompts,
                 time=datetime.now(UTC).isoformat(timespec="seconds"),
                 version=__version__,
                 isolation=self._bench.sandbox.isolation,
@@ -154,6 +157,19 @@ class Campaign:
                 resumed=past is not None,
             )
         )
+
+    def _prompts(self) -> str:
+        """The digest of the user's own prompts; refused where a run was begun with others."""
+        folder = self._config.search.prompts_dir
+        now = texts_of(folder).own_digest if self._config.reflecting else ""
+        past = self._registrar.ledger.prompts
+        if past not in (None, now):
+            raise UsageError(
+                f"The run {self._run.name!r} was begun with other prompts: those of search.prompts_dir "
+                f"({folder or 'none is given now'}) have changed since. Put them back, or begin another run "
+                "with --name."
+            )
+        return now
 
     def _join_seeds(self) -> None:
         """Evaluate the seeds that have no record, and begin the population with all of them."""
@@ -231,7 +247,8 @@ class Campaign:
                 request,
                 self._population.candidates,
                 self._registrar.programs,
-                references=self._config.search.references,
+                references=self._references,
+                front=self._population.front,
             ),
             known=self._registrar.known,
             rivals=self._rivals(),
@@ -242,11 +259,20 @@ class Campaign:
 
     def _feedback(self, number: int) -> tuple[Feedback, ...]:
         """What became of the children settled before child ``number`` is made, for a mutator that learns."""
-        search = self._config.search
-        if (search.ensemble if self._config.models.reflecting else search.operators) != "bandit":
+        if not self._config.reflecting and self._config.search.operators != "bandit":
             return ()
         first = len(self._seeds)
-        return tuple(self._registrar.feedback(n) for n in range(first, number - self._config.under_way + 1))
+        settled = range(first, number - self._config.under_way + 1)
+        # Rules cost nothing but the evaluation of what they make.
+        both = self._config.mutators == "both"
+        return tuple(self._registrar.feedback(n, evaluation=both) for n in settled)
+
+    @property
+    def _references(self) -> int:
+        search = self._config.search
+        if not (search.references and self._config.reflecting):
+            return 0
+        return MOST_REFERENCES if search.references_shown is None else search.references_shown
 
     def _kept(self, job: Rear) -> Evaluation | None:
         """The evaluation of a child that an earlier process finished and did not come to settle."""
@@ -261,8 +287,8 @@ class Campaign:
         )
 
     def _crosses(self, number: int) -> bool:
-        """Whether a child may take from a second parent. The offline operators decide that themselves."""
-        if not self._config.models.reflecting:
+        """Whether a child may take from a second parent. Where rules take part, the mutators decide that."""
+        if self._config.mutators != "model":
             return True
         return rng_for(self._config.seed, "crossover", number).random() < self._config.search.crossover
 

@@ -25,6 +25,8 @@ from evolve.population import Request, rng_for
 from evolve.program import MemoryProgram
 from evolve.records import Evaluation
 
+_FURTHER_SCOPES = 3
+
 
 @dataclass(frozen=True)
 class Rear:
@@ -103,6 +105,7 @@ class Nursery:
         risk: of giving up a child that should have been kept; None to evaluate every child to the end.
         confirm: run a child again that may displace a front member by luck.
         learner: what is told of earlier children before it makes another, if anything.
+        crossed_everywhere: a child of two parents may change everything; else its mutator decides that.
     """
 
     def __init__(
@@ -116,6 +119,7 @@ class Nursery:
         risk: float | None = None,
         confirm: bool = False,
         learner: Learns | None = None,
+        crossed_everywhere: bool = True,
     ) -> None:
         self._evaluator = evaluator
         self._subsets = subsets
@@ -125,6 +129,7 @@ class Nursery:
         self._risk = risk
         self._confirm = confirm
         self._learner = learner
+        self._crossed_everywhere = crossed_everywhere
         self._diagnoses: dict[str, Evaluation] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
@@ -183,6 +188,7 @@ class Nursery:
             for feedback in job.feedback:
                 self._learner.tell(feedback)
         subset = self._subsets.rotating(job.request.parent.number)
+        scopes = self._scopes(job, diagnosis)
         brief = Brief(
             number=job.number,
             parent=job.request.parent,
@@ -196,16 +202,19 @@ class Nursery:
             ancestors=job.family.ancestors,
             siblings=job.family.siblings,
             references=job.family.references,
-            scope=self._scope(job, diagnosis),
+            scope=scopes[0],
+            scopes=scopes[1:],
         )
         return self._mutator.mutate(brief, rng_for(self._seed, "mutation", job.number))
 
-    def _scope(self, job: Rear, diagnosis: Evaluation) -> Scope:
-        if not self._scoped or job.partner_program is not None:
-            return "everything"
+    def _scopes(self, job: Rear, diagnosis: Evaluation) -> tuple[Scope, ...]:
+        """The scope of the mutation, and those of further attempts at it."""
+        if not self._scoped or (self._crossed_everywhere and job.partner_program is not None):
+            return ("everything",)
         static = self._subsets.static
         work = Workload(episodes=len(static.episodes), tasks=len(static.tasks))
-        return choose_scope(diagnosis, work, rng_for(self._seed, "scope", job.number))
+        rng = rng_for(self._seed, "scope", job.number)
+        return tuple(choose_scope(diagnosis, work, rng) for _ in range(1 + _FURTHER_SCOPES))
 
     def _confirmed(self, outcome: Outcome, program: MemoryProgram, first: Evaluation) -> Outcome:
         """The mean of two runs, or why there is no second one; then the first waits for it in the caches."""

@@ -12,7 +12,7 @@ from evolve.journal import RunDirectory
 from evolve.mutation import Proposal, Refusal
 from evolve.mutation.ensemble import Feedback
 from evolve.program import MemoryProgram
-from evolve.records import Candidate, Evaluation
+from evolve.records import Candidate, Evaluation, Try
 
 
 class Registrar:
@@ -78,6 +78,7 @@ class Registrar:
                 operator=made.operator,
                 message=made.message,
                 usd=_price(made),
+                tries=made.tries,
             )
         )
 
@@ -92,17 +93,18 @@ class Registrar:
         made, evaluation = outcome.made, outcome.evaluation
         origin = self.ledger.proposed.get(number)
         if isinstance(made, Refusal):
-            self.discard(number, made.operator, made.reason, _price(made))
+            self.discard(number, made.operator, made.reason, _price(made), made.tries)
             return
         program = made.program if made else self.proposed(number)
         assert program is not None  # a child was made now, or proposed before
         operator = made.operator if made else origin.operator if origin else ""
         usd = _price(made) if made else origin.usd if origin else None
+        tries = made.tries if made else origin.tries if origin else ()
         if program.fingerprint in self._numbers:
             reason = f"the same program as candidate #{self._numbers[program.fingerprint]}"
-            self.discard(number, operator, reason, usd)
+            self.discard(number, operator, reason, usd, tries)
         elif evaluation is not None and evaluation.status == "inconclusive":
-            self.discard(number, operator, evaluation.reason, usd)
+            self.discard(number, operator, evaluation.reason, usd, tries)
         else:
             assert evaluation is not None
             assert origin is not None
@@ -114,19 +116,27 @@ class Registrar:
                 message=origin.message,
             )
 
-    def feedback(self, number: int) -> Feedback:
-        """What became of a child that is settled, for a mutator that learns from it."""
-        operator, usd = self.ledger.mutations[number]
+    def feedback(self, number: int, *, evaluation: bool) -> Feedback:
+        """What became of a child that is settled, for a mutator that learns from it.
+
+        Args:
+            evaluation: count the price of its evaluation, too.
+        """
+        operator, usd, tries = self.ledger.mutations[number]
         child = self.ledger.joined.get(number)
         gain = 0.0
         if child is not None and child.complete:
             parent = self.ledger.joined[child.parents[0]]
             gain = child.objectives["quality"] - parent.objectives["quality"]
-        return Feedback(number, operator, gain, usd)
+        if evaluation and usd is not None and child is not None:
+            usd += self.ledger.spent.get(number, 0.0) * len(child.item_scores)
+        return Feedback(number, operator, gain, usd, tries)
 
-    def discard(self, number: int, operator: str, reason: str, usd: float | None) -> None:
+    def discard(
+        self, number: int, operator: str, reason: str, usd: float | None, tries: tuple[Try, ...] = ()
+    ) -> None:
         """Record a number that no candidate has, with the reason."""
-        self.ledger.emit(Discarded(number=number, operator=operator, reason=reason, usd=usd))
+        self.ledger.emit(Discarded(number=number, operator=operator, reason=reason, usd=usd, tries=tries))
 
     def join(self, evaluation: Evaluation, **place: object) -> None:
         """Record a candidate with its objectives."""

@@ -5,38 +5,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evolve.campaign.rearing import Nursery
-from evolve.config import CampaignConfig
+from evolve.campaign.reflectors import reflecting
+from evolve.config import CampaignConfig, SearchConfig
 from evolve.evaluation.rehearsal import Rehearsal
 from evolve.mutation import Mutator
 from evolve.mutation.ensemble import Ensemble, LearningEnsemble, Learns, Member
 from evolve.mutation.freezing import Freezing, scopes_left
 from evolve.mutation.offline import LearningOfflineMutator, OfflineMutator
-from evolve.mutation.reflection import ReflectionMutator
 from evolve.mutation.tuning import Tuner, Tuning
 from evolve.workbench import Workbench
+
+RULES = "rules"
+"""The name of the offline operators in an ensemble."""
 
 
 def nursery(config: CampaignConfig, workbench: Workbench) -> Nursery:
     """What does the jobs of the campaign that ``config`` describes."""
     inventive = _inventive(config, workbench)
+    search = config.search
     return Nursery(
         workbench.evaluator,
         workbench.subsets,
-        _tuning(config, workbench, _freezing(config, inventive)),
+        _tuning(config, workbench, inventive),
         seed=config.seed,
-        # A frozen part narrows what may change already.
-        scoped=bool(workbench.roles.reflectors) and config.search.scoped and config.search.freeze is None,
-        risk=config.search.racing_risk if config.search.racing else None,
+        # A frozen part narrows what may change already; a blind model is not told where evidence is lost.
+        scoped=bool(config.reflecting) and search.scoped and search.freeze is None and not _blind(search),
+        risk=search.racing_risk if search.racing else None,
         # Rules give the same answer again: there is no luck to be had from them.
-        confirm=config.search.confirm and not config.models.task.is_offline,
+        confirm=search.confirm and not config.models.task.is_offline,
         learner=inventive if isinstance(inventive, Learns) else None,
+        crossed_everywhere=config.mutators == "model",
     )
 
 
-def _freezing(config: CampaignConfig, inner: Mutator) -> Mutator:
-    """``inner``, kept from changing what is frozen; a reflecting mutator is told of it and keeps to it."""
-    freeze = None if config.models.reflecting else config.search.freeze
-    return Freezing(inner, freeze) if freeze else inner
+def _blind(search: SearchConfig) -> bool:
+    """Models are shown nothing of what a program did."""
+    return not search.attribution and search.failures_shown == 0
 
 
 def _tuning(config: CampaignConfig, workbench: Workbench, inner: Mutator) -> Mutator:
@@ -56,43 +60,44 @@ def _tuning(config: CampaignConfig, workbench: Workbench, inner: Mutator) -> Mut
 
 
 def _inventive(config: CampaignConfig, workbench: Workbench) -> Mutator:
-    """What changes more than numbers."""
-    search, reflectors = config.search, workbench.roles.reflectors
-    if not reflectors:
-        if search.operators == "bandit":
-            return LearningOfflineMutator(attribution=search.attribution, window=config.under_way)
-        return OfflineMutator(attribution=search.attribution)
-    smoke = workbench.subsets.smoke
-    reflecting = [
-        ReflectionMutator(
-            model,
-            try_out=lambda program: workbench.evaluator.smoke(program, smoke),
-            edit=search.edit,
-            repairs=search.repairs,
-            prompt_tokens=search.prompt_tokens,
-            attribution=search.attribution,
-            freeze=search.freeze,
-            low=config.evaluation.low,
-            limits=config.sandbox.limits(),
-            about=workbench.benchmark.card.get("task", ""),
-        )
-        for model in reflectors
+    """What changes more than numbers: the rules, models that reflect, or both."""
+    if config.mutators == "rules":
+        return _rules(config)
+    models = [
+        reflecting(config, workbench, role, model)
+        for role, model in zip(config.reflecting, workbench.roles.reflectors, strict=True)
     ]
-    return _ensemble(config, reflecting)
+    return _ensemble(config, models)
+
+
+def _rules(config: CampaignConfig) -> Mutator:
+    """The offline operators, kept from changing what is frozen; models are told of it and keep to it."""
+    search = config.search
+    rules: Mutator
+    if search.operators == "bandit":
+        rules = LearningOfflineMutator(attribution=search.attribution, window=config.under_way)
+    else:
+        rules = OfflineMutator(attribution=search.attribution)
+    return Freezing(rules, search.freeze) if search.freeze else rules
 
 
 def _ensemble(config: CampaignConfig, mutators: Sequence[Mutator]) -> Mutator:
-    """One mutator of the ``mutators``, one for each reflector of the configuration."""
-    search, reflectors = config.search, config.models.reflecting
-    if len(mutators) == 1 and search.ensemble == "weights":
+    """One mutator of the ``mutators``, one for each reflector of the configuration, and the rules."""
+    search, both = config.search, config.mutators == "both"
+    if len(mutators) == 1 and search.ensemble == "weights" and not both:
         return mutators[0]
-    models = [reflector.model for reflector in reflectors]
+    models = [reflector.model for reflector in config.reflecting]
     members = [
         # The same model may be there twice, with other parameters.
         Member(name if models.count(name) == 1 else f"{name} ({place})", mutator, reflector.weight)
-        for place, (name, mutator, reflector) in enumerate(zip(models, mutators, reflectors, strict=True), 1)
+        for place, (name, mutator, reflector) in enumerate(
+            zip(models, mutators, config.reflecting, strict=True), 1
+        )
     ]
-    if search.ensemble == "weights":
+    if both:
+        members.append(Member(RULES, _rules(config), scoped=False))
+    elif search.ensemble == "weights":
         return Ensemble(members)
-    scopes = scopes_left(search.freeze) if search.scoped else ()
-    return LearningEnsemble(members, window=config.under_way, scopes=scopes)
+    by_scope = search.ensemble == "bandit"
+    scopes = scopes_left(search.freeze) if search.scoped and by_scope else ()
+    return LearningEnsemble(members, window=config.under_way, scopes=scopes, by_scope=by_scope)

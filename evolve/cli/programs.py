@@ -100,17 +100,21 @@ def check(
 ) -> None:
     """Check a program and try it in the sandbox.
 
-    First the contract, on the source alone; then a few episodes and questions of the embedded benchmark.
-    Exit code 1 with the reason if it fails.
+    First the contract and static checks, on the source alone; then a few episodes and questions of the
+    embedded benchmark. Static checks give warnings: undefined names, wrong arguments, unknown attributes.
+    Exit code 1 with the reason if the program breaks the contract or fails in the sandbox.
     """
     from evolve.config import CampaignConfig, merged
     from evolve.inspection.lookup import find_program
     from evolve.inspection.text import printable
+    from evolve.program.static import static_problems
 
     found = find_program(program, root)
     if found.program.problems:
         listed = "\n".join(f"  {printable(str(problem))}" for problem in found.program.problems)
         raise BrokenProgram(f"{found.path} breaks the contract of memory programs:\n{listed}")
+    for problem in static_problems(found.program.source):
+        typer.echo(f"warning: {printable(str(problem))}", err=True)
     config = merged(CampaignConfig(), {"sandbox.backend": sandbox} if sandbox else {})
     from evolve.campaign import build_evaluator
 

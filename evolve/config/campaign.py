@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, field_validator
 
-from evolve.config.models import ModelsConfig
+from evolve.config.models import ModelsConfig, ReflectorConfig
 from evolve.config.sections import (
     EvaluationConfig,
     SandboxConfig,
@@ -72,9 +73,27 @@ class CampaignConfig(Section):
         return self.window or self.jobs
 
     @property
+    def mutators(self) -> Literal["both", "model", "rules"]:
+        """Who makes children, with ``auto`` resolved: rules where no reflector is given."""
+        search = self.search
+        if not self.models.reflecting:
+            return "rules"
+        if search.optimizer == "gepa" or search.freeze == "code":  # the rules change code alone
+            return "model"
+        return "both" if search.mutators == "auto" else search.mutators
+
+    @property
+    def reflecting(self) -> tuple[ReflectorConfig, ...]:
+        """The reflectors that make children."""
+        return () if self.mutators == "rules" else self.models.reflecting
+
+    @property
     def selection(self) -> Selection:
         """How a parent is chosen. In the paper the best one alone was worse, with models."""
-        return self.search.selection or ("softmax" if self.models.reflecting else "max")
+        if self.search.selection:
+            return self.search.selection
+        by_rules = self.mutators == "rules" or (self.mutators == "both" and self.models.task.is_offline)
+        return "max" if by_rules else "softmax"
 
     @property
     def static(self) -> int:
@@ -85,7 +104,7 @@ class CampaignConfig(Section):
     def rotating(self) -> int:
         """Tasks of a rotating subset; 0: the static subset is in its place."""
         given = self.evaluation.rotating
-        if given is None and self.models.reflecting:
+        if given is None and self.reflecting:
             return 40 if self.models.task.is_offline else 8
         return given or 0  # the rules of the offline mutator count failures, and see no single one
 

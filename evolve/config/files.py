@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, get_args
 
 import tomli_w
@@ -19,13 +20,29 @@ if TYPE_CHECKING:
 
 MAY_CHANGE = frozenset(
     """budget cluster data_dir jobs max_seconds max_usd max_tokens sandbox.backend sandbox.pool
-    models.concurrency models.patience_seconds models.cache""".split()  # noqa: SIM905
+    models.concurrency models.patience_seconds models.cache search.prompts_dir""".split()  # noqa: SIM905
 )
 """Keys that may differ when a run is resumed: how much, how fast and from where, not what is measured.
 
 Data may lie elsewhere than before; what they hold is part of an evaluation's conditions, and compared."""
 _OF_A_ROLE = frozenset({"api_base", "key_env", "timeout_seconds", "attempts"})
 """The same of every model: by which way it is reached, not which it is."""
+
+
+_BEFORE: Mapping[str, object] = MappingProxyType(
+    {
+        "mutators": "model",
+        "retry": "repair",
+        "prompt": "full",
+        "probe": False,
+        "failures_shown": 2,
+        "successes_shown": 1,
+        "references_shown": 2,
+    }
+)
+"""What runs did that were recorded before these keys of ``search`` existed."""
+_KEPT = frozenset({*_BEFORE, "edit"})
+"""Keys of ``search`` that a resumed run keeps where they are left out."""
 
 
 def load_config(path: Path) -> CampaignConfig:
@@ -35,15 +52,31 @@ def load_config(path: Path) -> CampaignConfig:
         UsageError: the file is missing, is no TOML, or has an unknown key or a value that is not possible;
             every such key is listed with what was found and what is expected.
     """
+    return _validated(_read(path), source=str(path))
+
+
+def load_recorded(path: Path) -> CampaignConfig:
+    """Read the configuration that a run recorded, with what older runs did where they say nothing.
+
+    Raises:
+        UsageError: as ``load_config``.
+    """
+    data = _read(path)
+    search = data.get("search")
+    if isinstance(search, dict) and "edit" in search and "mutators" not in search:
+        data["search"] = {**_BEFORE, **search}
+    return _validated(data, source=str(path))
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        data = tomllib.loads(path.read_bytes().decode("utf-8"))
+        return tomllib.loads(path.read_bytes().decode("utf-8"))
     except FileNotFoundError:
         raise UsageError(f"There is no configuration file at {path}.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The configuration file {path} cannot be read: {error}.") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"The configuration file {path} is not valid TOML: {error}.") from error
-    return _validated(data, source=str(path))
 
 
 def to_toml(config: CampaignConfig) -> str:
@@ -74,10 +107,22 @@ def merged(
 
 
 def with_window(config: CampaignConfig, recorded: CampaignConfig | None) -> CampaignConfig:
-    """``config`` with the window that it leaves out: the recorded one if there is, else that of its jobs."""
-    if config.window is not None:
-        return config
-    return merged(config, {"window": (recorded or config).under_way})
+    """``config`` with what it leaves out and the run that it resumes has recorded.
+
+    That is the window, of its own jobs in a new run; and how models are asked for children, so that a run
+    ends as it was begun, whatever has become the default since.
+    """
+    settings: dict[str, object] = {}
+    if recorded is not None:
+        default = type(config.search)()
+        settings = {
+            f"search.{name}": getattr(recorded.search, name)
+            for name in sorted(_KEPT)
+            if getattr(config.search, name) == getattr(default, name)
+        }
+    if config.window is None:
+        settings["window"] = (recorded or config).under_way
+    return merged(config, settings) if settings else config
 
 
 def check_resumable(old: CampaignConfig, new: CampaignConfig) -> None:

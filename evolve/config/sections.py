@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, field_validator
@@ -18,7 +19,7 @@ T = TypeVar("T")
 Selection = Literal["softmax", "pareto", "per_item", "recency", "max", "latest", "uniform"]
 Objective = Literal["quality", "cost", "latency", "size"]
 Freeze = Literal["instructions", "code"]
-Edit = Literal["blocks", "patch", "whole"]
+Edit = Literal["auto", "definitions", "blocks", "patch", "whole"]
 Backend = Literal["auto", "docker", "bwrap", "process"]
 QUALITIES = (*METRICS, *GRADED)
 """What quality can be: a metric of text; what a judge says of an answer, as a whole or by a rubric; or what
@@ -96,11 +97,54 @@ class SearchConfig(Section):
         default=True, description="a reflecting model is shown other programs of the population"
     )
     repairs: int = Field(
-        default=3, ge=0, description="how often a reflecting model may mend a child that does not work"
+        default=3, ge=0, description="attempts after the first one, where a model's child does not work"
+    )
+    retry: Literal["auto", "draw", "repair"] = Field(
+        default="auto",
+        description="what such an attempt is: draw asks anew, with another case; repair tells the error; "
+        "auto: whichever paid for this model",
     )
     edit: Edit = Field(
-        default="blocks",
-        description="how a reflecting model gives a child: search/replace blocks, a patch, or a whole file",
+        default="auto",
+        description="how a reflecting model gives a child: changed definitions, search/replace blocks, a "
+        "patch, or a whole file; auto: definitions",
+    )
+    prompt: Literal["auto", "compact", "full"] = Field(
+        default="auto",
+        description="what a reflecting model is shown: compact is 2,500 tokens with one failure; full is all "
+        "that there is; auto: compact for a local model or a context below 16,384 tokens",
+    )
+    failures_shown: int | None = Field(
+        default=None,
+        ge=0,
+        description="failures that a reflecting model is shown; left out: 1 in a compact prompt, else 2",
+    )
+    successes_shown: int | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="successes that a reflecting model is shown; left out: 0 in a compact prompt, else 1",
+    )
+    references_shown: int | None = Field(
+        default=None,
+        ge=0,
+        description="other programs that a reflecting model is shown: best sibling, newest, better at some "
+        "items, front members; left out: 0 in a compact prompt, 3 in a full one",
+    )
+    mutators: Literal["auto", "both", "model", "rules"] = Field(
+        default="auto",
+        description="who makes children where a reflector is given: the model, the rules, or both, sharing "
+        "the budget by what they bring; auto: both",
+    )
+    prompts_dir: Path | None = Field(
+        default=None,
+        description="folder of prompt files of your own, such as compact.md; those that it lacks are the "
+        "package's",
+    )
+    probe: bool = Field(
+        default=True,
+        description="a model's child is tried on a few tasks first: one that fails is drawn again, one that "
+        "changes nothing is not evaluated",
     )
     prompt_tokens: int = Field(
         default=60_000, ge=4_000, description="the most that a reflection may show, in estimated tokens"
@@ -110,6 +154,11 @@ class SearchConfig(Section):
         description="reflectors are drawn by their weights; or they, and the scopes of a mutation, by the "
         "improvement per USD that each brought so far",
     )
+
+    @field_validator("prompts_dir")
+    @classmethod
+    def _absolute_prompts(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser().absolute()
 
     @field_validator("objectives")
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 import numpy as np
@@ -40,6 +40,14 @@ INCONCLUSIVE_SHARE = 0.2
 UNKNOWN = Interval(mean=math.nan, low=math.nan, high=math.nan)
 """The quality of an inconclusive evaluation: no number, so that it cannot be taken for a score."""
 _ZERO = Interval(mean=0.0, low=0.0, high=0.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reads:
+    """What a trial without answers gave: the first failure, if any, and task id → text that ``read`` returned."""
+
+    failure: Failure | None
+    texts: Mapping[str, str]
 
 
 class Evaluator:
@@ -157,12 +165,25 @@ class Evaluator:
         Raises:
             InfrastructureError: the sandbox or a model failed, so that nothing is known of the program.
         """
+        return self.tried(program, subset).failure
+
+    def tried(self, program: MemoryProgram, subset: Subset) -> Reads:
+        """As ``smoke``, with what the reads returned.
+
+        Raises:
+            InfrastructureError: the sandbox or a model failed, so that nothing is known of the program.
+        """
         try:
             program.check()
             recalled = self._recall(program, Trial(self._at, program, subset, 0), score=False)
         except ProgramError as error:
-            return Failure.of(error, "load")
-        return recalled.first_failure
+            return Reads(Failure.of(error, "load"), {})
+        texts = {
+            read.task.id: read.outcome.text
+            for read in recalled.reads
+            if not (read.failure or read.inconclusive)
+        }
+        return Reads(recalled.first_failure, texts)
 
     def _recall(self, program: MemoryProgram, trial: Trial, *, score: bool = True) -> Recall:
         """Carry the trial out in a sandbox, in another one if the first was lost."""

@@ -21,7 +21,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from evolve.config import CampaignConfig, check_resumable, load_config, to_toml, with_window
+from evolve.config import CampaignConfig, check_resumable, load_recorded, to_toml, with_window
 from evolve.errors import UsageError
 from evolve.events import Event
 from evolve.journal.creation import FOLDERS, create
@@ -73,7 +73,7 @@ class RunRecord:
     @cached_property
     def config(self) -> CampaignConfig:
         """The configuration; UsageError where its file was broken by hand."""
-        return load_config(self.path / "config.toml")
+        return load_recorded(self.path / "config.toml")
 
     def events(self) -> list[Event]:
         """Every event in its order; UsageError where the journal is damaged."""
@@ -188,7 +188,7 @@ class RunDirectory(RunRecord):
         lock = _locked(path)
         try:
             restore_folders(path, FOLDERS)
-            recorded = load_config(file)
+            recorded = load_recorded(file)
             config = with_window(config, recorded)
             check_resumable(recorded, config)
             text = to_toml(config).encode("utf-8")

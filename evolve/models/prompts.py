@@ -11,8 +11,10 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from string import Template
 
+from evolve.errors import UsageError
 from evolve.models.chat import Message
 
 _HEADING = re.compile(r"^# (\w+)$", re.MULTILINE)
@@ -55,6 +57,11 @@ class Prompt:
             {name: self._without_tags(value) for name, value in slots.items()}
         )
 
+    @property
+    def slots(self) -> dict[str, frozenset[str]]:
+        """Section → the names of its slots."""
+        return {name: frozenset(body.get_identifiers()) for name, body in self._sections.items()}
+
     def messages(self, **slots: str) -> tuple[Message, ...]:
         """The request that the sections ``system`` and ``user`` make."""
         return (
@@ -72,13 +79,21 @@ class Prompts(Mapping[str, Prompt]):
     Args:
         folder: where they are, such as ``importlib.resources.files(package) / "prompts"``.
         names: their names without ``.md``.
+        own: a folder whose files of these names take the place of the others.
+
+    Raises:
+        UsageError: a file of ``own`` cannot be read, lacks a section, or has a slot that nothing fills.
     """
 
-    def __init__(self, folder: Traversable, names: Iterable[str]) -> None:
+    def __init__(self, folder: Traversable, names: Iterable[str], own: Path | None = None) -> None:
+        names = tuple(names)
         texts = {name: (folder / f"{name}.md").read_text(encoding="utf-8") for name in names}
+        replaced = _replaced(own, texts) if own is not None else {}
+        texts |= replaced
+        self.own_digest = _digest(replaced) if replaced else ""
+        """As ``digest``, of the files that stand in ``own``; empty where none does."""
         self._prompts = {name: Prompt(name, text) for name, text in texts.items()}
-        content = "\0".join(f"{name}\0{texts[name]}" for name in sorted(texts))
-        self.digest = hashlib.sha256(content.encode()).hexdigest()[:12]
+        self.digest = _digest(texts)
         """Changes with every word of the files."""
 
     def __getitem__(self, name: str) -> Prompt:
@@ -89,3 +104,36 @@ class Prompts(Mapping[str, Prompt]):
 
     def __len__(self) -> int:
         return len(self._prompts)
+
+
+def _digest(texts: Mapping[str, str]) -> str:
+    content = "\0".join(f"{name}\0{texts[name]}" for name in sorted(texts))
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def _replaced(own: Path, texts: Mapping[str, str]) -> dict[str, str]:
+    """Name → text of the files of ``own`` that stand for one of ``texts``, each checked against it."""
+    if not own.is_dir():
+        raise UsageError(f"There is no folder of prompts at {own}. Give another one, or leave it out.")
+    found: dict[str, str] = {}
+    for name, text in texts.items():
+        path = own / f"{name}.md"
+        if not path.is_file():
+            continue
+        try:
+            found[name] = path.read_text(encoding="utf-8")
+            given = Prompt(name, found[name]).slots
+        except (OSError, ValueError) as error:
+            raise UsageError(f"The prompt {path} cannot be used: {error}.") from error
+        expected = Prompt(name, text).slots
+        problems = [f"the section '# {section}' is missing" for section in expected if section not in given]
+        problems += [
+            f"the section '# {section}' has a slot ${slot} that nothing fills; it may have "
+            + (", ".join(f"${one}" for one in sorted(expected[section])) or "none")
+            for section in given
+            if section in expected
+            for slot in sorted(given[section] - expected[section])
+        ]
+        if problems:
+            raise UsageError(f"The prompt {path} cannot be used: {'; '.join(problems)}.")
+    return found

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from evolve.mutation.bandit import BudgetedThompson, Pull
 from evolve.mutation.protocol import Brief, Mutator, Proposal, Refusal, Scope
+from evolve.records import Try
 
 _CROSSOVER, _BY = "crossover", " by "
 
@@ -21,11 +22,13 @@ class Member:
         name: short, such as the model's; it is recorded with each child, behind its operator.
         mutator: makes children.
         weight: above 0; how often it is drawn, relative to the others.
+        scoped: it keeps to the scope of a brief, so that each scope can be an arm of its own.
     """
 
     name: str
     mutator: Mutator
     weight: float = 1.0
+    scoped: bool = True
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,16 @@ class Feedback:
         number: of the child.
         operator: as the proposal or the refusal named it.
         improvement: quality of the child less that of its parent; 0 where no child came of it.
-        usd: price of the mutation, repairs included; None where no price is known.
+        usd: price of the mutation, repairs included, and of the evaluation where it was counted in USD; None
+            where no price is known.
+        tries: what became of each answer of the model, if one made the child.
     """
 
     number: int
     operator: str
     improvement: float
     usd: float | None
+    tries: tuple[Try, ...] = ()
 
 
 @runtime_checkable
@@ -69,6 +75,10 @@ class Ensemble:
         """Of all members, with their weights."""
         return _identity("weights", self._members)
 
+    def tell(self, feedback: Feedback) -> None:
+        """Pass an outcome on to the member that it is of; see ``Learns``."""
+        _pass_on(feedback, self._members)
+
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
         """What the member drawn makes of it; see ``Mutator``."""
         names = list(self._members)
@@ -79,45 +89,67 @@ class Ensemble:
 class LearningEnsemble:
     """Draws a member for each child, and the scope too if there are several, by improvement per USD.
 
+    Where nothing has a price, improvement per child counts.
+
     Args:
         members: at least one, by different names; their weights are of no account.
         window: the child of number n is made from what became of the children up to n − window, so that it
             depends on no worker's speed; those must be told before.
         scopes: what to choose among; none: the brief's own scope is kept. A brief with a partner keeps its.
+        by_scope: what a member brought is counted for each scope, and for crossover, by itself; else a member
+            is one arm. One that is not scoped always is.
     """
 
-    def __init__(self, members: Sequence[Member], *, window: int, scopes: Sequence[Scope] = ()) -> None:
+    def __init__(
+        self,
+        members: Sequence[Member],
+        *,
+        window: int,
+        scopes: Sequence[Scope] = (),
+        by_scope: bool = True,
+    ) -> None:
         self._members = _by_name(members)
         self._window = window
         self._scopes = tuple(scopes)
+        self._by_scope = by_scope
         self._bandit = BudgetedThompson()
 
     @property
     def identity(self) -> str:
         """Of all members, with the scopes."""
-        return _identity("/".join(("bandit", str(self._window), *self._scopes)), self._members)
+        rule = ("bandit", str(self._window), *(() if self._by_scope else ("members",)), *self._scopes)
+        return _identity("/".join(rule), self._members)
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
         """What the member chosen makes of it; see ``Mutator``."""
         choosing = self._scopes if self._scopes and brief.partner is None else (brief.scope,)
         arms: dict[str, tuple[str, Scope]] = {}
-        for name in self._members:
-            for scope in choosing:
-                arms[_arm(_CROSSOVER if brief.partner else scope, name)] = (name, scope)
+        for name, member in self._members.items():
+            for scope in choosing if member.scoped else (brief.scope,):
+                arms[self._arm(_CROSSOVER if brief.partner else scope, name)] = (name, scope)
         name, scope = arms[self._bandit.choose(list(arms), rng, upto=brief.number - self._window)]
-        return _signed(self._members[name].mutator.mutate(replace(brief, scope=scope), rng), name)
+        given = brief if scope == brief.scope else replace(brief, scope=scope, scopes=())
+        return _signed(self._members[name].mutator.mutate(given, rng), name)
 
     def tell(self, feedback: Feedback) -> None:
         """See ``Learns``. An operator of none of the members, such as one of old, is passed over."""
+        _pass_on(feedback, self._members)
         made, _, name = feedback.operator.partition(_BY)
         if name in self._members:
             kind = made if made == _CROSSOVER else made.partition("/")[2] or "everything"
-            pull = Pull(_arm(kind, name), feedback.improvement, feedback.usd)
+            pull = Pull(self._arm(kind, name), feedback.improvement, feedback.usd)
             self._bandit.reward(feedback.number, pull)
 
+    def _arm(self, kind: str, name: str) -> str:
+        return f"{kind}{_BY}{name}" if self._by_scope and self._members[name].scoped else name
 
-def _arm(kind: str, name: str) -> str:
-    return f"{kind}{_BY}{name}"
+
+def _pass_on(feedback: Feedback, members: dict[str, Member]) -> None:
+    """Tell the member that made the child of it, as if it had made it alone."""
+    made, _, name = feedback.operator.partition(_BY)
+    member = members.get(name)
+    if member is not None and isinstance(member.mutator, Learns):
+        member.mutator.tell(replace(feedback, operator=made))
 
 
 def _signed(outcome: Proposal | Refusal, name: str) -> Proposal | Refusal:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from evolve.program import MemoryProgram
-from evolve.records import Candidate, Episode, Evaluation, Task, Usage
+from evolve.records import Candidate, Episode, Evaluation, Task, Try, Usage
 
 Scope = Literal["read", "write", "query", "response", "extraction", "everything"]
 """What a mutation may touch. ``read``: the method and its helpers. ``write``: all logic, the schema kept.
@@ -45,6 +45,7 @@ class Brief:
         siblings: the children that the parent has had so far, oldest first.
         references: other programs to look at; none where the campaign shows none.
         scope: what the child may change.
+        scopes: scopes for further attempts at this child, in their order; none: the same again.
     """
 
     number: int
@@ -60,13 +61,15 @@ class Brief:
     siblings: tuple[Candidate, ...] = ()
     references: tuple[Reference, ...] = ()
     scope: Scope = "everything"
+    scopes: tuple[Scope, ...] = ()
 
 
 @dataclass(frozen=True)
 class Proposal:
     """A child: its program, how it was made, and why; and what models took for it, repairs included.
 
-    The usage is that of the replies, whether they were paid for now or are from a cache.
+    The usage is that of the replies, whether they were paid for now or are from a cache; ``tries`` is what
+    became of each of them.
     """
 
     program: MemoryProgram
@@ -74,15 +77,17 @@ class Proposal:
     message: str
     parents: tuple[int, ...]
     usage: Usage = field(default_factory=Usage)
+    tries: tuple[Try, ...] = ()
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """No child came of it; ``reason`` says why, and ``usage`` what models took nevertheless."""
+    """No child came of it; ``reason`` says why, ``usage`` what models took, and ``tries`` what they gave."""
 
     operator: str
     reason: str
     usage: Usage = field(default_factory=Usage)
+    tries: tuple[Try, ...] = ()
 
 
 class Mutator(Protocol):

@@ -22,7 +22,7 @@ BLOCK_OPENS = re.compile(r"[ \t]*(<{5,})[ \t]*(?:SEARCH|ORIGINAL|OLD|HEAD)\b.*")
 _OPENING = BLOCK_OPENS
 _CLOSING = re.compile(r"(>{5,})[ \t]*REPLACE[ \t]*")
 _ANY_DIVIDER = re.compile(r"[ \t]*={5,}[ \t]*(?:REPLACE:?[ \t]*)?")
-_ANY_CLOSING = re.compile(r"[ \t]*>{5,}[ \t]*(?:(?:REPLACE|UPDATED|NEW|END)\b.*)?")
+_ANY_CLOSING = re.compile(r"[ \t]*>{5,}[ \t]*(?:[\w./-].*)?")
 
 
 def is_opening(line: str) -> bool:

@@ -14,6 +14,12 @@ from evolve.program.layout import dedented, indentation, with_unix_newlines
 from evolve.program.parsing import UNPARSABLE, parse
 from evolve.program.parts import assigned_name, first_line
 
+_NARRATION = re.compile(
+    r"#\s*(?:file(?:name)?:\s*)?[\w/.-]+\.py\s*$"
+    r"|#.*\b(?:new|changed?|updated?|modified|improved|revised|fixed|replaced?|added)\b.*"
+    r"\b(?:methods?|functions?|class|code|version|definition|constant|helper|imports?)\b",
+    re.IGNORECASE,
+)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SPLITS = 40
 _CHARACTERS = str.maketrans(
@@ -109,7 +115,7 @@ def read_code(text: str) -> Code:
             left_out = isinstance(node, FUNCTIONS) and _leaves_out(node, comments)
             owner = owners.get(name, "") if isinstance(node, FUNCTIONS) else ""
             definitions.append(Definition(name, node, body, above, left_out, owner))
-        elif entry := _entry(node, spliced):
+        elif entry := _entry(node):
             entries.append(entry)
         elif not is_text(node):
             others.append(node)
@@ -212,7 +218,7 @@ def _leaves_out(node: ast.FunctionDef | ast.AsyncFunctionDef, comments: dict[int
     return any(is_elision(comment) for line, (_, comment) in comments.items() if line in inside)
 
 
-def _entry(node: ast.stmt, spliced: SplicedText) -> tuple[str, str, str] | None:
+def _entry(node: ast.stmt) -> tuple[str, str, str] | None:
     if not (isinstance(node, ast.Assign) and len(node.targets) == 1):
         return None
     target = node.targets[0]
@@ -241,7 +247,7 @@ def _above(line: int, comments: dict[int, tuple[int, str]]) -> list[str]:
     """The comment lines directly above ``line``, those that stand for left out code excepted."""
     found: list[str] = []
     while (line := line - 1) in comments and comments[line][0] >= 0:
-        if not is_elision(comments[line][1]):
+        if not is_elision(comments[line][1]) and not _NARRATION.match(comments[line][1]):
             found.insert(0, comments[line][1])
     return found
 
@@ -264,12 +270,11 @@ def _normalised(text: str) -> tuple[str, dict[str, str]]:
     candidates = [dotless, cleaned, _without_tabs(cleaned), _without_tabs(cleaned.translate(_QUOTES))]
     first: SyntaxError | None = None
     for candidate in dict.fromkeys(candidates):
-        for attempt in (_at_margin, _with_lost_margin, _in_groups):
+        for attempt in (_with_lost_margin, _at_margin, _in_groups):
             try:
                 plain = attempt(candidate)
                 if plain is not None:
-                    parse(plain)
-                    return plain, owners
+                    return _unnested(_spaced(plain)), owners
             except SyntaxError as error:
                 first = first or error
             except UNPARSABLE as error:
@@ -298,6 +303,10 @@ def _with_lost_margin(text: str) -> str | None:
         return None
     margins = [indentation(line) for line in lines[begins + 1 :] if line.strip()]
     margin = min(margins, key=len, default="")
+    if not any(
+        line.startswith(margin) and _BEGINS.match(line[len(margin) :]) for line in lines[begins + 1 :]
+    ):
+        margin = margin[4:]  # that of a body alone
     if not margin:
         return None
     return _at_margin("\n".join([*(margin + line for line in lines[: begins + 1]), *lines[begins + 1 :]]))
@@ -329,6 +338,46 @@ def _in_groups(text: str) -> str | None:
             done.append(head.rstrip())
             rest = rest[at:]
     return None
+
+
+def _spaced(plain: str) -> str:
+    """``plain``, which must parse, with blanks for tabs at the beginning of lines if it means the same."""
+    tree = parse(plain)
+    if "\t" not in plain:
+        return plain
+    spaced = _without_tabs(plain)
+    try:
+        return spaced if ast.dump(parse(spaced)) == ast.dump(tree) else plain
+    except UNPARSABLE:
+        return plain
+
+
+def _unnested(plain: str) -> str:
+    """``plain`` with methods taken out of the function that they are indented under by mistake."""
+    for _ in range(_SPLITS):
+        inner = next(
+            (
+                part
+                for node in parse(plain).body
+                if isinstance(node, FUNCTIONS)
+                for part in node.body[1:]
+                if _is_method(part)
+            ),
+            None,
+        )
+        if inner is None:
+            return plain
+        lines = plain.split("\n")
+        first, last = first_line(inner), inner.end_lineno or inner.lineno
+        rest = [*lines[: first - 1], *lines[last:]]
+        moved = "\n".join([*rest, "", "", dedented(plain, first, last)])
+        parse(moved)
+        plain = moved
+    return plain
+
+
+def _is_method(node: ast.stmt) -> bool:
+    return isinstance(node, FUNCTIONS) and bool(node.args.args) and node.args.args[0].arg == "self"
 
 
 def _without_tabs(text: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from evolve.mutation.edits.changes import EditError, NoChange
 from evolve.mutation.edits.code import FUNCTIONS, Code, Definition, comment_lines
-from evolve.mutation.edits.insertion import inserted_definition, with_imports
+from evolve.mutation.edits.insertion import inserted_definition, names_in, with_imports
 from evolve.mutation.edits.merging import merged_class, merged_table, table_with_needed
 from evolve.mutation.source import Source
 from evolve.mutation.splicing import SpliceError
@@ -39,7 +39,8 @@ def apply_definitions(source: str, parts: Sequence[Code]) -> str:
         EditError: there is no definition, or one cannot be placed.
         NoChange: every definition equals the one that it would replace.
     """
-    given = _last_of_each(parts)
+    old = Source(source)
+    given = _last_of_each(parts, old)
     entries = [entry for code in parts for entry in code.entries]
     if not given and not entries:
         raise EditError(
@@ -47,7 +48,6 @@ def apply_definitions(source: str, parts: Sequence[Code]) -> str:
             "that changes as a whole, beginning with its line `def`, `class` or `NAME =`."
         )
     text = source
-    old = Source(source)
     skipped: list[str] = []
     changed = False
     pending: list[Definition] = []
@@ -105,15 +105,34 @@ def _unchanged(given: Sequence[Definition], skipped: Sequence[str]) -> EditError
     )
 
 
-def _last_of_each(parts: Sequence[Code]) -> list[Definition]:
-    """The definitions by name, the last of each name in the place of the first; whole ones go before elided."""
+def _last_of_each(parts: Sequence[Code], old: Source) -> list[Definition]:
+    """The definitions by name, the last of each name in the place of the first.
+
+    One that is whole goes before one that is not, one that changes something before one of the program.
+    Variables of a usage example are left out.
+    """
+    known = {_mark_of(part) for node in old.tree.body for part in (node, *getattr(node, "body", []))}
+    given = [definition for code in parts for definition in code.definitions]
     found: dict[tuple[str, str, bool], Definition] = {}
-    for definition in (definition for code in parts for definition in code.definitions):
+    for definition in given:
         key = (definition.owner, definition.name, takes_self(definition.node))
-        if definition.elided and key in found and not found[key].elided:
-            continue
+        if key in found:
+            whole = definition.elided and not found[key].elided
+            shown = _mark_of(definition.node) in known and _mark_of(found[key].node) not in known
+            if whole or shown:
+                continue
         found[key] = definition
-    return list(found.values())
+    used = {
+        name for d in given if isinstance(d.node, (*FUNCTIONS, ast.ClassDef)) for name in names_in(d.node)
+    }
+    return [d for d in found.values() if not _is_scratch(d, used, old)]
+
+
+def _is_scratch(definition: Definition, used: set[str], old: Source) -> bool:
+    """Whether a definition is a variable that neither the program nor a definition uses."""
+    if isinstance(definition.node, (*FUNCTIONS, ast.ClassDef)) or definition.name.isupper():
+        return False
+    return definition.name not in used and definition.name not in old.definitions
 
 
 def takes_self(node: ast.stmt) -> bool:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from evolve.models.structured import Unusable, read_object
+
 _MESSAGE = (
     "message",
     "commit_message",
@@ -40,12 +42,25 @@ _EDIT = re.compile(r"^(?:<{5,}|@@|--- |\+\+\+ |diff )|^[ \t]*(?:`{3,}|~{3,})", r
 def opened_envelope(text: str) -> str:
     """``text``, or the edit that is wrapped in it as a JSON object or list."""
     value = _json(text)
-    if value is None:
-        return text
+    return _edit_of(value) or text if value is not None else text
+
+
+def repaired_envelope(text: str) -> str:
+    """The edit in the one JSON object of ``text``, which may stand in prose and be nearly JSON; else empty."""
+    if not re.search(rf"""["'](?:{"|".join((*_CODE, *_PATCH, *_OLD))})["']\s*:""", text, re.IGNORECASE):
+        return ""
+    try:
+        return _edit_of(read_object(text, (*_CODE, *_PATCH)))
+    except Unusable:
+        return ""
+
+
+def _edit_of(value: dict[str, Any] | list[Any]) -> str:
+    """The edit that a JSON value holds, as text; empty if it holds none."""
     message = next(iter(_messages(value)), "")
     parts = list(_parts(value))
     if not parts:
-        return text
+        return ""
     head = [f"MESSAGE: {' '.join(message.split())}"] if message.strip() else []
     return "\n\n".join([*head, *parts])
 

@@ -76,6 +76,25 @@ def read_loose_patch(text: str) -> list[Change]:
     return _changes(_hunks(text.strip("\n").split("\n"), loose=True))
 
 
+def read_split_patch(text: str) -> list[Change]:
+    """The hunks of a patch without lines ``@@``, each removal that follows an insertion in a hunk of its own.
+
+    Raises:
+        EditError: there is no hunk, or there are lines ``@@``.
+    """
+    lines: list[str] = []
+    for line in text.strip("\n").split("\n"):
+        if line.startswith("@@"):
+            raise EditError("The patch has lines `@@`.")
+        above = next((x for x in reversed(lines) if x.strip()), "")
+        if line.startswith("-") and above.startswith("+"):
+            while lines and not lines[-1].strip():
+                lines.pop()
+            lines.append("@@")
+        lines.append(line)
+    return _changes(_hunks(lines, loose=True))
+
+
 def _changes(hunks: list[_Hunk]) -> list[Change]:
     return [
         Change(

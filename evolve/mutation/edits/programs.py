@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from types import MappingProxyType
 
-from evolve.mutation.edits.changes import EditError
+from evolve.mutation.edits.changes import Change, EditError
 from evolve.mutation.edits.code import FUNCTIONS, Code, Definition, class_elided, members, read_code
 from evolve.mutation.edits.insertion import bound_names, names_in
 from evolve.mutation.edits.names import EditName
@@ -36,6 +37,14 @@ _BEGINS = re.compile(
 _GOES_ON = re.compile(r"[ \t]|[)\]}#]|\"\"\"|'''|else\b|elif\b|except\b|finally\b|if __name__")
 _CHOICE = re.compile(
     r"\b(?:alternative(?:ly)?|another (?:option|version|way)|option \w+|or else|version \w\b|instead you (?:can|could))",
+    re.IGNORECASE,
+)
+_OLD_LABEL = re.compile(
+    r"(?:^|\n)[\s*#`>]*(?:search|find|old|original|before|replace(?: this)?|from)(?: (?:code|lines?|text|for))*[\s*:`]*\Z",
+    re.IGNORECASE,
+)
+_NEW_LABEL = re.compile(
+    r"(?:^|\n)[\s*#`>]*(?:replace(?:ment)?(?: (?:it )?(?:with|by))?|with|by|new|after|updated|to)(?: (?:code|lines?|text))*[\s*:`]*\Z",
     re.IGNORECASE,
 )
 _METHODS = ("__init__", "write", "read")
@@ -72,6 +81,20 @@ def code_of(reply: Reply, *, finished: bool) -> list[Code]:
         raise unread[0]
     _refuse_choices(read)
     return [code for _, code in read]
+
+
+def labelled_pairs(fences: Sequence[Fence]) -> list[Change]:
+    """Search and replacement that stand in a fence each, with a line such as ``Search:`` and ``Replace:`` before."""
+    pairs = [
+        (first, second)
+        for first, second in pairwise(fences)
+        if _OLD_LABEL.search(first.before.rstrip()) and _NEW_LABEL.search(second.before.rstrip())
+    ]
+    return [
+        Change(f"pair {number} of {len(pairs)}", tuple(old.code.split("\n")), tuple(new.code.split("\n")))
+        for number, (old, new) in enumerate(pairs, start=1)
+        if old.closed and new.closed
+    ]
 
 
 def _defines(code: Code) -> bool:

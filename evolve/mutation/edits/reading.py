@@ -10,10 +10,10 @@ from evolve.mutation.edits.answer import one_line
 from evolve.mutation.edits.blocks import BLOCK_OPENS, read_blocks
 from evolve.mutation.edits.changes import EditError, NoChange, apply_changes
 from evolve.mutation.edits.definitions import apply_definitions
-from evolve.mutation.edits.envelope import opened_envelope
+from evolve.mutation.edits.envelope import opened_envelope, repaired_envelope
 from evolve.mutation.edits.names import EditName
-from evolve.mutation.edits.patch import is_patch, read_loose_patch
-from evolve.mutation.edits.programs import EDITS_NOT_FOUND, code_of, program_in
+from evolve.mutation.edits.patch import is_patch, read_loose_patch, read_split_patch
+from evolve.mutation.edits.programs import EDITS_NOT_FOUND, code_of, labelled_pairs, program_in
 from evolve.mutation.edits.reply import Reply, read_reply
 from evolve.mutation.pieces import Pieces
 from evolve.program import MemoryProgram
@@ -60,11 +60,18 @@ def read_edit(text: str, source: str, form: EditName, *, finished: bool = False)
     Edited(source='LIMIT = 9\\n', message='Return more.', form='definitions')
     """
     old = with_unix_newlines(source)
-    said = opened_envelope(strip_thoughts(with_unix_newlines(text)))
+    said = strip_thoughts(with_unix_newlines(text))
     if not said.strip():
         raise EditError("The reply is empty, or holds nothing but thoughts. Give the edit after them.")
-    reply = read_reply(said)
-    name, new = _applied(reply, old, form, finished)
+    reply = read_reply(opened_envelope(said))
+    try:
+        name, new = _applied(reply, old, form, finished)
+    except EditError:
+        inner = repaired_envelope(said)
+        if not inner:
+            raise
+        reply = read_reply(inner)
+        name, new = _applied(reply, old, form, finished)
     _refuse_equal(old, new)
     message = reply.message or reply.sentence or _derived(old, new)
     return Edited(new, one_line(message), name)
@@ -76,16 +83,36 @@ def _applied(reply: Reply, source: str, form: EditName, finished: bool) -> tuple
     if holds_blocks and not (form == "patch" and holds_patch):
         return "blocks", apply_changes(source, read_blocks(reply.text))
     if holds_patch:
-        patches = [fence.code for fence in reply.fences if is_patch(fence.code, fence.language)]
-        changes = [change for patch in patches or [reply.text] for change in read_loose_patch(patch)]
-        return "patch", apply_changes(source, changes)
-    codes = code_of(reply, finished=finished)
-    if not codes:
-        raise EditError(EDITS_NOT_FOUND[form])
+        return "patch", _patched(reply, source, finished)
+    try:
+        codes = code_of(reply, finished=finished)
+        if not codes:
+            raise EditError(EDITS_NOT_FOUND[form])
+    except EditError:
+        pairs = labelled_pairs(reply.fences)
+        if not pairs:
+            raise
+        return "blocks", apply_changes(source, pairs)
     program = program_in(codes, source)
     if program is not None:
         return "whole", program
     return "definitions", apply_definitions(source, codes)
+
+
+def _patched(reply: Reply, source: str, finished: bool) -> str:
+    fences = [fence for fence in reply.fences if is_patch(fence.code, fence.language)]
+    if any(not fence.closed for fence in fences) and not finished:
+        raise EditError(
+            "The fenced block with the patch does not end, so the reply may have been cut off. Give all of it."
+        )
+    patches = [fence.code for fence in fences] or [reply.text]
+    try:
+        return apply_changes(source, [change for patch in patches for change in read_loose_patch(patch)])
+    except EditError as error:
+        try:
+            return apply_changes(source, [change for patch in patches for change in read_split_patch(patch)])
+        except EditError:
+            raise error from None
 
 
 def _refuse_equal(old: str, new: str) -> None:

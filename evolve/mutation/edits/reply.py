@@ -13,7 +13,8 @@ from evolve.program.parsing import UNPARSABLE, parse
 
 _FENCE = re.compile(r"(?P<margin>[ \t]*)(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`]*)")
 _LABEL = re.compile(
-    r"[\s*_`#>\-]*(?:commit[ _])?message[\s*_`]*(?P<colon>:)?[\s*_`]*(?P<rest>.*)", re.IGNORECASE
+    r"[\s*_`#>\-\"']*(?:\d+[.)][\s*_`]*)?(?:commit[ _])?message[\s*_`\"']*(?P<colon>[:：]|[-–—](?= ))?[\s*_`]*(?P<rest>.*)",
+    re.IGNORECASE,
 )
 _TAG = re.compile(r"\s*<(?:commit_)?message>(?P<rest>.*?)</(?:commit_)?message>\s*", re.IGNORECASE)
 _INTRODUCTION = re.compile(
@@ -21,6 +22,7 @@ _INTRODUCTION = re.compile(
     r"|to (?:fix|improve|address|solve) (?:this|that|it)\b|new |python code)",
     re.IGNORECASE,
 )
+_MARKS = ("+", "-", "@@", "***", "diff ", "index ", "    ", "\t")
 _DECORATION = " \t*_`#>-\"'"
 _CLOSERS_TRIED = 12
 
@@ -188,11 +190,29 @@ def _message_at(lines: Sequence[str], number: int, inside: Sequence[bool]) -> tu
     if match and (said := _plain(match["rest"])):
         return said, number + 1
     for following in range(number + 1, len(lines)):
-        if inside[following] or _FENCE.fullmatch(lines[following]):
+        if _FENCE.fullmatch(lines[following]):
+            return _fenced_message(lines, following) or ("", number + 1)
+        if inside[following]:
             break
         if said := _plain(lines[following]):
             return said, following + 1
     return "", number + 1
+
+
+def _fenced_message(lines: Sequence[str], opening: int) -> tuple[str, int] | None:
+    """A message that stands in a fence of its own."""
+    fence = next(iter(scan_fences("\n".join(lines[opening:]))), None)
+    if (
+        fence is None
+        or fence.line
+        or not fence.closed
+        or fence.language not in ("", "text", "txt", "plaintext")
+    ):
+        return None
+    filled = [line for line in fence.code.split("\n") if line.strip()]
+    if len(filled) != 1 or _parses(fence.code) or BLOCK_OPENS.fullmatch(filled[0]):
+        return None
+    return _plain(filled[0]), opening + fence.end
 
 
 def _plain(text: str) -> str:
@@ -233,7 +253,12 @@ def first_sentence(prose: str) -> str:
     """The first sentence of ``prose`` that is no mere introduction to code; empty where there is none."""
     for line in prose.split("\n"):
         plain = _plain(line)
-        if len(plain.split()) < 3 or plain.endswith(":") or _INTRODUCTION.match(plain):
+        if (
+            line.startswith(_MARKS)
+            or len(plain.split()) < 3
+            or plain.endswith(":")
+            or _INTRODUCTION.match(plain)
+        ):
             continue
         return re.split(r"(?<=[.!?])\s", plain, maxsplit=1)[0]
     return ""

@@ -1,26 +1,60 @@
-"""The mutator: ask a model for a child, and have it mend what does not work."""
+"""The mutator: ask a model for a child, again if what it gives does not work."""
 
 from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from evolve.errors import ModelError
-from evolve.models.chat import ChatModel, ChatRequest, Reply
+from evolve.models.chat import ChatModel, ChatRequest, Message, Reply
+from evolve.models.prompts import Prompts
 from evolve.mutation.edits import EditName
 from evolve.mutation.edits.answer import one_line
+from evolve.mutation.ensemble import Feedback
 from evolve.mutation.freezing import Part, frozen_parts
 from evolve.mutation.protocol import Brief, Proposal, Refusal
 from evolve.mutation.reflection.cases import Width
+from evolve.mutation.reflection.compact import COMPACT_TOKENS, compact_conversation, compact_system
 from evolve.mutation.reflection.prompt import LEAST_TOKENS, Setback, conversation, system_text, width_of
+from evolve.mutation.reflection.retrying import Retry, Retrying
 from evolve.mutation.reflection.sampling import draw
 from evolve.mutation.reflection.sections import Material
 from evolve.mutation.reflection.texts import TEXTS
-from evolve.mutation.reflection.vetting import TryOut, Unfit, child_of
-from evolve.records import Usage
+from evolve.mutation.reflection.vetting import Child, Probe, TryOut, Unfit, child_of
+from evolve.records import Became, Try, Usage
 from evolve.sandboxes.protocol import Limits
 
+Style = Literal["compact", "full"]
 _REASON_CHARACTERS = 400
+_BRIEF_LINES = 25
+_WARMER, _WARMEST = 0.15, 1.2
+_LONGER = 1.5
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a model's replies are drawn.
+
+    Attributes:
+        max_tokens: of a reply; half as many again after one that was cut off. None: the model's own.
+        temperature: of the first draw; raised by 0.15 with each further one. None: the model's own for all.
+    """
+
+    max_tokens: int | None = None
+    temperature: float | None = None
+
+    def options(self, attempt: int, cut_off: int) -> dict[str, float]:
+        """Parameters of attempt number ``attempt``, from 0, after ``cut_off`` replies that were cut off."""
+        options: dict[str, float] = {}
+        if self.max_tokens is not None:
+            options["max_tokens"] = int(self.max_tokens * _LONGER**cut_off)
+        if self.temperature is not None and attempt:
+            warmer = max(self.temperature, min(self.temperature + _WARMER * attempt, _WARMEST))
+            options["temperature"] = round(warmer, 2)
+        return options
 
 
 class ReflectionMutator:
@@ -31,15 +65,24 @@ class ReflectionMutator:
     Args:
         model: the reflector.
         try_out: smoke-runs a child that keeps the contract.
-        edit: the form in which the model gives a child.
-        repairs: rounds in which it may mend an answer that did not work.
+        probe: tries a child on tasks of its parent's diagnosis after that; None for no such trial.
+        edit: the form in which the model is asked to give a child.
+        repairs: attempts after the first one, where an answer does not become a child.
+        retrying: decides what such an attempt is: a new draw, with another case and scope, or the
+            conversation with the error; None: always the conversation.
+        style: ``full``, all that there is to show; or ``compact``, see ``compact``.
+        sampling: how replies are drawn.
         prompt_tokens: the most that a round may show, in estimated tokens.
         attribution: show where evidence was lost.
         failures_shown: low-scoring cases shown in full.
+        successes_shown: 1 to show a case that went well, 0 for none.
+        references_shown: other programs shown at most; None for all that the brief has.
+        crossover: share of the children for which a partner that the brief offers is used; None for all.
         freeze: what no child of the campaign may change.
         low: an item that scores below it is a failure.
         limits: told to the model.
         about: what the memory is for, in a few sentences; told to the model.
+        texts: the prompts.
     """
 
     def __init__(
@@ -47,15 +90,23 @@ class ReflectionMutator:
         model: ChatModel,
         *,
         try_out: TryOut,
-        edit: EditName = "blocks",
+        probe: Probe | None = None,
+        edit: EditName = "definitions",
         repairs: int = 3,
+        retrying: Retrying | None = None,
+        style: Style = "full",
+        sampling: Sampling | None = None,
         prompt_tokens: int = 60_000,
         attribution: bool = True,
         failures_shown: int = 2,
+        successes_shown: int = 1,
+        references_shown: int | None = None,
+        crossover: float | None = None,
         freeze: Part | None = None,
         low: float = 0.5,
         limits: Limits | None = None,
         about: str = "",
+        texts: Prompts = TEXTS,
     ) -> None:
         if prompt_tokens < LEAST_TOKENS:
             raise ValueError(
@@ -63,16 +114,27 @@ class ReflectionMutator:
                 "contract and a program do not fit in less."
             )
         self._model = model
+        self._texts = texts
         self._try_out = try_out
+        self._probe = probe
+        self._retrying = retrying or Retrying("repair", window=1, prefers="repair")
+        self._style: Style = style
+        self._sampling = sampling or Sampling()
+        self._successes_shown = successes_shown
+        self._references_shown = references_shown
+        self._crossover = crossover
         self._edit: EditName = edit
         self._repairs = repairs
-        self._prompt_tokens = prompt_tokens
+        self._prompt_tokens = min(prompt_tokens, COMPACT_TOKENS) if style == "compact" else prompt_tokens
         self._attribution = attribution
         self._failures_shown = failures_shown
         self._freeze: Part | None = freeze
         self._low = low
         self._read_characters = (limits or Limits()).read_characters
-        self._system = system_text(limits or Limits(), about)
+        if style == "compact":
+            self._system = compact_system(limits or Limits(), about, texts["compact"])
+        else:
+            self._system = system_text(limits or Limits(), about, texts)
 
     @property
     def identity(self) -> str:
@@ -83,81 +145,191 @@ class ReflectionMutator:
             self._prompt_tokens,
             self._attribution,
             self._failures_shown,
+            self._successes_shown,
             self._freeze,
             self._low,
+            self._references_shown,
+            self._crossover,
+            self._retrying.identity,
+            self._sampling,
+            self._style,
         )
         told = hashlib.sha256(self._system.encode("utf-8", "replace")).hexdigest()[:12]
-        return f"reflection/1/{TEXTS.digest}/{told}/{'/'.join(map(str, settings))}/{self._model.identity}"
+        return (
+            f"reflection/2/{self._texts.digest}/{told}/{'/'.join(map(str, settings))}/{self._model.identity}"
+        )
+
+    def tell(self, feedback: Feedback) -> None:
+        """Learn from the attempts at an earlier child; see ``evolve.mutation.ensemble.Learns``."""
+        self._retrying.tell(feedback.number, feedback.tries)
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        """A child that keeps the contract, what is frozen, and the smoke run; or why there is none.
+        """A child that keeps the contract, what is frozen, and the trials; or why there is none.
 
         Raises:
             ModelError: an outage, or a setup that does not work; nothing is known about the child.
             BudgetReached: no more may be spent.
             InfrastructureError: the sandbox failed.
         """
-        crossing = brief.partner is not None and brief.partner_program is not None
-        operator = _operator(brief, crossing=crossing)
-        frozen = frozen_parts(brief.program, brief.scope, self._freeze)
-        if frozen.total:
+        if brief.partner is not None:
+            crossing = self._crossover is None or rng.random() < self._crossover
+            brief = replace(brief, scope="everything") if crossing else replace(brief, partner=None)
+        brief = replace(brief, references=brief.references[: self._references_shown])
+        material = self._material(brief, rng)
+        if material.frozen.total:
             return Refusal(
-                operator, f"with the {self._freeze} frozen, scope {brief.scope} leaves nothing to change"
+                _operator(material),
+                f"with the {self._freeze} frozen, scope {brief.scope} leaves nothing to change",
             )
-        material = Material(
+        return self._series(material, rng)
+
+    def _material(self, brief: Brief, rng: random.Random, seen: Sequence[str] = ()) -> Material:
+        """What is shown in a draw; cases that were ``seen`` are passed over where there are others."""
+        return Material(
             brief=brief,
-            drawn=draw(brief, rng, failures=self._failures_shown, low=self._low),
-            frozen=frozen,
+            drawn=draw(
+                brief,
+                rng,
+                failures=self._failures_shown,
+                successes=self._successes_shown,
+                low=self._low,
+                seen=seen,
+            ),
+            frozen=frozen_parts(brief.program, brief.scope, self._freeze),
             freeze=self._freeze,
             edit=self._edit,
             read_characters=self._read_characters,
             attribution=self._attribution,
-            crossing=crossing,
+            crossing=brief.partner is not None and brief.partner_program is not None,
             width=Width(width_of(self._prompt_tokens)),
+            texts=self._texts,
+            blind=not (self._attribution or self._failures_shown or self._successes_shown),
         )
-        return self._converse(material, operator)
 
-    def _converse(self, material: Material, operator: str) -> Proposal | Refusal:
-        """Ask until a child works, or the rounds are used up."""
-        brief, tokens = material.brief, self._prompt_tokens
+    def _series(self, material: Material, rng: random.Random) -> Proposal | Refusal:
+        """Ask until a child works, the attempts are used up, or the same reply comes again."""
+        tokens, cut_off = self._prompt_tokens, 0
         setback: Setback | None = None
-        reason, repeated, usage = "", False, Usage()
+        reason, replies, seen = "", set[str](), list[str]()
+        tries: list[Try] = []
+        usage, brief = Usage(), material.brief
         for attempt in range(1 + self._repairs):
+            kind = self._kind(setback, brief.number, rng)
+            if attempt and kind == "draw":
+                material = self._another(material, attempt, rng, seen)
+            seen += [item.task for item in material.drawn.failures]
+            became: Became = "lost"
             try:
-                reply = self._ask(material, tokens, setback, attempt)
+                options = self._sampling.options(attempt, cut_off)
+                reply = self._ask(material, tokens, setback, kind, attempt, options)
                 usage += reply.usage
-                child = child_of(reply.text, brief, material.frozen, self._edit, self._try_out)
+                child = self._child(reply, material)
             except ModelError as error:
                 if not error.of_this_call:
                     raise
                 if error.kind == "too_long":
-                    tokens = max(tokens // 2, LEAST_TOKENS)
+                    tokens = max(tokens // 2, min(LEAST_TOKENS, self._prompt_tokens))
+                cut_off += error.kind == "truncated"
                 reason = f"{error.kind}: {error.message}"
-                setback = Setback(error=reason)
+                setback = Setback(error=reason, became="lost", cut_off=error.kind == "truncated")
             except Unfit as unfit:
-                reason = unfit.reason
-                if unfit.duplicate and repeated:
-                    break  # told once; asked again, it would go in a circle
-                repeated = repeated or unfit.duplicate
-                setback = Setback(error=unfit.told, attempt=unfit.answer)
+                reason, became = unfit.reason, unfit.became
+                setback = Setback(error=unfit.told, attempt=unfit.answer, became=became, line=unfit.line)
             else:
-                return Proposal(child.program, operator, child.message, _parents(material), usage)
-        return Refusal(operator, one_line(reason, _REASON_CHARACTERS), usage)
+                tries.append(Try(kind=kind, form=self._edit, became="valid"))
+                operator = _operator(material, child)
+                return Proposal(
+                    child.program, operator, child.message, _parents(material), usage, tuple(tries)
+                )
+            tries.append(Try(kind=kind, form=self._edit, became=became))
+            if became != "lost":
+                text = setback.attempt.strip()
+                if text in replies:
+                    break  # asked again, it would go in a circle
+                replies.add(text)
+        reason = one_line(reason, _REASON_CHARACTERS)
+        return Refusal(_operator(material), reason, usage, tuple(tries))
 
-    def _ask(self, material: Material, tokens: int, setback: Setback | None, attempt: int) -> Reply:
+    def _kind(self, setback: Setback | None, number: int, rng: random.Random) -> Retry:
+        """What the next attempt is: there is no conversation about a reply that did not come."""
+        if setback is None or (self._style == "compact" and not setback.attempt):
+            return "draw"
+        return self._retrying.choose(number, rng)
+
+    def _another(self, material: Material, attempt: int, rng: random.Random, seen: Sequence[str]) -> Material:
+        """Another draw for the same child: other cases, and the scope that is next."""
+        brief = material.brief
+        if brief.scopes and not material.crossing:
+            scope = brief.scopes[(attempt - 1) % len(brief.scopes)]
+            if not frozen_parts(brief.program, scope, self._freeze).total:
+                brief = replace(brief, scope=scope)
+        return self._material(brief, rng, seen)
+
+    def _child(self, reply: Reply, material: Material) -> Child:
+        frozen = material.frozen
+        if self._style == "compact":  # the scope is a hint; what the campaign freezes is not
+            frozen = frozen_parts(material.brief.program, "everything", self._freeze)
+        return child_of(
+            reply.text,
+            material.brief,
+            frozen,
+            self._edit,
+            self._try_out,
+            probe=self._probe,
+            finished=True,
+            texts=self._texts,
+        )
+
+    def _ask(
+        self,
+        material: Material,
+        tokens: int,
+        setback: Setback | None,
+        kind: Retry,
+        attempt: int,
+        options: dict[str, float],
+    ) -> Reply:
         request = ChatRequest(
-            messages=conversation(self._system, material, tokens, setback),
-            cause="repair" if setback else "reflect",
+            messages=self._messages(material, tokens, setback, kind),
+            cause="repair" if attempt and kind == "repair" else "reflect",
+            options=options,
             # Equal prompts for two children, or in two attempts, are two questions, to a cache too.
             repeat=material.brief.number * (1 + self._repairs) + attempt,
         )
         return self._model.run([self._model.ask(request)])[0]
 
+    def _messages(
+        self, material: Material, tokens: int, setback: Setback | None, kind: Retry
+    ) -> tuple[Message, ...]:
+        if self._style == "full":
+            return conversation(self._system, material, tokens, setback, kind)
+        texts = self._texts["compact"]
+        notes = []
+        if setback and setback.cut_off:
+            notes.append(texts.say("brief", lines=str(_BRIEF_LINES)))
+        elif setback and kind == "draw" and setback.became in ("no effect", "same", "duplicate"):
+            notes.append(texts.say("again", reason=setback.error))
+        asked = compact_conversation(self._system, material, tokens, tuple(notes))
+        if not (setback and setback.attempt and kind == "repair"):
+            return asked
+        error = (
+            f"{setback.error}\n{texts.say('quoted', line=setback.line)}" if setback.line else setback.error
+        )
+        return (
+            *asked,
+            {"role": "assistant", "content": setback.attempt},
+            {"role": "user", "content": texts.say("refused", error=error)},
+        )
 
-def _operator(brief: Brief, *, crossing: bool) -> str:
-    if crossing:
+
+def _operator(material: Material, child: Child | None = None) -> str:
+    """The operator's name; of a child that went beyond its scope, that of the whole program."""
+    brief = material.brief
+    if material.crossing:
         return "crossover"
-    return "reflect" if brief.scope == "everything" else f"reflect/{brief.scope}"
+    if brief.scope == "everything" or (child is not None and material.frozen.changed(child.program)):
+        return "reflect"
+    return f"reflect/{brief.scope}"
 
 
 def _parents(material: Material) -> tuple[int, ...]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from evolve.models.chat import Message
+from evolve.models.prompts import Prompts
 from evolve.models.tokens import CHARACTERS_PER_TOKEN, estimate_tokens
 from evolve.mutation.reflection.fitting import cut, fit
 from evolve.mutation.reflection.sections import Material, sections
 from evolve.mutation.reflection.texts import TEXTS
 from evolve.program.checks import ALLOWED_IMPORTS, FIELD_TYPES
+from evolve.records import Became
 from evolve.sandboxes.protocol import Limits
 
 LEAST_TOKENS = 4_000
@@ -25,10 +28,16 @@ class Setback:
     Attributes:
         error: what went wrong, for the model.
         attempt: its last answer; empty where none arrived.
+        became: what sort of answer it was.
+        line: of the answer that is at fault, where one is known.
+        cut_off: the answer was longer than allowed.
     """
 
     error: str
     attempt: str = ""
+    became: Became = "unreadable"
+    line: str = ""
+    cut_off: bool = False
 
 
 def width_of(tokens: int) -> float:
@@ -36,9 +45,9 @@ def width_of(tokens: int) -> float:
     return min(1.0, tokens / _FULL_WIDTH_TOKENS)
 
 
-def system_text(limits: Limits, about: str) -> str:
+def system_text(limits: Limits, about: str, texts: Prompts = TEXTS) -> str:
     """The contract under ``limits``."""
-    return TEXTS["contract"].say(
+    return texts["contract"].say(
         "system",
         about=cut(about, _ABOUT_CHARACTERS),
         types=", ".join(FIELD_TYPES),
@@ -58,18 +67,29 @@ def system_text(limits: Limits, about: str) -> str:
 
 
 def conversation(
-    system: str, material: Material, tokens: int, setback: Setback | None = None
+    system: str,
+    material: Material,
+    tokens: int,
+    setback: Setback | None = None,
+    kind: Literal["draw", "repair"] = "repair",
 ) -> tuple[Message, ...]:
     """The messages of one round, of at most ``tokens`` tokens as they are estimated.
 
     A repair has the original prompt, the last attempt (a quarter of the room at most) and its error (an
-    eighth at most), however many rounds there were; the prompt is fitted into what these leave.
+    eighth at most), however many rounds there were; the prompt is fitted into what these leave. A new draw
+    is told of an answer that did not arrive, of one that changed nothing, and of one that was known.
     """
     attempt = error = ""
-    if setback:
+    if setback and kind == "draw" and not setback.attempt:
+        error = _sendable(material.texts["repair"].say("lost", error=cut(setback.error, tokens)))
+    elif setback and kind == "draw" and setback.became in ("no effect", "same", "duplicate"):
+        error = _sendable(material.texts["repair"].say("before", error=cut(setback.error, tokens)))
+    elif setback and kind == "repair":
         attempt = _sendable(cut(setback.attempt, tokens // 4 * CHARACTERS_PER_TOKEN))
         error = cut(setback.error, tokens // 8 * CHARACTERS_PER_TOKEN)
-        error = _sendable(TEXTS["repair"].say("refused" if attempt else "lost", error=error))
+        if setback.line:
+            error += f"\n\n{material.texts['compact'].say('quoted', line=cut(setback.line, 200))}"
+        error = _sendable(material.texts["repair"].say("refused" if attempt else "lost", error=error))
     head = _sendable(system)
     left = (
         tokens - sum(map(estimate_tokens, (head, attempt, error))) - 1

@@ -32,7 +32,15 @@ class Drawn:
     write: WriteResult | None
 
 
-def draw(brief: Brief, rng: random.Random, *, failures: int, low: float) -> Drawn:
+def draw(
+    brief: Brief,
+    rng: random.Random,
+    *,
+    failures: int,
+    low: float,
+    successes: int = 1,
+    seen: Sequence[str] = (),
+) -> Drawn:
     """Draw the examples for ``brief``.
 
     Args:
@@ -41,15 +49,18 @@ def draw(brief: Brief, rng: random.Random, *, failures: int, low: float) -> Draw
         failures: how many low-scoring items at most, with weight 1 − score. Where no item scores below
             ``low``, they are drawn from all that are short of 1.
         low: an item that scores below it is a failure, any other a success.
+        successes: 0 for none.
+        seen: tasks that are passed over as failures where there are others.
     """
     items = [item for item in brief.diagnosis.items if item.conclusive and item.task in brief.tasks]
     bad = [item for item in items if item.score < low] or [item for item in items if item.score < 1]
     good = [item for item in items if item.score >= low]
+    bad = [item for item in bad if item.task not in seen] or bad
     shown = weighted_sample(bad, [1 - item.score for item in bad], failures, rng)
     written = [w for w in brief.diagnosis.writes if w.failure is None and w.episode in brief.episodes]
     return Drawn(
         failures=tuple(shown),
-        success=rng.choice(good) if good else None,
+        success=rng.choice(good) if good and successes else None,
         stages={stage: found for stage in Stage if (found := _example(items, stage, shown, rng))},
         write=rng.choice(written) if written else None,
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import fmean
 
+from evolve.models.prompts import Prompts
 from evolve.mutation.edits import EditName
 from evolve.mutation.freezing import Frozen, Part
 from evolve.mutation.protocol import Brief
@@ -20,6 +21,7 @@ from evolve.mutation.reflection.cases import (
     time_text,
     write_text,
 )
+from evolve.mutation.reflection.example import slots_of
 from evolve.mutation.reflection.family import born_text, quality_text, step_text, strengths_text
 from evolve.mutation.reflection.fitting import Section, cut
 from evolve.mutation.reflection.sampling import Drawn
@@ -45,6 +47,8 @@ class Material:
         attribution: show where the evidence was lost.
         crossing: the child is of two parents.
         width: of the texts shown.
+        blind: nothing is shown of what the program did, its score apart.
+        texts: the prompts.
     """
 
     brief: Brief
@@ -56,6 +60,8 @@ class Material:
     attribution: bool
     crossing: bool
     width: Width
+    blind: bool = False
+    texts: Prompts = field(default_factory=lambda: TEXTS)
 
     @property
     def items(self) -> list[ItemResult]:
@@ -72,11 +78,12 @@ class Material:
 
 def sections(material: Material) -> list[Section]:
     """Everything that there is to show, in the order in which it is read."""
-    return [section for make in _SECTIONS for section in make(material)]
+    makers = _BLIND if material.blind else _SECTIONS
+    return [section for make in makers for section in make(material)]
 
 
 def _task(m: Material) -> Iterator[Section]:
-    texts, brief = TEXTS["task"], m.brief
+    texts, brief = m.texts["task"], m.brief
     if m.crossing and brief.partner:
         parts = [texts.say("crossover", parent=str(brief.parent.number), partner=str(brief.partner.number))]
     else:
@@ -101,6 +108,8 @@ def _partner(m: Material) -> Iterator[Section]:
     yield Section(
         f"The partner, #{brief.partner.number}", fenced_source(brief.partner_program), priority=2, share=0.5
     )
+    if m.blind:
+        return
     yield Section(
         "What each of the two is better at", strengths_text(brief.parent, brief.partner), priority=3
     )
@@ -114,7 +123,7 @@ def _score(m: Material) -> Iterator[Section]:
         f"Quality is {diagnosis.metric}{meaning}; higher is better. On the items that count: "
         f"{quality_text(brief.parent)}.",
     ]
-    if diagnosis.status == "complete" and m.items:
+    if diagnosis.status == "complete" and m.items and not m.blind:
         lines.append(
             f"On the {len(m.items)} items that the cases below are from: {diagnosis.quality}, a mean and its "
             "interval."
@@ -124,10 +133,10 @@ def _score(m: Material) -> Iterator[Section]:
         for name, value in brief.parent.objectives.items()
         if name != "quality"
     ]
-    if low:
+    if low and not m.blind:
         lines.append(f"Lower is better in: {', '.join(low)}.")
     missing = sum(not item.conclusive for item in diagnosis.items)
-    if missing:
+    if missing and not m.blind:
         lines.append(f"Items that have no score, through no fault of the program: {missing}.")
     yield Section("Score", "\n".join(lines), priority=2)
 
@@ -244,7 +253,11 @@ def _references(m: Material) -> Iterator[Section]:
 
 
 def _answer(m: Material) -> Iterator[Section]:
-    yield Section("How to answer", TEXTS["answer"].say(m.edit), priority=0)
+    yield Section(
+        "How to answer",
+        m.texts["answer"].say(m.edit, **slots_of(m.edit, m.brief.program, m.freeze)),
+        priority=0,
+    )
 
 
 _SECTIONS: Sequence[Callable[[Material], Iterator[Section]]] = (
@@ -263,6 +276,7 @@ _SECTIONS: Sequence[Callable[[Material], Iterator[Section]]] = (
     _references,
     _answer,
 )
+_BLIND: Sequence[Callable[[Material], Iterator[Section]]] = (_task, _program, _partner, _score, _answer)
 
 
 def fenced_source(program: MemoryProgram) -> str:

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 
 from evolve.models.prompts import Prompts
 
-TEXTS = Prompts(files("evolve.mutation.reflection") / "prompts", ["contract", "task", "answer", "repair"])
+NAMES = ("contract", "task", "answer", "repair", "compact")
+
+
+def texts_of(own: Path | None) -> Prompts:
+    """The prompts, those of the folder ``own`` in the place of the package's where it has them.
+
+    Raises:
+        UsageError: the folder is missing, or a file of it does not fit.
+    """
+    return Prompts(files("evolve.mutation.reflection") / "prompts", NAMES, own)
+
+
+TEXTS = texts_of(None)

@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from evolve.errors import ProgramError
-from evolve.mutation.edits import EditError, EditName, apply_edit, read_answer
+from evolve.models.prompts import Prompt, Prompts
+from evolve.mutation.edits import EditError, EditName, NoChange, read_edit
 from evolve.mutation.freezing import Frozen
 from evolve.mutation.protocol import Brief
 from evolve.mutation.reflection.cases import indented
 from evolve.mutation.reflection.texts import TEXTS
 from evolve.program import MemoryProgram, Problem
-from evolve.records import Failure
+from evolve.program.static import static_problems
+from evolve.records import Became, Failure
 
 TryOut = Callable[[MemoryProgram], Failure | None]
 """What breaks first when a program is loaded and tried on a little, if anything."""
@@ -20,11 +22,23 @@ _PROBLEMS, _AROUND, _LINE = 6, 2, 160
 
 
 @dataclass(frozen=True)
+class NoEffect:
+    """A child that does what its parent does, on ``reads`` tasks that both were asked."""
+
+    reads: int
+
+
+Probe = Callable[[MemoryProgram, Brief], Failure | NoEffect | None]
+"""Try a child on real tasks of its parent's diagnosis: the first failure; or that nothing differs."""
+
+
+@dataclass(frozen=True)
 class Child:
-    """A program that works, and what its maker says of it."""
+    """A program that works, what its maker says of it, and the form in which it was given."""
 
     program: MemoryProgram
     message: str
+    form: EditName = "blocks"
 
 
 class Unfit(Exception):
@@ -34,61 +48,120 @@ class Unfit(Exception):
         answer: the model's.
         reason: what is wrong, for the record.
         told: the same for the model, with all that helps to mend it.
-        duplicate: the program works, but was there before.
+        became: what sort of answer it was.
+        line: the line of the answer that is at fault, where one is known.
     """
 
-    def __init__(self, answer: str, reason: str, told: str = "", *, duplicate: bool = False) -> None:
+    def __init__(
+        self, answer: str, reason: str, told: str = "", *, became: Became = "unreadable", line: str = ""
+    ) -> None:
         super().__init__(reason)
         self.answer = answer
         self.reason = reason
         self.told = told or reason
-        self.duplicate = duplicate
+        self.became: Became = became
+        self.line = line
+
+    @property
+    def duplicate(self) -> bool:
+        """The program works, but was there before."""
+        return self.became in ("duplicate", "same")
 
 
-def child_of(answer: str, brief: Brief, frozen: Frozen, edit: EditName, try_out: TryOut) -> Child:
+def child_of(
+    answer: str,
+    brief: Brief,
+    frozen: Frozen,
+    edit: EditName,
+    try_out: TryOut,
+    *,
+    probe: Probe | None = None,
+    finished: bool = False,
+    texts: Prompts = TEXTS,
+) -> Child:
     """The child that ``answer`` makes of the brief's parent.
 
+    The checks come in the order of their price: what a look at the source finds is told before anything runs.
+
+    Args:
+        probe: tries a child that passed ``try_out`` on tasks of the diagnosis; None for no such trial.
+        finished: the model ended the answer by itself.
+        texts: the prompts.
+
     Raises:
-        Unfit: the edit cannot be read or applied; or the program breaks the contract, changes what is
-            frozen, is known already, or fails when it is tried.
+        Unfit: the edit cannot be read or applied; or the program breaks the contract, has a fault that can be
+            seen without running it, changes what is frozen, is known already, fails when it is tried, or does
+            what its parent does.
         InfrastructureError: it could not be tried.
     """
+    repair = texts["repair"]
     try:
-        said = read_answer(answer)
-        program = MemoryProgram(apply_edit(edit, brief.program.source, said.edit))
+        edited = read_edit(answer, brief.program.source, edit, finished=finished)
+    except NoChange as error:
+        told = repair.say("duplicate", what="its parent")
+        raise Unfit(answer, "the same program as its parent", told, became="same") from error
     except EditError as error:
         raise Unfit(answer, f"the edit does not apply: {error}", str(error)) from error
+    program = MemoryProgram(edited.source)
     if program.problems:
-        listed = "\n".join(_explained(problem, program) for problem in program.problems[:_PROBLEMS])
-        reason = f"the program breaks the contract: {program.problems[0]}"
-        raise Unfit(answer, reason, f"The program breaks the contract:\n{listed}")
+        raise _faulty(answer, program, program.problems, "the program breaks the contract")
+    _refuse_faults(answer, program, brief)
     try:
         frozen.verify(program)
     except ProgramError as error:
-        raise Unfit(answer, error.message, TEXTS["repair"].say("frozen", error=error.message)) from error
-    _refuse_duplicates(answer, program, brief)
-    failure = try_out(program)
-    if failure:
-        told = TEXTS["repair"].say(
-            "failed",
-            kind=failure.kind,
-            where=failure.where,
-            message=failure.message,
-            detail=indented(failure.detail) if failure.detail else "",
-        )
-        raise Unfit(answer, f"{failure.kind} in {failure.where}: {failure.message}", told)
-    return Child(program, said.message)
+        told = repair.say("frozen", error=error.message)
+        raise Unfit(answer, error.message, told, became="frozen") from error
+    _refuse_duplicates(answer, program, brief, repair)
+    _refuse_failures(answer, try_out(program), repair)
+    if probe is not None:
+        found = probe(program, brief)
+        if isinstance(found, NoEffect):
+            told = repair.say("no_effect", reads=str(found.reads))
+            raise Unfit(answer, f"no effect: the same texts in {found.reads} reads", told, became="no effect")
+        _refuse_failures(answer, found, repair)
+    return Child(program, edited.message, edited.form)
 
 
-def _refuse_duplicates(answer: str, program: MemoryProgram, brief: Brief) -> None:
+def _refuse_failures(answer: str, failure: Failure | None, repair: Prompt) -> None:
+    if failure is None:
+        return
+    told = repair.say(
+        "failed",
+        kind=failure.kind,
+        where=failure.where,
+        message=failure.message,
+        detail=indented(failure.detail) if failure.detail else "",
+    )
+    reason = f"{failure.kind} in {failure.where}: {failure.message}"
+    raise Unfit(answer, reason, told, became="failed")
+
+
+def _refuse_faults(answer: str, program: MemoryProgram, brief: Brief) -> None:
+    """Refuse faults that the child has and its parent has not."""
+    old = {problem.message for problem in static_problems(brief.program.source)}
+    new = [problem for problem in static_problems(program.source) if problem.message not in old]
+    if new:
+        raise _faulty(answer, program, new, "the program cannot work")
+
+
+def _faulty(answer: str, program: MemoryProgram, problems: Sequence[Problem], what: str) -> Unfit:
+    listed = "\n".join(_explained(problem, program) for problem in problems[:_PROBLEMS])
+    lines = program.source.split("\n")
+    number = problems[0].line
+    line = lines[number - 1].strip() if 0 < number <= len(lines) else ""
+    told = f"{what[:1].upper()}{what[1:]}:\n{listed}"
+    return Unfit(answer, f"{what}: {problems[0]}", told, became="static", line=line)
+
+
+def _refuse_duplicates(answer: str, program: MemoryProgram, brief: Brief, repair: Prompt) -> None:
     if program.fingerprint == brief.program.fingerprint:
-        what = "its parent"
+        what, same = "its parent", True
     elif program.fingerprint in brief.known:
-        what = "another program of this campaign"
+        what, same = "another program of this campaign", False
     else:
         return
-    told = TEXTS["repair"].say("duplicate", what=what)
-    raise Unfit(answer, f"the same program as {what}", told, duplicate=True)
+    told = repair.say("duplicate", what=what)
+    raise Unfit(answer, f"the same program as {what}", told, became="same" if same else "duplicate")
 
 
 def _explained(problem: Problem, program: MemoryProgram) -> str:

@@ -1,0 +1,89 @@
+"""Trial of a child on a few tasks of its parent's diagnosis: it works, and something differs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evolve.evaluation.evaluator import Evaluator
+from evolve.evaluation.subsets import Subset
+from evolve.mutation import Brief
+from evolve.mutation.reflection.vetting import NoEffect
+from evolve.program import MemoryProgram
+from evolve.records import Evaluation, Failure, Task
+
+OFFLINE_TASKS, MODEL_TASKS = 8, 3
+"""Tasks of a probe where the agent is rule-based, and where each costs model calls."""
+
+
+class Probe:
+    """Reads of a child, compared with those of its parent's diagnosis. Nothing is answered or scored.
+
+    Args:
+        evaluator: tries the child.
+        tasks: how many tasks at most.
+        pooled: all episodes are in one memory; else each group has one of its own.
+    """
+
+    def __init__(self, evaluator: Evaluator, tasks: int, *, pooled: bool) -> None:
+        self._evaluator = evaluator
+        self._pooled = pooled
+        self._tasks = tasks
+
+    def __call__(self, program: MemoryProgram, brief: Brief) -> Failure | NoEffect | None:
+        """The first failure of ``program``; that it returns what the parent does; or None.
+
+        A child whose instructions differ, or whose parent has no reads to compare with, has an effect.
+        Failures of a child are passed over where its parent fails on some tasks, too.
+
+        Raises:
+            InfrastructureError: the sandbox or a model failed, so that nothing is known of the program.
+        """
+        subset = probe_subset(brief, self._tasks, pooled=self._pooled)
+        if subset is None:
+            return None
+        reads = self._evaluator.tried(program, subset)
+        if reads.failure is not None:
+            return None if _fails(brief.diagnosis) else reads.failure
+        before = {
+            item.task: item.retrieved
+            for item in brief.diagnosis.items
+            if item.conclusive and not item.failure
+        }
+        compared = [task.id for task in subset.tasks if task.id in before and task.id in reads.texts]
+        same = all(before[name] == reads.texts[name] for name in compared)
+        if len(compared) < len(subset.tasks) or not same or not _same_instructions(program, brief.program):
+            return None
+        return NoEffect(len(compared))
+
+
+def probe_subset(brief: Brief, count: int, *, pooled: bool) -> Subset | None:
+    """At most ``count`` tasks of the diagnosis with the episodes of their memories; None if it has no task.
+
+    The lowest scores come first. Of memories that are kept apart by group, as few as possible are filled.
+    """
+    items = {
+        item.task: item for item in brief.diagnosis.items if item.conclusive and item.task in brief.tasks
+    }
+    if not items:
+        return None
+    tasks = [brief.tasks[name] for name in sorted(items, key=lambda name: (items[name].score, name))]
+    chosen = tasks[:count] if pooled else _of_few_groups(tasks, count)
+    groups = {task.group for task in chosen}
+    episodes = tuple(episode for episode in brief.episodes.values() if pooled or episode.group in groups)
+    order = {name: place for place, name in enumerate(brief.tasks)}
+    return Subset("probe", tuple(sorted(chosen, key=lambda task: order[task.id])), episodes)
+
+
+def _of_few_groups(tasks: Sequence[Task], count: int) -> list[Task]:
+    """``count`` of ``tasks``, from the groups of the first ones, group by group."""
+    groups = list(dict.fromkeys(task.group for task in tasks))
+    return [task for group in groups for task in tasks if task.group == group][:count]
+
+
+def _fails(diagnosis: Evaluation) -> bool:
+    return bool(diagnosis.failure or any(result.failure for result in (*diagnosis.items, *diagnosis.writes)))
+
+
+def _same_instructions(child: MemoryProgram, parent: MemoryProgram) -> bool:
+    new, old = child.parts, parent.parts
+    return new.instructions == old.instructions and new.always_on == old.always_on

@@ -1,0 +1,82 @@
+"""Mutators of reflecting models: what each is shown, how it answers, and how it is asked again."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from evolve.campaign.probing import MODEL_TASKS, OFFLINE_TASKS, Probe
+from evolve.config import CampaignConfig, RoleConfig
+from evolve.models.chat import ChatModel
+from evolve.mutation.reflection import ReflectionMutator
+from evolve.mutation.reflection.mutator import Sampling, Style
+from evolve.mutation.reflection.retrying import Retrying
+from evolve.mutation.reflection.texts import texts_of
+from evolve.workbench import Workbench
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_SMALL_CONTEXT = 16_384
+_COMPACT_REPLY = 1_400
+_LOCAL_TEMPERATURE = 0.7
+
+
+def reflecting(
+    config: CampaignConfig, workbench: Workbench, role: RoleConfig, model: ChatModel
+) -> ReflectionMutator:
+    """The mutator of one reflector."""
+    search, smoke = config.search, workbench.subsets.smoke
+    style = style_of(config, role, model)
+    compact = style == "compact"
+    tasks = OFFLINE_TASKS if config.models.task.is_offline else MODEL_TASKS
+    probe = Probe(workbench.evaluator, tasks, pooled=workbench.benchmark.scope == "pooled")
+    return ReflectionMutator(
+        model,
+        try_out=lambda program: workbench.evaluator.smoke(program, smoke),
+        probe=probe if search.probe else None,
+        edit="definitions" if search.edit == "auto" else search.edit,
+        repairs=search.repairs,
+        retrying=Retrying(search.retry, window=config.under_way, prefers="draw" if compact else "repair"),
+        style=style,
+        sampling=_sampling(role, style),
+        prompt_tokens=search.prompt_tokens,
+        attribution=search.attribution,
+        failures_shown=_given(search.failures_shown, 1 if compact else 2),
+        successes_shown=_given(search.successes_shown, 0 if compact else 1),
+        references_shown=_given(search.references_shown, 0) if compact else None,
+        # Where rules take part, every brief has a partner for them.
+        crossover=search.crossover if config.mutators == "both" else None,
+        freeze=search.freeze,
+        low=config.evaluation.low,
+        limits=config.sandbox.limits(),
+        about=workbench.benchmark.card.get("task", ""),
+        texts=texts_of(search.prompts_dir),
+    )
+
+
+def style_of(config: CampaignConfig, role: RoleConfig, model: ChatModel) -> Style:
+    """The prompt that fits the model: compact for one that this machine serves or whose context is small."""
+    if config.search.prompt != "auto":
+        return config.search.prompt
+    context = getattr(model, "context_tokens", None)
+    small = isinstance(context, int) and context < _SMALL_CONTEXT
+    return "compact" if small or is_local(role) else "full"
+
+
+def is_local(role: RoleConfig) -> bool:
+    """A model that this machine serves, which is small and slow beside a provider's."""
+    if role.model == "local" or role.model.startswith("gguf:"):
+        return True
+    return urlsplit(role.api_base or "").hostname in _LOOPBACK
+
+
+def _given(value: int | None, default: int) -> int:
+    return default if value is None else value
+
+
+def _sampling(role: RoleConfig, style: Style) -> Sampling:
+    """Short replies for a compact prompt; warmer ones in further attempts where a temperature is known."""
+    given = role.parameters.get("temperature")
+    temperature = float(given) if isinstance(given, (int, float)) else None
+    if temperature is None and is_local(role):
+        temperature = _LOCAL_TEMPERATURE
+    bounded = style == "compact" and role.max_tokens is None and "max_tokens" not in role.parameters
+    return Sampling(_COMPACT_REPLY if bounded else None, temperature)

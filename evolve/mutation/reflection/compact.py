@@ -1,0 +1,173 @@
+"""The compact prompt: what a small or slow model needs for one change, in at most 2,500 tokens.
+
+What stays the same between two draws for one parent comes first, so that a server that keeps the beginning of
+a prompt reads about a third of it anew.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from evolve.models.chat import Message
+from evolve.models.prompts import Prompt
+from evolve.models.tokens import CHARACTERS_PER_TOKEN
+from evolve.mutation.offline.diagnosis import Cue, diagnose
+from evolve.mutation.reflection.cases import MEANING
+from evolve.mutation.reflection.example import slots_of
+from evolve.mutation.reflection.fitting import cut
+from evolve.mutation.reflection.sections import Material, fenced_source
+from evolve.program import MemoryProgram
+from evolve.program.parsing import UNPARSABLE, parse
+from evolve.records import ItemResult, Task
+from evolve.sandboxes.protocol import Limits
+from evolve.scoring import contains_passage
+
+COMPACT_TOKENS = 2_500
+_ABOUT, _QUESTION, _RETURNED, _PASSAGE, _PASSAGES, _FAILURE = 200, 400, 700, 300, 3, 500
+_CUES, _LEAST_SHARE = 2, 0.1
+_PROGRAM_SHARE = 0.6
+
+
+def compact_system(limits: Limits, about: str, texts: Prompt) -> str:
+    """The contract in a few lines."""
+    return texts.say(
+        "system",
+        about=cut(" ".join(about.split()), _ABOUT),
+        read_characters=f"{limits.read_characters:,}",
+        model_calls=f"{limits.model_calls:,}",
+    )
+
+
+def compact_conversation(
+    system: str, material: Material, tokens: int, notes: tuple[str, ...] = ()
+) -> tuple[Message, ...]:
+    """The messages of a draw, of at most ``tokens`` tokens as they are estimated.
+
+    Args:
+        notes: sentences about earlier draws, which stand last.
+    """
+    texts = material.texts["compact"]
+    left = tokens * CHARACTERS_PER_TOKEN - len(system)
+    program = texts.say("program", program=_fitted(material.brief.program, int(left * _PROGRAM_SHARE)))
+    form = texts.say(material.edit, **slots_of(material.edit, material.brief.program, material.freeze))
+    ends = [*_scope(material, texts), form, *notes]
+    fixed = len(program) + sum(len(part) + 2 for part in ends)
+    room = max(left - fixed - 8, 0)
+    middle = ""
+    for part in (*_known(material, texts), *_cases(material, texts)):
+        if len(middle) + len(part) + 2 <= room:
+            middle += f"{part}\n\n"
+        elif room - len(middle) > _QUESTION:
+            middle += f"{cut(part, room - len(middle) - 2)}\n\n"
+    shown = f"{program}\n\n{middle}" + "\n\n".join(ends)
+    return (
+        {"role": "system", "content": _sendable(system)},
+        {"role": "user", "content": _sendable(shown[: max(left, 0)])},
+    )
+
+
+def _known(m: Material, texts: Prompt) -> Iterator[str]:
+    """What does not change between two draws for the same parent."""
+    brief = m.brief
+    score = _score(m)
+    if score:
+        yield texts.say("score", score=score)
+    if m.crossing and brief.partner_program:
+        yield texts.say("crossover", program=_fitted(brief.partner_program, _PROGRAM_SHARE * 4_000))
+    if m.attribution and (cues := _common_cues(m)):
+        yield texts.say("diagnosis", cues="; ".join(cues))
+    failure = brief.diagnosis.failure
+    if failure and not m.blind:
+        said = f"{failure.kind} in {failure.where}: {failure.message}"
+        yield texts.say("broken", failure=cut(said, _FAILURE))
+
+
+def _score(m: Material) -> str:
+    quality = m.brief.parent.objectives.get("quality")
+    return "" if quality is None else f"{quality:.3f}"
+
+
+def _common_cues(m: Material) -> list[str]:
+    shares = {cue: share for cue, share in diagnose(m.brief).items() if cue is not Cue.WASTEFUL}
+    ordered = sorted(shares, key=lambda cue: -shares[cue])[:_CUES]
+    return [f"{cue} ({shares[cue]:.0%} of all questions)" for cue in ordered if shares[cue] >= _LEAST_SHARE]
+
+
+def _cases(m: Material, texts: Prompt) -> Iterator[str]:
+    for item in m.drawn.failures:
+        yield "\n\n".join(_case(item, m.brief.tasks[item.task], m, texts))
+    if m.drawn.success is not None:
+        question = m.brief.tasks[m.drawn.success.task].question
+        yield texts.say("success", question=cut(question, _QUESTION))
+    for reference in m.brief.references:
+        quality = reference.candidate.objectives.get("quality", 0.0)
+        yield texts.say(
+            "reference",
+            score=f"{quality:.3f}",
+            why=cut(reference.why, 100),
+            program=_fitted(reference.program, 4_000),
+        )
+
+
+def _case(item: ItemResult, task: Task, m: Material, texts: Prompt) -> Iterator[str]:
+    yield texts.say("case", question=cut(task.question, _QUESTION))
+    asked = item.query.get("question", "") if len(item.query) == 1 else item.query
+    if asked and str(asked).strip() != task.question.strip():
+        yield texts.say("asked", query=cut(str(asked), _QUESTION))
+    if item.failure:
+        said = f"{item.failure.kind} in {item.failure.where}: {item.failure.message}"
+        yield texts.say("broken", failure=cut(said, _FAILURE))
+    elif item.retrieved.strip():
+        characters = f"{len(item.retrieved):,} of at most {m.read_characters:,}"
+        yield texts.say("returned", characters=characters, returned=_quoted(item.retrieved[:_RETURNED]))
+    else:
+        yield texts.say("nothing")
+    missing = [e.text for e in task.evidence if not contains_passage(item.retrieved, e.text)]
+    if missing:
+        listed = "\n".join(_quoted(cut(text, _PASSAGE)) for text in missing[:_PASSAGES])
+        yield texts.say("missing", missing=listed)
+    elif item.answer and task.answers:
+        yield texts.say("answered", answer=cut(item.answer, _PASSAGE), right=cut(task.answers[0], _PASSAGE))
+    if m.attribution and item.stage:
+        yield texts.say("lost", where=f"Where it was lost: {MEANING[item.stage]}.")
+
+
+def _scope(m: Material, texts: Prompt) -> Iterator[str]:
+    yield texts.say(m.brief.scope)
+    if m.freeze:
+        yield texts.say(f"freeze_{m.freeze}")
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.split("\n"))
+
+
+def _fitted(program: MemoryProgram, characters: float) -> str:
+    """The program between fences, without its module docstring; cut in its middle if it is too long."""
+    bare = MemoryProgram(without_docstring(program.source))
+    if len(bare.source) <= characters:
+        return fenced_source(bare)
+    return fenced_source(MemoryProgram(cut(bare.source, int(characters))))
+
+
+def without_docstring(source: str) -> str:
+    """``source`` without the docstring of its module, in which its history stands."""
+    try:
+        tree = parse(source)
+    except UNPARSABLE:
+        return source
+    first = tree.body[0] if tree.body else None
+    if not (
+        isinstance(first, ast.Expr)
+        and isinstance(first.value, ast.Constant)
+        and isinstance(first.value.value, str)
+    ):
+        return source
+    lines = source.split("\n")
+    return "\n".join(lines[: first.lineno - 1] + lines[first.end_lineno :]).lstrip("\n")
+
+
+def _sendable(text: str) -> str:
+    """``text`` without lone surrogates, which no request can carry."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,48 @@
+"""The choice of how a model is asked again: a fresh draw, or the conversation with its error."""
+
+from __future__ import annotations
+
+import random
+from typing import Literal
+
+from evolve.mutation.bandit import BudgetedThompson, Pull
+from evolve.records import Try
+
+Retry = Literal["draw", "repair"]
+_PRIOR = 3
+"""Imagined attempts before the first real one, so that a plausible start costs little to correct."""
+
+
+class Retrying:
+    """Takes what has made the most valid children of this model, by Thompson sampling.
+
+    Its state is a function of the outcomes told, which the journal records.
+
+    Args:
+        retry: ``draw`` or ``repair`` to do always the same; ``auto`` to learn.
+        window: an attempt for child n looks at what became of the children up to n − window.
+        prefers: what is believed at first to pay.
+    """
+
+    def __init__(self, retry: Retry | Literal["auto"], *, window: int, prefers: Retry) -> None:
+        self._retry: Retry | Literal["auto"] = retry
+        self._window = window
+        self._bandit = BudgetedThompson()
+        other: Retry = "repair" if prefers == "draw" else "draw"
+        self._bandit.reward(-1, *[Pull(prefers, 1.0, None), Pull(other, 0.0, None)] * _PRIOR)
+        self.identity = f"{retry}/{window}/{prefers}" if retry == "auto" else retry
+        """What decides the choice besides the outcomes."""
+
+    def tell(self, number: int, tries: tuple[Try, ...]) -> None:
+        """Tell what became of the attempts at child ``number``; what was told may be told again."""
+        again = tries[1:]
+        if again:
+            pulls = [Pull(one.kind, float(one.became == "valid"), None) for one in again]
+            self._bandit.reward(number, *pulls)
+
+    def choose(self, number: int, rng: random.Random) -> Retry:
+        """What the next attempt at child ``number`` is."""
+        if self._retry != "auto":
+            return self._retry
+        chosen = self._bandit.choose(["draw", "repair"], rng, upto=number - self._window)
+        return "draw" if chosen == "draw" else "repair"

@@ -1,0 +1,52 @@
+"""Static checks of a program: faults that every run would meet, found on the source in milliseconds.
+
+Nothing is executed. The checks are conservative: what may be right is not reported. They are no part of the
+contract, so that programs of old runs stay valid.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from evolve.program.checks import MAX_CHARACTERS, Problem
+from evolve.program.layout import with_unix_newlines
+from evolve.program.parsing import UNPARSABLE, parse
+from evolve.program.static.flow import unbound_locals
+from evolve.program.static.knobs import knob_problems
+from evolve.program.static.names import undefined_names
+from evolve.program.static.reach import unreached_lines
+from evolve.program.static.usage import usage_problems
+
+__all__ = ["Problem", "static_problems"]
+
+
+@lru_cache(maxsize=256)
+def static_problems(program_source: str) -> tuple[Problem, ...]:
+    """Faults of a program that can be seen without running it, by line.
+
+    Reported are names that are undefined or may be unbound; calls of the program's own functions, methods
+    and classes, and of the toolkit, with wrong arguments; attributes that ``self``, ``query``, ``item`` or
+    the toolkit do not have; and unknown names of KNOBS. Functions and methods that nothing calls are left out.
+
+    Returns:
+        The problems with their lines, counted from 1; none for a source that does not parse, whose problem
+        is one of the contract (``MemoryProgram.problems``).
+
+    >>> print(*static_problems("def first(rows):\\n    return row[0]\\n"))
+    line 2: the name `row` is not defined; did you mean `rows`?
+    """
+    if len(program_source) > MAX_CHARACTERS:
+        return ()
+    try:
+        tree = parse(with_unix_newlines(program_source))
+        found = {
+            *undefined_names(tree),
+            *unbound_locals(tree),
+            *usage_problems(tree),
+            *knob_problems(tree),
+        }
+    except (*UNPARSABLE, RecursionError):
+        return ()
+    idle = unreached_lines(tree)
+    found = {problem for problem in found if problem.line not in idle}
+    return tuple(sorted(found, key=lambda problem: (problem.line, problem.message)))

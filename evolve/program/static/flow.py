@@ -1,0 +1,369 @@
+"""Local variables that are used before anything is assigned to them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from evolve.program.checks import Problem
+from evolve.program.static.names import FUNCTIONS
+
+_State = frozenset[str]
+_SCOPES = (*FUNCTIONS, ast.Lambda, ast.ClassDef)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def unbound_locals(tree: ast.Module) -> Iterator[Problem]:
+    """A problem for each local variable that is, or may be, used before it is assigned.
+
+    "May be" is said of a name that some branch of an ``if`` leaves unassigned, where no condition around the
+    use repeats one around the assignment. Loops are taken to run at least once, and the body of a ``try``
+    to be completed.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, FUNCTIONS):
+            yield from _Function(node).problems()
+
+
+@dataclass
+class _Loop:
+    """What is assigned where a loop is left or begun anew."""
+
+    breaks: list[_State] = field(default_factory=list)
+    continues: list[_State] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Assignment:
+    line: int
+    guards: _State
+
+
+class _Function:
+    """One function's flow of assignments. States are the names that are surely assigned; None: unreachable."""
+
+    def __init__(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        self._node = node
+        self._locals = _bound(node)
+        self._assignments: dict[str, list[_Assignment]] = {}
+        self._found: dict[str, tuple[int, _State, _State]] = {}
+        self._guards: list[_State] = []
+        self._loops: list[_Loop] = []
+        self._before_loop: list[_State] = []
+        self._augmented: set[str] = set()
+
+    def problems(self) -> Iterator[Problem]:
+        if not self._locals:
+            return
+        self._block(self._node.body, frozenset())
+        for name, (line, guards, steady) in self._found.items():
+            assignments = self._assignments.get(name, [])
+            if not assignments and name not in self._augmented:
+                continue  # assigned in code that is never reached, or deleted
+            later = all(assignment.line >= line for assignment in assignments)
+            if later and not self._before_loop_of(name, line):
+                yield Problem(line, f"`{name}` is used before it is assigned; assign it above this line")
+                continue
+            if later and guards & steady:
+                continue  # as in `if not first: use(previous)`, with `first` set before the loop
+            if not later and any(guards & assignment.guards for assignment in assignments):
+                continue
+            where = assignments[0].line
+            yield Problem(
+                line,
+                f"`{name}` may be unbound here: it is assigned in line {where} only, which may not run before; "
+                "assign it before the loop or condition"
+                if len(assignments) == 1
+                else f"`{name}` may be unbound here: the lines that assign it may not run before; assign it "
+                "before the loop or condition",
+            )
+
+    def _before_loop_of(self, name: str, line: int) -> bool:
+        """Whether the use at ``line`` shares a loop with an assignment further down."""
+        lines = [assignment.line for assignment in self._assignments.get(name, [])]
+        return any(
+            isinstance(loop, (ast.For, ast.AsyncFor, ast.While))
+            and loop.lineno <= line <= (loop.end_lineno or 0)
+            and any(loop.lineno <= at <= (loop.end_lineno or 0) for at in lines)
+            for loop in ast.walk(self._node)
+        )
+
+    def _block(self, body: Sequence[ast.stmt], state: _State | None) -> _State | None:
+        for statement in body:
+            if state is None:
+                return None
+            state = self._statement(statement, state)
+        return state
+
+    def _statement(self, node: ast.stmt, state: _State) -> _State | None:
+        if isinstance(node, (ast.Return, ast.Raise)):
+            self._expressions(node, state)
+            return None
+        if isinstance(node, ast.If):
+            return self._if(node, state)
+        if isinstance(node, (ast.For, ast.AsyncFor)):
+            inner = self._expression(node.iter, state)
+            return self._loop(node.body, node.orelse, self._assign(node.target, inner), inner)
+        if isinstance(node, ast.While):
+            inner = self._expression(node.test, state)
+            endless = isinstance(node.test, ast.Constant) and bool(node.test.value)
+            return self._guarded_loop(node, inner, endless=endless)
+        if isinstance(node, (ast.Try, ast.TryStar)):
+            return self._try(node, state)
+        if isinstance(node, (ast.With, ast.AsyncWith)):
+            for item in node.items:
+                state = self._expression(item.context_expr, state)
+                if item.optional_vars is not None:
+                    state = self._assign(item.optional_vars, state)
+            return self._block(node.body, state)
+        if isinstance(node, ast.Match):
+            return self._match(node, state)
+        if isinstance(node, (ast.Break, ast.Continue)):
+            if self._loops:
+                loop = self._loops[-1]
+                (loop.breaks if isinstance(node, ast.Break) else loop.continues).append(state)
+            return None
+        return self._simple(node, state)
+
+    def _simple(self, node: ast.stmt, state: _State) -> _State:
+        if isinstance(node, (ast.Assign, ast.AnnAssign)):
+            if node.value is None:
+                return state
+            state = self._expression(node.value, state)
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                state = self._assign(target, state)
+            return state
+        if isinstance(node, ast.AugAssign):
+            state = self._expression(node.value, state)
+            if isinstance(node.target, ast.Name):
+                self._use(node.target.id, node.target.lineno, state)
+                self._augmented.add(node.target.id)
+                return state | {node.target.id}
+            return self._expression(node.target, state)
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            now = [*node.decorator_list]
+            if isinstance(node, ast.ClassDef):
+                now += [*node.bases, *(keyword.value for keyword in node.keywords)]
+            else:
+                now += [*node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)]
+            for part in now:
+                state = self._expression(part, state)
+            return self._bind(node.name, node.lineno, state)
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for alias in node.names:
+                state = self._bind(alias.asname or alias.name.partition(".")[0], node.lineno, state)
+            return state
+        if isinstance(node, ast.Delete):
+            return self._expressions(node, state)
+        return self._expressions(node, state)
+
+    def _if(self, node: ast.If, state: _State) -> _State | None:
+        state = self._expression(node.test, state)
+        self._guards.append(_variables(node.test))
+        outcomes = [self._block(node.body, state), self._block(node.orelse, state)]
+        self._guards.pop()
+        return _joined(outcomes)
+
+    def _match(self, node: ast.Match, state: _State) -> _State | None:
+        state = self._expression(node.subject, state)
+        outcomes: list[_State | None] = []
+        complete = False
+        self._guards.append(_variables(node.subject))
+        for case in node.cases:
+            inner = state
+            for part in ast.walk(case.pattern):
+                name = getattr(part, "name", None) or getattr(part, "rest", None)
+                if isinstance(part, ast.pattern) and isinstance(name, str):
+                    inner = self._bind(name, part.lineno, inner)
+            if case.guard is not None:
+                inner = self._expression(case.guard, inner)
+            plain = isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None
+            complete = complete or (plain and case.guard is None)
+            outcomes.append(self._block(case.body, inner))
+        self._guards.pop()
+        return _joined(outcomes if complete else [*outcomes, state])
+
+    def _guarded_loop(self, node: ast.While, state: _State, *, endless: bool) -> _State | None:
+        self._guards.append(_variables(node.test))
+        after = self._loop(node.body, node.orelse, state, None if endless else state)
+        self._guards.pop()
+        return after
+
+    def _loop(
+        self, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], state: _State, skipped: _State | None
+    ) -> _State | None:
+        """The state after a loop; ``skipped`` is the one before it, None for a loop that only a break ends."""
+        loop = _Loop()
+        self._loops.append(loop)
+        self._before_loop.append(state)
+        end = self._block(body, state)
+        self._before_loop.pop()
+        self._loops.pop()
+        done = _joined([end, *loop.continues])
+        if skipped is None:
+            return _joined(list(loop.breaks))
+        done = self._block(orelse, skipped if done is None else done)
+        return _joined([done, *loop.breaks])
+
+    def _try(self, node: ast.Try | ast.TryStar, state: _State) -> _State | None:
+        body = self._block(node.body, state)
+        done = self._block(node.orelse, body)
+        assigned = state | {n for s in node.body for n in _stored(s)}
+        outcomes = [done]
+        for handler in node.handlers:
+            inner = assigned if body is None else body | assigned
+            if handler.type is not None:
+                inner = self._expression(handler.type, inner)
+            if handler.name:
+                inner = self._bind(handler.name, handler.lineno, inner)
+            outcomes.append(self._block(handler.body, inner))
+        after = _joined(outcomes)
+        if not node.finalbody:
+            return after
+        final = self._block(node.finalbody, assigned if after is None else after)
+        return None if after is None else final
+
+    def _assign(self, target: ast.expr, state: _State) -> _State:
+        for part in ast.walk(target):
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                state = self._bind(part.id, part.lineno, state)
+            elif isinstance(part, (ast.Attribute, ast.Subscript)):
+                state = self._expressions(part, state)
+        return state
+
+    def _bind(self, name: str, line: int, state: _State) -> _State:
+        guards = frozenset().union(*self._guards)
+        self._assignments.setdefault(name, []).append(_Assignment(line, guards))
+        return state | {name}
+
+    def _use(self, name: str, line: int, state: _State) -> None:
+        if name in self._locals and name not in state and name not in self._found:
+            guards = frozenset().union(*self._guards)
+            steady = self._before_loop[-1] if self._before_loop else frozenset()
+            parameters = {a.arg for a in ast.walk(self._node.args) if isinstance(a, ast.arg)}
+            self._found[name] = (line, guards, steady | parameters)
+
+    def _expressions(self, node: ast.AST, state: _State) -> _State:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                state = self._expression(child, state)
+            elif isinstance(child, (ast.keyword, ast.FormattedValue, ast.Slice)):
+                state = self._expressions(child, state)
+        return state
+
+    def _expression(self, node: ast.expr, state: _State) -> _State:
+        if isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Load):
+                self._use(node.id, node.lineno, state)
+            return state
+        if isinstance(node, ast.NamedExpr):
+            state = self._expression(node.value, state)
+            return self._bind(node.target.id, node.lineno, state)
+        if isinstance(node, ast.Lambda):
+            for default in (*node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)):
+                state = self._expression(default, state)
+            return state
+        if isinstance(node, _COMPREHENSIONS):
+            return self._comprehension(node, state)
+        if isinstance(node, (ast.BoolOp, ast.IfExp)):
+            return self._choice(node, state)
+        return self._expressions(node, state)
+
+    def _choice(self, node: ast.BoolOp | ast.IfExp, state: _State) -> _State:
+        if isinstance(node, ast.BoolOp):
+            first = self._expression(node.values[0], state)
+            inner = first
+            for value in node.values[1:]:
+                inner = self._expression(value, inner)
+            return inner
+        state = self._expression(node.test, state)
+        self._guards.append(_variables(node.test))
+        outcomes = [self._expression(node.body, state), self._expression(node.orelse, state)]
+        self._guards.pop()
+        return outcomes[0] & outcomes[1]
+
+    def _comprehension(self, node: ast.expr, state: _State) -> _State:
+        assert isinstance(node, _COMPREHENSIONS)
+        state = self._expression(node.generators[0].iter, state)
+        own = {n for g in node.generators for n in _stored(g.target)}
+        inner = state | own
+        if isinstance(node, ast.GeneratorExp):
+            inner = inner | self._locals  # it may run later
+        for number, generator in enumerate(node.generators):
+            if number:
+                inner = self._expression(generator.iter, inner)
+            for test in generator.ifs:
+                inner = self._expression(test, inner)
+        parts = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        for part in parts:
+            inner = self._expression(part, inner)
+        walrus = {n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr)}
+        return state | walrus
+
+
+def _joined(states: Sequence[_State | None]) -> _State | None:
+    reached = [state for state in states if state is not None]
+    return frozenset.intersection(*reached) if reached else None
+
+
+def _variables(test: ast.expr) -> _State:
+    """The variables and attributes that a condition asks about."""
+    called = {id(n.func) for n in ast.walk(test) if isinstance(n, ast.Call)}
+    names = {n.id for n in ast.walk(test) if isinstance(n, ast.Name) and id(n) not in called}
+    attributes = {ast.unparse(n) for n in ast.walk(test) if isinstance(n, ast.Attribute)}
+    return frozenset((names | attributes) - {"self"})
+
+
+def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a function's own scope: what nested functions and classes hold is left out."""
+    for child in ast.iter_child_nodes(node):
+        yield child
+        if not isinstance(child, _SCOPES):
+            yield from _own_nodes(child)
+
+
+def _stored(node: ast.AST) -> set[str]:
+    found = {
+        n.id for n in (node, *_own_nodes(node)) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
+    found |= {n.name for n in (node, *_own_nodes(node)) if isinstance(n, (*FUNCTIONS, ast.ClassDef))}
+    for part in (node, *_own_nodes(node)):
+        if isinstance(part, (ast.Import, ast.ImportFrom)):
+            found |= {a.asname or a.name.partition(".")[0] for a in part.names}
+    return found
+
+
+def _bound(function: ast.FunctionDef | ast.AsyncFunctionDef) -> _State:
+    """The names that a function's own statements bind, its parameters and comprehension variables left out."""
+    names: set[str] = set()
+    outer: set[str] = set()
+    in_comprehensions: set[int] = set()
+    for statement in function.body:
+        for node in (statement, *_own_nodes(statement)):
+            if isinstance(node, (ast.Global, ast.Nonlocal)):
+                outer.update(node.names)
+            elif isinstance(node, _COMPREHENSIONS):
+                in_comprehensions.update(id(p) for g in node.generators for p in ast.walk(g.target))
+            elif isinstance(node, ast.ExceptHandler) and node.name:
+                names.add(node.name)
+            elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
+                names.add(node.name)
+            elif isinstance(node, ast.MatchMapping) and node.rest:
+                names.add(node.rest)
+    for statement in function.body:
+        for node in (statement, *_own_nodes(statement)):
+            if (
+                isinstance(node, ast.Name)
+                and isinstance(node.ctx, ast.Store)
+                and id(node) not in in_comprehensions
+            ):
+                names.add(node.id)
+            elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+                names.add(node.name)
+            elif isinstance(node, (ast.Import, ast.ImportFrom)):
+                names.update(a.asname or a.name.partition(".")[0] for a in node.names)
+    parameters = {a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)}
+    outer |= {name for node in ast.walk(function) if isinstance(node, ast.Nonlocal) for name in node.names}
+    return frozenset(names - outer - parameters)
