@@ -107,8 +107,8 @@ def _locate(lines: Sequence[str], change: Change) -> _Located:
             found = ", ".join(str(place.start + 1) for place in places)
             raise EditError(
                 f"{_titled(change.name)} fits several places of the program, from lines {found}"
-                f"{' and more' if len(places) == _PLACES else ''}. Repeat more of the lines above or below, so "
-                "that it fits one."
+                f"{' and more' if len(places) == _PLACES else ''}. Repeat more of the lines above or below, "
+                "so that it fits one."
             )
         if places:
             return _Located(change.name, places[0].start, places[0].end, places[0].new)

@@ -46,7 +46,7 @@ def opened_envelope(text: str) -> str:
 
 
 def repaired_envelope(text: str) -> str:
-    """The edit in the one JSON object of ``text``, which may stand in prose and be nearly JSON; else empty."""
+    """The edit in the one JSON object of ``text``, which may stand in prose and be nearly JSON; or empty."""
     if not re.search(rf"""["'](?:{"|".join((*_CODE, *_PATCH, *_OLD))})["']\s*:""", text, re.IGNORECASE):
         return ""
     try:

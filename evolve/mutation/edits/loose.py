@@ -45,7 +45,7 @@ def _trimmed(lines: Sequence[str]) -> _Lines:
 
 def spaced_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str]) -> Iterator[Place]:
     """Where ``old`` stands but for the kind and number of blanks."""
-    yield from _matches(lines, old, new, [n for n in range(len(lines))])
+    yield from _matches(lines, old, new, range(len(lines)))
 
 
 def gapped_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str]) -> Iterator[Place]:

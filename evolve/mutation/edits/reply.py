@@ -13,13 +13,14 @@ from evolve.program.parsing import UNPARSABLE, parse
 
 _FENCE = re.compile(r"(?P<margin>[ \t]*)(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`]*)")
 _LABEL = re.compile(
-    r"[\s*_`#>\-\"']*(?:\d+[.)][\s*_`]*)?(?:commit[ _])?message[\s*_`\"']*(?P<colon>[:：]|[-–—](?= ))?[\s*_`]*(?P<rest>.*)",
+    r"[\s*_`#>\-\"']*(?:\d+[.)][\s*_`]*)?(?:commit[ _])?message[\s*_`\"']*(?P<colon>[:：]|[-–—](?= ))?"
+    r"[\s*_`]*(?P<rest>.*)",
     re.IGNORECASE,
 )
 _TAG = re.compile(r"\s*<(?:commit_)?message>(?P<rest>.*?)</(?:commit_)?message>\s*", re.IGNORECASE)
 _INTRODUCTION = re.compile(
-    r"(?:sure|certainly|of course|okay|ok|here(?:'s|’s| is| are)|below|the following|this is|i hope|hope|let me"
-    r"|to (?:fix|improve|address|solve) (?:this|that|it)\b|new |python code)",
+    r"(?:sure|certainly|of course|okay|ok|here(?:'s|’s| is| are)|below|the following|this is|i hope|hope"
+    r"|let me|to (?:fix|improve|address|solve) (?:this|that|it)\b|new |python code)",
     re.IGNORECASE,
 )
 _MARKS = ("+", "-", "@@", "***", "diff ", "index ", "    ", "\t")
