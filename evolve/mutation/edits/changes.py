@@ -78,7 +78,10 @@ def apply_changes(source: str, changes: Sequence[Change]) -> str:
     if errors:
         more = f"\n\nAnd {len(errors) - _TOLD} more do not fit." if len(errors) > _TOLD else ""
         raise EditError("\n\n".join(errors[:_TOLD]) + more)
-    located.sort(key=lambda place: place.start)
+    unique = {
+        (place.start, place.end, tuple(place.new)): place for place in located
+    }  # given twice, made once
+    located = sorted(unique.values(), key=lambda place: place.start)
     for before, after in pairwise(located):
         if after.start < before.end:
             raise EditError(

@@ -98,7 +98,7 @@ def read_code(text: str) -> Code:
     comments = _comments(plain)
     imports, definitions, entries, others = [], [], [], []
     for node in tree.body:
-        name = node.name if isinstance(node, (*FUNCTIONS, ast.ClassDef)) else assigned_name(node)
+        name = _top_name(node)
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             imports.append(node)
         elif name:
@@ -130,6 +130,12 @@ def read_code(text: str) -> Code:
         tuple(node for node in others if node not in dots),
         left_out or bool(dots),
     )
+
+
+def _top_name(node: ast.stmt) -> str | None:
+    if isinstance(node, FUNCTIONS):
+        return function_key(node)
+    return node.name if isinstance(node, ast.ClassDef) else assigned_name(node)
 
 
 def is_text(node: ast.stmt) -> bool:
@@ -199,9 +205,19 @@ def members(definition: Definition) -> Iterator[Definition]:
             yield Definition(name, statement, spliced.text_of(statement), above, left_out, node.name)
 
 
+def function_key(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """The name of a function; with ``.setter`` or ``.deleter`` for these parts of a property."""
+    parts = [d.attr for d in node.decorator_list if isinstance(d, ast.Attribute)]
+    return next(
+        (f"{node.name}.{part}" for part in parts if part in ("setter", "deleter", "getter")), node.name
+    )
+
+
 def member_name(node: ast.stmt) -> str | None:
     """The name of a method, field or constant of a class; None for anything else."""
-    if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+    if isinstance(node, FUNCTIONS):
+        return function_key(node)
+    if isinstance(node, ast.ClassDef):
         return node.name
     if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
         return node.target.id

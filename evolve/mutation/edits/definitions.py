@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from evolve.mutation.edits.changes import EditError, NoChange
-from evolve.mutation.edits.code import FUNCTIONS, Code, Definition, comment_lines
+from evolve.mutation.edits.code import FUNCTIONS, Code, Definition, comment_lines, function_key
 from evolve.mutation.edits.insertion import inserted_definition, names_in, with_imports
 from evolve.mutation.edits.merging import merged_class, merged_table, table_with_needed
 from evolve.mutation.source import Source
@@ -148,7 +148,7 @@ def takes_self(node: ast.stmt) -> bool:
         return False
     arguments = [*node.args.posonlyargs, *node.args.args]
     first = arguments[0].arg if arguments else ""
-    return first in ("self", "cls") or bool(_binding(node))
+    return first in ("self", "cls") or bool(_binding(node)) or function_key(node) != node.name
 
 
 def _binding(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:
@@ -156,7 +156,7 @@ def _binding(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:
 
 
 def _methods(node: ast.ClassDef) -> dict[str, ast.stmt]:
-    return {s.name: s for s in node.body if isinstance(s, FUNCTIONS)}
+    return {function_key(s): s for s in node.body if isinstance(s, FUNCTIONS)}
 
 
 def _owned(source: Source, definition: Definition) -> Definition:

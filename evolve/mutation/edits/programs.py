@@ -35,6 +35,7 @@ _BEGINS = re.compile(
     r"|[A-Z_][A-Z0-9_]+ *(?::[^=]+)?=|\"\"\""
 )
 _GOES_ON = re.compile(r"[ \t]|[)\]}#]|\"\"\"|'''|else\b|elif\b|except\b|finally\b|if __name__")
+_DEFINED = re.compile(r"(?m)^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)")
 _CHOICE = re.compile(
     r"\b(?:alternative(?:ly)?|another (?:option|version|way)|option \w+|or else|version \w\b"
     r"|instead you (?:can|could))",
@@ -60,14 +61,15 @@ def code_of(reply: Reply, *, finished: bool) -> list[Code]:
         EditError: a fence may be cut off, or its code does not parse.
     """
     read: list[tuple[Fence, Code]] = []
-    unread: list[EditError] = []
+    unread_fences: list[tuple[EditError, set[str]]] = []
     python = [fence for fence in reply.fences if fence.language in _PYTHON or fence.language.startswith("py")]
     for number, fence in enumerate(python, start=1):
         try:
             code = read_code(without_label(fence.code)[1])
         except SyntaxError as error:
             if _looks_like_code(fence.code):
-                unread.append(_unreadable(error, fence, number, len(python)))
+                names = set(_DEFINED.findall(fence.code)) if fence.closed else set()
+                unread_fences.append((_unreadable(error, fence, number, len(python)), names))
             continue
         if not fence.closed and not finished and _defines(code):
             raise EditError(
@@ -77,9 +79,11 @@ def code_of(reply: Reply, *, finished: bool) -> list[Code]:
         if _defines(code):
             read.append((fence, code))
         elif code.others and _looks_like_a_body(code):
-            unread.append(_no_definition(code))
-    if not python or not (read or unread):
+            unread_fences.append((_no_definition(code), set()))
+    if not python or not (read or unread_fences):
         read = [(fence, code) for fence, code in _unfenced(reply)]
+    given = {definition.name for _, code in read for definition in code.definitions}
+    unread = [error for error, names in unread_fences if not names or not names <= given]
     if unread and (not read or any("parse" in str(error) for error in unread)):
         raise unread[0]
     _refuse_choices(read)

@@ -217,7 +217,14 @@ def _fenced_message(lines: Sequence[str], opening: int) -> tuple[str, int] | Non
 
 
 def _plain(text: str) -> str:
-    return one_line(text.strip(_DECORATION))
+    """One line less what decorates it as a whole: emphasis, a list's dash, quotes."""
+    plain = text.strip(_DECORATION)
+    start = text.find(plain) if plain else 0
+    tail = text[start + len(plain) :].rstrip()
+    closing = tail[:1]
+    if closing in ("`", '"', "'", "*", "_") and plain.count(closing) % 2:
+        plain += closing  # it belongs to a word inside
+    return one_line(plain)
 
 
 def _masked(lines: Sequence[str], fences: Sequence[Fence]) -> list[bool]:
