@@ -9,6 +9,7 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from evolve.mutation.edits.elision import is_elision
 from evolve.mutation.edits.margins import FUNCTIONS, normalised
 from evolve.mutation.splicing import SplicedText, SpliceError
 from evolve.program.layout import with_unix_newlines
@@ -19,22 +20,6 @@ _NARRATION = re.compile(
     r"#\s*(?:file(?:name)?:\s*)?[\w/.-]+\.py\s*$"
     r"|#.*\b(?:new|changed?|updated?|modified|improved|revised|fixed|replaced?|added)\b.*"
     r"\b(?:methods?|functions?|class|code|version|definition|constant|helper|imports?)\b",
-    re.IGNORECASE,
-)
-_THING = (
-    r"(?:(?:the|your|this|all|any|of|other|rest|remainder|remaining|existing|previous|original|old|current|earlier"
-    r"|code|class|methods?|functions?|program|implementation|body|logic|fields?|lines?|definitions?|imports?"
-    r"|constants?|helpers?|above|below|here|goes|stuff|things?|everything|else|parts?)[ ,]*)+"
-)
-_SAME = (
-    r"(?:(?:(?:is|are|stays?|remains?|be|as|it|was|were|same|the|exactly|unchanged|before|above|original|omitted"
-    r"|for|brevity|not|no|changes?|changed|needed|here|in|keep|kept|left|out|to|previous|version|program"
-    r")[ ,]*)+)"
-)
-_ELISION = re.compile(rf"(?:{_THING})?(?:{_SAME})?", re.IGNORECASE)
-_TELLING = re.compile(
-    r"\b(?:rest|remainder|remaining|existing|other|same|unchanged|omitted|no changes?|as before"
-    r"|everything else)\b",
     re.IGNORECASE,
 )
 
@@ -156,18 +141,6 @@ def is_dots(node: ast.stmt) -> bool:
 
 def _constant(node: ast.stmt) -> object:
     return node.value.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) else None
-
-
-def is_elision(comment: str) -> bool:
-    """A comment that stands for code left out, such as ``# ... rest of the method unchanged``."""
-    body = comment.lstrip("#").strip()
-    plain = body.strip(" .…()[]<>-—*:;!")
-    if not plain:
-        return "..." in body or "…" in body
-    dotted = body.startswith(("...", "…")) or body.endswith(("...", "…"))
-    if dotted and _TELLING.search(plain):
-        return True
-    return bool(_TELLING.search(plain)) and _ELISION.fullmatch(plain) is not None
 
 
 def comment_lines(text: str) -> dict[int, tuple[int, str]]:
