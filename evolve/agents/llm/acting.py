@@ -11,12 +11,12 @@ from typing import Self, TypeVar
 
 from evolve.agents.llm.asking import ask
 from evolve.agents.llm.matching import close_to, match, said_command
-from evolve.agents.llm.replies import SHOWN, Unusable
 from evolve.agents.protocol import Conduct
 from evolve.environment import Environment, Observation
 from evolve.errors import InfrastructureError, ModelError
 from evolve.models.chat import ChatModel, ChatRequest
 from evolve.models.prompts import Prompt
+from evolve.models.structured import SHOWN, Unusable
 from evolve.models.tokens import CHARACTERS_PER_TOKEN, estimate_tokens
 from evolve.records import Step, Usage
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from evolve.agents.llm.acting import Actor
 from evolve.agents.llm.asking import ask
-from evolve.agents.llm.replies import Unusable
 from evolve.agents.llm.schema import Schema
 from evolve.agents.protocol import Conduct, Extraction, Recollection, Response
 from evolve.environment import Environment
 from evolve.errors import ProgramError
 from evolve.models.chat import Cause, ChatModel, ChatRequest
 from evolve.models.prompts import Prompts
+from evolve.models.structured import Unusable
 from evolve.program import Parts
 from evolve.records import Episode, Failure, Task
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from evolve.agents.llm.replies import Unusable, spoken
 from evolve.errors import ModelError
 from evolve.models.chat import ChatModel, ChatRequest, Message
+from evolve.models.structured import Unusable, strip_thoughts
 from evolve.records import Usage
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ async def ask(
         try:
             reply = await model.ask(request)
             usage += reply.usage
-            words = spoken(reply.text)
+            words = strip_thoughts(reply.text)
             said = words or said
             return Asked(read(words), usage, said=words)
         except Unusable as error:

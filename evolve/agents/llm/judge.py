@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from types import MappingProxyType
 
 from pydantic import JsonValue
 
 from evolve.agents.llm.asking import Asked, ask
-from evolve.agents.llm.replies import Unusable, shortened, whole_object
 from evolve.agents.protocol import Grade
 from evolve.models.chat import ChatModel, ChatRequest
 from evolve.models.prompts import Prompts
+from evolve.models.verdicts import Verdict, read_verdict
 from evolve.records import Task, Usage
 from evolve.scoring import rubric_score
 
@@ -24,16 +23,7 @@ VERSION = "1"
 
 _KEYS = {"judge_answer": "correct", "judge_criterion": "met"}
 """Prompt → the key that its verdict stands under."""
-_BARE = {"1": True, "true": True, "0": False, "false": False}
 _NO_GUIDANCE: Mapping[str, str] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Yes or no, and why."""
-
-    holds: bool
-    reason: str = ""
 
 
 class LLMJudge:
@@ -99,7 +89,7 @@ class LLMJudge:
         return await ask(
             self._model,
             request,
-            lambda reply: _read(reply, _KEYS[name]),
+            lambda reply: read_verdict(reply, _KEYS[name]),
             lambda problem: prompt.say("again", problem=problem),
         )
 
@@ -128,19 +118,3 @@ def _schema(key: str) -> dict[str, JsonValue]:
         "required": ["reason", key],
         "additionalProperties": False,
     }
-
-
-def _read(reply: str, key: str) -> Verdict:
-    """A verdict, read strictly: 1, 0, true or false by itself, or an object with one of them under ``key``.
-
-    Raises:
-        Unusable: it is neither.
-    """
-    if reply.lower() in _BARE:
-        return Verdict(_BARE[reply.lower()])
-    value = whole_object(reply)
-    found = value.get(key)
-    if found not in (0, 1):  # true and false are equal to them
-        raise Unusable(f"expected true or false under {key!r}, found {shortened(value)}.")
-    reason = value.get("reason", "")
-    return Verdict(bool(found), reason if isinstance(reason, str) else "")
