@@ -129,6 +129,7 @@ def _remote_roles(
         calls=log,
         budget=Budget(config.max_usd, config.max_tokens),
         observer=lambda news: notify(_told(news)),
+        notify=notify,
     )
 
     def at_end() -> None:

@@ -35,6 +35,11 @@ class RoleConfig(Section):
         description="environment variable that holds the key; left out: the provider's usual one",
     )
     max_tokens: int | None = Field(default=None, ge=1, description="of one answer; left out: the model's own")
+    context_tokens: int | None = Field(
+        default=None,
+        ge=256,
+        description="of prompt and reply together; prompts are fitted to it; left out: the server is asked",
+    )
     timeout_seconds: float = Field(default=120.0, gt=0, description="for one attempt")
     attempts: int = Field(default=5, ge=1, description="of one call, on transient errors")
     dimension: int | None = Field(

@@ -48,13 +48,15 @@ C = TypeVar("C", bound=_Counted)
 
 @dataclass(frozen=True)
 class Order:
-    """What a call is: who asks which model, for what, and what it must read."""
+    """What a call is: who asks which model, for what, what it must read, and what of it was left out."""
 
     role: Role
     cause: Cause
     settings: ModelSettings
     read: Sequence[str]
     max_tokens: int | None = None
+    left_out: int = 0
+    context_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,8 @@ class Exchange:
                 tokens_out=usage.tokens_out,
                 usd=None if usage.unpriced else usage.usd,
                 cached=True,
+                left_out=order.left_out,
+                context_tokens=order.context_tokens,
             )
         )
 
@@ -279,6 +283,8 @@ class _Made:
             seconds=round(self.seconds, 4),
             attempts=self.attempts,
             outcome=self.outcome,
+            left_out=order.left_out,
+            context_tokens=order.context_tokens,
         )
 
 

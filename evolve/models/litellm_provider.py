@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from evolve.models.chat import Message
+from evolve.models.context_length import has_server, served_context, tabled_context
 from evolve.models.litellm_errors import explained, no_key
 from evolve.models.provider import AttemptFailed, Completed, Embedded, Tokens
 from evolve.models.settings import ModelSettings
@@ -109,6 +110,12 @@ class LitellmProvider:
     async def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
         """By the settings, or by litellm's table."""
         return self._price(settings, read, written, None)
+
+    async def context_tokens(self, settings: ModelSettings) -> int | None:
+        """What the server says, else litellm's table; never a failure."""
+        key = self._environ.get(settings.key_env) if settings.key_env else None
+        found = await served_context(settings, key) if has_server(settings) else None
+        return found or tabled_context(settings.model, self._litellm.model_cost)
 
     async def close(self) -> None:
         """Close the connections of the running loop."""

@@ -105,6 +105,10 @@ class Provider(Protocol):
         """USD for so many tokens; None where the price is not known."""
         ...
 
+    async def context_tokens(self, settings: ModelSettings) -> int | None:
+        """Tokens of prompt and reply together that one request may take; None where that is not known."""
+        ...
+
     async def close(self) -> None:
         """Close the connections of the running loop."""
         ...

@@ -66,6 +66,10 @@ class ProviderProcess:
         """By the settings, or by litellm's table."""
         return await self._ask("price", settings, read=read, written=written)
 
+    async def context_tokens(self, settings: ModelSettings) -> int | None:
+        """What the server says, else litellm's table."""
+        return await self._ask("context", settings)
+
     async def close(self) -> None:
         """End the process."""
         await self._worker.close()

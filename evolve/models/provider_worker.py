@@ -21,7 +21,7 @@ from evolve.models.redaction import redacted
 from evolve.models.settings import ModelSettings
 
 READY = {"ready": True}
-OPERATIONS = ("chat", "embed", "price")
+OPERATIONS = ("chat", "embed", "price", "context")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Settings:
     dimension: int | None
     usd_per_million_in: float | None
     usd_per_million_out: float | None
+    context_tokens: int | None = None
 
     @classmethod
     def of(cls, settings: ModelSettings) -> Settings:
@@ -99,6 +100,8 @@ class ProviderWorker:
                     "vectors": [packed(vector) for vector in embedded.vectors],
                     "tokens": asdict(embedded.tokens),
                 }
+            case "context":
+                return await self._provider.context_tokens(settings)
             case _:
                 return await self._provider.price(settings, request["read"], request["written"])
 

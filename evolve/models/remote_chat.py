@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from evolve.models.cache import ReplyCache, key_of
@@ -30,6 +30,7 @@ class RemoteChat:
         cache: keeps the replies; None to keep none.
         once: merges equal requests in flight; the same one for all models of a gateway.
         run: brings coroutines to the gateway's loop.
+        context: finds the context of the model of such settings; None where it is not known.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class RemoteChat:
         cache: ReplyCache | None,
         once: Once[Reply],
         run: Run,
+        context: Callable[[ModelSettings], int | None] = lambda settings: settings.context_tokens,
     ) -> None:
         self._role: Role = role
         self._settings = settings
@@ -50,11 +52,22 @@ class RemoteChat:
         self._cache = cache
         self._once = once
         self._run = run
+        self._context = context
 
     @property
     def identity(self) -> str:
         """The model and its parameters."""
         return identity_of(self._settings)
+
+    @property
+    def context_tokens(self) -> int | None:
+        """See ``ChatModel``."""
+        return self._context(self._settings)
+
+    @property
+    def reply_tokens(self) -> int | None:
+        """See ``ChatModel``."""
+        return reply_limit(self._options())
 
     def run(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         """See ``ChatModel``."""
@@ -113,14 +126,22 @@ class RemoteChat:
 
     def _order(self, request: ChatRequest, options: dict[str, Any]) -> Order:
         read = [message["content"] for message in request.messages]
-        return Order(self._role, request.cause, self._settings, read, options.get("max_tokens"))
+        return Order(
+            self._role,
+            request.cause,
+            self._settings,
+            read,
+            options.get("max_tokens"),
+            left_out=request.left_out,
+            context_tokens=self.context_tokens,
+        )
 
-    def _options(self, request: ChatRequest) -> dict[str, Any]:
+    def _options(self, request: ChatRequest | None = None) -> dict[str, Any]:
         """The parameters of the role, then those of the call."""
         options = dict(self._settings.parameters)
         if self._settings.max_tokens is not None:
             options["max_tokens"] = self._settings.max_tokens
-        return options | dict(request.options)
+        return options if request is None else options | dict(request.options)
 
     def _key(self, request: ChatRequest, options: dict[str, Any], partial: bool) -> str:
         return key_of(
@@ -141,6 +162,12 @@ class RemoteChat:
             return None
         fields = json.loads(packed)
         return Reply(fields["text"], Usage(**fields["usage"]), fields["model"], cached=True)
+
+
+def reply_limit(options: Mapping[str, Any]) -> int | None:
+    """The most tokens of a reply that such parameters allow; None where they say nothing of it."""
+    given = [options.get(name) for name in ("max_tokens", "max_completion_tokens")]
+    return min((tokens for tokens in given if isinstance(tokens, int)), default=None)
 
 
 def _packed(reply: Reply) -> bytes:

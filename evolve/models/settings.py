@@ -36,6 +36,11 @@ class ModelSettings(Protocol):
         ...
 
     @property
+    def context_tokens(self) -> int | None:
+        """Of prompt and reply together; None: ask the server."""
+        ...
+
+    @property
     def timeout_seconds(self) -> float:
         """For one attempt."""
         ...
@@ -66,6 +71,8 @@ def identity_of(settings: ModelSettings) -> str:
     parameters = dict(settings.parameters)
     if settings.max_tokens is not None:
         parameters["max_tokens"] = settings.max_tokens
+    if settings.context_tokens is not None:  # it decides what prompts leave out
+        parameters["context_tokens"] = settings.context_tokens
     if not parameters:
         return settings.model
     return f"{settings.model} {json.dumps(parameters, sort_keys=True, separators=(',', ':'))}"

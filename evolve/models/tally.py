@@ -21,6 +21,7 @@ class Account:
         attempts: requests that were sent.
         cached: how many were answered from the cache.
         failed: how many ended without an answer.
+        shortened: how many had a prompt that was shortened to fit the model's context.
     """
 
     usage: Usage = field(default_factory=Usage)
@@ -28,6 +29,7 @@ class Account:
     attempts: int = 0
     cached: int = 0
     failed: int = 0
+    shortened: int = 0
 
     def plus(self, call: Call) -> Account:
         """With ``call`` in it."""
@@ -37,6 +39,7 @@ class Account:
             attempts=self.attempts + call.attempts,
             cached=self.cached + call.cached,
             failed=self.failed + (call.outcome != "ok"),
+            shortened=self.shortened + (call.left_out > 0),
         )
 
 

@@ -48,6 +48,9 @@ def by_criterion(**verdicts):
         (" 0\n", 0.0, ""),
         ("True", 1.0, ""),
         ("<think>1 or 0?</think>0", 0.0, ""),
+        ("<thinking>WRONG?</thinking>CORRECT", 1.0, ""),
+        ('Yes: {"correct": "True"}', 1.0, ""),
+        ("WRONG", 0.0, ""),
     ],
 )
 def test_an_answer_is_right_or_wrong(scripted, said, score, reason):
@@ -66,9 +69,9 @@ def test_an_answer_is_right_or_wrong(scripted, said, score, reason):
 @pytest.mark.parametrize(
     "said",
     [
-        "I think it is correct.",
-        'Yes: {"correct": true}',
-        '{"correct": "true"}',
+        "It is hardly correct.",
+        'No: {"correct": true}',
+        '{"correct": "perhaps"}',
         '{"correct": 2}',
         '{"correct": null}',
         '{"met": true}',
