@@ -18,7 +18,7 @@ from typing import Any
 from evolve.models.frames import Frames
 from evolve.models.provider import AttemptFailed, Provider
 from evolve.models.redaction import redacted
-from evolve.models.settings import ModelSettings
+from evolve.models.settings import ModelSettings, StructuredOutput
 
 READY = {"ready": True}
 OPERATIONS = ("chat", "embed", "price")
@@ -38,6 +38,7 @@ class Settings:
     dimension: int | None
     usd_per_million_in: float | None
     usd_per_million_out: float | None
+    structured: StructuredOutput = "auto"
 
     @classmethod
     def of(cls, settings: ModelSettings) -> Settings:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+StructuredOutput = Literal["auto", "json_schema", "json_object", "prompt"]
+"""Ways to ask a model for JSON; ``auto`` finds out which the server takes."""
 
 
 class ModelSettings(Protocol):
@@ -33,6 +36,11 @@ class ModelSettings(Protocol):
     @property
     def max_tokens(self) -> int | None:
         """Of one answer."""
+        ...
+
+    @property
+    def structured(self) -> StructuredOutput:
+        """How JSON of a form is asked for."""
         ...
 
     @property
@@ -66,6 +74,8 @@ def identity_of(settings: ModelSettings) -> str:
     parameters = dict(settings.parameters)
     if settings.max_tokens is not None:
         parameters["max_tokens"] = settings.max_tokens
+    if settings.structured != "auto":
+        parameters["structured"] = settings.structured
     if not parameters:
         return settings.model
     return f"{settings.model} {json.dumps(parameters, sort_keys=True, separators=(',', ':'))}"
