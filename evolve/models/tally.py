@@ -20,8 +20,10 @@ class Account:
         seconds: time that they took, added up.
         attempts: requests that were sent.
         cached: how many were answered from the cache.
-        failed: how many ended without an answer.
         shortened: how many had a prompt that was shortened to fit the model's context.
+        failed: how many ended without an answer; those of the next two among them.
+        refused: how many the model refused to answer.
+        filtered: how many a content filter withheld.
     """
 
     usage: Usage = field(default_factory=Usage)
@@ -30,6 +32,8 @@ class Account:
     cached: int = 0
     failed: int = 0
     shortened: int = 0
+    refused: int = 0
+    filtered: int = 0
 
     def plus(self, call: Call) -> Account:
         """With ``call`` in it."""
@@ -40,6 +44,8 @@ class Account:
             cached=self.cached + call.cached,
             failed=self.failed + (call.outcome != "ok"),
             shortened=self.shortened + (call.left_out > 0),
+            refused=self.refused + (call.outcome == "refused"),
+            filtered=self.filtered + (call.outcome == "filtered"),
         )
 
 
