@@ -14,12 +14,14 @@ from evolve.config import CampaignConfig, ModelsConfig
 from evolve.evaluation import ToolkitModel
 from evolve.models.chat import ChatModel
 from evolve.models.embeddings import CachedEmbedder, Embedder, HashingEmbedder
+from evolve.models.local.names import is_local
 from evolve.models.offline import ExtractiveModel
 from evolve.records import CostUnit
 
 if TYPE_CHECKING:
     from evolve.models.breaker import OutageNews
     from evolve.models.gateway import Gateway
+    from evolve.models.local.opening import LocalModels
 
 REMEMBERED_TEXTS = 100_000
 """Vectors kept in memory: 400 MB at 1,024 dimensions, and only if there are so many texts."""
@@ -32,6 +34,7 @@ class Roles:
     Attributes:
         gateway: the way to the models; None where all parts are played by rules.
         cost_unit: what a program's work is counted in: USD where task and toolkit model have known prices.
+        local: the servers on this machine, which end with the roles; None where no role asks one.
     """
 
     agent: TaskAgent
@@ -42,12 +45,15 @@ class Roles:
     gateway: Gateway | None
     cost_unit: CostUnit
     _at_end: Callable[[], None] = lambda: None
+    local: LocalModels | None = None
 
     def close(self) -> None:
         """End what was started. Safe to call again."""
         if self.gateway is not None:
             self.gateway.close()
         self._at_end()
+        if self.local is not None:
+            self.local.close()
 
     def __enter__(self) -> Roles:
         return self
@@ -84,7 +90,9 @@ def open_roles(
         connect: makes the gateway from its keyword arguments, if not ``open_gateway``: with other waits.
 
     Raises:
-        UsageError: a cap in USD, and a model whose price is not known; or a file is damaged.
+        UsageError: a cap in USD, and a model whose price is not known; a file is damaged; or a model on this
+            machine is not there.
+        InfrastructureError: a model on this machine cannot be fetched or started.
     """
     models = config.models
     if is_offline(models):
@@ -93,15 +101,27 @@ def open_roles(
         )
     if connect is None:
         from evolve.models.gateway import open_gateway as connect
-    return _remote_roles(
-        config,
-        calls=calls,
-        cache=cache,
-        notify=notify,
-        passages=passages,
-        guidance=guidance,
-        connect=connect,
-    )
+    from evolve.models.local.opening import open_local
+
+    local = open_local(models, notify=notify)
+    try:
+        roles = _remote_roles(
+            config.model_copy(update={"models": local.models}),
+            calls=calls,
+            cache=cache,
+            notify=notify,
+            passages=passages,
+            guidance=guidance,
+            connect=connect,
+        )
+    except BaseException:
+        local.close()
+        raise
+    if local.servers:
+        roles.local = local
+        if any(is_local(role.model) for role in (models.task, models.toolkit)):
+            roles.cost_unit = "tokens"  # they cost nothing, and programs differ all the same
+    return roles
 
 
 def _remote_roles(

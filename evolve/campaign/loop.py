@@ -33,6 +33,7 @@ from evolve.events import (
     StopReason,
 )
 from evolve.journal import RunDirectory
+from evolve.models.pulse import Activity
 from evolve.models.tally import Accounts
 from evolve.mutation.ensemble import Feedback
 from evolve.population import SELECTORS, Population, Recency, Request, Softmax, objective, rng_for
@@ -123,6 +124,12 @@ class Campaign:
         """Tells what models have taken so far, restarts included; None where none is asked."""
         gateway = self._bench.roles.gateway
         return gateway.accounts if gateway is not None else None
+
+    @property
+    def activity(self) -> Callable[[], Activity] | None:
+        """Calls to models under way and recent tokens per second; None where no model is asked here."""
+        gateway = self._bench.roles.gateway
+        return gateway.activity if gateway is not None else None
 
     def close(self) -> None:
         """End the workers, the models and the sandbox, and give the lock of the run back."""

@@ -38,6 +38,7 @@ class Settings:
     dimension: int | None
     usd_per_million_in: float | None
     usd_per_million_out: float | None
+    concurrency: int | None = None
 
     @classmethod
     def of(cls, settings: ModelSettings) -> Settings:
