@@ -94,7 +94,11 @@ class LocalServerConfig(Section):
         default=8_192, ge=512, description="longest request with its reply; a model's own limit may be lower"
     )
     slots: int = Field(default=2, ge=1, description="requests answered at the same time")
-    threads: int | None = Field(default=None, ge=1, description="of computation; default: one for each core")
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        description="of computation; left out: one for each core that is idle when the server starts",
+    )
 
 
 class ModelsConfig(Section):
