@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from evolve import __version__
 from evolve.campaign.briefing import family
@@ -41,6 +42,9 @@ from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Interval
 from evolve.statistics import paired_interval
 from evolve.workbench import Workbench
+
+if TYPE_CHECKING:
+    from evolve.models.local.opening import LocalModels
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,11 @@ class Campaign:
         """Tells what models have taken so far, restarts included; None where none is asked."""
         gateway = self._bench.roles.gateway
         return gateway.accounts if gateway is not None else None
+
+    @property
+    def local(self) -> LocalModels | None:
+        """The model servers on this machine that were started for this campaign; None where none was."""
+        return self._bench.roles.local
 
     @property
     def activity(self) -> Callable[[], Activity] | None:
