@@ -68,16 +68,19 @@ slots = {SLOTS}
 [models.task]
 model = "local"
 max_tokens = 200
-parameters = { temperature = 0, frequency_penalty = 0.5 }  # without it a model of this size goes on and on
+parameters.temperature = 0
+parameters.frequency_penalty = 0.5  # without it a model of this size goes on and on
 
 [models.toolkit]
 model = "local"
-parameters = { temperature = 0, frequency_penalty = 0.5 }
+parameters.temperature = 0
+parameters.frequency_penalty = 0.5
 
 [models.judge]
 model = "local"
 max_tokens = 200
-parameters = { temperature = 0, frequency_penalty = 0.5 }
+parameters.temperature = 0
+parameters.frequency_penalty = 0.5
 
 [models.reflector]
 model = "local"
