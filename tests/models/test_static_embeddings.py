@@ -8,8 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
+from evolve.models.gateway import Gateway
 from evolve.models.static_embeddings import StaticEmbedder, TokenVectors, load_wordllama
+from evolve.roles import open_roles
 
 WORDS = ("the", "dog", "cat")
 
@@ -57,8 +60,22 @@ def test_without_the_extra_the_error_says_how_to_install_it(monkeypatch: pytest.
         load_wordllama()
 
 
+@pytest.mark.model
 def test_the_published_table_puts_like_beside_like() -> None:
     embedder = StaticEmbedder.fit(["I adopted a dog last week.\nThe stock market fell."])
     asked, dog, market = embedder.embed(["Who has a puppy?", "I adopted a dog.", "The stock market fell."])
     assert embedder.dimension == 256
     assert asked @ dog > asked @ market
+
+
+@pytest.mark.model
+def test_it_is_an_embedding_role_that_needs_no_server() -> None:
+    def connect(**_: object) -> Gateway:
+        raise AssertionError("there is nothing to ask over a network")
+
+    config = merged(CampaignConfig(), {"models.embedding.model": "wordllama"})
+    with open_roles(
+        config, calls=None, cache=None, notify=print, passages=["a dog", "a cat"], connect=connect
+    ) as roles:
+        assert roles.gateway is None
+        assert roles.embedder.identity.startswith("wordllama-1-256-")
