@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING
 
 from evolve.agents.offline import OfflineAgent, OfflineJudge
 from evolve.agents.protocol import Judge, TaskAgent
-from evolve.config import CampaignConfig, ModelsConfig
+from evolve.config import OFFLINE, CampaignConfig, ModelsConfig
 from evolve.evaluation import ToolkitModel
 from evolve.models.chat import ChatModel
 from evolve.models.embeddings import CachedEmbedder, Embedder, HashingEmbedder
+from evolve.models.local.names import WORDLLAMA, is_local
 from evolve.models.offline import ExtractiveModel
 from evolve.records import CostUnit
 
 if TYPE_CHECKING:
     from evolve.models.breaker import OutageNews
     from evolve.models.gateway import Gateway
+    from evolve.models.local.opening import LocalModels
 
 REMEMBERED_TEXTS = 100_000
 """Vectors kept in memory: 400 MB at 1,024 dimensions, and only if there are so many texts."""
@@ -32,6 +34,7 @@ class Roles:
     Attributes:
         gateway: the way to the models; None where all parts are played by rules.
         cost_unit: what a program's work is counted in: USD where task and toolkit model have known prices.
+        local: the servers on this machine, which end with the roles; None where no role asks one.
     """
 
     agent: TaskAgent
@@ -42,12 +45,15 @@ class Roles:
     gateway: Gateway | None
     cost_unit: CostUnit
     _at_end: Callable[[], None] = lambda: None
+    local: LocalModels | None = None
 
     def close(self) -> None:
         """End what was started. Safe to call again."""
         if self.gateway is not None:
             self.gateway.close()
         self._at_end()
+        if self.local is not None:
+            self.local.close()
 
     def __enter__(self) -> Roles:
         return self
@@ -57,9 +63,13 @@ class Roles:
 
 
 def is_offline(models: ModelsConfig) -> bool:
-    """All parts are played by rules."""
-    roles = (models.task, models.toolkit, models.judge, models.embedding)
-    return not models.reflecting and all(role.is_offline for role in roles)
+    """No part needs a server: all are played by rules or, of embeddings, computed here."""
+    roles = (models.task, models.toolkit, models.judge)
+    return (
+        not models.reflecting
+        and all(role.is_offline for role in roles)
+        and models.embedding.model in (OFFLINE, WORDLLAMA)
+    )
 
 
 def open_roles(
@@ -84,24 +94,38 @@ def open_roles(
         connect: makes the gateway from its keyword arguments, if not ``open_gateway``: with other waits.
 
     Raises:
-        UsageError: a cap in USD, and a model whose price is not known; or a file is damaged.
+        UsageError: a cap in USD, and a model whose price is not known; a file is damaged; or a model on this
+            machine is not there.
+        InfrastructureError: a model on this machine cannot be fetched or started.
     """
     models = config.models
     if is_offline(models):
         return Roles(
-            OfflineAgent(), OfflineJudge(), ExtractiveModel(), _hashing(passages), (), None, "tokens"
+            OfflineAgent(), OfflineJudge(), ExtractiveModel(), _fitted(models, passages), (), None, "tokens"
         )
     if connect is None:
         from evolve.models.gateway import open_gateway as connect
-    return _remote_roles(
-        config,
-        calls=calls,
-        cache=cache,
-        notify=notify,
-        passages=passages,
-        guidance=guidance,
-        connect=connect,
-    )
+    from evolve.models.local.opening import open_local
+
+    local = open_local(models, notify=notify)
+    try:
+        roles = _remote_roles(
+            config.model_copy(update={"models": local.models}),
+            calls=calls,
+            cache=cache,
+            notify=notify,
+            passages=passages,
+            guidance=guidance,
+            connect=connect,
+        )
+    except BaseException:
+        local.close()
+        raise
+    if local.servers:
+        roles.local = local
+        if any(is_local(role.model) for role in (models.task, models.toolkit)):
+            roles.cost_unit = "tokens"  # they cost nothing, and programs differ all the same
+    return roles
 
 
 def _remote_roles(
@@ -150,8 +174,8 @@ def _remote_roles(
             if models.judge.is_offline
             else LLMJudge(gateway.chat("judge", models.judge), guidance=guidance),
             toolkit=ExtractiveModel() if toolkit.is_offline else gateway.toolkit(toolkit),
-            embedder=_hashing(passages)
-            if embedding.is_offline
+            embedder=_fitted(models, passages)
+            if embedding.model in (OFFLINE, WORDLLAMA)
             else CachedEmbedder(gateway.embedder(embedding), capacity=REMEMBERED_TEXTS),
             reflectors=tuple(gateway.chat("reflector", role) for role in models.reflecting),
             gateway=gateway,
@@ -164,7 +188,12 @@ def _remote_roles(
         raise
 
 
-def _hashing(passages: Sequence[str]) -> Embedder:
+def _fitted(models: ModelsConfig, passages: Sequence[str]) -> Embedder:
+    """The embedder that needs no server, with weights of ``passages``."""
+    if models.embedding.model == WORDLLAMA:
+        from evolve.models.static_embeddings import StaticEmbedder  # an extra
+
+        return CachedEmbedder(StaticEmbedder.fit(passages), capacity=REMEMBERED_TEXTS)
     return CachedEmbedder(HashingEmbedder.fit(passages), capacity=REMEMBERED_TEXTS)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from evolve import __version__
 from evolve.campaign.briefing import MOST_REFERENCES, family
@@ -33,6 +34,7 @@ from evolve.events import (
     StopReason,
 )
 from evolve.journal import RunDirectory
+from evolve.models.pulse import Activity
 from evolve.models.tally import Accounts
 from evolve.mutation.ensemble import Feedback
 from evolve.mutation.reflection.texts import texts_of
@@ -41,6 +43,9 @@ from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Interval
 from evolve.statistics import paired_interval
 from evolve.workbench import Workbench
+
+if TYPE_CHECKING:
+    from evolve.models.local.opening import LocalModels
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,17 @@ class Campaign:
         """Tells what models have taken so far, restarts included; None where none is asked."""
         gateway = self._bench.roles.gateway
         return gateway.accounts if gateway is not None else None
+
+    @property
+    def local(self) -> LocalModels | None:
+        """The model servers on this machine that were started for this campaign; None where none was."""
+        return self._bench.roles.local
+
+    @property
+    def activity(self) -> Callable[[], Activity] | None:
+        """Calls to models under way and recent tokens per second; None where no model is asked here."""
+        gateway = self._bench.roles.gateway
+        return gateway.activity if gateway is not None else None
 
     def close(self) -> None:
         """End the workers, the models and the sandbox, and give the lock of the run back."""

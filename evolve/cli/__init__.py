@@ -5,6 +5,7 @@ from evolve.cli.bench import bench
 from evolve.cli.benchmarks import benchmark_commands
 from evolve.cli.campaigns import run
 from evolve.cli.installation import doctor, seeds
+from evolve.cli.models import model_commands
 from evolve.cli.plugins import export, serve
 from evolve.cli.programs import check, evaluate
 from evolve.cli.runs import (
@@ -41,6 +42,7 @@ app.command()(dashboard)
 app.command()(export)
 app.command()(serve)
 app.add_typer(benchmark_commands, name="benchmarks")
+app.add_typer(model_commands, name="models")
 app.command()(seeds)
 app.command()(doctor)
 

@@ -91,11 +91,17 @@ UnsafeOption = Annotated[
 ModelOption = Annotated[
     str | None,
     typer.Option(
-        "--model", "-m", help="Of agent, toolkit, judge and reflector, as litellm names it: provider/model."
+        "--model",
+        "-m",
+        help="Of agent, toolkit, judge and reflector, as litellm names it: provider/model; gguf:PATH: a file "
+        "that is served on this machine; local: a small one that is fetched.",
     ),
 ]
 JudgeOption = Annotated[str | None, typer.Option("--judge", help="The model that grades answers.")]
-EmbeddingOption = Annotated[str | None, typer.Option("--embedding", help="The model behind toolkit.embed.")]
+EmbeddingOption = Annotated[
+    str | None,
+    typer.Option("--embedding", help="The model behind toolkit.embed; wordllama: static, without a server."),
+]
 MaxUsdOption = Annotated[
     float | None, typer.Option("--max-usd", help="Pause before model calls pass this price.")
 ]

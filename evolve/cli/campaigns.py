@@ -220,10 +220,11 @@ def _campaign(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bo
             ) as search,
         ):
             record = RunRecord.open(root, name)
-            accounts = search.accounts
+            accounts, activity = search.accounts, search.activity
 
             def bill() -> str:
-                return spending_line(accounts()) if accounts is not None else ""
+                said = [spending_line(accounts())] if accounts is not None else []
+                return ", ".join([*said, str(activity())] if activity is not None else said)
 
             with observer_for(console(), name, History.read(record), plain=plain, bill=bill) as observer:
 

@@ -61,7 +61,8 @@ def serve(
         ),
     ] = None,
     model: Annotated[
-        str, typer.Option("--model", "-m", help="As litellm names it; offline: rules, no model.")
+        str,
+        typer.Option("--model", "-m", help="As of evolve run; offline: rules, no model."),
     ] = "offline",
     embedding: Annotated[str, typer.Option("--embedding", help="The same for vectors.")] = "offline",
     max_usd: Annotated[

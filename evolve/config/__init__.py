@@ -17,7 +17,7 @@ from evolve.config.files import (
     to_toml,
     with_window,
 )
-from evolve.config.models import OFFLINE, ModelsConfig, ReflectorConfig, RoleConfig
+from evolve.config.models import OFFLINE, LocalServerConfig, ModelsConfig, ReflectorConfig, RoleConfig
 from evolve.config.presets import PRESETS
 from evolve.config.sections import EvaluationConfig, SandboxConfig, SearchConfig
 
@@ -28,6 +28,7 @@ __all__ = [
     "PRESETS",
     "CampaignConfig",
     "EvaluationConfig",
+    "LocalServerConfig",
     "ModelsConfig",
     "ReflectorConfig",
     "RoleConfig",

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 MAY_CHANGE = frozenset(
     """budget cluster data_dir jobs max_seconds max_usd max_tokens sandbox.backend sandbox.pool
-    models.concurrency models.patience_seconds models.cache search.prompts_dir""".split()  # noqa: SIM905
+    models.concurrency models.patience_seconds models.cache models.local.slots models.local.threads
+    search.prompts_dir""".split()  # noqa: SIM905
 )
 """Keys that may differ when a run is resumed: how much, how fast and from where, not what is measured.
 
 Data may lie elsewhere than before; what they hold is part of an evaluation's conditions, and compared."""
-_OF_A_ROLE = frozenset({"api_base", "key_env", "timeout_seconds", "attempts"})
+_OF_A_ROLE = frozenset({"api_base", "key_env", "timeout_seconds", "attempts", "concurrency"})
 """The same of every model: by which way it is reached, not which it is."""
 
 

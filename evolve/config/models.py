@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from evolve.config.sections import Section
+from evolve.models.local.names import with_absolute_path
 from evolve.models.settings import StructuredOutput
 
 OFFLINE = "offline"
@@ -23,7 +24,8 @@ class RoleConfig(Section):
     model: str = Field(
         default=OFFLINE,
         min_length=1,
-        description="as litellm names it, such as openai/gpt-5.4-mini; or offline",
+        description="as litellm names it, such as openai/gpt-5.4-mini; gguf:PATH or local: served on this "
+        "machine; or offline",
     )
     parameters: dict[str, JsonValue] = Field(
         default={}, description="sent with every call as they are: temperature, reasoning_effort, ..."
@@ -53,6 +55,11 @@ class RoleConfig(Section):
     )
     timeout_seconds: float = Field(default=120.0, gt=0, description="for one attempt")
     attempts: int = Field(default=5, ge=1, description="of one call, on transient errors")
+    concurrency: int | None = Field(
+        default=None,
+        ge=1,
+        description="calls in flight at the same time to this model's server; left out: no limit of its own",
+    )
     dimension: int | None = Field(
         default=None, ge=1, description="of an embedding model; left out: whatever its first answer has"
     )
@@ -73,6 +80,11 @@ class RoleConfig(Section):
     def _by_name(cls, value: Any) -> Any:
         return {"model": value} if isinstance(value, str) else value
 
+    @field_validator("model")
+    @classmethod
+    def _absolute_gguf(cls, model: str) -> str:
+        return with_absolute_path(model)
+
     @field_validator("parameters")
     @classmethod
     def _no_secrets(cls, parameters: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -91,6 +103,20 @@ class ReflectorConfig(RoleConfig):
     weight: float = Field(default=1.0, gt=0, description="how often it is drawn, relative to the others")
 
 
+class LocalServerConfig(Section):
+    """llama.cpp's server, for models given as gguf:PATH or local."""
+
+    context_tokens: int = Field(
+        default=8_192, ge=512, description="longest request with its reply; a model's own limit may be lower"
+    )
+    slots: int = Field(default=2, ge=1, description="requests answered at the same time")
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        description="of computation; left out: one for each core that is idle when the server starts",
+    )
+
+
 class ModelsConfig(Section):
     """Which model plays which part."""
 
@@ -102,6 +128,9 @@ class ModelsConfig(Section):
     toolkit: RoleConfig = Field(default=RoleConfig(), description="answers toolkit.llm_completion")
     judge: RoleConfig = Field(default=RoleConfig(), description="grades answers")
     embedding: RoleConfig = Field(default=RoleConfig(), description="answers toolkit.embed")
+    local: LocalServerConfig = Field(
+        default=LocalServerConfig(), description="the server of models given as gguf:PATH or local"
+    )
     concurrency: int = Field(default=64, ge=1, description="calls in flight at the same time, of all roles")
     patience_seconds: float = Field(
         default=1800.0,

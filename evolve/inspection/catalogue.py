@@ -1,4 +1,4 @@
-"""The seed programs that come with this installation."""
+"""The seed programs of this installation, and the models that it can fetch."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve import resources
+from evolve.models.local.weights import fetched
 from evolve.program import MemoryProgram
 from evolve.program.parsing import parse
 from evolve.seeds import seed_names
@@ -47,3 +48,31 @@ def seeds_view(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     for row in rows:
         table.add_row(row["name"], Text(row["summary"]), str(row["lines"]), ", ".join(row["knobs"]) or "–")
     return Group(table, Text(f"They are plain files in {resources.folder('seeds')}"))
+
+
+def models_data() -> list[Data]:
+    """Each model that can be fetched by name: title, licence, size, checksum, and its file or None."""
+    return [
+        {
+            "name": weights.name,
+            "title": weights.title,
+            "licence": weights.licence,
+            "package": f"{weights.package} {weights.version}",
+            "bytes": weights.gguf_bytes,
+            "sha256": weights.sha256,
+            "path": None if path is None else str(path),
+        }
+        for weights, path in fetched()
+    ]
+
+
+def models_view(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """``models_data`` for a terminal."""
+    table = Table()
+    for column in ("name", "model", "MB", "sha256", "where"):
+        table.add_column(column, overflow="fold", justify="right" if column == "MB" else "left")
+    for row in rows:
+        where = row["path"] or f"not fetched: evolve models get {row['name']}"
+        size = f"{row['bytes'] / 1e6:.0f}"
+        table.add_row(row["name"], row["title"], size, row["sha256"][:12], Text(where))
+    return Group(table, Text("Any other GGUF file on this machine: --model gguf:PATH"))

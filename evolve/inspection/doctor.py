@@ -16,6 +16,7 @@ from rich.text import Text
 from evolve import __version__, resources
 from evolve.errors import EvolveError, InfrastructureError
 from evolve.inspection.benchmarks import benchmarks_data
+from evolve.inspection.catalogue import models_data
 from evolve.inspection.text import one_line
 
 Data = dict[str, Any]
@@ -34,6 +35,8 @@ PACKAGES = (
     "typer",
 )
 """What pyproject.toml declares."""
+LOCAL_PACKAGES = ("safetensors", "tokenizers", "wordllama", "xllamacpp")
+"""What its extra ``local`` declares."""
 FOLDERS: tuple[resources.Folder, ...] = ("seeds", "benchmarks", "sandbox")
 
 
@@ -73,6 +76,7 @@ def doctor_data(
         "limits": asdict(Limits()),
         "check": (check or check_data)(sandbox["auto"]) if intact else None,
         "benchmarks": benchmarks_data() if intact else [],
+        "local": {"packages": {name: _version(name) for name in LOCAL_PACKAGES}, "models": models_data()},
         "intact": intact,
     }
 
@@ -172,11 +176,29 @@ def _lines(data: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:
         took = "" if data["check"]["seconds"] is None else f" in {data['check']['seconds']:.1f} s"
         found = ", ".join(f"{what}: {said}" for what, said in data["check"]["found"].items())
         lines.append(("ok" if data["check"]["passed"] else "no", "self-check", one_line(found, 600) + took))
+    lines.extend(_local_lines(data["local"]))
     for entry in data["benchmarks"]:
         if entry["available"]:
             lines.append(("ok", "benchmark", f"{entry['name']}: {entry['summary']}"))
         else:
             lines.append(("no", "benchmark", f"{entry['name']}: {one_line(entry['missing'], 600)}"))
+    return lines
+
+
+def _local_lines(local: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Of the extra ``local`` and the models that run on this machine."""
+    packages = local["packages"]
+    missing = [name for name, found in packages.items() if not found]
+    if missing:
+        need = f"not installed: {', '.join(missing)}; pip install 'evolve-memory[local]'"
+        lines = [("no", "extra local", need)]
+    else:
+        lines = [("ok", "extra local", ", ".join(f"{name} {found}" for name, found in packages.items()))]
+    for model in local["models"]:
+        where = model["path"] or f"not fetched: evolve models get {model['name']}"
+        lines.append(
+            ("ok" if model["path"] else "no", "model", f"{model['name']}: {model['title']}, {where}")
+        )
     return lines
 
 

@@ -17,8 +17,9 @@ from evolve.models.budget import AnswerLength, Budget, Cost
 from evolve.models.calls import Call, CallLog
 from evolve.models.chat import Cause, Role
 from evolve.models.provider import AttemptFailed, Provider, Tokens, without_numbers
-from evolve.models.settings import ModelSettings, provider_of
-from evolve.models.slots import Slots
+from evolve.models.pulse import Pulse
+from evolve.models.settings import ModelSettings, endpoint_of
+from evolve.models.slots import EndpointSlots, Slots
 from evolve.models.tally import Tally
 from evolve.models.tokens import estimate_tokens
 from evolve.records import Usage
@@ -114,6 +115,8 @@ class Exchange:
         self._now = now
         self._sleep = sleep
         self._breakers: dict[str, Breaker] = {}
+        self._limits = EndpointSlots()
+        self.pulse = Pulse(clock)
         self._lengths: dict[tuple[Role, Cause, int | None], AnswerLength] = {}
 
     async def make(self, order: Order, attempt: Callable[[], Awaitable[C]]) -> tuple[C, Bill]:
@@ -124,7 +127,9 @@ class Exchange:
             BudgetReached: it could pass the budget; nothing was asked.
         """
         await self._provider.ready()
-        async with self._slots.taken(_RANK[order.cause]):
+        rank = _RANK[order.cause]
+        # That of the endpoint first: who waits for a slow server takes no place from the others.
+        async with self._limits.taken(order.settings, rank), self._slots.taken(rank), self.pulse.call():
             estimate = await self._estimate(order)
             reservation = await self._budget.reserve(estimate)
             made = _Made(self._clock())
@@ -207,6 +212,7 @@ class Exchange:
 
     async def _settle(self, order: Order, made: _Made, reservation: int, estimate: Cost) -> None:
         usage = made.usage
+        self.pulse.add(usage.tokens_in, usage.tokens_out)
         if made.outcome == "ok":
             self._length(order).saw(usage.tokens_out)
         # A price that is not known after all is taken as estimated: what is spent must not be lost.
@@ -238,7 +244,7 @@ class Exchange:
         return self._lengths.setdefault(key, AnswerLength(order.max_tokens))
 
     def _breaker(self, settings: ModelSettings) -> Breaker:
-        endpoint = settings.api_base or provider_of(settings.model)
+        endpoint = endpoint_of(settings)
         if endpoint not in self._breakers:
             self._breakers[endpoint] = Breaker(
                 endpoint,
@@ -268,7 +274,9 @@ class _SameError:
 
     def rejection(self, failure: AttemptFailed) -> AttemptFailed:
         """The failure as one of the request, which the account of its tokens has already."""
-        message = f"{failure.message} (the same error to each of {self.times} attempts, so it is the request's)"
+        message = (
+            f"{failure.message} (the same error to each of {self.times} attempts, so it is the request's)"
+        )
         return AttemptFailed("rejected", message, status=failure.status, answered=True)
 
 

@@ -26,6 +26,7 @@ from evolve.models.litellm_provider import LitellmProvider
 from evolve.models.once import Once
 from evolve.models.provider import AttemptFailed, Provider
 from evolve.models.provider_process import ProviderProcess
+from evolve.models.pulse import Activity
 from evolve.models.remote_chat import RemoteChat
 from evolve.models.remote_embeddings import RemoteEmbedder
 from evolve.models.remote_toolkit import RemoteToolkit
@@ -158,6 +159,10 @@ class Gateway:
     def accounts(self) -> Accounts:
         """What was spent so far, restarts included: per role, cause, candidate and model, and in total."""
         return self._tally.accounts()
+
+    def activity(self) -> Activity:
+        """Calls under way, and recent tokens per second."""
+        return self._exchange.pulse.activity()
 
     def book(self, call: Call) -> None:
         """Take a call that another process made into the account; not into the budget, which it had none of.

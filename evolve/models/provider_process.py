@@ -101,7 +101,11 @@ class _Worker:
             stdout=subprocess.PIPE,
             stderr=self._printed,
             bufsize=0,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
+            env={
+                **os.environ,
+                **_past_proxies(os.environ),
+                "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
+            },
             start_new_session=True,  # an interrupt at the terminal is for us to act on
         )
         self._numbers = itertools.count()
@@ -192,3 +196,10 @@ class _Worker:
             return AttemptFailed("setup", f"the process that asks models did not start: {self._end}")
         message = f"the process that asks models ended with {self._end}"
         return AttemptFailed("outage", message, transient=True)
+
+
+def _past_proxies(environ: Mapping[str, str]) -> dict[str, str]:
+    """Environment that has servers on this machine asked directly: no proxy leads to them."""
+    given = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+    hosts = ",".join([*filter(None, [given]), "127.0.0.1", "localhost"])
+    return {"no_proxy": hosts, "NO_PROXY": hosts}

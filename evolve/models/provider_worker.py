@@ -40,6 +40,7 @@ class Settings:
     usd_per_million_out: float | None
     context_tokens: int | None = None
     structured: StructuredOutput = "auto"
+    concurrency: int | None = None
 
     @classmethod
     def of(cls, settings: ModelSettings) -> Settings:

@@ -59,6 +59,11 @@ class ModelSettings(Protocol):
         ...
 
     @property
+    def concurrency(self) -> int | None:
+        """Calls in flight at the same time to the model's server; None for no limit of its own."""
+        ...
+
+    @property
     def dimension(self) -> int | None:
         """Of an embedding model's vectors."""
         ...
@@ -86,6 +91,11 @@ def identity_of(settings: ModelSettings) -> str:
     if not parameters:
         return settings.model
     return f"{settings.model} {json.dumps(parameters, sort_keys=True, separators=(',', ':'))}"
+
+
+def endpoint_of(settings: ModelSettings) -> str:
+    """Address of the server, or the provider's name where it is the usual one."""
+    return settings.api_base or provider_of(settings.model)
 
 
 def provider_of(model: str) -> str:

@@ -6,7 +6,9 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+
+from evolve.models.settings import ModelSettings, endpoint_of
 
 
 class Slots:
@@ -55,3 +57,22 @@ class Slots:
                 turn.set_result(None)
                 return
         self._free += 1
+
+
+class EndpointSlots:
+    """The limits of single servers, for one event loop: ``ModelSettings.concurrency``.
+
+    Roles that ask the same server share its places, as many as the first of them to call has been given.
+    """
+
+    def __init__(self) -> None:
+        self._slots: dict[str, Slots] = {}
+
+    def taken(self, settings: ModelSettings, rank: int) -> AbstractAsyncContextManager[None]:
+        """Have a place at the server of ``settings``; at once where it has no limit."""
+        if settings.concurrency is None:
+            return nullcontext()
+        endpoint = endpoint_of(settings)
+        if endpoint not in self._slots:
+            self._slots[endpoint] = Slots(settings.concurrency)
+        return self._slots[endpoint].taken(rank)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -14,6 +15,7 @@ from evolve.benchmark import available
 from evolve.errors import InfrastructureError, UsageError
 from evolve.inspection import benchmarks, catalogue, doctor
 from evolve.inspection.text import to_json
+from evolve.models.local.weights import PUBLISHED
 
 BENCHMARK = '''
 """A benchmark of a user."""
@@ -131,6 +133,36 @@ def test_seeds_are_listed() -> None:
     assert "BM25" in rendered(catalogue.seeds_view(list(rows.values())))
 
 
+def test_models_are_listed_with_their_file_or_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (row,) = catalogue.models_data()
+    assert (row["name"], row["path"]) == ("local", None)
+    assert "evolve models get local" in rendered(catalogue.models_view([row]))
+    file = tmp_path / "evolve" / "models" / PUBLISHED["local"].file
+    file.parent.mkdir(parents=True)
+    file.touch()
+    os.truncate(file, PUBLISHED["local"].gguf_bytes)  # takes no room
+    (row,) = catalogue.models_data()
+    assert row["path"] == str(file)
+    text = rendered(catalogue.models_view([row]))
+    assert "SmolLM2-135M-Instruct" in text
+    assert row["sha256"][:12] in text
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_doctor_tells_of_the_extra_for_local_models(installed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "LOCAL_PACKAGES", ("rich",) if installed else ("not-there",))
+    data = doctor.doctor_data(lambda: {"usable": False, "reason": "", "remedy": ""}, absent, passed)
+    assert data["intact"], "it is an extra"
+    text = rendered(doctor.doctor_view(data))
+    if installed:
+        assert f"rich {data['packages']['rich']}" in text
+    else:
+        assert "not installed: not-there; pip install 'evolve-memory[local]'" in text
+
+
 def absent() -> str | None:
     return "there is no command bwrap"
 
@@ -201,3 +233,5 @@ def test_doctor_knows_every_dependency() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     declared = {re.split(r"[<>=!~\[ ]", text)[0] for text in project["dependencies"]}
     assert set(doctor.PACKAGES) == declared
+    extra = {re.split(r"[<>=!~\[ ]", text)[0] for text in project["optional-dependencies"]["local"]}
+    assert set(doctor.LOCAL_PACKAGES) == extra

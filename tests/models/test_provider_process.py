@@ -21,7 +21,7 @@ from evolve.models.frames import Frames
 from evolve.models.gateway import Gateway, open_gateway
 from evolve.models.litellm_provider import LitellmProvider
 from evolve.models.provider import AttemptFailed, Completed, Embedded, Provider, Tokens
-from evolve.models.provider_process import ProviderProcess
+from evolve.models.provider_process import ProviderProcess, _past_proxies
 from evolve.models.provider_worker import ProviderWorker, Settings, packed, unpacked
 from evolve.models.settings import ModelSettings
 from tests.server import faults
@@ -304,3 +304,10 @@ def test_a_fault_of_ours_comes_out_where_it_is_waited_for() -> None:
 @pytest.mark.parametrize("vector", [[], [0.1, -1e-300, float("inf"), float("nan")]])
 def test_vectors_are_exact(vector: list[float]) -> None:
     assert repr(list(unpacked(packed(vector)))) == repr(vector)
+
+
+@pytest.mark.parametrize("given", ["", "example.org"])
+def test_no_proxy_stands_between_it_and_this_machine(given: str) -> None:
+    found = _past_proxies({"NO_PROXY": given, "HTTP_PROXY": "http://proxy:3128"})
+    assert found["no_proxy"] == found["NO_PROXY"]
+    assert {*given.split(","), "127.0.0.1", "localhost"} - {""} == set(found["no_proxy"].split(","))

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolve.models.slots import Slots
+from evolve.config import RoleConfig
+from evolve.models.slots import EndpointSlots, Slots
 
 
 async def settle() -> None:
@@ -113,3 +114,28 @@ def test_never_more_than_places_and_all_who_are_not_cancelled_come(
 def test_no_place_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         Slots(0)
+
+
+def test_a_server_of_its_own_limit_keeps_others_free() -> None:
+    """A slow server has as many calls as it takes; another goes on meanwhile."""
+    slow = RoleConfig(model="hosted_vllm/slow", api_base="http://127.0.0.1:1/v1", concurrency=2)
+    judge = slow.model_copy(update={"model": "hosted_vllm/other"})
+    fast = RoleConfig(model="openai/fast")
+    under_way, most = 0, 0
+
+    async def ask(slots: EndpointSlots, settings: RoleConfig) -> None:
+        nonlocal under_way, most
+        async with slots.taken(settings, 0):
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0)
+            under_way -= 1
+
+    async def calls() -> None:
+        slots = EndpointSlots()
+        await asyncio.gather(*(ask(slots, one) for one in [slow, judge] * 5))
+        assert most == 2
+        async with slots.taken(slow, 0), slots.taken(judge, 0):
+            await ask(slots, fast)
+
+    asyncio.run(calls())

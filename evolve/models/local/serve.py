@@ -1,0 +1,88 @@
+"""llama.cpp's server in this process, until standard input ends: ``python -m evolve.models.local.serve``.
+
+The first line of standard input is a JSON object with the fields of ``ServerSettings``; the answer is one
+line on standard output with the address. Standard input is held open by the process that wants the server,
+so that the end of that process, however it comes, is the end of this one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+BATCH = 256
+"""Tokens of prompts read at a time. With llama.cpp's default of 2,048 a long prompt holds up every reply that
+is being written: 5.7 s for one token on two cores."""
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """A server to start.
+
+    Attributes:
+        model: path of the GGUF file.
+        alias: name that the model goes by in answers.
+        context: tokens of one request and its reply.
+        slots: requests answered at the same time.
+        threads: of computation.
+        prefix: first part of every path, such as ``/4f1c``; who does not know it gets no answer.
+        port: on the loopback interface; 0 takes a free one.
+        embeddings: serve vectors in place of text.
+    """
+
+    model: str
+    alias: str
+    context: int
+    slots: int
+    threads: int
+    prefix: str
+    port: int = 0
+    embeddings: bool = False
+
+
+def start(settings: ServerSettings) -> Any:
+    """Start the server in this process: an ``xllamacpp.Server``, which ends when nothing refers to it.
+
+    Raises:
+        RuntimeError: the weights cannot be loaded, or the port is taken; stderr says why.
+    """
+    xllamacpp: Any = import_module("xllamacpp")  # an extra, without type stubs
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = settings.model
+    parameters.model_alias = {settings.alias}
+    parameters.hostnames = ["127.0.0.1"]
+    parameters.port = settings.port
+    parameters.api_prefix = settings.prefix
+    parameters.endpoint_metrics = True
+    parameters.ui = False
+    parameters.n_ctx = settings.context * settings.slots
+    parameters.n_parallel = settings.slots
+    parameters.n_batch = parameters.n_ubatch = BATCH
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = settings.threads
+    parameters.embedding = settings.embeddings
+    parameters.verbosity = 1  # errors only: this log is shown where the server ends
+    return xllamacpp.Server(parameters)
+
+
+def main() -> None:
+    """Serve until standard input ends, then end at once: no request is worth waiting for."""
+    outgoing = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what llama.cpp prints is no part of the answer
+    settings = ServerSettings(**json.loads(sys.stdin.readline()))
+    try:
+        server = start(settings)
+    except RuntimeError as error:
+        sys.exit(f"{error}")
+    outgoing.write(json.dumps({"address": server.listening_address}) + "\n")
+    outgoing.close()
+    while sys.stdin.read(1):
+        pass
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

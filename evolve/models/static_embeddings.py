@@ -1,0 +1,148 @@
+"""Static embeddings: vectors of a language model's tokens, averaged; no server, no network."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from evolve.errors import UsageError
+
+_WEIGHTS = "weights/l2_supercat_256.safetensors"
+_TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
+_ROWS = 512  # texts tokenized at a time
+
+Tokenize = Callable[[Sequence[str]], list[list[int]]]
+"""Texts → the ids of the tokens of each."""
+
+
+@dataclass(frozen=True)
+class TokenVectors:
+    """A table of token vectors with its tokenizer.
+
+    Attributes:
+        vectors: one row for each token; float32, shape ``(tokens, dimension)``.
+        tokenize: texts to rows of ``vectors``.
+        version: of both, a digest of their files.
+    """
+
+    vectors: np.ndarray
+    tokenize: Tokenize
+    version: str
+
+
+def load_wordllama() -> TokenVectors:
+    """The table in the wheel ``wordllama``: 32,000 tokens of 256 dimensions.
+
+    The files are read with safetensors and tokenizers. The wheel's own loader looks for them elsewhere and
+    then asks the network.
+
+    Raises:
+        UsageError: the extra ``local`` is not installed, or its files are not those of the version it names.
+    """
+    spec = importlib.util.find_spec("wordllama")
+    missing = [name for name in ("safetensors", "tokenizers") if importlib.util.find_spec(name) is None]
+    if spec is None or not spec.submodule_search_locations or missing:
+        raise UsageError(
+            "--embedding wordllama needs wordllama, safetensors and tokenizers, which are not all installed. "
+            "Install them with: pip install 'evolve-memory[local]'"
+        )
+    folder = Path(spec.submodule_search_locations[0])
+    weights, tokenizer = folder / _WEIGHTS, folder / _TOKENIZER
+    if not (weights.is_file() and tokenizer.is_file()):
+        raise UsageError(
+            f"The installed wordllama has no {_WEIGHTS} or {_TOKENIZER}. "
+            "Install the version that this project was written for: pip install 'evolve-memory[local]'"
+        )
+    return read_token_vectors(weights, tokenizer)
+
+
+def read_token_vectors(weights: Path, tokenizer: Path) -> TokenVectors:
+    """A table of one tensor in safetensors' format and a tokenizer of Hugging Face's."""
+    from safetensors.numpy import load_file
+    from tokenizers import Tokenizer
+
+    (vectors,) = load_file(weights).values()
+    encoder = Tokenizer.from_file(str(tokenizer))
+    encoder.no_padding()
+    encoder.no_truncation()
+
+    def tokenize(texts: Sequence[str]) -> list[list[int]]:
+        return [entry.ids for entry in encoder.encode_batch(list(texts), add_special_tokens=False)]
+
+    digest = hashlib.blake2b(digest_size=6)
+    for path in (weights, tokenizer):
+        digest.update(path.read_bytes())
+    return TokenVectors(vectors.astype(np.float32), tokenize, digest.hexdigest())
+
+
+class StaticEmbedder:
+    """The mean of the vectors of a text's tokens, weighted by IDF, as a unit vector. Thread-safe.
+
+    A text without tokens is given the first axis.
+
+    Args:
+        table: the vectors of the tokens.
+        idf: weight of each token; float32, shape ``(tokens,)``. ``fit`` makes it.
+    """
+
+    def __init__(self, table: TokenVectors, idf: np.ndarray) -> None:
+        tokens, self._dimension = table.vectors.shape
+        if idf.shape != (tokens,):
+            raise ValueError(f"idf must have shape ({tokens},), got {idf.shape}; use StaticEmbedder.fit")
+        self._table = table
+        self._idf = idf.astype(np.float32)
+        digest = hashlib.blake2b(self._idf.tobytes(), digest_size=6).hexdigest()
+        self._identity = f"wordllama-1-{self._dimension}-{table.version}-{digest}"
+
+    @classmethod
+    def fit(cls, texts: Iterable[str], table: TokenVectors | None = None) -> StaticEmbedder:
+        """An embedder with smooth IDF, ln((1 + n) / (1 + df)) + 1, over the lines of ``texts``.
+
+        Args:
+            texts: rarity is counted over their lines; without any all tokens weigh the same.
+            table: the vectors of the tokens; ``load_wordllama()`` if left out.
+
+        Raises:
+            UsageError: the extra ``local`` is not installed.
+        """
+        table = table or load_wordllama()
+        frequency = np.zeros(len(table.vectors), dtype=np.int64)
+        lines = (line for text in texts for line in text.splitlines() if line.strip())
+        count = 0
+        while block := list(islice(lines, _ROWS)):
+            count += len(block)
+            for ids in table.tokenize(block):
+                frequency[list(set(ids))] += 1
+        return cls(table, np.log((1 + count) / (1 + frequency)) + 1)
+
+    @property
+    def identity(self) -> str:
+        """The version, the dimension, and hashes of the vectors and the fitted weights."""
+        return self._identity
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self._dimension
+
+    @property
+    def waits(self) -> bool:
+        """False: they are computed on the spot."""
+        return False
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit vectors: float32, shape ``(len(texts), dimension)``; a row depends on its own text only."""
+        out = np.zeros((len(texts), self._dimension), dtype=np.float32)
+        for start in range(0, len(texts), _ROWS):
+            for row, ids in enumerate(self._table.tokenize(texts[start : start + _ROWS]), start):
+                out[row] = self._idf[ids] @ self._table.vectors[ids]
+        lengths = np.linalg.norm(out, axis=1, keepdims=True)
+        lost = lengths[:, 0] == 0
+        out[lost, 0], lengths[lost] = 1.0, 1.0
+        return out / lengths

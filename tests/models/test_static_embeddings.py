@@ -1,0 +1,81 @@
+"""Static embeddings, of a table of three tokens and, where it is installed, of the published one."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from evolve.config import CampaignConfig, merged
+from evolve.errors import UsageError
+from evolve.models.gateway import Gateway
+from evolve.models.static_embeddings import StaticEmbedder, TokenVectors, load_wordllama
+from evolve.roles import open_roles
+
+WORDS = ("the", "dog", "cat")
+
+
+def tokenize(texts: Sequence[str]) -> list[list[int]]:
+    return [[WORDS.index(word) for word in text.split() if word in WORDS] for text in texts]
+
+
+TABLE = TokenVectors(np.eye(3, dtype=np.float32), tokenize, "v1")
+
+
+def test_rare_tokens_weigh_more_by_smooth_idf() -> None:
+    embedder = StaticEmbedder.fit(["the dog\nthe cat", "the"], TABLE)
+    (vector,) = embedder.embed(["the dog"])
+    expected = np.array([np.log(4 / 4) + 1, np.log(4 / 2) + 1, 0])
+    assert vector == pytest.approx(expected / np.linalg.norm(expected), abs=1e-6)
+
+
+def test_vectors_are_of_length_one_and_those_of_a_text_alone() -> None:
+    embedder = StaticEmbedder.fit([], TABLE)
+    vectors = embedder.embed(["the dog dog", "nothing known", "cat"])
+    assert (vectors.shape, vectors.dtype) == ((3, 3), np.float32)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 1, 1])
+    assert np.array_equal(vectors[2:], embedder.embed(["cat"]))
+    assert embedder.embed([]).shape == (0, 3)
+
+
+def test_the_identity_is_of_vectors_and_weights() -> None:
+    fitted = StaticEmbedder.fit(["the dog"], TABLE)
+    assert fitted.identity == StaticEmbedder.fit(["the dog"], TABLE).identity
+    assert fitted.identity != StaticEmbedder.fit(["the cat"], TABLE).identity
+    other = TokenVectors(TABLE.vectors, tokenize, "v2")
+    assert fitted.identity != StaticEmbedder.fit(["the dog"], other).identity
+    assert (fitted.dimension, fitted.waits) == (3, False)
+
+
+def test_weights_of_another_table_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"shape \(3,\), got \(2,\)"):
+        StaticEmbedder(TABLE, np.ones(2))
+
+
+def test_without_the_extra_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(UsageError, match=r"pip install 'evolve-memory\[local\]'"):
+        load_wordllama()
+
+
+@pytest.mark.model
+def test_the_published_table_puts_like_beside_like() -> None:
+    embedder = StaticEmbedder.fit(["I adopted a dog last week.\nThe stock market fell."])
+    asked, dog, market = embedder.embed(["Who has a puppy?", "I adopted a dog.", "The stock market fell."])
+    assert embedder.dimension == 256
+    assert asked @ dog > asked @ market
+
+
+@pytest.mark.model
+def test_it_is_an_embedding_role_that_needs_no_server() -> None:
+    def connect(**_: object) -> Gateway:
+        raise AssertionError("there is nothing to ask over a network")
+
+    config = merged(CampaignConfig(), {"models.embedding.model": "wordllama"})
+    with open_roles(
+        config, calls=None, cache=None, notify=print, passages=["a dog", "a cat"], connect=connect
+    ) as roles:
+        assert roles.gateway is None
+        assert roles.embedder.identity.startswith("wordllama-1-256-")
