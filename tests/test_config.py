@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -56,6 +56,7 @@ configs = st.builds(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(configs)
 def test_toml_round_trip(tmp_path_factory: pytest.TempPathFactory, config: CampaignConfig) -> None:
     path = tmp_path_factory.mktemp("config") / "config.toml"

@@ -13,6 +13,9 @@ from evolve.records import Evaluation, Failure, Task
 
 OFFLINE_TASKS, MODEL_TASKS = 8, 3
 """Tasks of a probe where the agent is rule-based, and where each costs model calls."""
+_NOTHING = (
+    "read returned an empty text in all of {} questions about real episodes; it must find something there"
+)
 
 
 class Probe:
@@ -22,9 +25,11 @@ class Probe:
         evaluator: tries the child.
         tasks: how many tasks at most.
         pooled: all episodes are in one memory; else each group has one of its own.
+        offline: the agent goes by rules, which do not read the instructions of a program.
     """
 
-    def __init__(self, evaluator: Evaluator, tasks: int, *, pooled: bool) -> None:
+    def __init__(self, evaluator: Evaluator, tasks: int, *, pooled: bool, offline: bool) -> None:
+        self._offline = offline
         self._evaluator = evaluator
         self._pooled = pooled
         self._tasks = tasks
@@ -32,8 +37,8 @@ class Probe:
     def __call__(self, program: MemoryProgram, brief: Brief) -> Failure | NoEffect | None:
         """The first failure of ``program``; that it returns what the parent does; or None.
 
-        A child whose instructions differ, or whose parent has no reads to compare with, has an effect.
-        Failures of a child are passed over where its parent fails on some tasks, too.
+        A child whose instructions differ, or whose parent has no reads to compare with, has an effect. One
+        that returns nothing at all fails. Failures are passed over where the parent fails on some tasks, too.
 
         Raises:
             InfrastructureError: the sandbox or a model failed, so that nothing is known of the program.
@@ -50,10 +55,18 @@ class Probe:
             if item.conclusive and not item.failure
         }
         compared = [task.id for task in subset.tasks if task.id in before and task.id in reads.texts]
-        same = all(before[name] == reads.texts[name] for name in compared)
-        if len(compared) < len(subset.tasks) or not same or not _same_instructions(program, brief.program):
+        if len(compared) < len(subset.tasks):
             return None
-        return NoEffect(len(compared))
+        if all(before[name] == reads.texts[name] for name in compared):
+            return NoEffect(len(compared)) if self._same_texts(program, brief.program) else None
+        if not any(reads.texts[name].strip() for name in compared):
+            return Failure(kind="exception", where="read", message=_NOTHING.format(len(compared)))
+        return None
+
+    def _same_texts(self, child: MemoryProgram, parent: MemoryProgram) -> bool:
+        """The texts of the two programs that a model reads are equal."""
+        new, old = child.parts, parent.parts
+        return new.always_on == old.always_on and (self._offline or new.instructions == old.instructions)
 
 
 def probe_subset(brief: Brief, count: int, *, pooled: bool) -> Subset | None:
@@ -82,8 +95,3 @@ def _of_few_groups(tasks: Sequence[Task], count: int) -> list[Task]:
 
 def _fails(diagnosis: Evaluation) -> bool:
     return bool(diagnosis.failure or any(result.failure for result in (*diagnosis.items, *diagnosis.writes)))
-
-
-def _same_instructions(child: MemoryProgram, parent: MemoryProgram) -> bool:
-    new, old = child.parts, parent.parts
-    return new.instructions == old.instructions and new.always_on == old.always_on

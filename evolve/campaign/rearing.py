@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from evolve.campaign.briefing import Family
 from evolve.errors import BudgetReached, InfrastructureError
@@ -106,6 +107,7 @@ class Nursery:
         confirm: run a child again that may displace a front member by luck.
         learner: what is told of earlier children before it makes another, if anything.
         crossed_everywhere: a child of two parents may change everything; else its mutator decides that.
+        among: scopes in which a change can have an effect.
     """
 
     def __init__(
@@ -120,6 +122,7 @@ class Nursery:
         confirm: bool = False,
         learner: Learns | None = None,
         crossed_everywhere: bool = True,
+        among: Sequence[Scope] = get_args(Scope),
     ) -> None:
         self._evaluator = evaluator
         self._subsets = subsets
@@ -130,6 +133,7 @@ class Nursery:
         self._confirm = confirm
         self._learner = learner
         self._crossed_everywhere = crossed_everywhere
+        self._scopes_among = tuple(among)
         self._diagnoses: dict[str, Evaluation] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
@@ -214,7 +218,9 @@ class Nursery:
         static = self._subsets.static
         work = Workload(episodes=len(static.episodes), tasks=len(static.tasks))
         rng = rng_for(self._seed, "scope", job.number)
-        return tuple(choose_scope(diagnosis, work, rng) for _ in range(1 + _FURTHER_SCOPES))
+        return tuple(
+            choose_scope(diagnosis, work, rng, among=self._scopes_among) for _ in range(1 + _FURTHER_SCOPES)
+        )
 
     def _confirmed(self, outcome: Outcome, program: MemoryProgram, first: Evaluation) -> Outcome:
         """The mean of two runs, or why there is no second one; then the first waits for it in the caches."""

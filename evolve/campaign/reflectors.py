@@ -27,7 +27,12 @@ def reflecting(
     style = style_of(config, role, model)
     compact = style == "compact"
     tasks = OFFLINE_TASKS if config.models.task.is_offline else MODEL_TASKS
-    probe = Probe(workbench.evaluator, tasks, pooled=workbench.benchmark.scope == "pooled")
+    probe = Probe(
+        workbench.evaluator,
+        tasks,
+        pooled=workbench.benchmark.scope == "pooled",
+        offline=config.models.task.is_offline,
+    )
     return ReflectionMutator(
         model,
         try_out=lambda program: workbench.evaluator.smoke(program, smoke),

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 from evolve.campaign.rearing import Nursery
 from evolve.campaign.reflectors import reflecting
 from evolve.config import CampaignConfig, SearchConfig
 from evolve.evaluation.rehearsal import Rehearsal
-from evolve.mutation import Mutator
+from evolve.mutation import Mutator, Scope
 from evolve.mutation.ensemble import Ensemble, LearningEnsemble, Learns, Member
 from evolve.mutation.freezing import Freezing, scopes_left
 from evolve.mutation.offline import LearningOfflineMutator, OfflineMutator
 from evolve.mutation.tuning import Tuner, Tuning
 from evolve.workbench import Workbench
 
+_OFFLINE_SCOPES: tuple[Scope, ...] = ("read", "write", "everything")
+"""Parts of a program that make a difference to an agent that goes by rules."""
 RULES = "rules"
 """The name of the offline operators in an ensemble."""
 
@@ -35,6 +38,7 @@ def nursery(config: CampaignConfig, workbench: Workbench) -> Nursery:
         confirm=search.confirm and not config.models.task.is_offline,
         learner=inventive if isinstance(inventive, Learns) else None,
         crossed_everywhere=config.mutators == "model",
+        among=_OFFLINE_SCOPES if config.models.task.is_offline else get_args(Scope),
     )
 
 

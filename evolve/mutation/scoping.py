@@ -7,9 +7,10 @@ anew; one that changes only ``read`` has nothing asked but the answers to what i
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import get_args
 
 from evolve.mutation.protocol import Scope
 from evolve.records import Evaluation, Stage
@@ -50,7 +51,9 @@ class Workload:
         }[scope]
 
 
-def choose_scope(diagnosis: Evaluation, work: Workload, rng: random.Random) -> Scope:
+def choose_scope(
+    diagnosis: Evaluation, work: Workload, rng: random.Random, *, among: Collection[Scope] = get_args(Scope)
+) -> Scope:
     """Draw a scope: p ∝ Σ over lost items of the chance that it mends them, / √(calls of such a child).
 
     The square root lets a part that loses four times as much be worth four times the calls squared: price
@@ -61,6 +64,7 @@ def choose_scope(diagnosis: Evaluation, work: Workload, rng: random.Random) -> S
             everything.
         work: what a child's evaluation asks.
         rng: source of all randomness.
+        among: scopes in which a change can have an effect.
     """
     need: dict[Scope, float] = {}
     for stage, count in diagnosis.stages().items():
@@ -72,6 +76,10 @@ def choose_scope(diagnosis: Evaluation, work: Workload, rng: random.Random) -> S
         )
     if diagnosis.status == "failed" or not any(need.values()) or rng.random() < EVERYTHING:
         return "everything"
-    scopes: list[Scope] = sorted((scope for scope, amount in need.items() if amount > 0), key=str)
+    scopes: list[Scope] = sorted(
+        (scope for scope, amount in need.items() if amount > 0 and scope in among), key=str
+    )
+    if not scopes:
+        return "everything"
     weights = [need[scope] / max(1.0, work.calls(scope)) ** 0.5 for scope in scopes]
     return rng.choices(scopes, weights)[0]

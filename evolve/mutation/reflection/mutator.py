@@ -171,8 +171,8 @@ class ReflectionMutator:
             BudgetReached: no more may be spent.
             InfrastructureError: the sandbox failed.
         """
-        if brief.partner is not None:
-            crossing = self._crossover is None or rng.random() < self._crossover
+        if brief.partner is not None and self._crossover is not None:
+            crossing = rng.random() < self._crossover
             brief = replace(brief, scope="everything") if crossing else replace(brief, partner=None)
         brief = replace(brief, references=brief.references[: self._references_shown])
         material = self._material(brief, rng)

@@ -85,8 +85,7 @@ def test_every_form_of_edit_makes_a_child(chat, brief_of, host, edit, text):
     [
         (ABSENT, "Nearest to it are lines"),
         (GOOD.replace(">>>>>>> REPLACE", ""), "may have been cut off"),
-        (GOOD.replace("MESSAGE", "NOTE"), "`MESSAGE: ...` is missing"),
-        ("I cannot help with that.", "`MESSAGE: ...` is missing"),
+        ("I cannot help with that.", "There is no fenced block with code"),
         ("", "did not arrive"),
         (INVALID, "INSTRUCTION_QUERY is empty; say what the agent shall do\n    5: "),
         (SAME, "it does the same as its parent"),
@@ -113,9 +112,10 @@ def test_a_repair_shows_the_last_attempt_and_error_alone(chat, brief_of):
 
 
 def test_after_the_last_repair_the_reason_is_given(chat, brief_of):
-    model = chat(ABSENT)
+    model = chat("I cannot.", "I will not.", INVALID, ABSENT)
     refused = mutate(model, brief_of(), repairs=3)
     assert len(model.requests) == 4
+    assert [one.became for one in refused.tries] == ["unreadable", "unreadable", "static", "unreadable"]
     assert isinstance(refused, Refusal)
     assert refused.operator == "reflect"
     assert refused.reason.startswith("the edit does not apply: Block 1 of 1 was not found")
@@ -129,14 +129,26 @@ def test_without_repairs_the_first_answer_decides(chat, brief_of):
     assert len(model.requests) == 1
 
 
+def test_a_reply_that_comes_again_ends_the_series(chat, brief_of):
+    model = chat(ABSENT)
+    assert isinstance(mutate(model, brief_of(), repairs=5), Refusal)
+    assert len(model.requests) == 2
+
+
+def test_an_answer_without_a_message_is_called_by_what_it_changes(chat, brief_of):
+    child = mutate(chat(block(LIMIT, "        return str(scores)[:900]")), brief_of())
+    assert isinstance(child, Proposal)
+    assert "read" in child.message
+
+
 def test_a_duplicate_is_told_once(chat, brief_of, host):
     known = MemoryProgram(host.replace(LIMIT, "        return str(scores)[:900]")).fingerprint
     model = chat(GOOD, GOOD, OTHER)
     refused = mutate(model, brief_of(known=frozenset({known})))
-    assert refused == Refusal(
-        "reflect", "the same program as another program of this campaign", Usage(calls=2)
-    )
-    assert len(model.requests) == 2
+    assert isinstance(refused, Refusal)
+    assert refused.reason == "the same program as another program of this campaign"
+    assert refused.usage == Usage(calls=2)
+    assert len(model.requests) == 2, "the same reply twice ends it"
     model = chat(GOOD, OTHER)
     assert isinstance(mutate(model, brief_of(known=frozenset({known}))), Proposal)
     assert "another program of this campaign" in model.requests[1].messages[-1]["content"]
@@ -177,7 +189,10 @@ def test_a_call_that_failed_costs_a_round(chat, brief_of, kind):
     assert isinstance(mutate(model, brief_of()), Proposal)
     assert f"{kind}: no good" in model.requests[1].messages[-1]["content"]
     model = chat(ModelError(kind, "no good"))
-    assert mutate(model, brief_of()) == Refusal("reflect", f"{kind}: no good")
+    refused = mutate(model, brief_of())
+    assert isinstance(refused, Refusal)
+    assert refused.reason == f"{kind}: no good"
+    assert [one.became for one in refused.tries] == ["lost"] * 4
     assert len(model.requests) == 4
 
 
