@@ -3,11 +3,11 @@
     python benchmarks/real/campaigns.py --model gguf:PATH --children 60
     python benchmarks/real/campaigns.py --model gguf:PATH --benchmark locomo --data-dir DIR --seeds 0 1 2
 
-runs the same campaign with other sources of candidates: *rules* alone; the *model* alone; *both*, sharing the
-candidates by what each has brought; and a *blind* model, which is told to improve the program and shown none of
-its failures. The agent is rule-based and quality is evidence recall. Prints the best candidate of each
-campaign against each initial program, and the campaigns' best against each other, on test tasks whose groups the
-search never saw. Runs are kept under ``--root``: the same command goes on with them.
+runs the same campaign with other sources of candidates: *rules* alone; the *model* alone; *both*, sharing
+the candidates by what each has brought; and a *blind* model, which is told to improve the program and shown
+none of its failures. The agent is rule-based and quality is evidence recall. Prints the best candidate of
+each campaign against each initial program, and the campaigns' best against each other, on test tasks whose
+groups the search never saw. Runs are kept under ``--root``: the same command goes on with them.
 
 Intervals are at 95 %, of paired differences with the tasks' groups (``evolve.statistics``).
 """
@@ -15,6 +15,7 @@ Intervals are at 95 %, of paired differences with the tasks' groups (``evolve.st
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,6 +25,7 @@ from common import add_options, caption, conducted, configuration, interval_text
 from evolve.benchmark import find
 from evolve.campaign import Summary
 from evolve.config import CampaignConfig, ModelsConfig, RoleConfig, merged
+from evolve.events import Discarded, Proposed
 from evolve.journal import RunRecord
 from evolve.statistics import paired_interval
 
@@ -42,6 +44,12 @@ ARMS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     }
 )
 """Name -> what differs from the configuration that all have in common."""
+
+
+HEADER = (
+    "| candidates by | seed | validation | test | best initial program | best minus it, paired | model's draws |"
+    "\n|---|---|---|---|---|---|---|"
+)
 
 
 @dataclass(frozen=True)
@@ -87,10 +95,21 @@ def _run(arguments: argparse.Namespace, name: str, seed: int) -> Arm:
         interval_text(summary.tests[summary.best.number]),
         interval_text(summary.tests[rival.other]),
         interval_text(rival.difference, sign=True),
-        str(len(record.evaluated)) if hasattr(record, "evaluated") else "–",
+        _draws(record),
     )
     print(f"| {' | '.join(cells)} |", flush=True)
     return arm
+
+
+def _draws(record: RunRecord) -> str:
+    """What became of the model's draws, the commonest first."""
+    counts = Counter(
+        one.became
+        for event in record.events()
+        if isinstance(event, Proposed | Discarded)
+        for one in event.tries
+    )
+    return ", ".join(f"{count} {became}" for became, count in counts.most_common()) or "–"
 
 
 def _configuration(arguments: argparse.Namespace, name: str, seed: int) -> CampaignConfig:

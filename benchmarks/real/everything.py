@@ -3,9 +3,9 @@
     python benchmarks/real/everything.py --model gguf:PATH
     python benchmarks/real/everything.py --model openai/NAME --api-base http://127.0.0.1:8080/v1
 
-Agent, toolkit and reflector are the model, on 12 validation and 24 test tasks of chronicle with short reads.
-Prints the candidates, the calls by role and outcome, and the tokens of the accounts beside those that the
-server counted, where it has llama.cpp's ``/metrics``.
+Agent, toolkit and reflector are the model, on 12 validation and 24 test tasks of chronicle with short
+reads. Prints the candidates, the calls by role and outcome, and the tokens of the accounts beside those
+that the server counted, where it has llama.cpp's ``/metrics``.
 """
 
 from __future__ import annotations

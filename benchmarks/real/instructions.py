@@ -2,10 +2,10 @@
 
     python benchmarks/real/instructions.py --model gguf:PATH --children 4
 
-runs two small campaigns on chronicle in which the model is agent, toolkit and reflector: one may change the four
-instruction constants only (``--freeze code``), the other all but them (``--freeze instructions``), with the same
-number of candidates. Quality is token F1 of the model's answers. Prints the best of each against its parent on
-the test tasks; intervals are at 95 %, paired.
+runs two small campaigns on chronicle in which the model is agent, toolkit and reflector: one may change the
+four instruction constants only (``--freeze code``), the other all but them (``--freeze instructions``),
+with the same number of candidates. Quality is token F1 of the model's answers. Prints the best of each
+against its parent on the test tasks; intervals are at 95 %, paired.
 """
 
 from __future__ import annotations

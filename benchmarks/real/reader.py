@@ -4,11 +4,11 @@
     python benchmarks/real/reader.py --model gguf:PATH --benchmark locomo --data-dir DIR --programs ...
 
 Rules fill the fields of items and queries, as in an offline campaign; the model answers from what ``read``
-returned. So programs differ in what the model reads, and in nothing else. Prints a table of the programs with
-evidence recall, token F1 and exact match on the same test questions; how they go together over programs and
-over answers; and F1 by how much of the evidence came back. Intervals are at 95 %: of differences by
-``evolve.statistics.paired_interval`` with the questions' groups, of correlations by a bootstrap over
-questions, each drawn with the answers of all programs.
+returned. So programs differ in what the model reads, and in nothing else. Prints a table of the programs
+with evidence recall, token F1 and exact match on the same test questions; how they go together over
+programs and over answers; and F1 by how much of the evidence came back. Intervals are at 95 %: of
+differences by ``evolve.statistics.paired_interval`` with the questions' groups, of correlations by a
+bootstrap over questions, each drawn with the answers of all programs.
 """
 
 from __future__ import annotations

@@ -1,0 +1,129 @@
+"""How often a language model's answer becomes a candidate, by the form of the answer and the prompt.
+
+    python benchmarks/real/acceptance.py --model gguf:PATH --reflections 40
+    python benchmarks/real/acceptance.py --model gguf:PATH --forms definitions blocks whole --prompts compact full
+
+runs campaigns whose reflector is the model and whose agent is rule-based, on chronicle. Parents are drawn
+evenly from the initial programs and their offspring, each reflection has up to three draws, and what became
+of every draw is counted: a draw is *valid* if the program it gives keeps the contract, passes the static
+checks and works when it is tried; it has an *effect* if it also returns something else than its parent on a
+minibatch of eight tasks. Runs are kept under ``--root``: the same command goes on with them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+
+from common import add_options, caption, conducted, configuration, role
+
+from evolve.config import ModelsConfig
+from evolve.events import Discarded, Evaluated, Joined, Proposed
+from evolve.journal import RunRecord
+from evolve.records import Candidate, Try
+
+EFFECT = frozenset({"valid"})
+VALID = EFFECT | {"no effect"}
+DRAWS = 3
+HEADER = (
+    "| form | prompt | draws | valid | with an effect | valid within three | effect within three | better |"
+    "\n|---|---|---|---|---|---|---|---|"
+)
+
+
+def main() -> None:
+    """Run the campaigns that are missing and print the tables."""
+    arguments = _arguments()
+    print(f"chronicle, {arguments.reflections} reflections; {caption(arguments.model)}\n", flush=True)
+    print(
+        "| form | prompt | draws | valid | with an effect | valid within three | effect within three | better |"
+    )
+    print("|---|---|---|---|---|---|---|---|", flush=True)
+    failures: list[tuple[str, Counter[str]]] = []
+    for prompt in arguments.prompts:
+        for form in arguments.forms:
+            record = _reflected(arguments, form, prompt)
+            series = _series(record)
+            cells = (form, prompt, *_shares(series), str(_better(record)))
+            print(f"| {' | '.join(cells)} |", flush=True)
+            failures.append((f"{form}, {prompt}", Counter(one.became for tries in series for one in tries)))
+    kinds = sorted({kind for _, counts in failures for kind in counts})
+    print(f"\n| what became of the draws | {' | '.join(kinds)} |\n|---{'|---' * len(kinds)}|")
+    for name, counts in failures:
+        print(f"| {name} | {' | '.join(str(counts[kind]) for kind in kinds)} |")
+
+
+def _reflected(arguments: argparse.Namespace, form: str, prompt: str) -> RunRecord:
+    config = configuration(
+        arguments,
+        "chronicle",
+        ModelsConfig(reflector=role(arguments)),
+        seeds=tuple(arguments.programs.split(",")),
+        budget=arguments.reflections,
+        jobs=arguments.concurrency,
+        search={
+            "mutators": "model",
+            "selection": "uniform",
+            "edit": form,
+            "prompt": prompt,
+            "retry": "draw",
+            "repairs": DRAWS - 1,
+            "crossover": 0.0,
+            "racing": False,
+        },
+        evaluation={"static": arguments.static, "test": 0},
+    )
+    name = f"acceptance-{form}-{prompt}"
+    conducted(config, arguments.root, name)
+    return RunRecord.open(arguments.root, name)
+
+
+def _series(record: RunRecord) -> list[tuple[Try, ...]]:
+    """The draws of each reflection."""
+    events = [event for event in record.events() if isinstance(event, Proposed | Discarded)]
+    latest = {event.number: event.tries for event in events if event.tries}
+    return [latest[number] for number in sorted(latest)]
+
+
+def _shares(series: Sequence[tuple[Try, ...]]) -> tuple[str, ...]:
+    draws = [one.became for tries in series for one in tries]
+    return (
+        str(len(draws)),
+        _share([became in VALID for became in draws]),
+        _share([became in EFFECT for became in draws]),
+        _share([any(one.became in VALID for one in tries[:DRAWS]) for tries in series]),
+        _share([any(one.became in EFFECT for one in tries[:DRAWS]) for tries in series]),
+    )
+
+
+def _share(hits: Sequence[bool]) -> str:
+    return f"{sum(hits)} of {len(hits)} ({sum(hits) / len(hits):.0%})" if hits else "–"
+
+
+def _better(record: RunRecord) -> int:
+    """Candidates of a higher quality than their parent on the validation tasks."""
+    joined: dict[int, Candidate] = {
+        event.candidate.number: event.candidate for event in record.events() if isinstance(event, Joined)
+    }
+    evaluated = {event.number for event in record.events() if isinstance(event, Evaluated)}
+    return sum(
+        candidate.objectives.get("quality", 0.0) > joined[candidate.parents[0]].objectives.get("quality", 0.0)
+        for candidate in joined.values()
+        if candidate.parents and candidate.number in evaluated
+    )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    add_options(parser)
+    parser.add_argument("--programs", default="lexical,hybrid,vector_search", help="initial programs")
+    parser.add_argument("--reflections", type=int, default=40)
+    parser.add_argument("--static", type=int, default=60, help="validation tasks")
+    parser.add_argument("--forms", nargs="+", default=["definitions"])
+    parser.add_argument("--prompts", nargs="+", default=["compact"], choices=["compact", "full"])
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
