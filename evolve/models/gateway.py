@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from evolve.errors import InfrastructureError, UsageError
+from evolve.models.adaptations import Adaptations
 from evolve.models.backoff import Backoff
 from evolve.models.breaker import Clock, OutageNews, Sleep
 from evolve.models.budget import Budget, Cost
@@ -46,6 +47,7 @@ class Gateway:
         cache: replies kept for good; None to keep none.
         calls: the record of calls, whose past counts towards the budget; None to keep none.
         budget: what may be spent; None for no cap.
+        adaptations: memory of what servers refuse; None for one that ends with the gateway.
         observer: is told of outages, on the gateway's thread; must return soon.
         notify: told, in a sentence, the context length of each model, once it is found.
         provider: carries the attempts; litellm in this process if it is not given.
@@ -64,6 +66,7 @@ class Gateway:
         cache: ReplyCache | None = None,
         calls: CallLog | None = None,
         budget: Budget | None = None,
+        adaptations: Adaptations | None = None,
         observer: Callable[[OutageNews], None] | None = None,
         notify: Callable[[str], None] = lambda _: None,
         provider: Provider | None = None,
@@ -75,6 +78,7 @@ class Gateway:
     ) -> None:
         self._provider = provider or LitellmProvider()
         self._cache = cache
+        self._adaptations = adaptations or Adaptations()
         self._budget = budget or Budget()
         self._tally = Tally(calls.past() if calls is not None else ())
         past = self._tally.accounts().total.usage
@@ -117,6 +121,7 @@ class Gateway:
             once=self._replies,
             run=self.run,
             context=self._context,
+            adaptations=self._adaptations,
         )
 
     def toolkit(self, settings: ModelSettings) -> RemoteToolkit:

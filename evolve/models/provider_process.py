@@ -55,7 +55,7 @@ class ProviderProcess:
         """One chat completion."""
         sent = None if schema is None else (schema[0], dict(schema[1]))
         value = await self._ask("chat", settings, messages=list(messages), options=dict(options), schema=sent)
-        return Completed(value["text"], value["finish"], Tokens(**value["tokens"]), value["model"])
+        return Completed(**{**value, "tokens": Tokens(**value["tokens"])})
 
     async def embed(self, settings: ModelSettings, texts: Sequence[str]) -> Embedded:
         """The vectors of ``texts``."""

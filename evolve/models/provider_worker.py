@@ -18,7 +18,7 @@ from typing import Any
 from evolve.models.frames import Frames
 from evolve.models.provider import AttemptFailed, Provider
 from evolve.models.redaction import redacted
-from evolve.models.settings import ModelSettings
+from evolve.models.settings import ModelSettings, StructuredOutput
 
 READY = {"ready": True}
 OPERATIONS = ("chat", "embed", "price", "context")
@@ -39,6 +39,7 @@ class Settings:
     usd_per_million_in: float | None
     usd_per_million_out: float | None
     context_tokens: int | None = None
+    structured: StructuredOutput = "auto"
 
     @classmethod
     def of(cls, settings: ModelSettings) -> Settings:

@@ -7,12 +7,18 @@ import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
+from evolve.models.adaptations import Adaptations
 from evolve.models.cache import ReplyCache, key_of
 from evolve.models.chat import ChatRequest, Reply, Role
 from evolve.models.exchange import Exchange, Order
+from evolve.models.finish import finish_of
+from evolve.models.fitting import Room
+from evolve.models.negotiation import Negotiation
 from evolve.models.once import Once
 from evolve.models.provider import AttemptFailed, Completed, Provider
+from evolve.models.reply_limits import reply_tokens, thinks
 from evolve.models.settings import ModelSettings, identity_of
+from evolve.models.shaping import wanted
 from evolve.records import Usage
 
 T = TypeVar("T")
@@ -31,6 +37,7 @@ class RemoteChat:
         once: merges equal requests in flight; the same one for all models of a gateway.
         run: brings coroutines to the gateway's loop.
         context: finds the context of the model of such settings; None where it is not known.
+        adaptations: what servers refuse; the same for all models of a gateway.
     """
 
     def __init__(
@@ -44,6 +51,7 @@ class RemoteChat:
         once: Once[Reply],
         run: Run,
         context: Callable[[ModelSettings], int | None] = lambda settings: settings.context_tokens,
+        adaptations: Adaptations | None = None,
     ) -> None:
         self._role: Role = role
         self._settings = settings
@@ -53,6 +61,7 @@ class RemoteChat:
         self._once = once
         self._run = run
         self._context = context
+        self._adaptations = adaptations or Adaptations()
 
     @property
     def identity(self) -> str:
@@ -116,10 +125,34 @@ class RemoteChat:
 
     async def _ask(self, order: Order, request: ChatRequest, options: dict[str, Any], partial: bool) -> Reply:
         schema = None if request.schema is None else (request.name, request.schema)
+        room = Room(self.context_tokens)
+        limit = room.left_for_reply(request.messages, at_most=reply_tokens(request.cause))
+        meant = wanted(
+            request.messages, options, schema, self._settings.structured, limit, thinks(self._settings)
+        )
+        negotiation = Negotiation(self._adaptations, self._settings, meant)
 
         async def attempt() -> Completed:
-            completed = await self._provider.chat(self._settings, request.messages, options, schema)
-            return _whole(completed, partial=partial)
+            sent = negotiation.request()
+            try:
+                completed = await self._provider.chat(
+                    self._settings, sent.messages, sent.options, sent.schema
+                )
+                negotiation.worked()
+                return _whole(completed, partial=partial)
+            except AttemptFailed as failure:
+                if not negotiation.adapt(failure):
+                    raise
+                raise AttemptFailed(
+                    failure.kind,
+                    failure.message,
+                    transient=negotiation.guessing,
+                    unreachable=negotiation.guessing and failure.unreachable,
+                    answered=failure.answered,
+                    tokens=failure.tokens,
+                    sent=failure.sent,
+                    again=True,
+                ) from failure
 
         completed, bill = await self._exchange.make(order, attempt)
         return Reply(completed.text, bill.usage, completed.model, bill.seconds)
@@ -144,8 +177,10 @@ class RemoteChat:
         return options if request is None else options | dict(request.options)
 
     def _key(self, request: ChatRequest, options: dict[str, Any], partial: bool) -> str:
+        forced = self._settings.structured
         return key_of(
-            {
+            ({} if forced == "auto" else {"structured": forced})
+            | {
                 "version": 1,
                 "model": self._settings.model,
                 "messages": list(request.messages),
@@ -175,14 +210,25 @@ def _packed(reply: Reply) -> bytes:
 
 
 def _whole(completed: Completed, *, partial: bool) -> Completed:
-    """``completed`` if it is the whole answer."""
-    if completed.finish == "length" and not partial:
-        written = completed.tokens.written
+    """``completed`` if it is the whole answer, or a part of one that is enough."""
+    finish, tokens = finish_of(completed.finish), completed.tokens
+    if finish == "whole" or (finish == "cut" and partial):
+        return completed
+    if finish == "cut":
         raise AttemptFailed(
-            "truncated", f"its answer was cut off after {written} tokens", tokens=completed.tokens
+            "truncated",
+            f"its answer was cut off after {tokens.written} tokens",
+            tokens=tokens,
+            thought=completed.thought,
         )
-    if completed.finish == "content_filter":
-        raise AttemptFailed(
-            "filtered", "the provider's content filter withheld the answer", tokens=completed.tokens
-        )
-    return completed
+    if finish == "filtered":
+        raise AttemptFailed("filtered", "the provider's content filter withheld the answer", tokens=tokens)
+    if finish == "refused":
+        said = f": {completed.text}" if completed.text else ""
+        raise AttemptFailed("refused", f"the model refused to answer{said}", tokens=tokens)
+    raise AttemptFailed(
+        "malformed",
+        f"expected a whole answer, found one that ended with finish reason {completed.finish!r}",
+        transient=True,
+        tokens=tokens,
+    )

@@ -92,12 +92,12 @@ def test_a_verdict_that_cannot_be_read_is_asked_for_again_then_there_is_no_score
     assert len(model.asked) == 2
 
 
-@pytest.mark.parametrize("kind", ["filtered", "too_long", "rejected"])
+@pytest.mark.parametrize("kind", ["filtered", "refused", "too_long", "rejected"])
 def test_a_refusal_leaves_no_score(scripted, kind):
     model = scripted([ModelError(kind, "The provider refused.")])
     (grade,) = LLMJudge(model).grade([TASK], ["Rome"])
     assert (grade.score, grade.reason) == (None, "The provider refused.")
-    assert len(model.asked) == (2 if kind == "rejected" else 1)
+    assert len(model.asked) == 1
 
 
 @pytest.mark.parametrize(

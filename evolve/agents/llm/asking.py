@@ -86,9 +86,10 @@ async def ask(
 ) -> Asked[T]:
     """Ask, read the reply, and ask once more with the exact error where it cannot be read.
 
-    A truncated or malformed answer counts as one that cannot be read. One that the provider filtered or found
-    too long is not asked for again; nor is one that it rejected, but that a schema may have been what it
-    rejected, so that without it the same is asked anew.
+    A truncated answer counts as one that cannot be read. A malformed one is the provider's fault: the same is
+    asked once more, and then nothing is said against whoever asked. After any other failure of the call asking
+    again would not help. What a server refuses of a request, such as a schema, is negotiated before that
+    (``evolve.models.negotiation``).
 
     Args:
         model: who is asked.
@@ -101,7 +102,7 @@ async def ask(
         ModelError: of kind outage or setup.
         BudgetReached: no more may be spent.
     """
-    usage, said, problem = Usage(), "", ""
+    usage, said, problem, faulty = Usage(), "", "", ""
     for _ in range(ATTEMPTS):
         words = ""
         try:
@@ -115,15 +116,17 @@ async def ask(
         except ModelError as error:
             if not error.of_this_call:
                 raise
-            if error.kind == "rejected" and request.schema is not None:
-                without = await ask(model, dataclasses.replace(request, schema=None), read, again, room)
-                return dataclasses.replace(without, usage=usage + without.usage)
-            if error.kind not in ("truncated", "malformed"):
+            if error.kind == "malformed" and not faulty:  # by the provider, and no fault of the model's
+                faulty = str(error)
+                continue
+            if error.kind != "truncated":
                 too_long = error.kind == "too_long"
                 return Asked(None, usage, inconclusive=str(error), said=said, too_long=too_long)
             problem = str(error)
         quoting = _continued(request, words, again(problem))
         request = quoting if room.holds(quoting.messages) else _continued(request, "", again(problem))
+    if faulty:
+        return Asked(None, usage, inconclusive=faulty, said=said)
     return Asked(None, usage, unusable=problem, said=said)
 
 
