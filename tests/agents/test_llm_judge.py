@@ -79,7 +79,6 @@ def test_an_answer_is_right_or_wrong(scripted, said, score, reason):
         "10",
         "",
         ModelError("truncated", "It broke off."),
-        ModelError("malformed", "It is none."),
     ],
 )
 def test_a_verdict_that_cannot_be_read_is_asked_for_again_then_there_is_no_score(scripted, said):
