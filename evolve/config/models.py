@@ -37,16 +37,16 @@ class RoleConfig(Section):
         default=None,
         description="environment variable that holds the key; left out: the provider's usual one",
     )
-    context_tokens: int | None = Field(
-        default=None,
-        ge=256,
-        description="of prompt and reply together; prompts are fitted to it; left out: the server is asked",
-    )
     max_tokens: int | None = Field(
         default=None,
         ge=1,
         description="of one answer; left out: by what is asked, from 512 for a query to 8192 for a reflection, "
         "and 16384 more for a model that thinks (docs/tutorial/own-model.md)",
+    )
+    context_tokens: int | None = Field(
+        default=None,
+        ge=256,
+        description="of prompt and reply together; prompts are fitted to it; left out: the server is asked",
     )
     structured: StructuredOutput = Field(
         default="auto",

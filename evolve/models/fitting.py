@@ -64,6 +64,13 @@ class Room:
             sum(map(most_tokens, texts)) <= limit
         )
 
+    def left_for_reply(self, messages: Sequence[Message], at_most: int | None) -> int | None:
+        """Return a limit for the reply that does not pass the context; ``at_most`` where that is not known."""
+        if self.context is None or at_most is None:
+            return at_most
+        taken = sum(most_tokens(message["content"]) + _MESSAGE for message in messages)
+        return min(at_most, max(MARGIN, self.context - taken - MARGIN))
+
     def fit(
         self, prompt: Prompt, slots: Mapping[str, str], may_be_cut: Sequence[str]
     ) -> tuple[tuple[Message, ...], int]:

@@ -12,6 +12,7 @@ from evolve.models.cache import ReplyCache, key_of
 from evolve.models.chat import ChatRequest, Reply, Role
 from evolve.models.exchange import Exchange, Order
 from evolve.models.finish import finish_of
+from evolve.models.fitting import Room
 from evolve.models.negotiation import Negotiation
 from evolve.models.once import Once
 from evolve.models.provider import AttemptFailed, Completed, Provider
@@ -124,7 +125,8 @@ class RemoteChat:
 
     async def _ask(self, order: Order, request: ChatRequest, options: dict[str, Any], partial: bool) -> Reply:
         schema = None if request.schema is None else (request.name, request.schema)
-        limit = reply_tokens(request.cause)
+        room = Room(self.context_tokens)
+        limit = room.left_for_reply(request.messages, at_most=reply_tokens(request.cause))
         meant = wanted(
             request.messages, options, schema, self._settings.structured, limit, thinks(self._settings)
         )
@@ -133,7 +135,9 @@ class RemoteChat:
         async def attempt() -> Completed:
             sent = negotiation.request()
             try:
-                completed = await self._provider.chat(self._settings, sent.messages, sent.options, sent.schema)
+                completed = await self._provider.chat(
+                    self._settings, sent.messages, sent.options, sent.schema
+                )
                 negotiation.worked()
                 return _whole(completed, partial=partial)
             except AttemptFailed as failure:
@@ -218,9 +222,7 @@ def _whole(completed: Completed, *, partial: bool) -> Completed:
             thought=completed.thought,
         )
     if finish == "filtered":
-        raise AttemptFailed(
-            "filtered", "the provider's content filter withheld the answer", tokens=tokens
-        )
+        raise AttemptFailed("filtered", "the provider's content filter withheld the answer", tokens=tokens)
     if finish == "refused":
         said = f": {completed.text}" if completed.text else ""
         raise AttemptFailed("refused", f"the model refused to answer{said}", tokens=tokens)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 from evolve.records import Usage
@@ -24,11 +25,11 @@ def estimate_usage(read: Iterable[str], written: str) -> Usage:
     )
 
 
-_PIECES = re.compile(
-    r"(?P<word>[A-Za-z]?[a-z]+)|(?P<capitals>[A-Z]+)|(?P<digit> ?[0-9])|(?P<break>\n)|(?P<blank>[ \t\r]+)"
-    r"|(?P<mark>[!-~])|(?P<other>.)",
-    re.DOTALL,
-)
+_WORDS = re.compile(r"[A-Za-z]?[a-z]+|[A-Z]+")
+_ONE_EACH = re.compile(r"[!-/:-@\[-`{-~0-9\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_BEFORE_DIGIT = re.compile(r" (?=[0-9])")
+_BLANKS = re.compile(r"[ \t\r]{2,}")
+_OTHERS = re.compile(r"[^\x00-\x7f]+")
 
 
 def most_tokens(text: str) -> int:
@@ -39,20 +40,15 @@ def most_tokens(text: str) -> int:
     else: more than a vocabulary of 50,000 entries makes of English prose, code, JSON, dates and Chinese.
     ``estimate_tokens`` is for accounts, where too much is as wrong as too little.
     """
-    tokens = 0.0
-    for piece in _PIECES.finditer(text):
-        size = piece.end() - piece.start()
-        match piece.lastgroup:
-            case "word":
-                tokens += -(-size // 4) if size <= 8 else -(-size // 3)
-            case "capitals":
-                tokens += -(-size // 2)
-            case "digit":
-                tokens += size
-            case "blank":
-                tokens += 0 if size == 1 else 1 + size // 16
-            case "other":
-                tokens += 0.8 * len(piece[0].encode("utf-8", "replace"))
-            case _:
-                tokens += 1
-    return math.ceil(tokens)
+    words = sum(times * _of_word(word) for word, times in Counter(_WORDS.findall(text)).items())
+    blanks = sum(1 + len(run) // 16 for run in _BLANKS.findall(text))
+    others = len("".join(_OTHERS.findall(text)).encode("utf-8", "replace"))
+    single = len(_ONE_EACH.findall(text)) + len(_BEFORE_DIGIT.findall(text))
+    return words + blanks + single + math.ceil(0.8 * others)
+
+
+def _of_word(word: str) -> int:
+    """Tokens of a run of letters: small ones, perhaps with a capital before them, or capitals alone."""
+    if len(word) > 1 and word.isupper():
+        return -(-len(word) // 2)
+    return -(-len(word) // 4) if len(word) <= 8 else -(-len(word) // 3)

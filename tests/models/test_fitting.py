@@ -10,7 +10,7 @@ from evolve.models.prompts import Prompt
 from evolve.models.tokens import most_tokens
 
 PROMPT = Prompt("p", "# system\nRead.\n\n# user\n$short <text>\n$long\n</text>\n$other\n")
-SLOTS = {"short": "What?", "long": "word " * 4_000, "other": "more " * 500}
+SLOTS = {"short": "What?", "long": "word " * 3_000, "other": "more " * 500}
 
 
 def tokens(messages):
@@ -27,8 +27,8 @@ def test_the_longest_texts_are_shortened_and_the_prompt_says_so():
     room = Room(3_000, 500)
     messages, left_out = room.fit(PROMPT, SLOTS, ("long", "other"))
     text = messages[1]["content"]
-    assert tokens(messages) <= room.prompt
-    assert tokens(messages) > 0.9 * room.prompt
+    assert room.prompt == 2_436
+    assert 0.9 * 2_436 < tokens(messages) <= 2_436
     assert f"[... {left_out:,} characters left out ...]" in text
     assert "What?" in text
     assert SLOTS["other"] in text  # the shorter of the two fits
@@ -38,8 +38,17 @@ def test_the_longest_texts_are_shortened_and_the_prompt_says_so():
 def test_a_quarter_is_kept_for_a_reply_without_limit():
     assert Room(4_000).prompt == 4_000 - 1_000 - 64
     assert Room(100_000).prompt == 100_000 - 2_048 - 64
-    assert Room(4_000, 300).smaller().prompt == pytest.approx(0.75 * Room(4_000, 300).prompt, abs=1)
+    assert Room(4_064, 0).smaller().prompt == 3_000
     assert Room().smaller() == Room()
+
+
+def test_a_default_limit_of_the_reply_does_not_pass_the_context():
+    messages = PROMPT.messages(short="", long="", other="")
+    assert Room().left_for_reply(messages, at_most=8_192) == 8_192
+    assert Room(4_000).left_for_reply(messages, at_most=None) is None
+    assert 3_800 < (Room(4_000).left_for_reply(messages, at_most=8_192) or 0) < 3_936
+    assert Room(4_000).left_for_reply(messages, at_most=512) == 512
+    assert Room(10).left_for_reply(messages, at_most=512) == 64
 
 
 @pytest.mark.parametrize(
@@ -66,10 +75,9 @@ def test_beginning_and_end_of_a_text_stay(text, most):
     assert len(head) + len(tail) + left_out_of(text, most) == len(text)
 
 
-@given(
-    st.integers(300, 5_000), st.text(st.sampled_from("ab \n日1."), max_size=20_000), st.text(max_size=3_000)
-)
-def test_a_fitted_prompt_is_within_the_room(context, text, other):
+@given(st.integers(300, 2_000), st.text(st.sampled_from("ab \n日1."), max_size=300), st.integers(1, 20))
+def test_a_fitted_prompt_is_within_the_room(context, piece, times):
+    text, other = piece * times, piece
     room = Room(context, context // 4)
     try:
         messages, left_out = room.fit(PROMPT, {**SLOTS, "long": text, "other": other}, ("long", "other"))
