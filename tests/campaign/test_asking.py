@@ -11,7 +11,7 @@ import pytest
 
 from evolve.campaign.briefing import family
 from evolve.campaign.probing import Probe, probe_subset
-from evolve.campaign.reflectors import style_of
+from evolve.campaign.reflectors import prompt_room, style_of
 from evolve.config import CampaignConfig, RoleConfig, check_resumable, merged, to_toml, with_window
 from evolve.config.files import load_recorded
 from evolve.evaluation.evaluator import Reads
@@ -78,6 +78,13 @@ def test_the_prompt_fits_the_model(role: RoleConfig, context: int | None, style:
     model: Any = SimpleNamespace(context_tokens=context)
     assert style_of(CampaignConfig(), role, model) == style
     assert style_of(merged(CampaignConfig(), {"search.prompt": "full"}), role, model) == "full"
+
+
+def test_a_full_prompt_leaves_room_for_the_reply() -> None:
+    role = RoleConfig(model="openai/a")
+    assert prompt_room(60_000, role, SimpleNamespace(context_tokens=None)) == 60_000  # type: ignore[arg-type]
+    assert prompt_room(60_000, role, SimpleNamespace(context_tokens=32_768)) == 24_576  # type: ignore[arg-type]
+    assert prompt_room(60_000, role, SimpleNamespace(context_tokens=2_048)) == 4_000  # type: ignore[arg-type]
 
 
 class FakeEvaluator:
