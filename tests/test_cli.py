@@ -218,6 +218,18 @@ def test_check_a_good_program() -> None:
     assert "keeps the contract and runs (isolation: process)" in out
 
 
+def test_check_warns_of_what_only_some_runs_would_meet(tmp_path: Path) -> None:
+    program = tmp_path / "typo.py"
+    last = "return self._pack(scores)"
+    broken = f"if scores is None:\n            return self._pak(scores)\n        {last}"
+    program.write_text(SEED.read_text().replace(last, broken, 1))
+    code, out, err = invoke("check", program, "--sandbox", "process", "--unsafe-local")
+    assert code == 0, err
+    assert "keeps the contract and runs" in out
+    assert "warning: line" in err
+    assert "`self` has no attribute `_pak`; did you mean `self._pack`" in err
+
+
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [

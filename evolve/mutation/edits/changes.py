@@ -78,7 +78,10 @@ def apply_changes(source: str, changes: Sequence[Change]) -> str:
     if errors:
         more = f"\n\nAnd {len(errors) - _TOLD} more do not fit." if len(errors) > _TOLD else ""
         raise EditError("\n\n".join(errors[:_TOLD]) + more)
-    located.sort(key=lambda place: place.start)
+    unique = {
+        (place.start, place.end, tuple(place.new)): place for place in located
+    }  # given twice, made once
+    located = sorted(unique.values(), key=lambda place: place.start)
     for before, after in pairwise(located):
         if after.start < before.end:
             raise EditError(
@@ -107,8 +110,8 @@ def _locate(lines: Sequence[str], change: Change) -> _Located:
             found = ", ".join(str(place.start + 1) for place in places)
             raise EditError(
                 f"{_titled(change.name)} fits several places of the program, from lines {found}"
-                f"{' and more' if len(places) == _PLACES else ''}. Repeat more of the lines above or below, so "
-                "that it fits one."
+                f"{' and more' if len(places) == _PLACES else ''}. Repeat more of the lines above or below, "
+                "so that it fits one."
             )
         if places:
             return _Located(change.name, places[0].start, places[0].end, places[0].new)

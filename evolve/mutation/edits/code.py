@@ -9,37 +9,17 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from evolve.mutation.edits.elision import is_elision
+from evolve.mutation.edits.margins import FUNCTIONS, normalised
 from evolve.mutation.splicing import SplicedText, SpliceError
-from evolve.program.layout import dedented, indentation, with_unix_newlines
-from evolve.program.parsing import UNPARSABLE, parse
+from evolve.program.layout import with_unix_newlines
+from evolve.program.parsing import parse
 from evolve.program.parts import assigned_name, first_line
 
 _NARRATION = re.compile(
     r"#\s*(?:file(?:name)?:\s*)?[\w/.-]+\.py\s*$"
     r"|#.*\b(?:new|changed?|updated?|modified|improved|revised|fixed|replaced?|added)\b.*"
     r"\b(?:methods?|functions?|class|code|version|definition|constant|helper|imports?)\b",
-    re.IGNORECASE,
-)
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_SPLITS = 40
-_CHARACTERS = str.maketrans(
-    {"\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u3000": " ", "\u200b": "", "\u200c": "", "\u2060": ""}
-    | {"\ufeff": ""}
-)
-_QUOTES = str.maketrans({"\u201c": '"', "\u201d": '"', "\u2018": "'", "\u2019": "'"})
-_BEGINS = re.compile(r"[ \t]*(?:async[ \t]+def|def|class)\b|[ \t]*@\w")
-_THING = (
-    r"(?:(?:the|your|this|all|any|of|other|rest|remainder|remaining|existing|previous|original|old|current|earlier"
-    r"|code|class|methods?|functions?|program|implementation|body|logic|fields?|lines?|definitions?|imports?"
-    r"|constants?|helpers?|above|below|here|goes|stuff|things?|everything|else|parts?)[ ,]*)+"
-)
-_SAME = (
-    r"(?:(?:(?:is|are|stays?|remains?|be|as|it|was|were|same|the|exactly|unchanged|before|above|original|omitted"
-    r"|for|brevity|not|no|changes?|changed|needed|here|in|keep|kept|left|out|to|previous|version|program)[ ,]*)+)"
-)
-_ELISION = re.compile(rf"(?:{_THING})?(?:{_SAME})?", re.IGNORECASE)
-_TELLING = re.compile(
-    r"\b(?:rest|remainder|remaining|existing|other|same|unchanged|omitted|no changes?|as before|everything else)\b",
     re.IGNORECASE,
 )
 
@@ -97,13 +77,13 @@ def read_code(text: str) -> Code:
     Raises:
         SyntaxError: it is no Python.
     """
-    plain, owners = _normalised(with_unix_newlines(text))
+    plain, owners = normalised(with_unix_newlines(text))
     tree = parse(plain)
     spliced = SplicedText(plain)
     comments = _comments(plain)
     imports, definitions, entries, others = [], [], [], []
     for node in tree.body:
-        name = node.name if isinstance(node, (*FUNCTIONS, ast.ClassDef)) else assigned_name(node)
+        name = _top_name(node)
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             imports.append(node)
         elif name:
@@ -137,6 +117,12 @@ def read_code(text: str) -> Code:
     )
 
 
+def _top_name(node: ast.stmt) -> str | None:
+    if isinstance(node, FUNCTIONS):
+        return function_key(node)
+    return node.name if isinstance(node, ast.ClassDef) else assigned_name(node)
+
+
 def is_text(node: ast.stmt) -> bool:
     """A statement that is a string: a docstring."""
     return (
@@ -153,16 +139,8 @@ def is_dots(node: ast.stmt) -> bool:
     )
 
 
-def is_elision(comment: str) -> bool:
-    """A comment that stands for code left out, such as ``# ... rest of the method unchanged``."""
-    body = comment.lstrip("#").strip()
-    plain = body.strip(" .…()[]<>-—*:;!")
-    if not plain:
-        return "..." in body or "…" in body
-    dotted = body.startswith(("...", "…")) or body.endswith(("...", "…"))
-    if dotted and _TELLING.search(plain):
-        return True
-    return bool(_TELLING.search(plain)) and _ELISION.fullmatch(plain) is not None
+def _constant(node: ast.stmt) -> object:
+    return node.value.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) else None
 
 
 def comment_lines(text: str) -> dict[int, tuple[int, str]]:
@@ -200,9 +178,19 @@ def members(definition: Definition) -> Iterator[Definition]:
             yield Definition(name, statement, spliced.text_of(statement), above, left_out, node.name)
 
 
+def function_key(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """The name of a function; with ``.setter`` or ``.deleter`` for these parts of a property."""
+    parts = [d.attr for d in node.decorator_list if isinstance(d, ast.Attribute)]
+    return next(
+        (f"{node.name}.{part}" for part in parts if part in ("setter", "deleter", "getter")), node.name
+    )
+
+
 def member_name(node: ast.stmt) -> str | None:
     """The name of a method, field or constant of a class; None for anything else."""
-    if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+    if isinstance(node, FUNCTIONS):
+        return function_key(node)
+    if isinstance(node, ast.ClassDef):
         return node.name
     if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
         return node.target.id
@@ -250,137 +238,3 @@ def _above(line: int, comments: dict[int, tuple[int, str]]) -> list[str]:
         if not is_elision(comments[line][1]) and not _NARRATION.match(comments[line][1]):
             found.insert(0, comments[line][1])
     return found
-
-
-def _normalised(text: str) -> tuple[str, dict[str, str]]:
-    """The code at the left margin, so that it parses, and the classes named in ``def Class.method``.
-
-    Raises:
-        SyntaxError: nothing that may be put right makes it parse.
-    """
-    owners: dict[str, str] = {}
-
-    def undotted(match: re.Match[str]) -> str:
-        owners[match[3]] = match[2]
-        return f"{match[1]}{match[3]}"
-
-    text = text.strip("\n")
-    dotless = re.sub(r"(?m)^([ \t]*(?:async[ \t]+)?def[ \t]+)(\w+)\.(\w+)(?=[ \t]*\()", undotted, text)
-    cleaned = dotless.translate(_CHARACTERS)
-    candidates = [dotless, cleaned, _without_tabs(cleaned), _without_tabs(cleaned.translate(_QUOTES))]
-    first: SyntaxError | None = None
-    for candidate in dict.fromkeys(candidates):
-        for attempt in (_with_lost_margin, _at_margin, _in_groups):
-            try:
-                plain = attempt(candidate)
-                if plain is not None:
-                    return _unnested(_spaced(plain)), owners
-            except SyntaxError as error:
-                first = first or error
-            except UNPARSABLE as error:
-                first = first or SyntaxError(str(error) or type(error).__name__)
-    raise first or SyntaxError("no code")
-
-
-def _at_margin(text: str) -> str | None:
-    lines = text.split("\n")
-    filled = next((line for line in lines if line.strip()), "")
-    if not indentation(filled):
-        return text
-    try:
-        return dedented("if 1:\n" + text, 2, len(lines) + 1)
-    except (tokenize.TokenError, SyntaxError):
-        return None
-
-
-def _with_lost_margin(text: str) -> str | None:
-    """The code whose first line alone lost its indentation, as after text that was stripped."""
-    lines = text.split("\n")
-    begins = next(
-        (n for n, line in enumerate(lines) if re.match(r"(?:async[ \t]+)?(?:def|class)\b", line)), None
-    )
-    if begins is None or any(line.strip() and not line.startswith(("@", "#")) for line in lines[:begins]):
-        return None
-    margins = [indentation(line) for line in lines[begins + 1 :] if line.strip()]
-    margin = min(margins, key=len, default="")
-    if not any(
-        line.startswith(margin) and _BEGINS.match(line[len(margin) :]) for line in lines[begins + 1 :]
-    ):
-        margin = margin[4:]  # that of a body alone
-    if not margin:
-        return None
-    return _at_margin("\n".join([*(margin + line for line in lines[: begins + 1]), *lines[begins + 1 :]]))
-
-
-def _in_groups(text: str) -> str | None:
-    """Code in which definitions stand at different margins, each group brought to the left margin."""
-    done: list[str] = []
-    rest = text.split("\n")
-    for _ in range(_SPLITS):
-        while rest and not rest[0].strip():
-            rest.pop(0)
-        plain = _at_margin("\n".join(rest))
-        if plain is None:
-            return None
-        try:
-            parse(plain)
-            return "\n\n\n".join([*done, plain])
-        except IndentationError as error:
-            at = (error.lineno or 0) - 1
-            while at > 0 and re.match(r"[ \t]*[@#]", rest[at - 1] if at <= len(rest) else ""):
-                at -= 1
-            if not 0 < at < len(rest) or not any(_BEGINS.match(line) for line in rest[at : at + 4]):
-                raise
-            head = _at_margin("\n".join(rest[:at]))
-            if head is None:
-                return None
-            parse(head)
-            done.append(head.rstrip())
-            rest = rest[at:]
-    return None
-
-
-def _spaced(plain: str) -> str:
-    """``plain``, which must parse, with blanks for tabs at the beginning of lines if it means the same."""
-    tree = parse(plain)
-    if "\t" not in plain:
-        return plain
-    spaced = _without_tabs(plain)
-    try:
-        return spaced if ast.dump(parse(spaced)) == ast.dump(tree) else plain
-    except UNPARSABLE:
-        return plain
-
-
-def _unnested(plain: str) -> str:
-    """``plain`` with methods taken out of the function that they are indented under by mistake."""
-    for _ in range(_SPLITS):
-        inner = next(
-            (
-                part
-                for node in parse(plain).body
-                if isinstance(node, FUNCTIONS)
-                for part in node.body[1:]
-                if _is_method(part)
-            ),
-            None,
-        )
-        if inner is None:
-            return plain
-        lines = plain.split("\n")
-        first, last = first_line(inner), inner.end_lineno or inner.lineno
-        rest = [*lines[: first - 1], *lines[last:]]
-        moved = "\n".join([*rest, "", "", dedented(plain, first, last)])
-        parse(moved)
-        plain = moved
-    return plain
-
-
-def _is_method(node: ast.stmt) -> bool:
-    return isinstance(node, FUNCTIONS) and bool(node.args.args) and node.args.args[0].arg == "self"
-
-
-def _without_tabs(text: str) -> str:
-    return "\n".join(
-        indentation(line).replace("\t", "    ") + line[len(indentation(line)) :] for line in text.split("\n")
-    )

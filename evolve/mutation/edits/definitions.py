@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import tokenize
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from evolve.mutation.edits.changes import EditError, NoChange
-from evolve.mutation.edits.code import FUNCTIONS, Code, Definition, comment_lines
+from evolve.mutation.edits.code import FUNCTIONS, Code, Definition, comment_lines, function_key
 from evolve.mutation.edits.insertion import inserted_definition, names_in, with_imports
 from evolve.mutation.edits.merging import merged_class, merged_table, table_with_needed
 from evolve.mutation.source import Source
@@ -40,12 +41,16 @@ def apply_definitions(source: str, parts: Sequence[Code]) -> str:
         NoChange: every definition equals the one that it would replace.
     """
     old = Source(source)
+    try:
+        old.tree  # noqa: B018
+    except UNPARSABLE as error:
+        raise EditError(f"The program to be changed does not parse: {error}.") from error
     given = _last_of_each(parts, old)
     entries = [entry for code in parts for entry in code.entries]
     if not given and not entries:
         raise EditError(
-            "There is no definition in the code: no function, method, class or constant. Give each definition "
-            "that changes as a whole, beginning with its line `def`, `class` or `NAME =`."
+            "There is no definition in the code: no function, method, class or constant. Give each "
+            "definition that changes as a whole, beginning with its line `def`, `class` or `NAME =`."
         )
     text = source
     skipped: list[str] = []
@@ -75,6 +80,8 @@ def apply_definitions(source: str, parts: Sequence[Code]) -> str:
             text, changed = grown, changed or grown != text
     except SpliceError as error:
         raise EditError(f"A definition has no place: {error} of the program.") from error
+    except (*UNPARSABLE, tokenize.TokenError) as error:
+        raise EditError(f"With these definitions the program does not parse: {error}.") from error
     if not changed:
         raise _unchanged(given, skipped)
     text = with_imports(text, [node for code in parts for node in code.imports])
@@ -95,8 +102,8 @@ def _unchanged(given: Sequence[Definition], skipped: Sequence[str]) -> EditError
     if skipped:
         names = ", ".join(f"`{name}`" for name in skipped[:_SHOWN])
         return EditError(
-            f"Part of the body of {names} is left out, and nothing else changes. Give the whole body, without "
-            "`...` and without comments in place of code."
+            f"Part of the body of {names} is left out, and nothing else changes. Give the whole body, "
+            "without `...` and without comments in place of code."
         )
     names = ", ".join(f"`{definition.name}`" for definition in given[:_SHOWN])
     return NoChange(
@@ -141,7 +148,7 @@ def takes_self(node: ast.stmt) -> bool:
         return False
     arguments = [*node.args.posonlyargs, *node.args.args]
     first = arguments[0].arg if arguments else ""
-    return first in ("self", "cls") or bool(_binding(node))
+    return first in ("self", "cls") or bool(_binding(node)) or function_key(node) != node.name
 
 
 def _binding(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:
@@ -149,7 +156,7 @@ def _binding(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:
 
 
 def _methods(node: ast.ClassDef) -> dict[str, ast.stmt]:
-    return {s.name: s for s in node.body if isinstance(s, FUNCTIONS)}
+    return {function_key(s): s for s in node.body if isinstance(s, FUNCTIONS)}
 
 
 def _owned(source: Source, definition: Definition) -> Definition:
@@ -169,8 +176,8 @@ def _owned(source: Source, definition: Definition) -> Definition:
         having = [BASE_CLASS]
     if len(having) > 1:
         raise EditError(
-            f"The method `{definition.name}` could be that of {' or '.join(having)}. Give it within its class: "
-            f"a line `class {having[0]}:` and the method indented below it."
+            f"The method `{definition.name}` could be that of {' or '.join(having)}. Give it within its "
+            f"class: a line `class {having[0]}:` and the method indented below it."
         )
     if having[0] not in source.classes:
         raise EditError(
@@ -189,8 +196,8 @@ def _owned_without_self(source: Source, definition: Definition, having: list[str
     if any(d.id == "staticmethod" for d in _binding(method)):  # type: ignore[attr-defined]
         return replace(definition, owner=BASE_CLASS)
     raise EditError(
-        f"`{definition.name}` is a method of {BASE_CLASS}, but the one given does not take self. Begin it with "
-        f"`def {definition.name}(self, ...)`."
+        f"`{definition.name}` is a method of {BASE_CLASS}, but the one given does not take self. Begin it "
+        f"with `def {definition.name}(self, ...)`."
     )
 
 

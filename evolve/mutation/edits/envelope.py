@@ -30,23 +30,42 @@ _CODE = (
     "definition",
     "body",
 )
-_PATCH = ("patch", "diff", "edit", "edits", "changes", "blocks", "definitions", "answer", "output", "reply")
+_PATCH = (
+    "patch",
+    "diff",
+    "edit",
+    "edits",
+    "changes",
+    "files",
+    "file",
+    "blocks",
+    "definitions",
+    "answer",
+    "output",
+    "reply",
+)
 _OLD = ("search", "old", "find", "before", "original", "old_string", "old_str", "SEARCH")
 _NEW = ("replace", "new", "replacement", "after", "new_string", "new_str", "REPLACE")
 _FENCED = re.compile(
     r"\s*(?:`{3,}|~{3,})[ \t]*(?:json5?|JSON)?[ \t]*\n(?P<body>.*?)\n[ \t]*(?:`{3,}|~{3,})\s*", re.DOTALL
+)
+_TAGGED = re.compile(
+    r"<(?P<a>search|old|old_str|old_string|original|find|before)>(?P<old>.*?)</(?P=a)>\s*"
+    r"<(?P<b>replace|new|new_str|new_string|updated|replacement|after)>(?P<new>.*?)</(?P=b)>",
+    re.DOTALL | re.IGNORECASE,
 )
 _EDIT = re.compile(r"^(?:<{5,}|@@|--- |\+\+\+ |diff )|^[ \t]*(?:`{3,}|~{3,})", re.MULTILINE)
 
 
 def opened_envelope(text: str) -> str:
     """``text``, or the edit that is wrapped in it as a JSON object or list."""
+    text = _TAGGED.sub(lambda pair: _block(pair["old"], pair["new"]), text)
     value = _json(text)
     return _edit_of(value) or text if value is not None else text
 
 
 def repaired_envelope(text: str) -> str:
-    """The edit in the one JSON object of ``text``, which may stand in prose and be nearly JSON; else empty."""
+    """The edit in the one JSON object of ``text``, which may stand in prose and be nearly JSON; or empty."""
     if not re.search(rf"""["'](?:{"|".join((*_CODE, *_PATCH, *_OLD))})["']\s*:""", text, re.IGNORECASE):
         return ""
     try:
@@ -89,6 +108,8 @@ def _parts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield _as_edit(value)
     elif isinstance(value, list):
+        if len(value) > 1 and all(isinstance(item, str) and "\n" not in item for item in value):
+            value = ["\n".join(value)]  # a line each
         for item in value:
             yield from _parts(item)
     elif isinstance(value, dict):
@@ -98,9 +119,17 @@ def _parts(value: Any) -> Iterator[str]:
         if old is not None and new is not None:
             yield _block(old, new)
             return
-        for key in (*_CODE, *_PATCH):
-            if isinstance(lower.get(key), (str, list, dict)):
-                yield from _parts(lower[key])
+        known = [key for key in (*_CODE, *_PATCH) if isinstance(lower.get(key), (str, list, dict))]
+        for key in known or [key for key in lower if key not in _MESSAGE and _is_code(lower[key])]:
+            yield from _parts(lower[key])
+
+
+def _is_code(value: object) -> bool:
+    """Whether a value under a name that is not known, such as that of a method, may be code."""
+    return (
+        isinstance(value, str)
+        and re.search(r"(?m)^[ \t]*(?:def|class|import|@\w+|[A-Z_]{3,} *=)", value) is not None
+    )
 
 
 def _as_edit(text: str) -> str:

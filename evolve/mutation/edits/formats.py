@@ -14,7 +14,6 @@ from evolve.mutation.edits.programs import code_of
 from evolve.mutation.edits.reply import read_reply
 from evolve.mutation.edits.whole import read_whole
 from evolve.program.layout import with_unix_newlines
-from evolve.program.parsing import UNPARSABLE
 
 
 def _whole(source: str, text: str) -> str:
@@ -25,10 +24,7 @@ def _whole(source: str, text: str) -> str:
 
 
 def _definitions(source: str, text: str) -> str:
-    try:
-        return apply_definitions(source, code_of(read_reply(text), finished=False))
-    except UNPARSABLE as error:
-        raise EditError(f"The program to be changed does not parse: {error}.") from error
+    return apply_definitions(source, code_of(read_reply(text), finished=False))
 
 
 FORMATS: Mapping[EditName, Callable[[str, str], str]] = MappingProxyType(

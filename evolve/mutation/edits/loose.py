@@ -14,6 +14,7 @@ _FENCE = re.compile(r"[ \t]*(?:`{3,}|~{3,})[^`]*")
 _BARE_FENCE = re.compile(r"[ \t]*(?:`{3,}|~{3,})[ \t]*")
 _UNITS = (4, 8, 2)
 _REMARK = re.compile(r"""\s+#[^"']*$""")
+_DOCSTRING = re.compile(r'''[ \t]*("""|'{3}).+\1[ \t]*''')
 _Lines = tuple[str, ...]
 
 
@@ -45,17 +46,18 @@ def _trimmed(lines: Sequence[str]) -> _Lines:
 
 def spaced_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str]) -> Iterator[Place]:
     """Where ``old`` stands but for the kind and number of blanks."""
-    yield from _matches(lines, old, new, [n for n in range(len(lines))])
+    yield from _matches(lines, old, new, range(len(lines)))
 
 
 def gapped_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str]) -> Iterator[Place]:
-    """Where ``old`` stands but for blank lines and comments of the program that it leaves out."""
+    """Where ``old`` stands but for blank lines, comments and docstrings that it leaves out."""
     seen: set[tuple[int, int]] = set()
     wanted = tuple(line for line in old if line.strip())
     known = {_key(line) for line in wanted}
     filled = [n for n, line in enumerate(lines) if line.strip()]
     code = [n for n in filled if not lines[n].lstrip().startswith("#") or _key(lines[n]) in known]
-    for numbers in (filled, code):
+    bare = [n for n in code if not _DOCSTRING.fullmatch(lines[n]) or _key(lines[n]) in known]
+    for numbers in (filled, code, bare):
         for place in _matches(lines, wanted, new, numbers):
             if (place.start, place.end) not in seen:
                 seen.add((place.start, place.end))
@@ -147,6 +149,11 @@ def _moved(new: Sequence[str], old: Sequence[str], present: Sequence[str]) -> _L
     moved = moved_lines(new, old, present)
     if moved is not None:
         return moved
+    if len(old) > 1 and new and not indentation(old[0]) and not indentation(new[0]):
+        margin = indentation(present[0])  # only the first line lost its margin, as where a text was stripped
+        moved = moved_lines((margin + new[0], *new[1:]), (margin + old[0], *old[1:]), present)
+        if moved is not None:
+            return moved
     for unit in _UNITS:
         moved = moved_lines(_expanded(new, unit), _expanded(old, unit), _expanded(present, unit))
         if moved is not None:

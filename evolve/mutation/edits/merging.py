@@ -11,6 +11,8 @@ from evolve.mutation.source import Source
 from evolve.program.compose import replace_nodes
 from evolve.program.parts import gives_default
 
+_CONTRACT = ("write", "read")
+
 
 def merged_class(text: str, given: Definition, old: ast.ClassDef) -> str:
     """The text of the class ``given``, or of ``old`` with the members that ``given`` has.
@@ -39,7 +41,7 @@ def merged_class(text: str, given: Definition, old: ast.ClassDef) -> str:
 
 def _needed(source: Source, old: ast.ClassDef, new: ast.ClassDef, missing: list[str]) -> bool:
     """Whether the program needs a member that the new class lacks."""
-    if any(name.startswith("__") for name in missing):
+    if any(name.startswith("__") or name in _CONTRACT for name in missing):
         return True
     old_parts = set(map(id, ast.walk(old)))
     elsewhere = (part for part in ast.walk(source.tree) if id(part) not in old_parts)
@@ -104,7 +106,7 @@ def _with_field(source: Source, owner: ast.ClassDef, member: Definition, code: s
 
 
 def table_with_needed(text: str, given: Definition, old: ast.stmt) -> str:
-    """The table ``given`` with the entries of ``old`` that the program asks for by name; empty if none lack."""
+    """The table ``given`` with the entries of ``old`` that the program asks for; empty if none lack."""
     new_table, old_table = _table(given.node), _table(old)
     if new_table is None or old_table is None or not given.name.isupper():
         return ""

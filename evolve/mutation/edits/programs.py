@@ -35,16 +35,20 @@ _BEGINS = re.compile(
     r"|[A-Z_][A-Z0-9_]+ *(?::[^=]+)?=|\"\"\""
 )
 _GOES_ON = re.compile(r"[ \t]|[)\]}#]|\"\"\"|'''|else\b|elif\b|except\b|finally\b|if __name__")
+_DEFINED = re.compile(r"(?m)^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)")
 _CHOICE = re.compile(
-    r"\b(?:alternative(?:ly)?|another (?:option|version|way)|option \w+|or else|version \w\b|instead you (?:can|could))",
+    r"\b(?:alternative(?:ly)?|another (?:option|version|way)|option \w+|or else|version \w\b"
+    r"|instead you (?:can|could))",
     re.IGNORECASE,
 )
 _OLD_LABEL = re.compile(
-    r"(?:^|\n)[\s*#`>]*(?:search|find|old|original|before|replace(?: this)?|from)(?: (?:code|lines?|text|for))*[\s*:`]*\Z",
+    r"(?:^|\n)[\s*#`>]*(?:search|find|old|original|before|replace(?: this)?|from)"
+    r"(?: (?:code|lines?|text|for))*[\s*:`]*\Z",
     re.IGNORECASE,
 )
 _NEW_LABEL = re.compile(
-    r"(?:^|\n)[\s*#`>]*(?:replace(?:ment)?(?: (?:it )?(?:with|by))?|with|by|new|after|updated|to)(?: (?:code|lines?|text))*[\s*:`]*\Z",
+    r"(?:^|\n)[\s*#`>]*(?:replace(?:ment)?(?: (?:it )?(?:with|by))?|with|by|new|after|updated|to)"
+    r"(?: (?:code|lines?|text))*[\s*:`]*\Z",
     re.IGNORECASE,
 )
 _METHODS = ("__init__", "write", "read")
@@ -57,14 +61,15 @@ def code_of(reply: Reply, *, finished: bool) -> list[Code]:
         EditError: a fence may be cut off, or its code does not parse.
     """
     read: list[tuple[Fence, Code]] = []
-    unread: list[EditError] = []
+    unread_fences: list[tuple[EditError, set[str]]] = []
     python = [fence for fence in reply.fences if fence.language in _PYTHON or fence.language.startswith("py")]
     for number, fence in enumerate(python, start=1):
         try:
             code = read_code(without_label(fence.code)[1])
         except SyntaxError as error:
             if _looks_like_code(fence.code):
-                unread.append(_unreadable(error, fence, number, len(python)))
+                names = set(_DEFINED.findall(fence.code)) if fence.closed else set()
+                unread_fences.append((_unreadable(error, fence, number, len(python)), names))
             continue
         if not fence.closed and not finished and _defines(code):
             raise EditError(
@@ -74,9 +79,11 @@ def code_of(reply: Reply, *, finished: bool) -> list[Code]:
         if _defines(code):
             read.append((fence, code))
         elif code.others and _looks_like_a_body(code):
-            unread.append(_no_definition(code))
-    if not python or not (read or unread):
+            unread_fences.append((_no_definition(code), set()))
+    if not python or not (read or unread_fences):
         read = [(fence, code) for fence, code in _unfenced(reply)]
+    given = {definition.name for _, code in read for definition in code.definitions}
+    unread = [error for error, names in unread_fences if not names or not names <= given]
     if unread and (not read or any("parse" in str(error) for error in unread)):
         raise unread[0]
     _refuse_choices(read)
@@ -84,7 +91,9 @@ def code_of(reply: Reply, *, finished: bool) -> list[Code]:
 
 
 def labelled_pairs(fences: Sequence[Fence]) -> list[Change]:
-    """Search and replacement that stand in a fence each, with a line such as ``Search:`` and ``Replace:`` before."""
+    """Search and replacement in a fence each, below a line such as ``Search:`` and ``Replace:``."""
+    if not all(fence.closed for fence in fences):
+        return []
     pairs = [
         (first, second)
         for first, second in pairwise(fences)
@@ -93,7 +102,6 @@ def labelled_pairs(fences: Sequence[Fence]) -> list[Change]:
     return [
         Change(f"pair {number} of {len(pairs)}", tuple(old.code.split("\n")), tuple(new.code.split("\n")))
         for number, (old, new) in enumerate(pairs, start=1)
-        if old.closed and new.closed
     ]
 
 
@@ -123,8 +131,8 @@ def _unreadable(error: SyntaxError, fence: Fence, number: int, total: int) -> Ed
 def _no_definition(code: Code) -> EditError:
     shown = ast.unparse(code.others[0]).split("\n")[0][:100]
     return EditError(
-        f"The code is no definition: it begins with `{shown}`. Give the whole method, function, class or constant "
-        "that changes, beginning with its line `def`, `class` or `NAME =`."
+        f"The code is no definition: it begins with `{shown}`. Give the whole method, function, class or "
+        "constant that changes, beginning with its line `def`, `class` or `NAME =`."
     )
 
 
@@ -198,8 +206,8 @@ def program_in(codes: Sequence[Code], source: str) -> str | None:
             differing = [d.name for d in code.definitions if _mark(d.node) not in known]
             if differing:
                 raise EditError(
-                    f"Beside the whole program stands another version of `{differing[0]}`. Give the program alone, "
-                    "or only the definitions that change."
+                    f"Beside the whole program stands another version of `{differing[0]}`. Give the program "
+                    "alone, or only the definitions that change."
                 )
     return program.text.rstrip("\n") + "\n"
 
@@ -220,7 +228,7 @@ def _mark(node: ast.stmt) -> str:
 
 
 def _is_program(code: Code, old: Source) -> bool:
-    """Whether ``code`` stands for all of the program ``old``: the contract is there, and nothing is left out."""
+    """Whether ``code`` stands for all of the program ``old``: with the contract, nothing left out."""
     given = {definition.name: definition for definition in code.definitions}
     names = {name for node in old.tree.body for name in bound_names(node)}
     required = {name for name in (*CLASSES, *CONSTANTS) if name in names}

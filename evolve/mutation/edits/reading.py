@@ -40,6 +40,10 @@ class Edited:
     form: EditName
 
 
+class _NotFound(EditError):
+    """The reply holds nothing that may be an edit."""
+
+
 def read_edit(text: str, source: str, form: EditName, *, finished: bool = False) -> Edited:
     """Read the edit in a model's reply and apply it to ``source``. Nothing of it is executed.
 
@@ -66,7 +70,7 @@ def read_edit(text: str, source: str, form: EditName, *, finished: bool = False)
     reply = read_reply(opened_envelope(said))
     try:
         name, new = _applied(reply, old, form, finished)
-    except EditError:
+    except _NotFound:
         inner = repaired_envelope(said)
         if not inner:
             raise
@@ -86,13 +90,13 @@ def _applied(reply: Reply, source: str, form: EditName, finished: bool) -> tuple
         return "patch", _patched(reply, source, finished)
     try:
         codes = code_of(reply, finished=finished)
-        if not codes:
-            raise EditError(EDITS_NOT_FOUND[form])
     except EditError:
         pairs = labelled_pairs(reply.fences)
         if not pairs:
             raise
         return "blocks", apply_changes(source, pairs)
+    if not codes:
+        raise _NotFound(EDITS_NOT_FOUND[form])
     program = program_in(codes, source)
     if program is not None:
         return "whole", program
@@ -103,7 +107,8 @@ def _patched(reply: Reply, source: str, finished: bool) -> str:
     fences = [fence for fence in reply.fences if is_patch(fence.code, fence.language)]
     if any(not fence.closed for fence in fences) and not finished:
         raise EditError(
-            "The fenced block with the patch does not end, so the reply may have been cut off. Give all of it."
+            "The fenced block with the patch does not end, so the reply may have been cut off. Give "
+            "all of it."
         )
     patches = [fence.code for fence in fences] or [reply.text]
     try:

@@ -13,13 +13,14 @@ from evolve.program.parsing import UNPARSABLE, parse
 
 _FENCE = re.compile(r"(?P<margin>[ \t]*)(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`]*)")
 _LABEL = re.compile(
-    r"[\s*_`#>\-\"']*(?:\d+[.)][\s*_`]*)?(?:commit[ _])?message[\s*_`\"']*(?P<colon>[:：]|[-–—](?= ))?[\s*_`]*(?P<rest>.*)",
+    r"[\s*_`#>\-\"']*(?:\d+[.)][\s*_`]*)?(?:commit[ _])?message[\s*_`\"']*(?P<colon>[:：]|[-–—](?= ))?"
+    r"[\s*_`]*(?P<rest>.*)",
     re.IGNORECASE,
 )
 _TAG = re.compile(r"\s*<(?:commit_)?message>(?P<rest>.*?)</(?:commit_)?message>\s*", re.IGNORECASE)
 _INTRODUCTION = re.compile(
-    r"(?:sure|certainly|of course|okay|ok|here(?:'s|’s| is| are)|below|the following|this is|i hope|hope|let me"
-    r"|to (?:fix|improve|address|solve) (?:this|that|it)\b|new |python code)",
+    r"(?:sure|certainly|of course|okay|ok|here(?:'s|’s| is| are)|below|the following|this is|i hope|hope"
+    r"|let me|to (?:fix|improve|address|solve) (?:this|that|it)\b|new |python code)",
     re.IGNORECASE,
 )
 _MARKS = ("+", "-", "@@", "***", "diff ", "index ", "    ", "\t")
@@ -216,7 +217,14 @@ def _fenced_message(lines: Sequence[str], opening: int) -> tuple[str, int] | Non
 
 
 def _plain(text: str) -> str:
-    return one_line(text.strip(_DECORATION))
+    """One line less what decorates it as a whole: emphasis, a list's dash, quotes."""
+    plain = text.strip(_DECORATION)
+    start = text.find(plain) if plain else 0
+    tail = text[start + len(plain) :].rstrip()
+    closing = tail[:1]
+    if closing in ("`", '"', "'", "*", "_") and plain.count(closing) % 2:
+        plain += closing  # it belongs to a word inside
+    return one_line(plain)
 
 
 def _masked(lines: Sequence[str], fences: Sequence[Fence]) -> list[bool]:

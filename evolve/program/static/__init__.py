@@ -26,7 +26,8 @@ def static_problems(program_source: str) -> tuple[Problem, ...]:
 
     Reported are names that are undefined or may be unbound; calls of the program's own functions, methods
     and classes, and of the toolkit, with wrong arguments; attributes that ``self``, ``query``, ``item`` or
-    the toolkit do not have; and unknown names of KNOBS. Functions and methods that nothing calls are left out.
+    the toolkit do not have; and unknown names of KNOBS. Functions and methods that nothing calls are left
+    out.
 
     Returns:
         The problems with their lines, counted from 1; none for a source that does not parse, whose problem

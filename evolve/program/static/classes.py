@@ -125,7 +125,7 @@ def _add_method(result: Type, node: ast.FunctionDef | ast.AsyncFunctionDef) -> N
     if decorators & _PROPERTIES or "setter" in decorators:
         result.methods.pop(node.name, None)
         return
-    if decorators - _KEEPS_SIGNATURE or node.name in result.methods and decorators:
+    if decorators - _KEEPS_SIGNATURE or (node.name in result.methods and decorators):
         result.methods[node.name] = None
         return
     result.methods[node.name] = signature_of(node.name, node.args, bound="staticmethod" not in decorators)

@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 
 from evolve.program.checks import Problem
 from evolve.program.static.names import FUNCTIONS
+from evolve.program.static.scopes import (
+    COMPREHENSIONS,
+    locals_of,
+    names_bound_by,
+    parameters_of,
+    stored_in,
+)
 
 _State = frozenset[str]
-_SCOPES = (*FUNCTIONS, ast.Lambda, ast.ClassDef)
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 def unbound_locals(tree: ast.Module) -> Iterator[Problem]:
@@ -41,11 +46,11 @@ class _Assignment:
 
 
 class _Function:
-    """One function's flow of assignments. States are the names that are surely assigned; None: unreachable."""
+    """Flow of assignments in a function. A state is the names surely assigned; None: unreachable."""
 
     def __init__(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         self._node = node
-        self._locals = _bound(node)
+        self._locals = locals_of(node)
         self._assignments: dict[str, list[_Assignment]] = {}
         self._found: dict[str, tuple[int, _State, _State]] = {}
         self._guards: list[_State] = []
@@ -70,12 +75,10 @@ class _Function:
             if not later and any(guards & assignment.guards for assignment in assignments):
                 continue
             where = assignments[0].line
+            lines = f"line {where}, which" if len(assignments) == 1 else "lines that"
             yield Problem(
                 line,
-                f"`{name}` may be unbound here: it is assigned in line {where} only, which may not run before; "
-                "assign it before the loop or condition"
-                if len(assignments) == 1
-                else f"`{name}` may be unbound here: the lines that assign it may not run before; assign it "
+                f"`{name}` may be unbound here: it is assigned in {lines} may not run before; assign it "
                 "before the loop or condition",
             )
 
@@ -155,8 +158,6 @@ class _Function:
             for alias in node.names:
                 state = self._bind(alias.asname or alias.name.partition(".")[0], node.lineno, state)
             return state
-        if isinstance(node, ast.Delete):
-            return self._expressions(node, state)
         return self._expressions(node, state)
 
     def _if(self, node: ast.If, state: _State) -> _State | None:
@@ -194,10 +195,10 @@ class _Function:
     def _loop(
         self, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], state: _State, skipped: _State | None
     ) -> _State | None:
-        """The state after a loop; ``skipped`` is the one before it, None for a loop that only a break ends."""
+        """The state after a loop; ``skipped`` is the one before it, None if only a break ends it."""
         loop = _Loop()
         self._loops.append(loop)
-        self._before_loop.append(state)
+        self._before_loop.append(state if skipped is None else skipped)
         end = self._block(body, state)
         self._before_loop.pop()
         self._loops.pop()
@@ -210,7 +211,7 @@ class _Function:
     def _try(self, node: ast.Try | ast.TryStar, state: _State) -> _State | None:
         body = self._block(node.body, state)
         done = self._block(node.orelse, body)
-        assigned = state | {n for s in node.body for n in _stored(s)}
+        assigned = state | {n for s in node.body for n in _bound_within(s)}
         outcomes = [done]
         for handler in node.handlers:
             inner = assigned if body is None else body | assigned
@@ -242,7 +243,7 @@ class _Function:
         if name in self._locals and name not in state and name not in self._found:
             guards = frozenset().union(*self._guards)
             steady = self._before_loop[-1] if self._before_loop else frozenset()
-            parameters = {a.arg for a in ast.walk(self._node.args) if isinstance(a, ast.arg)}
+            parameters = parameters_of(self._node)
             self._found[name] = (line, guards, steady | parameters)
 
     def _expressions(self, node: ast.AST, state: _State) -> _State:
@@ -265,7 +266,7 @@ class _Function:
             for default in (*node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)):
                 state = self._expression(default, state)
             return state
-        if isinstance(node, _COMPREHENSIONS):
+        if isinstance(node, COMPREHENSIONS):
             return self._comprehension(node, state)
         if isinstance(node, (ast.BoolOp, ast.IfExp)):
             return self._choice(node, state)
@@ -285,9 +286,9 @@ class _Function:
         return outcomes[0] & outcomes[1]
 
     def _comprehension(self, node: ast.expr, state: _State) -> _State:
-        assert isinstance(node, _COMPREHENSIONS)
+        assert isinstance(node, COMPREHENSIONS)
         state = self._expression(node.generators[0].iter, state)
-        own = {n for g in node.generators for n in _stored(g.target)}
+        own = {n for g in node.generators for n in _bound_within(g.target)}
         inner = state | own
         if isinstance(node, ast.GeneratorExp):
             inner = inner | self._locals  # it may run later
@@ -316,54 +317,5 @@ def _variables(test: ast.expr) -> _State:
     return frozenset((names | attributes) - {"self"})
 
 
-def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a function's own scope: what nested functions and classes hold is left out."""
-    for child in ast.iter_child_nodes(node):
-        yield child
-        if not isinstance(child, _SCOPES):
-            yield from _own_nodes(child)
-
-
-def _stored(node: ast.AST) -> set[str]:
-    found = {
-        n.id for n in (node, *_own_nodes(node)) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-    }
-    found |= {n.name for n in (node, *_own_nodes(node)) if isinstance(n, (*FUNCTIONS, ast.ClassDef))}
-    for part in (node, *_own_nodes(node)):
-        if isinstance(part, (ast.Import, ast.ImportFrom)):
-            found |= {a.asname or a.name.partition(".")[0] for a in part.names}
-    return found
-
-
-def _bound(function: ast.FunctionDef | ast.AsyncFunctionDef) -> _State:
-    """The names that a function's own statements bind, its parameters and comprehension variables left out."""
-    names: set[str] = set()
-    outer: set[str] = set()
-    in_comprehensions: set[int] = set()
-    for statement in function.body:
-        for node in (statement, *_own_nodes(statement)):
-            if isinstance(node, (ast.Global, ast.Nonlocal)):
-                outer.update(node.names)
-            elif isinstance(node, _COMPREHENSIONS):
-                in_comprehensions.update(id(p) for g in node.generators for p in ast.walk(g.target))
-            elif isinstance(node, ast.ExceptHandler) and node.name:
-                names.add(node.name)
-            elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
-                names.add(node.name)
-            elif isinstance(node, ast.MatchMapping) and node.rest:
-                names.add(node.rest)
-    for statement in function.body:
-        for node in (statement, *_own_nodes(statement)):
-            if (
-                isinstance(node, ast.Name)
-                and isinstance(node.ctx, ast.Store)
-                and id(node) not in in_comprehensions
-            ):
-                names.add(node.id)
-            elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-                names.add(node.name)
-            elif isinstance(node, (ast.Import, ast.ImportFrom)):
-                names.update(a.asname or a.name.partition(".")[0] for a in node.names)
-    parameters = {a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)}
-    outer |= {name for node in ast.walk(function) if isinstance(node, ast.Nonlocal) for name in node.names}
-    return frozenset(names - outer - parameters)
+def _bound_within(node: ast.AST) -> set[str]:
+    return {*names_bound_by(node), *stored_in(node)}

@@ -80,10 +80,9 @@ def _is_changed(tree: ast.Module) -> bool:
         return True
     reads: set[int] = set()
     for node in nodes:
-        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-            reads.add(id(node.value))
-        elif isinstance(node, ast.Attribute) and node.attr in ("get", "items", "keys", "values"):
-            reads.add(id(node.value))
+        item = isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load)
+        if item or (isinstance(node, ast.Attribute) and node.attr in ("get", "items", "keys", "values")):
+            reads.add(id(node.value))  # type: ignore[attr-defined]
         elif isinstance(node, ast.Compare):
             reads.update(map(id, node.comparators))
         elif isinstance(node, (ast.For, ast.comprehension)):

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from evolve.program.checks import Problem
 from evolve.program.parts import BASE_CLASS, ITEM_CLASS, QUERY_CLASS, called_name
 from evolve.program.static.classes import OBJECT, Type, read_types
+from evolve.program.static.inference import Scopes
 from evolve.program.static.names import FUNCTIONS, listed, similar
 from evolve.program.static.signatures import Signature, mismatch, signature_of
 from evolve.program.static.toolkit import TOOLKIT, toolkit_types
-from evolve.program.static.typing import Scopes
 
 _SHOWN = 12
 _BY_TEXT = frozenset({"hasattr", "getattr", "setattr", "delattr"})
@@ -47,9 +47,9 @@ def usage_problems(tree: ast.Module) -> Iterator[Problem]:
         if isinstance(node, ast.Call):
             yield from _call(node, scopes, program, owner)
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-            yield from _attribute(node, scopes, program, owner)
+            yield from _attribute(node, scopes, program)
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-            yield from _subscript(node, scopes, program)
+            yield from _subscript(node, scopes)
 
 
 def _program(tree: ast.Module) -> _Program:
@@ -122,7 +122,7 @@ def _called(node: ast.Call, scopes: Scopes, program: _Program) -> tuple[Signatur
     return None, ""
 
 
-def _attribute(node: ast.Attribute, scopes: Scopes, program: _Program, owner: str) -> Iterator[Problem]:
+def _attribute(node: ast.Attribute, scopes: Scopes, program: _Program) -> Iterator[Problem]:
     if _is_super(node):
         return
     kind = scopes.type_of(node.value)
@@ -135,7 +135,8 @@ def _attribute(node: ast.Attribute, scopes: Scopes, program: _Program, owner: st
 
 
 def _no_attribute(node: ast.Attribute, shown: str, kind: Type, program: _Program) -> str:
-    names = sorted(name for name in kind.attributes - OBJECT if not name.startswith("__"))
+    names = sorted(name for name in kind.attributes - OBJECT if name[0].islower() or name[0] == "_")
+    names = [name for name in names if not name.startswith("__")]
     public = [name for name in names if not name.startswith("_")]
     close = similar(node.attr, names)
     if close:
@@ -152,7 +153,7 @@ def _no_attribute(node: ast.Attribute, shown: str, kind: Type, program: _Program
     return f"`{shown}`{of_class} has no attribute `{node.attr}`{hint}"
 
 
-def _subscript(node: ast.Subscript, scopes: Scopes, program: _Program) -> Iterator[Problem]:
+def _subscript(node: ast.Subscript, scopes: Scopes) -> Iterator[Problem]:
     kind = scopes.type_of(node.value)
     if kind is None or kind.open or kind.subscriptable or kind.name not in (ITEM_CLASS, QUERY_CLASS, TOOLKIT):
         return
@@ -180,5 +181,6 @@ def _super_call(node: ast.Call, program: _Program, owner: str) -> Iterator[Probl
     if node.func.attr not in OBJECT:
         yield Problem(
             node.lineno,
-            f"`super().{node.func.attr}` does not exist: {owner} has no base class. Write what the method shall do",
+            f"`super().{node.func.attr}` does not exist: {owner} has no base class; write out what "
+            "the method shall do",
         )

@@ -1,4 +1,4 @@
-"""Types of expressions in a program, as far as they are plain: the toolkit, ``query``, ``item``, own classes."""
+"""Types of plain expressions in a program: the toolkit, ``query``, ``item``, its own classes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from evolve.program.parts import BASE_CLASS
 from evolve.program.static.classes import Type
 from evolve.program.static.names import FUNCTIONS
+from evolve.program.static.scopes import COMPREHENSIONS, own_nodes, parameters_of, stored_in
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _ROUNDS = 4
 
 
@@ -65,9 +65,9 @@ class Scopes:
         for child in ast.iter_child_nodes(node):
             self._scope_of[id(child)] = scopes
             self._order.append((child, owner))
-            if isinstance(child, (*FUNCTIONS, ast.Lambda, *_COMPREHENSIONS)):
+            if isinstance(child, (*FUNCTIONS, ast.Lambda, *COMPREHENSIONS)):
                 self._scopes.append(child)
-                self._bound[id(child)] = parameters_of(child) | _stored(child)
+                self._bound[id(child)] = parameters_of(child) | stored_in(child)
                 self._visit(child, (*scopes, child), owner)
             elif isinstance(child, ast.ClassDef):
                 self._visit(child, scopes, "" if scopes or owner else child.name)
@@ -185,48 +185,13 @@ class Scopes:
         return "" if given is None else self._type_name(given)
 
 
-def parameters_of(scope: ast.AST) -> set[str]:
-    """The parameters of a function or lambda; none of any other node."""
-    arguments = getattr(scope, "args", None)
-    return {a.arg for a in ast.walk(arguments) if isinstance(a, ast.arg)} if arguments is not None else set()
-
-
-def _own(scope: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a scope itself."""
-    for child in ast.iter_child_nodes(scope):
-        yield child
-        if not isinstance(child, (*FUNCTIONS, ast.Lambda, ast.ClassDef, *_COMPREHENSIONS)):
-            yield from _own(child)
-        elif isinstance(child, _COMPREHENSIONS):
-            yield from (n for n in ast.walk(child) if isinstance(n, ast.NamedExpr))
-
-
-def _stored(scope: ast.AST) -> set[str]:
-    names: set[str] = set()
-    for node in _own(scope):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            names.add(node.id)
-        elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-            names.add(node.name)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            names.update(a.asname or a.name.partition(".")[0] for a in node.names)
-        elif isinstance(node, ast.NamedExpr):
-            names.add(node.target.id)
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            names.add(node.name)
-        elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
-            names.add(node.name)
-    return names
-
-
 def _targets(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr | None]]:
     """What a statement assigns to, and the value where it is assigned as it is."""
     if isinstance(node, ast.Assign):
         yield from ((target, node.value) for target in node.targets)
-    elif isinstance(node, ast.AnnAssign) and node.value is not None:
-        yield node.target, node.value
-    elif isinstance(node, ast.NamedExpr):
-        yield node.target, node.value
+    elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)):
+        if node.value is not None:
+            yield node.target, node.value
     elif isinstance(node, (ast.AugAssign, ast.For, ast.AsyncFor, ast.comprehension)):
         yield node.target, None
     elif isinstance(node, ast.withitem) and node.optional_vars is not None:
@@ -238,7 +203,7 @@ def _targets(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr | None]]:
 def _assigned(scope: ast.AST) -> dict[str, list[ast.expr | None]]:
     """The values that a scope assigns to each of its names; None for one that cannot be told."""
     found: dict[str, list[ast.expr | None]] = {}
-    nodes = list(_own(scope))
+    nodes = list(own_nodes(scope))
     plain: set[str] = set()
     for node in nodes:
         for target, value in _targets(node):
@@ -248,6 +213,6 @@ def _assigned(scope: ast.AST) -> dict[str, list[ast.expr | None]]:
                     if not (none and part is target):
                         found.setdefault(part.id, []).append(value if part is target else None)
                     plain.add(part.id)
-    for name in _stored(scope) - plain:
+    for name in stored_in(scope) - plain:
         found.setdefault(name, []).append(None)
     return found
