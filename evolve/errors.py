@@ -32,6 +32,7 @@ ModelErrorKind = Literal[
     "setup",  # wrong key, no such model, not allowed: the same for every call until the user mends it
     "truncated",  # the answer was cut off at the limit of tokens
     "filtered",  # the provider's content filter refused
+    "refused",  # the model refused to answer
     "too_long",  # the request does not fit the model's context
     "rejected",  # any other request error (400, 422)
     "malformed",  # a reply that is not of the API's protocol, or not of the form that was asked for

@@ -115,6 +115,7 @@ def _remote_roles(
     connect: Callable[..., Gateway],
 ) -> Roles:
     from evolve.agents.llm import LLMAgent, LLMJudge
+    from evolve.models.adaptations import FILE_NAME, AdaptationFile, Adaptations
     from evolve.models.budget import Budget
     from evolve.models.cache import ReplyCache
     from evolve.models.calls import CallFile
@@ -122,13 +123,16 @@ def _remote_roles(
     models = config.models
     log = CallFile(calls) if calls else None
     kept = ReplyCache(cache) if cache else None
+    negotiated = AdaptationFile(calls.with_name(FILE_NAME)) if calls else None
     gateway = connect(
         concurrency=models.concurrency,
         patience_seconds=models.patience_seconds,
         cache=kept,
         calls=log,
         budget=Budget(config.max_usd, config.max_tokens),
+        adaptations=Adaptations(negotiated, notify=notify),
         observer=lambda news: notify(_told(news)),
+        notify=notify,
     )
 
     def at_end() -> None:

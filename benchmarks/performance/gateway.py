@@ -78,6 +78,9 @@ class Asleep:
     async def embed(self, settings: object, texts: Sequence[str]) -> Embedded:
         raise NotImplementedError
 
+    async def context_tokens(self, settings: object) -> int | None:
+        return None
+
     async def price(self, settings: object, read: int, written: int) -> float | None:
         return 0.001
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from evolve.config.sections import Section
+from evolve.models.settings import StructuredOutput
 
 OFFLINE = "offline"
 """The name of the rules that stand in for a model where none is wanted."""
@@ -34,7 +35,22 @@ class RoleConfig(Section):
         default=None,
         description="environment variable that holds the key; left out: the provider's usual one",
     )
-    max_tokens: int | None = Field(default=None, ge=1, description="of one answer; left out: the model's own")
+    max_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        description="of one answer; left out: by what is asked, from 512 for a query to 8192 for a reflection, "
+        "and 16384 more for a model that thinks (docs/tutorial/own-model.md)",
+    )
+    context_tokens: int | None = Field(
+        default=None,
+        ge=256,
+        description="of prompt and reply together; prompts are fitted to it; left out: the server is asked",
+    )
+    structured: StructuredOutput = Field(
+        default="auto",
+        description="how a model is asked for JSON: json_schema, json_object, or the prompt alone; auto: the "
+        "first of them that the server takes, found out once",
+    )
     timeout_seconds: float = Field(default=120.0, gt=0, description="for one attempt")
     attempts: int = Field(default=5, ge=1, description="of one call, on transient errors")
     dimension: int | None = Field(

@@ -70,6 +70,7 @@ def _account_data(account: Account) -> dict[str, Any]:
         "calls": usage.calls,
         "cached": account.cached,
         "failed": account.failed,
+        "shortened": account.shortened,
         "tokens_in": usage.tokens_in,
         "tokens_out": usage.tokens_out,
         "usd": usage.usd,
@@ -84,12 +85,17 @@ def spending_table(accounts: Accounts) -> Table | None:
         return None
     table = Table(title="Model calls", title_justify="left", title_style="bold")
     table.add_column("role")
-    for column in ("calls", "from the cache", "failed", "tokens in", "tokens out", "USD"):
+    columns = ["calls", "from the cache", "failed", "tokens in", "tokens out", "USD"]
+    shortened = accounts.total.shortened > 0
+    if shortened:
+        columns.insert(3, "prompts shortened")
+    for column in columns:
         table.add_column(column, justify="right")
     for role, account in sorted(accounts.roles.items()):
-        table.add_row(role, *_cells(account))
+        table.add_row(role, *_cells(account, shortened=shortened))
     if len(accounts.roles) > 1:
-        table.add_row(*(Text(cell, style="bold") for cell in ("all", *_cells(accounts.total))))
+        total = ("all", *_cells(accounts.total, shortened=shortened))
+        table.add_row(*(Text(cell, style="bold") for cell in total))
     return table
 
 
@@ -108,12 +114,13 @@ def price(usage: Usage) -> str:
     return f"{usage.usd:,.4f} USD, and {usage.unpriced:,} of unknown price"
 
 
-def _cells(account: Account) -> tuple[str, ...]:
+def _cells(account: Account, *, shortened: bool) -> tuple[str, ...]:
     usage = account.usage
     return (
         f"{usage.calls:,}",
         f"{account.cached:,}",
         f"{account.failed:,}",
+        *((f"{account.shortened:,}",) if shortened else ()),
         f"{usage.tokens_in:,}",
         f"{usage.tokens_out:,}",
         price(usage).removesuffix(" USD") if usage.calls else "–",

@@ -3,6 +3,7 @@
 config.toml           the configuration it was begun with
 journal.jsonl         its events in their order, append-only
 calls.jsonl           its model calls, where models are asked, append-only
+negotiated.jsonl      what servers refuse of requests, and what is sent instead; found out again if deleted
 programs/ID.py        every program, content-addressed
 evaluations/ID-SUBSET.json
 cache/                what may be deleted at any time

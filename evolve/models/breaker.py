@@ -50,7 +50,8 @@ class _Outage:
 class Breaker:
     """Lets calls to one endpoint through, one at a time while it is down. Lives on one event loop.
 
-    Closed, every attempt goes through. After several consecutive failures of the endpoint it opens: calls
+    Closed, every attempt goes through. After several consecutive failures of the endpoint it opens, unless all
+    are errors that it answered to one and the same call, which may be that call's own fault. Open, calls
     queue, and the first of the queue is tried as a probe after a pause. If it fails, the next one is tried
     after twice the pause; if the endpoint answers (a refusal is an answer too) all go on. When ``patience``
     seconds have passed, whoever waits is told so; calls that come later try once, without waiting.
@@ -78,23 +79,33 @@ class Breaker:
         self._sleep = sleep
         self._observer = observer
         self._failures = 0
+        self._failed_calls: set[object] = set()
         self._outage: _Outage | None = None
         self._turn = asyncio.Lock()  # first come, first served
         self.verdicts = 0
         """How often patience has ended; a call passes what it was when the call began."""
+        self.successes = 0
+        """Attempts that had a result."""
 
     @property
     def open(self) -> bool:
         """The endpoint counts as down."""
         return self._outage is not None
 
-    async def through(self, attempt: Callable[[], Awaitable[T]], *, since: int, opens_after: int) -> T:
+    def is_alone(self, call: object) -> bool:
+        """Return whether no other call has failed since the endpoint last answered well."""
+        return self._failed_calls <= {call}
+
+    async def through(
+        self, attempt: Callable[[], Awaitable[T]], *, since: int, opens_after: int, call: object = None
+    ) -> T:
         """The result of ``attempt``, made when it is its turn.
 
         Args:
             attempt: one attempt; made once, or not at all.
             since: ``verdicts`` when the call began of which it is an attempt.
             opens_after: how many consecutive failures open the breaker, if fewer than ``OPENS_AFTER``.
+            call: the call that it is an attempt of; None where that is not known.
 
         Raises:
             AttemptFailed: as the attempt did.
@@ -103,40 +114,46 @@ class Breaker:
         while self._outage is not None:
             async with self._turn:
                 if self._outage is not None:
-                    return await self._probe(self._outage, attempt, since)
-        return await self._try(attempt, min(OPENS_AFTER, opens_after))
+                    return await self._probe(self._outage, attempt, since, call)
+        return await self._try(attempt, min(OPENS_AFTER, opens_after), call)
 
-    async def _probe(self, outage: _Outage, attempt: Callable[[], Awaitable[T]], since: int) -> T:
+    async def _probe(
+        self, outage: _Outage, attempt: Callable[[], Awaitable[T]], since: int, call: object
+    ) -> T:
         if not outage.given_up:
             left = outage.began + self._patience - self._clock()
             pause, outage.pause = outage.pause, min(2 * outage.pause, LONGEST_PAUSE)
             await self._sleep(max(0.0, min(pause, left)))
             if self._outage is None:  # an attempt from before the outage has come through meanwhile
-                return await self._try(attempt, OPENS_AFTER)
+                return await self._try(attempt, OPENS_AFTER, call)
         elif since < self.verdicts:
             raise OutOfPatience
         try:
-            return await self._try(attempt, OPENS_AFTER)
+            return await self._try(attempt, OPENS_AFTER, call)
         finally:
             if self._outage is outage and self._clock() - outage.began >= self._patience:
                 outage.given_up = True
                 self.verdicts += 1
 
-    async def _try(self, attempt: Callable[[], Awaitable[T]], opens_after: int) -> T:
+    async def _try(self, attempt: Callable[[], Awaitable[T]], opens_after: int, call: object) -> T:
         try:
             result = await attempt()
         except AttemptFailed as failure:
             if failure.unreachable:
-                self._failed(failure, opens_after)
-            elif not failure.transient:
+                self._failed(failure, opens_after, call)
+            elif not failure.transient and failure.sent:
                 self._answered()
             raise
+        self.successes += 1
         self._answered()
         return result
 
-    def _failed(self, failure: AttemptFailed, opens_after: int) -> None:
+    def _failed(self, failure: AttemptFailed, opens_after: int, call: object) -> None:
         self._failures += 1
-        if self._outage is None and self._failures >= opens_after:
+        alone = failure.answered and call is not None and self.is_alone(call)
+        # Errors that are not answers speak of the endpoint, whoever meets them.
+        self._failed_calls.add(call if failure.answered else None)
+        if self._outage is None and self._failures >= opens_after and not alone:
             self._outage = _Outage(began=self._clock())
             self._observer(OutageNews(self._endpoint, down=True, reason=failure.message))
         if self._outage is not None and failure.wait is not None:
@@ -144,6 +161,7 @@ class Breaker:
 
     def _answered(self) -> None:
         self._failures = 0
+        self._failed_calls.clear()
         if self._outage is not None:
             seconds = self._clock() - self._outage.began
             self._outage = None

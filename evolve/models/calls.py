@@ -31,6 +31,12 @@ class Call(Record):
     seconds: float = Field(default=0.0, description="from the first attempt to the end of the last")
     attempts: int = 0
     cached: bool = Field(default=False, description="asked before: it cost nothing now")
+    left_out: int = Field(
+        default=0, description="characters that the prompt left out to fit the model's context"
+    )
+    context_tokens: int | None = Field(
+        default=None, description="the model's context, which prompts are fitted to; None: not known"
+    )
     outcome: Literal["ok", "cancelled"] | ModelErrorKind = "ok"
 
     @property

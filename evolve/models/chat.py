@@ -37,6 +37,7 @@ class ChatRequest:
         name: of the schema.
         options: parameters of this call that go before those of its role, such as ``max_tokens``.
         repeat: number of the re-run it belongs to; another number is another request to every cache.
+        left_out: characters that the messages leave out to fit the model's context, for the record of calls.
     """
 
     messages: tuple[Message, ...]
@@ -45,6 +46,7 @@ class ChatRequest:
     name: str = "answer"
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     repeat: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,19 @@ class ChatModel(Protocol):
     @property
     def identity(self) -> str:
         """Name and version of everything that decides what it says: model, parameters, endpoint's name."""
+        ...
+
+    @property
+    def context_tokens(self) -> int | None:
+        """Tokens of prompt and reply together that one request may take; None where that is not known.
+
+        As configured, or what the server said when it was asked first. To be read outside of the event loop.
+        """
+        ...
+
+    @property
+    def reply_tokens(self) -> int | None:
+        """The most tokens of one reply (``max_tokens`` of the role); None where there is no limit."""
         ...
 
     async def ask(self, request: ChatRequest) -> Reply:

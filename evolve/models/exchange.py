@@ -16,7 +16,7 @@ from evolve.models.breaker import Breaker, Clock, OutageNews, OutOfPatience, Sle
 from evolve.models.budget import AnswerLength, Budget, Cost
 from evolve.models.calls import Call, CallLog
 from evolve.models.chat import Cause, Role
-from evolve.models.provider import AttemptFailed, Provider, Tokens
+from evolve.models.provider import AttemptFailed, Provider, Tokens, without_numbers
 from evolve.models.settings import ModelSettings, provider_of
 from evolve.models.slots import Slots
 from evolve.models.tally import Tally
@@ -48,13 +48,15 @@ C = TypeVar("C", bound=_Counted)
 
 @dataclass(frozen=True)
 class Order:
-    """What a call is: who asks which model, for what, and what it must read."""
+    """What a call is: who asks which model, for what, what it must read, and what of it was left out."""
 
     role: Role
     cause: Cause
     settings: ModelSettings
     read: Sequence[str]
     max_tokens: int | None = None
+    left_out: int = 0
+    context_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -151,13 +153,19 @@ class Exchange:
                 tokens_out=usage.tokens_out,
                 usd=None if usage.unpriced else usage.usd,
                 cached=True,
+                left_out=order.left_out,
+                context_tokens=order.context_tokens,
             )
         )
 
     async def _attempts(self, order: Order, attempt: Callable[[], Awaitable[C]], made: _Made) -> C:
-        """As many as it takes. Waiting for a provider that is down, or that limits the rate, uses none up."""
+        """As many as it takes. Waiting for a provider that is down, or that limits the rate, uses none up.
+
+        A request that is sent again because it was fitted to the server uses none up either.
+        """
         breaker = self._breaker(order.settings)
-        since = breaker.verdicts
+        since, successes = breaker.verdicts, breaker.successes
+        errors = _SameError()
         failures = limits = 0
 
         async def counted() -> C:
@@ -168,15 +176,21 @@ class Exchange:
 
         while True:
             try:
-                return await breaker.through(counted, since=since, opens_after=order.settings.attempts)
+                return await breaker.through(
+                    counted, since=since, opens_after=order.settings.attempts, call=made
+                )
             except OutOfPatience:
                 message = f"the provider did not answer for {self._patience:g} s"
                 raise AttemptFailed("outage", message) from made.failure
             except AttemptFailed as failure:
                 made.failure = failure
                 made.add(failure.tokens)
+                made.attempts -= not failure.sent
+                if failure.again:
+                    continue
                 if not failure.transient:
                     raise
+                errors.met(failure)
                 if failure.limited:
                     limits += 1
                     if self._clock() - made.began >= self._patience:
@@ -184,6 +198,8 @@ class Exchange:
                 elif not breaker.open:
                     failures += 1
                     if failures >= order.settings.attempts:
+                        if errors.times > 1 and (breaker.successes > successes or breaker.is_alone(made)):
+                            raise errors.rejection(failure) from failure
                         raise
                 if not breaker.open:  # which has pauses of its own
                     asked = None if failure.wait is None else min(failure.wait, self._patience)
@@ -235,6 +251,28 @@ class Exchange:
 
 
 @dataclass
+class _SameError:
+    """An error that the server answered to all attempts of a call: then it is the request's, not an outage."""
+
+    message: str = ""
+    times: int = 0
+
+    def met(self, failure: AttemptFailed) -> None:
+        """Count ``failure`` if it is the same again."""
+        if not failure.answered:
+            self.times = 0
+            return
+        message = without_numbers(failure.message)
+        self.times = self.times + 1 if message == self.message else 1
+        self.message = message
+
+    def rejection(self, failure: AttemptFailed) -> AttemptFailed:
+        """The failure as one of the request, which the account of its tokens has already."""
+        message = f"{failure.message} (the same error to each of {self.times} attempts, so it is the request's)"
+        return AttemptFailed("rejected", message, status=failure.status, answered=True)
+
+
+@dataclass(eq=False)
 class _Made:
     """What was done so far for one call."""
 
@@ -279,6 +317,8 @@ class _Made:
             seconds=round(self.seconds, 4),
             attempts=self.attempts,
             outcome=self.outcome,
+            left_out=order.left_out,
+            context_tokens=order.context_tokens,
         )
 
 

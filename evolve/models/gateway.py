@@ -13,12 +13,14 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from evolve.errors import InfrastructureError, UsageError
+from evolve.models.adaptations import Adaptations
 from evolve.models.backoff import Backoff
 from evolve.models.breaker import Clock, OutageNews, Sleep
 from evolve.models.budget import Budget, Cost
 from evolve.models.cache import ReplyCache
 from evolve.models.calls import Call, CallLog
 from evolve.models.chat import Reply, Role
+from evolve.models.context_length import ContextLengths
 from evolve.models.exchange import Exchange
 from evolve.models.litellm_provider import LitellmProvider
 from evolve.models.once import Once
@@ -45,7 +47,9 @@ class Gateway:
         cache: replies kept for good; None to keep none.
         calls: the record of calls, whose past counts towards the budget; None to keep none.
         budget: what may be spent; None for no cap.
+        adaptations: memory of what servers refuse; None for one that ends with the gateway.
         observer: is told of outages, on the gateway's thread; must return soon.
+        notify: told, in a sentence, the context length of each model, once it is found.
         provider: carries the attempts; litellm in this process if it is not given.
         backoff: between attempts.
         rng: draws the jitter; it decides no result.
@@ -62,7 +66,9 @@ class Gateway:
         cache: ReplyCache | None = None,
         calls: CallLog | None = None,
         budget: Budget | None = None,
+        adaptations: Adaptations | None = None,
         observer: Callable[[OutageNews], None] | None = None,
+        notify: Callable[[str], None] = lambda _: None,
         provider: Provider | None = None,
         backoff: Backoff | None = None,
         rng: random.Random | None = None,
@@ -72,6 +78,7 @@ class Gateway:
     ) -> None:
         self._provider = provider or LitellmProvider()
         self._cache = cache
+        self._adaptations = adaptations or Adaptations()
         self._budget = budget or Budget()
         self._tally = Tally(calls.past() if calls is not None else ())
         past = self._tally.accounts().total.usage
@@ -92,6 +99,7 @@ class Gateway:
         )
         self._replies: Once[Reply] = Once()
         self._vectors: Once[dict[str, np.ndarray]] = Once()
+        self._contexts = ContextLengths(self._find_context, notify, clock)
         self._closed = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="models", daemon=True)
@@ -112,6 +120,8 @@ class Gateway:
             cache=self._cache,
             once=self._replies,
             run=self.run,
+            context=self._context,
+            adaptations=self._adaptations,
         )
 
     def toolkit(self, settings: ModelSettings) -> RemoteToolkit:
@@ -199,6 +209,15 @@ class Gateway:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _context(self, settings: ModelSettings) -> int | None:
+        """The context of a model; on the loop, which must not wait, only one that is known already."""
+        may_ask = not self._closed and threading.current_thread() is not self._thread
+        return self._contexts.of(settings, may_ask=may_ask)
+
+    def _find_context(self, settings: ModelSettings) -> int | None:
+        (found,) = self.run([self._provider.context_tokens(settings)])
+        return found
 
     async def _end(self) -> None:
         ours = asyncio.current_task()

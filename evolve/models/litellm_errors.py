@@ -25,7 +25,14 @@ TRANSIENT_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 _NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 _FILTERED = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
 _TRANSPORT = frozenset({"TransportError", "APIConnectionError", "ClientError", "APITimeoutError"})
-_LONGEST = 300  # characters of a provider's message
+_LONGEST = 20_000  # characters of a provider's message, which is shown whole up to there
+_PAGE = 300  # characters of a page of HTML, which says little
+_VALIDATION = re.compile(
+    r"validation error|literal_error|extra_forbidden|value_error|missing_argument|input should be|"
+    r"unexpected keyword argument|(is|are) not (supported|permitted|allowed)|does not support|unsupported (value|parameter)",
+    re.IGNORECASE,
+)
+"""Messages with which a server refuses a request, even under the status of an error of its own."""
 
 
 def explained(
@@ -45,8 +52,9 @@ def explained(
     chain = list(_chain(error))
     status = next((s for e in chain if isinstance(s := getattr(e, "status_code", None), int)), None)
     code = next((c for e in chain if (c := _code(e))), "")
-    text = redacted(_first_line(error), environ)
-    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    text = redacted(_message(error), environ)
+    longest = _PAGE if re.match(r"\s*<(!doctype|html)", text, re.IGNORECASE) else _LONGEST
+    text = text if len(text) <= longest else f"{text[:longest]}…"
     if code in _NO_CREDIT or status == 402:
         return AttemptFailed("setup", f"the account has no credit left ({text})")
     if status in TRANSIENT_STATUS:
@@ -55,16 +63,26 @@ def explained(
             if settings.key_env is None and speaks_of_keys and (variable := missing_key(settings)):
                 return AttemptFailed("setup", no_key(variable))
             return _unreadable(text)
+        if status == 500 and _VALIDATION.search(text):
+            return AttemptFailed("rejected", text, status=status, answered=True)
         wait = retry_after(_headers(error), datetime.now(UTC))
         limited = status == 429
         return AttemptFailed(
-            "outage", text, transient=True, unreachable=not limited, limited=limited, wait=wait
+            "outage",
+            text,
+            transient=True,
+            unreachable=not limited,
+            limited=limited,
+            wait=wait,
+            status=status,
+            answered=status == 500 and bool(_error_in(_text(error))),
         )
     if status is None:  # neither a provider's answer nor an error of litellm's: the request was impossible
         return AttemptFailed("rejected", f"{type(error).__name__}: {text}")
     if status < 400:
         return _unreadable(text)
-    return AttemptFailed(_kind(error, status, code), _advice(settings, status, text))
+    sent = type(error).__name__ != "UnsupportedParamsError"  # litellm's own refusal
+    return AttemptFailed(_kind(error, status, code), _advice(settings, status, text), status=status, sent=sent)
 
 
 def no_key(variable: str) -> str:
@@ -136,11 +154,13 @@ def _headers(error: Exception) -> Mapping[str, str]:
     return headers or {}
 
 
-def _first_line(error: Exception) -> str:
-    """What matters; litellm puts its class and the provider's before it."""
+def _message(error: Exception) -> str:
+    """The provider's message, whole, and the parameter that it names beside it."""
     text = _text(error)
-    message = _error_in(text).get("message")
-    return str(message or text or type(error).__name__).splitlines()[0].rstrip(".")
+    found = _error_in(text)
+    message = str(found.get("message") or text or type(error).__name__).strip().rstrip(".")
+    parameter = found.get("param")
+    return f"{message} (parameter: {parameter})" if parameter and str(parameter) not in message else message
 
 
 def _text(error: BaseException) -> str:

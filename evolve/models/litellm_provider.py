@@ -11,7 +11,9 @@ from functools import cached_property
 from typing import Any
 
 from evolve.models.chat import Message
+from evolve.models.context_length import has_server, served_context, tabled_context
 from evolve.models.litellm_errors import explained, no_key
+from evolve.models.litellm_replies import said_in
 from evolve.models.provider import AttemptFailed, Completed, Embedded, Tokens
 from evolve.models.settings import ModelSettings
 from evolve.models.tokens import estimate_tokens
@@ -79,7 +81,8 @@ class LitellmProvider:
     ) -> Completed:
         """One chat completion."""
         parameters = dict(options)
-        if schema is not None and self._takes_schema(settings.model):
+        if schema is not None:
+            self._check_schema(settings)
             json_schema = {"name": schema[0], "schema": dict(schema[1])}
             parameters["response_format"] = {"type": "json_schema", "json_schema": json_schema}
         response = await self._attempt(
@@ -110,10 +113,22 @@ class LitellmProvider:
         """By the settings, or by litellm's table."""
         return self._price(settings, read, written, None)
 
+    async def context_tokens(self, settings: ModelSettings) -> int | None:
+        """What the server says, else litellm's table; never a failure."""
+        key = self._environ.get(settings.key_env) if settings.key_env else None
+        found = await served_context(settings, key) if has_server(settings) else None
+        return found or tabled_context(settings.model, self._litellm.model_cost)
+
     async def close(self) -> None:
         """Close the connections of the running loop."""
         if "_litellm" in self.__dict__:
             await self._litellm.close_litellm_async_clients()
+
+    def _check_schema(self, settings: ModelSettings) -> None:
+        """Refuse what litellm would leave out without a word; a schema that is configured is sent."""
+        if settings.structured == "auto" and not self._takes_schema(settings.model):
+            message = f"litellm's table says that {settings.model} does not support response_format json_schema"
+            raise AttemptFailed("rejected", message, status=400, sent=False)
 
     def _takes_schema(self, model: str) -> bool:
         """What litellm's table says; of a model that it does not have, whether the provider's API can."""
@@ -146,24 +161,12 @@ class LitellmProvider:
         return next((name for name in missing if name.endswith("_KEY")), "")
 
     def _completed(self, settings: ModelSettings, response: Any, read: Sequence[str]) -> Completed:
-        choices = getattr(response, "choices", None)
-        choice = choices[0] if choices else None
-        message = getattr(choice, "message", None)
-        text = getattr(message, "content", None)
-        tokens = self._tokens(settings, getattr(response, "usage", None), read, text or "")
-        finish = str(getattr(choice, "finish_reason", "") or "")
-        refusal = (getattr(message, "provider_specific_fields", None) or {}).get("refusal")
-        if refusal and not text:
-            finish = "content_filter"
-        elif not isinstance(text, str) and finish not in ("length", "content_filter"):
-            raise AttemptFailed(
-                "malformed",
-                "expected one choice with a text, found "
-                + ("a choice without one" if choices else "no choice at all"),
-                transient=True,
-                tokens=tokens,
-            )
-        return Completed(text or "", finish, tokens, str(getattr(response, "model", "") or settings.model))
+        said = said_in(response)
+        tokens = self._tokens(settings, getattr(response, "usage", None), read, said.text)
+        if said.problem:
+            raise AttemptFailed("malformed", said.problem, transient=True, tokens=tokens)
+        model = str(getattr(response, "model", "") or settings.model)
+        return Completed(said.text, said.finish, tokens, model, said.thought)
 
     def _tokens(self, settings: ModelSettings, usage: Any, read: Sequence[str], written: str) -> Tokens:
         tokens_in = int(getattr(usage, "prompt_tokens", 0) or 0)

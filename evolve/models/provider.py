@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -30,12 +31,17 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Completed:
-    """What a chat model said in one attempt; ``finish`` as OpenAI names the reasons."""
+    """What a chat model said in one attempt; ``finish`` is read by ``evolve.models.finish``.
+
+    Attributes:
+        thought: there were thoughts besides the text, which count against the limit of tokens.
+    """
 
     text: str
     finish: str
     tokens: Tokens
     model: str
+    thought: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,11 @@ class AttemptFailed(Exception):
         wait: seconds that the provider asked to wait, if it did.
         limited: the provider is well, but was asked too often.
         tokens: that were reported nevertheless.
+        status: of the HTTP response, or as litellm says it; None where there was none.
+        answered: the server answered with an error of its own: it is up, whatever is wrong with the request.
+        sent: the request left this machine; else litellm refused it.
+        again: the request is fitted to the server and to be sent at once; it says nothing of the endpoint.
+        thought: what was cut off was, in part, thoughts.
     """
 
     def __init__(
@@ -69,6 +80,11 @@ class AttemptFailed(Exception):
         wait: float | None = None,
         limited: bool = False,
         tokens: Tokens | None = None,
+        status: int | None = None,
+        answered: bool = False,
+        sent: bool = True,
+        again: bool = False,
+        thought: bool = False,
     ):
         super().__init__(message)
         self.kind: ModelErrorKind = kind
@@ -78,6 +94,20 @@ class AttemptFailed(Exception):
         self.wait = wait
         self.limited = limited
         self.tokens = tokens or Tokens()
+        self.status = status
+        self.answered = answered
+        self.sent = sent
+        self.again = again
+        self.thought = thought
+
+
+def without_numbers(message: str) -> str:
+    """Return an error message without what differs each time, such as the numbers of requests.
+
+    >>> without_numbers("Request 1f3c9a02-77 failed after 31 ms")
+    'Request # failed after # ms'
+    """
+    return re.sub(r"\b[0-9a-f-]{8,}|\d+", "#", message)
 
 
 class Provider(Protocol):
@@ -103,6 +133,10 @@ class Provider(Protocol):
 
     async def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
         """USD for so many tokens; None where the price is not known."""
+        ...
+
+    async def context_tokens(self, settings: ModelSettings) -> int | None:
+        """Tokens of prompt and reply together that one request may take; None where that is not known."""
         ...
 
     async def close(self) -> None:

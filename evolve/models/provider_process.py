@@ -55,7 +55,7 @@ class ProviderProcess:
         """One chat completion."""
         sent = None if schema is None else (schema[0], dict(schema[1]))
         value = await self._ask("chat", settings, messages=list(messages), options=dict(options), schema=sent)
-        return Completed(value["text"], value["finish"], Tokens(**value["tokens"]), value["model"])
+        return Completed(**{**value, "tokens": Tokens(**value["tokens"])})
 
     async def embed(self, settings: ModelSettings, texts: Sequence[str]) -> Embedded:
         """The vectors of ``texts``."""
@@ -65,6 +65,10 @@ class ProviderProcess:
     async def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
         """By the settings, or by litellm's table."""
         return await self._ask("price", settings, read=read, written=written)
+
+    async def context_tokens(self, settings: ModelSettings) -> int | None:
+        """What the server says, else litellm's table."""
+        return await self._ask("context", settings)
 
     async def close(self) -> None:
         """End the process."""

@@ -18,10 +18,10 @@ from typing import Any
 from evolve.models.frames import Frames
 from evolve.models.provider import AttemptFailed, Provider
 from evolve.models.redaction import redacted
-from evolve.models.settings import ModelSettings
+from evolve.models.settings import ModelSettings, StructuredOutput
 
 READY = {"ready": True}
-OPERATIONS = ("chat", "embed", "price")
+OPERATIONS = ("chat", "embed", "price", "context")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Settings:
     dimension: int | None
     usd_per_million_in: float | None
     usd_per_million_out: float | None
+    context_tokens: int | None = None
+    structured: StructuredOutput = "auto"
 
     @classmethod
     def of(cls, settings: ModelSettings) -> Settings:
@@ -99,6 +101,8 @@ class ProviderWorker:
                     "vectors": [packed(vector) for vector in embedded.vectors],
                     "tokens": asdict(embedded.tokens),
                 }
+            case "context":
+                return await self._provider.context_tokens(settings)
             case _:
                 return await self._provider.price(settings, request["read"], request["written"])
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
+from evolve.models.adaptations import Adaptations
 from evolve.models.cache import ReplyCache, key_of
 from evolve.models.chat import ChatRequest, Reply, Role
 from evolve.models.exchange import Exchange, Order
+from evolve.models.finish import finish_of
+from evolve.models.fitting import Room
+from evolve.models.negotiation import Negotiation
 from evolve.models.once import Once
 from evolve.models.provider import AttemptFailed, Completed, Provider
+from evolve.models.reply_limits import reply_tokens, thinks
 from evolve.models.settings import ModelSettings, identity_of
+from evolve.models.shaping import wanted
 from evolve.records import Usage
 
 T = TypeVar("T")
@@ -30,6 +36,8 @@ class RemoteChat:
         cache: keeps the replies; None to keep none.
         once: merges equal requests in flight; the same one for all models of a gateway.
         run: brings coroutines to the gateway's loop.
+        context: finds the context of the model of such settings; None where it is not known.
+        adaptations: what servers refuse; the same for all models of a gateway.
     """
 
     def __init__(
@@ -42,6 +50,8 @@ class RemoteChat:
         cache: ReplyCache | None,
         once: Once[Reply],
         run: Run,
+        context: Callable[[ModelSettings], int | None] = lambda settings: settings.context_tokens,
+        adaptations: Adaptations | None = None,
     ) -> None:
         self._role: Role = role
         self._settings = settings
@@ -50,11 +60,23 @@ class RemoteChat:
         self._cache = cache
         self._once = once
         self._run = run
+        self._context = context
+        self._adaptations = adaptations or Adaptations()
 
     @property
     def identity(self) -> str:
         """The model and its parameters."""
         return identity_of(self._settings)
+
+    @property
+    def context_tokens(self) -> int | None:
+        """See ``ChatModel``."""
+        return self._context(self._settings)
+
+    @property
+    def reply_tokens(self) -> int | None:
+        """See ``ChatModel``."""
+        return reply_limit(self._options())
 
     def run(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         """See ``ChatModel``."""
@@ -103,28 +125,62 @@ class RemoteChat:
 
     async def _ask(self, order: Order, request: ChatRequest, options: dict[str, Any], partial: bool) -> Reply:
         schema = None if request.schema is None else (request.name, request.schema)
+        room = Room(self.context_tokens)
+        limit = room.left_for_reply(request.messages, at_most=reply_tokens(request.cause))
+        meant = wanted(
+            request.messages, options, schema, self._settings.structured, limit, thinks(self._settings)
+        )
+        negotiation = Negotiation(self._adaptations, self._settings, meant)
 
         async def attempt() -> Completed:
-            completed = await self._provider.chat(self._settings, request.messages, options, schema)
-            return _whole(completed, partial=partial)
+            sent = negotiation.request()
+            try:
+                completed = await self._provider.chat(
+                    self._settings, sent.messages, sent.options, sent.schema
+                )
+                negotiation.worked()
+                return _whole(completed, partial=partial)
+            except AttemptFailed as failure:
+                if not negotiation.adapt(failure):
+                    raise
+                raise AttemptFailed(
+                    failure.kind,
+                    failure.message,
+                    transient=negotiation.guessing,
+                    unreachable=negotiation.guessing and failure.unreachable,
+                    answered=failure.answered,
+                    tokens=failure.tokens,
+                    sent=failure.sent,
+                    again=True,
+                ) from failure
 
         completed, bill = await self._exchange.make(order, attempt)
         return Reply(completed.text, bill.usage, completed.model, bill.seconds)
 
     def _order(self, request: ChatRequest, options: dict[str, Any]) -> Order:
         read = [message["content"] for message in request.messages]
-        return Order(self._role, request.cause, self._settings, read, options.get("max_tokens"))
+        return Order(
+            self._role,
+            request.cause,
+            self._settings,
+            read,
+            options.get("max_tokens"),
+            left_out=request.left_out,
+            context_tokens=self.context_tokens,
+        )
 
-    def _options(self, request: ChatRequest) -> dict[str, Any]:
+    def _options(self, request: ChatRequest | None = None) -> dict[str, Any]:
         """The parameters of the role, then those of the call."""
         options = dict(self._settings.parameters)
         if self._settings.max_tokens is not None:
             options["max_tokens"] = self._settings.max_tokens
-        return options | dict(request.options)
+        return options if request is None else options | dict(request.options)
 
     def _key(self, request: ChatRequest, options: dict[str, Any], partial: bool) -> str:
+        forced = self._settings.structured
         return key_of(
-            {
+            ({} if forced == "auto" else {"structured": forced})
+            | {
                 "version": 1,
                 "model": self._settings.model,
                 "messages": list(request.messages),
@@ -143,19 +199,36 @@ class RemoteChat:
         return Reply(fields["text"], Usage(**fields["usage"]), fields["model"], cached=True)
 
 
+def reply_limit(options: Mapping[str, Any]) -> int | None:
+    """The most tokens of a reply that such parameters allow; None where they say nothing of it."""
+    given = [options.get(name) for name in ("max_tokens", "max_completion_tokens")]
+    return min((tokens for tokens in given if isinstance(tokens, int)), default=None)
+
+
 def _packed(reply: Reply) -> bytes:
     return json.dumps({"text": reply.text, "usage": reply.usage.model_dump(), "model": reply.model}).encode()
 
 
 def _whole(completed: Completed, *, partial: bool) -> Completed:
-    """``completed`` if it is the whole answer."""
-    if completed.finish == "length" and not partial:
-        written = completed.tokens.written
+    """``completed`` if it is the whole answer, or a part of one that is enough."""
+    finish, tokens = finish_of(completed.finish), completed.tokens
+    if finish == "whole" or (finish == "cut" and partial):
+        return completed
+    if finish == "cut":
         raise AttemptFailed(
-            "truncated", f"its answer was cut off after {written} tokens", tokens=completed.tokens
+            "truncated",
+            f"its answer was cut off after {tokens.written} tokens",
+            tokens=tokens,
+            thought=completed.thought,
         )
-    if completed.finish == "content_filter":
-        raise AttemptFailed(
-            "filtered", "the provider's content filter withheld the answer", tokens=completed.tokens
-        )
-    return completed
+    if finish == "filtered":
+        raise AttemptFailed("filtered", "the provider's content filter withheld the answer", tokens=tokens)
+    if finish == "refused":
+        said = f": {completed.text}" if completed.text else ""
+        raise AttemptFailed("refused", f"the model refused to answer{said}", tokens=tokens)
+    raise AttemptFailed(
+        "malformed",
+        f"expected a whole answer, found one that ended with finish reason {completed.finish!r}",
+        transient=True,
+        tokens=tokens,
+    )

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evolve.errors import EvolveError, ModelError, ProgramError
-from evolve.models.chat import ChatRequest, Message
+from evolve.models.chat import ChatRequest, Message, Reply
 from evolve.models.remote_chat import RemoteChat
+from evolve.models.structured import strip_thoughts
 from evolve.records import Completion
 
 _ROLES = ("system", "user", "assistant")
@@ -70,7 +71,7 @@ class RemoteToolkit:
         """
         request = _request(messages, options, repeat)
         reply = self._chat.recorded(request, partial=_may_be_cut(options), accounted=True)
-        return None if reply is None else Completion(text=reply.text, usage=reply.usage)
+        return None if reply is None else _completion(reply)
 
     async def _outcome(
         self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int
@@ -93,7 +94,7 @@ class RemoteToolkit:
                 f"llm_completion was given {characters} characters, more than the model's context holds; "
                 "give it less",
             ) from error
-        return Completion(text=reply.text, usage=reply.usage)
+        return _completion(reply)
 
     def recorded(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion | None:
         """What was answered to just this and is kept; None if nothing is. Asks nobody.
@@ -102,7 +103,12 @@ class RemoteToolkit:
             ProgramError: the program asked for what no model can be asked.
         """
         reply = self._chat.recorded(_request(messages, options), partial=_may_be_cut(options))
-        return None if reply is None else Completion(text=reply.text, usage=reply.usage)
+        return None if reply is None else _completion(reply)
+
+
+def _completion(reply: Reply) -> Completion:
+    """What a program is given: the text after the model's thoughts."""
+    return Completion(text=strip_thoughts(reply.text), usage=reply.usage)
 
 
 def _may_be_cut(options: Mapping[str, Any]) -> bool:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+StructuredOutput = Literal["auto", "json_schema", "json_object", "prompt"]
+"""Ways to ask a model for JSON; ``auto`` finds out which the server takes."""
 
 
 class ModelSettings(Protocol):
@@ -33,6 +36,16 @@ class ModelSettings(Protocol):
     @property
     def max_tokens(self) -> int | None:
         """Of one answer."""
+        ...
+
+    @property
+    def context_tokens(self) -> int | None:
+        """Of prompt and reply together; None: ask the server."""
+        ...
+
+    @property
+    def structured(self) -> StructuredOutput:
+        """How JSON of a form is asked for."""
         ...
 
     @property
@@ -66,6 +79,10 @@ def identity_of(settings: ModelSettings) -> str:
     parameters = dict(settings.parameters)
     if settings.max_tokens is not None:
         parameters["max_tokens"] = settings.max_tokens
+    if settings.context_tokens is not None:  # it decides what prompts leave out
+        parameters["context_tokens"] = settings.context_tokens
+    if settings.structured != "auto":
+        parameters["structured"] = settings.structured
     if not parameters:
         return settings.model
     return f"{settings.model} {json.dumps(parameters, sort_keys=True, separators=(',', ':'))}"

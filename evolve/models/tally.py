@@ -20,7 +20,10 @@ class Account:
         seconds: time that they took, added up.
         attempts: requests that were sent.
         cached: how many were answered from the cache.
-        failed: how many ended without an answer.
+        failed: how many ended without an answer; those of the next two among them.
+        refused: how many the model refused to answer.
+        filtered: how many a content filter withheld.
+        shortened: how many had a prompt that was shortened to fit the model's context.
     """
 
     usage: Usage = field(default_factory=Usage)
@@ -28,6 +31,9 @@ class Account:
     attempts: int = 0
     cached: int = 0
     failed: int = 0
+    refused: int = 0
+    filtered: int = 0
+    shortened: int = 0
 
     def plus(self, call: Call) -> Account:
         """With ``call`` in it."""
@@ -37,6 +43,9 @@ class Account:
             attempts=self.attempts + call.attempts,
             cached=self.cached + call.cached,
             failed=self.failed + (call.outcome != "ok"),
+            refused=self.refused + (call.outcome == "refused"),
+            filtered=self.filtered + (call.outcome == "filtered"),
+            shortened=self.shortened + (call.left_out > 0),
         )
 
 

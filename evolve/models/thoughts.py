@@ -143,6 +143,7 @@ def _without_tagged(text: str) -> str:
     marks = list(_marks(text))
     kept: list[str] = []
     position = mentioned = 0
+    endless: set[int] = set()
     for number, mark in enumerate(marks):
         if mark.start < position:
             continue
@@ -157,13 +158,14 @@ def _without_tagged(text: str) -> str:
         before = text[position : mark.start]
         begins = not kept and not before.strip()
         if begins or (not mark.in_code and _begins_line(text, mark.start)):
-            end = _end_of(text, marks, number)
+            end = None if mark.pair in endless else _end_of(text, marks, number)
             if end is not None:
                 kept += [before] if before.strip() else []
                 position = end.end
                 continue
             if begins:
                 return ""
+            endless.add(mark.pair)
         if not mark.in_code:
             mentioned += 1
     return "".join((*kept, text[position:]))

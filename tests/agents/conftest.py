@@ -29,11 +29,19 @@ class ScriptedModel:
     Args:
         script: a request → what is said, an exception to be raised in its place; or a list of them, said one
             after the other, the last for ever after.
+        context_tokens: of prompt and reply together.
+        reply_tokens: the most of a reply.
     """
 
     identity = "scripted-1"
 
-    def __init__(self, script: Callable[[ChatRequest], Said] | Sequence[Said]) -> None:
+    def __init__(
+        self,
+        script: Callable[[ChatRequest], Said] | Sequence[Said],
+        context_tokens: int | None = None,
+        reply_tokens: int | None = None,
+    ) -> None:
+        self.context_tokens, self.reply_tokens = context_tokens, reply_tokens
         self._script = script
         self.asked: list[ChatRequest] = []
         self.most_at_once = self._at_once = 0

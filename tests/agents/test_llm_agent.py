@@ -82,9 +82,8 @@ def test_twice_is_a_failure_of_the_program_that_says_where_and_why(scripted, par
     assert asked.failure.where == "formulate t1"
 
 
-@pytest.mark.parametrize("kind", ["truncated", "malformed"])
-def test_a_truncated_item_is_asked_for_again_then_a_failure(scripted, parts, kind):
-    broken = ModelError(kind, "The answer broke off.")
+def test_a_truncated_item_is_asked_for_again_then_a_failure(scripted, parts):
+    broken = ModelError("truncated", "The answer broke off.")
     (mended,) = LLMAgent(scripted([broken, json.dumps(ITEM)])).extract(parts, EPISODES[:1])
     assert mended.fields == ITEM
     model = scripted([broken])
@@ -96,7 +95,19 @@ def test_a_truncated_item_is_asked_for_again_then_a_failure(scripted, parts, kin
     assert "broke off" in model.texts[1]
 
 
-@pytest.mark.parametrize("kind", ["filtered", "too_long", "rejected"])
+def test_a_reply_that_the_provider_spoils_is_asked_for_again_then_inconclusive(scripted, parts):
+    spoiled = ModelError("malformed", "There was no choice.")
+    (mended,) = LLMAgent(scripted([spoiled, json.dumps(ITEM)])).extract(parts, EPISODES[:1])
+    assert mended.fields == ITEM
+    for replies in ([spoiled], ["no JSON", spoiled]):
+        model = scripted(replies)
+        (found,) = LLMAgent(model).extract(parts, EPISODES[:1])
+        assert found.failure is None
+        assert found.inconclusive == "There was no choice."
+        assert len(model.asked) == 2
+
+
+@pytest.mark.parametrize("kind", ["filtered", "refused", "too_long", "rejected"])
 def test_what_the_provider_refuses_is_inconclusive_and_not_asked_again(scripted, parts, kind, kitchen):
     model = scripted([ModelError(kind, "The provider refused.")])
     agent = LLMAgent(model)
@@ -107,18 +118,7 @@ def test_what_the_provider_refuses_is_inconclusive_and_not_asked_again(scripted,
     for result in (item, query, response, conduct):
         assert result.inconclusive == "The provider refused."
     assert item.failure is None
-    assert len(model.asked) == (6 if kind == "rejected" else 4)
-
-
-def test_a_provider_that_rejects_the_schema_is_asked_without_it(scripted, parts):
-    def script(request):
-        if request.schema is not None:
-            return ModelError("rejected", "response_format is not supported.")
-        return json.dumps(ITEM) if len(request.messages) > 2 else "no"
-
-    (found,) = LLMAgent(scripted(script)).extract(parts, EPISODES[:1])
-    assert found.fields == ITEM
-    assert found.usage.calls == 2
+    assert len(model.asked) == 4
 
 
 STOPS = [

@@ -48,6 +48,9 @@ def by_criterion(**verdicts):
         (" 0\n", 0.0, ""),
         ("True", 1.0, ""),
         ("<think>1 or 0?</think>0", 0.0, ""),
+        ("<thinking>WRONG?</thinking>CORRECT", 1.0, ""),
+        ('Yes: {"correct": "True"}', 1.0, ""),
+        ("WRONG", 0.0, ""),
     ],
 )
 def test_an_answer_is_right_or_wrong(scripted, said, score, reason):
@@ -66,9 +69,9 @@ def test_an_answer_is_right_or_wrong(scripted, said, score, reason):
 @pytest.mark.parametrize(
     "said",
     [
-        "I think it is correct.",
-        'Yes: {"correct": true}',
-        '{"correct": "true"}',
+        "It is hardly correct.",
+        'No: {"correct": true}',
+        '{"correct": "perhaps"}',
         '{"correct": 2}',
         '{"correct": null}',
         '{"met": true}',
@@ -76,7 +79,6 @@ def test_an_answer_is_right_or_wrong(scripted, said, score, reason):
         "10",
         "",
         ModelError("truncated", "It broke off."),
-        ModelError("malformed", "It is none."),
     ],
 )
 def test_a_verdict_that_cannot_be_read_is_asked_for_again_then_there_is_no_score(scripted, said):
@@ -89,12 +91,12 @@ def test_a_verdict_that_cannot_be_read_is_asked_for_again_then_there_is_no_score
     assert len(model.asked) == 2
 
 
-@pytest.mark.parametrize("kind", ["filtered", "too_long", "rejected"])
+@pytest.mark.parametrize("kind", ["filtered", "refused", "too_long", "rejected"])
 def test_a_refusal_leaves_no_score(scripted, kind):
     model = scripted([ModelError(kind, "The provider refused.")])
     (grade,) = LLMJudge(model).grade([TASK], ["Rome"])
     assert (grade.score, grade.reason) == (None, "The provider refused.")
-    assert len(model.asked) == (2 if kind == "rejected" else 1)
+    assert len(model.asked) == 1
 
 
 @pytest.mark.parametrize(

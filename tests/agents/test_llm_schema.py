@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolve.agents.llm.replies import Unusable, find_object, spoken, whole_object
 from evolve.agents.llm.schema import Schema
+from evolve.models.structured import Unusable, strip_thoughts
 from evolve.program import FieldSpec
 from evolve.program.checks import FIELD_TYPES
 
@@ -74,7 +74,7 @@ def test_a_hostile_reply_is_read_or_refused_and_what_is_read_can_be_sent_on(draw
     text = data.draw(st.text() | st.just(json.dumps(values | replaced)) | st.just(json.dumps(replaced)))
     cut = data.draw(st.integers(0, len(text)))
     try:
-        found = Schema("Query", specs).read(spoken(data.draw(st.sampled_from([text, text[:cut]]))))
+        found = Schema("Query", specs).read(strip_thoughts(data.draw(st.sampled_from([text, text[:cut]]))))
     except Unusable:
         return
     json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
@@ -101,6 +101,15 @@ def test_a_hostile_reply_is_read_or_refused_and_what_is_read_can_be_sent_on(draw
         ("Optional[str]", "null", None),
         ("Optional[list[str]]", '"Ann"', ["Ann"]),
         ("str", '"two\nlines"', "two\nlines"),
+        ("str", '["a"]', "a"),
+        ("bool", "True", True),
+        ("bool", "'yes'", True),
+        ("int", "[3]", 3),
+        ("list[str]", '"[\\"a\\"]"', ["a"]),
+        ("list[str]", '["a", "b",]', ["a", "b"]),
+        ("Optional[int]", '"None"', None),
+        ("Optional[int]", '""', None),
+        ("Optional[str]", '"None"', "None"),
     ],
 )
 def test_coercions_that_do_no_harm_are_made(kind, given, read):
@@ -118,19 +127,20 @@ def test_coercions_that_do_no_harm_are_made(kind, given, read):
         ("float", "NaN", "NaN is no JSON number"),
         ("float", "1e999", "finite"),
         ("str", "true", "valid string"),
-        ("str", '["a"]', "valid string"),
+        ("str", '["a", "b"]', "valid string"),
         ("str", "null", "expected text, found null"),
         ("str", r'"\ud800"', "half of a"),
         ("bool", '"maybe"', "boolean"),
         ("bool", "2", "boolean"),
-        ("list[str]", '"[\\"a\\"]"', "valid list"),
+        ("list[str]", '"[a"', "valid list"),
+        ("int", '"None"', "valid integer"),
         ("list[str]", "null", "valid list"),
         ("list[str]", '["a", null]', "'x', entry 2"),
         ("list[int]", "true", "not true or false"),
         ("int", "9" * 5000, "not valid"),
         ("str", '"a", "x": "b"', "more than once"),
         ("str", '"a", "y": "b"', 'no field "y"; the fields are x'),
-        ("str", '"a",', "not valid"),
+        ("str", '"a" "b"', "not valid"),
         ("str", "{" * 100_000, "not valid"),
         ("str", '{"a":' * 100_000, "too deep"),
     ],
@@ -151,6 +161,18 @@ def test_what_may_be_none_or_has_a_default_may_be_left_out_or_null():
     assert schema.read('{"a": null, "b": null, "c": null}') == {"a": None, "c": None}
     with pytest.raises(Unusable, match="'d' is missing"):
         Schema("Query", [FieldSpec("d", "int")]).read("{}")
+
+
+def test_an_object_is_taken_out_of_another_and_keys_are_known_by_their_letters():
+    schema = Schema("Query", [FieldSpec("first_name", "str"), FieldSpec("Age", "int", required=False)])
+    assert schema.read('{"Query": {"first_name": "Ann"}}') == {"first_name": "Ann"}
+    assert schema.read('{"First Name": "Ann", "age": 3}') == {"first_name": "Ann", "Age": 3}
+    for text, problem in (
+        ('{"Query": {"first_name": "Ann", "x": 1}}', 'no field "Query"'),
+        ('{"first_name": "Ann", "First Name": "Bob"}', 'no field "First Name"'),
+    ):
+        with pytest.raises(Unusable, match=problem):
+            schema.read(text)
 
 
 def test_an_error_is_short_however_much_is_wrong():
@@ -186,30 +208,3 @@ def test_the_schema_is_strict_and_described():
         '"tags": list of texts or null to leave it out',
         '"year": whole number or null',
     ]
-
-
-def test_one_object_is_found_whatever_stands_around_it():
-    assert find_object('Sure!\n```json\n{"a": {"b": 1}}\n```\nDone.') == {"a": {"b": 1}}
-    for text, problem in (
-        ("no", "no JSON object"),
-        ('{"a": 1} or {"a": 2}', "more than one"),
-        ('[{"a": 1}, {"a": 2}]', "more than one"),
-        ('{"a": {"b": 1},}', "not valid"),
-    ):
-        with pytest.raises(Unusable, match=problem):
-            find_object(text)
-
-
-def test_a_verdict_may_only_be_fenced():
-    assert whole_object('```json\n{"a": 1}\n```') == whole_object(' {"a": 1}\n') == {"a": 1}
-    for text in ('It is {"a": 1}', '{"a": 1} I think', "1", '[{"a": 1}]', "```\n```"):
-        with pytest.raises(Unusable):
-            whole_object(text)
-
-
-def test_thoughts_are_not_said():
-    assert spoken("<think>\nhm {}\n</think>\n\nyes") == "yes"
-    assert spoken("hm\n</think>yes") == "yes"
-    assert spoken("<think> for ever") == ""
-    assert spoken("the tag <think></think> is a tag") == "the tag <think></think> is a tag"
-    assert spoken("half \ud800 one") == "half � one"

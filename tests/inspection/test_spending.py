@@ -39,6 +39,16 @@ def test_a_row_for_each_role_and_one_for_all() -> None:
     ]
 
 
+def test_prompts_that_were_shortened_have_a_column() -> None:
+    short = Call(at=4, role="task", cause="extract", model="m", left_out=100, context_tokens=2_048)
+    rows = shown(Tally([CALLS[3], short]).accounts())
+    assert [row[:5] for row in rows if row[0]] == [
+        ["judge", "1", "0", "0", "0"],
+        ["task", "1", "0", "0", "1"],
+        ["all", "2", "0", "0", "1"],
+    ]
+
+
 def test_nothing_where_no_model_was_asked() -> None:
     assert spending_table(Accounts()) is None
 

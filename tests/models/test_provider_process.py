@@ -224,6 +224,9 @@ class Told:
     async def embed(self, settings: ModelSettings, texts: Sequence[str]) -> Embedded:
         return Embedded([], Tokens())
 
+    async def context_tokens(self, settings: ModelSettings) -> int | None:
+        return 4096
+
     async def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
         return read + written / 1000
 

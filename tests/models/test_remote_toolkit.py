@@ -123,10 +123,11 @@ def test_recorded_answers_are_had_again_without_a_call(
     open_gateway: Callable[..., Gateway],
     tmp_path: Path,
 ) -> None:
-    model_server.script("toolkit", "fine")
+    model_server.script("toolkit", "<think>\nWhat is fine?\n</think>\n\nfine")
     toolkit = open_gateway(cache=ReplyCache(tmp_path / "c.sqlite")).toolkit(role_config("toolkit"))
     assert toolkit.recorded(HELLO, {}) is None
     given = [toolkit.complete(HELLO, options) for options in ({}, {"max_tokens": 9})]
+    assert [completion.text for completion in given] == ["fine", "fine"]
     served = len(model_server.served)
     assert [toolkit.recorded(HELLO, options) for options in ({}, {"max_tokens": 9})] == given
     assert toolkit.recorded(HELLO, {"temperature": 1.0}) is None

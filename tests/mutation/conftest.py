@@ -255,6 +255,8 @@ class FakeChat:
     """Says what it is told to say, in order, the last for ever; raises what is an exception."""
 
     identity = "fake/1"
+    context_tokens: int | None = None
+    reply_tokens: int | None = None
 
     def __init__(self, *says: str | Exception) -> None:
         self.says = list(says)

@@ -54,6 +54,7 @@ class Answer:
         seconds: until it is sent; None for the server's latency.
         tokens: read and written, in the place of one for each four characters.
         usage: whether tokens are reported.
+        message: fields of the message besides the text, or in the place of it under ``content``.
     """
 
     text: str = ""
@@ -62,6 +63,7 @@ class Answer:
     seconds: float | None = None
     tokens: tuple[int, int] | None = None
     usage: bool = True
+    message: Mapping[str, Any] = field(default_factory=dict)
 
 
 Said = str | Answer | Fault

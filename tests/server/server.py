@@ -1,7 +1,8 @@
 """A provider of models on 127.0.0.1: a real HTTP server that says what scripts tell it to.
 
-It speaks ``/v1/chat/completions`` and ``/v1/embeddings`` as OpenAI's API does, counts and reports tokens,
-takes as long as it is told to, and fails on demand (``tests.server.faults``).
+It speaks ``/v1/chat/completions`` and ``/v1/embeddings`` as OpenAI's API does, and chat as Azure's, Anthropic's
+and Ollama's do (``tests.server.dialects``); it counts and reports tokens, takes as long as it is told to, and
+fails on demand (``tests.server.faults``).
 
     with ModelServer({"task": always("hello")}) as server:
         litellm.completion("openai/task", messages, api_base=server.url, api_key=server.key)
@@ -26,13 +27,14 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from tests.server.dialects import CHATS, Dialect, dialect_of, tokens_of, usage_of
 from tests.server.faults import Fault, unknown_model, wrong_key
 from tests.server.log import Served, Totals, totals
-from tests.server.scripts import Answer, Asked, Said, Script, always, count_tokens
+from tests.server.scripts import Answer, Asked, Said, Script, always
 
 KEY = "sk-planted-0123456789abcdef-do-not-log"
 """The only key that a server takes unless it is told another."""
-_CHAT, _EMBED = "/v1/chat/completions", "/v1/embeddings"
+_EMBED = "/v1/embeddings"
 _RST = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds; closing sends RST in the place of FIN
 
 
@@ -74,7 +76,12 @@ class ModelServer:
     @property
     def url(self) -> str:
         """The ``api_base`` of OpenAI's clients."""
-        return f"http://127.0.0.1:{self._port}/v1"
+        return f"{self.root}/v1"
+
+    @property
+    def root(self) -> str:
+        """The ``api_base`` of the clients that know their own paths: Azure's, Anthropic's and Ollama's."""
+        return f"http://127.0.0.1:{self._port}"
 
     def script(self, model: str, script: Script | str) -> None:
         """Let ``model`` say this from now on."""
@@ -116,7 +123,8 @@ class ModelServer:
 
     async def _start(self) -> None:
         app = web.Application(client_max_size=64 << 20)
-        app.router.add_post(_CHAT, self._handle)
+        for path in CHATS:
+            app.router.add_post(path, self._handle)
         app.router.add_post(_EMBED, self._handle)
         # Cancelled handlers: a stalled request ends when its client gives up.
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
@@ -142,13 +150,13 @@ class ModelServer:
         arrived = time.monotonic()
         raw = await request.read()
         body = json.loads(raw)
-        model = str(body.get("model", ""))
+        model = str(request.match_info.get("model") or body.get("model", ""))
         asked = Asked(model, body, self._counts[model], self._seen[raw.decode()])
         said = self._said(asked, request)
         if not self._down:  # what never arrives in an outage counts as no sending
             self._counts[model] += 1
             self._seen[raw.decode()] += 1
-        tokens = _tokens(asked, said) if isinstance(said, Answer) and said.usage else (0, 0)
+        tokens = tokens_of(asked, said) if isinstance(said, Answer) and said.usage else (0, 0)
         try:
             return await self._respond(request, asked, said)
         finally:
@@ -161,6 +169,7 @@ class ModelServer:
         if self._down:
             return Fault("outage", status=0, action="reset")
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        given = given or request.headers.get("x-api-key", "") or request.headers.get("api-key", "")
         if self.key is not None and given != self.key:
             return wrong_key(given)
         script = self._scripts.get(asked.model)
@@ -168,13 +177,17 @@ class ModelServer:
         return Answer(said) if isinstance(said, str) else said
 
     async def _respond(self, request: web.Request, asked: Asked, said: Answer | Fault) -> web.StreamResponse:
+        dialect: Dialect | None = None if request.path == _EMBED else dialect_of(request.path)
         if isinstance(said, Fault):
             if said.action != "respond":
                 await asyncio.sleep(said.seconds)
                 _drop(request)
                 return web.Response()
             return web.Response(
-                status=said.status, text=said.body, headers=said.headers, content_type="application/json"
+                status=said.status,
+                text=dialect.fault(said) if dialect else said.body,
+                headers=said.headers,
+                content_type="application/json",
             )
         seconds = said.seconds
         if seconds is None:
@@ -184,8 +197,7 @@ class ModelServer:
         if self._down:  # it went down while this was being answered
             _drop(request)
             return web.Response()
-        form = _chat_json if request.path == _CHAT else _embedding_json
-        return web.json_response(form(asked, said))
+        return web.json_response(dialect.answer(asked, said) if dialect else _embedding_json(asked, said))
 
 
 def _drop(request: web.Request) -> None:
@@ -195,37 +207,6 @@ def _drop(request: web.Request) -> None:
     with suppress(OSError):
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST)
     transport.abort()  # type: ignore[attr-defined]
-
-
-def _tokens(asked: Asked, said: Answer) -> tuple[int, int]:
-    if said.tokens is not None:
-        return said.tokens
-    if "messages" not in asked.body:
-        return count_tokens(asked.inputs), 0
-    return count_tokens([str(message["content"]) for message in asked.body["messages"]]), count_tokens(
-        [said.text]
-    )
-
-
-def _usage(asked: Asked, said: Answer) -> dict[str, Any]:
-    if not said.usage:
-        return {}
-    read, written = _tokens(asked, said)
-    return {
-        "usage": {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written},
-    }
-
-
-def _chat_json(asked: Asked, said: Answer) -> dict[str, Any]:
-    message = {"role": "assistant", "content": said.text}
-    return {
-        "id": f"chatcmpl-{asked.index}",
-        "object": "chat.completion",
-        "created": 0,
-        "model": asked.model,
-        "choices": [{"index": 0, "message": message, "finish_reason": said.finish}],
-        **_usage(asked, said),
-    }
 
 
 def _embedding_json(asked: Asked, said: Answer) -> dict[str, Any]:
@@ -238,4 +219,4 @@ def _embedding_json(asked: Asked, said: Answer) -> dict[str, Any]:
         }
         for index, vector in enumerate(said.vectors)
     ]
-    return {"object": "list", "model": asked.model, "data": data, **_usage(asked, said)}
+    return {"object": "list", "model": asked.model, "data": data, **usage_of(asked, said)}

@@ -9,18 +9,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
-from evolve.agents.llm.asking import ask
+from evolve.agents.llm.asking import ask_in
 from evolve.agents.llm.matching import close_to, match, said_command
-from evolve.agents.llm.replies import SHOWN, Unusable
 from evolve.agents.protocol import Conduct
 from evolve.environment import Environment, Observation
 from evolve.errors import InfrastructureError, ModelError
 from evolve.models.chat import ChatModel, ChatRequest
+from evolve.models.fitting import NO_LIMIT, Room
 from evolve.models.prompts import Prompt
+from evolve.models.structured import SHOWN, Unusable
 from evolve.models.tokens import CHARACTERS_PER_TOKEN, estimate_tokens
 from evolve.records import Step, Usage
 
 T = TypeVar("T")
+
+_MAY_BE_CUT = ("retrieved", "always_on", "beginning", "history", "commands")
+"""Parts of the prompt that are shortened where it does not fit the model's context."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Actor:
         max_steps: the most steps of a task.
         history_tokens: what the history may take of a prompt, estimated; so may the beginning.
         commands_shown: where more commands than this are possible, a prompt lists none of them.
+        room: of the model's context; of a history that does not fit, the oldest steps are left out.
         repeat: number of the re-run.
     """
 
@@ -44,6 +49,7 @@ class Actor:
     history_tokens: int
     commands_shown: int
     repeat: int = 0
+    room: Room = NO_LIMIT
 
     async def act(self, open_environment: Callable[[], Environment]) -> Conduct:
         """Open the environment, act until it is done or the steps are used up, and close it.
@@ -80,26 +86,40 @@ class Actor:
         One that is not possible is asked for again; if the second is not possible either, it is done as it
         was said: the environment tells the agent so, as it would tell anybody.
         """
-        request = ChatRequest(
-            self.prompt.messages(
-                **self.slots,
-                beginning=self._bounded(beginning.text),
-                history=self._history(steps),
-                commands=self._listed(commands),
-                left=str(self.max_steps - len(steps)),
-            ),
-            cause="act",
-            repeat=self.repeat,
-        )
-        asked = await ask(
+        asked = await ask_in(
+            self.room,
             self.model,
-            request,
+            lambda room: self._request(room, beginning, steps, commands),
             lambda reply: self._read(reply, commands),
             lambda problem: self.prompt.say("again", problem=problem),
         )
         command = asked.value or said_command(asked.said)
         gone = bool(asked.inconclusive) or not command
         return command, asked.usage, asked.problem if gone else ""
+
+    def _request(
+        self, room: Room, beginning: Observation, steps: Sequence[Step], commands: Sequence[str]
+    ) -> ChatRequest:
+        """The question for the next command, fitted to the model's context.
+
+        Old steps go first, down to an eighth of what the history may take; then the longest texts are cut.
+        """
+        fixed = {
+            **self.slots,
+            "beginning": self._bounded(beginning.text),
+            "commands": self._listed(commands),
+            "left": str(self.max_steps - len(steps)),
+        }
+        tokens = self.history_tokens
+        whole = history = self._history(steps, tokens)
+        while tokens > self.history_tokens // 8 and not room.holds(
+            self.prompt.messages(**fixed, history=history)
+        ):
+            tokens //= 2
+            history = self._history(steps, tokens)
+        messages, left_out = room.fit(self.prompt, {**fixed, "history": history}, _MAY_BE_CUT)
+        left_out += max(0, len(whole) - len(history))
+        return ChatRequest(messages, cause="act", repeat=self.repeat, left_out=left_out)
 
     def _read(self, reply: str, commands: Sequence[str]) -> str:
         said = said_command(reply)
@@ -122,22 +142,22 @@ class Actor:
             return self.prompt.say("too_many", count=str(len(commands)))
         return "\n".join(commands)
 
-    def _history(self, steps: Sequence[Step]) -> str:
-        """The last steps that fit the budget, the very last in any case, if need be cut."""
+    def _history(self, steps: Sequence[Step], tokens: int) -> str:
+        """The last steps that fit into so many tokens, the very last in any case, if need be cut."""
         shown: list[str] = []
-        left = self.history_tokens
+        left = tokens
         for step in reversed(steps):
             text = f"> {step.command}\n{step.observation}"
             left -= estimate_tokens(text)
             if left < 0 and shown:
                 break
-            shown.append(self._bounded(text))
+            shown.append(self._bounded(text, tokens))
         dropped = len(steps) - len(shown)
         note = [self.prompt.say("dropped", count=str(dropped))] if dropped else []
         return "\n".join((*note, *reversed(shown))) or self.prompt.say("no_steps")
 
-    def _bounded(self, text: str) -> str:
-        most = self.history_tokens * CHARACTERS_PER_TOKEN
+    def _bounded(self, text: str, tokens: int | None = None) -> str:
+        most = (self.history_tokens if tokens is None else tokens) * CHARACTERS_PER_TOKEN
         if len(text) <= most:
             return text
         return text[:most] + self.prompt.say("cut", count=str(len(text) - most))

@@ -8,14 +8,15 @@ from importlib.resources import files
 from typing import Any
 
 from evolve.agents.llm.acting import Actor
-from evolve.agents.llm.asking import ask
-from evolve.agents.llm.replies import Unusable
+from evolve.agents.llm.asking import ask_in
 from evolve.agents.llm.schema import Schema
 from evolve.agents.protocol import Conduct, Extraction, Recollection, Response
 from evolve.environment import Environment
 from evolve.errors import ProgramError
 from evolve.models.chat import Cause, ChatModel, ChatRequest
+from evolve.models.fitting import Room
 from evolve.models.prompts import Prompts
+from evolve.models.structured import Unusable
 from evolve.program import Parts
 from evolve.records import Episode, Failure, Task
 
@@ -57,29 +58,30 @@ class LLMAgent:
 
     def extract(self, parts: Parts, episodes: Sequence[Episode], repeat: int = 0) -> list[Extraction]:
         """A KnowledgeItem for each episode; a failure's ``where`` is ``extract`` and the episode's id."""
-        schema = Schema("KnowledgeItem", parts.item)
+        schema, room = Schema("KnowledgeItem", parts.item), Room.of(self._model)
         instruction = parts.instructions.get("INSTRUCTION_KNOWLEDGE_ITEM", "")
         return self._model.run(
             [
-                self._fill("extract", schema, instruction, episode.text, f"extract {episode.id}", repeat)
-                for episode in episodes
+                self._fill("extract", schema, room, instruction, one.text, f"extract {one.id}", repeat)
+                for one in episodes
             ]
         )
 
     def formulate(self, parts: Parts, tasks: Sequence[Task], repeat: int = 0) -> list[Extraction]:
         """A Query for each task; a failure's ``where`` is ``formulate`` and the task's id."""
-        schema = Schema("Query", parts.query)
+        schema, room = Schema("Query", parts.query), Room.of(self._model)
         instruction = parts.instructions.get("INSTRUCTION_QUERY", "")
         return self._model.run(
             [
-                self._fill("query", schema, instruction, task.question, f"formulate {task.id}", repeat)
+                self._fill("query", schema, room, instruction, task.question, f"formulate {task.id}", repeat)
                 for task in tasks
             ]
         )
 
     def respond(self, parts: Parts, recollections: Sequence[Recollection], repeat: int = 0) -> list[Response]:
         """An answer to each task; one that is empty or cut off twice is inconclusive."""
-        return self._model.run([self._answer(parts, recollection, repeat) for recollection in recollections])
+        room = Room.of(self._model)
+        return self._model.run([self._answer(parts, room, found, repeat) for found in recollections])
 
     def act(
         self,
@@ -90,6 +92,7 @@ class LLMAgent:
         repeat: int = 0,
     ) -> list[Conduct]:
         """Each task acted out; see ``matching.match`` for which command is taken for what the model said."""
+        room = Room.of(self._model)
         places = asyncio.Semaphore(self._environments_at_once)
 
         async def in_turn(actor: Actor, open_environment: Callable[[], Environment]) -> Conduct:
@@ -100,6 +103,7 @@ class LLMAgent:
         for recollection, open_environment in zip(recollections, environments, strict=True):
             actor = Actor(
                 model=self._model,
+                room=room,
                 prompt=self._prompts["act"],
                 slots=self._known("act", parts, recollection) | {"goal": recollection.task.question},
                 max_steps=max_steps,
@@ -111,17 +115,24 @@ class LLMAgent:
         return self._model.run(work)
 
     async def _fill(
-        self, cause: Cause, schema: Schema, instruction: str, source: str, where: str, repeat: int
+        self, cause: Cause, schema: Schema, room: Room, instruction: str, source: str, where: str, repeat: int
     ) -> Extraction:
         prompt = self._prompts[cause]
-        request = ChatRequest(
-            prompt.messages(instruction=instruction, outline=schema.outline, source=source),
-            cause=cause,
-            schema=schema.json_schema,
-            name=schema.name,
-            repeat=repeat,
-        )
-        asked = await ask(
+        slots = {"instruction": instruction, "outline": schema.outline, "source": source}
+
+        def request(room: Room) -> ChatRequest:
+            messages, left_out = room.fit(prompt, slots, ("source",))
+            return ChatRequest(
+                messages,
+                cause=cause,
+                schema=schema.json_schema,
+                name=schema.name,
+                repeat=repeat,
+                left_out=left_out,
+            )
+
+        asked = await ask_in(
+            room,
             self._model,
             request,
             schema.read,
@@ -138,14 +149,16 @@ class LLMAgent:
         )
         return Extraction({}, asked.usage, failure=Failure.of(error, where))
 
-    async def _answer(self, parts: Parts, recollection: Recollection, repeat: int) -> Response:
+    async def _answer(self, parts: Parts, room: Room, recollection: Recollection, repeat: int) -> Response:
         prompt = self._prompts["answer"]
-        slots = self._known("answer", parts, recollection)
-        request = ChatRequest(
-            prompt.messages(**slots, question=recollection.task.question), cause="answer", repeat=repeat
-        )
-        asked = await ask(
-            self._model, request, _not_empty, lambda problem: prompt.say("again", problem=problem)
+        slots = self._known("answer", parts, recollection) | {"question": recollection.task.question}
+
+        def request(room: Room) -> ChatRequest:
+            messages, left_out = room.fit(prompt, slots, ("retrieved", "always_on"))
+            return ChatRequest(messages, cause="answer", repeat=repeat, left_out=left_out)
+
+        asked = await ask_in(
+            room, self._model, request, _not_empty, lambda problem: prompt.say("again", problem=problem)
         )
         return Response(asked.value or "", asked.usage, inconclusive=asked.problem)
 

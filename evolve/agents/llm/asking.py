@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from evolve.agents.llm.replies import Unusable, spoken
 from evolve.errors import ModelError
 from evolve.models.chat import ChatModel, ChatRequest, Message
+from evolve.models.fitting import NO_LIMIT, Room
+from evolve.models.structured import Unusable, strip_thoughts
 from evolve.records import Usage
 
 T = TypeVar("T")
@@ -27,6 +28,7 @@ class Asked(Generic[T]):
         unusable: what was wrong with the last of ``ATTEMPTS`` replies.
         inconclusive: why the provider refused, where asking again would not help.
         said: the last words that the model gave, if any.
+        too_long: it is inconclusive because the prompt does not fit the model's context.
     """
 
     value: T | None
@@ -34,6 +36,7 @@ class Asked(Generic[T]):
     unusable: str = ""
     inconclusive: str = ""
     said: str = ""
+    too_long: bool = False
 
     @property
     def problem(self) -> str:
@@ -43,32 +46,69 @@ class Asked(Generic[T]):
         )
 
 
+async def ask_in(
+    room: Room,
+    model: ChatModel,
+    request: Callable[[Room], ChatRequest],
+    read: Callable[[str], T],
+    again: Callable[[str], str],
+) -> Asked[T]:
+    """As ``ask``, with a prompt that is fitted to the model's context.
+
+    Tokens are estimated: a prompt that the server finds too long is fitted once more to three quarters of
+    the room.
+
+    Args:
+        room: of the model.
+        model: who is asked.
+        request: made for a room.
+        read: see ``ask``.
+        again: see ``ask``.
+    """
+    try:
+        asked = await ask(model, request(room), read, again, room)
+        if not asked.too_long or room.context is None:
+            return asked
+        smaller = await ask(model, request(room.smaller()), read, again, room.smaller())
+        return dataclasses.replace(smaller, usage=asked.usage + smaller.usage)
+    except ModelError as error:
+        if error.kind != "too_long":
+            raise
+        return Asked(None, Usage(), inconclusive=str(error), too_long=True)
+
+
 async def ask(
-    model: ChatModel, request: ChatRequest, read: Callable[[str], T], again: Callable[[str], str]
+    model: ChatModel,
+    request: ChatRequest,
+    read: Callable[[str], T],
+    again: Callable[[str], str],
+    room: Room = NO_LIMIT,
 ) -> Asked[T]:
     """Ask, read the reply, and ask once more with the exact error where it cannot be read.
 
-    A truncated or malformed answer counts as one that cannot be read. One that the provider filtered or found
-    too long is not asked for again; nor is one that it rejected, but that a schema may have been what it
-    rejected, so that without it the same is asked anew.
+    A truncated answer counts as one that cannot be read. A malformed one is the provider's fault: the same is
+    asked once more, and then nothing is said against whoever asked. After any other failure of the call asking
+    again would not help. What a server refuses of a request, such as a schema, is negotiated before that
+    (``evolve.models.negotiation``).
 
     Args:
         model: who is asked.
         request: what.
         read: the value of a reply, stripped of thoughts; raises ``Unusable`` with what to mend.
         again: what to say to the model, made from the error.
+        room: of the model; a reply that cannot be read is not quoted where it does not fit.
 
     Raises:
         ModelError: of kind outage or setup.
         BudgetReached: no more may be spent.
     """
-    usage, said, problem = Usage(), "", ""
+    usage, said, problem, faulty = Usage(), "", "", ""
     for _ in range(ATTEMPTS):
         words = ""
         try:
             reply = await model.ask(request)
             usage += reply.usage
-            words = spoken(reply.text)
+            words = strip_thoughts(reply.text)
             said = words or said
             return Asked(read(words), usage, said=words)
         except Unusable as error:
@@ -76,13 +116,17 @@ async def ask(
         except ModelError as error:
             if not error.of_this_call:
                 raise
-            if error.kind == "rejected" and request.schema is not None:
-                without = await ask(model, dataclasses.replace(request, schema=None), read, again)
-                return dataclasses.replace(without, usage=usage + without.usage)
-            if error.kind not in ("truncated", "malformed"):
-                return Asked(None, usage, inconclusive=str(error), said=said)
+            if error.kind == "malformed" and not faulty:  # by the provider, and no fault of the model's
+                faulty = str(error)
+                continue
+            if error.kind != "truncated":
+                too_long = error.kind == "too_long"
+                return Asked(None, usage, inconclusive=str(error), said=said, too_long=too_long)
             problem = str(error)
-        request = _continued(request, words, again(problem))
+        quoting = _continued(request, words, again(problem))
+        request = quoting if room.holds(quoting.messages) else _continued(request, "", again(problem))
+    if faulty:
+        return Asked(None, usage, inconclusive=faulty, said=said)
     return Asked(None, usage, unusable=problem, said=said)
 
 

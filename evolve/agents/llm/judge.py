@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib.resources import files
 from types import MappingProxyType
 
 from pydantic import JsonValue
 
-from evolve.agents.llm.asking import Asked, ask
-from evolve.agents.llm.replies import Unusable, shortened, whole_object
+from evolve.agents.llm.asking import Asked, ask_in
 from evolve.agents.protocol import Grade
 from evolve.models.chat import ChatModel, ChatRequest
-from evolve.models.prompts import Prompts
+from evolve.models.fitting import Room
+from evolve.models.prompts import Prompt, Prompts
+from evolve.models.verdicts import Verdict, read_verdict
 from evolve.records import Task, Usage
 from evolve.scoring import rubric_score
 
@@ -24,16 +25,7 @@ VERSION = "1"
 
 _KEYS = {"judge_answer": "correct", "judge_criterion": "met"}
 """Prompt → the key that its verdict stands under."""
-_BARE = {"1": True, "true": True, "0": False, "false": False}
 _NO_GUIDANCE: Mapping[str, str] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Yes or no, and why."""
-
-    holds: bool
-    reason: str = ""
 
 
 class LLMJudge:
@@ -71,13 +63,16 @@ class LLMJudge:
         requests = [
             list(self._requests(task, answer, repeat)) for task, answer in zip(tasks, answers, strict=True)
         ]
-        asked = iter(self._model.run([self._ask(*pair) for pairs in requests for pair in pairs]))
+        room = Room.of(self._model)
+        asked = iter(self._model.run([self._ask(room, *pair) for pairs in requests for pair in pairs]))
         return [
             _grade(task, [next(asked) for _ in pairs]) for task, pairs in zip(tasks, requests, strict=True)
         ]
 
-    def _requests(self, task: Task, answer: str, repeat: int) -> Iterator[tuple[str, ChatRequest]]:
-        """Prompt name and request of every call that ``answer`` needs."""
+    def _requests(
+        self, task: Task, answer: str, repeat: int
+    ) -> Iterator[tuple[str, Callable[[Room], ChatRequest]]]:
+        """Prompt name of every call that ``answer`` needs, and its request, fitted to the model's context."""
         if task.rubric:
             rubric_score([(criterion.points, False) for criterion in task.rubric])  # before anything is paid
             asked = [("judge_criterion", {"criterion": line.text}) for line in task.rubric]
@@ -90,18 +85,26 @@ class LLMJudge:
             prompt = self._prompts[name]
             text = self._guidance.get(task.category, "")
             guidance = f"\n{prompt.say('guidance', text=text)}\n" if text else ""
-            messages = prompt.messages(question=task.question, answer=answer, guidance=guidance, **slots)
-            schema = _schema(_KEYS[name])
-            yield name, ChatRequest(messages, cause="judge", schema=schema, name="verdict", repeat=repeat)
+            filled = {"question": task.question, "answer": answer, "guidance": guidance, **slots}
+            yield name, partial(_request, name, prompt, filled, repeat)
 
-    async def _ask(self, name: str, request: ChatRequest) -> Asked[Verdict]:
+    async def _ask(self, room: Room, name: str, request: Callable[[Room], ChatRequest]) -> Asked[Verdict]:
         prompt = self._prompts[name]
-        return await ask(
+        return await ask_in(
+            room,
             self._model,
             request,
-            lambda reply: _read(reply, _KEYS[name]),
+            lambda reply: read_verdict(reply, _KEYS[name]),
             lambda problem: prompt.say("again", problem=problem),
         )
+
+
+def _request(name: str, prompt: Prompt, slots: Mapping[str, str], repeat: int, room: Room) -> ChatRequest:
+    messages, left_out = room.fit(prompt, slots, ("answer",))
+    schema = _schema(_KEYS[name])
+    return ChatRequest(
+        messages, cause="judge", schema=schema, name="verdict", repeat=repeat, left_out=left_out
+    )
 
 
 def _grade(task: Task, asked: Sequence[Asked[Verdict]]) -> Grade:
@@ -128,19 +131,3 @@ def _schema(key: str) -> dict[str, JsonValue]:
         "required": ["reason", key],
         "additionalProperties": False,
     }
-
-
-def _read(reply: str, key: str) -> Verdict:
-    """A verdict, read strictly: 1, 0, true or false by itself, or an object with one of them under ``key``.
-
-    Raises:
-        Unusable: it is neither.
-    """
-    if reply.lower() in _BARE:
-        return Verdict(_BARE[reply.lower()])
-    value = whole_object(reply)
-    found = value.get(key)
-    if found not in (0, 1):  # true and false are equal to them
-        raise Unusable(f"expected true or false under {key!r}, found {shortened(value)}.")
-    reason = value.get("reason", "")
-    return Verdict(bool(found), reason if isinstance(reason, str) else "")

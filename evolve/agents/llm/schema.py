@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, create_model
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, create_model
+from pydantic_core import ErrorDetails
 
-from evolve.agents.llm.replies import Unusable, find_object, shortened
+from evolve.models.coercions import NUMBER, TEXT, TRUTH, WHOLE, fitted, list_of, or_nothing
+from evolve.models.structured import Unusable, read_object, shortened
 from evolve.program import FieldSpec
 from evolve.records import Fields
 
@@ -20,26 +21,11 @@ PROBLEMS = 5
 """The most that one error message tells of."""
 
 
-def _no_truth_value(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise PydanticCustomError("number_expected", "Input should be a number, not true or false")
-    return value
-
-
-def _listed(value: Any) -> Any:
-    """A single value as a list of one; a text that looks like a list written as text is none."""
-    alone = isinstance(value, (int, float)) or (isinstance(value, str) and not value.lstrip().startswith("["))
-    return [value] if alone else value
-
-
-_Text, _Truth = str, bool
-_Whole = Annotated[int, BeforeValidator(_no_truth_value)]
-_Number = Annotated[float, BeforeValidator(_no_truth_value)]
 _SCALARS: dict[str, tuple[Any, str, str]] = {
-    "str": (_Text, "text", "texts"),
-    "int": (_Whole, "whole number", "whole numbers"),
-    "float": (_Number, "number", "numbers"),
-    "bool": (_Truth, "true or false", "true or false values"),
+    "str": (TEXT, "text", "texts"),
+    "int": (WHOLE, "whole number", "whole numbers"),
+    "float": (NUMBER, "number", "numbers"),
+    "bool": (TRUTH, "true or false", "true or false values"),
 }
 """Type as a program writes it → type as it is validated, and its name in a prompt, one and many."""
 
@@ -47,10 +33,10 @@ _SCALARS: dict[str, tuple[Any, str, str]] = {
 class Schema:
     """What a model must fill in, and how it is read.
 
-    Coercions do no harm or are not made: text that is a number for a number and the other way round,
-    ``"true"`` for true, one value for a list of one, null or nothing for a field that may be None, null for
-    one with a default, which leaves it to that. Whatever else does not fit is refused; nothing is guessed,
-    cut or dropped.
+    Coercions do no harm or are not made (see ``evolve.models.coercions``): text that is a number for a
+    number and the other way round, ``"true"`` for true, one value for a list of one, null or nothing for a
+    field that may be None, null for one with a default, which leaves it to that. Whatever else does not fit
+    is refused; nothing is guessed, cut or dropped.
 
     Args:
         name: of the class, for the provider and for errors.
@@ -91,7 +77,7 @@ class Schema:
         Raises:
             Unusable: the reply holds no object of this schema; the text says exactly what is wrong.
         """
-        given = find_object(text)
+        given = fitted(read_object(text, self._specs), self._specs)
         for name, spec in self._specs.items():
             if spec.optional and spec.required:
                 given.setdefault(name, None)
@@ -120,10 +106,11 @@ class Schema:
 def _type(spec: FieldSpec) -> Any:
     """The type that a field's value is validated by, with its default where it may be left out."""
     bare, _ = _entry(spec)
-    kind = Annotated[list[bare], BeforeValidator(_listed)] if _is_list(spec) else bare
+    kind = list_of(bare) if _is_list(spec) else bare
     if spec.required and not spec.optional:
         return kind
-    return Annotated[kind | None, Field(default=None)]
+    absent = kind | None if spec.base == "str" or not spec.optional else or_nothing(kind)
+    return Annotated[absent, Field(default=None)]
 
 
 def _in_words(spec: FieldSpec) -> str:

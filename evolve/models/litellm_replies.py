@@ -1,0 +1,99 @@
+"""Reading litellm's responses: the text of the first choice, wherever a server puts it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evolve.models.finish import finish_of
+
+
+@dataclass(frozen=True)
+class Said:
+    """The content of a response.
+
+    Attributes:
+        text: of the answer, or of a refusal.
+        finish: reason of the end, the provider's own where litellm keeps it.
+        thought: there were thoughts besides the text.
+        problem: how the response differs from the API's form; empty if it does not.
+    """
+
+    text: str = ""
+    finish: str = ""
+    thought: bool = False
+    problem: str = ""
+
+
+def said_in(response: Any) -> Said:
+    """Return what the first choice of ``response`` says.
+
+    A list of parts is joined. An answer that stands only in ``reasoning_content`` is taken from there: servers
+    put it there whole where their parser of thoughts found no end. Thoughts are never part of a text else.
+    """
+    choices = getattr(response, "choices", None)
+    if not isinstance(choices, Sequence) or not choices:
+        return Said(problem="expected one choice with a text, found no choice at all")
+    choice, message = choices[0], getattr(choices[0], "message", None)
+    finish = _finish(choice)
+    thoughts = _joined(getattr(message, "reasoning_content", None)) or ""
+    thought = bool(thoughts.strip()) or _reasoning_tokens(response) > 0
+    content = getattr(message, "content", None)
+    text = _joined(content)
+    refusal = _refusal(message)
+    if refusal and not text:
+        return Said(refusal, "refusal")
+    if content is not None and text is None:
+        found = type(content).__name__
+        return Said(problem=f"expected a text as the content, found {found}: {content!r:.200}", finish=finish)
+    meaning = finish_of(finish)
+    if text is None and getattr(message, "tool_calls", None):
+        return Said(problem="expected a text, found only a call of a tool", finish=finish)
+    if meaning == "whole" and not text and thoughts.strip():
+        return Said(thoughts, finish)
+    if text is None and meaning in ("whole", "error"):
+        return Said(problem="expected one choice with a text, found a choice without one", finish=finish)
+    return Said(text or "", finish, thought or "<think" in (text or ""))
+
+
+def _finish(choice: Any) -> str:
+    """litellm makes ``stop`` of what it does not know, and keeps what the provider said beside it."""
+    fields = getattr(choice, "provider_specific_fields", None) or {}
+    native = fields.get("native_finish_reason")
+    mapped = str(getattr(choice, "finish_reason", "") or "")
+    if isinstance(native, str) and native and finish_of(mapped) == "whole":
+        return native
+    return "refusal" if native == "refusal" else mapped
+
+
+def _refusal(message: Any) -> str:
+    fields = getattr(message, "provider_specific_fields", None) or {}
+    refusal = getattr(message, "refusal", None) or fields.get("refusal")
+    return refusal if isinstance(refusal, str) else ""
+
+
+def _joined(content: Any) -> str | None:
+    """A text, or the texts of a list of parts; None where there is none."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, Sequence):
+        return None
+    texts = [_part(part) for part in content]
+    found = [text for text in texts if text is not None]
+    return "".join(found) if found else None
+
+
+def _part(part: Any) -> str | None:
+    """The text of a part that is one, and no thought."""
+    if isinstance(part, str):
+        return part
+    if isinstance(part, Mapping) and part.get("type", "text") in ("text", "output_text"):
+        text = part.get("text")
+        return text if isinstance(text, str) else None
+    return None
+
+
+def _reasoning_tokens(response: Any) -> int:
+    details = getattr(getattr(response, "usage", None), "completion_tokens_details", None)
+    return int(getattr(details, "reasoning_tokens", 0) or 0)

@@ -1,0 +1,46 @@
+"""Default limits of a reply's length, by what is asked for, against replies that never end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from evolve.models.chat import Cause
+from evolve.models.settings import ModelSettings
+
+REPLY_TOKENS: Mapping[Cause, int] = MappingProxyType(
+    {
+        "extract": 2_048,
+        "query": 512,
+        "answer": 1_024,
+        "act": 512,
+        "judge": 1_024,
+        "toolkit": 4_096,
+        "reflect": 8_192,
+        "repair": 8_192,
+    }
+)
+"""Most tokens of one reply where neither role nor request sets ``max_tokens``. A multiple of what the form
+needs; small local models otherwise run on to the end of their context."""
+THOUGHT_TOKENS = 16_384
+"""Added for models that think: their thoughts count against the same limit, and are several times the answer."""
+_THINKING = re.compile(
+    r"(^|[/.-])(o[134](-|$)|gpt-5|gpt-oss|deepseek-r|deepseek-reasoner|qwq|qwen3|magistral)|think|reasoning"
+)
+_EFFORTS = ("reasoning_effort", "reasoning", "thinking", "thinking_budget")
+
+
+def reply_tokens(cause: Cause) -> int | None:
+    """Return the default limit for a cause; None where replies have no length."""
+    return REPLY_TOKENS.get(cause)
+
+
+def thinks(settings: ModelSettings) -> bool:
+    """Return whether a model is known to think before it answers, by its parameters or its name.
+
+    This only saves one reply that is cut off in its thoughts: any other model that thinks is noticed by that.
+    """
+    return any(name in settings.parameters for name in _EFFORTS) or bool(
+        _THINKING.search(settings.model.lower())
+    )
