@@ -9,6 +9,7 @@ from evolve.config import CampaignConfig, RoleConfig
 from evolve.models.chat import ChatModel
 from evolve.mutation.reflection import ReflectionMutator
 from evolve.mutation.reflection.mutator import Sampling, Style
+from evolve.mutation.reflection.prompt import LEAST_TOKENS
 from evolve.mutation.reflection.retrying import Retrying
 from evolve.mutation.reflection.texts import texts_of
 from evolve.workbench import Workbench
@@ -17,6 +18,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SMALL_CONTEXT = 16_384
 _COMPACT_REPLY = 1_400
 _LOCAL_TEMPERATURE = 0.7
+_LONGEST_REPLY = 8_192
 
 
 def reflecting(
@@ -42,7 +44,7 @@ def reflecting(
         retrying=Retrying(search.retry, window=config.under_way, prefers="draw" if compact else "repair"),
         style=style,
         sampling=_sampling(role, style),
-        prompt_tokens=search.prompt_tokens,
+        prompt_tokens=prompt_room(search.prompt_tokens, role, model),
         attribution=search.attribution,
         failures_shown=_given(search.failures_shown, 1 if compact else 2),
         successes_shown=_given(search.successes_shown, 0 if compact else 1),
@@ -64,6 +66,15 @@ def style_of(config: CampaignConfig, role: RoleConfig, model: ChatModel) -> Styl
     context = getattr(model, "context_tokens", None)
     small = isinstance(context, int) and context < _SMALL_CONTEXT
     return "compact" if small or is_local(role) else "full"
+
+
+def prompt_room(most: int, role: RoleConfig, model: ChatModel) -> int:
+    """``most`` tokens, or what the model's context leaves beside a reply, where that is known and less."""
+    context = getattr(model, "context_tokens", None)
+    if not isinstance(context, int):
+        return most
+    reply = role.max_tokens or min(context // 4, _LONGEST_REPLY)
+    return max(LEAST_TOKENS, min(most, context - reply))
 
 
 def is_local(role: RoleConfig) -> bool:

@@ -105,6 +105,22 @@ def run(
     reflector: Annotated[
         str | None, typer.Option("--reflector", help="The model that makes children of parents.")
     ] = None,
+    mutators: Annotated[
+        Literal["auto", "both", "model", "rules"] | None,
+        typer.Option("--mutators", help="Who makes children where a reflector is given; auto: both."),
+    ] = None,
+    prompt: Annotated[
+        Literal["auto", "compact", "full"] | None,
+        typer.Option("--prompt", help="What a reflector is shown; auto: compact for a local or small one."),
+    ] = None,
+    edit: Annotated[
+        Literal["auto", "definitions", "blocks", "patch", "whole"] | None,
+        typer.Option("--edit", help="Form in which a reflector gives a child; auto: definitions."),
+    ] = None,
+    prompts_dir: Annotated[
+        Path | None,
+        typer.Option("--prompts-dir", help="Folder of prompts of your own for the reflector."),
+    ] = None,
     judge: JudgeOption = None,
     embedding: EmbeddingOption = None,
     max_usd: MaxUsdOption = None,
@@ -146,6 +162,10 @@ def run(
         "search.objectives": listed(objectives),
         "search.attribution": attribution,
         "search.freeze": freeze,
+        "search.mutators": mutators,
+        "search.prompt": prompt,
+        "search.edit": edit,
+        "search.prompts_dir": prompts_dir,
         "evaluation.static": static,
         "evaluation.rotating": rotating,
         "evaluation.test": test,

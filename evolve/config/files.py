@@ -32,6 +32,7 @@ _OF_A_ROLE = frozenset({"api_base", "key_env", "timeout_seconds", "attempts", "c
 
 _BEFORE: Mapping[str, object] = MappingProxyType(
     {
+        "edit": "blocks",
         "mutators": "model",
         "retry": "repair",
         "prompt": "full",
@@ -42,7 +43,7 @@ _BEFORE: Mapping[str, object] = MappingProxyType(
     }
 )
 """What runs did that were recorded before these keys of ``search`` existed."""
-_KEPT = frozenset({*_BEFORE, "edit"})
+_KEPT = frozenset(_BEFORE)
 """Keys of ``search`` that a resumed run keeps where they are left out."""
 
 
@@ -63,8 +64,8 @@ def load_recorded(path: Path) -> CampaignConfig:
         UsageError: as ``load_config``.
     """
     data = _read(path)
-    search = data.get("search")
-    if isinstance(search, dict) and "edit" in search and "mutators" not in search:
+    search = data.get("search", {})
+    if isinstance(search, dict) and "mutators" not in search:  # which every newer run records
         data["search"] = {**_BEFORE, **search}
     return _validated(data, source=str(path))
 

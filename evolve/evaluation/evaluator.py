@@ -44,7 +44,7 @@ _ZERO = Interval(mean=0.0, low=0.0, high=0.0)
 
 @dataclasses.dataclass(frozen=True)
 class Reads:
-    """What a trial without answers gave: the first failure, if any, and task id → text that ``read`` returned."""
+    """Outcome of a trial without answers: the first failure, if any, and task id → text of its read."""
 
     failure: Failure | None
     texts: Mapping[str, str]

@@ -10,7 +10,7 @@ from evolve.config import CampaignConfig
 from evolve.events import Compared, Discarded, Evaluated, Event, Finished, Joined, Proposed, Started
 from evolve.journal import RunRecord
 from evolve.population import ParetoArchive, objective
-from evolve.records import Candidate, CostUnit, Interval
+from evolve.records import Candidate, CostUnit, Interval, Try
 from evolve.statistics import paired_interval
 
 STATIC, TEST = "static", "test"
@@ -50,6 +50,7 @@ class History:
         finished: how the last process ended; None while it runs or if it was killed.
         discarded: number → why that child did not come to be.
         comparisons: best against others on the test set, in order.
+        tries: number → what became of each reply of the model that was asked for that child.
     """
 
     objectives: Sequence[str]
@@ -59,6 +60,7 @@ class History:
     finished: Finished | None = None
     discarded: dict[int, Discarded] = field(default_factory=dict)
     comparisons: list[Compared] = field(default_factory=list)
+    tries: dict[int, tuple[Try, ...]] = field(default_factory=dict)
     _candidates: dict[int, Candidate] = field(default_factory=dict)
     _proposed: dict[int, Proposed] = field(default_factory=dict)
     _evaluated: dict[tuple[int, str], Evaluated] = field(default_factory=dict)
@@ -96,6 +98,7 @@ class History:
                 self.finished = None
             case Proposed():
                 self._proposed[event.number] = event
+                self.tries[event.number] = event.tries
             case Evaluated():
                 self._evaluated[event.number, event.subset] = event
                 self._seconds += event.seconds
@@ -106,6 +109,7 @@ class History:
                 self.discarded.pop(event.candidate.number, None)
             case Discarded():
                 self.discarded[event.number] = event
+                self.tries[event.number] = event.tries or self.tries.get(event.number, ())
             case Compared():
                 self.comparisons.append(event)
             case Finished():

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
+from evolve.inspection.draws import draw_counts
 from evolve.inspection.history import History, title
 from evolve.inspection.text import one_line
 from evolve.records import Candidate, Interval
@@ -59,7 +60,8 @@ def lineage_data(history: History, candidate: Candidate | None = None) -> Data:
     Each hangs below its main parent; a second parent is named in ``parents``.
 
     Returns:
-        ``roots``: nodes with ``children``; ``front``: numbers; ``candidate``: the one asked for, or None.
+        ``roots``: nodes with ``children``; ``front``: numbers; ``candidate``: the one asked for, or None;
+        ``draws``: what became of the replies of reflecting models, see ``draw_counts``.
     """
     front = {member.number for member in history.front}
     line = ancestors(history, candidate.number) if candidate else []
@@ -80,7 +82,12 @@ def lineage_data(history: History, candidate: Candidate | None = None) -> Data:
         if other.number in nodes:
             main = nodes.get(other.parents[0]) if other.parents else None
             (main["children"] if main else roots).append(nodes[other.number])
-    return {"roots": roots, "front": sorted(front), "candidate": candidate.number if candidate else None}
+    return {
+        "roots": roots,
+        "front": sorted(front),
+        "candidate": candidate.number if candidate else None,
+        "draws": draw_counts(history),
+    }
 
 
 def lineage_view(data: Mapping[str, Any], run: str) -> RenderableType:
@@ -92,7 +99,9 @@ def lineage_view(data: Mapping[str, Any], run: str) -> RenderableType:
     legend = (
         "▲ better and ▼ worse than the parent (paired 95 % interval excludes 0), ✗ failed, ★ on the front"
     )
-    return Group(tree, Text(legend, style="dim"))
+    counts = ", ".join(f"{count} {name}" for name, count in data["draws"].items())
+    draws = [Text(f"model draws: {counts}", style="dim")] if counts and asked is None else []
+    return Group(tree, Text(legend, style="dim"), *draws)
 
 
 def _grow(tree: Tree, nodes: Iterable[Mapping[str, Any]], asked: int | None) -> None:

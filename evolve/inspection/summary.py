@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from evolve.inspection.draws import draws_line
 from evolve.inspection.history import History, title
 from evolve.inspection.spending import spending_table, spent
 from evolve.inspection.tables import front_data, front_view
@@ -27,6 +28,9 @@ def closing_view(run: RunRecord, history: History, command: str = "evolve") -> R
     blocks: list[RenderableType] = [front_view(front_data(run.name, history))]
     if history.comparisons:
         blocks.extend((Text(), _test_table(history)))
+    draws = draws_line(history)
+    if draws:
+        blocks.extend((Text(), Text(draws)))
     spending = spending_table(spent(run))
     if spending is not None:
         blocks.extend((Text(), spending))

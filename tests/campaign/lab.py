@@ -31,6 +31,10 @@ SETTINGS: Mapping[str, Any] = {
     "jobs": 3,
     "search.objectives": ("quality", "cost"),  # no times, which differ from run to run
     "search.crossover": 0.1,
+    "search.mutators": "model",  # every child is the script's
+    "search.prompt": "full",
+    "search.retry": "repair",
+    "search.edit": "blocks",
     "benchmark_options": {"days": "16", "tasks": "18", "test": "4"},
     "evaluation.static": 8,
     "evaluation.rotating": 4,

@@ -149,12 +149,14 @@ function lossSection() {
 
 function lineageSection() {
   const discarded = run.meta.discarded;
+  const draws = Object.entries(run.meta.draws ?? {}).map(([name, n]) => `${n} ${name}`);
   return section(
     "lineage",
     "Lineage",
     "▲ better and ▼ worse than the parent: the paired 95 % interval of the difference excludes zero. The thick line leads to the best.",
     chart("descent", (width) => descentChart(run, width, view.all)),
     lineageTree(run, (n) => go(`#c${n}`)),
+    draws.length ? el("p", { class: "lead" }, `Model draws: ${draws.join(", ")}`) : null,
     discarded.length ? el("details", {}, el("summary", {}, `${plural(discarded.length, "child", "children")} given up`), el("ul", {}, discarded.map((d) => el("li", {}, `#${d.number} ${d.operator}: ${d.reason}`)))) : null,
   );
 }

@@ -11,6 +11,7 @@ from typing import Any
 from evolve import __version__
 from evolve.errors import EvolveError
 from evolve.inspection.diff import diff_data
+from evolve.inspection.draws import draw_counts
 from evolve.inspection.explain import behaviour_data, category_means, structure_data
 from evolve.inspection.history import STATIC, History
 from evolve.inspection.lineage import ancestors, verdict
@@ -126,6 +127,7 @@ def _meta(
             {"number": n, "operator": d.operator, "reason": d.reason}
             for n, d in sorted(history.discarded.items())
         ],
+        "draws": draw_counts(history),
         "in_flight": [
             {"number": p.number, "operator": p.operator, "parents": list(p.parents)}
             for p in history.in_flight

@@ -64,7 +64,7 @@ def test_the_contract_is_told_with_the_limits_of_the_campaign(chat, brief_of):
 def test_the_program_its_score_and_the_form_of_the_answer_are_shown(chat, brief_of, host):
     brief = with_diagnosis(brief_of(), quality=Interval(mean=0.25, low=0.1, high=0.4))
     brief = replace(brief, parent=born(7, 0.512))
-    text = shown(chat, brief)
+    text = shown(chat, brief, edit="blocks")
     assert f"## The current program, #7\n\n```python\n{host.rstrip()}\n```" in text
     assert "Quality is f1 (token F1 of the answer" in text
     assert "On the items that count: quality 0.512." in text
