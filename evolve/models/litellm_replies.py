@@ -37,10 +37,10 @@ def said_in(response: Any) -> Said:
         return Said(problem="expected one choice with a text, found no choice at all")
     choice, message = choices[0], getattr(choices[0], "message", None)
     finish = _finish(choice)
-    thoughts = _joined(getattr(message, "reasoning_content", None)) or ""
+    thoughts = joined_parts(getattr(message, "reasoning_content", None)) or ""
     thought = bool(thoughts.strip()) or _reasoning_tokens(response) > 0
     content = getattr(message, "content", None)
-    text = _joined(content)
+    text = joined_parts(content)
     refusal = _refusal(message)
     if refusal and not text:
         return Said(refusal, "refusal")
@@ -73,8 +73,8 @@ def _refusal(message: Any) -> str:
     return refusal if isinstance(refusal, str) else ""
 
 
-def _joined(content: Any) -> str | None:
-    """A text, or the texts of a list of parts; None where there is none."""
+def joined_parts(content: Any) -> str | None:
+    """Return a text, or the texts of a list of parts joined; None where there is none."""
     if isinstance(content, str):
         return content
     if not isinstance(content, Sequence):

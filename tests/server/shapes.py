@@ -32,9 +32,6 @@ REPLIES: Mapping[str, Said] = {
     "content of a wrong type": Answer(message={"content": {"answer": 7}}),
     "no choices": Fault("no choices", body=json.dumps({"object": "chat.completion", "choices": []})),
     "choices null": Fault("choices null", body=json.dumps({"object": "chat.completion", "choices": None})),
-    "an error under status 200": Fault(
-        "error", body=json.dumps({"error": {"message": "The upstream failed.", "code": 502}})
-    ),
 }
 """What a server says to each request."""
 
