@@ -248,7 +248,7 @@ class Exchange:
 
 @dataclass
 class _SameError:
-    """An error that the server answered to all attempts of a call: then it is the request's, not an outage."""
+    """The error that the server answered to all attempts of a call: no outage, but the request's fault."""
 
     message: str = ""
     times: int = 0
@@ -264,7 +264,9 @@ class _SameError:
 
     def rejection(self, failure: AttemptFailed) -> AttemptFailed:
         """The failure as one of the request, which the account of its tokens has already."""
-        message = f"{failure.message} (the same error to each of {self.times} attempts, so it is the request's)"
+        message = (
+            f"{failure.message} (the same error to each of {self.times} attempts, so it is the request's)"
+        )
         return AttemptFailed("rejected", message, status=failure.status, answered=True)
 
 

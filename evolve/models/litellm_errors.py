@@ -29,7 +29,8 @@ _LONGEST = 20_000  # characters of a provider's message, which is shown whole up
 _PAGE = 300  # characters of a page of HTML, which says little
 _VALIDATION = re.compile(
     r"validation error|literal_error|extra_forbidden|value_error|missing_argument|input should be|"
-    r"unexpected keyword argument|(is|are) not (supported|permitted|allowed)|does not support|unsupported (value|parameter)",
+    r"unexpected keyword argument|(is|are) not (supported|permitted|allowed)|does not support|"
+    r"unsupported (value|parameter)",
     re.IGNORECASE,
 )
 """Messages with which a server refuses a request, even under the status of an error of its own."""
@@ -84,7 +85,9 @@ def explained(
     if status < 400:
         return _unreadable(text)
     sent = type(error).__name__ != "UnsupportedParamsError"  # litellm's own refusal
-    return AttemptFailed(_kind(error, status, code), _advice(settings, status, text), status=status, sent=sent)
+    return AttemptFailed(
+        _kind(error, status, code), _advice(settings, status, text), status=status, sent=sent
+    )
 
 
 def no_key(variable: str) -> str:
@@ -142,7 +145,7 @@ def _was_answered(chain: list[BaseException]) -> bool:
 
 
 def _was_misread(chain: list[BaseException], text: str) -> bool:
-    """litellm failed over a response that came, whatever it calls that: a key missing, a wrong type, no JSON."""
+    """litellm failed over a response that came, whatever it calls that: a missing key, a wrong type."""
     if "Invalid response object" in text or "no 'choices'" in text or "'choices' that is not" in text:
         return True
     misread = any(isinstance(error, LookupError | TypeError | AttributeError | ValueError) for error in chain)
@@ -153,8 +156,7 @@ def _was_misread(chain: list[BaseException], text: str) -> bool:
 def _is_refused(chain: list[BaseException]) -> bool:
     """An error of the API, or one of litellm's before anything was sent."""
     return any(
-        type(error).__name__ in ("UnsupportedParamsError", "APIStatusError")
-        or 400 <= _status(error) < 500
+        type(error).__name__ in ("UnsupportedParamsError", "APIStatusError") or 400 <= _status(error) < 500
         for error in chain
     )
 

@@ -137,7 +137,7 @@ class LitellmProvider:
     def _check_schema(self, settings: ModelSettings) -> None:
         """Refuse what litellm would leave out without a word; a schema that is configured is sent."""
         if settings.structured == "auto" and not self._takes_schema(settings.model):
-            message = f"litellm's table says that {settings.model} does not support response_format json_schema"
+            message = f"litellm's table: {settings.model} does not support response_format json_schema"
             raise AttemptFailed("rejected", message, status=400, sent=False)
 
     def _takes_schema(self, model: str) -> bool:

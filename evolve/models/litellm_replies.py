@@ -29,8 +29,8 @@ class Said:
 def said_in(response: Any) -> Said:
     """Return what the first choice of ``response`` says.
 
-    A list of parts is joined. An answer that stands only in ``reasoning_content`` is taken from there: servers
-    put it there whole where their parser of thoughts found no end. Thoughts are never part of a text else.
+    A list of parts is joined. An answer that stands only in ``reasoning_content`` is taken from there:
+    servers put it there whole where their parser of thoughts found no end. Thoughts are else no part of a text.
     """
     choices = getattr(response, "choices", None)
     if not isinstance(choices, Sequence) or not choices:

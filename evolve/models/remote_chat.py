@@ -120,7 +120,9 @@ class RemoteChat:
         async def attempt() -> Completed:
             sent = negotiation.request()
             try:
-                completed = await self._provider.chat(self._settings, sent.messages, sent.options, sent.schema)
+                completed = await self._provider.chat(
+                    self._settings, sent.messages, sent.options, sent.schema
+                )
                 negotiation.worked()
                 return _whole(completed, partial=partial)
             except AttemptFailed as failure:
@@ -191,9 +193,7 @@ def _whole(completed: Completed, *, partial: bool) -> Completed:
             thought=completed.thought,
         )
     if finish == "filtered":
-        raise AttemptFailed(
-            "filtered", "the provider's content filter withheld the answer", tokens=tokens
-        )
+        raise AttemptFailed("filtered", "the provider's content filter withheld the answer", tokens=tokens)
     if finish == "refused":
         said = f": {completed.text.strip().rstrip('.')}" if completed.text else ""
         raise AttemptFailed("refused", f"the model refused to answer{said}", tokens=tokens)

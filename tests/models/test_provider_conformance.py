@@ -1,4 +1,4 @@
-"""Behaviour of providers, played through litellm for each of its routes: shape of the server × route → outcome."""
+"""Behaviour of providers, played through litellm: shape of the server × route → outcome."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from evolve.models.chat import Cause, ChatRequest, Message
 from evolve.models.gateway import Gateway
 from tests.server.faults import http_error
 from tests.server.fixtures import KEY_VARIABLE
-from tests.server.scripts import Answer, Asked, Said, always
+from tests.server.scripts import Asked, Said, always
 from tests.server.server import ModelServer
-from tests.server.shapes import JSON, OPTIONS, REPLIES, SCHEMAS, asks_for_json, has_system, refusing
+from tests.server.shapes import JSON, OPTIONS, REPLIES, SCHEMAS, has_system, refusing
 
 Opened = Callable[..., Gateway]
 ROUTES = ("openai", "hosted_vllm", "openrouter", "azure", "anthropic", "ollama_chat")
@@ -30,7 +30,12 @@ SCHEMA: dict[str, Any] = {
     "required": ["city"],
     "additionalProperties": False,
 }
-ANSWERED = {"whole", "content as a list of parts", "answer in reasoning_content", "thoughts beside the answer"}
+ANSWERED = {
+    "whole",
+    "content as a list of parts",
+    "answer in reasoning_content",
+    "thoughts beside the answer",
+}
 FAILURES = {
     "cut": "truncated",
     "cut, by another name": "truncated",

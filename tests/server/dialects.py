@@ -1,4 +1,4 @@
-"""APIs of chat that the test server speaks: OpenAI's, Azure's (the same elsewhere), Anthropic's and Ollama's."""
+"""APIs of chat that the test server speaks: OpenAI's, which is Azure's too, Anthropic's and Ollama's."""
 
 from __future__ import annotations
 
