@@ -30,7 +30,7 @@ def said_in(response: Any) -> Said:
     """Return what the first choice of ``response`` says.
 
     A list of parts is joined. An answer that stands only in ``reasoning_content`` is taken from there:
-    servers put it there whole where their parser of thoughts found no end. Thoughts are else no part of a text.
+    servers put it there whole where their parser of thoughts found no end. Thoughts are no text otherwise.
     """
     choices = getattr(response, "choices", None)
     if not isinstance(choices, Sequence) or not choices:
