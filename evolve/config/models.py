@@ -40,7 +40,7 @@ class RoleConfig(Section):
     max_tokens: int | None = Field(
         default=None,
         ge=1,
-        description="of one answer; left out: by what is asked, from 512 for a query to 8192 for a reflection, "
+        description="of one answer; left out: by what is asked, 512 for a query to 8192 for a reflection, "
         "and 16384 more for a model that thinks (docs/tutorial/own-model.md)",
     )
     context_tokens: int | None = Field(

@@ -1,4 +1,4 @@
-"""Memory of what servers refuse: found once per model and server, told once, kept in a file beside the calls."""
+"""Memory of what servers refuse: found once per model and server, and kept beside the calls."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Adaptations:
         self,
         log: AdaptationLog | None = None,
         *,
-        notify: Callable[[str], None] = lambda sentence: None,
+        notify: Callable[[str], None] = lambda _: None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._log = log

@@ -50,8 +50,8 @@ class _Outage:
 class Breaker:
     """Lets calls to one endpoint through, one at a time while it is down. Lives on one event loop.
 
-    Closed, every attempt goes through. After several consecutive failures of the endpoint it opens, unless all
-    are errors that it answered to one and the same call, which may be that call's own fault. Open, calls
+    Closed, every attempt goes through. After several consecutive failures of the endpoint it opens, unless
+    all are errors that it answered to one and the same call, which may be that call's own fault. Open, calls
     queue, and the first of the queue is tried as a probe after a pause. If it fails, the next one is tried
     after twice the pause; if the endpoint answers (a refusal is an answer too) all go on. When ``patience``
     seconds have passed, whoever waits is told so; calls that come later try once, without waiting.

@@ -258,7 +258,7 @@ class Exchange:
 
 @dataclass
 class _SameError:
-    """An error that the server answered to all attempts of a call: then it is the request's, not an outage."""
+    """The error that the server answered to all attempts of a call: no outage, but the request's fault."""
 
     message: str = ""
     times: int = 0

@@ -29,7 +29,8 @@ _LONGEST = 20_000  # characters of a provider's message, which is shown whole up
 _PAGE = 300  # characters of a page of HTML, which says little
 _VALIDATION = re.compile(
     r"validation error|literal_error|extra_forbidden|value_error|missing_argument|input should be|"
-    r"unexpected keyword argument|(is|are) not (supported|permitted|allowed)|does not support|unsupported (value|parameter)",
+    r"unexpected keyword argument|(is|are) not (supported|permitted|allowed)|does not support|"
+    r"unsupported (value|parameter)",
     re.IGNORECASE,
 )
 """Messages with which a server refuses a request, even under the status of an error of its own."""
@@ -55,6 +56,8 @@ def explained(
     text = redacted(_message(error), environ)
     longest = _PAGE if re.match(r"\s*<(!doctype|html)", text, re.IGNORECASE) else _LONGEST
     text = text if len(text) <= longest else f"{text[:longest]}…"
+    if _was_misread(chain, text):
+        return _unreadable(re.sub(r"\s*Traceback \(most recent call last\):.*", "", text, flags=re.DOTALL))
     if code in _NO_CREDIT or status == 402:
         return AttemptFailed("setup", f"the account has no credit left ({text})")
     if status in TRANSIENT_STATUS:
@@ -75,14 +78,16 @@ def explained(
             limited=limited,
             wait=wait,
             status=status,
-            answered=status == 500 and bool(_error_in(_text(error))),
+            answered=status == 500 and any(_has_body(e) for e in chain),
         )
     if status is None:  # neither a provider's answer nor an error of litellm's: the request was impossible
         return AttemptFailed("rejected", f"{type(error).__name__}: {text}")
     if status < 400:
         return _unreadable(text)
     sent = type(error).__name__ != "UnsupportedParamsError"  # litellm's own refusal
-    return AttemptFailed(_kind(error, status, code), _advice(settings, status, text), status=status, sent=sent)
+    return AttemptFailed(
+        _kind(error, status, code), _advice(settings, status, text), status=status, sent=sent
+    )
 
 
 def no_key(variable: str) -> str:
@@ -139,6 +144,28 @@ def _was_answered(chain: list[BaseException]) -> bool:
     return any(type(error).__name__ == "HTTPStatusError" for error in chain)
 
 
+def _was_misread(chain: list[BaseException], text: str) -> bool:
+    """litellm failed over a response that came, whatever it calls that: a missing key, a wrong type."""
+    if "Invalid response object" in text or "no 'choices'" in text or "'choices' that is not" in text:
+        return True
+    misread = any(isinstance(error, LookupError | TypeError | AttributeError | ValueError) for error in chain)
+    others = [error for error in chain if not type(error).__module__.startswith("litellm")]
+    return misread and not _was_answered(chain) and not _was_dropped(others) and not _is_refused(chain)
+
+
+def _is_refused(chain: list[BaseException]) -> bool:
+    """An error of the API, or one of litellm's before anything was sent."""
+    return any(
+        type(error).__name__ in ("UnsupportedParamsError", "APIStatusError") or 400 <= _status(error) < 500
+        for error in chain
+    )
+
+
+def _status(error: BaseException) -> int:
+    status = getattr(error, "status_code", None)
+    return status if isinstance(status, int) else 0
+
+
 def _was_dropped(chain: list[BaseException]) -> bool:
     """A connection failed, in whichever of litellm's clients; by name, since only litellm imports them."""
     return any(
@@ -146,6 +173,11 @@ def _was_dropped(chain: list[BaseException]) -> bool:
         or any(base.__name__ in _TRANSPORT for base in type(error).__mro__)
         for error in chain
     )
+
+
+def _has_body(error: BaseException) -> bool:
+    """Whether an error came with one of the API's form, and not with a page of a proxy."""
+    return isinstance(getattr(error, "body", None), Mapping) or bool(_error_in(_text(error)))
 
 
 def _headers(error: Exception) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ from typing import Any
 from evolve.models.chat import Message
 from evolve.models.context_length import has_server, served_context, tabled_context
 from evolve.models.litellm_errors import explained, no_key
-from evolve.models.litellm_replies import said_in
+from evolve.models.litellm_replies import joined_parts, said_in
 from evolve.models.provider import AttemptFailed, Completed, Embedded, Tokens
 from evolve.models.settings import ModelSettings
 from evolve.models.tokens import estimate_tokens
@@ -28,9 +28,26 @@ def load_litellm() -> Any:
     import litellm
 
     litellm.suppress_debug_info = True
+    _join_parts()
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return litellm
+
+
+def _join_parts() -> None:
+    """Have content that is a list of parts read as a text; litellm's type for replies takes a text only."""
+    from litellm.litellm_core_utils.llm_response_utils import convert_dict_to_response as conversion
+
+    read = getattr(conversion, "extract_reasoning_content", None)
+    if read is None or getattr(read, "joins_parts", False):
+        return
+
+    def joined(message: Mapping[str, Any]) -> tuple[Any, Any]:
+        content = message.get("content")
+        return read({**message, "content": joined_parts(content)} if isinstance(content, list) else message)
+
+    joined.joins_parts = True  # type: ignore[attr-defined]
+    conversion.extract_reasoning_content = joined
 
 
 def warm_up_litellm() -> None:
@@ -127,7 +144,7 @@ class LitellmProvider:
     def _check_schema(self, settings: ModelSettings) -> None:
         """Refuse what litellm would leave out without a word; a schema that is configured is sent."""
         if settings.structured == "auto" and not self._takes_schema(settings.model):
-            message = f"litellm's table says that {settings.model} does not support response_format json_schema"
+            message = f"litellm's table: {settings.model} does not support response_format json_schema"
             raise AttemptFailed("rejected", message, status=400, sent=False)
 
     def _takes_schema(self, model: str) -> bool:

@@ -29,18 +29,18 @@ class Said:
 def said_in(response: Any) -> Said:
     """Return what the first choice of ``response`` says.
 
-    A list of parts is joined. An answer that stands only in ``reasoning_content`` is taken from there: servers
-    put it there whole where their parser of thoughts found no end. Thoughts are never part of a text else.
+    A list of parts is joined. An answer that stands only in ``reasoning_content`` is taken from there:
+    servers put it there whole where their parser of thoughts found no end. Thoughts are no text otherwise.
     """
     choices = getattr(response, "choices", None)
     if not isinstance(choices, Sequence) or not choices:
         return Said(problem="expected one choice with a text, found no choice at all")
     choice, message = choices[0], getattr(choices[0], "message", None)
     finish = _finish(choice)
-    thoughts = _joined(getattr(message, "reasoning_content", None)) or ""
+    thoughts = joined_parts(getattr(message, "reasoning_content", None)) or ""
     thought = bool(thoughts.strip()) or _reasoning_tokens(response) > 0
     content = getattr(message, "content", None)
-    text = _joined(content)
+    text = joined_parts(content)
     refusal = _refusal(message)
     if refusal and not text:
         return Said(refusal, "refusal")
@@ -73,8 +73,8 @@ def _refusal(message: Any) -> str:
     return refusal if isinstance(refusal, str) else ""
 
 
-def _joined(content: Any) -> str | None:
-    """A text, or the texts of a list of parts; None where there is none."""
+def joined_parts(content: Any) -> str | None:
+    """Return a text, or the texts of a list of parts joined; None where there is none."""
     if isinstance(content, str):
         return content
     if not isinstance(content, Sequence):

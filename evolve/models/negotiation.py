@@ -1,4 +1,4 @@
-"""Negotiation of one call with its server: what it refuses is left out or replaced, and remembered once it works."""
+"""Negotiation of one call with its server: what it refuses is left out or replaced, and remembered."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _RENAMED = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max
 class Negotiation:
     """Requests of one call, each without what the server refused of the one before.
 
-    A change is remembered for all calls only when the changed request was answered. One after which the server
-    says the same as before is taken back. A feature that the server has taken before is refused for its value
-    or its schema, and is remembered with that alone.
+    A change is remembered for all calls only when the changed request was answered. One after which the
+    server says the same as before is taken back. A feature that the server has taken before is refused for its
+    value or its schema, and is remembered with that alone.
 
     Args:
         adaptations: shared memory of the gateway.
@@ -85,9 +85,7 @@ class Negotiation:
     def _learn(self, feature: str, use: str, reason: str) -> None:
         before = self._adaptations.has_worked(self._settings, feature)
         if feature == STRUCTURED and (before or is_of_the_schema(reason)):
-            self._adaptations.learn(
-                self._settings, self._request.schema_feature, use, reason, quiet=True
-            )
+            self._adaptations.learn(self._settings, self._request.schema_feature, use, reason, quiet=True)
         elif feature in self._request.options and use == LEFT_OUT and (before or is_of_the_value(reason)):
             value = valued(feature, self._request.options[feature])
             self._adaptations.learn(self._settings, value, use, reason)
@@ -101,13 +99,18 @@ class Negotiation:
         return uses
 
     def _change(self, failure: AttemptFailed) -> tuple[str, str] | None:
-        """A feature and what to send in its place; None where the request is not at fault, or nothing is left."""
+        """A feature and what to send in its place; None where nothing is to be changed."""
         if failure.kind == "truncated":
             can = self._sent.limited and failure.thought and THOUGHTS not in self._uses()
             return (THOUGHTS, f"a limit of {THOUGHT_TOKENS} tokens more") if can else None
         if failure.kind == "too_long":
             return (LIMIT, LEFT_OUT) if self._sent.limited and speaks_of_reply(failure.message) else None
-        if failure.limited or failure.status is None or failure.status in _NEVER or failure.kind == "filtered":
+        if (
+            failure.limited
+            or failure.status is None
+            or failure.status in _NEVER
+            or failure.kind == "filtered"
+        ):
             return None
         message = failure.message
         repeated = without_numbers(message) == self._last[0]
@@ -129,7 +132,9 @@ class Negotiation:
         if not _is_limit(feature):
             return LEFT_OUT
         other = _RENAMED[feature]
-        if self._tried.get(feature) == other or not (suggests(message, other) or not is_of_the_value(message)):
+        if self._tried.get(feature) == other or not (
+            suggests(message, other) or not is_of_the_value(message)
+        ):
             return LEFT_OUT if not self._sent.limited else None
         return other if self._uses().get(feature) != other else LEFT_OUT
 

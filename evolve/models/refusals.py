@@ -82,7 +82,8 @@ def suggests(message: str, name: str) -> bool:
 def _place(name: str, message: str) -> int | None:
     escaped = re.escape(name)
     if name in _WORDS:
-        pattern = rf"(['\"`]){escaped}\1|(parameters?|arguments?|field|keyword)\W+{escaped}\b|\b{escaped} (is|are) not"
+        called = rf"(parameters?|arguments?|field|keyword)\W+{escaped}\b"
+        pattern = rf"(['\"`]){escaped}\1|{called}|\b{escaped} (is|are) not"
     else:
         pattern = rf"(?<!\w){escaped.replace('_', '[_ ]')}(?!\w)"
     match = re.search(pattern, message, re.IGNORECASE)

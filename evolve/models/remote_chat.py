@@ -224,7 +224,7 @@ def _whole(completed: Completed, *, partial: bool) -> Completed:
     if finish == "filtered":
         raise AttemptFailed("filtered", "the provider's content filter withheld the answer", tokens=tokens)
     if finish == "refused":
-        said = f": {completed.text}" if completed.text else ""
+        said = f": {completed.text.strip().rstrip('.')}" if completed.text else ""
         raise AttemptFailed("refused", f"the model refused to answer{said}", tokens=tokens)
     raise AttemptFailed(
         "malformed",

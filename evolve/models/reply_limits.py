@@ -24,7 +24,7 @@ REPLY_TOKENS: Mapping[Cause, int] = MappingProxyType(
 """Most tokens of one reply where neither role nor request sets ``max_tokens``. A multiple of what the form
 needs; small local models otherwise run on to the end of their context."""
 THOUGHT_TOKENS = 16_384
-"""Added for models that think: their thoughts count against the same limit, and are several times the answer."""
+"""Added for models that think: their thoughts count against the same limit, and are far longer."""
 _THINKING = re.compile(
     r"(^|[/.-])(o[134](-|$)|gpt-5|gpt-oss|deepseek-r|deepseek-reasoner|qwq|qwen3|magistral)|think|reasoning"
 )

@@ -13,7 +13,12 @@ from evolve.models.chat import Message
 from evolve.models.reply_limits import THOUGHT_TOKENS
 from evolve.models.settings import StructuredOutput
 
-JSON_SCHEMA, LLAMA_CPP, JSON_OBJECT, PROMPT = "json_schema", "json_object with schema", "json_object", "prompt"
+JSON_SCHEMA, LLAMA_CPP, JSON_OBJECT, PROMPT = (
+    "json_schema",
+    "json_object with schema",
+    "json_object",
+    "prompt",
+)
 LADDER = (JSON_SCHEMA, LLAMA_CPP, JSON_OBJECT, PROMPT)
 """Ways to ask for JSON, the surest first. The second is llama.cpp's: an object with the schema beside it."""
 LIMITS = ("max_tokens", "max_completion_tokens")

@@ -153,7 +153,7 @@ def test_a_request_that_always_fails_ends_while_others_get_through(
         except ModelError as error:
             return error.kind
 
-    assert model.run([others(), outcome()]) == ["others", "outage"]
+    assert model.run([others(), outcome()]) == ["others", "rejected"]
     assert model_server.totals("poison").requests >= 3
 
 

@@ -1,4 +1,4 @@
-"""APIs of chat that the test server speaks: OpenAI's, Azure's (the same elsewhere), Anthropic's and Ollama's."""
+"""APIs of chat that the test server speaks: OpenAI's, which is Azure's too, Anthropic's and Ollama's."""
 
 from __future__ import annotations
 
@@ -68,14 +68,15 @@ def _openai(asked: Asked, said: Answer) -> dict[str, Any]:
     }
 
 
-_ANTHROPIC_REASONS = {"stop": "end_turn", "length": "max_tokens", "content_filter": "refusal"}
+_ANTHROPIC_REASONS = {"stop": "end_turn", "length": "max_tokens", "content_filter": "content_filtered"}
 
 
 def _anthropic(asked: Asked, said: Answer) -> dict[str, Any]:
     content: list[dict[str, Any]] = []
     if thoughts := said.message.get("reasoning_content"):
         content.append({"type": "thinking", "thinking": thoughts, "signature": "s"})
-    text = said.message.get("content", said.text)
+    refusal = said.message.get("refusal")
+    text = refusal or said.message.get("content", said.text)
     for part in text if isinstance(text, list) else [text]:
         if part is not None and asked.body.get("tools") and said.text.startswith("{"):
             name = asked.body["tools"][0]["name"]
@@ -91,7 +92,7 @@ def _anthropic(asked: Asked, said: Answer) -> dict[str, Any]:
         "role": "assistant",
         "model": asked.model,
         "content": content,
-        "stop_reason": _ANTHROPIC_REASONS.get(said.finish, said.finish),
+        "stop_reason": "refusal" if refusal else _ANTHROPIC_REASONS.get(said.finish, said.finish),
         "stop_sequence": None,
         "usage": {"input_tokens": read, "output_tokens": written},
     }
@@ -103,6 +104,7 @@ def _anthropic_error(message: str) -> dict[str, Any]:
 
 def _ollama(asked: Asked, said: Answer) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": said.text, **said.message}
+    message["content"] = message["content"] or ""  # which is never null here
     if "reasoning_content" in message:
         message["thinking"] = message.pop("reasoning_content")
     read, written = tokens_of(asked, said)

@@ -1,8 +1,8 @@
 """A provider of models on 127.0.0.1: a real HTTP server that says what scripts tell it to.
 
-It speaks ``/v1/chat/completions`` and ``/v1/embeddings`` as OpenAI's API does, and chat as Azure's, Anthropic's
-and Ollama's do (``tests.server.dialects``); it counts and reports tokens, takes as long as it is told to, and
-fails on demand (``tests.server.faults``).
+It speaks ``/v1/chat/completions`` and ``/v1/embeddings`` as OpenAI's API does, and chat as Azure's,
+Anthropic's and Ollama's do (``tests.server.dialects``); it counts and reports tokens, takes as long as it is
+told to, and fails on demand (``tests.server.faults``).
 
     with ModelServer({"task": always("hello")}) as server:
         litellm.completion("openai/task", messages, api_base=server.url, api_key=server.key)

@@ -1,4 +1,4 @@
-"""Behaviour of real providers as scripts: replies of odd forms, and servers that refuse a part of requests."""
+"""Behaviour of real providers as scripts: replies of odd forms, and refusals of a part of requests."""
 
 from __future__ import annotations
 
@@ -32,9 +32,6 @@ REPLIES: Mapping[str, Said] = {
     "content of a wrong type": Answer(message={"content": {"answer": 7}}),
     "no choices": Fault("no choices", body=json.dumps({"object": "chat.completion", "choices": []})),
     "choices null": Fault("choices null", body=json.dumps({"object": "chat.completion", "choices": None})),
-    "an error under status 200": Fault(
-        "error", body=json.dumps({"error": {"message": "The upstream failed.", "code": 502}})
-    ),
 }
 """What a server says to each request."""
 
@@ -114,7 +111,11 @@ SCHEMAS: Mapping[str, tuple[Script, str, str]] = {
         "prompt",
         "properties",
     ),
-    "no response_format, unnamed": (refusing(asks_for_json, 400, "Bad Request", JSON), "prompt", "properties"),
+    "no response_format, unnamed": (
+        refusing(asks_for_json, 400, "Bad Request", JSON),
+        "prompt",
+        "properties",
+    ),
     "no grammar, 500": (
         refusing(asks_for_json, 500, "Structured output (guided decoding) is not enabled.", JSON),
         "prompt",
@@ -134,7 +135,12 @@ OPTIONS: Mapping[str, tuple[dict[str, Any], str, int, str]] = {
     ),
     "top_p": ({"top_p": 0.5}, "top_p", 400, "Unsupported parameter: 'top_p' is not supported."),
     "seed": ({"seed": 7}, "seed", 422, "body.seed: Extra inputs are not permitted (parameter: seed)"),
-    "stop": ({"stop": ["\n"]}, "stop", 400, "Unsupported parameter: 'stop' is not supported with this model."),
+    "stop": (
+        {"stop": ["\n"]},
+        "stop",
+        400,
+        "Unsupported parameter: 'stop' is not supported.",
+    ),
     "presence_penalty": (
         {"presence_penalty": 1},
         "presence_penalty",

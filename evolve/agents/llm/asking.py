@@ -86,10 +86,9 @@ async def ask(
 ) -> Asked[T]:
     """Ask, read the reply, and ask once more with the exact error where it cannot be read.
 
-    A truncated answer counts as one that cannot be read. A malformed one is the provider's fault: the same
-    is asked once more, and then nothing is said against whoever asked. After any other failure of the call
-    asking again would not help. What a server refuses of a request, such as a schema, is negotiated before that
-    (``evolve.models.negotiation``).
+    A truncated answer counts as one that cannot be read. A malformed one is the provider's fault: the same is
+    asked once more, and then the result is inconclusive. After any other failure asking again would not help.
+    What a server refuses of a request, such as a schema, is negotiated before (``models.negotiation``).
 
     Args:
         model: who is asked.
