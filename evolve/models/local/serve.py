@@ -12,11 +12,15 @@ import os
 import sys
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 BATCH = 256
 """Tokens of prompts read at a time. With llama.cpp's default of 2,048 a long prompt holds up every reply that
 is being written: 5.7 s for one token on two cores."""
+
+
+_METADATA = 1 << 24  # bytes at the beginning of a file that hold its keys
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,16 @@ def start(settings: ServerSettings) -> Any:
     parameters.n_batch = parameters.n_ubatch = BATCH
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = settings.threads
     parameters.embedding = settings.embeddings
+    if settings.embeddings and not names_pooling(settings.model):
+        parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     parameters.verbosity = 1  # errors only: this log is shown where the server ends
     return xllamacpp.Server(parameters)
+
+
+def names_pooling(path: str) -> bool:
+    """Whether a GGUF file says how its token vectors become one: embedding models do, others are averaged."""
+    with Path(path).open("rb") as file:
+        return b".pooling_type" in file.read(_METADATA)
 
 
 def main() -> None:
