@@ -53,9 +53,10 @@ class ProcessSandbox:
     def _start(self, _limits: Limits) -> ProcessWorker:
         # The worker lowers its own limits: a preexec_fn is not safe beside threads.
         scratch = folders.make()
+        source = worker_source(numpy=self._roster.expects_numpy, confined=False)
         try:
             process = subprocess.Popen(
-                [self._python, *INTERPRETER_FLAGS, worker_source(numpy=self._roster.expects_numpy)],
+                [self._python, *INTERPRETER_FLAGS, source],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
