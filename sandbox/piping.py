@@ -101,6 +101,13 @@ class Frames:
         del self._arrived[:end]
         return frame
 
+    def take_last(self, frame: bytes) -> bool:
+        """Take ``frame`` out if it is the last that has arrived; whether it is."""
+        last = self._arrived.endswith(frame)
+        if last:
+            del self._arrived[-len(frame) :]
+        return last
+
     def clear(self) -> bool:
         """Forget what has arrived; whether that was anything."""
         anything = bool(self._arrived)

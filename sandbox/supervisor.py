@@ -28,6 +28,7 @@ HOST_IN, HOST_OUT, HOST_PRINT = 0, 1, 2
 LINGER_SECONDS = 2.0
 LINUX = sys.platform == "linux"
 _BRANCH = b'\0\0\0\x0f{"op":"branch"}'
+_PING = b'\0\0\0\x0d{"op":"ping"}'
 
 
 @dataclass
@@ -108,6 +109,8 @@ class Supervisor:
         if not part:
             end_everything()
         self._from_host.add(part)
+        if self._from_host.take_last(_PING):  # whatever the program does: it is this process that is asked
+            self._say({"id": "ping", "kind": "done", "value": None, "logs": []})
 
     def _serve_host(self) -> None:
         """Do what the host has asked for, as far as the program has taken what came before."""

@@ -184,9 +184,9 @@ def supervise(sources: Sources, scratch: tuple[str, ...], numpy: bool, confined:
         numpy: the program to come is likely to use it.
         confined: the program has no network, so that it needs no sockets with names.
     """
-    faulthandler.enable()
     show(False)
     adopt_orphans()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # no signal of the program ends the first of a namespace
     others = Descendants()
     pipes = Pipes()
     live = os.fork()
@@ -195,6 +195,8 @@ def supervise(sources: Sources, scratch: tuple[str, ...], numpy: bool, confined:
 
         channel = Channel(*pipes.hand_over())
         show(True)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        faulthandler.enable()
         confine(sockets=confined)
         channel.send({"id": "", "kind": "ready"})
         worker = Worker(channel, sources)

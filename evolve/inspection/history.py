@@ -135,8 +135,8 @@ class History:
 
     @property
     def best(self) -> Candidate | None:
-        """The one of the highest quality, ties to the lower cost, then to the earlier; None if all failed."""
-        return max((c for c in self.candidates if c.complete), key=_merit, default=None)
+        """The front member of the highest quality, ties to the lower cost, then the earlier; None if all failed."""
+        return next(iter(self.front), None)
 
     @property
     def best_seed(self) -> Candidate | None:

@@ -16,6 +16,8 @@ from evolve.sandboxes.worker import Death
 
 START_SECONDS = 60.0
 HOUSEKEEPING_SECONDS = 10.0
+PING_SECONDS = 15.0
+_PING = {"op": "ping"}
 
 
 class Ended(Exception):
@@ -147,6 +149,7 @@ class Conversation:
         try:
             message = self._received(self._by(seconds, deadline))
         except Deadline:
+            self._see_that_it_runs()
             raise _timeout(operation, seconds) from None
         if isinstance(message, Left) and message.id in ("", *self.branches):
             raise Ended(_death_of(message))
@@ -164,6 +167,27 @@ class Conversation:
         if isinstance(message, Clock):
             violation("a time of its own")
         return message
+
+    def _see_that_it_runs(self) -> None:
+        """Ask the supervisor whether it is there, which answers whatever the program does.
+
+        Raises:
+            InfrastructureError: it does not answer: the sandbox was stopped, and not by the program.
+        """
+        if self.clock is None:  # nothing was ever heard of it
+            return
+        deadline = self._now() + PING_SECONDS
+        try:
+            self._channel.send(_PING, deadline)
+            while self._channel.receive(deadline).id != "ping":
+                pass
+        except Deadline:
+            raise InfrastructureError(
+                f"The sandbox did not answer for {PING_SECONDS:.0f} s: it was paused or stopped from outside.",
+                remedy="Let it run (`docker unpause`, SIGCONT), and see that the machine is not overloaded.",
+            ) from None
+        except ProgramError:  # it passes on what the program says, so that it runs
+            return
 
     def _by(self, seconds: float, deadline: float | None) -> float:
         return self._now() + seconds if deadline is None else deadline

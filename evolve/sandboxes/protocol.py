@@ -13,10 +13,9 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from evolve.records import Completion, Fields, Usage
+from evolve.records import ClockKind, Completion, Fields, Usage
 
 Isolation = Literal["docker", "bwrap", "process"]
-ClockKind = Literal["free core", "cpu", "wall"]
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from dataclasses import asdict
 from typing import Any
 
 from evolve.errors import InfrastructureError, ProgramError
-from evolve.records import Fields
+from evolve.records import ClockKind, Fields
 from evolve.sandboxes.callbacks import Callbacks
 from evolve.sandboxes.channel import Abandoned, Channel, Closed
 from evolve.sandboxes.conversation import Conversation, Ended
 from evolve.sandboxes.messages import Clock
-from evolve.sandboxes.protocol import ClockKind, Deferred, Limits, Outcome, Services
+from evolve.sandboxes.protocol import Deferred, Limits, Outcome, Services
 from evolve.sandboxes.worker import Death, Worker
 
 PRINTED_SECONDS = 0.05
