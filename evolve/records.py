@@ -168,8 +168,8 @@ class ItemResult(Record):
     cpu_seconds: float | None = Field(default=None, description="CPU time of read")
     clock: ClockKind = Field(
         default="wall",
-        description="what ``seconds`` is: wall time less the time spent waiting for a CPU (free core), CPU time, "
-        "or wall time",
+        description="what ``seconds`` is: wall time less the time spent waiting for a CPU (free core), CPU "
+        "time, or wall time",
     )
     usage: Usage = Usage()
     failure: Failure | None = None

@@ -135,7 +135,7 @@ class History:
 
     @property
     def best(self) -> Candidate | None:
-        """The front member of the highest quality, ties to the lower cost, then the earlier; None if all failed."""
+        """Front member of the highest quality, ties broken by cost, then by number; None if all failed."""
         return next(iter(self.front), None)
 
     @property

@@ -79,10 +79,10 @@ class Population:
 
     @property
     def best(self) -> Candidate | None:
-        """The front member of the highest quality, ties to the lower cost, then the earlier; None if all failed.
+        """Front member of the highest quality, ties broken by cost, then by number; None if all failed.
 
-        Of two candidates of equal quality and cost it is the one that the front shows: another objective, such as
-        the latency, decides between them.
+        Of two candidates of equal quality and cost it is the one on the front: another objective, such
+        as the latency, decides between them.
         """
         return max(self.front, key=merit, default=None)
 

@@ -65,7 +65,7 @@ class DockerSandbox:
         """On the engine of this machine: builds the image if needed, removes what dead hosts have left.
 
         Raises:
-            InfrastructureError: no engine answers, the image cannot be built, or no container starts.
+            InfrastructureError: no engine answers, the image cannot be built or no container starts.
         """
         client = connect()
         try:
@@ -83,7 +83,7 @@ class DockerSandbox:
         return sandbox
 
     def try_once(self, limits: Limits) -> None:
-        """Start a container as programs get it, and end it: an engine may answer and refuse one of its limits.
+        """Start a container as programs get it, and end it: an engine that answers may refuse a limit.
 
         Raises:
             InfrastructureError: it does not start; the message has what the engine said.

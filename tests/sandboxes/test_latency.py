@@ -21,7 +21,7 @@ EARLY = f"""{BUSY}
 import frames
 honest = frames.Channel.send
 def send(channel, message):
-    # The copy for a branch reads what the host has sent meanwhile, works, and says only then that it is there.
+    # The copy for a branch reads what the host has sent meanwhile, works, and only then answers.
     if message.get("kind") == "done" and message.get("value") is None or "saved" in message: busy(0.4)
     return honest(channel, message)
 frames.Channel.send = send
