@@ -26,6 +26,7 @@ from timing import Stopwatch
 
 HOST_IN, HOST_OUT, HOST_PRINT = 0, 1, 2
 LINGER_SECONDS = 2.0
+LOOK_MILLISECONDS = 50
 LINUX = sys.platform == "linux"
 _BRANCH = b'\0\0\0\x0f{"op":"branch"}'
 _PING = b'\0\0\0\x0d{"op":"ping"}'
@@ -79,12 +80,12 @@ class Supervisor:
     def run(self) -> NoReturn:
         """Serve until the host has gone or the program's process has ended."""
         while True:
-            ready = dict(self._poll.poll())
+            ready = dict(self._poll.poll(None if self._ended >= 0 else LOOK_MILLISECONDS))
             if self._pipes.printed in ready:
                 self._hand_print_on()
             if self._pipes.replies in ready:
                 self._hear_program()
-            if self._ended in ready:
+            if self._ended in ready or (self._ended < 0 and not _is_there(self._live)):
                 self._program_ended()
             if HOST_IN in ready:
                 self._hear_host(ready[HOST_IN])
@@ -98,8 +99,10 @@ class Supervisor:
             self._poll.unregister(self._ended)
             os.close(self._ended)
         self._live = process
-        self._ended = os.pidfd_open(process)  # type: ignore[attr-defined, unused-ignore]
-        self._poll.register(self._ended, select.POLLIN)
+        self._ended = -1
+        if hasattr(os, "pidfd_open"):  # Linux; elsewhere it is looked after now and then
+            self._ended = os.pidfd_open(process)
+            self._poll.register(self._ended, select.POLLIN)
         self._watch = Stopwatch(process)
 
     # --- what the host says
@@ -314,6 +317,17 @@ def _control(frame: bytes) -> dict[str, Any] | None:
 def _left(ident: str, code: int, *, out_of_memory: bool = False) -> dict[str, Any]:
     ended = {"code": code if code >= 0 else None, "signal": -code if code < 0 else None}
     return {"id": ident, "kind": "left", **ended, "out_of_memory": out_of_memory}
+
+
+def _is_there(process: int) -> bool:
+    """Whether ``process`` has not ended; it is left for ``_collect``."""
+    try:
+        return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:  # not Linux: a copy is not this process's child
+        with suppress(ProcessLookupError):
+            os.kill(process, 0)
+            return True
+        return False
 
 
 def _collect(process: int) -> int:
