@@ -117,6 +117,9 @@ class Failure(Record):
         return cls(kind=error.kind, where=where, message=error.message, detail=error.detail[-4000:])
 
 
+ClockKind = Literal["free core", "cpu", "wall"]
+
+
 class Interval(Record):
     """A mean and its two-sided confidence interval."""
 
@@ -160,7 +163,14 @@ class ItemResult(Record):
     stage: Stage | None = Field(
         default=None, description="where the evidence was lost; None for a good score"
     )
-    seconds: float = Field(description="time in read, as the host measured it, model calls not counted")
+    seconds: float = Field(description="time in read by ``clock``, model calls not counted")
+    wall_seconds: float | None = Field(default=None, description="wall time in read, model calls not counted")
+    cpu_seconds: float | None = Field(default=None, description="CPU time of read")
+    clock: ClockKind = Field(
+        default="wall",
+        description="what ``seconds`` is: wall time less the time spent waiting for a CPU (free core), CPU "
+        "time, or wall time",
+    )
     usage: Usage = Usage()
     failure: Failure | None = None
     inconclusive: str = Field(default="", description="why a model or judge gave nothing to score, if so")
@@ -201,6 +211,7 @@ class Evaluation(Record):
     )
     cost_unit: CostUnit = "tokens"
     latency: float = Field(default=0.0, description="95th percentile of the seconds in read")
+    latency_clock: ClockKind = Field(default="wall", description="what those seconds are, as in the items")
     size: float = Field(default=0.0, description="lines of code of the program")
     items: tuple[ItemResult, ...] = ()
     writes: tuple[WriteResult, ...] = ()

@@ -6,7 +6,10 @@ with the toolkit), nothing of the host's package.
 
 from __future__ import annotations
 
+import base64
+import json
 import sys
+import zlib
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, NoReturn
@@ -41,10 +44,15 @@ class Sources:
             exec(compile(source, f"<{module.__name__}>", "exec"), module.__dict__)
 
 
-def main(sources: dict[str, str], scratch: tuple[str, ...], numpy: bool) -> NoReturn:
-    """Make ``sources`` importable and hand over to ``worker.supervise``, which says what the rest is."""
-    finder = Sources(sources)
+def main(packed: str, scratch: tuple[str, ...], numpy: bool, confined: bool) -> NoReturn:
+    """Make the modules importable and hand over to ``worker.supervise``, which says what the rest is.
+
+    Args:
+        packed: module name → text, as JSON, compressed, in the letters of base 85: an argument has 128 KiB at
+        most.
+    """
+    finder = Sources(json.loads(zlib.decompress(base64.b85decode(packed))))
     sys.meta_path.append(finder)  # type: ignore[arg-type]
     from worker import supervise
 
-    supervise(finder, scratch, numpy)
+    supervise(finder, scratch, numpy, confined)

@@ -1,11 +1,9 @@
-"""The worker's end of the conversation with the host."""
+"""The program's end of the conversation with the supervisor, which hands it on to the host."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import random
 import select
 import struct
 from typing import Any
@@ -14,17 +12,16 @@ from failures import Refused
 
 
 class Channel:
-    """Frames over two private descriptors. A child that the program forks does not keep them."""
+    """Frames over two private descriptors. A child that the program forks does not keep them.
 
-    def __init__(self) -> None:
-        # High numbers, other ones in each run, and 0–2 turned elsewhere: neither print nor a program's own
-        # os.write(1, ...) can disturb the conversation by accident.
-        self._in = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, random.randint(64, 120))
-        self._out = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, random.randint(121, 180))
-        null = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(null, 0)
-        os.close(null)
-        os.dup2(2, 1)
+    Args:
+        incoming: descriptor to read from.
+        outgoing: descriptor to write to.
+    """
+
+    def __init__(self, incoming: int, outgoing: int) -> None:
+        self._in = incoming
+        self._out = outgoing
         self.limit = 1_000_000
         self.inherited = False
         os.register_at_fork(after_in_child=self._disown)
@@ -50,7 +47,7 @@ class Channel:
         parts = []
         while count:
             part = os.read(self._in, min(count, 1 << 20))
-            if not part:  # the host has gone
+            if not part:  # the supervisor has gone
                 os._exit(1)
             parts.append(part)
             count -= len(part)
@@ -61,12 +58,3 @@ class Channel:
         poll = select.poll()
         poll.register(self._in, select.POLLIN)
         return bool(poll.poll(int(seconds * 1000)))
-
-    def hung_up(self, seconds: float, *others: int) -> bool:
-        """Wait for the host to go or for one of the descriptors ``others``; whether the host has gone."""
-        poll = select.poll()
-        poll.register(self._in, 0)  # nothing but POLLHUP and POLLERR, which cannot be left out
-        for descriptor in others:
-            poll.register(descriptor, select.POLLIN)
-        timeout = None if seconds == float("inf") else max(0, int(seconds * 1000))
-        return any(descriptor == self._in for descriptor, _ in poll.poll(timeout))

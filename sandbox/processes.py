@@ -7,14 +7,17 @@ import re
 import resource
 import signal
 import sys
-from collections.abc import Callable
-from typing import NoReturn
+import time
+from contextlib import suppress
+from functools import cache
+from typing import Any, NoReturn
 
 from frames import Channel
 
-DROPPED = 0
-"""The exit status of a branch that the host has left."""
 PR_SET_DUMPABLE = 4
+PR_SET_CHILD_SUBREAPER = 36
+SWEEPS = 200
+THREADS = 17  # its number of threads, among the fields of /proc/PID/stat after the name
 
 
 def fork(channel: Channel) -> int:
@@ -26,45 +29,26 @@ def fork(channel: Channel) -> int:
         channel.inherited = False
 
 
-def wait_for(child: int, channel: Channel, ident: str, tidy: Callable[[], None] = lambda: None) -> int:
-    """Wait until ``child`` has ended and tell the host how; its exit status, 128 + signal for a signal.
-
-    Calls ``tidy`` before the host is told. Ends this whole sandbox when the host goes first.
-    """
-    killed_before = out_of_memory_kills()
-    try:
-        ended = os.pidfd_open(child)  # type: ignore[attr-defined, unused-ignore]
-    except (AttributeError, OSError):
-        _, status = os.waitpid(child, 0)  # not Linux: a host that goes is noticed between two calls only
-    else:
-        if channel.hung_up(float("inf"), ended):
-            end_everything()
-        os.close(ended)
-        _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    out_of_memory = code == -signal.SIGKILL and out_of_memory_kills() > killed_before
-    tidy()
-    channel.send(
-        {
-            "id": ident,
-            "kind": "left",
-            "code": code if code >= 0 else None,
-            "signal": -code if code < 0 else None,
-            "out_of_memory": out_of_memory,
-        }
-    )
-    return code if code >= 0 else 128 - code
-
-
-def shut_out_others() -> None:
-    """Keep processes of the same user, such as its children, from tracing it or writing its memory.
+def show(visible: bool) -> None:
+    """Let processes of the same user look into this one, trace it and write its memory, or keep them from it.
 
     Children inherit this. Best effort: only Linux has it.
     """
     if sys.platform == "linux":
-        import ctypes
+        _libc().prctl(PR_SET_DUMPABLE, int(visible), 0, 0, 0)
 
-        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+def adopt_orphans() -> None:
+    """Become the parent of what this process's descendants leave behind. Linux only; elsewhere nothing."""
+    if sys.platform == "linux":
+        _libc().prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+@cache
+def _libc() -> Any:
+    import ctypes
+
+    return ctypes.CDLL(None)
 
 
 def end_everything() -> NoReturn:
@@ -118,3 +102,91 @@ def address_space() -> int:
             return int(file.read().split()[0]) * resource.getpagesize()
     except OSError:
         return 0
+
+
+class Descendants:
+    """The processes that this one, or one of its descendants, has started.
+
+    Looks at those only whose numbers were given since it last found nothing new: on a machine with many
+    processes that is much quicker.
+    """
+
+    def __init__(self) -> None:
+        self._looked = last_number()
+
+    def end_all_but(self, kept: set[int]) -> bool:
+        """End every one that is not in ``kept``, even one that is the parent of those.
+
+        They are stopped before they are killed: a fork bomb would fill each place that a kill makes free.
+
+        Returns:
+            Whether there were any.
+
+        Raises:
+            RuntimeError: new ones come faster than they can be stopped.
+        """
+        now = last_number()
+        new = now - self._looked
+        only_known = 0 <= new == sum(self._looked < process <= now for process in kept) and now > 0
+        others = set() if only_known else descendants(kept, self._looked, now) - kept
+        if not others:
+            self._looked = now
+            return False
+        stopped: set[int] = set()
+        for _ in range(SWEEPS):
+            others = descendants(kept) - kept
+            if not others:
+                return True
+            last = signal.SIGKILL if others <= stopped else signal.SIGSTOP
+            for process in others:
+                with suppress(ProcessLookupError):
+                    os.kill(process, last)
+            stopped = others
+            if last == signal.SIGKILL:
+                for process in others:
+                    with suppress(ChildProcessError):  # another's, which has to collect it
+                        os.waitpid(process, 0)
+                time.sleep(0.0002)
+        raise RuntimeError("the processes that the program has started cannot be ended")
+
+
+def last_number() -> int:
+    """The number that was last given to a process or thread, where processes are seen; 0 where unknown."""
+    try:
+        with open("/proc/loadavg", "rb", 0) as file:
+            return int(file.read(128).split()[4])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def descendants(known: set[int], after: int = 0, last: int = 0) -> set[int]:
+    """The descendants of this process that have not ended.
+
+    Args:
+        known: some of them.
+        after: with ``last``, only those of a number from after ``after`` to ``last``, and their own.
+        last: 0 for all.
+    """
+    by_parent: dict[int, set[int]] = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or (last and after and not _between(after, int(name), last)):
+            continue
+        try:
+            with open(f"/proc/{name}/stat", "rb", 0) as file:
+                fields = file.read(512).rpartition(b")")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        if len(fields) > THREADS and (fields[0] not in b"ZX" or int(fields[THREADS]) > 1):
+            by_parent.setdefault(int(fields[1]), set()).add(int(name))
+    found: set[int] = set()
+    waiting = [os.getpid(), *known]
+    while waiting:
+        new = by_parent.get(waiting.pop(), set()) - found
+        found |= new
+        waiting += new
+    return found
+
+
+def _between(after: int, number: int, last: int) -> bool:
+    """Whether ``number`` comes after ``after`` and not after ``last``; numbers start again at the highest."""
+    return after < number <= last if after <= last else number > after or number <= last

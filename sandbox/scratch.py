@@ -1,4 +1,4 @@
-"""Puts the scratch files back as they were when a branch was opened, and ends the processes it left.
+"""Puts the scratch files back as they were when a branch was opened.
 
 What the branch made may be hostile: directories without permissions or nested past every path limit, files
 by the thousand, links that point out of the scratch directory. No symbolic link is ever followed.
@@ -7,15 +7,11 @@ by the thousand, links that point out of the scratch directory. No symbolic link
 from __future__ import annotations
 
 import os
-import signal
 import stat
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
-PR_SET_CHILD_SUBREAPER = 36
-SWEEPS = 200
+HELD_FILES = 40
 
 
 class TooMuch(Exception):
@@ -34,27 +30,12 @@ class Entry:
         return (self.info.st_ino, stat.S_IFMT(self.info.st_mode)) == (info.st_ino, stat.S_IFMT(info.st_mode))
 
 
-class Surroundings:
-    """What a branch can change outside its own memory: the scratch files, and which processes there are.
-
-    Args and errors as for ``Snapshot``. Processes and files are looked at now, and again by ``restore``.
-    """
-
-    def __init__(self, roots: Sequence[str], limit: int) -> None:
-        adopt_orphans()
-        self._children = children()
-        self._files = Snapshot(roots, limit)
-
-    def restore(self) -> None:
-        """End the processes that are new, then undo every change to the files."""
-        end_orphans(self._children)
-        self._files.restore()
-
-
 class Snapshot:
     """The files below ``roots``, held in memory: names, modes, times and bytes.
 
-    A file is put back in place, under the same inode, because a database may hold it open.
+    A file is put back in place, under the same inode, because a database may hold it open. Where a change
+    cannot be undone like that (a file was removed, replaced or renamed, or has other holes), everything is
+    made anew, so that it does not show which file it was.
 
     Args:
         roots: directories that only this sandbox writes to; those that do not exist are left out.
@@ -70,11 +51,66 @@ class Snapshot:
         self._left = limit
         self._limit = limit
         self._entries: dict[str, dict[str, Entry]] = {}  # directory → name → entry, parents first
+        self._held: dict[str, int] = {}  # path → a descriptor by which it is there even when it has no name
         for root in self._roots:
             self._keep(root)
 
     def restore(self) -> None:
-        """Undo every change since; raises OSError where that is not possible."""
+        """Undo every change since; to be called once.
+
+        Raises:
+            OSError: that is not possible.
+            TooMuch: too many files are kept to put back what was removed or replaced.
+        """
+        try:
+            lost = self._put_back_lost()
+            self._undo()
+            if lost or self._differs():
+                for root in self._roots:
+                    self._clear(root, {})
+                self._undo()
+        finally:
+            for descriptor in self._held.values():
+                os.close(descriptor)
+
+    def meeting_places(self) -> list[str]:
+        """Paths by which two processes could talk that have nothing in common: named pipes and sockets."""
+        return [
+            f"{directory}/{name}"
+            for directory, entries in self._entries.items()
+            for name, entry in entries.items()
+            if stat.S_ISFIFO(entry.info.st_mode) or stat.S_ISSOCK(entry.info.st_mode)
+        ]
+
+    def _put_back_lost(self) -> bool:
+        """Restore the bytes of files that no longer have their name: who holds one open sees no change."""
+        lost = False
+        for directory, entries in self._entries.items():
+            for name, entry in entries.items():
+                path = f"{directory}/{name}"
+                if not stat.S_ISREG(entry.info.st_mode) or _same_inode(path, entry.info):
+                    continue
+                lost = True
+                if path not in self._held:
+                    raise TooMuch(f"files were removed or replaced, and more than {HELD_FILES} are kept")
+                os.fchmod(self._held[path], 0o600)
+                with open(f"/dev/fd/{self._held[path]}", "r+b") as file:
+                    file.write(entry.content)
+                    file.truncate()
+        return lost
+
+    def _differs(self) -> bool:
+        """Whether anything that a program can see of the files is not as it was, times left aside."""
+        for directory, entries in self._entries.items():
+            if os.listdir(directory) != list(entries):
+                return True
+            for name, entry in entries.items():
+                info = os.lstat(f"{directory}/{name}")
+                if (info.st_ino, info.st_blocks) != (entry.info.st_ino, entry.info.st_blocks):
+                    return True
+        return False
+
+    def _undo(self) -> None:
         for root, mode in self._roots.items():
             if stat.S_IMODE(os.stat(root).st_mode) != mode:
                 os.chmod(root, mode)
@@ -89,9 +125,13 @@ class Snapshot:
         for directory, entries in reversed(self._entries.items()):
             for name, entry in entries.items():
                 path = f"{directory}/{name}"
-                if not stat.S_ISLNK(entry.info.st_mode) and os.path.lexists(path):
+                if not os.path.lexists(path):
+                    continue
+                if not stat.S_ISLNK(entry.info.st_mode):
                     os.chmod(path, stat.S_IMODE(entry.info.st_mode))
-                    os.utime(path, ns=(entry.info.st_atime_ns, entry.info.st_mtime_ns))
+                if not stat.S_ISLNK(entry.info.st_mode) or os.utime in os.supports_follow_symlinks:
+                    times = (entry.info.st_atime_ns, entry.info.st_mtime_ns)
+                    os.utime(path, ns=times, follow_symlinks=not stat.S_ISLNK(entry.info.st_mode))
 
     def _clear(self, directory: str, entries: dict[str, Entry]) -> None:
         """Remove from ``directory`` what is not of ``entries``, and make those that stay accessible."""
@@ -124,10 +164,19 @@ class Snapshot:
         if self._left < 0:
             raise TooMuch(f"its files hold more than {self._limit} bytes")
         with open(path, "rb", opener=_no_link) as file:
+            if len(self._held) < HELD_FILES:
+                self._held[path] = os.dup(file.fileno())
             return file.read()
 
     def _root_of(self, path: str) -> str:
         return next(root for root in self._roots if path.startswith(f"{root}/"))
+
+
+def _same_inode(path: str, info: os.stat_result) -> bool:
+    try:
+        return os.lstat(path).st_ino == info.st_ino
+    except OSError:
+        return False
 
 
 def put_back(path: str, entry: Entry) -> None:
@@ -175,76 +224,6 @@ def remove(path: str, root: str) -> None:
             else:
                 os.unlink(inner)
         os.rmdir(current)
-
-
-def adopt_orphans() -> None:
-    """Become the parent of what this process's descendants leave behind. Linux only; elsewhere nothing."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def children() -> set[int]:
-    """The processes whose parent this one is, zombies among them."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return set()  # as nearly always, and much quicker than to look through /proc
-    return _by_parent().get(os.getpid(), set())
-
-
-def end_orphans(before: set[int]) -> None:
-    """End every child that is not in ``before``, with all that they have started.
-
-    They are stopped before they are killed: a fork bomb would fill each place that a kill makes free.
-
-    Raises:
-        RuntimeError: new ones come faster than they can be stopped.
-    """
-    if sys.platform != "linux":
-        return
-    stopped: set[int] = set()
-    for _ in range(SWEEPS):
-        orphans = children() - before
-        if not orphans:
-            return
-        family = _with_descendants(orphans)
-        last = signal.SIGKILL if family <= stopped else signal.SIGSTOP
-        for process in family:
-            with suppress(ProcessLookupError):
-                os.kill(process, last)
-        stopped = family
-        if last == signal.SIGKILL:
-            for process in family:
-                with suppress(ChildProcessError):  # its parent's death makes it ours: the next time round
-                    os.waitpid(process, 0)
-    raise RuntimeError("the processes that the branch has started cannot be ended")
-
-
-def _with_descendants(processes: set[int]) -> set[int]:
-    by_parent = _by_parent()
-    found: set[int] = set()
-    waiting = list(processes)
-    while waiting:
-        process = waiting.pop()
-        found.add(process)
-        waiting += by_parent.get(process, set()) - found
-    return found
-
-
-def _by_parent() -> dict[int, set[int]]:
-    """Process → its children, of all processes that can be seen."""
-    found: dict[int, set[int]] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as file:
-                    parent = int(file.read().rpartition(b")")[2].split()[1])
-            except (OSError, IndexError):  # it has ended meanwhile
-                continue
-            found.setdefault(parent, set()).add(int(name))
-    return found
 
 
 def _no_link(path: str, flags: int) -> int:

@@ -1,9 +1,8 @@
 """Runs one memory program inside a sandbox and answers the host's requests.
 
 Every message is a frame: 4 bytes of length, big-endian, then UTF-8 JSON. The host asks, the worker answers
-with the same id; in the middle of that it may itself ask the host (``embed``, ``complete``). A process that
-waits for its child (the first one always, others while a branch is open) reports with a ``left`` message
-how the child ended.
+with the same id; in the middle of that it may itself ask the host (``embed``, ``complete``). The supervisor,
+another process, stands between the two: see there for branches.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ import importlib
 import linecache
 import os
 import re
+import signal
 import sys
 import threading
-import time
 import traceback
 from contextlib import suppress
 from types import ModuleType
@@ -23,27 +22,26 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from failures import PROGRAM_FILE, Refused, explained, failed
 from frames import Channel
-from processes import DROPPED, address_space, fork, restrict, shut_out_others, wait_for
+from piping import Pipes
+from processes import Descendants, address_space, adopt_orphans, fork, restrict, show
 
 if TYPE_CHECKING:
     from boot import Sources
 
 PROGRAM_MODULE = "memory_program"
 BALLAST_BYTES = 4 << 20
-LINGER_SECONDS = 2.0
 IDLE_SECONDS = 0.1
 NEEDS_NUMPY = re.compile(r"\b(numpy|embed|vectors|chroma|chromadb)\b")
-WARM = ("toolkit", "scratch", "collections", "dataclasses", "datetime", "hashlib", "heapq", "math")
+WARM = ("toolkit", "collections", "dataclasses", "datetime", "hashlib", "heapq", "math")
 WARM_WITH_NUMPY = ("numpy", "vectors", "chroma")
 
 
 class Worker:
     """One program and the requests about it."""
 
-    def __init__(self, channel: Channel, sources: Sources, scratch: tuple[str, ...]) -> None:
+    def __init__(self, channel: Channel, sources: Sources) -> None:
         self.channel = channel
         self.sources = sources
-        self.scratch = scratch
         self.program: Any = None
         self.memory: Any = None
         self.limits: dict[str, int] = {}
@@ -70,13 +68,11 @@ class Worker:
         self.unasked = address_space() - before
 
     def serve(self) -> NoReturn:
-        """Answer requests until the host drops this process."""
+        """Answer requests until this process is ended."""
         while True:
             request = self.channel.receive()
-            if request["op"] == "drop":
-                os._exit(DROPPED)
             if request["op"] == "branch":
-                self.branch(request["id"])
+                self.branch()
             else:
                 self.answer(request)
 
@@ -153,57 +149,59 @@ class Worker:
             except Refused as refused:
                 raise ToolkitError(refused.message) from None
             answer = self.channel.receive()
-        if answer.get("op") == "drop":  # there is no answer yet; what this branch did is done again later
-            os._exit(DROPPED)
         if "error" in answer:
             raise ToolkitError(answer["error"])
         return answer
 
-    def branch(self, ident: str) -> None:
-        """Fork: the child goes on with the channel; this process goes on when the child was dropped."""
-        from scratch import Surroundings, TooMuch
-
+    def branch(self) -> None:
+        """Fork: the copy is saved, and goes on when the supervisor has ended this process and lets it."""
+        show(False)  # the copy from its first moment on: nobody is to write to its memory
+        go_on = {signal.SIGCONT}
+        signal.pthread_sigmask(signal.SIG_BLOCK, go_on)
         try:
-            before = Surroundings(self.scratch, self.limits["scratch_mb"] << 20)
-            child = fork(self.channel)
-        except (OSError, TooMuch) as error:
-            reason = f"the program's state could not be copied: {error}"
-            if isinstance(error, BlockingIOError):
-                reason += " (too many processes or threads)"
-            self.channel.send({"id": ident, "logs": [], **failed(Refused("crash", reason))})
+            copy = fork(self.channel)
+        except OSError as error:
+            show(True)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, go_on)
+            too_many = " (too many processes or threads)" if isinstance(error, BlockingIOError) else ""
+            self.channel.send({"unsaved": f"the program's state could not be copied: {error}{too_many}"})
             return
-        if child == 0:
+        if copy == 0:
+            signal.sigwait(go_on)  # it is stopped meanwhile
             self.asking = threading.Lock()  # a thread that is not here may have held it
-            self.channel.send({"id": ident, "logs": [], "kind": "done", "value": None})
-            return
-        code = wait_for(child, self.channel, ident, before.restore)
-        if code != DROPPED:
-            os._exit(code)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, go_on)
+        show(True)  # the supervisor is going to look at what this process holds
+        if copy != 0:
+            self.channel.send({"saved": copy})
 
 
-def supervise(sources: Sources, scratch: tuple[str, ...], numpy: bool) -> NoReturn:
-    """Supervise a child that serves the host.
+def supervise(sources: Sources, scratch: tuple[str, ...], numpy: bool, confined: bool) -> NoReturn:
+    """Start a process for the program, and supervise it.
 
     Args:
         sources: what imports the modules that go with this one.
         scratch: the directories that the program may write to, and nobody else does.
         numpy: the program to come is likely to use it.
-
-    The supervisor runs nothing of the program: it reports how the child ended, and ends everything when the
-    host goes away, even while the program sits in a loop.
+        confined: the program has no network, so that it needs no sockets with names.
     """
-    faulthandler.enable()
-    shut_out_others()
-    channel = Channel()
-    child = fork(channel)
-    if child == 0:
+    show(False)
+    adopt_orphans()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # no signal of the program ends the first of a namespace
+    others = Descendants()
+    pipes = Pipes()
+    live = os.fork()
+    if live == 0:
+        from syscalls import confine
+
+        channel = Channel(*pipes.hand_over())
+        show(True)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        faulthandler.enable()
+        confine(sockets=confined)
         channel.send({"id": "", "kind": "ready"})
-        worker = Worker(channel, sources, scratch or (os.environ["TMPDIR"],))
+        worker = Worker(channel, sources)
         worker.warm_up(numpy)
         worker.serve()
-    code = wait_for(child, channel, "")
-    # The host reads how it ended, then hangs up; were it to look at the container, that is still there.
-    deadline = time.monotonic() + LINGER_SECONDS
-    while time.monotonic() < deadline and not channel.hung_up(deadline - time.monotonic()):
-        pass
-    os._exit(code)
+    from supervisor import Supervisor
+
+    Supervisor(pipes, live, scratch or (os.environ["TMPDIR"],), others).run()

@@ -27,7 +27,7 @@ from evolve.evaluation.trial import Conditions, Trial
 from evolve.evaluation.tried import Opened, TriedSessions
 from evolve.models.embeddings import Embedder
 from evolve.program import MemoryProgram
-from evolve.records import CostUnit, Evaluation, Failure, Interval, ItemResult, Usage
+from evolve.records import ClockKind, CostUnit, Evaluation, Failure, Interval, ItemResult, Usage
 from evolve.sandboxes.protocol import Limits, Sandbox, Services
 from evolve.statistics import bootstrap_interval
 
@@ -248,6 +248,7 @@ class Evaluator:
             metrics=_means(scored),
             cost=self._spent(sum((item.usage for item in items), recalled.usage)) / len(items),
             latency=float(np.percentile([item.seconds for item in items], 95)),  # linear interpolation
+            latency_clock=_clock_of(items),
             **kept,
         )
 
@@ -272,6 +273,12 @@ class Evaluator:
             "size": float(program.lines),
         }
         return Evaluation.model_validate(known | values)
+
+
+def _clock_of(items: Sequence[ItemResult]) -> ClockKind:
+    """What the seconds of the reads that were made are: the coarsest of their clocks."""
+    used = {item.clock for item in items if item.cpu_seconds is not None or item.wall_seconds}
+    return "wall" if "wall" in used or not used else "cpu" if "cpu" in used else "free core"
 
 
 def _too_little(items: Sequence[ItemResult], recalled: Recall) -> str:

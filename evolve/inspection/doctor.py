@@ -82,9 +82,11 @@ def doctor_data(
 
 
 def docker_data() -> Data:
-    """Whether an engine answers, its version, and whether it has the image that programs run in."""
+    """Whether an engine answers and starts containers, its version, and whether it has the sandbox image."""
+    from evolve.sandboxes.docker import DockerSandbox
     from evolve.sandboxes.engine import connect, engine_errors
     from evolve.sandboxes.image import Recipe, has_image
+    from evolve.sandboxes.protocol import Limits
 
     try:
         client = connect()
@@ -93,6 +95,8 @@ def docker_data() -> Data:
                 engine = client.version()["Version"]
             recipe = Recipe.from_environment()
             present = has_image(client, recipe.tag)
+            if present:  # an engine that answers may refuse one of a container's limits
+                DockerSandbox(client, recipe.tag).try_once(Limits())
         finally:
             client.close()
     except EvolveError as error:

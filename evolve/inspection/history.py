@@ -139,8 +139,8 @@ class History:
 
     @property
     def best(self) -> Candidate | None:
-        """The one of the highest quality, ties to the lower cost, then to the earlier; None if all failed."""
-        return max((c for c in self.candidates if c.complete), key=_merit, default=None)
+        """Front member of the highest quality, ties broken by cost, then by number; None if all failed."""
+        return next(iter(self.front), None)
 
     @property
     def best_seed(self) -> Candidate | None:

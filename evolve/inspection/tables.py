@@ -115,6 +115,9 @@ def show_data(run: RunRecord, history: History, candidate: Candidate) -> Data:
     }
 
 
+_CLOCKS = {"free core": "on a free core", "cpu": "CPU time", "wall": "wall time"}
+
+
 def evaluation_data(evaluation: Evaluation) -> Data:
     """An evaluation without its items, with the mean score of each category and the count of each stage."""
     data = evaluation.model_dump(mode="json", exclude={"items", "writes"})
@@ -199,7 +202,8 @@ def evaluation_view(data: Mapping[str, Any]) -> RenderableType:
         table.add_row("other metrics", Text(", ".join(others) or "–"))
         cost = amount("cost", data["cost"], data["cost_unit"])
         latency = amount("latency", data["latency"])
-        table.add_row("cost, latency", Text(f"{cost} per task, p95 of read {latency}"))
+        clock = _CLOCKS[data.get("latency_clock", "wall")]
+        table.add_row("cost, latency", Text(f"{cost} per task, p95 of read {latency} ({clock})"))
         shown = (f"{name or 'all'} {value:.3f}" for name, value in data["categories"].items())
         table.add_row("categories", Text(one_line(", ".join(shown), 400)))
         table.add_row("lost at", Text(", ".join(f"{name} {n}" for name, n in data["stages"].items())))

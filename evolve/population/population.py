@@ -79,8 +79,12 @@ class Population:
 
     @property
     def best(self) -> Candidate | None:
-        """The one of the highest quality, ties to the lower cost, then to the earlier; None if all failed."""
-        return max((c for c in self._ordered if c.complete), key=merit, default=None)
+        """Front member of the highest quality, ties broken by cost, then by number; None if all failed.
+
+        Of two candidates of equal quality and cost it is the one on the front: another objective, such
+        as the latency, decides between them.
+        """
+        return max(self.front, key=merit, default=None)
 
     @property
     def history(self) -> tuple[Candidate, ...]:

@@ -32,6 +32,16 @@ OPEN_FILES = 256
 CPU_SECONDS = 7_200
 SHARED_MEMORY_MB = 16
 SCRATCH = ("/tmp", "/dev/shm")
+_RESTRICTIONS = (
+    (
+        "kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "Ubuntu's AppArmor keeps programs from user namespaces. Give bwrap an AppArmor profile with "
+        "`userns,`, or run `sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`",
+    ),
+    ("kernel/unprivileged_userns_clone", "0", "run `sudo sysctl -w kernel.unprivileged_userns_clone=1`"),
+    ("user/max_user_namespaces", "0", "run `sudo sysctl -w user.max_user_namespaces=10000`"),
+)
 PROBE_SECONDS = 20
 
 _TOOLS = {"bwrap": "bubblewrap", "prlimit": "util-linux", "setpriv": "util-linux"}
@@ -74,7 +84,7 @@ class BwrapSandbox:
     def probe() -> str | None:
         """None if bubblewrap works here, else why not: found by running Python with numpy in it."""
         try:
-            tools, command = _Tools.find(), [sys.executable, "-s", "-P", "-c", "import numpy"]
+            tools, command = _Tools.find(), [_interpreter(), "-s", "-P", "-c", "import numpy"]
             with _filter() as descriptor:
                 done = subprocess.run(
                     sandboxed(tools, Limits(), command, descriptor),
@@ -94,7 +104,8 @@ class BwrapSandbox:
         for path in _of_python():
             if path.is_relative_to("/tmp") and said and str(path) in said[-1]:
                 return f"Python's folder {path} lies in /tmp, which a sandbox has for itself"
-        return said[-1] if said else f"it ended with status {done.returncode} and said nothing"
+        problem = "; ".join(said) if said else f"it ended with status {done.returncode} and said nothing"
+        return problem + _restriction()
 
     def open(self, source: str, services: Services, limits: Limits) -> Session:
         """See ``Sandbox.open``."""
@@ -108,14 +119,14 @@ class BwrapSandbox:
 
     def _start(self, limits: Limits) -> ProcessWorker:
         source = worker_source(*SCRATCH, numpy=self._roster.expects_numpy)
-        command = [sys.executable, *INTERPRETER_FLAGS, source]
+        command = [_interpreter(), *INTERPRETER_FLAGS, source]
         try:
             process = self._starter.submit(_run, self._tools, limits, command).result()
         except OSError as error:
             raise InfrastructureError(
                 f"bubblewrap could not be started: {error}.", remedy="Look at it with `evolve doctor`."
             ) from error
-        return ProcessWorker(process)
+        return ProcessWorker(process, confined=True)
 
 
 @dataclass(frozen=True)
@@ -145,6 +156,18 @@ def _filter() -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _restriction(settings: Path = Path("/proc/sys")) -> str:
+    """What on this machine keeps users from making namespaces, with the remedy; empty if nothing is known."""
+    for name, closed, remedy in _RESTRICTIONS:
+        try:
+            value = (settings / name).read_text("utf-8").strip()
+        except OSError:
+            continue
+        if value == closed:
+            return f" ({name.replace('/', '.')} is {value}: {remedy})"
+    return ""
 
 
 def _shape(limits: Limits) -> Hashable:
@@ -230,10 +253,19 @@ def _of_python() -> Iterator[Path]:
     for prefix in {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}:
         yield Path(prefix)
         yield Path(prefix).resolve()
-    executable = Path(sys.executable)
+    executable = Path(_interpreter())
     while executable.is_symlink():  # each link on the way has to be there too
         executable = executable.parent / executable.readlink()
         yield executable.parent.parent
+
+
+def _interpreter() -> str:
+    """The path of this interpreter without ``..`` and links to folders, which a sandbox has not.
+
+    A link that is the interpreter itself stays: by it Python finds its virtual environment.
+    """
+    path = Path(sys.executable)
+    return str(path.parent.resolve() / path.name)
 
 
 def _topmost(paths: Iterable[Path]) -> list[Path]:

@@ -58,12 +58,12 @@ def choose(
         return _docker(notify, pool, limits)
     except InfrastructureError as error:
         problems.append(error.message)
-        why = f"Docker cannot be used ({_first_sentence(error)})"
+        why = f"Docker cannot be used ({_whole(error)})"
     try:
         return _bwrap(notify, pool, limits, why)
     except InfrastructureError as error:
         problems.append(error.message)
-        why += f" and bubblewrap cannot either ({_first_sentence(error)})"
+        why += f" and bubblewrap cannot either ({_whole(error)})"
     if not allowed:
         raise InfrastructureError(
             f"Model-written code needs a sandbox, and there is none. {' '.join(problems)}",
@@ -98,5 +98,6 @@ def _process(notify: Callable[[str], None], pool: int, why: str) -> Sandbox:
     return ProcessSandbox(pool=pool)
 
 
-def _first_sentence(error: InfrastructureError) -> str:
-    return error.message.partition("\n")[0].rstrip(".")
+def _whole(error: InfrastructureError) -> str:
+    """The message on one line."""
+    return " ".join(error.message.split()).rstrip(".")

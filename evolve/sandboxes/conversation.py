@@ -11,11 +11,13 @@ from typing import Any
 from evolve.errors import InfrastructureError, ProgramError
 from evolve.sandboxes.callbacks import Callbacks
 from evolve.sandboxes.channel import Channel, Closed, Deadline
-from evolve.sandboxes.messages import Complete, Done, Embed, Failed, Left, Message, Ready, violation
+from evolve.sandboxes.messages import Clock, Complete, Done, Embed, Failed, Left, Message, Ready, violation
 from evolve.sandboxes.worker import Death
 
 START_SECONDS = 60.0
 HOUSEKEEPING_SECONDS = 10.0
+PING_SECONDS = 15.0
+_PING = {"op": "ping"}
 
 
 class Ended(Exception):
@@ -40,14 +42,16 @@ class Conversation:
     Attributes:
         branches: the requests that opened the branches which are open, the innermost last.
         begun: when the last call began, on the clock: everything that was due before it had come.
+        clock: the supervisor's times of the last call; None before the first.
     """
 
     def __init__(self, channel: Channel, clock: Callable[[], float] = time.monotonic) -> None:
         self.branches: list[str] = []
         self.begun = 0.0
+        self.clock: Clock | None = None
         self._due: deque[tuple[str, type[Message]]] = deque()  # requests that were not waited for
         self._channel = channel
-        self._clock = clock
+        self._now = clock
 
     def await_greeting(self) -> None:
         """Wait until the worker is ready.
@@ -56,7 +60,7 @@ class Conversation:
             InfrastructureError: it did not start.
         """
         try:
-            message = self._channel.receive(self._clock() + START_SECONDS)
+            message = self._received(self._now() + START_SECONDS)
         except (Closed, Deadline) as error:
             how = "did not start"
             if isinstance(error, Deadline):
@@ -65,6 +69,12 @@ class Conversation:
                 f"The sandbox's worker {how}. It printed: {self._channel.printed or 'nothing'}",
                 remedy="Check the interpreter or the image with `evolve doctor`.",
             ) from None
+        if isinstance(message, Left):
+            raise InfrastructureError(
+                f"The sandbox's worker did not start: {_death_of(message).description}. "
+                f"It printed: {self._channel.printed or 'nothing'}",
+                remedy="Check the interpreter or the image with `evolve doctor`.",
+            )
         if not isinstance(message, Ready):
             violation(f"{type(message).__name__} where the worker's greeting was due")
 
@@ -77,7 +87,7 @@ class Conversation:
         """
         ident = self._request(operation, arguments)
         self._settle()
-        self.begun = self._clock()
+        self.begun = self._now()
         deadline = self.begun + seconds
         while True:
             message = self._reply(ident, operation, seconds, deadline + work.seconds)
@@ -113,8 +123,8 @@ class Conversation:
             ident, expected = self._due[0]
             message = self._reply(ident, "opening or leaving a branch", HOUSEKEEPING_SECONDS)
             self._due.popleft()
-            if isinstance(message, Failed):
-                _done(message)
+            if isinstance(message, Failed):  # what follows would not be in the branch that it asks for
+                raise ProgramError(message.error, message.message, detail=message.detail, fatal=True)
             if not isinstance(message, expected):
                 violation(f"{type(message).__name__} where the beginning or end of a branch was due")
             if isinstance(message, Left) and message.code != 0:
@@ -137,8 +147,9 @@ class Conversation:
     def _reply(self, ident: str, operation: str, seconds: float, deadline: float | None = None) -> Message:
         """The next message about ``ident``."""
         try:
-            message = self._channel.receive(self._by(seconds, deadline))
+            message = self._received(self._by(seconds, deadline))
         except Deadline:
+            self._see_that_it_runs()
             raise _timeout(operation, seconds) from None
         if isinstance(message, Left) and message.id in ("", *self.branches):
             raise Ended(_death_of(message))
@@ -146,8 +157,40 @@ class Conversation:
             violation("an answer to no request of this moment")
         return message
 
+    def _received(self, deadline: float) -> Message:
+        """The next message that is no clock; the times of a clock before it are kept."""
+        message = self._channel.receive(deadline)
+        if not isinstance(message, Clock):
+            return message
+        self.clock = message
+        message = self._channel.receive(deadline)
+        if isinstance(message, Clock):
+            violation("a time of its own")
+        return message
+
+    def _see_that_it_runs(self) -> None:
+        """Ask the supervisor whether it is there, which answers whatever the program does.
+
+        Raises:
+            InfrastructureError: it does not answer: the sandbox was stopped, and not by the program.
+        """
+        if self.clock is None:  # nothing was ever heard of it
+            return
+        deadline = self._now() + PING_SECONDS
+        try:
+            self._channel.send(_PING, deadline)
+            while self._channel.receive(deadline).id != "ping":
+                pass
+        except Deadline:
+            raise InfrastructureError(
+                f"The sandbox is silent for {PING_SECONDS:.0f} s: it was paused or stopped from outside.",
+                remedy="Let it run (`docker unpause`, SIGCONT), and see that the machine is not overloaded.",
+            ) from None
+        except ProgramError:  # it passes on what the program says, so that it runs
+            return
+
     def _by(self, seconds: float, deadline: float | None) -> float:
-        return self._clock() + seconds if deadline is None else deadline
+        return self._now() + seconds if deadline is None else deadline
 
 
 def _done(message: Message) -> Done:

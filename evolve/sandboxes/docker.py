@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from evolve.errors import InfrastructureError
 from evolve.sandboxes import reaper, seccomp
-from evolve.sandboxes.channel import Closed
+from evolve.sandboxes.channel import Channel, Closed
+from evolve.sandboxes.conversation import Conversation
 from evolve.sandboxes.engine import connect, engine_errors
 from evolve.sandboxes.image import Recipe, ensure_image
 from evolve.sandboxes.payload import ENVIRONMENT, INTERPRETER_FLAGS, worker_source
@@ -28,8 +29,9 @@ NOBODY = 65534
 OPEN_FILES = 256
 CPU_SECONDS = 7_200
 SHARED_MEMORY_MB = 16
+KILLED = 137  # exit code by SIGKILL
 SCRATCH_FILES = 4096
-SCRATCH = ("/tmp", "/dev/shm")
+SCRATCH = ("/tmp", "/dev/shm", "/dev/mqueue")  # all that it can write to
 
 _CHUNK = 1 << 18
 _HEADER = struct.Struct(">BxxxI")
@@ -63,7 +65,7 @@ class DockerSandbox:
         """On the engine of this machine: builds the image if needed, removes what dead hosts have left.
 
         Raises:
-            InfrastructureError: no engine answers, or the image cannot be built.
+            InfrastructureError: no engine answers, the image cannot be built or no container starts.
         """
         client = connect()
         try:
@@ -72,7 +74,29 @@ class DockerSandbox:
         except BaseException:
             client.close()
             raise
-        return cls(client, image, pool=pool, limits=limits)
+        sandbox = cls(client, image, pool=pool, limits=limits)
+        try:
+            sandbox.try_once(limits or Limits())
+        except BaseException:
+            sandbox.close()
+            raise
+        return sandbox
+
+    def try_once(self, limits: Limits) -> None:
+        """Start a container as programs get it, and end it: an engine that answers may refuse a limit.
+
+        Raises:
+            InfrastructureError: it does not start; the message has what the engine said.
+        """
+        worker = self._start(limits)
+        try:
+            channel = Channel(
+                worker.streams, frame_bytes=limits.frame_bytes, stderr_bytes=limits.stderr_bytes
+            )
+            Conversation(channel).await_greeting()
+        finally:
+            worker.kill()
+            worker.release()
 
     def open(self, source: str, services: Services, limits: Limits) -> Session:
         """See ``Sandbox.open``."""
@@ -206,6 +230,13 @@ class ContainerWorker:
             remedy="Check that the Docker engine is running; the evaluation can be repeated.",
         ):
             state = self._client.api.inspect_container(self._ident)["State"]
+        if state["ExitCode"] == KILLED and not state["OOMKilled"]:
+            # Its first process is the supervisor, which no program can kill.
+            raise InfrastructureError(
+                "The sandbox container was killed from outside.",
+                remedy="Check who ended it (`docker kill`, a restart of the engine, the host's memory); the "
+                "evaluation can be repeated.",
+            )
         return Death.of(code=state["ExitCode"], signal=None, out_of_memory=state["OOMKilled"])
 
     def release(self) -> None:

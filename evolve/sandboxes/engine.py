@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evolve.errors import InfrastructureError
@@ -22,7 +24,7 @@ _START_IT = "Start Docker (DOCKER_HOST names another engine), or choose another 
 
 
 def connect() -> DockerClient:
-    """A client of the engine of this machine, or of the one that ``DOCKER_HOST`` names.
+    """A client of the engine that ``DOCKER_HOST`` names, else of the first that has a socket here.
 
     Raises:
         InfrastructureError: no engine answers.
@@ -30,9 +32,28 @@ def connect() -> DockerClient:
     import docker
 
     with engine_errors("No Docker engine answers"):
-        client = docker.from_env(timeout=TIMEOUT_SECONDS, max_pool_size=POOL_SIZE)
+        environment = dict(os.environ)
+        if not environment.get("DOCKER_HOST") and (found := socket_of(environment)) is not None:
+            environment["DOCKER_HOST"] = f"unix://{found}"
+        client = docker.from_env(timeout=TIMEOUT_SECONDS, max_pool_size=POOL_SIZE, environment=environment)
         client.ping()
     return client
+
+
+def socket_of(environment: Mapping[str, str], root: Path = Path("/")) -> Path | None:
+    """The socket of Docker or, where there is none, of Podman: the system's before the user's own.
+
+    Args:
+        environment: HOME and XDG_RUNTIME_DIR say where the user's are.
+        root: of the file system.
+    """
+    runtime = environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    home = environment.get("HOME") or "/"
+    places = (
+        *("/var/run/docker.sock", f"{runtime}/docker.sock", f"{home}/.docker/run/docker.sock"),
+        *("/run/podman/podman.sock", f"{runtime}/podman/podman.sock"),
+    )
+    return next((path for place in places if (path := root / place.lstrip("/")).is_socket()), None)
 
 
 @contextmanager

@@ -65,6 +65,21 @@ class Left(_Message):
     out_of_memory: bool
 
 
+class Clock(_Message):
+    """Times of the call so far, by the supervisor; what follows was said by the program.
+
+    Attributes:
+        wall: seconds in which the program had the turn.
+        cpu: CPU seconds of its process.
+        delay: seconds of ``wall`` spent waiting for a CPU; None where the machine does not tell.
+    """
+
+    kind: Literal["clock"]
+    wall: float
+    cpu: float
+    delay: float | None
+
+
 class Embed(_Message):
     """The program wants vectors."""
 
@@ -80,7 +95,7 @@ class Complete(_Message):
     options: dict[str, JsonValue]
 
 
-Message = Ready | Done | Failed | Left | Embed | Complete
+Message = Ready | Done | Failed | Left | Clock | Embed | Complete
 
 _ADAPTER: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
 

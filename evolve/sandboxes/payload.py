@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
 from functools import cache
 
 from evolve import resources
@@ -20,19 +23,23 @@ ENVIRONMENT = {
 
 _MODULES = (
     *("worker", "frames", "failures", "processes", "scratch"),
+    *("supervisor", "piping", "inspection", "syscalls", "timing"),
     *("toolkit", "vectors", "filters", "batch", "collection", "chroma"),
 )
 
 
 @cache
-def worker_source(*scratch: str, numpy: bool = True) -> str:
+def worker_source(*scratch: str, numpy: bool = True, confined: bool = True) -> str:
     """``sandbox/boot.py`` with the modules beside it as the argument of its ``main``.
 
     Args:
         scratch: the directories that the program may write to, which must be nobody else's; left out:
             the one that the variable TMPDIR of the worker's environment names.
         numpy: have it import that before it is asked for anything.
+        confined: the program is to have no network, so that it is denied sockets with names.
     """
     folder = resources.folder("sandbox")
     modules = {name: (folder / f"{name}.py").read_text("utf-8") for name in _MODULES}
-    return (folder / "boot.py").read_text("utf-8") + f"\nmain({modules!r}, {scratch!r}, {numpy!r})\n"
+    packed = base64.b85encode(zlib.compress(json.dumps(modules).encode(), 9)).decode("ascii")
+    call = f"main({packed!r}, {scratch!r}, {numpy!r}, {confined!r})"
+    return f"{(folder / 'boot.py').read_text('utf-8')}\n{call}\n"

@@ -17,8 +17,9 @@ from evolve.sandboxes.payload import ENVIRONMENT, INTERPRETER_FLAGS, worker_sour
 from evolve.sandboxes.pool import WarmPool
 from evolve.sandboxes.protocol import Isolation, Limits, Services, Session
 from evolve.sandboxes.roster import Roster
-from evolve.sandboxes.worker import Death
+from evolve.sandboxes.worker import Death, signal_name
 
+KILLED = 137  # what bubblewrap exits with when what it runs was killed
 _CHUNK = 1 << 18
 
 
@@ -53,9 +54,10 @@ class ProcessSandbox:
     def _start(self, _limits: Limits) -> ProcessWorker:
         # The worker lowers its own limits: a preexec_fn is not safe beside threads.
         scratch = folders.make()
+        source = worker_source(numpy=self._roster.expects_numpy, confined=False)
         try:
             process = subprocess.Popen(
-                [self._python, *INTERPRETER_FLAGS, worker_source(numpy=self._roster.expects_numpy)],
+                [self._python, *INTERPRETER_FLAGS, source],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -74,10 +76,20 @@ class ProcessSandbox:
 
 
 class ProcessWorker:
-    """The ``Worker`` over a subprocess's pipes, and over its scratch directory if it has one on the host."""
+    """The ``Worker`` over a subprocess's pipes.
 
-    def __init__(self, process: subprocess.Popen[bytes], scratch: str | None = None) -> None:
+    Args:
+        process: the subprocess.
+        scratch: its scratch directory, if it has one on the host.
+        confined: the program cannot reach the first process, so that a signal that ends it comes from
+            outside. In a bare process the two cannot be told apart: it is the program's failure.
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], scratch: str | None = None, *, confined: bool = False
+    ) -> None:
         self._process = process
+        self._confined = confined
         self._scratch = scratch
         self._lock = threading.Lock()
         self.streams = PipeStreams(process)
@@ -94,6 +106,12 @@ class ProcessWorker:
     def death(self) -> Death:
         """See ``Worker.death``."""
         status = self._end()
+        if self._confined and (status < 0 or status == KILLED):
+            by = signal_name(-status if status < 0 else signal.SIGKILL)
+            raise InfrastructureError(
+                f"The sandbox was ended from outside, by {by}.",
+                remedy="Check who ended it (kill, the host's memory); the evaluation can be repeated.",
+            )
         return Death.of(code=status, signal=None) if status >= 0 else Death.of(code=None, signal=-status)
 
     def _end(self) -> int:

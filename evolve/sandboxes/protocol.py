@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from evolve.records import Completion, Fields, Usage
+from evolve.records import ClockKind, Completion, Fields, Usage
 
 Isolation = Literal["docker", "bwrap", "process"]
 
@@ -81,15 +81,22 @@ class Outcome:
 
     Attributes:
         text: what read returned; empty for a write.
-        seconds: wall time on the host from when the worker was ready for it, less the time spent in services.
+        seconds: time that the program took, the time spent in services not counted; by ``clock``.
         usage: toolkit model calls made on the way.
         logs: lines of toolkit.logger.debug, at most 50 of at most 500 characters.
+        wall_seconds: wall time of it.
+        cpu_seconds: CPU time of it; None where it is not known.
+        clock: what ``seconds`` is: ``free core``, wall time less the time that the program waited for a CPU;
+            ``cpu``, where the machine does not tell that; ``wall``, where nothing but wall time is known.
     """
 
     text: str
     seconds: float
     usage: Usage
     logs: tuple[str, ...] = ()
+    wall_seconds: float = 0.0
+    cpu_seconds: float | None = None
+    clock: ClockKind = "wall"
 
 
 class Session(Protocol):

@@ -10,10 +10,11 @@ from dataclasses import asdict
 from typing import Any
 
 from evolve.errors import InfrastructureError, ProgramError
-from evolve.records import Fields
+from evolve.records import ClockKind, Fields
 from evolve.sandboxes.callbacks import Callbacks
 from evolve.sandboxes.channel import Abandoned, Channel, Closed
 from evolve.sandboxes.conversation import Conversation, Ended
+from evolve.sandboxes.messages import Clock
 from evolve.sandboxes.protocol import Deferred, Limits, Outcome, Services
 from evolve.sandboxes.worker import Death, Worker
 
@@ -208,11 +209,12 @@ class WorkerSession:
             raise work.outage
         if work.refusal is not None:
             raise work.refusal
+        wall = max(0.0, self._clock() - self._conversation.begun - work.seconds)
         return Outcome(
             text=done.value or "",
-            seconds=max(0.0, self._clock() - self._conversation.begun - work.seconds),
             usage=work.usage,
             logs=tuple(line[:LOG_CHARACTERS] for line in done.logs[:LOG_LINES]),
+            **_times(self._conversation.clock, wall),
         )
 
     def _give_up(self) -> None:
@@ -231,3 +233,18 @@ class WorkerSession:
         elif self._end is None and not self._closed:
             with self._use():
                 self._conversation.leave_branch()
+
+
+def _times(clock: Clock | None, wall: float) -> dict[str, Any]:
+    """The fields of an ``Outcome`` that tell how long it took.
+
+    Args:
+        clock: the supervisor's times, if there were any.
+        wall: seconds as this side saw them.
+    """
+    if clock is None:
+        return {"seconds": wall, "wall_seconds": wall}
+    kind: ClockKind = "cpu" if clock.delay is None else "free core"
+    # However long it has waited for a CPU: what it has computed took it at least that time.
+    seconds = clock.cpu if clock.delay is None else max(clock.wall - clock.delay, clock.cpu)
+    return {"seconds": seconds, "wall_seconds": clock.wall, "cpu_seconds": clock.cpu, "clock": kind}

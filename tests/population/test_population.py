@@ -75,6 +75,16 @@ def test_best_is_the_highest_quality_then_the_cheapest_then_the_earliest(born: B
     assert population.best == born(2, 0.7, 50)
 
 
+def test_best_is_the_one_of_two_twins_that_the_front_shows(born: Born):
+    population = Population([objective("quality"), objective("latency")], SELECTORS["softmax"](), 3)
+    for number, seconds in ((0, 2.0), (1, 0.02)):
+        twin = born(number, 0.7)
+        population.add_seed(twin.model_copy(update={"objectives": {**twin.objectives, "latency": seconds}}))
+    assert population.front == (population.best,)
+    assert population.best is not None
+    assert population.best.number == 1
+
+
 def test_history_is_the_steps_up_to_the_best(born: Born):
     population = seeded(born, 0.2, None, 0.1, 0.4, 0.4, 0.3, 0.5)
     assert [c.number for c in population.history] == [0, 3, 6]

@@ -1,0 +1,82 @@
+"""How long the program has had the turn in a call: wall time, CPU time, and time spent waiting for a CPU.
+
+Taken by the supervisor, from when the program is given a request, so that the program cannot say otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from processes import last_number
+
+
+class Stopwatch:
+    """Times of the calls of one process.
+
+    Args:
+        process: its number.
+    """
+
+    def __init__(self, process: int) -> None:
+        self._process = process
+        self._cpu_clock = (~process << 3) | 2  # the clock of all its threads: see clock_getcpuclockid(3)
+        self._last_number = 0
+        self._in_namespace = os.getpid() == 1  # so that numbers are given to this program's processes only
+        self._wall = 0.0
+        self._delay: float | None = 0.0
+        self._cpu_before = 0.0
+        self._since: float | None = None  # when the program was given the turn
+        self._waited_before: float | None = None
+
+    def start(self, *, anew: bool) -> None:
+        """Give the program the turn: with a request if ``anew``, else with the answer to what it asked."""
+        if anew:
+            self._wall, self._delay = 0.0, 0.0
+            self._cpu_before = self._cpu()
+            self._last_number = last_number() if self._in_namespace else 0
+        self._waited_before = self._waited()
+        self._since = time.monotonic()
+
+    def read(self) -> dict[str, Any]:
+        """Take the turn back; the message that tells the host what the program has taken in this call.
+
+        ``wall`` and ``cpu`` are seconds; ``delay`` the part of ``wall`` in which the program, or this
+        process, could run and had no CPU: null where that is not known, or where the program has started
+        processes or threads, which could make that part as long as they like.
+        """
+        now = time.monotonic()
+        if self._since is not None:
+            self._wall += now - self._since
+            waited = self._waited()
+            if waited is None or self._waited_before is None:
+                self._delay = None
+            elif self._delay is not None:
+                self._delay += waited - self._waited_before
+            self._since = None
+        alone = not self._in_namespace or self._last_number == last_number()
+        return {
+            "id": "",
+            "kind": "clock",
+            "wall": self._wall,
+            "cpu": max(0.0, self._cpu() - self._cpu_before),
+            "delay": self._delay if alone else 0.0,
+        }
+
+    def _cpu(self) -> float:
+        try:
+            return time.clock_gettime(self._cpu_clock)
+        except OSError:
+            return 0.0
+
+    def _waited(self) -> float | None:
+        """Seconds that the program and this process have waited for a CPU; None where that is not known."""
+        total = 0
+        for process in (self._process, "self"):
+            try:
+                with open(f"/proc/{process}/schedstat", "rb", 0) as file:
+                    total += int(file.read(64).split()[1])
+            except (OSError, IndexError):
+                return None
+        return total / 1e9
