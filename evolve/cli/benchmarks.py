@@ -18,6 +18,7 @@ from evolve.cli.app import (
     complain,
     show,
 )
+from evolve.cli.trust import TrustOption, admit_benchmark
 
 if TYPE_CHECKING:
     from evolve.data.download import Downloader
@@ -49,11 +50,13 @@ def show_benchmark(
     scope: ScopeOption = None,
     option: OptionsOption = None,
     data_dir: DataOption = None,
+    trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show the card of a benchmark, how much there is, and its first records."""
     from evolve.inspection.benchmarks import benchmark_data, benchmark_view
 
+    admit_benchmark(name, trust)
     data = benchmark_data(name, data_dir, benchmark_options(option, scope))
     show(data, benchmark_view(data), as_json=as_json)
 
@@ -64,6 +67,7 @@ def fetch_benchmark(
     option: OptionsOption = None,
     data_dir: DataOption = None,
     again: Annotated[bool, typer.Option("--again", help="Fetch also what is there.")] = False,
+    trust: TrustOption = False,
 ) -> None:
     """Fetch the data of a benchmark from their official source; what broke off goes on.
 
@@ -72,6 +76,7 @@ def fetch_benchmark(
     from evolve.benchmark import find
     from evolve.data.fetching import fetch
 
+    admit_benchmark(name, trust)
     entry = find(name)
     options = benchmark_options(option, None)
     files = entry.files_for(options)

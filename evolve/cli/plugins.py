@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from evolve.cli.app import DEFAULT_ROOT, RootOption, SandboxOption, complain
+from evolve.errors import UsageError
 
 
 def export(
@@ -28,7 +29,6 @@ def export(
     root: RootOption = DEFAULT_ROOT,
 ) -> None:
     """Write a candidate as a package that pip installs and evolve.load opens."""
-    from evolve.errors import UsageError
     from evolve.inspection.history import History
     from evolve.inspection.lookup import find_candidate
     from evolve.journal import RunRecord
@@ -67,6 +67,14 @@ def serve(
     max_usd: Annotated[
         float | None, typer.Option("--max-usd", help="Refuse model calls past this price.")
     ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--limit",
+            metavar="NAME=VALUE",
+            help="Let the program use more than by default, such as memory_mb=2048; may be repeated.",
+        ),
+    ] = None,
     sandbox: SandboxOption = None,
     unsafe_local: Annotated[
         bool, typer.Option("--unsafe-local", help="Let the program run in a bare process, with your rights.")
@@ -88,6 +96,7 @@ def serve(
         sandbox=sandbox or "auto",
         trust=unsafe_local,
         max_usd=max_usd,
+        limits=_limits(limit or []),
         notify=complain,
     ) as memory:
         if data is None:
@@ -99,3 +108,15 @@ def serve(
             complain("Whoever can reach this address can read and write the memory: there is no password.")
         complain(f"Serving {memory.manifest.name} at {url}")
         serve_http(memory, listener)
+
+
+def _limits(given: list[str]) -> dict[str, float]:
+    """``NAME=VALUE`` texts as limits; UsageError for another text."""
+    limits = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        try:
+            limits[name] = float(value)
+        except ValueError:
+            raise UsageError(f"--limit {text!r}: expected NAME=VALUE, such as memory_mb=2048.") from None
+    return limits

@@ -26,6 +26,7 @@ from evolve.cli.app import (
     model_flags,
     show,
 )
+from evolve.cli.trust import TrustOption, admit_benchmark
 from evolve.errors import EvolveError, InfrastructureError
 
 ProgramArgument = Annotated[
@@ -50,6 +51,7 @@ def evaluate(
     static: StaticOption = None,
     sandbox: SandboxOption = None,
     unsafe_local: UnsafeOption = False,
+    trust: TrustOption = False,
     root: RootOption = DEFAULT_ROOT,
     as_json: JsonOption = False,
 ) -> None:
@@ -62,6 +64,8 @@ def evaluate(
     from evolve.inspection.tables import evaluation_data, evaluation_view
 
     found = find_program(program, root)
+    if benchmark is not None:
+        admit_benchmark(benchmark, trust)
     flags: dict[str, Any] = {
         "benchmark": benchmark,
         "benchmark_options": benchmark_options(option, scope) or None,

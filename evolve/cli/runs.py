@@ -123,7 +123,7 @@ def trace(
     record, history = _read(run, root)
     chosen = find_candidate(history, candidate)
     evaluation, found = find_item(record.evaluations(chosen.program), item, subset)
-    data = trace_data(record, chosen, evaluation, found, Questions.of(record.config))
+    data = trace_data(record, chosen, evaluation, found, Questions.of(record))
     show(data, trace_view(data), as_json=as_json)
 
 
@@ -141,7 +141,7 @@ def explain(
     from evolve.inspection.questions import Questions
 
     record, history = _read(run, root)
-    data = explain_data(record, find_candidate(history, candidate), Questions.of(record.config))
+    data = explain_data(record, find_candidate(history, candidate), Questions.of(record))
     show(data, explain_view(data), as_json=as_json)
 
 

@@ -13,6 +13,7 @@ from evolve.config.files import (
     flattened,
     load_config,
     merged,
+    parse_config,
     to_toml,
     with_window,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "flattened",
     "load_config",
     "merged",
+    "parse_config",
     "to_toml",
     "with_window",
 ]

@@ -36,10 +36,19 @@ def load_config(path: Path) -> CampaignConfig:
             every such key is listed with what was found and what is expected.
     """
     try:
-        data = tomllib.loads(path.read_bytes().decode("utf-8"))
+        data = path.read_bytes()
     except FileNotFoundError:
         raise UsageError(f"There is no configuration file at {path}.") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UsageError(f"The configuration file {path} cannot be read: {error}.") from error
+    return parse_config(data, path)
+
+
+def parse_config(content: bytes, path: Path) -> CampaignConfig:
+    """Return the configuration that is the ``content`` of the file ``path``; raises as ``load_config``."""
+    try:
+        data = tomllib.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
         raise UsageError(f"The configuration file {path} cannot be read: {error}.") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"The configuration file {path} is not valid TOML: {error}.") from error

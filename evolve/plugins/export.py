@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import re
 import secrets
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-
-import numpy as np
 
 import evolve
 from evolve.config import CampaignConfig
@@ -18,6 +15,7 @@ from evolve.inspection.history import History, title
 from evolve.inspection.structure import structure
 from evolve.journal import RunRecord
 from evolve.journal.durable import said_as_ours
+from evolve.models.weights import pack_weights, unpack_weights
 from evolve.plugins.manifest import (
     MANIFEST,
     PROGRAM,
@@ -76,7 +74,8 @@ def export(
     models = _models(program, run.config)
     dimension = None
     if any(model.role == "embedding" and model.used and model.model == "offline" for model in models):
-        contents[WEIGHTS], dimension = _weights(run.config)
+        contents[WEIGHTS] = _weights(run)
+        dimension = unpack_weights(contents[WEIGHTS], str(run.path / WEIGHTS)).dimension
     manifest = Manifest(
         name=name,
         evolve=evolve.__version__,
@@ -112,20 +111,30 @@ def _models(program: MemoryProgram, config: CampaignConfig) -> tuple[Model, ...]
     )
 
 
-def _weights(config: CampaignConfig) -> tuple[bytes, int]:
-    """The weights of the offline embedder as the campaign fitted them, and its dimension."""
-    from evolve.benchmark import find
+def _weights(run: RunRecord) -> bytes:
+    """The weights of the offline embedder as the campaign fitted them. Executes nothing of the run.
+
+    Raises:
+        UsageError: a run of an older version recorded none, and they cannot be fitted again on a packaged
+            benchmark.
+    """
+    from evolve.benchmark import find, locate
     from evolve.models.embeddings import HashingEmbedder
     from evolve.workbench import passages_of
 
+    recorded = run.weights()
+    if recorded is not None:
+        return recorded
+    config = run.config
+    place = locate(config.benchmark)
+    if place.code is not None or place.path.is_dir():
+        raise UsageError(
+            f"The run {run.name!r} was made before evolve recorded the embedder's weights, and its benchmark "
+            f"{place.path} is not loaded for an export. Resume it once to record them: "
+            f"evolve run --name {run.name}"
+        )
     benchmark = find(config.benchmark).load(config.data_dir, config.benchmark_options)
-    embedder = HashingEmbedder.fit(passages_of(benchmark))
-    values, counts = np.unique(embedder.idf, return_counts=True)
-    common = values[counts.argmax()]
-    slots = np.flatnonzero(embedder.idf != common).astype(np.int32)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, common=common, slots=slots, values=embedder.idf[slots])
-    return buffer.getvalue(), embedder.dimension
+    return pack_weights(HashingEmbedder.fit(passages_of(benchmark)))
 
 
 def _reported(evaluation: Evaluation) -> bool:

@@ -59,7 +59,7 @@ def build_report(run: RunRecord, clock: Clock = _now) -> Report:
     Raises:
         UsageError: the run is damaged.
     """
-    history, questions, calls = History.read(run), Questions.of(run.config), calls_of(run)
+    history, questions, calls = History.read(run), Questions.of(run), calls_of(run)
     programs = {c.number: _program(run, c) for c in history.candidates}
     static = {c.number: e for c in history.candidates if (e := _static(run, c))}
     tasks = sorted({task for c in history.candidates for task in c.item_scores})
