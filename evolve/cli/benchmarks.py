@@ -16,6 +16,7 @@ from evolve.cli.app import (
     ScopeOption,
     benchmark_options,
     complain,
+    say,
     show,
 )
 from evolve.cli.trust import TrustOption, admit_benchmark
@@ -92,7 +93,7 @@ def fetch_benchmark(
     for file in files:
         state = "fetched" if folder / file.name in fetched else "was there"
         checked = "checksum right" if file.sha256 else "no checksum is known; its records are well-formed"
-        typer.echo(f"{folder / file.name}: {state}, {checked}")
+        say(f"{folder / file.name}: {state}, {checked}")
 
 
 def _downloader() -> Downloader:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from evolve.cli.app import DEFAULT_ROOT, RootOption, SandboxOption, complain
+from evolve.cli.app import DEFAULT_ROOT, RootOption, SandboxOption, complain, say
 from evolve.errors import UsageError
 
 
@@ -40,8 +40,8 @@ def export(
     history = History.read(record)
     chosen = find_candidate(history, candidate)
     folder = write_package(record, history, chosen, name=name, out=out, licence=licence)
-    typer.echo(f"{folder}: candidate {chosen.number} of {run}, program {chosen.program}.")
-    typer.echo(f'Use it: pip install {folder}, then evolve.load("{name}"); or evolve serve {folder}')
+    say(f"{folder}: candidate {chosen.number} of {run}, program {chosen.program}.")
+    say(f'Use it: pip install {folder}, then evolve.load("{name}"); or evolve serve {folder}')
 
 
 def serve(

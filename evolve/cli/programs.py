@@ -24,6 +24,7 @@ from evolve.cli.app import (
     benchmark_options,
     complain,
     model_flags,
+    say,
     show,
 )
 from evolve.cli.trust import TrustOption, admit_benchmark
@@ -126,7 +127,7 @@ def check(
         where = f"{found.path} failed in {failure.where} ({failure.kind}; isolation: {isolation})"
         raise BrokenProgram(f"{where}: {printable(failure.message)}{detail}")
     parts = found.program.parts
-    typer.echo(
+    say(
         f"{found.path} keeps the contract and runs (isolation: {isolation}): {found.program.lines} lines, "
         f"{len(parts.methods)} methods, {len(parts.knobs)} knobs, id {found.program.id}."
     )

@@ -33,9 +33,10 @@ def read_below(base: Path, *parts: str) -> bytes:
                 f"{path} is or lies behind a symbolic link, which is not followed. {_REMEDY}"
             ) from None
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UsageError(f"{path} is no regular file. Restore it, or remove it.")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UsageError(f"{path} is no regular file. Restore it, or remove it.")
         return file.read()
 
 

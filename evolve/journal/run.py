@@ -278,11 +278,25 @@ class RunDirectory(RunRecord):
 
 
 def runs_in(root: Path) -> list[RunRecord]:
-    """The runs in the folder ``root`` by name; none where there is no such folder."""
+    """The runs in the folder ``root`` by name; none where there is no such folder.
+
+    Raises:
+        UsageError: the folder may not be read.
+    """
     if not root.is_dir():
         return []
-    paths = sorted(path for path in root.iterdir() if _NAME.fullmatch(path.name))
-    return [RunRecord(path) for path in paths if (path / "config.toml").is_file()]
+    try:
+        paths = sorted(path for path in root.iterdir() if _NAME.fullmatch(path.name))
+    except OSError as error:
+        raise UsageError(f"The folder {root} cannot be read: {error.strerror or error}.") from error
+    return [RunRecord(path) for path in paths if _is_run(path)]
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return (path / "config.toml").is_file()
+    except OSError:  # a folder that is nobody's business
+        return False
 
 
 def checked_name(name: str) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import re
 import secrets
 import shutil
+import sys
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import evolve
@@ -16,6 +20,7 @@ from evolve.inspection.structure import structure
 from evolve.journal import RunRecord
 from evolve.journal.durable import said_as_ours
 from evolve.models.weights import pack_weights, unpack_weights
+from evolve.plugins.find import installed_plugins
 from evolve.plugins.manifest import (
     MANIFEST,
     PROGRAM,
@@ -54,11 +59,12 @@ def export(
         the folder of the package.
 
     Raises:
-        UsageError: the name or licence is none, the folder exists, the candidate has no scores, or the data
-            of the benchmark, which weights are fitted on, are missing.
+        UsageError: the name or licence is none, or the name is that of another package; the folder exists;
+            the candidate has no scores; or the run is of an older version and recorded no weights.
         InfrastructureError: the disk does not take it.
     """
     checked_plugin_name(name)
+    _check_free(name)
     if not _LICENCE.fullmatch(licence):
         raise UsageError(f"--licence {licence!r}: expected an SPDX expression, such as Apache-2.0.")
     if not candidate.complete:
@@ -97,6 +103,25 @@ def export(
     files |= {file: text.encode() for file, text in package_files(manifest).items()}
     _write(folder, files)
     return folder
+
+
+def _check_free(name: str) -> None:
+    """Raise UsageError if something else that pip installs, or Python imports, is called ``name``."""
+    if name in installed_plugins():
+        return  # an earlier export of this plug-in
+    module = name.replace("-", "_")
+    try:
+        taken = module in sys.stdlib_module_names or importlib.util.find_spec(module) is not None
+    except ValueError:  # a module that was made by hand
+        taken = True
+    with contextlib.suppress(PackageNotFoundError):
+        distribution(name)
+        taken = True
+    if taken:
+        raise UsageError(
+            f"--name {name!r} is the name of a Python module or package here; installing the plug-in could "
+            "replace it. Choose another, such as --name " + f"my-{name}."
+        )
 
 
 def _models(program: MemoryProgram, config: CampaignConfig) -> tuple[Model, ...]:
