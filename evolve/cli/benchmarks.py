@@ -92,7 +92,7 @@ def fetch_benchmark(
     fetched = fetch(files, folder, verify, _downloader(), again=again)
     for file in files:
         state = "fetched" if folder / file.name in fetched else "was there"
-        checked = "checksum right" if file.sha256 else "no checksum is known; its records are well-formed"
+        checked = "checksum right" if file.sha256 else "no checksum is known; the first one holds"
         say(f"{folder / file.name}: {state}, {checked}")
 
 

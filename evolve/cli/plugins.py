@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,8 @@ import typer
 
 from evolve.cli.app import DEFAULT_ROOT, RootOption, SandboxOption, complain, say
 from evolve.errors import UsageError
+
+SHORTEST_TOKEN = 16
 
 
 def export(
@@ -60,6 +63,20 @@ def serve(
             "--http", metavar="HOST:PORT", help="Listen here, at the path /mcp; left out: standard input."
         ),
     ] = None,
+    token_env: Annotated[
+        str | None,
+        typer.Option(
+            "--token-env",
+            metavar="NAME",
+            help="Environment variable with the bearer token; needed where others reach --http.",
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host", metavar="NAME", help="Name that clients of --http call it by; may be repeated."
+        ),
+    ] = None,
     model: Annotated[
         str, typer.Option("--model", "-m", help="As litellm names it; offline: rules, no model.")
     ] = "offline",
@@ -87,7 +104,14 @@ def serve(
     from evolve.plugins.load import load
     from evolve.plugins.server import is_local, listen, serve_http, serve_stdio
 
+    token = _token(token_env)
     listener, url = listen(http) if http else (None, "")
+    if listener is not None and not token and not is_local(listener):
+        listener.close()
+        raise UsageError(
+            f"--http {http}: others can reach this address, and could read and write the memory. Add "
+            "--token-env NAME, the environment variable that holds the bearer token, or listen on 127.0.0.1."
+        )
     with load(
         plugin,
         model=model,
@@ -104,10 +128,21 @@ def serve(
         if listener is None:
             serve_stdio(memory)
             return
-        if not is_local(listener):
-            complain("Whoever can reach this address can read and write the memory: there is no password.")
         complain(f"Serving {memory.manifest.name} at {url}")
-        serve_http(memory, listener)
+        serve_http(memory, listener, token=token, hosts=allow_host or ())
+
+
+def _token(variable: str | None) -> str:
+    """The token in the environment variable, empty where none is named; UsageError for a bad one."""
+    if variable is None:
+        return ""
+    token = os.environ.get(variable, "")
+    if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
+        raise UsageError(
+            f"--token-env {variable}: expected a variable that holds {SHORTEST_TOKEN} characters or more, "
+            'without spaces, such as of: export NAME="$(openssl rand -hex 32)".'
+        )
+    return token
 
 
 def _limits(given: list[str]) -> dict[str, float]:

@@ -64,7 +64,10 @@ class History:
     _evaluated: dict[tuple[int, str], Evaluated] = field(default_factory=dict)
     _joined: list[tuple[int, int, float]] = field(default_factory=list)
     _seconds: float = 0.0
-    _front: tuple[Candidate, ...] | None = None  # computed when asked for, until another one joins
+    _front: tuple[Candidate, ...] | None = None  # these are computed when asked for, until another one joins
+    _ordered: tuple[Candidate, ...] | None = None
+    _best: Candidate | None = None
+    _past: list[Event] = field(default_factory=list)  # events that are not in ``_seen`` yet
     _seen: set[str] = field(default_factory=set)
 
     @classmethod
@@ -72,7 +75,8 @@ class History:
         """The state after ``events``."""
         history = cls(config.search.objectives, config.budget, {**config.search.epsilon})
         for event in events:
-            history.apply(event)
+            history._take(event)
+            history._past.append(event)
         return history
 
     @classmethod
@@ -82,6 +86,8 @@ class History:
 
     def apply(self, event: Event) -> bool:
         """Take the next event in; False if it is not new, as when a resumed campaign tells its past."""
+        self._seen.update(past.model_dump_json() for past in self._past)
+        self._past.clear()
         line = event.model_dump_json()
         if line in self._seen:
             return False
@@ -101,7 +107,7 @@ class History:
                 self._seconds += event.seconds
             case Joined():
                 self._candidates[event.candidate.number] = event.candidate
-                self._front = None
+                self._front = self._ordered = self._best = None
                 self._joined.append((event.candidate.number, len(self._evaluated), self._seconds))
                 self.discarded.pop(event.candidate.number, None)
             case Discarded():
@@ -114,7 +120,9 @@ class History:
     @property
     def candidates(self) -> tuple[Candidate, ...]:
         """Everyone, failed ones too, by rising number."""
-        return tuple(self._candidates[number] for number in sorted(self._candidates))
+        if self._ordered is None:
+            self._ordered = tuple(self._candidates[number] for number in sorted(self._candidates))
+        return self._ordered
 
     @property
     def seeds(self) -> tuple[Candidate, ...]:
@@ -136,7 +144,9 @@ class History:
     @property
     def best(self) -> Candidate | None:
         """The one of the highest quality, ties to the lower cost, then to the earlier; None if all failed."""
-        return max((c for c in self.candidates if c.complete), key=_merit, default=None)
+        if self._best is None:
+            self._best = max((c for c in self.candidates if c.complete), key=_merit, default=None)
+        return self._best
 
     @property
     def best_seed(self) -> Candidate | None:
@@ -206,14 +216,14 @@ class History:
             for axis in archive.objectives
             if scored
         }
-        points, best = [], None
+        points, best, volume = [], None, 0.0
         for number, evaluations, seconds in self._joined:
             candidate = self._candidates[number]
             if candidate.complete and number not in archive:
-                archive.add(number, candidate.objectives)
+                if archive.add(number, candidate.objectives).entered:
+                    volume = archive.hypervolume(reference)
                 quality = candidate.objectives["quality"]
                 best = quality if best is None else max(best, quality)
-            volume = archive.hypervolume(reference) if scored else 0.0
             points.append(Progress(number, evaluations, seconds, volume, best))
         return points
 

@@ -96,8 +96,10 @@ def lineage_view(data: Mapping[str, Any], run: str) -> RenderableType:
 
 
 def _grow(tree: Tree, nodes: Iterable[Mapping[str, Any]], asked: int | None) -> None:
-    for node in nodes:
-        _grow(tree.add(_label(node, node["number"] == asked)), node["children"], asked)
+    due = [(tree, node) for node in nodes]
+    for branch, node in due:  # grows meanwhile: a line of descent may be longer than Python can recurse
+        inner = branch.add(_label(node, node["number"] == asked))
+        due.extend((inner, child) for child in node["children"])
 
 
 def _label(node: Mapping[str, Any], asked: bool) -> Text:

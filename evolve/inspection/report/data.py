@@ -94,7 +94,7 @@ def _program(run: RunRecord, candidate: Candidate) -> MemoryProgram | None:
 
 
 def _static(run: RunRecord, candidate: Candidate) -> Evaluation | None:
-    return next((e for e in run.evaluations(candidate.program) if e.subset == STATIC), None)
+    return run.evaluation(candidate.program, STATIC)
 
 
 def _meta(
