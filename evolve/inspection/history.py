@@ -67,6 +67,7 @@ class History:
     _front: tuple[Candidate, ...] | None = None  # these are computed when asked for, until another one joins
     _ordered: tuple[Candidate, ...] | None = None
     _best: Candidate | None = None
+    _scores: dict[int, Mapping[str, float]] = field(default_factory=dict)
     _past: list[Event] = field(default_factory=list)  # events that are not in ``_seen`` yet
     _seen: set[str] = field(default_factory=set)
 
@@ -107,6 +108,7 @@ class History:
                 self._seconds += event.seconds
             case Joined():
                 self._candidates[event.candidate.number] = event.candidate
+                self._scores.pop(event.candidate.number, None)
                 self._front = self._ordered = self._best = None
                 self._joined.append((event.candidate.number, len(self._evaluated), self._seconds))
                 self.discarded.pop(event.candidate.number, None)
@@ -199,13 +201,23 @@ class History:
         parent = self.candidate(candidate.parents[0]) if candidate.parents else None
         if parent is None or parent.failed or candidate.failed:
             return None
-        scores = [{k: v for k, v in c.item_scores.items() if math.isfinite(v)} for c in (candidate, parent)]
+        scores = [self._finite(c) for c in (candidate, parent)]
         if scores[0].keys() & scores[1].keys():
             return paired_interval(*scores)
         if not (candidate.objectives and parent.objectives):
             return None
         mean = candidate.objectives["quality"] - parent.objectives["quality"]
         return Interval(mean=mean, low=-1.0, high=1.0)
+
+    def _finite(self, candidate: Candidate) -> Mapping[str, float]:
+        """The scores of a candidate that are numbers, kept for when its children are compared with it."""
+        known = self._scores.get(candidate.number)
+        if known is None:
+            known = {k: v for k, v in candidate.item_scores.items() if math.isfinite(v)}
+            if len(known) == len(candidate.item_scores):
+                known = candidate.item_scores
+            self._scores[candidate.number] = known
+        return known
 
     def progress(self) -> list[Progress]:
         """A point for each candidate, in the order in which they joined."""
@@ -226,6 +238,11 @@ class History:
                 best = quality if best is None else max(best, quality)
             points.append(Progress(number, evaluations, seconds, volume, best))
         return points
+
+    @property
+    def progress_end(self) -> int | None:
+        """The candidate that joined last; None where there is none."""
+        return self._joined[-1][0] if self._joined else None
 
     def _archive(self) -> ParetoArchive:
         return ParetoArchive([objective(name, self.epsilon.get(name)) for name in self.objectives])
