@@ -273,34 +273,66 @@ def available() -> list[Entry]:
     return [find(path.stem) for path in sorted(resources.folder("benchmarks").glob("*.py"))]
 
 
-def find(name_or_path: str) -> Entry:
-    """The benchmark called ``name_or_path``, or the one that the file or folder at that path defines.
+@dataclass(frozen=True)
+class Place:
+    """Location of a benchmark, found without executing anything.
 
-    A folder with a ``benchmark.py`` is that file; one with episodes and questions as JSON lines is read by
-    ``evolve.data.folder``.
+    Attributes:
+        name: short name of the benchmark.
+        path: its file, or its folder of data.
+        code: the file that loading it executes on the host, where it is not of this installation; else None.
+    """
+
+    name: str
+    path: Path
+    code: Path | None = None
+
+
+def locate(name_or_path: str) -> Place:
+    """Return where the benchmark ``name_or_path`` is. Executes nothing.
 
     Raises:
-        UsageError: no such benchmark, or its file does not define exactly one.
+        UsageError: no such benchmark.
+
+    Example:
+        >>> locate("chronicle").code is None
+        True
     """
     given = Path(name_or_path)
     if given.suffix == ".py" or os.sep in name_or_path or (given.is_dir() and not _is_name(name_or_path)):
         path = given / "benchmark.py" if given.is_dir() else given
         if given.is_dir() and not path.is_file():
-            return Entry(name=given.resolve().name, path=given, loader=_folder)
+            return Place(given.resolve().name, given)
         if not path.is_file():
             raise UsageError(
                 f"There is no benchmark file at {path}. Give the path of a Python file, or of a folder with "
                 f"{folder.EPISODES} and {folder.QUESTIONS}."
             )
-    else:
-        path = _installed(name_or_path)
-        if not path.is_file():
-            names = ", ".join(sorted(p.stem for p in path.parent.glob("*.py")))
-            raise UsageError(
-                f"There is no benchmark called {name_or_path!r}. There are: {names}; "
-                "or give the path of a Python file or of a folder of your own."
-            )
-    return Entry(name=_name_of(path), path=path, loader=_loader_in(path))
+        packaged = path.resolve().parent == resources.folder("benchmarks").resolve()
+        return Place(_name_of(path), path, None if packaged else path)
+    path = _installed(name_or_path)
+    if not path.is_file():
+        names = ", ".join(sorted(p.stem for p in path.parent.glob("*.py")))
+        raise UsageError(
+            f"There is no benchmark called {name_or_path!r}. There are: {names}; "
+            "or give the path of a Python file or of a folder of your own."
+        )
+    return Place(_name_of(path), path)
+
+
+def find(name_or_path: str) -> Entry:
+    """The benchmark called ``name_or_path``, or the one that the file or folder at that path defines.
+
+    A folder with a ``benchmark.py`` is that file; one with episodes and questions as JSON lines is read by
+    ``evolve.data.folder``. **Executes the file**, with the user's rights: whoever takes the name from a file
+    that others may have made asks ``evolve.trust.Gate`` before.
+
+    Raises:
+        UsageError: no such benchmark, or its file does not define exactly one.
+    """
+    place = locate(name_or_path)
+    loader = _folder if place.path.is_dir() else _loader_in(place.path)
+    return Entry(name=place.name, path=place.path, loader=loader)
 
 
 def _folder(data_dir: Path, *, scope: str = "") -> Benchmark:

@@ -7,12 +7,14 @@ little too narrow for a handful of values: nominal 95 % covers about 92 % at n =
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import numpy as np
 
 from evolve.records import Interval
 
 _DRAWS_AT_ONCE = 2_000_000  # indexes held in memory at a time: 16 MB
+_DRAWS_KEPT = 500_000  # indexes of a kept draw, of which there are eight at most: 4 MB each
 
 
 def bootstrap_interval(
@@ -80,6 +82,26 @@ def paired_interval(
     return _interval(sums, sizes, level, resamples, seed, bounds)
 
 
+def _draws(units: int, resamples: int, seed: int) -> Iterable[np.ndarray]:
+    """Indexes of the resamples, in blocks of shape (rows, units)."""
+    if units * resamples <= _DRAWS_KEPT:
+        return (_few_draws(units, resamples, seed),)
+    rng = np.random.default_rng(seed)
+    rows = max(1, _DRAWS_AT_ONCE // units)
+    return (
+        rng.integers(0, units, size=(min(rows, resamples - start), units))
+        for start in range(0, resamples, rows)
+    )
+
+
+@lru_cache(maxsize=8)
+def _few_draws(units: int, resamples: int, seed: int) -> np.ndarray:
+    """The same for a few units: thousands of candidates are compared on the same tasks."""
+    drawn = np.random.default_rng(seed).integers(0, units, size=(resamples, units))
+    drawn.flags.writeable = False
+    return drawn
+
+
 def _interval(
     sums: np.ndarray,
     sizes: np.ndarray,
@@ -99,11 +121,26 @@ def _interval(
     mean = float(sums.sum() / sizes.sum()) if units else 0.0
     if units < 2:
         return Interval(mean=mean, low=bounds[0], high=bounds[1])
-    rng = np.random.default_rng(seed)
-    rows = max(1, _DRAWS_AT_ONCE // units)
-    means = np.empty(resamples)
-    for start in range(0, resamples, rows):
-        drawn = rng.integers(0, units, size=(min(rows, resamples - start), units))
-        means[start : start + rows] = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    alike = bool((sizes == 1).all())
+    low, high = _bounds_of(sums.tobytes(), None if alike else sizes.tobytes(), level, resamples, seed)
+    return Interval(mean=mean, low=low, high=high)
+
+
+@lru_cache(maxsize=4096)
+def _bounds_of(
+    summed: bytes, sized: bytes | None, level: float, resamples: int, seed: int
+) -> tuple[float, float]:
+    """The ends of an interval, from the bytes of float64; ``sized`` None: each unit is one item.
+
+    Scores take few values, so that many of thousands of candidates differ from their parents alike.
+    """
+    sums = np.frombuffer(summed)
+    sizes = None if sized is None else np.frombuffer(sized)
+    means = np.concatenate(
+        [
+            sums[drawn].sum(axis=1) / (len(sums) if sizes is None else sizes[drawn].sum(axis=1))
+            for drawn in _draws(len(sums), resamples, seed)
+        ]
+    )
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(mean=mean, low=float(low), high=float(high))
+    return float(low), float(high)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ from evolve.errors import UsageError
 from evolve.evaluation import Evaluator, Subset, Subsets
 from evolve.evaluation.conditions import digest
 from evolve.evaluation.grading import JUDGED
+from evolve.events import Evaluated, Joined, Proposed
+from evolve.journal import RunRecord
 from evolve.program import MemoryProgram
 from evolve.roles import Roles, open_roles
 from evolve.sandboxes.choose import choose
@@ -210,7 +212,31 @@ def seed_programs(names: tuple[str, ...]) -> list[MemoryProgram]:
     return programs
 
 
-def is_trusted(config: CampaignConfig) -> bool:
-    """Only code of this project is run: its own seeds, changed by its own operators."""
+def programs_of(run: Path) -> set[str]:
+    """The ids of all programs that stand in the run directory ``run`` or its journal; none if there is none.
+
+    Raises:
+        UsageError: the journal is damaged.
+    """
+    kept = {path.name for path in (run / "programs").glob("*.py")}
+    found = {name.removesuffix(".py") for name in kept}
+    if (run / "journal.jsonl").is_file():
+        for event in RunRecord(run).events():
+            if isinstance(event, Proposed | Evaluated):
+                found.add(event.program)
+            elif isinstance(event, Joined):
+                found.add(event.candidate.program)
+    return found
+
+
+def is_trusted(config: CampaignConfig, present: Iterable[str] = ()) -> bool:
+    """Whether a campaign runs only code of this project: its own seeds, changed by its own operators.
+
+    Args:
+        present: ids of the programs that the run has already. A program that is none of the seeds may have
+            come from anywhere, whatever the configuration says.
+    """
     own = {*seed_names(), *DEFAULT_SEEDS}
-    return not config.models.reflecting and all(name in own for name in config.seeds)
+    if config.models.reflecting or not all(name in own for name in config.seeds):
+        return False
+    return set(present) <= {seed_program(name).id for name in seed_names()}

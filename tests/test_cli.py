@@ -88,12 +88,16 @@ def test_a_campaign_from_run_to_diff(root: Path, tiny: Path) -> None:
     programs = set((root / "tiny" / "programs").iterdir())
 
     code, out, err = invoke(*campaign(root, tiny))
+    assert code == 2, "what stands in a run directory may be anybody's"
+    assert "add --unsafe-local" in err
+    code, out, err = invoke(*campaign(root, tiny, "--unsafe-local"))
     assert code == 0, err
     assert "The campaign goes on" in out
     assert journal.read_text().count('"joined"') == recorded
     assert set((root / "tiny" / "programs").iterdir()) == programs
 
-    code, out, _ = invoke("run", "--root", root, "--name", "tiny", "--budget", 3, "--sandbox", "process")
+    flags = ["--budget", 3, "--sandbox", "process", "--unsafe-local"]
+    code, out, _ = invoke("run", "--root", root, "--name", "tiny", *flags)
     assert code == 0
     assert "[3/3] " in out, "what is left out keeps its recorded value"
 
@@ -137,13 +141,17 @@ def test_configuration_file_and_flags(root: Path, tiny: Path) -> None:
         f'benchmark = "{tiny}"\nseeds = ["lexical", "hybrid"]\nbudget = 9\n'
         '[evaluation]\nstatic = 3\n[sandbox]\nbackend = "process"\n'
     )
-    code, _, err = invoke("run", file, "--root", root, "--name", "named", "--budget", 0)
+    command = ["run", file, "--root", root, "--name", "named", "--budget", 0]
+    code, _, err = invoke(*command)
+    assert code == 2
+    assert f"execute the file {tiny}" in err
+    assert not root.exists()
+    code, _, err = invoke(*command, "--trust")
     assert code == 0, err
     config = (root / "named" / "config.toml").read_text()
     assert "budget = 0" in config
     assert "static = 3" in config
-    command = ["run", file, "--root", root, "--name", "named", "--budget", 0, "-o", "scope=grouped"]
-    code, _, err = invoke(*command)
+    code, _, err = invoke(*command, "-o", "scope=grouped")
     assert code == 2
     assert "benchmark_options: {} recorded, {'scope': 'grouped'} given" in err
 
@@ -314,7 +322,7 @@ def test_ended_and_resumed(sent: signal.Signals, root: Path, tiny: Path) -> None
     joined = _events(journal, "joined")
     paid = {path: path.stat().st_mtime_ns for path in (root / "tiny" / "evaluations").glob("*.json")}
     assert len(paid) >= len(joined)
-    code, _, err = invoke(*campaign(root, tiny), "--budget", 3)
+    code, _, err = invoke(*campaign(root, tiny, "--unsafe-local"), "--budget", 3)
     assert code == 0, err
     assert _events(journal, "joined")[: len(joined)] == joined
     assert {path: path.stat().st_mtime_ns for path in paid} == paid, "what was evaluated is not repeated"

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from evolve.config import CampaignConfig
 from evolve.config.sections import Section
 from evolve.errors import UsageError
+from evolve.journal.inside import read_below
 
 Split = Literal["test", "static"]
 _OF_A_SEARCH = ("benchmark", "benchmark_options", "data_dir", "seeds", "seed", "budget", "window", "cluster")
@@ -40,7 +41,7 @@ class BenchConfig(Section):
 def read_config(path: Path) -> BenchConfig:
     """The configuration of a bench on disk; UsageError where it was broken by hand."""
     try:
-        return BenchConfig.model_validate(tomllib.loads(path.read_bytes().decode("utf-8")))
+        return BenchConfig.model_validate(tomllib.loads(read_below(path.parent, path.name).decode("utf-8")))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
         raise UsageError(
             f"{path} is not the configuration of a bench: {error}. Restore it, or begin another with --name."

@@ -22,6 +22,7 @@ from evolve.bench.config import BenchConfig, read_config
 from evolve.errors import UsageError
 from evolve.journal import checked_name
 from evolve.journal.durable import Write, replace_file, restore_folders, said_as_ours
+from evolve.journal.inside import refuse_links
 from evolve.journal.lines import LineFormat, LineLog, read_lines
 from evolve.journal.lock import hold
 from evolve.program import MemoryProgram
@@ -115,6 +116,7 @@ class BenchDirectory:
         journal = self.path / JOURNAL
         with said_as_ours(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
+        refuse_links(self.path)
         self._lock = hold(
             self.path / LOCK,
             lambda holder: (

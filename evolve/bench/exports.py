@@ -11,10 +11,11 @@ from typing import Any
 
 from evolve.bench.grids import Grid, grids, problems
 from evolve.errors import UsageError
-from evolve.inspection.text import printable
+from evolve.inspection.text import code_in_markdown, printable, words_in_markdown
 from evolve.journal.durable import replace_file
 
 PICTURES = (".png", ".svg")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 SUFFIXES = (".md", ".csv", *PICTURES)
 
 
@@ -49,24 +50,26 @@ def export(data: Mapping[str, Any], path: Path) -> None:
 def markdown(data: Mapping[str, Any]) -> str:
     """The tables one after the other, and why cells have no score."""
     parts = [_markdown(grid) for grid in grids(data)]
-    told = [f"- {printable(text)}" for text in problems(data)]
+    told = [f"- {words_in_markdown(text)}" for text in problems(data)]
     if told:
         parts.append("\n".join(["### Without a score, or failed", "", *told]))
     return "\n\n".join(parts) + "\n"
 
 
 def _markdown(grid: Grid) -> str:
-    lines = [f"### {grid.title}", ""]
-    lines.append(_line(grid.header))
+    lines = [f"### {words_in_markdown(grid.title)}", ""]
+    lines.append(_line([words_in_markdown(cell) for cell in grid.header]))
     lines.append("|---" * len(grid.header) + "|")
-    lines.extend(_line([f"`{row[0]}`", *row[1:]]) for row in grid.rows)
+    for name, *cells in grid.rows:
+        code = code_in_markdown(name).replace("|", "\\|")  # in a table a bar is escaped even in code
+        lines.append(_line([code, *cells]))
     if grid.notes:
-        lines.extend(("", " ".join(grid.notes)))
+        lines.extend(("", " ".join(map(words_in_markdown, grid.notes))))
     return "\n".join(lines)
 
 
 def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(cells) + " |"
 
 
 def comma_separated(data: Mapping[str, Any]) -> str:
@@ -100,7 +103,8 @@ def comma_separated(data: Mapping[str, Any]) -> str:
             for value in ((row["minus"], *(row["difference"][e] for e in ends)) if row else ("",) * 4)
         ]
         writer.writerow(
-            [
+            _inert(value)
+            for value in [
                 *(name, ids[name], benchmark, data["split"], column["metric"], cell["status"]),
                 *(column["tasks"], cell["scored"], *(quality.get(end) for end in ends)),
                 *(cell["cost"], column["cost_unit"], cell["latency"], " ".join(column["isolation"])),
@@ -108,3 +112,8 @@ def comma_separated(data: Mapping[str, Any]) -> str:
             ]
         )
     return text.getvalue()
+
+
+def _inert(value: object) -> object:
+    """``value``; a text that a spreadsheet would compute is marked as one with an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -7,19 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evolve.bench.columns import Column, find_columns
+from evolve.bench.columns import Column, find_columns, split_spelling
 from evolve.bench.config import BenchConfig
 from evolve.bench.contenders import Contender, anywhere, find_contenders
 from evolve.bench.directory import BenchDirectory, Cell
 from evolve.bench.filling import Filler
 from evolve.bench.table import bench_data, current
+from evolve.benchmark import locate
+from evolve.config import CampaignConfig
 from evolve.errors import UsageError
 from evolve.seeds import seed_names
+from evolve.trust import Act, acts_of, execution
 from evolve.workbench import Notify
 
 if TYPE_CHECKING:
     from evolve.models.gateway import Gateway
 
+DEFAULT_BENCHMARK = CampaignConfig().benchmark
 Tell = Callable[[Cell, str, int, int], None]
 
 
@@ -70,6 +74,21 @@ def run_bench(
     if not cells and not any(entry.conditions for entry in filled.values()):
         raise UsageError("Nothing could be scored: see above.")
     return bench_data(name, config, plan.contenders, plan.columns, filled, cells, plan.against)
+
+
+def acts_of_bench(config: BenchConfig, root: Path, *, recorded: bool) -> list[Act]:
+    """Everything that ``run_bench`` does outside of the sandbox. Executes nothing; arguments as there.
+
+    Args:
+        recorded: see ``evolve.trust.acts_of``.
+    """
+    contenders = find_contenders([*config.programs, *([config.against] if config.against else [])], root)
+    spellings = config.benchmarks or tuple(c.home for c in contenders if c.home)
+    models = config.campaign.model_copy(update={"benchmark": DEFAULT_BENCHMARK})
+    acts = acts_of(models, recorded=recorded)
+    for spelling in spellings or (config.campaign.benchmark,):
+        acts += execution(locate(split_spelling(spelling)[0]))
+    return list(dict.fromkeys(acts))
 
 
 @dataclass(frozen=True)

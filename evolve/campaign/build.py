@@ -11,13 +11,23 @@ from typing import TYPE_CHECKING
 from evolve.campaign.crew import Crew, Threads
 from evolve.campaign.loop import Campaign
 from evolve.campaign.rearing import Outcome, Rear, Score
+from evolve.campaign.recording import record_facts
 from evolve.campaign.site import Message, Site
 from evolve.campaign.staffing import nursery
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
 from evolve.journal import RunDirectory
 from evolve.roles import open_roles
-from evolve.workbench import Notify, Workbench, is_trusted, open_bench, reply_cache, seed_programs
+from evolve.trust import Approvals, Gate, acts_of
+from evolve.workbench import (
+    Notify,
+    Workbench,
+    is_trusted,
+    open_bench,
+    programs_of,
+    reply_cache,
+    seed_programs,
+)
 
 if TYPE_CHECKING:
     from evolve.models.gateway import Gateway
@@ -34,11 +44,15 @@ def build(
 ) -> Campaign:
     """A campaign ready to run, new or resumed. Nothing is written before everything was found in order.
 
+    Calling this is to approve what ``config`` has this machine execute and send, and is remembered: whoever
+    took the configuration from a file of others asks ``evolve.trust.Gate`` before.
+
     Args:
         config: what to do; of a recorded run only the keys in ``config.MAY_CHANGE`` may differ.
         root: the folder of runs.
         name: of the run.
-        unsafe_local: programs that are not this project's own may run in a bare process.
+        unsafe_local: programs may run in a bare process that are not this project's own, or that stood in
+            the run directory before.
         notify: told in a sentence what the user should know.
         connect: makes the gateway; see ``open_roles``.
 
@@ -52,13 +66,16 @@ def build(
     _check_cluster(config)
     _check_gepa(config)
     seeds = seed_programs(config.seeds)
+    trusted = is_trusted(config, programs_of(root / name))
+    acts = acts_of(config, recorded=True)
     # Where others evaluate, no container need wait for it here.
     here = config if config.cluster is None else merged(config, {"sandbox.pool": 0})
-    bench = open_bench(here, unsafe_local=unsafe_local, trusted=is_trusted(config), notify=notify)
+    bench = open_bench(here, unsafe_local=unsafe_local, trusted=trusted, notify=notify)
     closing = [bench.sandbox.close]
     try:
         run = RunDirectory.create_or_open(root, name, config, notify=notify)
         closing.append(run.close)
+        Gate(Approvals.of_user(), trust=True, notify=notify).admit(acts, source=name)
         config = run.config  # with the window that was left out
         roles = open_roles(
             config,
@@ -71,7 +88,9 @@ def build(
         )
         closing.append(roles.close)
         workbench = bench.equipped(config, roles)
-        crew = _crew(config, workbench, run, unsafe_local=unsafe_local, notify=notify)
+        record_facts(run, workbench)
+        allowed = unsafe_local or trusted
+        crew = _crew(config, workbench, run, unsafe_local=allowed, notify=notify)
     except BaseException:
         for close in reversed(closing):
             close()

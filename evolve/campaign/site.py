@@ -17,7 +17,7 @@ from evolve.errors import UsageError
 from evolve.models.calls import Call
 from evolve.records import Record
 from evolve.roles import open_roles
-from evolve.workbench import Workbench, is_trusted, open_bench
+from evolve.workbench import Workbench, open_bench
 
 if TYPE_CHECKING:
     from evolve.models.gateway import Gateway
@@ -39,7 +39,7 @@ class Site:
 
     Attributes:
         config: of the campaign; its paths must lead to the same on the worker's machine.
-        unsafe_local: programs that are not this project's own may run in a bare process there.
+        unsafe_local: programs may run in a bare process there.
         conditions: what the evaluator of the deciding process scores under.
         version: of this software there.
     """
@@ -61,9 +61,7 @@ class Site:
         """
         if self.version != __version__:
             raise UsageError(f"It has version {__version__} of evolve-memory; expected {self.version}.")
-        bench = open_bench(
-            self.config, unsafe_local=self.unsafe_local, trusted=is_trusted(self.config), notify=_LOG.info
-        )
+        bench = open_bench(self.config, unsafe_local=self.unsafe_local, trusted=False, notify=_LOG.info)
         closing = [bench.sandbox.close]
         try:
             roles = open_roles(

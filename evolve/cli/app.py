@@ -168,9 +168,16 @@ def ended_as_by_ctrl_c() -> Iterator[Callable[[], None]]:
             signal.signal(number, handler)
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Print ``text`` and a newline, without control characters."""
+    from evolve.cli.console import say as filtered
+
+    filtered(text, err=err)
+
+
 def complain(text: str) -> None:
     """Say ``text`` on stderr."""
-    typer.echo(text, err=True)
+    say(text, err=True)
 
 
 def invocation(program: str) -> str:
@@ -191,17 +198,18 @@ def invocation(program: str) -> str:
 
 def console() -> Console:
     """Standard output; as wide as the terminal, or ``PIPE_WIDTH`` where it is none."""
-    from rich.console import Console
+    from evolve.cli.console import SafeConsole
 
     fixed = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
-    return Console(highlight=False, width=fixed)
+    return SafeConsole(highlight=False, width=fixed)
 
 
 def show(data: Any, view: RenderableType, *, as_json: bool) -> None:
     """Print ``data`` as JSON, or its view."""
     if as_json:
+        from evolve.cli.console import say_json
         from evolve.inspection.text import to_json
 
-        typer.echo(to_json(data))
+        say_json(to_json(data))
     else:
         console().print(view)

@@ -27,6 +27,7 @@ from evolve.cli.app import (
     model_flags,
     show,
 )
+from evolve.cli.trust import TrustOption, gate, typed_acts
 
 if TYPE_CHECKING:
     from evolve.bench.config import BenchConfig
@@ -86,6 +87,7 @@ def bench(
     max_tokens: MaxTokensOption = None,
     sandbox: SandboxOption = None,
     unsafe_local: UnsafeOption = False,
+    trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score programs on benchmarks: a table with intervals, cost and latency.
@@ -123,7 +125,28 @@ def bench(
             "campaign": campaign,
         },
     )
+    _admit(asked, flags, listed(benchmarks), root=root, trust=trust, recorded=config_file is None)
     _bench(name, asked, root=root, unsafe_local=unsafe_local, export=export or (), as_json=as_json)
+
+
+def _admit(
+    asked: BenchConfig,
+    flags: dict[str, Any],
+    benchmarks: tuple[str, ...] | None,
+    *,
+    root: Path,
+    trust: bool,
+    recorded: bool,
+) -> None:
+    """Ask before a benchmark is executed that a run, a bench or a folder names."""
+    from evolve.bench.columns import split_spelling
+    from evolve.bench.running import acts_of_bench
+
+    acts = acts_of_bench(asked, root, recorded=recorded)
+    typed = typed_acts({key: value for key, value in flags.items() if value is not None})
+    for spelling in benchmarks or ():
+        typed += typed_acts({"benchmark": split_spelling(spelling)[0]})
+    gate(trust).admit(acts, typed=typed, source="What this bench is made of")
 
 
 def _base(config_file: Path | None, root: Path, name: str) -> BenchConfig:

@@ -16,8 +16,10 @@ from evolve.cli.app import (
     ScopeOption,
     benchmark_options,
     complain,
+    say,
     show,
 )
+from evolve.cli.trust import TrustOption, admit_benchmark
 
 if TYPE_CHECKING:
     from evolve.data.download import Downloader
@@ -49,11 +51,13 @@ def show_benchmark(
     scope: ScopeOption = None,
     option: OptionsOption = None,
     data_dir: DataOption = None,
+    trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show the card of a benchmark, how much there is, and its first records."""
     from evolve.inspection.benchmarks import benchmark_data, benchmark_view
 
+    admit_benchmark(name, trust)
     data = benchmark_data(name, data_dir, benchmark_options(option, scope))
     show(data, benchmark_view(data), as_json=as_json)
 
@@ -64,6 +68,7 @@ def fetch_benchmark(
     option: OptionsOption = None,
     data_dir: DataOption = None,
     again: Annotated[bool, typer.Option("--again", help="Fetch also what is there.")] = False,
+    trust: TrustOption = False,
 ) -> None:
     """Fetch the data of a benchmark from their official source; what broke off goes on.
 
@@ -72,6 +77,7 @@ def fetch_benchmark(
     from evolve.benchmark import find
     from evolve.data.fetching import fetch
 
+    admit_benchmark(name, trust)
     entry = find(name)
     options = benchmark_options(option, None)
     files = entry.files_for(options)
@@ -86,8 +92,8 @@ def fetch_benchmark(
     fetched = fetch(files, folder, verify, _downloader(), again=again)
     for file in files:
         state = "fetched" if folder / file.name in fetched else "was there"
-        checked = "checksum right" if file.sha256 else "no checksum is known; its records are well-formed"
-        typer.echo(f"{folder / file.name}: {state}, {checked}")
+        checked = "checksum right" if file.sha256 else "no checksum is known; the first one holds"
+        say(f"{folder / file.name}: {state}, {checked}")
 
 
 def _downloader() -> Downloader:

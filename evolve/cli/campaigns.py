@@ -33,6 +33,7 @@ from evolve.cli.app import (
     listed,
     model_flags,
 )
+from evolve.cli.trust import TrustOption, admit_campaign
 from evolve.errors import BudgetReached
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ def run(
     metric: MetricOption = None,
     sandbox: SandboxOption = None,
     unsafe_local: UnsafeOption = False,
+    trust: TrustOption = False,
     repeats: Annotated[
         int,
         typer.Option(
@@ -181,14 +183,18 @@ def run(
         flags = {**PRESETS[preset], **{key: value for key, value in flags.items() if value is not None}}
     overrides = {key: value for key, value in flags.items() if value is not None}
     chosen = benchmark_options(option, scope)
-    name, config = _settled(config_file, root, name, overrides, chosen)
+    name, config, recorded = _settled(config_file, root, name, overrides, chosen)
+    source = f"The run {name!r} in {root}" if recorded else str(config_file or benchmark)
+    admit_campaign(config, overrides, trust, recorded=recorded, source=source)
     if repeats == 1:
         _campaign(config, root=root, name=name, unsafe_local=unsafe_local, plain=plain)
         return
     names = [f"{name}-{number}" for number in range(1, repeats + 1)]
     for place, repeat in enumerate(names):
         seeded = {**overrides, "seed": config.seed + place}
-        _, settled = _settled(config_file, root, repeat, seeded, chosen)
+        _, settled, recorded = _settled(config_file, root, repeat, seeded, chosen)
+        source = f"The run {repeat!r} in {root}" if recorded else str(config_file or benchmark)
+        admit_campaign(settled, overrides, trust, recorded=recorded, source=source)
         _campaign(settled, root=root, name=repeat, unsafe_local=unsafe_local, plain=plain)
     _compare(names, root)
 
@@ -203,15 +209,18 @@ def _compare(names: list[str], root: Path) -> None:
 
 def _settled(
     config_file: Path | None, root: Path, name: str | None, overrides: dict[str, Any], options: dict[str, str]
-) -> tuple[str, CampaignConfig]:
-    """The name of the run and its whole configuration: defaults, recorded or given in a file, then flags."""
-    from evolve.benchmark import find
+) -> tuple[str, CampaignConfig, bool]:
+    """The name of the run, its whole configuration, and whether there is such a run already.
+
+    The configuration is of defaults, recorded or given in a file, then flags. Executes nothing.
+    """
+    from evolve.benchmark import locate
     from evolve.config import CampaignConfig, check_resumable, load_config, merged, with_window
     from evolve.journal import checked_name, runs_in
 
     given = load_config(config_file) if config_file else None
     if name is None:
-        name = find(overrides.get("benchmark") or (given or CampaignConfig()).benchmark).name
+        name = locate(overrides.get("benchmark") or (given or CampaignConfig()).benchmark).name
     checked_name(name)
     recorded = next((run.config for run in runs_in(root) if run.name == name), None)
     base = given or recorded or CampaignConfig()
@@ -221,7 +230,7 @@ def _settled(
     if recorded:
         config = with_window(config, recorded)
         check_resumable(recorded, config)
-    return name, config
+    return name, config, recorded is not None
 
 
 def _campaign(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bool, plain: bool) -> None:

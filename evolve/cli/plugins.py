@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from evolve.cli.app import DEFAULT_ROOT, RootOption, SandboxOption, complain
+from evolve.cli.app import DEFAULT_ROOT, RootOption, SandboxOption, complain, say
+from evolve.errors import UsageError
+
+SHORTEST_TOKEN = 16
 
 
 def export(
@@ -28,7 +32,6 @@ def export(
     root: RootOption = DEFAULT_ROOT,
 ) -> None:
     """Write a candidate as a package that pip installs and evolve.load opens."""
-    from evolve.errors import UsageError
     from evolve.inspection.history import History
     from evolve.inspection.lookup import find_candidate
     from evolve.journal import RunRecord
@@ -40,8 +43,8 @@ def export(
     history = History.read(record)
     chosen = find_candidate(history, candidate)
     folder = write_package(record, history, chosen, name=name, out=out, licence=licence)
-    typer.echo(f"{folder}: candidate {chosen.number} of {run}, program {chosen.program}.")
-    typer.echo(f'Use it: pip install {folder}, then evolve.load("{name}"); or evolve serve {folder}')
+    say(f"{folder}: candidate {chosen.number} of {run}, program {chosen.program}.")
+    say(f'Use it: pip install {folder}, then evolve.load("{name}"); or evolve serve {folder}')
 
 
 def serve(
@@ -60,6 +63,20 @@ def serve(
             "--http", metavar="HOST:PORT", help="Listen here, at the path /mcp; left out: standard input."
         ),
     ] = None,
+    token_env: Annotated[
+        str | None,
+        typer.Option(
+            "--token-env",
+            metavar="NAME",
+            help="Environment variable with the bearer token; needed where others reach --http.",
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host", metavar="NAME", help="Name that clients of --http call it by; may be repeated."
+        ),
+    ] = None,
     model: Annotated[
         str,
         typer.Option("--model", "-m", help="As of evolve run; offline: rules, no model."),
@@ -67,6 +84,14 @@ def serve(
     embedding: Annotated[str, typer.Option("--embedding", help="The same for vectors.")] = "offline",
     max_usd: Annotated[
         float | None, typer.Option("--max-usd", help="Refuse model calls past this price.")
+    ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--limit",
+            metavar="NAME=VALUE",
+            help="Let the program use more than by default, such as memory_mb=2048; may be repeated.",
+        ),
     ] = None,
     sandbox: SandboxOption = None,
     unsafe_local: Annotated[
@@ -80,7 +105,14 @@ def serve(
     from evolve.plugins.load import load
     from evolve.plugins.server import is_local, listen, serve_http, serve_stdio
 
+    token = _token(token_env)
     listener, url = listen(http) if http else (None, "")
+    if listener is not None and not token and not is_local(listener):
+        listener.close()
+        raise UsageError(
+            f"--http {http}: others can reach this address, and could read and write the memory. Add "
+            "--token-env NAME, the environment variable that holds the bearer token, or listen on 127.0.0.1."
+        )
     with load(
         plugin,
         model=model,
@@ -89,6 +121,7 @@ def serve(
         sandbox=sandbox or "auto",
         trust=unsafe_local,
         max_usd=max_usd,
+        limits=_limits(limit or []),
         notify=complain,
     ) as memory:
         if data is None:
@@ -96,7 +129,30 @@ def serve(
         if listener is None:
             serve_stdio(memory)
             return
-        if not is_local(listener):
-            complain("Whoever can reach this address can read and write the memory: there is no password.")
         complain(f"Serving {memory.manifest.name} at {url}")
-        serve_http(memory, listener)
+        serve_http(memory, listener, token=token, hosts=allow_host or ())
+
+
+def _token(variable: str | None) -> str:
+    """The token in the environment variable, empty where none is named; UsageError for a bad one."""
+    if variable is None:
+        return ""
+    token = os.environ.get(variable, "")
+    if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
+        raise UsageError(
+            f"--token-env {variable}: expected a variable that holds {SHORTEST_TOKEN} characters or more, "
+            'without spaces, such as of: export NAME="$(openssl rand -hex 32)".'
+        )
+    return token
+
+
+def _limits(given: list[str]) -> dict[str, float]:
+    """``NAME=VALUE`` texts as limits; UsageError for another text."""
+    limits = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        try:
+            limits[name] = float(value)
+        except ValueError:
+            raise UsageError(f"--limit {text!r}: expected NAME=VALUE, such as memory_mb=2048.") from None
+    return limits

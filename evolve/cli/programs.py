@@ -24,8 +24,10 @@ from evolve.cli.app import (
     benchmark_options,
     complain,
     model_flags,
+    say,
     show,
 )
+from evolve.cli.trust import TrustOption, admit_benchmark
 from evolve.errors import EvolveError, InfrastructureError
 
 ProgramArgument = Annotated[
@@ -50,6 +52,7 @@ def evaluate(
     static: StaticOption = None,
     sandbox: SandboxOption = None,
     unsafe_local: UnsafeOption = False,
+    trust: TrustOption = False,
     root: RootOption = DEFAULT_ROOT,
     as_json: JsonOption = False,
 ) -> None:
@@ -62,6 +65,8 @@ def evaluate(
     from evolve.inspection.tables import evaluation_data, evaluation_view
 
     found = find_program(program, root)
+    if benchmark is not None:
+        admit_benchmark(benchmark, trust)
     flags: dict[str, Any] = {
         "benchmark": benchmark,
         "benchmark_options": benchmark_options(option, scope) or None,
@@ -126,7 +131,7 @@ def check(
         where = f"{found.path} failed in {failure.where} ({failure.kind}; isolation: {isolation})"
         raise BrokenProgram(f"{where}: {printable(failure.message)}{detail}")
     parts = found.program.parts
-    typer.echo(
+    say(
         f"{found.path} keeps the contract and runs (isolation: {isolation}): {found.program.lines} lines, "
         f"{len(parts.methods)} methods, {len(parts.knobs)} knobs, id {found.program.id}."
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evolve.cli.app import DEFAULT_ROOT, JsonOption, RootOption, complain, console, show
+from evolve.cli.app import DEFAULT_ROOT, JsonOption, RootOption, complain, console, say, show
 from evolve.errors import UsageError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def trace(
     record, history = _read(run, root)
     chosen = find_candidate(history, candidate)
     evaluation, found = find_item(record.evaluations(chosen.program), item, subset)
-    data = trace_data(record, chosen, evaluation, found, Questions.of(record.config))
+    data = trace_data(record, chosen, evaluation, found, Questions.of(record))
     show(data, trace_view(data), as_json=as_json)
 
 
@@ -141,7 +141,7 @@ def explain(
     from evolve.inspection.questions import Questions
 
     record, history = _read(run, root)
-    data = explain_data(record, find_candidate(history, candidate), Questions.of(record.config))
+    data = explain_data(record, find_candidate(history, candidate), Questions.of(record))
     show(data, explain_view(data), as_json=as_json)
 
 
@@ -185,7 +185,7 @@ def report(
             f"There is no folder {path.parent} for the report. Make it, or give another -o FILE."
         )
     size = write_report(build_report(RunRecord.open(root, run)), path)
-    typer.echo(f"{path}: {size / 1e6:.1f} MB. Open it in a browser; it needs no network.")
+    say(f"{path}: {size / 1e6:.1f} MB. Open it in a browser; it needs no network.")
 
 
 def dashboard(
@@ -201,9 +201,9 @@ def dashboard(
     from evolve.journal import RunRecord
 
     with open_dashboard(RunRecord.open(root, run), port, complain) as opened:
-        typer.echo(f"live report   {opened.url}")
-        typer.echo(f"Optuna study  {opened.url}dashboard/")
-        typer.echo("Ctrl-C ends it; the run is not touched.")
+        say(f"live report   {opened.url}")
+        say(f"Optuna study  {opened.url}dashboard/")
+        say("Ctrl-C ends it; the run is not touched.")
         opened.serve()
 
 

@@ -12,8 +12,8 @@ from evolve.config.files import (
     check_resumable,
     flattened,
     load_config,
-    load_recorded,
     merged,
+    parse_recorded,
     to_toml,
     with_window,
 )
@@ -37,8 +37,8 @@ __all__ = [
     "check_resumable",
     "flattened",
     "load_config",
-    "load_recorded",
     "merged",
+    "parse_recorded",
     "to_toml",
     "with_window",
 ]

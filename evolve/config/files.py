@@ -54,28 +54,32 @@ def load_config(path: Path) -> CampaignConfig:
         UsageError: the file is missing, is no TOML, or has an unknown key or a value that is not possible;
             every such key is listed with what was found and what is expected.
     """
-    return _validated(_read(path), source=str(path))
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UsageError(f"There is no configuration file at {path}.") from None
+    except OSError as error:
+        raise UsageError(f"The configuration file {path} cannot be read: {error}.") from error
+    return _validated(_parsed(content, path), source=str(path))
 
 
-def load_recorded(path: Path) -> CampaignConfig:
-    """Read the configuration that a run recorded, with what older runs did where they say nothing.
+def parse_recorded(content: bytes, path: Path) -> CampaignConfig:
+    """Return the configuration that a run recorded as ``path``, with what older runs did where it is silent.
 
     Raises:
         UsageError: as ``load_config``.
     """
-    data = _read(path)
+    data = _parsed(content, path)
     search = data.get("search", {})
     if isinstance(search, dict) and "mutators" not in search:  # which every newer run records
         data["search"] = {**_BEFORE, **search}
     return _validated(data, source=str(path))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _parsed(content: bytes, path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"There is no configuration file at {path}.") from None
-    except (OSError, UnicodeDecodeError) as error:
+        return tomllib.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
         raise UsageError(f"The configuration file {path} cannot be read: {error}.") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"The configuration file {path} is not valid TOML: {error}.") from error

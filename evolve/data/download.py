@@ -16,12 +16,18 @@ if TYPE_CHECKING:
 ATTEMPTS = 4
 TIMEOUT = 30.0
 """Seconds without a byte until a connection counts as broken."""
+MAX_BYTES = 32 * 2**30
+"""The most that a source may send of a file whose size is not known."""
 Progress = Callable[[str, int, int], None]
 """``(url, bytes so far, bytes in all or 0)``"""
 
 
 class _Broken(Exception):
     """The transfer stopped in the middle; what came is kept."""
+
+
+class _TooLong(Exception):
+    """More bytes come than were expected."""
 
 
 class Downloader:
@@ -65,6 +71,7 @@ class Downloader:
                 self._sleep(2.0**attempt)
             try:
                 self._attempt(url, part, expected_size, may_mix)
+                _check_size(url, part, expected_size)
                 _tag(part).unlink(missing_ok=True)
                 return
             except _Broken as broken:
@@ -106,17 +113,25 @@ class Downloader:
                     "fetched."
                 )
             _tag(part).write_text(_validator(response), encoding="ascii", errors="ignore")
-            self._copy(url, response, part, done, total)
+            self._copy(url, response, part, done, total, expected_size or MAX_BYTES)
 
-    def _copy(self, url: str, response: httpx.Response, part: Path, done: int, total: int) -> None:
+    def _copy(self, url: str, response: httpx.Response, part: Path, done: int, total: int, most: int) -> None:
+        """Append what comes to ``part``, of at most ``most`` bytes in all, whatever the source announced."""
         import httpx
 
         try:
             with part.open("ab" if done else "wb") as file:
                 for chunk in response.iter_raw():  # as they come: what is buffered is lost when it breaks
-                    file.write(chunk)
                     done += len(chunk)
+                    if done > most:
+                        raise _TooLong
+                    file.write(chunk)
                     self._progress(url, done, total)
+        except _TooLong:
+            part.unlink()
+            raise UsageError(
+                f"{url} sends more than {most} bytes, which were expected at most: nothing of it was kept."
+            ) from None
         except httpx.TransportError as error:
             raise _Broken(f"after {done} of {total or 'an unknown number of'} bytes: {error}") from error
         except OSError as error:
@@ -125,6 +140,16 @@ class Downloader:
             ) from error
         if total and done != total:
             raise _Broken(f"after {done} of {total} bytes the source said that this was all")
+
+
+def _check_size(url: str, part: Path, expected: int) -> None:
+    found = part.stat().st_size
+    if expected and found != expected:
+        part.unlink()
+        raise UsageError(
+            f"{url} sent {found} bytes; expected {expected}. It was thrown away. Fetch it again; if it is so "
+            "again, the source has changed."
+        )
 
 
 @contextmanager

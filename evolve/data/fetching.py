@@ -6,11 +6,12 @@ and checksum are right and the benchmark has loaded with it.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from evolve.data.checksums import FILE as SUMS
+from evolve.data.checksums import record_sums, recorded_sums, sha256_of
 from evolve.data.download import Downloader
 from evolve.data.files import DataFile
 from evolve.errors import EvolveError, UsageError
@@ -28,7 +29,8 @@ def fetch(
 ) -> list[Path]:
     """Bring ``files`` into ``data_dir`` and return the paths of those that were fetched.
 
-    A file that is there already is left alone, unless its checksum is known and wrong, or ``again``.
+    A file that is there already is left alone, unless its checksum is known and wrong, or ``again``. Of a
+    file whose checksum nobody published, that of the first fetch is recorded in ``checksums.FILE``.
 
     Args:
         files: what is needed.
@@ -39,14 +41,14 @@ def fetch(
         again: fetch also what is there.
 
     Raises:
-        UsageError: the folder cannot be written, a checksum is wrong, or ``verify`` says so. Nothing is left
-            under a final name.
+        UsageError: the folder cannot be written, a checksum is wrong or another than at the first fetch, or
+            ``verify`` says so. Nothing is left under a final name.
         InfrastructureError: the source cannot be reached; what has come is kept, and the next call goes on.
     """
     wanted = [file for file in files if again or not _is_there(file, data_dir)]
     if not wanted:
         return []
-    staging = data_dir / FOLDER
+    staging, known = data_dir / FOLDER, recorded_sums(data_dir)
     try:
         staging.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -70,23 +72,40 @@ def fetch(
             f"What came from {', '.join(file.url for file in wanted)} is not what was expected, and was "
             f"thrown away: {error} If it is so again, the source has changed: please report it."
         ) from error
+    try:
+        sums = {
+            file.name: _check_unchanged(file, staging / file.name, known.get(file.name, ""), data_dir)
+            for file in wanted
+            if not file.sha256
+        }
+    except UsageError:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
     for file in wanted:
         target = data_dir / file.name
         target.parent.mkdir(parents=True, exist_ok=True)
         (staging / file.name).replace(target)
+    if sums:
+        record_sums(data_dir, sums)
     shutil.rmtree(staging, ignore_errors=True)
     return [data_dir / file.name for file in wanted]
-
-
-def sha256_of(path: Path) -> str:
-    """The checksum of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_there(file: DataFile, data_dir: Path) -> bool:
     path = data_dir / file.name
     return path.is_file() and (not file.sha256 or sha256_of(path) == file.sha256)
+
+
+def _check_unchanged(file: DataFile, path: Path, known: str, data_dir: Path) -> str:
+    """The checksum of ``path``; UsageError if it is another than when the file was first fetched."""
+    found = sha256_of(path)
+    if known and found != known:
+        raise UsageError(
+            f"{file.url} is not the file that was fetched first: recorded sha256 {known}, found {found}. It "
+            f"was thrown away. If its publisher has changed it, remove its line from {data_dir / SUMS}, and "
+            "fetch again."
+        )
+    return found
 
 
 def _bring(file: DataFile, target: Path, downloader: Downloader) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from evolve.errors import UsageError
 
@@ -17,9 +17,12 @@ class DataFile:
         name: where it is kept, relative to the data folder.
         url: the official source.
         sha256: its checksum in hex; empty where its publisher names none and no full copy was at hand to
-            compute it from: then the records themselves are what is verified.
+            compute it from: then that of the first fetch is recorded, and a change is refused.
         size: in bytes; 0 where not known. With it, a download that is too long is stopped early.
         needed: option of the benchmark → the values with which the file is needed; empty: always.
+
+    Raises:
+        UsageError: the name leads out of the data folder, or the source is no http or https address.
     """
 
     name: str
@@ -27,6 +30,22 @@ class DataFile:
     sha256: str = ""
     size: int = 0
     needed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        path = PurePosixPath(self.name)
+        parts = self.name.split("/")
+        if path.is_absolute() or not all(parts) or {".", ".."} & {*parts}:
+            raise UsageError(
+                f"{self.name!r} cannot be the name of a data file: expected a path below the data folder, "
+                "such as data.json or part/data.json."
+            )
+        if "\\" in self.name or not self.name.isprintable() or parts[0].startswith("."):
+            raise UsageError(
+                f"{self.name!r} cannot be the name of a data file: it has characters or a first dot that are "
+                "not allowed."
+            )
+        if not self.url.startswith(("http://", "https://")):
+            raise UsageError(f"The source of {self.name} is {self.url!r}; expected an http or https address.")
 
     def is_needed(self, options: Mapping[str, str]) -> bool:
         """Whether the benchmark needs it when it is loaded with ``options``, all of them as text."""

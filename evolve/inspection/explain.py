@@ -43,7 +43,7 @@ def explain_data(run: RunRecord, candidate: Candidate, questions: Questions) -> 
     ``structure`` is None for a program that does not parse, ``behaviour`` where it was not evaluated whole.
     """
     program = run.program(candidate.program)
-    static = next((e for e in run.evaluations(candidate.program) if e.subset == STATIC), None)
+    static = run.evaluation(candidate.program, STATIC)
     whole = static if static and static.status == "complete" else None
     return {
         "run": run.name,

@@ -66,7 +66,11 @@ class History:
     _evaluated: dict[tuple[int, str], Evaluated] = field(default_factory=dict)
     _joined: list[tuple[int, int, float]] = field(default_factory=list)
     _seconds: float = 0.0
-    _front: tuple[Candidate, ...] | None = None  # computed when asked for, until another one joins
+    _front: tuple[Candidate, ...] | None = None  # these are computed when asked for, until another one joins
+    _ordered: tuple[Candidate, ...] | None = None
+    _best: Candidate | None = None
+    _scores: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    _past: list[Event] = field(default_factory=list)  # events that are not in ``_seen`` yet
     _seen: set[str] = field(default_factory=set)
 
     @classmethod
@@ -74,7 +78,8 @@ class History:
         """The state after ``events``."""
         history = cls(config.search.objectives, config.budget, {**config.search.epsilon})
         for event in events:
-            history.apply(event)
+            history._take(event)
+            history._past.append(event)
         return history
 
     @classmethod
@@ -84,6 +89,8 @@ class History:
 
     def apply(self, event: Event) -> bool:
         """Take the next event in; False if it is not new, as when a resumed campaign tells its past."""
+        self._seen.update(past.model_dump_json() for past in self._past)
+        self._past.clear()
         line = event.model_dump_json()
         if line in self._seen:
             return False
@@ -104,7 +111,8 @@ class History:
                 self._seconds += event.seconds
             case Joined():
                 self._candidates[event.candidate.number] = event.candidate
-                self._front = None
+                self._scores.pop(event.candidate.number, None)
+                self._front = self._ordered = None
                 self._joined.append((event.candidate.number, len(self._evaluated), self._seconds))
                 self.discarded.pop(event.candidate.number, None)
             case Discarded():
@@ -118,7 +126,9 @@ class History:
     @property
     def candidates(self) -> tuple[Candidate, ...]:
         """Everyone, failed ones too, by rising number."""
-        return tuple(self._candidates[number] for number in sorted(self._candidates))
+        if self._ordered is None:
+            self._ordered = tuple(self._candidates[number] for number in sorted(self._candidates))
+        return self._ordered
 
     @property
     def seeds(self) -> tuple[Candidate, ...]:
@@ -193,13 +203,23 @@ class History:
         parent = self.candidate(candidate.parents[0]) if candidate.parents else None
         if parent is None or parent.failed or candidate.failed:
             return None
-        scores = [{k: v for k, v in c.item_scores.items() if math.isfinite(v)} for c in (candidate, parent)]
+        scores = [self._finite(c) for c in (candidate, parent)]
         if scores[0].keys() & scores[1].keys():
             return paired_interval(*scores)
         if not (candidate.objectives and parent.objectives):
             return None
         mean = candidate.objectives["quality"] - parent.objectives["quality"]
         return Interval(mean=mean, low=-1.0, high=1.0)
+
+    def _finite(self, candidate: Candidate) -> Mapping[str, float]:
+        """The scores of a candidate that are numbers, kept for when its children are compared with it."""
+        known = self._scores.get(candidate.number)
+        if known is None:
+            known = {k: v for k, v in candidate.item_scores.items() if math.isfinite(v)}
+            if len(known) == len(candidate.item_scores):
+                known = candidate.item_scores
+            self._scores[candidate.number] = known
+        return known
 
     def progress(self) -> list[Progress]:
         """A point for each candidate, in the order in which they joined."""
@@ -210,16 +230,21 @@ class History:
             for axis in archive.objectives
             if scored
         }
-        points, best = [], None
+        points, best, volume = [], None, 0.0
         for number, evaluations, seconds in self._joined:
             candidate = self._candidates[number]
             if candidate.complete and number not in archive:
-                archive.add(number, candidate.objectives)
+                if archive.add(number, candidate.objectives).entered:
+                    volume = archive.hypervolume(reference)
                 quality = candidate.objectives["quality"]
                 best = quality if best is None else max(best, quality)
-            volume = archive.hypervolume(reference) if scored else 0.0
             points.append(Progress(number, evaluations, seconds, volume, best))
         return points
+
+    @property
+    def progress_end(self) -> int | None:
+        """The candidate that joined last; None where there is none."""
+        return self._joined[-1][0] if self._joined else None
 
     def _archive(self) -> ParetoArchive:
         return ParetoArchive([objective(name, self.epsilon.get(name)) for name in self.objectives])

@@ -70,8 +70,7 @@ def _end_data(run: RunRecord, history: History, candidate: Candidate | None) -> 
     """A candidate by category and by stage; None where it has no evaluation."""
     if candidate is None:
         return None
-    evaluations = (e for e in run.evaluations(candidate.program) if e.subset == STATIC)
-    evaluation = next(evaluations, None)
+    evaluation = run.evaluation(candidate.program, STATIC)
     if evaluation is None:
         return None
     quality = history.quality(candidate.number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,6 +17,8 @@ def printable(text: str) -> str:
 
     Programs and what they return are foreign text: an escape sequence in it must not reach a terminal.
     """
+    if text.isprintable():  # the usual case, at the speed of C
+        return text
     return "".join(c if c in "\n\t" or _is_visible(c) else "�" for c in text.replace("\r\n", "\n"))
 
 
@@ -82,3 +85,30 @@ def plain(data: Any) -> Any:
     if isinstance(data, float) and not math.isfinite(data):
         return None
     return data
+
+
+def words_in_markdown(text: str) -> str:
+    """Foreign ``text`` as words on one line of Markdown: no markup, no HTML, no link.
+
+    Example:
+        >>> words_in_markdown("[a](http://b) <c>")
+        '\\\\[a\\\\](http\\\\://b) &lt;c>'
+    """
+    line = printable(" ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;")
+    escaped = "".join(f"\\{c}" if c in "\\`*[]|" else c for c in line)
+    return escaped.replace("://", "\\://").replace("www.", "www\\.")
+
+
+def code_in_markdown(text: str) -> str:
+    """Foreign ``text`` as a code span of Markdown, which nothing in it can end.
+
+    Example:
+        >>> code_in_markdown("a`b")
+        '`` a`b ``'
+    """
+    line = printable(" ".join(text.split()))
+    longest = max((len(run) for run in re.findall("`+", line)), default=0)
+    if not longest:
+        return f"`{line}`"
+    fence = "`" * (longest + 1)
+    return f"{fence} {line} {fence}"

@@ -19,6 +19,7 @@ from pydantic_core import to_json
 
 from evolve.errors import InfrastructureError, UsageError
 from evolve.journal.durable import Write, said_as_ours, write_all
+from evolve.journal.inside import read_below
 
 T = TypeVar("T")
 
@@ -42,10 +43,11 @@ def read_lines(path: Path, form: LineFormat[T]) -> tuple[list[T], int]:
     """The records in ``path`` and how many bytes they take; what follows those bytes is a torn line.
 
     Raises:
-        UsageError: the file is missing, or a line other than a torn last one is not a record.
+        UsageError: the file is missing or a symbolic link, or a line other than a torn last one is not a
+            record.
     """
     try:
-        data = path.read_bytes()
+        data = read_below(path.parent, path.name)
     except FileNotFoundError:
         raise UsageError(f"{path} is missing: restore it, or {form.otherwise}.") from None
     lines = data.split(b"\n")[:-1]  # what follows the last newline is empty or torn
@@ -84,7 +86,7 @@ class LineLog(Generic[T]):
         self._write = write
         self._guard = threading.Lock()
         _, self._length = read_lines(path, form)
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
         self._usable = True
         with said_as_ours(path):
             self.cut = os.fstat(self._descriptor).st_size - self._length

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,11 +23,10 @@ def hold(path: Path, busy: Callable[[str], str]) -> int:
         busy: what to tell the user where another holds it, by that one's process number.
 
     Raises:
-        UsageError: another holds it.
+        UsageError: another holds it, or it is a symbolic link or no file.
         InfrastructureError: the file could not be made or written.
     """
-    with said_as_ours(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    descriptor = open_lock(path)
     try:
         _take(descriptor)
     except BlockingIOError:
@@ -39,6 +40,27 @@ def hold(path: Path, busy: Callable[[str], str]) -> int:
     except BaseException:
         os.close(descriptor)
         raise
+    return descriptor
+
+
+def open_lock(path: Path) -> int:
+    """A descriptor of the file ``path``, made if it is missing; a link is not followed.
+
+    Raises:
+        UsageError: it is a symbolic link, or no regular file.
+        InfrastructureError: it could not be made.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with said_as_ours(path):
+        try:
+            descriptor = os.open(path, flags, 0o666)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+                raise UsageError(f"{path} is no lock file but a link or something else: remove it.") from None
+            raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UsageError(f"{path} is no lock file but something else: remove it.")
     return descriptor
 
 

@@ -2,6 +2,8 @@
 
 config.toml           the configuration it was begun with
 journal.jsonl         its events in their order, append-only
+tasks.jsonl           its benchmark's questions with gold answers, recorded when it is made (``tasks``)
+weights.npz           the fitted weights of the offline embedder, where that is used
 calls.jsonl           its model calls, where models are asked, append-only
 negotiated.jsonl      what servers refuse of requests, and what is sent instead; found out again if deleted
 programs/ID.py        every program, content-addressed
@@ -22,16 +24,20 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from evolve.config import CampaignConfig, check_resumable, load_recorded, to_toml, with_window
+from evolve.config import CampaignConfig, check_resumable, parse_recorded, to_toml, with_window
 from evolve.errors import UsageError
 from evolve.events import Event
 from evolve.journal.creation import FOLDERS, create
 from evolve.journal.durable import Write, replace_file, restore_folders
+from evolve.journal.inside import read_below, refuse_links
 from evolve.journal.lock import hold
 from evolve.journal.log import EventLog, read_events
+from evolve.journal.tasks import FILE as TASKS
+from evolve.journal.tasks import RecordedTasks, read_tasks
 from evolve.program import MemoryProgram
 from evolve.records import Evaluation
 
+WEIGHTS = "weights.npz"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ID = re.compile(r"[0-9a-f]{12}")
 
@@ -74,7 +80,22 @@ class RunRecord:
     @cached_property
     def config(self) -> CampaignConfig:
         """The configuration; UsageError where its file was broken by hand."""
-        return load_recorded(self.path / "config.toml")
+        return _read_config(self.path)
+
+    def tasks(self) -> RecordedTasks | None:
+        """The questions that were recorded when the run was made; None in a run of an older version.
+
+        Raises:
+            UsageError: the file is damaged.
+        """
+        return read_tasks(self.path / TASKS) if os.path.lexists(self.path / TASKS) else None
+
+    def weights(self) -> bytes | None:
+        """The weights of the offline embedder, see ``evolve.models.weights``; None if not recorded."""
+        try:
+            return read_below(self.path, WEIGHTS)
+        except FileNotFoundError:
+            return None
 
     def events(self) -> list[Event]:
         """Every event in its order; UsageError where the journal is damaged."""
@@ -83,7 +104,7 @@ class RunRecord:
     def writer(self) -> int | None:
         """The process that writes to the run now; 0 where its number is unknown; None where there is none."""
         try:
-            descriptor = os.open(self.path / "lock", os.O_RDONLY)
+            descriptor = os.open(self.path / "lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             return None
         try:
@@ -110,7 +131,7 @@ class RunRecord:
         """
         path = self._program_path(program_id)
         try:
-            source = path.read_bytes().decode("utf-8", "surrogatepass")
+            source = read_below(self.path, "programs", path.name).decode("utf-8", "surrogatepass")
         except FileNotFoundError:
             raise UsageError(
                 f"The run {self.name!r} has no program {program_id}: {path} is missing."
@@ -129,7 +150,7 @@ class RunRecord:
 
         Left out, they may be any: a run has one evaluation of a program on a subset.
         """
-        found = _read_evaluation(self._evaluation_path(program_id, subset))
+        found = self._read_evaluation(self._evaluation_path(program_id, subset).name)
         if found is None or found.status == "inconclusive":
             return None
         same = (found.program, found.subset) == (program_id, subset)
@@ -138,8 +159,15 @@ class RunRecord:
     def evaluations(self, program_id: str) -> list[Evaluation]:
         """Every evaluation of a program that has a score, by the name of its subset."""
         paths = sorted((self.path / "evaluations").glob(f"{_checked_id(program_id)}-*.json"))
-        found = (_read_evaluation(path) for path in paths)
+        found = (self._read_evaluation(path.name) for path in paths)
         return [evaluation for evaluation in found if evaluation and evaluation.status != "inconclusive"]
+
+    def _read_evaluation(self, name: str) -> Evaluation | None:
+        """The evaluation in the file ``name``; None where it is missing, torn or of another version."""
+        try:
+            return Evaluation.model_validate_json(read_below(self.path, "evaluations", name))
+        except (FileNotFoundError, ValidationError):
+            return None
 
     def _program_path(self, program_id: str) -> Path:
         return self.path / "programs" / f"{_checked_id(program_id)}.py"
@@ -179,17 +207,18 @@ class RunDirectory(RunRecord):
 
         Raises:
             UsageError: the name is no file name, another process writes to the run, the configuration does
-                not fit, or the journal is damaged.
+                not fit, the journal is damaged, or there is a link in the directory.
             InfrastructureError: the disk does not take it.
         """
         path = root / checked_name(name)
         file = path / "config.toml"
         if not file.is_file():
             create(path, with_window(config, None), write)
+        refuse_links(path)
         lock = _locked(path)
         try:
             restore_folders(path, FOLDERS)
-            recorded = load_recorded(file)
+            recorded = _read_config(path)
             config = with_window(config, recorded)
             check_resumable(recorded, config)
             text = to_toml(config).encode("utf-8")
@@ -227,6 +256,14 @@ class RunDirectory(RunRecord):
             path = path.with_suffix(".inconclusive")
         replace_file(path, to_json(evaluation, inf_nan_mode="constants", indent=1), self._write)
 
+    def record_tasks(self, content: bytes) -> None:
+        """Keep ``content``, made by ``tasks_file``. InfrastructureError: it was not kept."""
+        replace_file(self.path / TASKS, content, self._write)
+
+    def record_weights(self, content: bytes) -> None:
+        """Keep the weights of the offline embedder. InfrastructureError: it was not kept."""
+        replace_file(self.path / WEIGHTS, content, self._write)
+
     def close(self) -> None:
         """Give the lock back. Safe to call again."""
         self._log.close()
@@ -242,11 +279,25 @@ class RunDirectory(RunRecord):
 
 
 def runs_in(root: Path) -> list[RunRecord]:
-    """The runs in the folder ``root`` by name; none where there is no such folder."""
+    """The runs in the folder ``root`` by name; none where there is no such folder.
+
+    Raises:
+        UsageError: the folder may not be read.
+    """
     if not root.is_dir():
         return []
-    paths = sorted(path for path in root.iterdir() if _NAME.fullmatch(path.name))
-    return [RunRecord(path) for path in paths if (path / "config.toml").is_file()]
+    try:
+        paths = sorted(path for path in root.iterdir() if _NAME.fullmatch(path.name))
+    except OSError as error:
+        raise UsageError(f"The folder {root} cannot be read: {error.strerror or error}.") from error
+    return [RunRecord(path) for path in paths if _is_run(path)]
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return (path / "config.toml").is_file()
+    except OSError:  # a folder that is nobody's business
+        return False
 
 
 def checked_name(name: str) -> str:
@@ -270,12 +321,12 @@ def _locked(path: Path) -> int:
     )
 
 
-def _read_evaluation(path: Path) -> Evaluation | None:
-    """The evaluation in ``path``; None where it is missing, torn or of another version."""
+def _read_config(path: Path) -> CampaignConfig:
+    file = path / "config.toml"
     try:
-        return Evaluation.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, ValidationError):
-        return None
+        return parse_recorded(read_below(path, file.name), file)
+    except FileNotFoundError:
+        raise UsageError(f"{file} is missing: restore it.") from None
 
 
 def _checked_id(program_id: str) -> str:

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from pydantic import Field, ValidationError
 
 from evolve.errors import InfrastructureError, ModelErrorKind, UsageError
+from evolve.journal.inside import read_below
 from evolve.models.chat import Cause, Role
 from evolve.records import Record, Usage
 
@@ -83,7 +84,7 @@ class CallFile:
         self._path = path
         self._guard = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
         try:
             self._past, self._length = read_calls(path)
             os.ftruncate(self._descriptor, self._length)
@@ -125,7 +126,7 @@ def read_calls(path: Path) -> tuple[list[Call], int]:
     Raises:
         UsageError: a whole line is not a call.
     """
-    data = path.read_bytes()
+    data = read_below(path.parent, path.name)
     end = data.rfind(b"\n") + 1
     calls: list[Call] = []
     for number, line in enumerate(data[:end].splitlines(), start=1):

@@ -164,6 +164,11 @@ class CachedEmbedder:
         self._lock = Lock()
 
     @property
+    def inner(self) -> Embedder:
+        """The embedder whose vectors are kept."""
+        return self._inner
+
+    @property
     def identity(self) -> str:
         """That of the inner embedder: remembering changes no vector."""
         return self._inner.identity

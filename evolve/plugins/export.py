@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import io
+import contextlib
+import importlib.util
 import re
 import secrets
 import shutil
+import sys
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-
-import numpy as np
 
 import evolve
 from evolve.config import CampaignConfig
@@ -18,6 +19,8 @@ from evolve.inspection.history import History, title
 from evolve.inspection.structure import structure
 from evolve.journal import RunRecord
 from evolve.journal.durable import said_as_ours
+from evolve.models.weights import pack_weights, unpack_weights
+from evolve.plugins.find import installed_plugins
 from evolve.plugins.manifest import (
     MANIFEST,
     PROGRAM,
@@ -56,11 +59,12 @@ def export(
         the folder of the package.
 
     Raises:
-        UsageError: the name or licence is none, the folder exists, the candidate has no scores, or the data
-            of the benchmark, which weights are fitted on, are missing.
+        UsageError: the name or licence is none, or the name is that of another package; the folder exists;
+            the candidate has no scores; or the run is of an older version and recorded no weights.
         InfrastructureError: the disk does not take it.
     """
     checked_plugin_name(name)
+    _check_free(name)
     if not _LICENCE.fullmatch(licence):
         raise UsageError(f"--licence {licence!r}: expected an SPDX expression, such as Apache-2.0.")
     if not candidate.complete:
@@ -76,7 +80,8 @@ def export(
     models = _models(program, run.config)
     dimension = None
     if any(model.role == "embedding" and model.used and model.model == "offline" for model in models):
-        contents[WEIGHTS], dimension = _weights(run.config)
+        contents[WEIGHTS] = _weights(run)
+        dimension = unpack_weights(contents[WEIGHTS], str(run.path / WEIGHTS)).dimension
     manifest = Manifest(
         name=name,
         evolve=evolve.__version__,
@@ -100,6 +105,25 @@ def export(
     return folder
 
 
+def _check_free(name: str) -> None:
+    """Raise UsageError if something else that pip installs, or Python imports, is called ``name``."""
+    if name in installed_plugins():
+        return  # an earlier export of this plug-in
+    module = name.replace("-", "_")
+    try:
+        taken = module in sys.stdlib_module_names or importlib.util.find_spec(module) is not None
+    except ValueError:  # a module that was made by hand
+        taken = True
+    with contextlib.suppress(PackageNotFoundError):
+        distribution(name)
+        taken = True
+    if taken:
+        raise UsageError(
+            f"--name {name!r} is the name of a Python module or package here; installing the plug-in could "
+            "replace it. Choose another, such as --name " + f"my-{name}."
+        )
+
+
 def _models(program: MemoryProgram, config: CampaignConfig) -> tuple[Model, ...]:
     built = structure(program)
     # What hides its use from a reader of the source may use anything.
@@ -112,20 +136,30 @@ def _models(program: MemoryProgram, config: CampaignConfig) -> tuple[Model, ...]
     )
 
 
-def _weights(config: CampaignConfig) -> tuple[bytes, int]:
-    """The weights of the offline embedder as the campaign fitted them, and its dimension."""
-    from evolve.benchmark import find
+def _weights(run: RunRecord) -> bytes:
+    """The weights of the offline embedder as the campaign fitted them. Executes nothing of the run.
+
+    Raises:
+        UsageError: a run of an older version recorded none, and they cannot be fitted again on a packaged
+            benchmark.
+    """
+    from evolve.benchmark import find, locate
     from evolve.models.embeddings import HashingEmbedder
     from evolve.workbench import passages_of
 
+    recorded = run.weights()
+    if recorded is not None:
+        return recorded
+    config = run.config
+    place = locate(config.benchmark)
+    if place.code is not None or place.path.is_dir():
+        raise UsageError(
+            f"The run {run.name!r} was made before evolve recorded the embedder's weights, and its benchmark "
+            f"{place.path} is not loaded for an export. Resume it once to record them: "
+            f"evolve run --name {run.name}"
+        )
     benchmark = find(config.benchmark).load(config.data_dir, config.benchmark_options)
-    embedder = HashingEmbedder.fit(passages_of(benchmark))
-    values, counts = np.unique(embedder.idf, return_counts=True)
-    common = values[counts.argmax()]
-    slots = np.flatnonzero(embedder.idf != common).astype(np.int32)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, common=common, slots=slots, values=embedder.idf[slots])
-    return buffer.getvalue(), embedder.dimension
+    return pack_weights(HashingEmbedder.fit(passages_of(benchmark)))
 
 
 def _reported(evaluation: Evaluation) -> bool:

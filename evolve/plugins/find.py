@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -13,12 +12,11 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from evolve.errors import UsageError
+from evolve.journal.inside import read_below
 from evolve.plugins.manifest import CONTRACT, FORMAT, GROUP, MANIFEST, PROGRAM, WEIGHTS, Manifest, sha256
 from evolve.program import MemoryProgram
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from evolve.models.embeddings import HashingEmbedder
 
 
@@ -36,11 +34,12 @@ class Plugin:
         Raises:
             UsageError: the weights are not of the expected form.
         """
-        from evolve.models.embeddings import HashingEmbedder
+        from evolve.models.weights import unpack_weights
 
         if self.manifest.dimension is None:
             return None
-        return HashingEmbedder(_idf(self.folder / WEIGHTS), self.manifest.dimension)
+        path = self.folder / WEIGHTS
+        return unpack_weights(read_below(self.folder, WEIGHTS), str(path), self.manifest.dimension)
 
 
 def find_plugin(plugin: str | Path) -> Plugin:
@@ -99,13 +98,13 @@ def _read(folder: Path) -> Plugin:
             f"The plug-in {manifest.name!r} is not as it was exported: {', '.join(changed)} in {folder} was "
             "changed, or is missing. Install or export it again."
         )
-    source = (folder / PROGRAM).read_bytes().decode("utf-8", "surrogatepass")
+    source = read_below(folder, PROGRAM).decode("utf-8", "surrogatepass")
     return Plugin(manifest, MemoryProgram(source, name=manifest.name), folder)
 
 
 def _manifest(path: Path) -> Manifest:
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        manifest = Manifest.model_validate_json(read_below(path.parent, path.name))
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror}). Install the plug-in again.") from error
     except ValidationError as error:
@@ -131,19 +130,5 @@ def _changed(folder: Path, manifest: Manifest) -> Iterator[str]:
     for name in sorted(expected | manifest.files.keys()):
         path = folder / name
         known = name in expected and path.is_file()  # a manifest may name no file besides these
-        if not known or sha256(path.read_bytes()) != manifest.files.get(name):
+        if not known or sha256(read_below(folder, name)) != manifest.files.get(name):
             yield name
-
-
-def _idf(path: Path) -> np.ndarray:
-    import numpy as np
-
-    from evolve.models.embeddings import IDF_SLOTS
-
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
-            idf = np.full(IDF_SLOTS, stored["common"], dtype=np.float32)
-            idf[stored["slots"]] = stored["values"]
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise UsageError(f"{path} does not hold the weights of an embedder: {error}.") from error
-    return idf

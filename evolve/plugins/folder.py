@@ -13,6 +13,7 @@ from pathlib import Path
 
 from evolve.errors import UsageError
 from evolve.journal.durable import Write, replace_file, said_as_ours
+from evolve.journal.inside import refuse_links
 from evolve.journal.lines import LineLog, read_lines, to_line
 from evolve.journal.lock import hold
 from evolve.plugins.records import FORMAT, Entry, Opened, Remembered
@@ -45,6 +46,7 @@ class MemoryFolder:
                 f"{path} holds other things than a memory ({', '.join(sorted(present)[:3])}). "
                 "Give an empty or a new folder."
             )
+        refuse_links(path)
         self._lock = hold(
             path / LOCK,
             lambda holder: (

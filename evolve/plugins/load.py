@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import evolve
 from evolve.config import OFFLINE, CampaignConfig, ModelsConfig, RoleConfig
@@ -37,6 +40,7 @@ def load(
     trust: bool = False,
     reextract: bool = False,
     max_usd: float | None = None,
+    limits: Mapping[str, float] | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Memory:
     """The memory of a plug-in.
@@ -51,18 +55,21 @@ def load(
         trust: run the program in a bare process, with your rights, unless ``sandbox`` names something else.
         reextract: have the model read every stored text again, as after a change of schema.
         max_usd: the most that calls to models may cost until ``close``.
+        limits: what the program may use at most, by the names of ``sandboxes.protocol.Limits``, such as
+            ``{"memory_mb": 2048}``. Left out: the defaults there. A plug-in asks for limits of its own, and
+            gets no more than these.
         notify: told in a sentence what you should know; left out: the logger ``evolve.plugins``.
 
     Raises:
         UsageError: there is no such plug-in, it was changed, the memory is in use, is another's, or was
-            written with another schema.
+            written with another schema; or a limit is unknown or not possible.
         ProgramError: the program cannot be loaded, or not take what is stored.
         InfrastructureError: no sandbox works, or the disk or a model fails.
     """
     tell = notify or logging.getLogger("evolve.plugins").info
     found = find_plugin(plugin)
     config = _config(model, embedding, max_usd)
-    limits = _limits(found)
+    allowed = _limits(found, limits or {}, tell)
     opened = _opened(found)
     with ExitStack() as closing:
         where = Path(path if path is not None else closing.enter_context(tempfile.TemporaryDirectory()))
@@ -71,12 +78,12 @@ def load(
         if not reextract:
             _check_fits(folder, opened)
         backend = "process" if trust and sandbox == "auto" else sandbox
-        box = choose(backend, trusted=False, unsafe_local=trust, notify=tell, limits=limits)
+        box = choose(backend, trusted=False, unsafe_local=trust, notify=tell, limits=allowed)
         closing.callback(box.close)
         roles = _roles(found, config, where, tell)
         closing.callback(roles.close)
         services = HostServices(roles.embedder, roles.toolkit)
-        keeper = Keeper(found.program, folder, box, services, limits, opened, tell)
+        keeper = Keeper(found.program, folder, box, services, allowed, opened, tell)
         memory = Memory(
             found.manifest,
             found.program.parts,
@@ -119,14 +126,38 @@ def _config(model: str | RoleConfig, embedding: str | RoleConfig, max_usd: float
     return CampaignConfig(models=models, max_usd=max_usd)
 
 
-def _limits(plugin: Plugin) -> Limits:
-    try:
-        return Limits(**plugin.manifest.limits)  # type: ignore[arg-type]  (int or float, as they were)
-    except TypeError as error:
-        raise UsageError(
-            f"The plug-in {plugin.manifest.name!r} names limits that this version of evolve does not know "
-            f"({error}). Use the version that made it ({plugin.manifest.evolve}), or export it again."
-        ) from error
+def _limits(plugin: Plugin, raised: Mapping[str, float], tell: Callable[[str], None]) -> Limits:
+    """What the plug-in asks for, but no more than the host's defaults, or than the caller says.
+
+    Anybody may have written the manifest.
+    """
+    manifest = plugin.manifest
+    asked = _known(
+        manifest.limits,
+        f"The plug-in {manifest.name!r} names limits",
+        f"Use the version that made it ({manifest.evolve}), or export it again.",
+    )
+    most = asdict(Limits()) | _known(raised, "limits= names", "Leave that out.")
+    capped = {name: most[name] for name, value in asked.items() if value > most[name]}
+    if capped:
+        listed = ", ".join(f"{name} {asked[name]:g} ({most[name]:g})" for name in capped)
+        tell(
+            f"The plug-in {manifest.name!r} asks for more than this machine's limits, which hold: {listed}. "
+            "Raise one with limits={...}, or --limit NAME=VALUE of `evolve serve`."
+        )
+    own = {name: value for name, value in raised.items() if name not in asked}
+    return Limits(**{**own, **asked, **capped})
+
+
+def _known(limits: Mapping[str, float], whose: str, remedy: str) -> dict[str, Any]:
+    """``limits``, each of a known name and positive; UsageError for another."""
+    types = {name: type(value) for name, value in asdict(Limits()).items()}
+    for name, value in limits.items():
+        if name not in types:
+            raise UsageError(f"{whose} that this version of evolve does not know: {name}. {remedy}")
+        if not (math.isfinite(value) and value >= 0):
+            raise UsageError(f"{whose} that are not possible: {name} = {value}. {remedy}")
+    return {name: types[name](value) for name, value in limits.items()}
 
 
 def _roles(plugin: Plugin, config: CampaignConfig, path: Path, notify: Callable[[str], None]) -> Roles:

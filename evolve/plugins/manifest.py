@@ -20,6 +20,7 @@ GROUP = "evolve.memories"
 """Entry points of installed plug-ins."""
 MANIFEST, PROGRAM, WEIGHTS = "manifest.json", "program.py.txt", "weights.npz"
 """The files of a plug-in. The program is text that only a sandbox runs: by its name it cannot be imported."""
+MODULE_PREFIX = "evolve_memory_"
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _LONGEST_NAME = 60
 
@@ -84,8 +85,8 @@ class Manifest(Record):
 
     @property
     def module(self) -> str:
-        """The Python package that carries it."""
-        return self.name.replace("-", "_")
+        """The Python package that carries it; its prefix keeps it apart from every other import."""
+        return f"{MODULE_PREFIX}{self.name.replace('-', '_')}"
 
     def sealed(self) -> Manifest:
         """The same with its hash."""

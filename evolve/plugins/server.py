@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import re
 import socket
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -18,8 +19,14 @@ from evolve.plugins.memory import Memory
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+"""An ASGI application."""
 _ADDRESS = re.compile(r"(?P<host>[^:\[\]\s]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})")
 _LOCAL = ("localhost", "127.0.0.1", "::1")
+_EVERYWHERE = ("0.0.0.0", "::")
 _LARGEST_PORT = 65_535
 
 
@@ -73,18 +80,90 @@ def serve_stdio(memory: Memory) -> None:
     make_server(memory).run("stdio")
 
 
-def serve_http(memory: Memory, listener: socket.socket) -> None:
+def serve_http(
+    memory: Memory, listener: socket.socket, *, token: str = "", hosts: Sequence[str] = ()
+) -> None:
     """Serve over streamable HTTP at the path ``/mcp`` until Ctrl-C or SIGTERM; closes ``listener``.
 
     Without sessions: no call depends on an earlier one but by the memory, and nothing is left of a client
     that went away.
+
+    Args:
+        token: what a request must bring as ``Authorization: Bearer``; empty for none, on loopback only.
+        hosts: names that a request may address this server by, besides the address it listens at.
+
+    Raises:
+        UsageError: others can reach the address, and there is no token.
     """
     import uvicorn
+    from mcp.server.transport_security import TransportSecuritySettings
 
+    if not token and not is_local(listener):
+        listener.close()
+        raise UsageError(
+            "Whoever can reach this address could read and write the memory: give --token-env NAME, the "
+            "environment variable that holds the token that clients send as 'Authorization: Bearer TOKEN'."
+        )
+    allowed = allowed_hosts(listener, hosts)
+    security = TransportSecuritySettings(
+        allowed_hosts=[form for name in allowed for form in (name, f"{name}:*")],
+        allowed_origins=[
+            form for name in allowed for scheme in ("http", "https") for form in _origins(scheme, name)
+        ],
+    )
     host = listener.getsockname()[0]
     with listener:
-        app = make_server(memory).streamable_http_app(host=host, stateless_http=True)
-        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+        app = make_server(memory).streamable_http_app(
+            host=host, stateless_http=True, transport_security=security
+        )
+        guarded = Bearer(app, token) if token else app
+        uvicorn.Server(uvicorn.Config(guarded, log_level="warning")).run(sockets=[listener])
+
+
+def _origins(scheme: str, name: str) -> tuple[str, str]:
+    return f"{scheme}://{name}", f"{scheme}://{name}:*"
+
+
+def allowed_hosts(listener: socket.socket, names: Sequence[str]) -> list[str]:
+    """The names that a request may have in Host and Origin: of a page from elsewhere there is another.
+
+    Args:
+        names: those that the user allows, besides the address of ``listener``.
+    """
+    address = listener.getsockname()[0]
+    if is_local(listener):
+        own = ["127.0.0.1", "localhost", "[::1]"]
+    elif address in _EVERYWHERE:
+        own = [socket.gethostname()]
+    else:
+        own = [f"[{address}]" if ":" in address else address]
+    return list(dict.fromkeys([*own, *names]))
+
+
+class Bearer:
+    """An ASGI application that answers 401 to every request without the token.
+
+    Args:
+        app: asked once the token was right.
+        token: the text after ``Authorization: Bearer``.
+    """
+
+    def __init__(self, app: Application, token: str) -> None:
+        self._app = app
+        self._expected = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or pass it on."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        given = [value for name, value in scope.get("headers", ()) if name.lower() == b"authorization"]
+        if len(given) == 1 and hmac.compare_digest(given[0], self._expected):
+            await self._app(scope, receive, send)
+            return
+        headers = [(b"content-type", b"text/plain"), (b"www-authenticate", b"Bearer")]
+        await send({"type": "http.response.start", "status": 401, "headers": headers})
+        await send({"type": "http.response.body", "body": b"The bearer token is missing or wrong.\n"})
 
 
 def listen(address: str) -> tuple[socket.socket, str]:

@@ -17,6 +17,7 @@ from evolve.program.parts import (
     CLASSES,
     CONSTANTS,
     ITEM_CLASS,
+    MAX_KNOB,
     QUERY_CLASS,
     FieldSpec,
     assigned_name,
@@ -28,6 +29,7 @@ from evolve.program.parts import (
 )
 
 MAX_CHARACTERS = 200_000
+_SHOWN = 80  # characters of a wrong value in a message
 # fmt: off
 ALLOWED_IMPORTS = frozenset(
     {
@@ -226,9 +228,18 @@ def _knobs(tree: ast.Module) -> Iterator[Problem]:
         if not (isinstance(name, str) and is_knob_entry(entry)):
             yield Problem(
                 line,
-                f"KNOBS[{name!r}] is {entry!r}; expected three numbers (default, low, high) with "
-                "low ≤ default ≤ high and low < high",
+                f"KNOBS[{_shown(name)}] is {_shown(entry)}; expected three numbers (default, low, high) "
+                f"with low ≤ default ≤ high, low < high, none beyond ±{MAX_KNOB:.0e}",
             )
+
+
+def _shown(value: object) -> str:
+    """``value`` as Python writes it, cut; a whole number may have thousands of digits."""
+    try:
+        text = repr(value)
+    except ValueError:  # more digits than Python puts into a text
+        return "a number too long to show"
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 def _is_dataclass(node: ast.ClassDef) -> bool:

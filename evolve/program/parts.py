@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,8 @@ CONSTANTS = (*INSTRUCTIONS, ALWAYS_ON)
 ITEM_CLASS, QUERY_CLASS, BASE_CLASS = "KnowledgeItem", "Query", "KnowledgeBase"
 CLASSES = (ITEM_CLASS, QUERY_CLASS, BASE_CLASS)
 
+MAX_KNOB = 10**12
+"""The largest bound of a knob: within it, ranges and their tuning stay exact and finite."""
 _MISSING = object()
 _NOT_IN_CONSTRUCTOR = re.compile(r"(?:\w+\.)*(?:ClassVar|KW_ONLY)\b")
 
@@ -139,12 +140,12 @@ def knobs_of(value: Any) -> dict[str, Knob]:
 
 
 def is_knob_entry(entry: Any) -> bool:
-    """Three finite numbers with low <= default <= high and low < high."""
+    """Whether ``entry`` is three numbers within ±``MAX_KNOB``, low <= default <= high and low < high."""
     if not (isinstance(entry, (tuple, list)) and len(entry) == 3):
         return False
     if not all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in entry):
         return False
-    if not all(math.isfinite(number) for number in entry if isinstance(number, float)):
+    if not all(abs(number) <= MAX_KNOB for number in entry):  # false for nan too
         return False
     default, low, high = entry
     return low <= default <= high and low < high

@@ -19,6 +19,7 @@ class FileServer:
         url: where it listens.
         files: path → content.
         tag: the ETag of every file; empty for none.
+        announced: whether a response says how long it is.
         ranges: whether Range requests are honoured.
         cut: numbers of bytes after which the next responses break off, one each.
         statuses: what the next requests are answered with instead, one each.
@@ -29,6 +30,7 @@ class FileServer:
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     tag: str = '"v1"'
+    announced: bool = True
     ranges: bool = True
     cut: list[int] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
@@ -68,7 +70,10 @@ def _handler(server: FileServer) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self, status: int, body: bytes, **headers: str) -> None:
             self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
+            if server.announced:
+                self.send_header("Content-Length", str(len(body)))
+            else:
+                self.send_header("Connection", "close")
             if server.tag:
                 self.send_header("ETag", server.tag)
             for name, value in headers.items():

@@ -161,3 +161,24 @@ def test_nobody_there(downloader: Downloader, part: Path) -> None:
         InfrastructureError, match=r"not be fetched in 4 attempts.*Nothing has come: look whether"
     ):
         downloader.download("http://127.0.0.1:9/f", part)
+
+
+@pytest.mark.parametrize(("expected", "said"), [(5, "more than 5 bytes"), (10**6, "sent 300000 bytes")])
+def test_the_size_counts_also_where_the_source_announces_none(
+    served: FileServer, downloader: Downloader, part: Path, expected: int, said: str
+) -> None:
+    served.files["/f"] = CONTENT
+    served.announced = False
+    with pytest.raises(UsageError, match=said):
+        downloader.download(f"{served.url}/f", part, expected_size=expected)
+    assert not part.exists()
+
+
+def test_what_has_no_known_size_is_bounded_too(
+    served: FileServer, downloader: Downloader, part: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served.files["/f"] = CONTENT
+    served.announced = False
+    monkeypatch.setattr("evolve.data.download.MAX_BYTES", 1000)
+    with pytest.raises(UsageError, match="more than 1000 bytes"):
+        downloader.download(f"{served.url}/f", part)

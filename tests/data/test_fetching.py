@@ -58,7 +58,7 @@ def test_files_come_under_their_names_and_nothing_else_stays(
     sha = hashlib.sha256(GOOD).hexdigest()
     fetched = get(file(served, sha256=sha, size=len(GOOD)), file(served, "sub/b.json"))
     assert [path.read_bytes() for path in fetched] == [GOOD, GOOD]
-    assert sorted(p.name for p in (tmp_path / "data").iterdir()) == ["a.json", "sub"]
+    assert sorted(p.name for p in (tmp_path / "data").iterdir()) == ["SHA256SUMS", "a.json", "sub"]
 
 
 def test_what_is_there_is_left_alone_unless_asked(served: FileServer, get: Get) -> None:
@@ -108,7 +108,7 @@ def test_what_broke_off_is_kept_aside_and_gone_on_with(served: FileServer, get: 
         get()
     assert left(tmp_path) == [f"{FOLDER}/a.json.part", f"{FOLDER}/a.json.part.tag"]
     get()
-    assert left(tmp_path) == ["a.json"]
+    assert left(tmp_path) == ["SHA256SUMS", "a.json"]
     assert served.asked[-1] == ("/a.json", "bytes=20-")
 
 
@@ -123,7 +123,7 @@ def test_a_whole_file_is_not_fetched_again_because_another_failed(
     served.files["/b.json"] = GOOD
     assert len(get(*wanted)) == 2
     assert [path for path, _ in served.asked] == ["/a.json", "/b.json", "/b.json"]
-    assert left(tmp_path) == ["a.json", "sub/b.json"]
+    assert left(tmp_path) == ["SHA256SUMS", "a.json", "sub/b.json"]
 
 
 def test_new_files_are_verified_together_with_those_that_were_there(
@@ -157,3 +157,36 @@ def test_a_file_is_located_by_name_pattern_or_packed(tmp_path: Path) -> None:
     assert locate(tmp_path, ["full.json", "sample_*.json"], "b").name == "full.json"
     with pytest.raises(UsageError, match=r"'b' needs x or y.*evolve benchmarks fetch b.*--data-dir.*EVOLVE"):
         locate(tmp_path / "nowhere", ["x", "y"], "b")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "/etc/passwd", "../a.json", "a/../../b", "a//b", ".", "a/.", ".fetching/x", "a\\b", "a\n"]
+)
+def test_no_name_leads_out_of_the_folder(name: str) -> None:
+    with pytest.raises(UsageError, match="cannot be the name of a data file"):
+        DataFile(name, "https://example.org/a")
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.org/a", "a.json"])
+def test_only_the_web_is_a_source(url: str) -> None:
+    with pytest.raises(UsageError, match="http or https"):
+        DataFile("a.json", url)
+
+
+def test_a_file_without_a_published_checksum_may_not_change(
+    served: FileServer, get: Get, tmp_path: Path
+) -> None:
+    (path,) = get()
+    sums = tmp_path / "data" / "SHA256SUMS"
+    assert sums.read_text() == f"{hashlib.sha256(GOOD).hexdigest()}  a.json\n"
+    assert get(again=True) == [path]
+    served.files["/a.json"] = GOOD.replace(b"one", b"eno")
+    with pytest.raises(UsageError, match="not the file that was fetched first"):
+        get(again=True)
+    assert path.read_bytes() == GOOD
+    assert left(tmp_path) == ["SHA256SUMS", "a.json"]
+    sums.unlink()
+    assert get(again=True) == [path]
+    sums.write_text("nonsense\n")
+    with pytest.raises(UsageError, match="no checksum"):
+        get(again=True)

@@ -81,3 +81,15 @@ def test_a_parent_without_shared_items_gives_a_difference_and_no_verdict() -> No
     assert change is not None
     assert (round(change.mean, 3), change.low, change.high) == (0.7, -1.0, 1.0)
     assert found.change(found.candidates[0]) is None
+
+
+def test_a_line_of_descent_longer_than_python_recurses_is_drawn() -> None:
+    length = 3000
+    events = [child(n, (n - 1,) if n else (), [0.0, 1.0]) for n in range(length)]
+    out = io.StringIO()
+    Console(file=out, width=120).print(
+        lineage_view(lineage_data(History.of(CampaignConfig(), events)), "deep")
+    )
+    drawn = out.getvalue()
+    assert "└── #0 " in drawn
+    assert f"└── #{length - 1} " in drawn

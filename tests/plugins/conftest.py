@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -149,3 +152,24 @@ def bind(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return bound
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[list[str]], tuple[str, subprocess.Popen[str]]]]:
+    """Starts servers over HTTP, whose end is waited for."""
+    running: list[subprocess.Popen[str]] = []
+
+    def started(options: list[str]) -> tuple[str, subprocess.Popen[str]]:
+        command = [sys.executable, "-m", "evolve", "serve", *options, "--http", "127.0.0.1:0"]
+        server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        running.append(server)
+        assert server.stderr is not None
+        for line in server.stderr:
+            if found := re.search(r"http://127\.0\.0\.1:\d+/mcp", line):
+                return found[0], server
+        raise AssertionError("the server ended")
+
+    yield started
+    for server in running:
+        server.terminate()
+        server.communicate(timeout=20)

@@ -59,7 +59,7 @@ def test_the_weights_of_an_embedding_program_come_back_as_they_were_fitted(plugi
 
 
 def test_the_manifest_says_where_it_comes_from(plugin: Path) -> None:
-    manifest = json.loads((plugin / "my_memory" / "manifest.json").read_text())
+    manifest = json.loads((plugin / "evolve_memory_my_memory" / "manifest.json").read_text())
     assert manifest["benchmark"] == "chronicle"
     assert {score["subset"] for score in manifest["scores"]} >= {"static"}
     assert all(
@@ -75,7 +75,7 @@ def test_the_manifest_says_where_it_comes_from(plugin: Path) -> None:
 
 @pytest.mark.parametrize("name", ["program.py.txt", "weights.npz", "manifest.json"])
 def test_a_change_is_seen_at_load(name: str, plugin: Path) -> None:
-    path = plugin / "my_memory" / name
+    path = plugin / "evolve_memory_my_memory" / name
     data = path.read_bytes()
     path.write_bytes(data.replace(b"0.1.0", b"0.1.1") if name == "manifest.json" else data + b"\n")
     with pytest.raises(UsageError, match=f"{name}.*was changed, or is missing"):
@@ -87,7 +87,7 @@ def test_a_manifest_cannot_name_other_files(plugin: Path) -> None:
     forged = found.manifest.model_copy(
         update={"files": {**found.manifest.files, "../README.md": "0"}}
     ).sealed()
-    (plugin / "my_memory" / "manifest.json").write_text(forged.model_dump_json())
+    (plugin / "evolve_memory_my_memory" / "manifest.json").write_text(forged.model_dump_json())
     with pytest.raises(UsageError, match="README"):
         find_plugin(plugin)
 
@@ -120,10 +120,10 @@ def test_an_installed_one_is_found_by_its_name_and_nothing_of_it_is_run(
     metadata = plugin / "my_memory-1.0.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: my-memory\nVersion: 1.0.0\n")
-    (metadata / "entry_points.txt").write_text("[evolve.memories]\nmy-memory = my_memory\n")
-    (plugin / "my_memory" / "__init__.py").write_text("raise AssertionError('imported')")
+    (metadata / "entry_points.txt").write_text("[evolve.memories]\nmy-memory = evolve_memory_my_memory\n")
+    (plugin / "evolve_memory_my_memory" / "__init__.py").write_text("raise AssertionError('imported')")
     monkeypatch.syspath_prepend(plugin)
-    assert find_plugin("my-memory").folder == plugin / "my_memory"
+    assert find_plugin("my-memory").folder == plugin / "evolve_memory_my_memory"
     with pytest.raises(UsageError, match=r"'other': neither a folder .* Installed are: my-memory\."):
         find_plugin("other")
 
@@ -157,3 +157,9 @@ def test_the_readme_and_the_smoke_test_work_after_pip_install(plugin: Path, tmp_
     assert "Otto" in done.stdout
     smoke = [sys.executable, "-m", "pytest", "-q", str(plugin / "tests")]
     assert subprocess.run(smoke, cwd=tmp_path, env=environment, timeout=300).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["numpy", "json", "sqlite3", "evolve", "pytest", "typing-extensions"])
+def test_no_package_takes_the_place_of_another(name: str, exporter: Exporter) -> None:
+    with pytest.raises(UsageError, match=f"{name}.*Choose another, such as --name my-{name}"):
+        exporter(name=name)

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,27 +35,6 @@ def connect(request: pytest.FixtureRequest, bind: Bind, tmp_path: Path) -> Calla
         )
     url, _ = request.getfixturevalue("start")(options)
     return lambda: Client(url)
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[[list[str]], tuple[str, subprocess.Popen[str]]]]:
-    """Starts servers over HTTP, whose end is waited for."""
-    running: list[subprocess.Popen[str]] = []
-
-    def started(options: list[str]) -> tuple[str, subprocess.Popen[str]]:
-        command = [sys.executable, *SERVE, *options, "--http", "127.0.0.1:0"]
-        server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        running.append(server)
-        assert server.stderr is not None
-        for line in server.stderr:
-            if found := re.search(r"http://127\.0\.0\.1:\d+/mcp", line):
-                return found[0], server
-        raise AssertionError("the server ended")
-
-    yield started
-    for server in running:
-        server.terminate()
-        server.communicate(timeout=20)
 
 
 def talk(connect: Callable[[], Any], what: Callable[[Any], Awaitable[None]]) -> None:

@@ -255,6 +255,9 @@ def test_the_order_of_fields_which_dataclass_refuses(fields_of):
         ("{'a': ('1', 0, 2)}", "line 10: KNOBS['a'] is ('1', 0, 2)"),
         ("{'a': (1.0, 0.0, 1e999)}", "line 10: KNOBS['a'] is (1.0, 0.0, inf)"),
         ("{1: (1, 0, 2)}", "line 10: KNOBS[1] is (1, 0, 2)"),
+        (f"{{'a': (1, 0, 1{'0' * 300})}}", f"line 10: KNOBS['a'] is (1, 0, 1{'0' * 72}…; expected three"),
+        ("{'a': (0.0, -1e308, 1e308)}", "line 10: KNOBS['a'] is (0.0, -1e+308, 1e+308)"),
+        ("{'a': (0, 0, 1000000000001)}", "line 10: KNOBS['a'] is (0, 0, 1000000000001)"),
     ],
 )
 def test_knobs(edited, table, message):

@@ -162,3 +162,17 @@ def test_only_this_machine_is_answered(host: str, status: int) -> None:
     pages = Pages(Live(), lambda environ, start: [])  # type: ignore[arg-type]
     list(pages({"HTTP_HOST": host, "PATH_INFO": "/"}, lambda line, headers: said.append(line)))  # type: ignore[arg-type]
     assert said[0].startswith(str(status))
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("path", ["/", "/api/studies", "/api/studies/0", "/api/studies/0/note"])
+def test_nothing_can_be_changed(method: str, path: str) -> None:
+    answered: list[str] = []
+
+    def study(*_: Any) -> list[bytes]:
+        pytest.fail("asked to change the study")
+
+    pages = Pages(object(), study)  # type: ignore[arg-type]
+    environ = {"HTTP_HOST": "localhost", "PATH_INFO": path, "REQUEST_METHOD": method}
+    pages(environ, lambda status, _: answered.append(status))  # type: ignore[arg-type]
+    assert answered == ["405 Method Not Allowed"]

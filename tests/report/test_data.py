@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -101,3 +102,15 @@ def test_interned_texts_come_back(texts: list[str]) -> None:
     numbers = [table.add(text) for text in texts]
     assert ["\n".join(table.table[n] for n in entry) for entry in numbers] == texts
     assert len(set(table.table)) == len(table.table)
+
+
+def test_of_very_many_candidates_some_are_shown_and_the_rest_counted(
+    run: RunRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evolve.inspection.report.data.MAX_CANDIDATES", 2)
+    main = build_report(run).main
+    numbers = {candidate["number"] for candidate in main["candidates"]}
+    assert main["meta"]["candidates"] == 4
+    assert numbers == {0, 2, 3}, "the line of the best, and the last, at which the curves end"
+    assert {point["number"] for point in main["progress"]} == numbers
+    assert main["meta"]["failed"] == 1

@@ -75,16 +75,19 @@ function summaryTiles() {
   const test = summary.best !== null && summary.tests[summary.best];
   const against = summary.comparisons.find((x) => x.other === summary.seed);
   const last = progress.at(-1);
-  return el(
+  const left = run.meta.candidates - run.candidates.length;
+  const tiles = el(
     "dl",
     { class: "tiles" },
     run.best ? tile(fixed(run.best.objectives.quality), "best quality", run.best.quality ? `[${fixed(run.best.quality.low)}, ${fixed(run.best.quality.high)}], #${run.best.number}` : `#${run.best.number}`) : null,
     summary.gain ? tile(signed(summary.gain.mean), "over the best seed", `[${signed(summary.gain.low)}, ${signed(summary.gain.high)}], ${run.seed.title}`) : null,
     test ? tile(fixed(test.mean), "on the test set", against ? `${signed(against.difference.mean)} over ${run.seed.title}` : interval(test)) : null,
-    tile(count(front.length), "on the front", `of ${plural(run.candidates.length, "candidate")}`),
+    tile(count(front.length), "on the front", `of ${plural(run.meta.candidates, "candidate")}`),
     last ? tile(count(last.evaluations), "evaluations", duration(last.seconds)) : null,
-    tile(count(run.candidates.filter((c) => c.failed).length), "failed", plural(run.meta.discarded.length, "child given up", "children given up")),
+    tile(count(run.meta.failed), "failed", plural(run.meta.discarded.length, "child given up", "children given up")),
   );
+  if (!left) return tiles;
+  return el("div", {}, tiles, el("p", { class: "hint" }, `${count(left)} of ${count(run.meta.candidates)} candidates are not on this page. It has the line of the best, the front, the seeds, and then those of the highest quality. evolve show and evolve lineage have all of them.`));
 }
 
 function section(id, title, lead, ...content) {

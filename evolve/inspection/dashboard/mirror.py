@@ -13,6 +13,8 @@ from evolve.inspection.history import History, title
 from evolve.inspection.notes import note_of
 from evolve.journal import RunRecord
 from evolve.journal.durable import said_as_ours
+from evolve.journal.inside import refuse_links
+from evolve.journal.lock import open_lock
 from evolve.population import objective
 from evolve.program import MemoryProgram
 from evolve.records import Candidate
@@ -205,9 +207,10 @@ def _attributes(history: History, candidate: Candidate) -> dict[str, Any]:
 def _locked(run: RunRecord) -> int:
     """A descriptor that holds the lock of the mirror."""
     path = run.cache / LOCK
+    refuse_links(run.path)
     with said_as_ours(path):
         run.cache.mkdir(exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    descriptor = open_lock(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

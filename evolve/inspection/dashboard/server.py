@@ -115,6 +115,10 @@ class Pages:
         if not _is_local(environ.get("HTTP_HOST", "")):
             # A page from elsewhere that has its name point to this machine must not read the run.
             return _answer(start, "403 Forbidden", "text/plain", b"This server answers to localhost only.\n")
+        if environ.get("REQUEST_METHOD", "GET") not in ("GET", "HEAD"):
+            # Nothing here can be changed: the study is a mirror, and no other page may have a browser try.
+            body = b"This server only shows the run: nothing can be changed.\n"
+            return _answer(start, "405 Method Not Allowed", "text/plain", body, {"Allow": "GET, HEAD"})
         path = environ.get("PATH_INFO", "/")
         if path == "/":
             headers = {"Content-Security-Policy": f"{policy(live=True)}; frame-ancestors 'none'"}

@@ -33,6 +33,8 @@ from evolve.records import Candidate, Evaluation
 
 Data = dict[str, Any]
 Clock = Callable[[], datetime]
+MAX_CANDIDATES = 1_000
+"""Candidates that a page shows; of more it says how many are left out."""
 ITEM_BYTES = 2_200_000
 """Size that the packed items may have, so that the page stays well under five megabytes."""
 
@@ -60,24 +62,26 @@ def build_report(run: RunRecord, clock: Clock = _now) -> Report:
     Raises:
         UsageError: the run is damaged.
     """
-    history, questions, calls = History.read(run), Questions.of(run.config), calls_of(run)
-    programs = {c.number: _program(run, c) for c in history.candidates}
-    static = {c.number: e for c in history.candidates if (e := _static(run, c))}
-    tasks = sorted({task for c in history.candidates for task in c.item_scores})
+    history, questions, calls = History.read(run), Questions.of(run), calls_of(run)
+    order = _by_interest(history)[:MAX_CANDIDATES]
+    chosen = set(_with_last(history, order))
+    shown = [c for c in history.candidates if c.number in chosen]
+    programs = {c.number: _program(run, c) for c in shown}
+    static = {c.number: e for c in shown if (e := _static(run, c))}
+    tasks = sorted({task for c in shown for task in c.item_scores})
     lines = Texts()
     coordinates, axes = _map(programs)
     members = [
         _candidate(run, history, c, programs, static.get(c.number), tasks, lines)
         | {"at": coordinates.get(c.number)}
-        for c in history.candidates
+        for c in shown
     ]
-    order = _by_interest(history)
     items, traced = pack_items({n: static[n] for n in order if n in static}, questions, ITEM_BYTES)
     main = {
         "meta": _meta(run, history, static, questions, clock) | {"traced": traced},
         "summary": _summary(history),
         "candidates": members,
-        "progress": progress_data(history, calls),
+        "progress": [point for point in progress_data(history, calls) if point["number"] in programs],
         "spending": spending_data(calls),
         "map": axes,
         "tasks": [_task(task, questions, static) for task in tasks],
@@ -95,7 +99,7 @@ def _program(run: RunRecord, candidate: Candidate) -> MemoryProgram | None:
 
 
 def _static(run: RunRecord, candidate: Candidate) -> Evaluation | None:
-    return next((e for e in run.evaluations(candidate.program) if e.subset == STATIC), None)
+    return run.evaluation(candidate.program, STATIC)
 
 
 def _meta(
@@ -115,6 +119,8 @@ def _meta(
         "cost_unit": evaluation.cost_unit if evaluation else "tokens",
         "budget": history.budget,
         "settled": history.settled,
+        "candidates": len(history.candidates),
+        "failed": history.failures,
         "objectives": [
             {
                 "name": name,
@@ -234,6 +240,12 @@ def _by_interest(history: History) -> list[int]:
     quality = sorted(history.candidates, key=lambda c: (-c.objectives.get("quality", -1.0), c.number))
     first = [*line, *(c.number for c in history.front), *(c.number for c in history.seeds)]
     return list(dict.fromkeys([*first, *(c.number for c in quality)]))
+
+
+def _with_last(history: History, numbers: Sequence[int]) -> list[int]:
+    """``numbers`` and the one that joined last, at which the curves of progress end."""
+    last = history.progress_end
+    return [*numbers, *([] if last is None else [last])]
 
 
 def _rounded(value: float | None) -> float | None:

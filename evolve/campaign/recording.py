@@ -1,0 +1,59 @@
+"""Facts of a run that are recorded when it is made, so that a look at it loads no benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evolve.benchmark import Benchmark
+from evolve.journal import RunDirectory
+from evolve.journal.tasks import Card, tasks_file
+from evolve.models.embeddings import CachedEmbedder, HashingEmbedder
+from evolve.models.weights import pack_weights
+from evolve.records import Episode, Task
+from evolve.workbench import Workbench
+
+
+def record_facts(run: RunDirectory, workbench: Workbench) -> None:
+    """Record questions and offline weights of ``run`` where they are missing.
+
+    Raises:
+        UsageError: what is recorded is damaged.
+        InfrastructureError: the disk does not take it.
+    """
+    if run.tasks() is None:
+        run.record_tasks(_tasks(workbench))
+    embedder = workbench.roles.embedder
+    inner = embedder.inner if isinstance(embedder, CachedEmbedder) else embedder
+    if isinstance(inner, HashingEmbedder) and run.weights() is None:
+        run.record_weights(pack_weights(inner))
+
+
+def _tasks(workbench: Workbench) -> bytes:
+    benchmark = workbench.benchmark
+    card = Card(
+        name=benchmark.name,
+        version=benchmark.version,
+        metric=workbench.metric,
+        card=dict(benchmark.card),
+        left_out=0,
+    )
+    tasks = list(_by_use(workbench))
+    return tasks_file(card, tasks, _gold(benchmark, tasks))
+
+
+def _by_use(workbench: Workbench) -> Iterator[Task]:
+    """Tasks in the order of how surely they are asked: of fitness, of the test, then others of validation."""
+    static, test = workbench.subsets.static.tasks, workbench.subsets.test.tasks
+    yield from static
+    yield from test
+    known = {task.id for task in static}
+    yield from (task for task in workbench.benchmark.validation if task.id not in known)
+
+
+def _gold(benchmark: Benchmark, tasks: list[Task]) -> Iterator[Episode]:
+    """The episodes that hold evidence, by the tasks that rest on them; each once."""
+    episodes = {episode.id: episode for episode in benchmark.episodes}
+    wanted = dict.fromkeys(passage.episode for task in tasks for passage in task.evidence)
+    for name in wanted:
+        if name in episodes:
+            yield episodes[name].model_copy(update={"task": None})

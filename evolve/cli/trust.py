@@ -1,0 +1,83 @@
+"""The option --trust, and the gate that a command asks before it executes what a file names."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from evolve.cli.app import complain, invocation
+
+if TYPE_CHECKING:
+    from evolve.config import CampaignConfig
+    from evolve.trust import Act, Gate
+
+TrustOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Approve what a file from elsewhere would execute or send; remembered until it changes.",
+    ),
+]
+
+
+def gate(trust: bool) -> Gate:
+    """The gate of this command: it asks at a terminal, and else refuses."""
+    from evolve.trust import Approvals, Gate
+
+    at_terminal = sys.stdin.isatty() and sys.stderr.isatty()
+    return Gate(
+        Approvals.of_user(),
+        trust=trust,
+        ask=_confirmed if at_terminal else None,
+        command=f"{invocation(sys.argv[0])} {shlex.join([*sys.argv[1:], '--trust'])}",
+        notify=complain,
+    )
+
+
+def typed_acts(overrides: Mapping[str, Any]) -> list[Act]:
+    """The acts that flags of the command line name by themselves, which approves them.
+
+    A folder's name approves its data, and not a ``benchmark.py`` in it.
+    """
+    from evolve.config import CampaignConfig, merged
+    from evolve.trust import acts_of
+
+    found = acts_of(merged(CampaignConfig(), overrides), recorded=True)
+    file = str(overrides.get("benchmark", "")).endswith(".py")
+    return [act for act in found if file or act.kind != "execute"]
+
+
+def admit_benchmark(benchmark: str, trust: bool) -> None:
+    """Let the benchmark that was named on the command line be loaded; UsageError if it is not approved."""
+    from evolve.benchmark import locate
+    from evolve.trust import execution
+
+    acts = list(execution(locate(benchmark)))
+    typed = acts if benchmark.endswith(".py") else []
+    gate(trust).admit(acts, typed=typed, source=benchmark)
+
+
+def admit_campaign(
+    config: CampaignConfig, overrides: Mapping[str, Any], trust: bool, *, recorded: bool, source: str
+) -> None:
+    """Let a campaign with ``config`` be run; UsageError if something of it is not approved.
+
+    Args:
+        overrides: the keys that stand on the command line.
+        recorded: the rest is from a run directory, else from a file that the user named.
+        source: which of them, for the message.
+    """
+    from evolve.trust import acts_of
+
+    acts = acts_of(config, recorded=recorded)
+    gate(trust).admit(acts, typed=typed_acts(overrides), source=source)
+
+
+def _confirmed(question: str) -> bool:
+    from evolve.inspection.text import printable
+
+    return typer.confirm(printable(question), default=False, err=True)

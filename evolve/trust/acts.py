@@ -1,0 +1,140 @@
+"""Consequences of a configuration outside of the sandbox: code on the host, addresses, keys, files.
+
+A configuration that only names packaged benchmarks and programs, which run in a sandbox, has none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from urllib.parse import urlsplit
+
+from pydantic import JsonValue
+
+from evolve.benchmark import Place, locate
+from evolve.config import CampaignConfig, RoleConfig, SandboxConfig
+from evolve.errors import UsageError
+
+_SHOWN = 12  # digits of a hash in a message
+_LIMITS = tuple(name for name in SandboxConfig.model_fields if name not in ("backend", "pool"))
+
+
+@dataclass(frozen=True)
+class Act:
+    """Something that a command would do on the host on behalf of a file.
+
+    Attributes:
+        kind: ``execute``, ``connect``, ``ask``, ``write`` or ``limit``.
+        subject: a path, an address, or the name of a setting.
+        detail: the hash of a file's content, the variable that is sent, or the value of a setting.
+    """
+
+    kind: str
+    subject: str
+    detail: str = ""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the act, in hexadecimal: what an approval is remembered by."""
+        text = json.dumps([self.kind, self.subject, self.detail])
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def __str__(self) -> str:
+        if self.kind == "execute":
+            return f"execute the file {self.subject} (sha256 {self.detail[:_SHOWN]}…) with your rights"
+        if self.kind == "connect":
+            return f"connect to the Dask scheduler {self.subject}, which can have code run in this process"
+        if self.kind == "ask":
+            return f"send questions to {self.subject}, with the key in {self.detail}"
+        if self.kind == "write":
+            return f"keep model replies in the file {self.subject}"
+        return f"let programs use {self.subject} = {self.detail}, more than the default"
+
+
+def execution(place: Place) -> Iterator[Act]:
+    """The act of loading the benchmark at ``place``; none for a packaged one and for a folder of data."""
+    if place.code is None:
+        return
+    try:
+        data = place.code.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{place.code} cannot be read: {error.strerror or error}.") from error
+    yield Act("execute", str(place.code.resolve()), hashlib.sha256(data).hexdigest())
+
+
+def acts_of(config: CampaignConfig, *, recorded: bool) -> list[Act]:
+    """Everything that a campaign with ``config`` does outside of the sandbox; each once.
+
+    Args:
+        recorded: the configuration is that of a run directory. Then models at their provider's own address
+            with its usual key count too, and limits above the defaults: whoever resumes a run names neither.
+
+    Raises:
+        UsageError: there is no such benchmark, or its file cannot be read.
+    """
+    found = [*execution(locate(config.benchmark)), *_model_acts(config, recorded=recorded)]
+    if config.cluster:
+        found.append(Act("connect", config.cluster))
+    if config.models.cache is not None:
+        found.append(Act("write", str(config.models.cache)))
+    if recorded:
+        found += _raised(config.sandbox)
+    return list(dict.fromkeys(found))
+
+
+def _model_acts(config: CampaignConfig, *, recorded: bool) -> Iterator[Act]:
+    models = config.models
+    for role in (models.task, models.toolkit, models.judge, models.embedding, *models.reflecting):
+        if role.is_offline:
+            continue
+        addresses = [*([role.api_base] if role.api_base else []), *_addresses(role.parameters)]
+        local = all(map(_is_this_machine, addresses))
+        if local and not (role.key_env or recorded):
+            continue
+        provider = f"the provider of {role.model}"
+        for address in addresses or [provider]:
+            yield Act("ask", address, _variable(role))
+
+
+def _variable(role: RoleConfig) -> str:
+    if role.key_env:
+        return f"the environment variable {role.key_env}"
+    return f"the usual variable of {role.model.partition('/')[0]}"
+
+
+def _addresses(value: JsonValue) -> Iterator[str]:
+    """Addresses at any depth of a call's parameters, which may name another server than ``api_base``."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if isinstance(inner, str) and name.lower() in ("api_base", "base_url", "host", "endpoint"):
+                yield inner
+            else:
+                yield from _addresses(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _addresses(inner)
+    elif isinstance(value, str) and "://" in value:
+        yield value
+
+
+def _is_this_machine(address: str) -> bool:
+    """Whether ``address`` surely leads to no other machine."""
+    if re.search(r"[\\@\s]", address):  # read in different ways by different libraries
+        return False
+    try:
+        host = urlsplit(address).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _raised(sandbox: SandboxConfig) -> Iterator[Act]:
+    usual = asdict(SandboxConfig().limits())
+    for name in _LIMITS:
+        value = getattr(sandbox, name)
+        if value > usual[name]:
+            yield Act("limit", f"sandbox.{name}", str(value))
