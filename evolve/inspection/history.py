@@ -68,7 +68,6 @@ class History:
     _seconds: float = 0.0
     _front: tuple[Candidate, ...] | None = None  # these are computed when asked for, until another one joins
     _ordered: tuple[Candidate, ...] | None = None
-    _best: Candidate | None = None
     _scores: dict[int, Mapping[str, float]] = field(default_factory=dict)
     _past: list[Event] = field(default_factory=list)  # events that are not in ``_seen`` yet
     _seen: set[str] = field(default_factory=set)

@@ -13,7 +13,7 @@ from evolve.campaign.briefing import family
 from evolve.campaign.probing import Probe, probe_subset
 from evolve.campaign.reflectors import prompt_room, style_of
 from evolve.config import CampaignConfig, RoleConfig, check_resumable, merged, to_toml, with_window
-from evolve.config.files import load_recorded
+from evolve.config.files import parse_recorded
 from evolve.evaluation.evaluator import Reads
 from evolve.events import Discarded, Proposed
 from evolve.inspection.draws import draws_line
@@ -47,7 +47,7 @@ def test_a_run_recorded_before_goes_on_as_it_was_begun(tmp_path: Path) -> None:
     lines = to_toml(old).splitlines(keepends=True)
     path = tmp_path / "config.toml"
     path.write_text("".join(line for line in lines if line.partition(" = ")[0] not in new))
-    recorded = load_recorded(path)
+    recorded = parse_recorded(path.read_bytes(), path)
     search = recorded.search
     assert (search.edit, search.retry, search.prompt, search.probe) == ("blocks", "repair", "full", False)
     assert recorded.mutators == "model"
@@ -60,7 +60,7 @@ def test_a_run_recorded_before_goes_on_as_it_was_begun(tmp_path: Path) -> None:
 def test_a_new_run_keeps_its_settings(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(to_toml(merged(CampaignConfig(), {**MODEL, "window": 2})))
-    assert load_recorded(path).mutators == "both"
+    assert parse_recorded(path.read_bytes(), path).mutators == "both"
 
 
 @pytest.mark.parametrize(
