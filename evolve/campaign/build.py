@@ -12,6 +12,7 @@ from evolve.campaign.crew import Crew, Threads
 from evolve.campaign.loop import Campaign
 from evolve.campaign.rearing import Outcome, Rear, Score
 from evolve.campaign.recording import record_facts
+from evolve.campaign.reflectors import style_of
 from evolve.campaign.site import Message, Site
 from evolve.campaign.staffing import nursery
 from evolve.config import CampaignConfig, merged
@@ -95,6 +96,10 @@ def build(
         for close in reversed(closing):
             close()
         raise
+    if config.cluster is None and config.search.prompt == "auto":
+        for role, model in zip(config.reflecting, workbench.roles.reflectors, strict=False):
+            if style_of(config, role, model) == "compact":
+                notify(f"{role.model} is shown the compact prompt; search.prompt = 'full' shows it more.")
     if config.jobs > config.under_way:
         notify(f"Of {config.jobs} jobs {config.under_way} can be under way at once: that is the window.")
     return _kind(config)(config, run, workbench, crew, seeds)
