@@ -26,6 +26,9 @@ class Started(Record):
     isolation: str
     conditions: str = Field(description="hash of all that decides scores besides program and subset")
     resumed: bool
+    groups: dict[str, str] = Field(
+        default={}, description="static task id → its group, such as a conversation; empty where none has one"
+    )
 
 
 class Proposed(Record):

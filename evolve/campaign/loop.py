@@ -152,6 +152,7 @@ class Campaign:
                 isolation=self._bench.sandbox.isolation,
                 conditions=now,
                 resumed=past is not None,
+                groups={task.id: task.group for task in self._bench.subsets.static.tasks if task.group},
             )
         )
 
@@ -296,6 +297,7 @@ class Campaign:
             for number, evaluation in results.items()
             if evaluation.status == "complete"
         }
+        groups = {task.id: task.group for task in self._bench.subsets.test.tasks}
         others = [n for n in seeds if n != best.number and {n, best.number} <= scores.keys()]
         # So that all of the intervals hold together at 95 % (Bonferroni).
         level = 1 - 0.05 / max(1, len(others))
@@ -303,7 +305,7 @@ class Campaign:
             Compared(
                 best=best.number,
                 other=n,
-                difference=paired_interval(scores[best.number], scores[n], level=level),
+                difference=paired_interval(scores[best.number], scores[n], clusters=groups, level=level),
                 level=level,
             )
             for n in others

@@ -29,6 +29,7 @@ PACKAGES = (
     "plotille",
     "pydantic",
     "rich",
+    "scipy",
     "snowballstemmer",
     "tomli-w",
     "typer",

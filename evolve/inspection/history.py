@@ -50,6 +50,7 @@ class History:
         finished: how the last process ended; None while it runs or if it was killed.
         discarded: number → why that child did not come to be.
         comparisons: best against others on the test set, in order.
+        groups: static task → its group, of the tasks that have one.
     """
 
     objectives: Sequence[str]
@@ -59,6 +60,7 @@ class History:
     finished: Finished | None = None
     discarded: dict[int, Discarded] = field(default_factory=dict)
     comparisons: list[Compared] = field(default_factory=list)
+    groups: dict[str, str] = field(default_factory=dict)
     _candidates: dict[int, Candidate] = field(default_factory=dict)
     _proposed: dict[int, Proposed] = field(default_factory=dict)
     _evaluated: dict[tuple[int, str], Evaluated] = field(default_factory=dict)
@@ -93,6 +95,7 @@ class History:
         match event:
             case Started():
                 self.started.append(event)
+                self.groups.update(event.groups)
                 self.finished = None
             case Proposed():
                 self._proposed[event.number] = event
@@ -189,13 +192,24 @@ class History:
         parent = self.candidate(candidate.parents[0]) if candidate.parents else None
         if parent is None or parent.failed or candidate.failed:
             return None
-        scores = [{k: v for k, v in c.item_scores.items() if math.isfinite(v)} for c in (candidate, parent)]
-        if scores[0].keys() & scores[1].keys():
-            return paired_interval(*scores)
+        paired = self.paired(candidate, parent)
+        if paired is not None:
+            return paired
         if not (candidate.objectives and parent.objectives):
             return None
         mean = candidate.objectives["quality"] - parent.objectives["quality"]
         return Interval(mean=mean, low=-1.0, high=1.0)
+
+    def paired(self, one: Candidate, other: Candidate) -> Interval | None:
+        """Quality of ``one`` minus that of ``other`` on validation; None where they share no scored task."""
+        first, second = (
+            {task: score for task, score in c.item_scores.items() if math.isfinite(score)}
+            for c in (one, other)
+        )
+        if not first.keys() & second.keys():
+            return None
+        clusters = {task: self.groups.get(task, "") for task in first}
+        return paired_interval(first, second, clusters=clusters)
 
     def progress(self) -> list[Progress]:
         """A point for each candidate, in the order in which they joined."""
