@@ -1,8 +1,8 @@
 """Confidence intervals for mean scores and for paired differences.
 
 ``mean_interval`` and ``paired_interval`` use Student's t over *units*: groups of tasks (conversations,
-worlds) where the tasks have groups, since tasks of one group are alike; single tasks otherwise. With G groups the
-variance of the mean over tasks is that of a ratio estimator (Cochran, *Sampling Techniques* (1977), §9A.1)
+worlds) where the tasks have groups, since tasks of one group are alike; single tasks otherwise. With G groups
+the variance of the mean over tasks is that of a ratio estimator (Cochran, *Sampling Techniques*, 1977, §2.11)
 and t has G − 1 degrees of freedom. Where all units score the same, t would give a point; the interval is then
 that of Clopper & Pearson for "none of n units differs". ``benchmarks/statistics/coverage.py`` compares it
 with the bootstrap over tasks and over groups.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -68,6 +69,15 @@ def test_many_values_are_drawn_in_blocks_without_a_seam() -> None:
     values = np.random.default_rng(0).random(5000)
     interval = bootstrap_interval(values, resamples=1000)  # 5 million draws
     assert interval.high - interval.low == pytest.approx(2 * 1.96 * values.std() / math.sqrt(5000), rel=0.1)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.95])
+def test_the_same_share_lies_beyond_both_ends(level: float) -> None:
+    values = np.random.default_rng(0).normal(size=400)
+    interval = bootstrap_interval(values, level=level, resamples=4000)
+    reach = NormalDist().inv_cdf((1 + level) / 2) * values.std() / math.sqrt(len(values))
+    assert interval.low == pytest.approx(values.mean() - reach, abs=0.1 * reach)
+    assert interval.high == pytest.approx(values.mean() + reach, abs=0.1 * reach)
 
 
 def test_one_value_or_none_says_nothing_about_the_spread() -> None:

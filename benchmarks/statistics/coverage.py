@@ -4,8 +4,8 @@
 
 Scores are 0 or 1. Groups have success rates from a beta distribution with the given intraclass correlation
 (ICC); each trial draws new groups, of sizes that differ by one at most. *Differences* are those of two such
-programs on the same groups, whose true mean is 0. A cell is the coverage in per cent, and in brackets the mean
-width. With one group and an ICC above 0 nothing can be said of other groups: these rows are left out.
+programs on the same groups, whose true mean is 0. A cell is the coverage in per cent, and in brackets the
+mean width. With one group and an ICC above 0 nothing can be said of other groups: these rows are left out.
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import math
 import random
+from statistics import NormalDist, stdev
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evolve.evaluation import Subset
-from evolve.evaluation.racing import Referee, Rival, chance_to_draw_level
+from evolve.evaluation.racing import FLOOR, Referee, Rival, chance_to_draw_level
 from evolve.records import ItemResult
 
 scores = st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=20, max_size=60)
@@ -93,3 +95,16 @@ def test_an_evaluation_ends_where_the_referee_says(make_world, make_program, sco
         assert len(raced.writes) < len(subset.episodes)  # what is not asked is not remembered either
     kept = world.make().evaluate(make_program(), subset, referee=Referee([front], risk=0.05))
     assert (kept.status, kept.quality, kept.items) == ("complete", whole.quality, whole.items)
+
+
+def test_the_chance_is_that_of_the_formula():
+    """n = 9 of 36, mean −0.1, sample deviation 0.3: the error is √(8/6) · 0.3 · √(27 / (9 · 36))."""
+    seen = [-0.1 + 0.3 * x for x in (-1.5, -1.0, -0.5, 0.0, 0.0, 0.0, 0.5, 1.0, 1.5)]
+    spread = stdev(seen)
+    error = math.sqrt(8 / 6) * spread * math.sqrt(27 / (9 * 36))
+    assert chance_to_draw_level(seen, 36) == pytest.approx(NormalDist().cdf(-0.1 / error))
+
+
+def test_equal_losses_are_taken_to_spread_by_the_floor():
+    error = math.sqrt(9 / 7) * FLOOR * math.sqrt(90 / (10 * 100))
+    assert chance_to_draw_level([-0.02] * 10, 100) == pytest.approx(NormalDist().cdf(-0.02 / error))
