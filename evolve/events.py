@@ -26,6 +26,7 @@ class Started(Record):
     isolation: str
     conditions: str = Field(description="hash of all that decides scores besides program and subset")
     resumed: bool
+    mutator: str = Field(default="", description="what makes children: rules or models, prompts, settings")
     groups: dict[str, str] = Field(
         default={}, description="static task id → its group, such as a conversation; empty where none has one"
     )

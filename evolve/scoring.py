@@ -140,14 +140,41 @@ def evidence_recall(task: Task, retrieved: str) -> float:
 def episode_recall(task: Task, retrieved: str) -> float:
     """Share of the task's gold episodes of which at least one gold passage stands in ``retrieved``.
 
-    Session-level recall, as LongMemEval measures it (Wu et al., 2025), with the room that ``read`` has in
-    the place of k. A task without gold evidence falls back to ``coverage``.
+    The room that ``read`` has takes the place of k. LongMemEval reports ``episode_recall_any`` and
+    ``episode_recall_all`` instead of this share. A task without gold evidence falls back to ``coverage``.
     """
     if not task.evidence:
         return coverage(task, retrieved)
-    wanted = {passage.episode for passage in task.evidence}
-    found = {p.episode for p in task.evidence if contains_passage(retrieved, p.text)}
+    found, wanted = _episodes(task, retrieved)
     return len(found) / len(wanted)
+
+
+def episode_recall_any(task: Task, retrieved: str) -> float:
+    """1 if a gold passage of at least one gold episode stands in ``retrieved``, else 0.
+
+    ``recall_any`` of LongMemEval (Wu et al., 2025, ``src/retrieval/eval_utils.py``), over sessions. A task
+    without gold evidence falls back to ``coverage``.
+    """
+    if not task.evidence:
+        return coverage(task, retrieved)
+    return float(bool(_episodes(task, retrieved)[0]))
+
+
+def episode_recall_all(task: Task, retrieved: str) -> float:
+    """1 if a gold passage of every gold episode stands in ``retrieved``, else 0.
+
+    ``recall_all`` of LongMemEval; see ``episode_recall_any``.
+    """
+    if not task.evidence:
+        return coverage(task, retrieved)
+    found, wanted = _episodes(task, retrieved)
+    return float(found == wanted)
+
+
+def _episodes(task: Task, retrieved: str) -> tuple[set[str], set[str]]:
+    """The gold episodes of which a passage is there, and all of them."""
+    found = {p.episode for p in task.evidence if contains_passage(retrieved, p.text)}
+    return found, {passage.episode for passage in task.evidence}
 
 
 def rubric_coverage(task: Task, retrieved: str) -> float:
@@ -229,6 +256,18 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 "episode_recall",
                 "share of the gold episodes of which a gold passage is retrieved",
                 _of_retrieved(episode_recall),
+                lambda task: bool(task.evidence or task.answers),
+            ),
+            Metric(
+                "episode_recall_any",
+                "a gold passage of any gold episode is retrieved (LongMemEval's recall_any)",
+                _of_retrieved(episode_recall_any),
+                lambda task: bool(task.evidence or task.answers),
+            ),
+            Metric(
+                "episode_recall_all",
+                "a gold passage of every gold episode is retrieved (LongMemEval's recall_all)",
+                _of_retrieved(episode_recall_all),
                 lambda task: bool(task.evidence or task.answers),
             ),
             Metric(

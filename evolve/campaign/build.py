@@ -12,7 +12,7 @@ from evolve.campaign.crew import Crew, Threads
 from evolve.campaign.loop import Campaign
 from evolve.campaign.rearing import Outcome, Rear, Score
 from evolve.campaign.site import Message, Site
-from evolve.campaign.staffing import nursery
+from evolve.campaign.staffing import mutator_identity, nursery
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
 from evolve.journal import RunDirectory
@@ -78,7 +78,8 @@ def build(
         raise
     if config.jobs > config.under_way:
         notify(f"Of {config.jobs} jobs {config.under_way} can be under way at once: that is the window.")
-    return _kind(config)(config, run, workbench, crew, seeds)
+    mutator = mutator_identity(config, workbench)
+    return _kind(config)(config, run, workbench, crew, seeds, mutator=mutator)
 
 
 def _kind(config: CampaignConfig) -> type[Campaign]:

@@ -73,6 +73,7 @@ class Campaign:
         crew: does jobs.
         seeds: the programs to begin with.
         clock: seconds, monotonic.
+        mutator: identity of what makes children, to be recorded.
     """
 
     def __init__(
@@ -83,6 +84,8 @@ class Campaign:
         crew: Crew[Rear | Score, Outcome],
         seeds: Sequence[MemoryProgram],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        mutator: str = "",
     ) -> None:
         self._config = config
         self._run = run
@@ -90,6 +93,7 @@ class Campaign:
         self._crew = crew
         self._seeds = seeds
         self._clock = clock
+        self._mutator = mutator
         self._started = clock()
         self._registrar = Registrar(run, config.search.objectives, workbench.evaluator.conditions)
         self._population = _population(config)
@@ -152,6 +156,7 @@ class Campaign:
                 isolation=self._bench.sandbox.isolation,
                 conditions=now,
                 resumed=past is not None,
+                mutator=self._mutator,
                 groups={task.id: task.group for task in self._bench.subsets.static.tasks if task.group},
             )
         )

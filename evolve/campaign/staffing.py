@@ -22,7 +22,7 @@ def nursery(config: CampaignConfig, workbench: Workbench) -> Nursery:
     return Nursery(
         workbench.evaluator,
         workbench.subsets,
-        _tuning(config, workbench, _freezing(config, inventive)),
+        _whole(config, workbench, inventive),
         seed=config.seed,
         # A frozen part narrows what may change already.
         scoped=bool(workbench.roles.reflectors) and config.search.scoped and config.search.freeze is None,
@@ -31,6 +31,15 @@ def nursery(config: CampaignConfig, workbench: Workbench) -> Nursery:
         confirm=config.search.confirm and not config.models.task.is_offline,
         learner=inventive if isinstance(inventive, Learns) else None,
     )
+
+
+def mutator_identity(config: CampaignConfig, workbench: Workbench) -> str:
+    """What decides how children are made: rules or models, a digest of the prompts, and settings."""
+    return _whole(config, workbench, _inventive(config, workbench)).identity
+
+
+def _whole(config: CampaignConfig, workbench: Workbench, inventive: Mutator) -> Mutator:
+    return _tuning(config, workbench, _freezing(config, inventive))
 
 
 def _freezing(config: CampaignConfig, inner: Mutator) -> Mutator:

@@ -16,7 +16,13 @@ def described(event: Event, history: History) -> str | None:
     match event:
         case Started():
             verb = "goes on" if event.resumed else "begins"
-            return f"The campaign {verb}; isolation: {event.isolation}."
+            changed = ""
+            if len(history.started) > 1 and history.started[-2].mutator not in ("", event.mutator):
+                changed = (
+                    " What makes children (rules, model, prompts or settings) has changed since it last ran: "
+                    "earlier children were made otherwise."
+                )
+            return f"The campaign {verb}; isolation: {event.isolation}.{changed}"
         case Proposed():
             return None
         case Evaluated():
