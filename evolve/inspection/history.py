@@ -51,6 +51,7 @@ class History:
         discarded: number → why that child did not come to be.
         comparisons: best against others on the test set, in order.
         groups: static task → its group, of the tasks that have one.
+        initial: programs that the campaign begins with.
     """
 
     objectives: Sequence[str]
@@ -61,6 +62,7 @@ class History:
     discarded: dict[int, Discarded] = field(default_factory=dict)
     comparisons: list[Compared] = field(default_factory=list)
     groups: dict[str, str] = field(default_factory=dict)
+    initial: int = 0
     _candidates: dict[int, Candidate] = field(default_factory=dict)
     _proposed: dict[int, Proposed] = field(default_factory=dict)
     _evaluated: dict[tuple[int, str], Evaluated] = field(default_factory=dict)
@@ -73,6 +75,7 @@ class History:
     def of(cls, config: CampaignConfig, events: Iterable[Event] = ()) -> History:
         """The state after ``events``."""
         history = cls(config.search.objectives, config.budget, {**config.search.epsilon})
+        history.initial = len(config.seeds)
         for event in events:
             history.apply(event)
         return history
@@ -183,6 +186,23 @@ class History:
         """Children that were made and have no outcome yet, by rising number."""
         settled = self._candidates.keys() | self.discarded.keys()
         return tuple(self._proposed[number] for number in sorted(self._proposed.keys() - settled))
+
+    @property
+    def under_way(self) -> str:
+        """What the campaign does now, in a few words; empty when it has ended."""
+        if self.finished is not None:
+            return ""
+        if len(self.seeds) < self.initial:
+            return f"initial programs {len(self.seeds)}/{self.initial}"
+        if self.in_flight:
+            shown = ", ".join(f"#{child.number} {child.operator}" for child in self.in_flight[:3])
+            more = f" and {len(self.in_flight) - 3} more" if len(self.in_flight) > 3 else ""
+            return f"evaluating {shown}{more}"
+        if self.settled < self.budget:
+            number = self.initial + self.settled
+            return f"diagnosing a parent and making candidate #{number}"
+        tested = sum(subset == TEST for _, subset in self._evaluated)
+        return f"testing the best and the initial programs: {tested} done"
 
     def change(self, candidate: Candidate) -> Interval | None:
         """Quality minus that of the main parent, paired over the tasks that both were scored on.

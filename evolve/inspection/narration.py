@@ -49,7 +49,9 @@ def _evaluated(event: Evaluated) -> str | None:
 def _joined(event: Joined, history: History) -> str:
     candidate = event.candidate
     who = f"#{candidate.number} {one_line(title(candidate), 40)}"
-    if candidate.parents:
+    if not candidate.parents and history.initial:
+        who = f"[{len(history.seeds)}/{history.initial} initial programs] {who}"
+    elif candidate.parents:
         who = f"{_count(history)} {who} of {', '.join(f'#{number}' for number in candidate.parents)}"
     if candidate.failed:
         return f"{who}: failed"

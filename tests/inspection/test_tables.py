@@ -93,7 +93,7 @@ def test_show(run: RunRecord) -> None:
     assert evaluation["stages"] == {"not_given": 0, "lost_in_write": 0, "not_retrieved": 1, "not_used": 1}
     assert "items" not in evaluation
     text = rendered(show_view(data))
-    assert [item["task"] for item in evaluation["worst"]] == ["b", "c", "a"]
+    assert [item["task"] for item in evaluation["worst"]] == ["b", "c"], "a scored 1.00"
     assert [item["task"] for item in evaluation["finest"]] == ["a", "c"], "a score of 0 is not fine"
     assert "0.00 b (time), not_retrieved: 0 characters retrieved" in text
     for part in ("Smaller [bold]chunks", "on the front, the best", "#0", "coverage 0.700", "not_retrieved 1"):
