@@ -16,6 +16,7 @@ from functools import cached_property, lru_cache
 from types import MappingProxyType
 
 from evolve.records import Task
+from evolve.text import plain, words
 
 SHINGLE = 5
 """Words in a shingle of ``contains_passage``."""
@@ -32,7 +33,6 @@ STOP_WORDS = frozenset(
 )
 """Words that say nothing about a topic. "no", "not" and numbers are kept: they can be the answer."""
 
-_WORD = re.compile(r"\w+")
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
 _LOCOMO_DROPPED = re.compile(r"\b(a|an|the|and)\b")
 _HOTPOT_WHOLE = frozenset({"yes", "no", "noanswer"})
@@ -62,6 +62,11 @@ def normalise(text: str) -> str:
     The rule of the official SQuAD v1.1 script (Rajpurkar et al., 2016).
     """
     return " ".join(_ARTICLE.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split())
+
+
+def _normalised(text: str) -> str:
+    """As ``normalise``, without Unicode punctuation and width, and with unspaced scripts split."""
+    return normalise(plain(text))
 
 
 def content_words(text: str) -> list[str]:
@@ -106,14 +111,14 @@ def rubric_score(points_met: Sequence[tuple[float, bool]]) -> float:
 
 def f1(task: Task, answer: str) -> float:
     """Token F1 after ``normalise``, the best over the accepted answers."""
-    found = normalise(answer).split()
+    found = _normalised(answer).split()
     return max(_overlap_f1(found, _gold_tokens(gold)) for gold in task.answers)
 
 
 def exact_match(task: Task, answer: str) -> float:
     """1 if the answer equals an accepted answer after ``normalise``, else 0."""
-    found = normalise(answer)
-    return float(any(found == normalise(gold) for gold in task.answers))
+    found = _normalised(answer)
+    return float(any(found == _normalised(gold) for gold in task.answers))
 
 
 def coverage(task: Task, retrieved: str) -> float:
@@ -304,7 +309,7 @@ class _View:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(_WORD.findall(text.casefold()))
+    return words(text)
 
 
 @lru_cache(maxsize=64)
@@ -321,7 +326,7 @@ def _passage(passage: str) -> _View:
 
 @lru_cache(maxsize=16_384)
 def _gold_tokens(gold: str) -> tuple[str, ...]:
-    return tuple(normalise(gold).split())
+    return tuple(_normalised(gold).split())
 
 
 def _overlap_f1(found: Sequence[str], gold: Sequence[str]) -> float:

@@ -17,7 +17,15 @@ from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
 from evolve.journal import RunDirectory
 from evolve.roles import open_roles
-from evolve.workbench import Notify, Workbench, is_trusted, open_bench, reply_cache, seed_programs
+from evolve.workbench import (
+    Notify,
+    Workbench,
+    fits_in_one_read,
+    is_trusted,
+    open_bench,
+    reply_cache,
+    seed_programs,
+)
 
 if TYPE_CHECKING:
     from evolve.models.gateway import Gateway
@@ -78,6 +86,8 @@ def build(
         raise
     if config.jobs > config.under_way:
         notify(f"Of {config.jobs} jobs {config.under_way} can be under way at once: that is the window.")
+    if warning := fits_in_one_read(workbench.benchmark, config.sandbox.read_characters):
+        notify(warning)
     mutator = mutator_identity(config, workbench)
     return _kind(config)(config, run, workbench, crew, seeds, mutator=mutator)
 

@@ -14,6 +14,8 @@ from evolve.records import Candidate, CostUnit, Interval
 from evolve.statistics import paired_interval
 
 STATIC, TEST = "static", "test"
+CEILING = 0.98
+"""Quality from which on a benchmark leaves nothing to find, of the 1 that is possible."""
 SEED = "seed"
 
 
@@ -148,6 +150,18 @@ class History:
     def best_seed(self) -> Candidate | None:
         """The one that the search had to beat: the best of the seeds by the same rule; None if all failed."""
         return max((c for c in self.seeds if c.complete), key=_merit, default=None)
+
+    @property
+    def saturation(self) -> str:
+        """Why there is little to find, and what to do, once all initial programs are in; else empty."""
+        best = self.best_seed
+        if best is None or len(self.seeds) < self.initial or best.objectives["quality"] < CEILING:
+            return ""
+        return (
+            f"The initial program #{best.number} {title(best)} scores {best.objectives['quality']:.3f} of 1 "
+            "on validation: a search can hardly find better. Give harder or more questions, let read return "
+            "less (sandbox.read_characters), or search for lower cost."
+        )
 
     @property
     def settled(self) -> int:

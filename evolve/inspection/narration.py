@@ -58,7 +58,9 @@ def _joined(event: Joined, history: History) -> str:
     if candidate.raced:
         return f"{who}: given up after {len(candidate.item_scores)} items"
     quality = score(history.quality(candidate.number, STATIC), candidate.objectives.get("quality"))
-    return f"{who}: {quality}{_place(candidate.number, history)}"
+    last = not candidate.parents and len(history.seeds) == history.initial
+    warning = f"\n{history.saturation}" if last and history.saturation else ""
+    return f"{who}: {quality}{_place(candidate.number, history)}{warning}"
 
 
 def _place(number: int, history: History) -> str:

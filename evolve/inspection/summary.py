@@ -34,6 +34,8 @@ def closing_view(run: RunRecord, history: History, command: str = "evolve") -> R
                 style="dim",
             )
         )
+    if history.saturation:
+        blocks.append(Text(history.saturation, style="yellow"))
     if history.comparisons:
         blocks.extend((Text(), _test_table(history)))
     spending = spending_table(spent(run))

@@ -142,6 +142,7 @@ def _summary(history: History) -> Data:
     compared = [c for c in history.comparisons if best and c.best == best.number]
     return {
         "best": best.number if best else None,
+        "saturation": history.saturation,
         "seed": seed.number if seed else None,
         "gain": gain.model_dump() if gain else None,
         "line": ancestors(history, best.number) if best else [],
