@@ -123,6 +123,13 @@ def _around(
     return max(bounds[0], mean - reach), min(bounds[1], mean + reach)
 
 
+def probability_of_t(value: float, freedom: int) -> float:
+    """The probability that Student's t with ``freedom`` degrees of freedom is ``value`` or less."""
+    from scipy.special import stdtr  # only where it is asked for: the import takes a while
+
+    return float(stdtr(freedom, value))
+
+
 @lru_cache(maxsize=1024)
 def _quantile_of_t(probability: float, freedom: int) -> float:
     from scipy.special import stdtrit  # only where an interval is computed: the import takes a while
