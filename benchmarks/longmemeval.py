@@ -196,5 +196,5 @@ class _Instance:
 
 
 def _time(date: str) -> str:
-    """``2023/05/25 (Thu) 19:20`` without the day of the week, which would come before the hour."""
-    return re.sub(r"\(\w+\)\s*", "", date)
+    """``2023/5/25 (Thu) 9:20`` without the day of the week, its numbers padded so that they sort as text."""
+    return re.sub(r"\d+", lambda number: number[0].zfill(4), re.sub(r"\(\w+\)\s*", "", date))

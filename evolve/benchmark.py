@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +14,7 @@ from typing import Any, Literal, get_args, overload
 from evolve import resources
 from evolve.benchmark_file import execute
 from evolve.data import DataFile, folder
+from evolve.data.rows import is_unicode
 from evolve.environment import OpenEnvironment
 from evolve.errors import UsageError
 from evolve.records import Episode, Task
@@ -25,6 +27,20 @@ GRADED = ("judge", "rubric", "reward")
 Loader = Callable[..., "Benchmark"]
 Requirement = Callable[[Path], None]
 """Given the folder of the data: raises UsageError, with the remedy, where something is lacking. Quick."""
+
+
+class InvalidBenchmark(UsageError):
+    """A benchmark that contradicts itself or cannot be scored.
+
+    Attributes:
+        problems: all that is wrong; the message lists the first eight.
+    """
+
+    def __init__(self, name: str, problems: Sequence[str]) -> None:
+        listed = "\n  - ".join(problems[:8])
+        more = f"\n  and {len(problems) - 8} more" if len(problems) > 8 else ""
+        super().__init__(f"The benchmark {name!r} is not valid:\n  - {listed}{more}")
+        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True)
@@ -70,9 +86,7 @@ class Benchmark:
     def __post_init__(self) -> None:
         problems = list(_problems(self))
         if problems:
-            listed = "\n  - ".join(problems[:8])
-            more = f"\n  and {len(problems) - 8} more" if len(problems) > 8 else ""
-            raise UsageError(f"The benchmark {self.name!r} is not valid:\n  - {listed}{more}")
+            raise InvalidBenchmark(self.name, problems)
 
     def of_groups(self, groups: Iterable[str]) -> tuple[Episode, ...]:
         """The episodes of ``groups``, in their given order; all episodes in pooled scope."""
@@ -105,6 +119,11 @@ def _problems(benchmark: Benchmark) -> Iterable[str]:
             if episode.task is None:
                 yield f"episode {episode.id} has no task to be answered, which online learning needs"
     yield from _unscorable(benchmark)
+    for episode in benchmark.episodes:
+        if not is_unicode(episode.id + episode.text + episode.group):
+            yield f"episode {episode.id!a} has text that is not valid Unicode (half of a surrogate pair)"
+    for task in (*benchmark.validation, *benchmark.test):
+        yield from _flaws(task)
     both = {task.id for task in benchmark.validation} & {task.id for task in benchmark.test}
     if both:
         yield f"tasks stand in validation and in test: {', '.join(sorted(both)[:3])}"
@@ -113,6 +132,20 @@ def _problems(benchmark: Benchmark) -> Iterable[str]:
         for task in (*benchmark.validation, *benchmark.test):
             if task.group not in groups:
                 yield f"task {task.id} asks about group {task.group!r}, of which there is no episode"
+
+
+def _flaws(task: Task) -> Iterator[str]:
+    """What makes a task impossible to ask or to score, whatever the metric."""
+    if not task.question.strip() and not task.world:
+        yield f"the question of task {task.id!a} is empty"
+    if any(not answer.strip() for answer in task.answers):
+        yield f"task {task.id!a} has an empty answer"
+    for criterion in task.rubric:
+        if not math.isfinite(criterion.points):
+            yield f"a criterion of task {task.id!a} has {criterion.points} points, not a finite number"
+    passages = (passage.text for passage in task.evidence)
+    if not is_unicode("".join((task.id, task.question, task.group, task.category, *task.answers, *passages))):
+        yield f"task {task.id!a} has text that is not valid Unicode (half of a surrogate pair)"
 
 
 def _unscorable(benchmark: Benchmark) -> Iterator[str]:
@@ -158,6 +191,20 @@ class Entry:
         self._check(options)
         given = {name: str(default) for name, default in self.options.items()} | dict(options)
         return tuple(file for file in self.files if file.is_needed(given))
+
+    def problems(self, data_dir: Path | None, options: Mapping[str, str]) -> list[str]:
+        """Return what keeps it from being loaded; of a folder's files, what is wrong with every record."""
+        if self.loader is _folder:
+            found = folder.problems(data_dir or self.data_dir)
+            if found:
+                return found
+        try:
+            self.load(data_dir, options)
+        except InvalidBenchmark as error:
+            return list(error.problems)
+        except UsageError as error:
+            return [str(error)]
+        return []
 
     @property
     def card(self) -> Mapping[str, str]:

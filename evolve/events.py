@@ -27,6 +27,10 @@ class Started(Record):
     conditions: str = Field(description="hash of all that decides scores besides program and subset")
     resumed: bool
     prompts: str = Field(default="", description="digest of the user's own prompt files; empty for none")
+    mutator: str = Field(default="", description="what makes children: rules or models, prompts, settings")
+    groups: dict[str, str] = Field(
+        default={}, description="static task id → its group, such as a conversation; empty where none has one"
+    )
 
 
 class Proposed(Record):

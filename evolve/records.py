@@ -126,6 +126,15 @@ class Interval(Record):
     mean: float
     low: float
     high: float
+    unit: Literal["", "tasks", "groups"] = Field(
+        default="", description="what Student's t was taken over; empty where another method was used"
+    )
+    units: int = Field(default=0, description="how many of them")
+
+    @property
+    def method(self) -> str:
+        """How it was found, such as ``Student's t over 4 groups``; empty where that is not recorded."""
+        return f"Student's t over {self.units} {self.unit}" if self.unit else ""
 
     def __str__(self) -> str:
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
@@ -153,6 +162,7 @@ class ItemResult(Record):
 
     task: str
     category: str = ""
+    group: str = Field(default="", description="group of the task, such as a conversation")
     score: float = Field(
         description="the campaign's quality metric on this task, higher is better; NaN where inconclusive"
     )
@@ -231,6 +241,11 @@ class Evaluation(Record):
     def item_scores(self) -> dict[str, float]:
         """Task id → score, of the items that have one."""
         return {item.task: item.score for item in self.items if item.conclusive}
+
+    @property
+    def item_groups(self) -> dict[str, str]:
+        """Task id → group, of all items."""
+        return {item.task: item.group for item in self.items}
 
     def stages(self) -> dict[Stage, int]:
         """How many items were lost at each stage."""

@@ -16,6 +16,7 @@ from functools import cached_property, lru_cache
 from types import MappingProxyType
 
 from evolve.records import Task
+from evolve.text import plain, words
 
 SHINGLE = 5
 """Words in a shingle of ``contains_passage``."""
@@ -32,7 +33,6 @@ STOP_WORDS = frozenset(
 )
 """Words that say nothing about a topic. "no", "not" and numbers are kept: they can be the answer."""
 
-_WORD = re.compile(r"\w+")
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
 _LOCOMO_DROPPED = re.compile(r"\b(a|an|the|and)\b")
 _HOTPOT_WHOLE = frozenset({"yes", "no", "noanswer"})
@@ -62,6 +62,11 @@ def normalise(text: str) -> str:
     The rule of the official SQuAD v1.1 script (Rajpurkar et al., 2016).
     """
     return " ".join(_ARTICLE.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split())
+
+
+def _normalised(text: str) -> str:
+    """As ``normalise``, without Unicode punctuation and width, and with unspaced scripts split."""
+    return normalise(plain(text))
 
 
 def content_words(text: str) -> list[str]:
@@ -106,14 +111,14 @@ def rubric_score(points_met: Sequence[tuple[float, bool]]) -> float:
 
 def f1(task: Task, answer: str) -> float:
     """Token F1 after ``normalise``, the best over the accepted answers."""
-    found = normalise(answer).split()
+    found = _normalised(answer).split()
     return max(_overlap_f1(found, _gold_tokens(gold)) for gold in task.answers)
 
 
 def exact_match(task: Task, answer: str) -> float:
     """1 if the answer equals an accepted answer after ``normalise``, else 0."""
-    found = normalise(answer)
-    return float(any(found == normalise(gold) for gold in task.answers))
+    found = _normalised(answer)
+    return float(any(found == _normalised(gold) for gold in task.answers))
 
 
 def coverage(task: Task, retrieved: str) -> float:
@@ -140,14 +145,41 @@ def evidence_recall(task: Task, retrieved: str) -> float:
 def episode_recall(task: Task, retrieved: str) -> float:
     """Share of the task's gold episodes of which at least one gold passage stands in ``retrieved``.
 
-    Session-level recall, as LongMemEval measures it (Wu et al., 2025), with the room that ``read`` has in
-    the place of k. A task without gold evidence falls back to ``coverage``.
+    The room that ``read`` has takes the place of k. LongMemEval reports ``episode_recall_any`` and
+    ``episode_recall_all`` instead of this share. A task without gold evidence falls back to ``coverage``.
     """
     if not task.evidence:
         return coverage(task, retrieved)
-    wanted = {passage.episode for passage in task.evidence}
-    found = {p.episode for p in task.evidence if contains_passage(retrieved, p.text)}
+    found, wanted = _episodes(task, retrieved)
     return len(found) / len(wanted)
+
+
+def episode_recall_any(task: Task, retrieved: str) -> float:
+    """1 if a gold passage of at least one gold episode stands in ``retrieved``, else 0.
+
+    ``recall_any`` of LongMemEval (Wu et al., 2025, ``src/retrieval/eval_utils.py``), over sessions. A task
+    without gold evidence falls back to ``coverage``.
+    """
+    if not task.evidence:
+        return coverage(task, retrieved)
+    return float(bool(_episodes(task, retrieved)[0]))
+
+
+def episode_recall_all(task: Task, retrieved: str) -> float:
+    """1 if a gold passage of every gold episode stands in ``retrieved``, else 0.
+
+    ``recall_all`` of LongMemEval; see ``episode_recall_any``.
+    """
+    if not task.evidence:
+        return coverage(task, retrieved)
+    found, wanted = _episodes(task, retrieved)
+    return float(found == wanted)
+
+
+def _episodes(task: Task, retrieved: str) -> tuple[set[str], set[str]]:
+    """The gold episodes of which a passage is there, and all of them."""
+    found = {p.episode for p in task.evidence if contains_passage(retrieved, p.text)}
+    return found, {passage.episode for passage in task.evidence}
 
 
 def rubric_coverage(task: Task, retrieved: str) -> float:
@@ -232,6 +264,18 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 lambda task: bool(task.evidence or task.answers),
             ),
             Metric(
+                "episode_recall_any",
+                "a gold passage of any gold episode is retrieved (LongMemEval's recall_any)",
+                _of_retrieved(episode_recall_any),
+                lambda task: bool(task.evidence or task.answers),
+            ),
+            Metric(
+                "episode_recall_all",
+                "a gold passage of every gold episode is retrieved (LongMemEval's recall_all)",
+                _of_retrieved(episode_recall_all),
+                lambda task: bool(task.evidence or task.answers),
+            ),
+            Metric(
                 "rubric_coverage",
                 "share of the words of the rubric's positive criteria retrieved, weighted by points",
                 _of_retrieved(rubric_coverage),
@@ -265,7 +309,7 @@ class _View:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(_WORD.findall(text.casefold()))
+    return words(text)
 
 
 @lru_cache(maxsize=64)
@@ -282,7 +326,7 @@ def _passage(passage: str) -> _View:
 
 @lru_cache(maxsize=16_384)
 def _gold_tokens(gold: str) -> tuple[str, ...]:
-    return tuple(normalise(gold).split())
+    return tuple(_normalised(gold).split())
 
 
 def _overlap_f1(found: Sequence[str], gold: Sequence[str]) -> float:

@@ -108,6 +108,22 @@ class Workbench:
         self.roles.close()
 
 
+def fits_in_one_read(benchmark: Benchmark, characters: int) -> str:
+    """Say that a program may return every episode that a memory holds, which decides nothing; else empty."""
+    groups: dict[str, int] = {}
+    for episode in benchmark.of_groups({task.group for task in benchmark.validation}):
+        group = episode.group if benchmark.scope == "grouped" else ""
+        groups[group] = groups.get(group, 0) + len(episode.text) + 1
+    longest = max(groups.values(), default=0)
+    if longest > characters or benchmark.learning == "online":
+        return ""
+    return (
+        f"All episodes of a memory fit in one read ({longest:,} of {characters:,} characters): a program "
+        "that returns everything is hard to beat but in cost. Give longer histories, or let read return less "
+        "(sandbox.read_characters)."
+    )
+
+
 def passages_of(benchmark: Benchmark) -> list[str]:
     """The lines that word frequencies are taken from: none that only the test set's memories hold."""
     groups = {task.group for task in benchmark.validation}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import sqlite3
+import unicodedata
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +22,12 @@ BATCH_TEXTS = 512
 BATCH_CHARACTERS = 200_000
 LOG_LINES = 50
 LOG_CHARACTERS = 500
+
+UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+"""Ranges of scripts that put no space between words, for a class of a regular expression."""
 
 Ask = Callable[[dict[str, Any]], dict[str, Any]]
 """Sends a request to the host and gives its answer; raises ToolkitError where the host refuses."""
@@ -73,6 +82,24 @@ class Toolkit:
         from chroma import Client  # type: ignore[import-not-found]
 
         return Client(self.embed)
+
+    def words(self, text: str) -> list[str]:
+        """The words of ``text`` in any language, in order: NFKC, case-folded, letters and digits only.
+
+        Of scripts without spaces (Chinese, Japanese kana, Thai, Lao, Khmer, Burmese) each character and each
+        pair of neighbours, so that an index of words finds them.
+        """
+        if text.isascii():
+            return re.findall(r"[^\W_]+", text.lower())
+        found: list[str] = []
+        for word in re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).casefold()):
+            for part in re.findall(rf"[{UNSPACED}]+|[^{UNSPACED}]+", word):
+                if re.match(rf"[{UNSPACED}]", part):
+                    found += part
+                    found += map("".join, pairwise(part))
+                else:
+                    found.append(part)
+        return found
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors of ``texts``: float32, shape ``(len(texts), d)``.

@@ -73,14 +73,13 @@ def knob(name):
     return KNOBS[name][0]
 
 
-def words(text):
-    return {word[:6] for word in re.findall(r"\w+", text.lower()) if len(word) > 2}
-
-
 class KnowledgeBase:
     def __init__(self, toolkit):
         self.toolkit = toolkit
         self.notes = []
+
+    def _words(self, text):
+        return {word[:6] for word in self.toolkit.words(text) if len(word) > 2 or not word.isascii()}
 
     def write(self, item, raw_text):
         if not raw_text.strip():
@@ -108,7 +107,7 @@ class KnowledgeBase:
             for linked in self.notes[number]["links"]:
                 scores[linked] = max(scores.get(linked, -1.0), score * knob("linked_weight"))
         order = sorted(scores, key=lambda n: (-scores[n], n))[: knob("top_k") + knob("linked_notes")]
-        return self._show(order, words(f"{query.question} {' '.join(query.keywords)}"))
+        return self._show(order, self._words(f"{query.question} {' '.join(query.keywords)}"))
 
     def _evolve(self, number, near):
         """Link the new note and revise its neighbours, as the model decides."""
@@ -160,11 +159,10 @@ class KnowledgeBase:
             left -= len(shown[-1]) + 1
         return "\n".join(shown)
 
-    @staticmethod
-    def _excerpt(text, asked, budget):
+    def _excerpt(self, text, asked, budget):
         """The lines that share most words with what is asked, in their order."""
         lines = text.split("\n")
-        shares = [len(asked & words(line)) for line in lines]
+        shares = [len(asked & self._words(line)) for line in lines]
         kept = []
         for position in sorted(range(len(lines)), key=lambda p: (-shares[p], p)):
             if shares[position] and len(lines[position]) < budget:

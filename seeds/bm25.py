@@ -4,7 +4,8 @@ Robertson and Zaragoza, 2009, The Probabilistic Relevance Framework: BM25 and Be
 frequency is the positive form ln(1 + (N - n + 0.5) / (n + 0.5)), so that words of every line count next to
 nothing instead of less than nothing.
 
-Simplified: words are runs of letters and digits in lower case, cut at common English endings.
+Simplified: words are runs of letters and digits in lower case, cut at common English endings; of scripts
+without spaces, characters and pairs of them.
 """
 
 import math
@@ -45,13 +46,9 @@ def knob(name):
     return KNOBS[name][0]
 
 
-def tokens(text):
-    """The words of the text in lower case, without the commonest English endings."""
-    return [ENDING.sub("", word) for word in re.findall(r"[^\W_]+", text.lower())]
-
-
 class KnowledgeBase:
     def __init__(self, toolkit):
+        self.toolkit = toolkit
         self.headings = []
         self.lines = []  # (number of the episode, text)
         self.lengths = []
@@ -70,14 +67,14 @@ class KnowledgeBase:
                 self._add(len(self.headings) - 1, line[start : start + size])
 
     def _add(self, episode, text):
-        counts = Counter(tokens(text))
+        counts = Counter(self._tokens(text))
         for word, count in counts.items():
             self.postings[word][len(self.lines)] = count
         self.lines.append((episode, text))
         self.lengths.append(sum(counts.values()))
 
     def read(self, query):
-        scores = self._scores(tokens(" ".join(query.keywords)))
+        scores = self._scores(self._tokens(" ".join(query.keywords)))
         chosen, left = [], knob("budget_characters")
         seen = set()
         for number in sorted(scores, key=lambda n: (-scores[n], n)):
@@ -88,6 +85,10 @@ class KnowledgeBase:
                 seen.add(episode)
                 left -= cost
         return self._layout(sorted(chosen))
+
+    def _tokens(self, text):
+        """The words of the text in lower case, without the commonest English endings."""
+        return [ENDING.sub("", word) for word in self.toolkit.words(text)]
 
     def _scores(self, asked):
         """Number of a line -> its BM25 for the words asked, each counted once."""

@@ -17,7 +17,7 @@ from evolve.campaign.rearing import Nursery
 from evolve.config import CampaignConfig, EvaluationConfig, SearchConfig
 from evolve.errors import InfrastructureError, UsageError
 from evolve.evaluation import Evaluator, Subsets
-from evolve.events import Discarded, Evaluated, Event, Finished, Joined
+from evolve.events import Discarded, Evaluated, Event, Finished, Joined, Started
 from evolve.journal import RunDirectory, RunRecord
 from evolve.models.embeddings import HashingEmbedder
 from evolve.models.offline import ExtractiveModel
@@ -145,9 +145,10 @@ class Harness:
         workbench = Workbench(self.benchmark, subsets, evaluator, self.sandbox, "evidence_recall", roles)
         run = RunDirectory.create_or_open(self.root, name, config)
         programs = seeds if seeds is not None else seed_programs(config.seeds)
-        nursery = Nursery(evaluator, subsets, mutator or OfflineMutator(), seed=config.seed, scoped=False)
+        mutator = mutator or OfflineMutator()
+        nursery = Nursery(evaluator, subsets, mutator, seed=config.seed, scoped=False)
         crew = Threads(nursery.work, config.jobs, halt=workbench.close)
-        return Campaign(config, run, workbench, crew, programs, clock)
+        return Campaign(config, run, workbench, crew, programs, clock, mutator=mutator.identity)
 
     def run(self, name: str, **settings: object) -> tuple[Summary, list[Event]]:
         seen: list[Event] = []
@@ -261,6 +262,23 @@ def test_a_run_under_other_conditions_is_refused(harness: Harness, benchmark_: B
     )
     with pytest.raises(UsageError, match="other conditions"):
         Harness(other, harness.root).run("conditions", budget=0)
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_run_with_an_edited_program_is_refused_and_the_edit_left_alone(harness: Harness, number: int):
+    _, events = harness.run("edited", budget=1)
+    programs = {e.candidate.number: e.candidate.program for e in events if isinstance(e, Joined)}
+    path = harness.root / "edited" / "programs" / f"{programs[number]}.py"
+    text = path.read_text() + "\n# mine\n"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="was changed"):
+        harness.run("edited", budget=1)
+    assert path.read_text() == text
+
+
+def test_what_makes_children_is_recorded(harness: Harness):
+    _, events = harness.run("maker", budget=0)
+    assert [e.mutator for e in events if isinstance(e, Started)] == [OfflineMutator().identity]
 
 
 def test_when_every_seed_fails_it_says_why(harness: Harness):

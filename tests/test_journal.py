@@ -155,6 +155,17 @@ def test_a_full_disk_at_any_byte_leaves_the_journal_whole(tmp_path: Path) -> Non
         journal.write_bytes(before)
 
 
+def test_a_failed_append_keeps_what_was_appended_before_it_in_the_same_process(tmp_path: Path) -> None:
+    disk = Disk(10**6)
+    with RunDirectory.create_or_open(tmp_path, "run", CONFIG, write=disk) as run:
+        run.append(EVENTS[0])
+        run.append(EVENTS[1])
+        disk.room = 5
+        with pytest.raises(InfrastructureError):
+            run.append(EVENTS[2])
+        assert run.events() == EVENTS[:2]
+
+
 def test_after_a_failure_that_cannot_be_undone_nothing_is_appended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

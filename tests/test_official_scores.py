@@ -8,6 +8,8 @@ from evolve.records import Criterion, Evidence, Task
 from evolve.scoring import (
     METRICS,
     episode_recall,
+    episode_recall_all,
+    episode_recall_any,
     exact_match,
     hotpot_f1,
     locomo_f1,
@@ -132,6 +134,11 @@ def test_episode_recall_counts_sessions_and_not_turns() -> None:
     assert episode_recall(task, "user: it is red\nuser: I sold the canoe") == 1.0
     assert episode_recall(task, "a canoe") == 0.0
     assert episode_recall(asked("red canoe"), "the canoe") == 0.5
+    for retrieved, some, all_ in (("user: it is red", 1, 0), ("a canoe", 0, 0)):
+        assert episode_recall_any(task, retrieved) == some
+        assert episode_recall_all(task, retrieved) == all_
+    assert episode_recall_all(task, "user: it is red\nuser: I sold the canoe") == 1
+    assert episode_recall_any(asked("red canoe"), "the canoe") == 0.5
 
 
 def test_rubrics_need_no_answer_and_answers_no_rubric() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolve.statistics import bootstrap_interval, paired_interval
+from evolve.statistics import bootstrap_interval, mean_interval, paired_interval
 
 SCORES = st.lists(st.floats(0, 1), min_size=2, max_size=40)
 
@@ -70,6 +71,15 @@ def test_many_values_are_drawn_in_blocks_without_a_seam() -> None:
     assert interval.high - interval.low == pytest.approx(2 * 1.96 * values.std() / math.sqrt(5000), rel=0.1)
 
 
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.95])
+def test_the_same_share_lies_beyond_both_ends(level: float) -> None:
+    values = np.random.default_rng(0).normal(size=400)
+    interval = bootstrap_interval(values, level=level, resamples=4000)
+    reach = NormalDist().inv_cdf((1 + level) / 2) * values.std() / math.sqrt(len(values))
+    assert interval.low == pytest.approx(values.mean() - reach, abs=0.1 * reach)
+    assert interval.high == pytest.approx(values.mean() + reach, abs=0.1 * reach)
+
+
 def test_one_value_or_none_says_nothing_about_the_spread() -> None:
     one = bootstrap_interval([0.7])
     assert (one.mean, one.low, one.high) == (0.7, 0.0, 1.0)
@@ -105,9 +115,9 @@ def test_pairing_uses_shared_items_only_and_is_narrower_than_two_intervals() -> 
 def test_swapping_the_sides_mirrors_the_mean(scores: dict) -> None:
     a = {item: pair[0] for item, pair in scores.items()}
     b = {item: pair[1] for item, pair in scores.items()}
-    there = paired_interval(a, b, resamples=50)
-    assert paired_interval(b, a, resamples=50).mean == pytest.approx(-there.mean, abs=1e-12)
-    backwards = paired_interval(dict(reversed(a.items())), b, resamples=50)
+    there = paired_interval(a, b)
+    assert paired_interval(b, a).mean == pytest.approx(-there.mean, abs=1e-12)
+    backwards = paired_interval(dict(reversed(a.items())), b)
     assert backwards == there
 
 
@@ -127,13 +137,47 @@ def test_one_item_a_group_is_the_plain_interval_but_for_the_draws() -> None:
     a = {str(i): float(v) for i, v in enumerate(values)}
     b = dict.fromkeys(a, 0.0)
     plain, clustered = paired_interval(a, b), paired_interval(a, b, clusters={item: item for item in a})
-    assert clustered.low == pytest.approx(plain.low, abs=0.03)
-    assert clustered.high == pytest.approx(plain.high, abs=0.03)
+    assert clustered == plain
+    assert plain.method == "Student's t over 60 tasks"
 
 
-def test_a_single_group_says_nothing_of_others() -> None:
-    one = paired_interval({"a": 1.0, "b": 0.5}, {"a": 0.0, "b": 0.0}, clusters={"a": "g", "b": "g"})
-    assert (one.mean, one.low, one.high) == (0.75, -1.0, 1.0)
+def test_a_single_group_and_no_group_are_intervals_over_tasks() -> None:
+    a, b = {"a": 1.0, "b": 0.5, "c": 0.9}, dict.fromkeys("abc", 0.0)
+    plain = paired_interval(a, b)
+    assert paired_interval(a, b, clusters=dict.fromkeys("abc", "g")) == plain
+    assert paired_interval(a, b, clusters=dict.fromkeys("abc", "")) == plain
+
+
+def test_an_empty_group_is_one_of_its_own() -> None:
+    scores = {"a": 1.0, "b": 0.5, "c": 0.9, "d": 0.1}
+    interval = mean_interval(scores, clusters={"a": "g", "b": "g", "c": "", "d": ""})
+    assert interval.method == "Student's t over 3 groups"
+
+
+def test_the_interval_over_groups_is_that_of_a_ratio_estimator() -> None:
+    scores = {"a1": 1.0, "a2": 0.0, "a3": 1.0, "b1": 0.0, "c1": 1.0, "c2": 1.0}
+    interval = mean_interval(scores, clusters={item: item[0] for item in scores})
+    mean, sizes, sums = 4 / 6, np.array([3, 1, 2]), np.array([2.0, 0.0, 2.0])
+    error = math.sqrt(3 / 2 * ((sums - mean * sizes) ** 2).sum()) / 6
+    assert interval.mean == pytest.approx(mean)
+    assert interval.low == pytest.approx(max(0.0, mean - 4.302653 * error))  # t of 2 degrees of freedom
+    assert interval.high == 1.0
+
+
+@pytest.mark.parametrize("count", [2, 3, 12, 50])
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_equal_scores_give_no_point(count: int, value: float) -> None:
+    interval = mean_interval({str(i): value for i in range(count)})
+    assert interval.low < interval.high
+    assert interval.low <= interval.mean <= interval.high
+    assert interval.mean == pytest.approx(value)
+    if value == 1.0:  # Clopper and Pearson's interval of n successes of n
+        assert interval.low == pytest.approx(0.025 ** (1 / count))
+
+
+def test_what_lies_beyond_the_bounds_is_not_cut_away_from_the_mean() -> None:
+    interval = mean_interval({"a": -3.0, "b": -2.0})
+    assert interval.low <= interval.mean == -2.5 <= interval.high
 
 
 def test_an_item_without_a_group_is_named() -> None:

@@ -111,7 +111,7 @@ def _raced(
     """Items asked until the child was given up; all of them if it was not."""
     blocks = list(_blocks(items, group, rng))
     rivals = [Rival(c.number, c.item_scores, c.objectives["cost"]) for c in front]
-    referee = Referee(rivals, risk=risk)
+    referee = Referee(rivals, risk=risk, groups={item.task: group[item.task] for item in items})
     seen: list[ItemResult] = []
     for block in blocks[:-1]:
         seen += block

@@ -52,6 +52,7 @@ class Cell(Record):
     seconds: float
     tasks: int = Field(description="asked, those without a score too")
     scores: dict[str, float] = Field(description="task id → score, of the tasks that have one")
+    groups: dict[str, str] = Field(default={}, description="task id → group, of the tasks that have one")
     reason: str = Field(default="", description="why the program failed, or why it has no score")
 
     @classmethod
@@ -61,7 +62,13 @@ class Cell(Record):
         why = f"{failure.kind} in {failure.where}: {failure.message}" if failure else evaluation.reason
         shared = set(cls.model_fields) & set(Evaluation.model_fields)
         taken = {field: getattr(evaluation, field) for field in shared}
-        counted = {"tasks": len(evaluation.items), "scores": evaluation.item_scores, "reason": why}
+        groups = {task: group for task, group in evaluation.item_groups.items() if group}
+        counted = {
+            "tasks": len(evaluation.items),
+            "scores": evaluation.item_scores,
+            "groups": groups,
+            "reason": why,
+        }
         return cls.model_validate(taken | counted | place)
 
 

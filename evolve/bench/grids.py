@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evolve.inspection.tables import interval_of
-from evolve.inspection.text import amount, difference, one_line, score
+from evolve.inspection.text import amount, by_method, difference, one_line, score
 from evolve.records import Interval
 
 Data = Mapping[str, Any]
@@ -93,7 +93,7 @@ def _latency(cell: Data, _: Data) -> str:
 def _score_notes(data: Data) -> list[str]:
     isolation = sorted({name for column in data["benchmarks"] for name in column["isolation"]})
     notes = [
-        "Intervals: 95 % bootstrap of the mean, each for itself.",
+        f"Intervals: 95 %, each for itself{by_method(cell['quality'] for cell in data['cells'])}.",
         f"Isolation: {', '.join(isolation) or 'nothing was run'}.",
         _players(data["models"]),
     ]
@@ -130,5 +130,6 @@ def _of_differences(data: Data, family: Data, title: str) -> Grid:
         if any(mine):
             told = (Interval.model_validate(r["difference"]) if r else None for r in mine)
             rows.append([row["name"], *(difference(i) if i else NOTHING for i in told)])
-    note = f"The intervals of this table hold together at 95 % (each at {family['level']:.2%})."
+    method = by_method(row["difference"] for row in family["rows"])
+    note = f"The intervals of this table hold together at 95 % (each at {family['level']:.2%}){method}."
     return Grid(title, ["program", *shown], rows, [note])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,8 +16,6 @@ from evolve.statistics import paired_interval
 Data = dict[str, Any]
 Cells = dict[tuple[str, str], Cell]
 """Id of a program, key of a column → its cell."""
-RESAMPLES, IN_THE_TAIL = 2_000, 10
-"""Bootstrap resamples: at least so many, and so many beyond each end of an interval that is widened."""
 
 
 def current(
@@ -151,18 +148,26 @@ def _differences(pairs: Sequence[tuple[Contender, Contender, Column]], cells: Ce
         if {(one.program.id, column.key), (other.program.id, column.key)} <= scores.keys()
     ]
     tail = 0.025 / max(1, len(told))
-    resamples = max(RESAMPLES, math.ceil(IN_THE_TAIL / tail))
+    groups = _groups(cells)
     rows = [
         {
             "program": one.name,
             "minus": other.name,
             "benchmark": column.heading,
-            "difference": _paired(mine, theirs, 1 - 2 * tail, resamples).model_dump(),
+            "difference": _paired(mine, theirs, groups[column.key], 1 - 2 * tail).model_dump(),
         }
         for one, other, column, mine, theirs in told
     ]
     return {"level": 1 - 2 * tail, "rows": rows}
 
 
-def _paired(one: dict[str, float], other: dict[str, float], level: float, resamples: int) -> Interval:
-    return paired_interval(one, other, level=level, resamples=resamples)
+def _groups(cells: Cells) -> dict[str, dict[str, str]]:
+    """Key of a column → task id → group. Cells of an older version do not know groups; others may."""
+    found: dict[str, dict[str, str]] = {}
+    for (_, column), cell in cells.items():
+        found.setdefault(column, {}).update(cell.groups)
+    return found
+
+
+def _paired(one: dict[str, float], other: dict[str, float], groups: dict[str, str], level: float) -> Interval:
+    return paired_interval(one, other, clusters={task: groups.get(task, "") for task in one}, level=level)

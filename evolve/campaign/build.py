@@ -14,7 +14,7 @@ from evolve.campaign.rearing import Outcome, Rear, Score
 from evolve.campaign.recording import record_facts
 from evolve.campaign.reflectors import style_of
 from evolve.campaign.site import Message, Site
-from evolve.campaign.staffing import nursery
+from evolve.campaign.staffing import mutator_identity, nursery
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
 from evolve.journal import RunDirectory
@@ -23,6 +23,7 @@ from evolve.trust import Approvals, Gate, acts_of
 from evolve.workbench import (
     Notify,
     Workbench,
+    fits_in_one_read,
     is_trusted,
     open_bench,
     programs_of,
@@ -102,7 +103,10 @@ def build(
                 notify(f"{role.model} is shown the compact prompt; search.prompt = 'full' shows it more.")
     if config.jobs > config.under_way:
         notify(f"Of {config.jobs} jobs {config.under_way} can be under way at once: that is the window.")
-    return _kind(config)(config, run, workbench, crew, seeds)
+    if warning := fits_in_one_read(workbench.benchmark, config.sandbox.read_characters):
+        notify(warning)
+    mutator = mutator_identity(config, workbench)
+    return _kind(config)(config, run, workbench, crew, seeds, mutator=mutator)
 
 
 def _kind(config: CampaignConfig) -> type[Campaign]:

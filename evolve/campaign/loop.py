@@ -79,6 +79,7 @@ class Campaign:
         crew: does jobs.
         seeds: the programs to begin with.
         clock: seconds, monotonic.
+        mutator: identity of what makes children, to be recorded.
     """
 
     def __init__(
@@ -89,6 +90,8 @@ class Campaign:
         crew: Crew[Rear | Score, Outcome],
         seeds: Sequence[MemoryProgram],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        mutator: str = "",
     ) -> None:
         self._config = config
         self._run = run
@@ -96,6 +99,7 @@ class Campaign:
         self._crew = crew
         self._seeds = seeds
         self._clock = clock
+        self._mutator = mutator
         self._started = clock()
         self._registrar = Registrar(run, config.search.objectives, workbench.evaluator.conditions)
         self._population = _population(config)
@@ -171,6 +175,8 @@ class Campaign:
                 isolation=self._bench.sandbox.isolation,
                 conditions=now,
                 resumed=past is not None,
+                mutator=self._mutator,
+                groups={task.id: task.group for task in self._bench.subsets.static.tasks if task.group},
             )
         )
 
@@ -338,6 +344,7 @@ class Campaign:
             for number, evaluation in results.items()
             if evaluation.status == "complete"
         }
+        groups = {task.id: task.group for task in self._bench.subsets.test.tasks}
         others = [n for n in seeds if n != best.number and {n, best.number} <= scores.keys()]
         # So that all of the intervals hold together at 95 % (Bonferroni).
         level = 1 - 0.05 / max(1, len(others))
@@ -345,7 +352,7 @@ class Campaign:
             Compared(
                 best=best.number,
                 other=n,
-                difference=paired_interval(scores[best.number], scores[n], level=level),
+                difference=paired_interval(scores[best.number], scores[n], clusters=groups, level=level),
                 level=level,
             )
             for n in others

@@ -164,7 +164,8 @@ class Nursery:
             if isinstance(made, Refusal) or made.program.fingerprint in job.known:
                 return outcome
             child = made.program
-        referee = Referee(job.rivals, risk=self._risk) if self._risk else None
+        groups = self._subsets.memories
+        referee = Referee(job.rivals, risk=self._risk, groups=groups) if self._risk else None
         outcome = self._evaluated(outcome, child, self._subsets.static, referee)
         found = outcome.evaluation
         if self._confirm and found and found.status == "complete" and may_be_luck(found, job.rivals):

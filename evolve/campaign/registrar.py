@@ -43,8 +43,16 @@ class Registrar:
         return frozenset(self._numbers)
 
     def open(self, observer: Callable[[Event], None]) -> None:
-        """Read the record, telling it to ``observer``, who is told all that follows too."""
+        """Read the record, telling it to ``observer``, who is told all that follows too.
+
+        Raises:
+            UsageError: the file of a recorded program was changed or is no text.
+        """
         self.ledger.open(observer)
+        recorded = [event.program for event in (*self.ledger.joined.values(), *self.ledger.proposed.values())]
+        for program in dict.fromkeys(recorded):
+            if self._run.has_program(program):  # that of a seed is written again
+                self._run.program(program)
 
     def register(self, number: int, program: MemoryProgram) -> None:
         """Remember a candidate's program, and keep it."""

@@ -47,6 +47,11 @@ def _blind(search: SearchConfig) -> bool:
     return not search.attribution and search.failures_shown == 0
 
 
+def mutator_identity(config: CampaignConfig, workbench: Workbench) -> str:
+    """What decides how children are made: rules or models, a digest of the prompts, and settings."""
+    return _tuning(config, workbench, _inventive(config, workbench)).identity
+
+
 def _tuning(config: CampaignConfig, workbench: Workbench, inner: Mutator) -> Mutator:
     """``inner``, some of whose children are left to be made by tuning numbers."""
     search = config.search

@@ -4,7 +4,7 @@ from evolve.cli.app import app
 from evolve.cli.bench import bench
 from evolve.cli.benchmarks import benchmark_commands
 from evolve.cli.campaigns import run
-from evolve.cli.installation import doctor, seeds
+from evolve.cli.installation import doctor, init, seed_commands
 from evolve.cli.models import model_commands
 from evolve.cli.plugins import export, serve
 from evolve.cli.programs import check, evaluate
@@ -17,6 +17,8 @@ from evolve.cli.runs import (
     lineage,
     list_runs,
     progress,
+    remove_runs,
+    rename_run,
     report,
     show_candidate,
     trace,
@@ -29,6 +31,8 @@ app.command()(evaluate)
 app.command()(check)
 app.command()(bench)
 app.command("runs")(list_runs)
+app.command("rm")(remove_runs)
+app.command("mv")(rename_run)
 app.command("show")(show_candidate)
 app.command()(front)
 app.command()(progress)
@@ -43,7 +47,8 @@ app.command()(export)
 app.command()(serve)
 app.add_typer(benchmark_commands, name="benchmarks")
 app.add_typer(model_commands, name="models")
-app.command()(seeds)
+app.add_typer(seed_commands, name="seeds")
+app.command()(init)
 app.command()(doctor)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from evolve.data.download import Downloader
 
 benchmark_commands = typer.Typer(
-    cls=Commands, help="List the benchmarks, show one, or fetch its data.", rich_markup_mode=None
+    cls=Commands, help="List the benchmarks, show or check one, or fetch its data.", rich_markup_mode=None
 )
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name or path of a benchmark.")]
 
@@ -60,6 +60,32 @@ def show_benchmark(
     admit_benchmark(name, trust)
     data = benchmark_data(name, data_dir, benchmark_options(option, scope))
     show(data, benchmark_view(data), as_json=as_json)
+
+
+@benchmark_commands.command("check")
+def check_benchmark(
+    name: NameArgument,
+    scope: ScopeOption = None,
+    option: OptionsOption = None,
+    data_dir: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that a benchmark can be used: every problem of a folder of your own, with file, line and field.
+
+    The exit code is 0 if it can, else 1.
+    """
+    from rich.text import Text
+
+    from evolve.benchmark import find
+
+    entry = find(name)
+    problems = entry.problems(data_dir, benchmark_options(option, scope))
+    listed = "\n".join(f"- {problem}" for problem in problems)
+    count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+    view = Text(f"{entry.name}: {count}\n{listed}" if problems else f"{entry.name}: no problem found")
+    show({"benchmark": entry.name, "problems": problems}, view, as_json=as_json)
+    if problems:
+        raise typer.Exit(1)
 
 
 @benchmark_commands.command("fetch")

@@ -1,18 +1,58 @@
-"""``evolve seeds`` and ``doctor``: what is there to work with."""
+"""``evolve seeds``, ``doctor`` and ``init``: what is there to work with, and a benchmark to begin with."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-from evolve.cli.app import JsonOption, show
+from evolve.cli.app import Commands, JsonOption, show
+
+seed_commands = typer.Typer(
+    cls=Commands, help="List the programs that campaigns begin with, or show one.", rich_markup_mode=None
+)
 
 
-def seeds(as_json: JsonOption = False) -> None:
+@seed_commands.callback(invoke_without_command=True)
+def _root(context: typer.Context, as_json: JsonOption = False) -> None:
+    if context.invoked_subcommand is None:
+        list_seeds(as_json)
+
+
+@seed_commands.command("list")
+def list_seeds(as_json: JsonOption = False) -> None:
     """List the programs that campaigns begin with."""
     from evolve.inspection.catalogue import seeds_data, seeds_view
 
     rows = seeds_data()
     show(rows, seeds_view(rows), as_json=as_json)
+
+
+@seed_commands.command("show")
+def show_seed(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a seed.", show_default=False)],
+    as_json: JsonOption = False,
+) -> None:
+    """Show a seed: what it does, its fields and hyperparameters, and its source."""
+    from evolve.inspection.catalogue import seed_data, seed_view
+
+    data = seed_data(name)
+    show(data, seed_view(data), as_json=as_json)
+
+
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of the new benchmark.", show_default=False)
+    ],
+) -> None:
+    """Write a small benchmark of your own to begin with: episodes, questions and a configuration."""
+    from evolve.data.starter import write_starter
+
+    for path in write_starter(folder):
+        typer.echo(f"wrote {path}")
+    typer.echo(f"Check it after each change:  evolve benchmarks check {folder}")
+    typer.echo(f"Search on it:                evolve run {folder / 'evolve.toml'}")
 
 
 def doctor(as_json: JsonOption = False) -> None:

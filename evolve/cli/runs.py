@@ -27,6 +27,35 @@ def list_runs(root: RootOption = DEFAULT_ROOT, as_json: JsonOption = False) -> N
     show(data, runs_view(data, str(root)), as_json=as_json)
 
 
+def remove_runs(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Names of runs.", show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    root: RootOption = DEFAULT_ROOT,
+) -> None:
+    """Delete runs with everything in them. A run that a process works on is left alone."""
+    from evolve.journal import RunRecord
+    from evolve.journal.folders import remove
+
+    records = [RunRecord.open(root, name) for name in runs]
+    if not yes:
+        typer.confirm(f"Delete {', '.join(str(record.path) for record in records)}?", abort=True)
+    for record in records:
+        remove(record)
+        typer.echo(f"deleted {record.path}")
+
+
+def rename_run(
+    run: RunArgument,
+    name: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.", show_default=False)],
+    root: RootOption = DEFAULT_ROOT,
+) -> None:
+    """Rename a run. A run that a process works on is left alone."""
+    from evolve.journal import RunRecord
+    from evolve.journal.folders import rename
+
+    typer.echo(f"renamed to {rename(RunRecord.open(root, run), name)}")
+
+
 def show_candidate(
     run: RunArgument,
     candidate: Annotated[

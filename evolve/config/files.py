@@ -183,11 +183,19 @@ def _explained(detail: ErrorDetails) -> str:
     if detail["type"] == "extra_forbidden":
         known = _keys_beside(path)
         where = f"the section [{'.'.join(path[:-1])}]" if len(path) > 1 else "the top level"
-        return f"{key}: unknown key{suggestion(path[-1], known)}; {where} has {', '.join(known)}"
+        elsewhere = _sections_with(path[-1])
+        hint = f"; it belongs to {' or '.join(elsewhere)}" if elsewhere else suggestion(path[-1], known)
+        return f"{key}: unknown key{hint}; {where} has {', '.join(known)}"
     found = detail["input"]
     shown = "a table" if isinstance(found, Mapping) else repr(found)
     expected = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return f"{key}: found {shown}; {expected}"
+
+
+def _sections_with(name: str) -> list[str]:
+    """Where a key of this name may stand: the top level or sections, of models only those of a role."""
+    keys = (key.rpartition(".") for key in flattened(CampaignConfig()) if key.rpartition(".")[2] == name)
+    return [f"the section [{section}]" if section else "the top level" for section, _, _ in keys]
 
 
 def _keys_beside(path: list[str]) -> list[str]:

@@ -52,6 +52,10 @@ class DataFile:
         return all(options.get(option, "") in values for option, values in self.needed.items())
 
 
+class MissingData(UsageError):
+    """Data of a benchmark are not there; the message says how to get them."""
+
+
 def locate(folder: Path, names: Iterable[str], benchmark: str) -> Path:
     """The first of ``names`` that is in ``folder``; a name may be a glob pattern, and an xz file will do.
 
@@ -66,9 +70,9 @@ def locate(folder: Path, names: Iterable[str], benchmark: str) -> Path:
     raise missing(folder, " or ".join(names), benchmark)
 
 
-def missing(folder: Path, what: str, benchmark: str, hint: str = "") -> UsageError:
+def missing(folder: Path, what: str, benchmark: str, hint: str = "") -> MissingData:
     """The error that says that ``what`` is not in ``folder``, and how to get it."""
-    return UsageError(
+    return MissingData(
         f"The benchmark {benchmark!r} needs {what}, and there is none in {folder}. {hint}"
         f"Give: evolve benchmarks fetch {benchmark}. Or, where you have a copy, say where with --data-dir, "
         f"or put it in a folder {benchmark} in $EVOLVE_DATA."

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from evolve.data.reading import content_of, json_lines
-from evolve.data.rows import Row
+from evolve.data.rows import REMEDY, Row
 from evolve.data.splitting import validation_and_test
 from evolve.errors import UsageError
 from evolve.records import Criterion, Episode, Evidence, Task
 
+T = TypeVar("T")
 EPISODES, QUESTIONS, TOML = "episodes.jsonl", "questions.jsonl", "benchmark.toml"
 SETTINGS: Mapping[str, type | tuple[type, ...]] = {
     "scope": str,
@@ -54,7 +56,7 @@ def read(folder: Path) -> dict[str, Any]:
             )
     settings = _settings(folder / TOML)
     episodes = [_episode(row, number) for number, row in enumerate(json_lines(folder / EPISODES))]
-    texts = {episode.id: " ".join(episode.text.split()) for episode in episodes}
+    texts = _plain(episodes)
     rows = list(json_lines(folder / QUESTIONS))
     tasks = [_task(row, number, texts) for number, row in enumerate(rows)]
     name = folder.resolve().name
@@ -74,12 +76,51 @@ def read(folder: Path) -> dict[str, Any]:
     )
 
 
+def problems(folder: Path) -> list[str]:
+    """Return what ``read`` would refuse, one problem for each record, in the order of the files."""
+    found: list[str] = []
+
+    def kept(make: Callable[[], T]) -> T | None:
+        try:
+            return make()
+        except UsageError as error:
+            found.append(str(error))
+            return None
+
+    kept(lambda: _settings(folder / TOML))
+    if not (folder / EPISODES).is_file() or not (folder / QUESTIONS).is_file():
+        kept(lambda: read(folder))
+        return found
+    numbered = kept(lambda: list(enumerate(json_lines(folder / EPISODES, found)))) or []
+    episodes = [kept(lambda row=row, number=number: _episode(row, number)) for number, row in numbered]
+    texts = _plain(episode for episode in episodes if episode is not None)
+    found += _twice(EPISODES, [episode.id for episode in episodes if episode is not None])
+    rows = kept(lambda: list(json_lines(folder / QUESTIONS, found))) or []
+    tasks = [
+        kept(lambda row=row, number=number: _task(row, number, texts)) for number, row in enumerate(rows)
+    ]
+    found += _twice(QUESTIONS, [task.id for task in tasks if task is not None])
+    if any("split" in row for row in rows):
+        for row in rows:
+            kept(lambda row=row: _split_of(row))
+    return found
+
+
+def _plain(episodes: Iterable[Episode]) -> dict[str, str]:
+    """Id → text in which evidence is looked for."""
+    return {episode.id: " ".join(episode.text.split()) for episode in episodes}
+
+
+def _twice(name: str, ids: Sequence[str]) -> list[str]:
+    return [f"{name}: {count} records have the id {id!r}." for id, count in Counter(ids).items() if count > 1]
+
+
 def _settings(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
         settings = tomllib.loads(content_of(path).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is not TOML: {error}.") from error
     for key, value in settings.items():
         if key not in SETTINGS:
@@ -106,6 +147,9 @@ def _task(row: Row, number: int, texts: Mapping[str, str]) -> Task:
     if sum(key in row for key in _GOLD) != 1:
         raise UsageError(f"{row.where}: expected one of {', '.join(_GOLD)}.")
     answers = row.texts("answers") if "answers" in row else [row.label("answer")] if "answer" in row else []
+    if any(not answer.strip() for answer in answers):
+        name = "answers" if "answers" in row else "answer"
+        raise UsageError(f"{row.where}: {name!r} has an empty answer; expected text. {REMEDY}")
     if "answers" in row and not answers:
         raise UsageError(f"{row.where}: 'answers' is empty; expected at least one accepted answer.")
     rubric = [_criterion(entry) for entry in row.rows("rubric")] if "rubric" in row else []
@@ -149,11 +193,15 @@ def _split(
         )
     parts: dict[str, list[Task]] = {split: [] for split in SPLITS}
     for row, task in zip(rows, tasks, strict=True):
-        split = row.text("split")
-        if split not in parts:
-            raise UsageError(f"{row.where}: 'split' is {split!r}; expected {' or '.join(SPLITS)}.")
-        parts[split].append(task)
+        parts[_split_of(row)].append(task)
     return parts["validation"], parts["test"]
+
+
+def _split_of(row: Row) -> str:
+    split = row.text("split")
+    if split not in SPLITS:
+        raise UsageError(f"{row.where}: 'split' is {split!r}; expected {' or '.join(SPLITS)}.")
+    return split
 
 
 def _closed(row: Row, known: Sequence[str]) -> None:

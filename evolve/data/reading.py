@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from evolve.data.rows import Row, as_row
+from evolve.data.rows import Row, as_record
 from evolve.errors import UsageError
 
 _PACKED = {".xz": lzma.open, ".gz": gzip.open}
@@ -60,13 +60,26 @@ def rows_of(path: Path) -> Iterator[Row]:
         raise UsageError(f"{path} has no records; expected at least one. {_AGAIN}")
 
 
-def json_lines(path: Path) -> Iterator[Row]:
-    """The objects of a file that has one on each line; blank lines are passed over."""
+def json_lines(path: Path, problems: list[str] | None = None) -> Iterator[Row]:
+    """The objects of a file that has one on each line; blank lines are passed over.
+
+    Args:
+        path: the file.
+        problems: where given, a line that is no record is described here and passed over.
+    """
     # Only \n ends a line: str.splitlines would break at U+2028 and U+0085 within strings.
     with _opened(path) as file:
         for number, line in enumerate(file, 1):
-            if line.strip():
-                yield as_row(_parsed(line, path, number), f"{path.name}, line {number}")
+            if not line.strip():
+                continue
+            try:
+                row = as_record(_parsed(line.rstrip(b"\r\n"), path, number), f"{path.name}, line {number}")
+            except UsageError as error:
+                if problems is None:
+                    raise
+                problems.append(str(error))
+            else:
+                yield row
 
 
 def json_array(path: Path) -> Iterator[Row]:
@@ -83,8 +96,10 @@ def json_array(path: Path) -> Iterator[Row]:
         try:
             value, position = decoder.raw_decode(text, position)
         except json.JSONDecodeError as error:
-            raise _not_json(path, error.lineno, error) from error
-        yield as_row(value, f"{path.name}, line {line}, record {number}")
+            raise _not_json(path, error.lineno, error, begin=line) from error
+        except (RecursionError, ValueError) as error:
+            raise _too_much(path, line, error) from error
+        yield as_record(value, f"{path.name}, line {line}, record {number}")
         number += 1
         position = _skip(text, position)
         if text[position : position + 1] == ",":
@@ -100,7 +115,7 @@ def json_array(path: Path) -> Iterator[Row]:
 
 def json_object(path: Path) -> Row:
     """The one object that a file consists of."""
-    return as_row(_parsed(content_of(path), path, 1), path.name)
+    return as_record(_parsed(content_of(path), path, 1), path.name)
 
 
 def parquet(path: Path) -> Iterator[Row]:
@@ -119,7 +134,7 @@ def parquet(path: Path) -> Iterator[Row]:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=64):
                 for value in batch.to_pylist():
-                    yield as_row(value, f"{path.name}, row {number}")
+                    yield as_record(value, f"{path.name}, row {number}")
                     number += 1
     except (pyarrow.ArrowException, OSError) as error:
         raise UsageError(f"{path} is not a whole Parquet file: {error}. {_AGAIN}") from error
@@ -127,21 +142,37 @@ def parquet(path: Path) -> Iterator[Row]:
 
 def _parsed(content: bytes, path: Path, first_line: int) -> Any:
     try:
-        return json.loads(_text(content, path))
+        return json.loads(_text(content, path, first_line))
     except json.JSONDecodeError as error:
         raise _not_json(path, first_line + error.lineno - 1, error) from error
+    except (RecursionError, ValueError) as error:
+        if isinstance(error, UsageError):
+            raise
+        raise _too_much(path, first_line, error) from error
 
 
-def _text(content: bytes, path: Path) -> str:
+def _text(content: bytes, path: Path, first_line: int = 1) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{path} is not UTF-8 text: line {line}, byte {error.start}. {_AGAIN}") from error
+        line = first_line + content.count(b"\n", 0, error.start)
+        before = content[content.rfind(b"\n", 0, error.start) + 1 : error.start]
+        column = len(before.decode("utf-8-sig", "replace")) + 1
+        raise UsageError(
+            f"{path} is not UTF-8 text: line {line}, column {column}: found the byte "
+            f"0x{content[error.start]:02x}. Save it as UTF-8, or fetch it again."
+        ) from error
 
 
-def _not_json(path: Path, line: int, error: json.JSONDecodeError) -> UsageError:
-    return UsageError(f"{path} is not JSON: line {line}, column {error.colno}: {error.msg}. {_AGAIN}")
+def _not_json(path: Path, line: int, error: json.JSONDecodeError, begin: int | None = None) -> UsageError:
+    """What is wrong where; ``begin``: the line on which the record begins, which may be where to look."""
+    record = f" (in the record that begins on line {begin})" if begin not in (None, line) else ""
+    return UsageError(f"{path} is not JSON: line {line}, column {error.colno}{record}: {error.msg}. {_AGAIN}")
+
+
+def _too_much(path: Path, line: int, error: Exception) -> UsageError:
+    """A number of thousands of digits, or lists within lists without an end."""
+    return UsageError(f"{path}, line {line}: the record cannot be read ({error}). {_AGAIN}")
 
 
 def _skip(text: str, position: int) -> int:

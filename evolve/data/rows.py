@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -49,7 +50,7 @@ class Row:
 
     def label(self, key: str) -> str:
         """A string or a number, as text: several data sets have answers like 3."""
-        return str(self.value(key, str, int, float))
+        return str(self._finite(key, self.value(key, str, int, float)))
 
     def integer(self, key: str) -> int:
         """A whole number."""
@@ -57,7 +58,15 @@ class Row:
 
     def number(self, key: str) -> float:
         """A number."""
-        return float(self.value(key, int, float))
+        return float(self._finite(key, self.value(key, int, float)))
+
+    def _finite(self, key: str, value: Any) -> Any:
+        try:
+            if isinstance(value, str) or math.isfinite(value):
+                return value
+        except OverflowError:
+            pass
+        raise UsageError(f"{self.where}: {key!r} is {value!r:.60}; expected a finite number. {REMEDY}")
 
     def flag(self, key: str) -> bool:
         """True or false."""
@@ -79,6 +88,45 @@ class Row:
         """A list of objects."""
         for index, value in enumerate(self.value(key, list)):
             yield as_row(value, f"{self.where}, {key} {index}")
+
+
+def as_record(value: Any, where: str) -> Row:
+    """Return ``value`` as a row whose texts, names of fields too, are all valid Unicode.
+
+    Raises:
+        UsageError: it is no object, or a text within it has half of a surrogate pair.
+    """
+    row = as_row(value, where)
+    for place, text in _texts(value, ""):
+        if not text.isascii() and not is_unicode(text):
+            raise UsageError(
+                f"{where}: {place or 'the name of a field'} is {text!a:.60}, which is not valid Unicode: "
+                f"it has half of a surrogate pair. {REMEDY}"
+            )
+    return row
+
+
+def is_unicode(text: str) -> bool:
+    """Whether ``text`` can be written as UTF-8: it has no lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    """Every text in ``value`` with its field."""
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if isinstance(key, str):
+                yield "", key
+            yield from _texts(inner, f"{place}, {key!r}" if place else repr(key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _texts(inner, f"{place} {index}")
 
 
 def as_row(value: Any, where: str) -> Row:

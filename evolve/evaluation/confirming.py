@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
+from evolve.evaluation.evaluator import quality_of
 from evolve.evaluation.racing import Rival
 from evolve.records import Evaluation, ItemResult
-from evolve.statistics import bootstrap_interval, paired_interval
+from evolve.statistics import paired_interval
 
 
 def may_be_luck(evaluation: Evaluation, rivals: Sequence[Rival]) -> bool:
@@ -22,7 +23,7 @@ def may_be_luck(evaluation: Evaluation, rivals: Sequence[Rival]) -> bool:
     for rival in rivals:
         if rival.cost is not None and evaluation.cost > rival.cost:
             continue
-        difference = paired_interval(scores, {task: rival.scores[task] for task in rival.scores})
+        difference = paired_interval(scores, rival.scores, clusters=evaluation.item_groups)
         if difference.mean > 0 >= difference.low:
             return True
     return False
@@ -41,7 +42,7 @@ def averaged(first: Evaluation, again: Evaluation) -> Evaluation:
         update={
             "items": items,
             "repeats": first.repeats + again.repeats,
-            "quality": bootstrap_interval([item.score for item in scored]),
+            "quality": quality_of(items),
             "metrics": {
                 name: fmean(item.metrics[name] for item in scored if name in item.metrics)
                 for name in sorted(names)

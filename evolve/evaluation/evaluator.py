@@ -29,7 +29,7 @@ from evolve.models.embeddings import Embedder
 from evolve.program import MemoryProgram
 from evolve.records import ClockKind, CostUnit, Evaluation, Failure, Interval, ItemResult, Usage
 from evolve.sandboxes.protocol import Limits, Sandbox, Services
-from evolve.statistics import bootstrap_interval
+from evolve.statistics import mean_interval
 
 ATTEMPTS = 2
 """How often the sandbox is tried before an evaluation is inconclusive."""
@@ -244,7 +244,7 @@ class Evaluator:
             subset,
             status="inconclusive" if reason else "complete",
             reason=reason,
-            quality=UNKNOWN if reason else bootstrap_interval([item.score for item in scored]),
+            quality=UNKNOWN if reason else quality_of(items),
             metrics=_means(scored),
             cost=self._spent(sum((item.usage for item in items), recalled.usage)) / len(items),
             latency=float(np.percentile([item.seconds for item in items], 95)),  # linear interpolation
@@ -279,6 +279,13 @@ def _clock_of(items: Sequence[ItemResult]) -> ClockKind:
     """What the seconds of the reads that were made are: the coarsest of their clocks."""
     used = {item.clock for item in items if item.cpu_seconds is not None or item.wall_seconds}
     return "wall" if "wall" in used or not used else "cpu" if "cpu" in used else "free core"
+
+
+def quality_of(items: Sequence[ItemResult]) -> Interval:
+    """Mean score of the items that have one, with an interval over groups of tasks where they have groups."""
+    scored = [item for item in items if item.conclusive]
+    groups = {item.task: item.group for item in scored}
+    return mean_interval({item.task: item.score for item in scored}, clusters=groups)
 
 
 def _too_little(items: Sequence[ItemResult], recalled: Recall) -> str:

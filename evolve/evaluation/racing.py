@@ -12,6 +12,9 @@ matters: giving up what a whole evaluation would have kept. Every look spends a 
 Simon & Halperin (1982); racing of candidates to Maron & Moore (1994). ``benchmarks/search/racing.py`` counts
 the errors on recorded scores.
 
+Where memories are filled group by group, what is unseen is of other groups: the prediction is then made over
+groups (``chance_of_groups``).
+
 A proven winner is not stopped: what it scored is what later children are measured by, so it is finished.
 """
 
@@ -21,11 +24,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from types import MappingProxyType
 
 from evolve.records import ItemResult
+from evolve.statistics import probability_of_t
 
 LEAST = 8
 """Items that must be seen before a child is given up: with fewer, s is a guess."""
+LEAST_GROUPS = 4
+"""Groups that must be seen, where tasks have groups."""
 FLOOR = 0.05
 """The least s: differences that happen to be alike so far do not prove that they will be."""
 
@@ -56,14 +63,24 @@ class Referee:
         rivals: the front; without any, no child is given up.
         risk: chance, for each rival, of giving up a child that a whole evaluation would have kept.
         least: items before the first verdict.
+        groups: task id → group of the subset's tasks, where whole groups are asked one after the other: tasks
+            of a group are alike, and the unseen ones are of other groups.
     """
 
-    def __init__(self, rivals: Sequence[Rival], *, risk: float, least: int = LEAST) -> None:
+    def __init__(
+        self,
+        rivals: Sequence[Rival],
+        *,
+        risk: float,
+        least: int = LEAST,
+        groups: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         if not 0 < risk < 0.5:
             raise ValueError(f"risk must lie between 0 and 0.5, got {risk}")
         self._rivals = rivals
         self._risk = risk
         self._least = least
+        self._groups = groups
 
     def verdict(self, items: Sequence[ItemResult], cost: float, *, total: int, looks: int) -> str:
         """Why the child is to be given up; empty if it is not.
@@ -78,15 +95,56 @@ class Referee:
         for rival in self._rivals:
             if rival.cost is not None and rival.cost > cost:
                 continue
-            differences = [scores[task] - known for task, known in rival.scores.items() if task in scores]
-            chance = chance_to_draw_level(differences, total, least=self._least)
+            differences = {
+                task: scores[task] - known for task, known in rival.scores.items() if task in scores
+            }
+            chance, by = self._chance(differences, total)
             if chance < self._risk / max(1, looks):
-                mean = sum(differences) / len(differences)
+                mean = sum(differences.values()) / len(differences)
                 return (
-                    f"{mean:+.3f} against #{rival.number} on {len(differences)} of {total} items: "
+                    f"{mean:+.3f} against #{rival.number} on {len(differences)} of {total} items{by}: "
                     f"chance to draw level {chance:.2g}"
                 )
         return ""
+
+    def _chance(self, differences: Mapping[str, float], total: int) -> tuple[float, str]:
+        """The chance to draw level, and over which groups it was taken."""
+        every = set(self._groups.values())
+        if not 2 <= len(every) < len(self._groups):
+            return chance_to_draw_level(list(differences.values()), total, least=self._least), ""
+        seen: dict[str, list[float]] = {}
+        for task, difference in differences.items():
+            seen.setdefault(self._groups.get(task, task), []).append(difference)
+        chance = chance_of_groups(list(seen.values()), total, len(every), least=self._least)
+        return chance, f" ({len(seen)} of {len(every)} groups)"
+
+
+def chance_of_groups(
+    seen: Sequence[Sequence[float]], total: int, groups: int, *, least: int = LEAST
+) -> float:
+    """The predicted probability that the mean of all ``total`` differences is 0 or more, by groups.
+
+    As ``chance_to_draw_level``, with groups as units: with n items seen in g groups and m items unseen in h,
+    the error is (m / N) s √(g / n² + h / m²), where s² is the variance of a group's sum about its share of
+    the mean, and the distribution is Student's t with g − 1 degrees of freedom.
+
+    Args:
+        seen: the differences of each group that was asked, groups in random order.
+        total: items in all.
+        groups: groups in all.
+        least: with fewer items seen, or fewer than four groups, or all, nothing is predicted: 1.
+    """
+    count, n = len(seen), sum(map(len, seen))
+    if n < least or count < LEAST_GROUPS or n >= total or count >= groups:
+        return 1.0
+    mean = sum(map(sum, seen)) / n
+    if mean >= 0:
+        return 1.0
+    variance = sum((sum(group) - mean * len(group)) ** 2 for group in seen) / (count - 1)
+    variance = max(variance, FLOOR**2 * n / count)
+    left = total - n
+    error = left / total * math.sqrt(variance * (count / n**2 + (groups - count) / left**2))
+    return probability_of_t(mean / error, count - 1)
 
 
 def chance_to_draw_level(differences: Sequence[float], total: int, *, least: int = LEAST) -> float:

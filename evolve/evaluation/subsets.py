@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -88,6 +88,13 @@ class Subsets:
     def static(self) -> Subset:
         """The fixed validation tasks that give fitness."""
         return self._subset("static", self._static)
+
+    @cached_property
+    def memories(self) -> Mapping[str, str]:
+        """Static task → the group whose memory it is asked of; empty in pooled scope."""
+        if self._benchmark.scope == "pooled":
+            return {}
+        return {task.id: task.group for task in self.static.tasks}
 
     @cached_property
     def test(self) -> Subset:

@@ -216,6 +216,7 @@ class Trial:
         return ItemResult(
             task=task.id,
             category=task.category,
+            group=task.group,
             score=marks.score,
             metrics=marks.metrics,
             query=read.query.fields,

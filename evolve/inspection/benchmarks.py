@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.benchmark import Benchmark, Entry, available, find
+from evolve.data.files import MissingData
 from evolve.errors import UsageError
 from evolve.inspection.text import one_line, printable
 from evolve.records import Episode, Task
@@ -96,7 +98,11 @@ def _loaded(entry: Entry, data_dir: Path | None, options: Mapping[str, str]) -> 
     try:
         loaded = entry.load(data_dir, options)
     except UsageError as error:
-        return {"available": False, "missing": str(error)}, None
+        return {
+            "available": False,
+            "missing": str(error),
+            "invalid": not isinstance(error, MissingData),
+        }, None
     sizes = {what: len(getattr(loaded, what)) for what in ("episodes", "validation", "test")}
     return {"available": True} | sizes, loaded
 
@@ -147,7 +153,8 @@ def benchmarks_view(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     for column in ("benchmark", "what it is", "data"):
         table.add_column(column, overflow="fold")
     for row in rows:
-        state = "here" if row["available"] else "other files" if row.get("partial") else "missing"
+        absent = "not valid" if row.get("invalid") else "other files" if row.get("partial") else "missing"
+        state = "here" if row["available"] else absent
         table.add_row(row["name"], Text(row["summary"]), state)
     return Group(
         table,
@@ -160,7 +167,7 @@ def benchmark_view(data: Mapping[str, Any]) -> RenderableType:
     """``benchmark_data`` for a terminal."""
     parts: list[RenderableType] = [
         Text(data["name"], style="bold"),
-        Text(data["description"]),
+        Text(_prose(data["description"])),
         Text(),
         _facts(data),
     ]
@@ -173,15 +180,34 @@ def benchmark_view(data: Mapping[str, Any]) -> RenderableType:
     return Group(*parts)
 
 
+def _prose(docstring: str) -> str:
+    """The paragraphs of a docstring without its sections, to be wrapped anew, and without its markup."""
+    paragraphs = re.split(r"\n\s*\n", re.split(r"\n(?:Args|Returns|Raises):\s*\n", docstring)[0])
+    plain = (" ".join(paragraph.split()).replace("``", "") for paragraph in paragraphs)
+    return "\n\n".join(paragraph for paragraph in plain if paragraph)
+
+
+def _arguments(docstring: str) -> dict[str, str]:
+    """What a docstring says of each argument."""
+    section = re.search(r"\nArgs:\s*\n(.*?)(?=\n\S|\Z)", docstring, re.DOTALL)
+    found = re.findall(r"^ {4}(\w+): (.*(?:\n {5,}.*)*)", section[1] if section else "", re.MULTILINE)
+    return {name: " ".join(text.split()).replace("``", "") for name, text in found}
+
+
 def _facts(data: Mapping[str, Any]) -> Table:
     facts = _grid()
     facts.add_row("file", Text(data["path"]))
-    options = (f"{name} = {default!r}" for name, default in data["options"].items())
-    facts.add_row("options", Text(", ".join(options) or "none"))
+    told = _arguments(data["description"])
+    options = [
+        f"{name} = {default!r}" + (f": {told[name]}" if name in told else "")
+        for name, default in data["options"].items()
+    ]
+    facts.add_row("options", Text("\n".join(options) or "none"))
     for file in data["files"]:
         facts.add_row("official file", Text(f"{file['name']} from {file['url']}"))
     if not data["available"]:
-        facts.add_row("data", Text(f"missing: {data['missing']}", style="yellow"))
+        state = "not valid" if data.get("invalid") else "missing"
+        facts.add_row("data", Text(f"{state}: {data['missing']}", style="yellow"))
         _add_card(facts, data["card"])
         return facts
     facts.add_row("data", Text(data["data_dir"]))

@@ -15,7 +15,7 @@ from evolve import resources
 from evolve.models.local.weights import fetched
 from evolve.program import MemoryProgram
 from evolve.program.parsing import parse
-from evolve.seeds import seed_names
+from evolve.seeds import seed_names, seed_path
 
 Data = dict[str, Any]
 
@@ -23,6 +23,32 @@ Data = dict[str, Any]
 def seeds_data() -> list[Data]:
     """Each seed: name, what it is, path, id, lines, and the names of its fields and knobs."""
     return [_seed_data(resources.folder("seeds") / f"{name}.py") for name in seed_names()]
+
+
+def seed_data(name: str) -> Data:
+    """One seed in full: also its whole docstring and its source.
+
+    Raises:
+        UsageError: there is no seed of that name.
+    """
+    path = seed_path(name)
+    source = path.read_text(encoding="utf-8")
+    return _seed_data(path) | {"description": ast.get_docstring(parse(source)) or "", "source": source}
+
+
+def seed_view(data: Mapping[str, Any]) -> RenderableType:
+    """``seed_data`` for a terminal."""
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(overflow="fold")
+    facts.add_row("file", Text(data["path"]))
+    facts.add_row("KnowledgeItem", ", ".join(data["item"]))
+    facts.add_row("Query", ", ".join(data["query"]))
+    facts.add_row("hyperparameters", ", ".join(data["knobs"]) or "none")
+    title = Text(f"{data['name']} ({data['lines']} lines)", style="bold")
+    return Group(
+        title, Text(data["description"].replace("``", "")), Text(), facts, Text(), Text(data["source"])
+    )
 
 
 def _seed_data(path: Path) -> Data:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.inspection.history import STATIC, TEST, History, title
-from evolve.inspection.text import difference, duration, score
+from evolve.inspection.text import by_method, difference, duration, score
 from evolve.journal import RunRecord
 from evolve.population import ParetoArchive, objective
 from evolve.records import Evaluation, Interval
@@ -28,6 +28,7 @@ class Outcome:
     Attributes:
         best: its best candidate's scores on the test set, task id → score; empty where it was not tested.
         baseline: the same of the best of its seed programs on the test set.
+        groups: task id → group, of the tasks of the test set.
     """
 
     run: RunRecord
@@ -36,6 +37,7 @@ class Outcome:
     best: dict[str, float]
     baseline: dict[str, float]
     baseline_name: str
+    groups: dict[str, str]
     test: Interval | None
 
     @classmethod
@@ -56,6 +58,7 @@ class Outcome:
             best=_scores(tested),
             baseline=_scores(seeds.get(top)) if top is not None else {},
             baseline_name=title(seed) if seed else "",
+            groups=tested.item_groups if tested else {},
             test=tested.quality if tested else None,
         )
 
@@ -75,8 +78,8 @@ def comparison_data(runs: Sequence[RunRecord]) -> Data:
     rows = []
     for outcome, volume in zip(outcomes, volumes, strict=True):
         history, best = outcome.history, outcome.history.best
-        gain = paired_interval(outcome.best, outcome.baseline, level=level) if outcome in gained else None
-        versus = paired_interval(outcome.best, outcomes[0].best, level=level) if outcome in against else None
+        gain = _paired(outcome, outcome.baseline, level) if outcome in gained else None
+        versus = _paired(outcome, outcomes[0].best, level) if outcome in against else None
         validation = history.quality(best.number, STATIC) if best else None
         rows.append(
             {
@@ -126,10 +129,11 @@ def comparison_view(data: Data) -> RenderableType:
             "–" if row["hypervolume"] is None else f"{row['hypervolume']:.4f}",
             _difference(row["minus_first"], ""),
         )
+    told = [row[name] for row in data["runs"] for name in ("gain", "minus_first") if row[name]]
     notes = [
         "Items asked: tasks put to programs on validation, for fitness and for diagnosis.",
         "Differences are paired over test tasks; their intervals hold together at 95 % "
-        f"(each at {data['level']:.1%}).",
+        f"(each at {data['level']:.1%}){by_method(told)}.",
         "Hypervolume of quality and cost, with the same reference for all runs.",
     ]
     summary = data["summary"]
@@ -140,6 +144,10 @@ def comparison_view(data: Data) -> RenderableType:
             f"program for certain; {duration(summary['seconds'])} of evaluation."
         )
     return Group(table, *(Text(note, style="dim") for note in notes))
+
+
+def _paired(outcome: Outcome, other: dict[str, float], level: float) -> Interval:
+    return paired_interval(outcome.best, other, clusters=outcome.groups, level=level)
 
 
 def _hypervolumes(outcomes: Sequence[Outcome]) -> list[float | None]:

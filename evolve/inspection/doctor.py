@@ -30,6 +30,7 @@ PACKAGES = (
     "plotille",
     "pydantic",
     "rich",
+    "scipy",
     "snowballstemmer",
     "tomli-w",
     "typer",

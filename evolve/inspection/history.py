@@ -14,6 +14,8 @@ from evolve.records import Candidate, CostUnit, Interval, Try
 from evolve.statistics import paired_interval
 
 STATIC, TEST = "static", "test"
+CEILING = 0.98
+"""Quality from which on a benchmark leaves nothing to find, of the 1 that is possible."""
 SEED = "seed"
 
 
@@ -51,6 +53,8 @@ class History:
         discarded: number → why that child did not come to be.
         comparisons: best against others on the test set, in order.
         tries: number → what became of each reply of the model that was asked for that child.
+        groups: static task → its group, of the tasks that have one.
+        initial: programs that the campaign begins with.
     """
 
     objectives: Sequence[str]
@@ -61,6 +65,8 @@ class History:
     discarded: dict[int, Discarded] = field(default_factory=dict)
     comparisons: list[Compared] = field(default_factory=list)
     tries: dict[int, tuple[Try, ...]] = field(default_factory=dict)
+    groups: dict[str, str] = field(default_factory=dict)
+    initial: int = 0
     _candidates: dict[int, Candidate] = field(default_factory=dict)
     _proposed: dict[int, Proposed] = field(default_factory=dict)
     _evaluated: dict[tuple[int, str], Evaluated] = field(default_factory=dict)
@@ -76,6 +82,7 @@ class History:
     def of(cls, config: CampaignConfig, events: Iterable[Event] = ()) -> History:
         """The state after ``events``."""
         history = cls(config.search.objectives, config.budget, {**config.search.epsilon})
+        history.initial = len(config.seeds)
         for event in events:
             history._take(event)
             history._past.append(event)
@@ -101,6 +108,7 @@ class History:
         match event:
             case Started():
                 self.started.append(event)
+                self.groups.update(event.groups)
                 self.finished = None
             case Proposed():
                 self._proposed[event.number] = event
@@ -157,6 +165,18 @@ class History:
         return max((c for c in self.seeds if c.complete), key=_merit, default=None)
 
     @property
+    def saturation(self) -> str:
+        """Why there is little to find, and what to do, once all initial programs are in; else empty."""
+        best = self.best_seed
+        if best is None or len(self.seeds) < self.initial or best.objectives["quality"] < CEILING:
+            return ""
+        return (
+            f"The initial program #{best.number} {title(best)} scores {best.objectives['quality']:.3f} of 1 "
+            "on validation: a search can hardly find better. Give harder or more questions, let read return "
+            "less (sandbox.read_characters), or search for lower cost."
+        )
+
+    @property
     def settled(self) -> int:
         """Children of the budget that joined or were given up."""
         joined = sum(candidate.operator != SEED for candidate in self._candidates.values())
@@ -194,6 +214,23 @@ class History:
         settled = self._candidates.keys() | self.discarded.keys()
         return tuple(self._proposed[number] for number in sorted(self._proposed.keys() - settled))
 
+    @property
+    def under_way(self) -> str:
+        """What the campaign does now, in a few words; empty when it has ended."""
+        if self.finished is not None:
+            return ""
+        if len(self.seeds) < self.initial:
+            return f"initial programs {len(self.seeds)}/{self.initial}"
+        if self.in_flight:
+            shown = ", ".join(f"#{child.number} {child.operator}" for child in self.in_flight[:3])
+            more = f" and {len(self.in_flight) - 3} more" if len(self.in_flight) > 3 else ""
+            return f"evaluating {shown}{more}"
+        if self.settled < self.budget:
+            number = self.initial + self.settled
+            return f"diagnosing a parent and making candidate #{number}"
+        tested = sum(subset == TEST for _, subset in self._evaluated)
+        return f"testing the best and the initial programs: {tested} done"
+
     def change(self, candidate: Candidate) -> Interval | None:
         """Quality minus that of the main parent, paired over the tasks that both were scored on.
 
@@ -202,9 +239,9 @@ class History:
         parent = self.candidate(candidate.parents[0]) if candidate.parents else None
         if parent is None or parent.failed or candidate.failed:
             return None
-        scores = [self._finite(c) for c in (candidate, parent)]
-        if scores[0].keys() & scores[1].keys():
-            return paired_interval(*scores)
+        paired = self.paired(candidate, parent)
+        if paired is not None:
+            return paired
         if not (candidate.objectives and parent.objectives):
             return None
         mean = candidate.objectives["quality"] - parent.objectives["quality"]
@@ -219,6 +256,14 @@ class History:
                 known = candidate.item_scores
             self._scores[candidate.number] = known
         return known
+
+    def paired(self, one: Candidate, other: Candidate) -> Interval | None:
+        """Quality of ``one`` minus that of ``other`` on validation; None where they share no scored task."""
+        first, second = self._finite(one), self._finite(other)
+        if not first.keys() & second.keys():
+            return None
+        clusters = {task: self.groups.get(task, "") for task in first}
+        return paired_interval(first, second, clusters=clusters)
 
     def progress(self) -> list[Progress]:
         """A point for each candidate, in the order in which they joined."""

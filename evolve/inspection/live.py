@@ -73,6 +73,7 @@ class LiveView:
         """Take ``event`` in; it is drawn with the next refresh."""
         with self._guard:
             line = described(event, self._history) if self._history.apply(event) else None
+            self._pace.note()
             if line:
                 self._recent.append(line)
 
@@ -108,6 +109,8 @@ class LiveView:
         grid = Table.grid(padding=(0, 2))
         bar = ProgressBar(total=max(history.budget, 1), completed=history.settled, width=30)
         grid.add_row("children", bar, Text(f"{history.settled}/{history.budget}  {self._pace}"))
+        if now := history.under_way:
+            grid.add_row("now", Text(one_line(now, 60)), "")
         counts = f"{len(history.candidates)} candidates, {history.failures} failed, "
         counts += f"{len(history.discarded)} given up, {history.inconclusive} inconclusive"
         grid.add_row("so far", Text(counts), "")
@@ -148,21 +151,31 @@ class PlainLog:
 
 
 class Pace:
-    """Time elapsed in this process, and an estimate of the time left from the children that it settled."""
+    """Time elapsed in this process, and an estimate of the time left from the children that it settled.
+
+    The time that initial programs took is no part of the estimate. ``note`` is to be called after each event.
+    """
 
     def __init__(self, history: History, clock: Clock):
         self._history = history
         self._clock = clock
         self._began = clock()
         self._before = history.settled
+        self._searching: float | None = None
+        self.note()
+
+    def note(self) -> None:
+        """Notice when the initial programs are done."""
+        if self._searching is None and len(self._history.seeds) >= self._history.initial:
+            self._searching = self._clock()
 
     @property
     def left(self) -> float | None:
         """Seconds until the budget is used, at the mean pace so far; None before the first child."""
         settled = self._history.settled - self._before
-        if settled <= 0:
+        if settled <= 0 or self._searching is None:
             return None
-        elapsed = self._clock() - self._began
+        elapsed = self._clock() - self._searching
         return elapsed / settled * max(0, self._history.budget - self._history.settled)
 
     def __str__(self) -> str:

@@ -16,7 +16,13 @@ def described(event: Event, history: History) -> str | None:
     match event:
         case Started():
             verb = "goes on" if event.resumed else "begins"
-            return f"The campaign {verb}; isolation: {event.isolation}."
+            changed = ""
+            if len(history.started) > 1 and history.started[-2].mutator not in ("", event.mutator):
+                changed = (
+                    " What makes children (rules, model, prompts or settings) has changed since it last ran: "
+                    "earlier children were made otherwise."
+                )
+            return f"The campaign {verb}; isolation: {event.isolation}.{changed}"
         case Proposed():
             return None
         case Evaluated():
@@ -43,14 +49,18 @@ def _evaluated(event: Evaluated) -> str | None:
 def _joined(event: Joined, history: History) -> str:
     candidate = event.candidate
     who = f"#{candidate.number} {one_line(title(candidate), 40)}"
-    if candidate.parents:
+    if not candidate.parents and history.initial:
+        who = f"[{len(history.seeds)}/{history.initial} initial programs] {who}"
+    elif candidate.parents:
         who = f"{_count(history)} {who} of {', '.join(f'#{number}' for number in candidate.parents)}"
     if candidate.failed:
         return f"{who}: failed"
     if candidate.raced:
         return f"{who}: given up after {len(candidate.item_scores)} items"
     quality = score(history.quality(candidate.number, STATIC), candidate.objectives.get("quality"))
-    return f"{who}: {quality}{_place(candidate.number, history)}"
+    last = not candidate.parents and len(history.seeds) == history.initial
+    warning = f"\n{history.saturation}" if last and history.saturation else ""
+    return f"{who}: {quality}{_place(candidate.number, history)}{warning}"
 
 
 def _place(number: int, history: History) -> str:

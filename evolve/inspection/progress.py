@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,7 +18,6 @@ from evolve.inspection.text import difference, duration, one_line, score
 from evolve.journal import RunRecord
 from evolve.models.calls import Call
 from evolve.records import Candidate, Evaluation, Interval
-from evolve.statistics import paired_interval
 
 Data = dict[str, Any]
 CLOCKS = {"evaluations": "evaluations", "usd": "USD", "tokens": "tokens"}
@@ -43,19 +41,19 @@ def progress_data(history: History, calls: Sequence[Call]) -> list[Data]:
     ]
 
 
-def gained(best: Candidate | None, seed: Candidate | None) -> Interval | None:
+def gained(history: History) -> Interval | None:
     """Quality of the best minus that of the best seed, paired over the tasks of validation."""
+    best, seed = history.best, history.best_seed
     if best is None or seed is None or best.number == seed.number:
         return None
-    scores = [{k: v for k, v in c.item_scores.items() if math.isfinite(v)} for c in (best, seed)]
-    return paired_interval(*scores) if scores[0].keys() & scores[1].keys() else None
+    return history.paired(best, seed)
 
 
 def outcome_data(run: RunRecord, history: History) -> Data:
     """Everything that ``outcome_view`` shows."""
     calls = calls_of(run)
     before, after = history.best_seed, history.best
-    gain = gained(after, before)
+    gain = gained(history)
     return {
         "run": run.name,
         "progress": progress_data(history, calls),

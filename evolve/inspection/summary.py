@@ -13,7 +13,7 @@ from evolve.inspection.draws import draws_line
 from evolve.inspection.history import History, title
 from evolve.inspection.spending import spending_table, spent
 from evolve.inspection.tables import front_data, front_view
-from evolve.inspection.text import difference, one_line, score
+from evolve.inspection.text import by_method, difference, one_line, score
 from evolve.journal import RunRecord
 
 DEFAULT_ROOT = Path("runs")
@@ -26,6 +26,17 @@ def closing_view(run: RunRecord, history: History, command: str = "evolve") -> R
         command: how this program is called, as it would have to be typed.
     """
     blocks: list[RenderableType] = [front_view(front_data(run.name, history))]
+    among = sum(candidate.complete for candidate in history.candidates)
+    if among > 1:
+        blocks.append(
+            Text(
+                f"The best was chosen among {among} candidates by its score on validation, which is "
+                "therefore optimistic; a score on the test set is not.",
+                style="dim",
+            )
+        )
+    if history.saturation:
+        blocks.append(Text(history.saturation, style="yellow"))
     if history.comparisons:
         blocks.extend((Text(), _test_table(history)))
     draws = draws_line(history)
@@ -47,7 +58,8 @@ def _test_table(history: History) -> Table:
         title=f"Test set: {name} {score(tests.get(best))}",
         title_justify="left",
         title_style="bold",
-        caption="the intervals of the differences hold together at 95 %",
+        caption="the intervals of the differences hold together at 95 %"
+        + by_method(c.difference for c in history.comparisons if c.best == best),
         caption_justify="left",
     )
     for column in ("against", "its test score", "best minus it, paired", ""):

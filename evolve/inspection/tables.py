@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from evolve.inspection.explain import category_means
+from evolve.inspection.fitting import Fitted
 from evolve.inspection.history import STATIC, TEST, History, title
 from evolve.inspection.plot import front_plot
 from evolve.inspection.text import amount, duration, one_line, score
@@ -58,32 +60,77 @@ def front_data(run: str, history: History) -> Data:
     }
 
 
+@dataclass(frozen=True)
+class Detail:
+    """How much a table of candidates says: digits of the program's id, intervals, and units in cells."""
+
+    digits: int = 12
+    interval: Literal["full", "short", "none"] = "full"
+    units: bool = True
+
+
+DETAILS = (
+    Detail(),
+    Detail(digits=6),
+    Detail(digits=6, interval="short"),
+    Detail(digits=6, interval="short", units=False),
+    Detail(digits=0, interval="short", units=False),
+    Detail(digits=0, interval="none", units=False),
+)
+"""What is given up first where a terminal is narrow: hash, then intervals, then units; never # and name."""
+
+
 def candidates_table(
     rows: Iterable[Mapping[str, Any]], objectives: Sequence[str], *, heading: str | None = None
-) -> Table:
+) -> Fitted:
     """Candidates with their objectives, a row each; the best is marked."""
-    rows = list(rows)
+    kept = list(rows)
+    return Fitted(
+        [lambda detail=detail: _candidates(kept, objectives, heading, detail) for detail in DETAILS]
+    )
+
+
+def _candidates(
+    rows: Sequence[Mapping[str, Any]], objectives: Sequence[str], heading: str | None, detail: Detail
+) -> Table:
     others = [name for name in objectives if name != "quality"]
     tested = any(row["test"] for row in rows)
     table = Table(title=heading, title_justify="left", title_style="bold")
-    table.add_column("#", justify="right")
-    table.add_column("candidate", overflow="fold")
-    table.add_column("program", no_wrap=True)
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("candidate", overflow="fold", min_width=14)
+    if detail.digits:
+        table.add_column("program", no_wrap=True)
     table.add_column("quality", no_wrap=True)
     if tested:
         table.add_column("test", no_wrap=True)
+    unit = rows[0]["cost_unit"] if rows else "tokens"
     for name in others:
-        table.add_column(name, justify="right", no_wrap=True)
+        heads = {"cost": unit, "latency": "ms", "size": "lines"}
+        heading_of = name if detail.units else heads.get(name, name)
+        table.add_column(heading_of, justify="right", no_wrap=True)
     for row in rows:
         values = row["objectives"]
         broken = "failed" if row["failed"] else "given up" if row["raced"] else ""
-        quality = broken or score(interval_of(row["quality"]), values.get("quality"))
-        cells = [str(row["number"]), one_line(row["title"], 40), row["program"], quality]
+        quality = broken or _score(interval_of(row["quality"]), values.get("quality"), detail)
+        cells = [str(row["number"]), one_line(row["title"], 40), quality]
+        if detail.digits:
+            cells.insert(2, row["program"][: detail.digits])
         if tested:
-            cells.append(score(interval_of(row["test"])))
-        cells.extend(amount(name, values.get(name), row["cost_unit"]) for name in others)
+            cells.append(_score(interval_of(row["test"]), None, detail))
+        for name in others:
+            cell = amount(name, values.get(name), row["cost_unit"])
+            cells.append(cell if detail.units else cell.partition(" ")[0])
         table.add_row(*map(Text, cells), style="bold green" if row["best"] else None)
     return table
+
+
+def _score(interval: Interval | None, value: float | None, detail: Detail) -> str:
+    if detail.interval == "full" or interval is None or not math.isfinite(interval.mean):
+        return score(interval, value)
+    if detail.interval == "none":
+        return f"{interval.mean:.3f}"
+    ends = (f"{end:.2f}".removeprefix("0") for end in (interval.low, interval.high))
+    return f"{interval.mean:.3f} [{', '.join(ends)}]"
 
 
 def front_view(data: Mapping[str, Any], plot_width: int | None = None) -> RenderableType:
@@ -125,7 +172,7 @@ def evaluation_data(evaluation: Evaluation) -> Data:
     data["categories"] = category_means(evaluation)
     data["stages"] = {stage.value: count for stage, count in evaluation.stages().items()}
     ranked = sorted((item for item in evaluation.items if math.isfinite(item.score)), key=lambda i: i.score)
-    data["worst"] = [_item_data(item) for item in ranked[:EXTREMES]]
+    data["worst"] = [_item_data(item) for item in ranked[:EXTREMES] if item.score < 1]
     data["finest"] = [_item_data(item) for item in ranked[: -EXTREMES - 1 : -1] if item.score > 0]
     return data
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -42,6 +43,13 @@ def score(interval: Interval | None, value: float | None = None) -> str:
 def difference(interval: Interval) -> str:
     """The interval of a difference, with its signs."""
     return f"{interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
+
+
+def by_method(intervals: Iterable[Interval | Mapping[str, Any] | None]) -> str:
+    """``: Student's t over 4 groups`` or the like, for a sentence about intervals; empty if unrecorded."""
+    known = (Interval.model_validate(i) if isinstance(i, Mapping) else i for i in intervals)
+    units = dict.fromkeys(f"{i.units} {i.unit}" for i in known if i is not None and i.unit)
+    return f": Student's t over {', '.join(units)}" if units else ""
 
 
 def amount(objective: str, value: float | None, cost_unit: CostUnit = "tokens") -> str:

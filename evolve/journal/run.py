@@ -145,6 +145,10 @@ class RunRecord:
             )
         return program
 
+    def has_program(self, program_id: str) -> bool:
+        """Whether there is a file of the program, whatever it holds."""
+        return self._program_path(program_id).is_file()
+
     def evaluation(self, program_id: str, subset: str, conditions: str | None = None) -> Evaluation | None:
         """The score of a program on a subset; None if there is none that was taken under ``conditions``.
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from evolve.errors import InfrastructureError, UsageError
 _APPLICATION = 0x45564D43  # "EVMC", so that no other SQLite file is taken for a cache
 _VERSION = 1
 _PATIENCE = 30.0  # seconds to wait for another process that writes
+_PAUSE = 0.02  # seconds until a file that another process holds is opened again
 _AT_ONCE = 500  # keys in one query; SQLite takes 999 in its oldest builds
 
 
@@ -58,7 +60,7 @@ class ReplyCache:
         self._writing = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._prepare(self._connection())
+            self._open()
         except (sqlite3.DatabaseError, OSError) as error:
             self.close()
             raise UsageError(
@@ -135,24 +137,34 @@ class ReplyCache:
             self._local.connection = connection
         return connection
 
+    def _open(self) -> None:
+        """Prepare the file; again while another process holds it: switching to WAL does not wait."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return self._prepare(self._connection())
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(_PAUSE)
+
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if tables and application != _APPLICATION:
-            raise sqlite3.DatabaseError("it is a database of another program")
-        if tables and version != _VERSION:
-            raise sqlite3.DatabaseError(f"it is of version {version}, and version {_VERSION} is expected")
-        connection.execute("PRAGMA journal_mode=WAL")
+        """Make the table, or check that it is ours, though other processes may do the same at this moment."""
         with connection:
-            connection.execute(
-                "BEGIN IMMEDIATE"
-            )  # of several processes that begin at once one makes the table
+            connection.execute("BEGIN IMMEDIATE")  # before anything is read: nothing half made is seen
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if tables and application != _APPLICATION:
+                raise sqlite3.DatabaseError("it is a database of another program")
+            if tables and version != _VERSION:
+                raise sqlite3.DatabaseError(f"it is of version {version}, and version {_VERSION} is expected")
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
             )
             connection.execute(f"PRAGMA application_id={_APPLICATION}")
             connection.execute(f"PRAGMA user_version={_VERSION}")
+        connection.execute("PRAGMA journal_mode=WAL")
         (state,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if state != "ok":
             raise sqlite3.DatabaseError(f"it is damaged ({state})")

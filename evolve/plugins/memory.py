@@ -74,7 +74,7 @@ class Memory:
 
     def recall(self, question: str) -> str:
         """What the memory holds for ``question``, as the program words it. Changes nothing."""
-        return self._recalled(question).retrieved
+        return self._recalled(question).retrieved.strip("\n")
 
     def answer(self, question: str) -> str:
         """The agent's answer to ``question`` from what is recalled. Changes nothing."""

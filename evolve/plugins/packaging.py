@@ -45,8 +45,12 @@ with evolve.load({quoted}, path="{name}-data") as memory:  # another day, the sa
     print(len(memory), memory.recall("Who has a dog?"))
 ```
 
-`pip install` this folder first, or give its path in the place of the name. What is remembered is on disk when
-`remember` returns. The program runs in a sandbox, Docker or bubblewrap; `trust=True`: in a bare process.
+`pip install` this folder first, or give its path in the place of the name. It needs `evolve-memory` {evolve}
+or newer: where your package index has none, install that first from its source (`pip install PATH_OF_EVOLVE`,
+or a wheel made there by `pip wheel --no-deps .`); pip then finds it installed and asks no index.
+
+What is remembered is on disk when `remember` returns. The program runs in a sandbox, Docker or bubblewrap;
+`trust=True`: in a bare process.
 `model="provider/name"` gives it a language model, `embedding=` an embedding model; else rules stand in.
 `evolve serve {name}` makes it an MCP server with the tools remember and recall.
 
@@ -135,6 +139,7 @@ def _readme(manifest: Manifest, description: str) -> str:
     models = (f"{model.model} as {model.role}" for model in manifest.models if model.used)
     return _README.format(
         name=manifest.name,
+        evolve=manifest.evolve,
         quoted=json.dumps(manifest.name),
         description=description,
         benchmark=_plain(manifest.benchmark),

@@ -38,13 +38,13 @@ def test_a_table_of_programs_and_benchmarks(invoke, root: Path, shop: Path, fair
     asked = ("bench", "-p", "bm25,no_memory", "-b", f"{shop},{fair}", "--against", "bm25", *HERE)
     code, out, err = invoke(*asked, "--export", files[0], "--export", files[1])
     assert code == 0, err
-    assert "fair, no_memory: 0.000 [0.000, 0.000]" in err
+    assert "fair, no_memory: 0.000 [0.000, 0.602]" in err
     assert err.count("WARNING") == 1, "the isolation is said once, not for each benchmark"
     assert "Isolation: process." in out
     assert "No language model" in out
     text = files[0].read_text()
-    assert "| `bm25` | 1.000 [1.000, 1.000] | 1.000 [1.000, 1.000] |" in text
-    assert "| `no_memory` | -1.000 [-1.000, -1.000] | -1.000 [-1.000, -1.000] |" in text
+    assert "| `bm25` | 1.000 [0.398, 1.000] | 1.000 [0.398, 1.000] |" in text
+    assert "| `no_memory` | -1.000 [-1.000, +0.331] | -1.000 [-1.000, +0.331] |" in text
     assert "hold together at 95 % (each at 97.50%)" in text, "two comparisons"
     rows = list(csv.DictReader(files[1].read_text().splitlines()))
     assert [(r["program"], r["benchmark"], r["score"], r["tasks"]) for r in rows] == [
@@ -85,7 +85,7 @@ def test_missing_data_are_named_and_other_cells_done(invoke, shop: Path, lacking
     assert "lacking: The benchmark 'lacking' needs absent.json" in err
     assert "evolve benchmarks fetch lacking" in err
     assert "--data-dir" in err
-    assert "1.000 [1.000, 1.000]" in out
+    assert "1.000 [0.398, 1.000]" in out
     assert "not scored, which is not 0 (1 of 2)" in out
     code, _, err = invoke("bench", "-p", "bm25", "-b", lacking, "--name", "empty", *HERE)
     assert code == 2

@@ -105,6 +105,14 @@ def test_a_change_of_a_file_is_another_version(tmp_path: Path) -> None:
         ),
         ({"questions": changed(split="dev")}, r"'split' is 'dev'; expected validation or test"),
         ({"questions": changed(split="test")}, r"line 2 lacks the field 'split'"),
+        ({"questions": changed(answer="  ")}, r"line 1: 'answer' has an empty answer"),
+        ({"questions": changed(answer=None, answers=["a", ""])}, r"line 1: 'answers' has an empty answer"),
+        ({"questions": changed(answer=float("nan"))}, r"line 1: 'answer' is nan; expected a finite number"),
+        (
+            {"questions": changed(answer=None, rubric=[{"text": "x", "points": float("inf")}])},
+            r"questions\.jsonl, line 1, rubric 0: 'points' is inf; expected a finite number",
+        ),
+        ({"episodes": [{"text": "a \ud83d b"}]}, r"episodes\.jsonl, line 1: 'text' is .*not valid Unicode"),
         ({"questions": QUESTIONS[:1]}, "1 tasks with these data"),
         ({"toml": "scoope = 1"}, r"benchmark\.toml: there is no setting 'scoope'; expected scope, metric"),
         ({"toml": "scope = 1"}, "scope = 1 is not of the type"),
@@ -132,3 +140,39 @@ def test_an_installed_benchmark_comes_before_a_folder_of_its_name(
     monkeypatch.chdir(tmp_path)
     assert find("chronicle").path.name == "chronicle.py"
     assert find("./chronicle").path == Path("chronicle")
+
+
+def test_all_problems_are_found_at_once(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path / "mine",
+        episodes=[*EPISODES, {"id": "e1", "text": "Again."}, {"text": " "}],
+        questions=[*changed(answer=""), {"question": "?", "answer": 1, "grop": "g"}, {"question": "?"}],
+        toml="scope = 1",
+    )
+    with (folder / "questions.jsonl").open("a") as file:
+        file.write('\n{"question": \n')
+    entry = find(str(folder))
+    problems = entry.problems(None, {})
+    for said in (
+        "benchmark.toml: scope = 1",
+        "episodes.jsonl, line 4: 'text' is empty",
+        "episodes.jsonl: 2 records have the id 'e1'",
+        "questions.jsonl is not JSON: line 5, column",
+        "questions.jsonl, line 1: 'answer' has an empty answer",
+        "questions.jsonl, line 3 has an unknown field 'grop'",
+        "questions.jsonl, line 4: expected one of answer, answers, rubric",
+    ):
+        assert [problem for problem in problems if said in problem], (said, problems)
+    assert len(problems) == 7
+
+
+def test_what_is_wrong_with_the_whole_is_found_where_every_record_is_right(tmp_path: Path) -> None:
+    toml = 'scope = "grouped"'
+    questions = [{"question": f"{n}?", "answer": "x", "group": f"h{n}"} for n in range(20)]
+    entry = find(str(write(tmp_path / "mine", questions=questions, toml=toml)))
+    assert len(entry.problems(None, {})) == 20
+    assert find(str(write(tmp_path / "fine"))).problems(None, {}) == []
+    assert (
+        "no questions.jsonl" in entry.problems(tmp_path, {})[0]
+        or "no episodes.jsonl" in entry.problems(tmp_path, {})[0]
+    )

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import math
 import random
+from statistics import NormalDist, stdev
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evolve.evaluation import Subset
-from evolve.evaluation.racing import Referee, Rival, chance_to_draw_level
+from evolve.evaluation.racing import FLOOR, Referee, Rival, chance_of_groups, chance_to_draw_level
 from evolve.records import ItemResult
 
 scores = st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=20, max_size=60)
@@ -93,3 +95,64 @@ def test_an_evaluation_ends_where_the_referee_says(make_world, make_program, sco
         assert len(raced.writes) < len(subset.episodes)  # what is not asked is not remembered either
     kept = world.make().evaluate(make_program(), subset, referee=Referee([front], risk=0.05))
     assert (kept.status, kept.quality, kept.items) == ("complete", whole.quality, whole.items)
+
+
+def test_the_chance_is_that_of_the_formula():
+    """n = 9 of 36, mean −0.1, sample deviation 0.3: the error is √(8/6) · 0.3 · √(27 / (9 · 36))."""
+    seen = [-0.1 + 0.3 * x for x in (-1.5, -1.0, -0.5, 0.0, 0.0, 0.0, 0.5, 1.0, 1.5)]
+    spread = stdev(seen)
+    error = math.sqrt(8 / 6) * spread * math.sqrt(27 / (9 * 36))
+    assert chance_to_draw_level(seen, 36) == pytest.approx(NormalDist().cdf(-0.1 / error))
+
+
+def test_equal_losses_are_taken_to_spread_by_the_floor():
+    error = math.sqrt(9 / 7) * FLOOR * math.sqrt(90 / (10 * 100))
+    assert chance_to_draw_level([-0.02] * 10, 100) == pytest.approx(NormalDist().cdf(-0.02 / error))
+
+
+def test_groups_of_one_item_each_are_the_plain_prediction_but_for_the_tail():
+    seen = [-0.1 + 0.3 * x for x in (-1.5, -1.0, -0.5, 0.0, 0.0, 0.0, 0.5, 1.0, 1.5)]
+    by_groups = chance_of_groups([[value] for value in seen], 36, 36)
+    assert by_groups == pytest.approx(chance_to_draw_level(seen, 36), abs=0.02)
+
+
+def test_losses_of_few_groups_that_differ_do_not_give_a_child_up():
+    losses = [[-0.6] * 10, [0.1] * 10, [-0.5] * 10, [0.1] * 10, [-0.4] * 10]
+    flat = [value for group in losses for value in group]
+    assert chance_to_draw_level(flat, 100) < 0.001
+    assert chance_of_groups(losses, 100, 10) > 0.01  # the risk of 5 %, shared out over five looks
+    assert chance_of_groups(losses[:3], 100, 10) == 1.0, "three groups say nothing"
+    assert chance_of_groups(losses, 50, 5) == 1.0, "nothing is left to predict"
+
+
+def test_the_referee_takes_groups_where_it_is_told_of_them():
+    losses = [-0.6] * 10 + [0.1] * 10 + [-0.5] * 10 + [0.1] * 10 + [-0.4] * 10
+    known = {str(n): 0.6 for n in range(100)}
+    child = items([0.6 + loss for loss in losses])
+    groups = {str(n): f"g{n // 10}" for n in range(100)}
+    assert Referee([Rival(1, known)], risk=0.05).verdict(child, 1.0, total=100, looks=5)
+    assert not Referee([Rival(1, known)], risk=0.05, groups=groups).verdict(child, 1.0, total=100, looks=5)
+    lost = items([0.0] * 50)
+    said = Referee([Rival(1, known)], risk=0.05, groups=groups).verdict(lost, 1.0, total=100, looks=5)
+    assert "on 50 of 100 items (5 of 10 groups)" in said
+
+
+def test_children_of_groups_that_are_alike_are_seldom_given_up_wrongly():
+    """Of children whose whole evaluation draws level, at most about the risk are given up on the way."""
+    rng = random.Random(0)
+    wrong = {True: 0, False: 0}
+    level = 0
+    while level < 300:
+        effects = [rng.gauss(0, 0.3) for _ in range(10)]
+        values = [max(-1.0, min(1.0, effect + rng.gauss(0, 0.3))) for effect in effects for _ in range(10)]
+        if sum(values) < 0:
+            continue
+        level += 1
+        groups = {str(n): f"g{n // 10}" for n in range(100)}
+        for grouped in wrong:
+            referee = Referee(
+                [Rival(1, dict.fromkeys(groups, 0.0))], risk=0.05, groups=groups if grouped else {}
+            )
+            looks = (referee.verdict(items(values[:n]), 1.0, total=100, looks=4) for n in (20, 40, 60, 80))
+            wrong[grouped] += any(looks)
+    assert wrong[True] <= 0.05 * level < wrong[False]

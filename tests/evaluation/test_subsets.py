@@ -113,6 +113,15 @@ def test_smoke_is_small_and_of_one_group(make_benchmark, letters, scope):
         assert {smoke.tasks[0].group} == {entry.group for entry in (*smoke.tasks, *smoke.episodes)}
 
 
+@pytest.mark.parametrize("scope", ["pooled", "grouped"])
+def test_smoke_is_of_one_group_only_where_groups_have_memories_of_their_own(make_benchmark, letters, scope):
+    benchmark = make_benchmark(scope)
+    by_turns = sorted(benchmark.validation, key=lambda task: task.id[::-1])
+    object.__setattr__(benchmark, "validation", tuple(by_turns))
+    found = subsets(benchmark, letters, static=9).smoke
+    assert ids(found.tasks) == (["g0q0", "g1q0"] if scope == "pooled" else ["g0q0", "g0q1"])
+
+
 @pytest.mark.parametrize(
     "changes", [{"static": 0}, {"rotating": -1}, {"rotating_groups": 0}, {"episode_ratio": 0.0}]
 )

@@ -64,7 +64,7 @@ def test_a_benchmark_with_its_data(tiny: Path) -> None:
 def test_a_benchmark_without_its_data(tiny: Path) -> None:
     data = benchmarks.benchmark_data(str(tiny), tiny.parent / "nowhere", {})
     assert not data["available"]
-    assert f"missing: no facts in {tiny.parent / 'nowhere'}" in rendered(benchmarks.benchmark_view(data))
+    assert f"not valid: no facts in {tiny.parent / 'nowhere'}" in rendered(benchmarks.benchmark_view(data))
 
 
 def test_a_wrong_option_is_no_missing_data(tiny: Path) -> None:

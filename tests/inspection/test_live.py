@@ -10,7 +10,7 @@ from evolve.events import Discarded, Event
 from evolve.inspection.history import History
 from evolve.inspection.live import LiveView, Pace, PlainLog, observer_for
 
-CONFIG = CampaignConfig(budget=3)
+CONFIG = CampaignConfig(budget=3, seeds=("lexical", "hybrid"))
 
 
 class Terminal(io.StringIO):
@@ -38,8 +38,8 @@ def test_plain_log_is_one_line_for_each_event(events: list[Event]) -> None:
             observer(event)
     assert output(console).splitlines() == [
         "The campaign begins; isolation: process.",
-        "#0 lexical: 0.400 [0.300, 0.500], the best so far",
-        "#1 hybrid: 0.300 [0.200, 0.400], on the front",
+        "[1/2 initial programs] #0 lexical: 0.400 [0.300, 0.500], the best so far",
+        "[2/2 initial programs] #1 hybrid: 0.300 [0.200, 0.400], on the front",
         "[1/3] #2 knobs of #0: 0.600 [0.500, 0.700], the best so far",
         "[2/3] #3 crossover given up: the same program as candidate #0",
         "[3/3] #4 crossover of #0, #1: failed",
@@ -108,6 +108,36 @@ def test_live_view_draws_every_state(events: list[Event], monkeypatch: pytest.Mo
         "The campaign ended (budget)",
     ):
         assert part in last
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (1, "initial programs 0/2"),
+        (3, "initial programs 1/2"),
+        (5, "making candidate #2"),
+        (6, "evaluating #2 knobs"),
+    ],
+)
+def test_the_view_says_what_runs_before_the_first_candidate_and_always(
+    events: list[Event], count: int, said: str
+) -> None:
+    history = History.of(CONFIG, events[:count])
+    assert said in history.under_way
+    assert History.of(CONFIG, events).under_way == ""
+
+
+def test_the_time_of_initial_programs_is_no_part_of_the_estimate(events: list[Event]) -> None:
+    clock, history = Clock(), History.of(CONFIG)
+    pace = Pace(history, clock)
+    for event in events:
+        clock.now += 100.0 if len(history.seeds) < 2 else 1.0
+        history.apply(event)
+        pace.note()
+        if history.settled == 1:
+            assert pace.left is not None
+            assert pace.left < 20.0
+            return
 
 
 def test_pace(events: list[Event]) -> None:

@@ -95,6 +95,42 @@ def test_processes_that_begin_at_once(tmp_path: Path) -> None:
     assert len(ReplyCache(path)) == 300
 
 
+def test_processes_that_open_a_fresh_cache_at_once_all_succeed(tmp_path: Path) -> None:
+    rounds, code = (
+        40,
+        (
+            "import sys, pathlib\n"
+            "from evolve.models.cache import ReplyCache\n"
+            "print('ready', flush=True)\n"
+            "for line in sys.stdin:\n"
+            "    cache = ReplyCache(pathlib.Path(line.strip()))\n"
+            "    cache.put({sys.argv[1]: b'x'}); cache.close()\n"
+            "    print('done', flush=True)\n"
+        ),
+    )
+    openers = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(n)],
+            env=ENVIRON,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for n in range(4)
+    ]
+    said = []
+    for path in ["", *(tmp_path / f"{number}.sqlite" for number in range(rounds))]:
+        for opener in openers:
+            assert opener.stdin
+            if path:
+                print(path, file=opener.stdin, flush=True)
+        said += [opener.stdout.readline().strip() for opener in openers if opener.stdout]
+    for opener in openers:
+        opener.communicate(timeout=60)
+    assert said == ["ready"] * len(openers) + ["done"] * len(openers) * rounds
+    assert len(ReplyCache(tmp_path / "0.sqlite")) == len(openers)
+
+
 def test_a_killed_process_has_lost_nothing_that_it_kept(tmp_path: Path) -> None:
     path = tmp_path / "cache.sqlite"
     code = (

@@ -40,6 +40,16 @@ def cues(brief) -> set[Cue]:
             {"retrieved": "Somebody: A line of another episode."},
         ),
         (Cue.SPEAKER, {"question": "What does Bob prefer?"}, {"question": "What does Ann prefer?"}),
+        (
+            Cue.SPEAKER,
+            {"question": "What does Mary Ann like?", "evidence": ("Mary Ann de la Cruz: I like wine.",)},
+            {"question": "What do de and la like?", "evidence": ("Mary Ann de la Cruz: I like wine.",)},
+        ),
+        (
+            Cue.SPEAKER,
+            {"question": "What does Zoë like?", "evidence": ("Zoë Müller-Lüdenscheid: Wine.",)},
+            {"question": "What is The door?", "evidence": ("The door code is: 12",)},
+        ),
         (Cue.WORDS, {"question": "Which wine?"}, {"question": "Which drink?"}),
         (Cue.PARAPHRASE, {"question": "Which drink?"}, {"question": "Which wine?"}),
         (Cue.HEADING, {"question": "What happened in May?"}, {"question": "What happened in June?"}),

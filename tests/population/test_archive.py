@@ -218,3 +218,15 @@ def test_unknown_keys_are_refused():
         archive.dominates(0, 9)
     with pytest.raises(ValueError, match="found 9"):
         archive.crowding([0, 9])
+
+
+def test_a_front_of_many_members_keeps_all_of_them():
+    """More than fit the array that holds them at first, none beaten; then one that beats them all."""
+    archive = ParetoArchive(OBJECTIVES)
+    for key in range(40):
+        archive.add(key, {"quality": float(key), "cost": float(key), "latency": 1.0})
+        assert set(archive.front) == set(range(key + 1))
+    archive.add(40, {"quality": 20.0, "cost": 20.5, "latency": 1.0})
+    assert set(archive.front) == set(range(40))
+    archive.add(41, {"quality": 40.0, "cost": 0.0, "latency": 1.0})
+    assert set(archive.front) == {41}

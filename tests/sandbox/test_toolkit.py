@@ -73,3 +73,17 @@ def test_the_log_is_bounded(inside: Any, host: Host) -> None:
     assert len(lines) == 50
     assert {len(line) for line in lines} == {500}
     assert logger.take() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("The Fig-tree_2", ["the", "fig", "tree", "2"]),
+        ("我的猫", ["我", "的", "猫", "我的", "的猫"]),
+        ("ＡＢＣ東京!", ["abc", "東", "京", "東京"]),
+        ("Straße", ["strasse"]),
+        ("", []),
+    ],
+)
+def test_words_of_any_language(inside: Any, host: Host, text: str, found: list[str]) -> None:
+    assert inside.toolkit.Toolkit(host).words(text) == found

@@ -72,7 +72,7 @@ class Source:
     @cached_property
     def keywords(self) -> list[str]:
         """Content words: all of a question in their order; of an episode the most frequent first."""
-        words = [word for word in content_words(self.text) if len(word) > 1]
+        words = [word for word in content_words(self.text) if len(word) > 1 or not word.isascii()]
         if self.asked:
             return list(dict.fromkeys(words))
         return [word for word, _ in Counter(words).most_common(KEYWORDS)]

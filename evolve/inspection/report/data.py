@@ -146,10 +146,11 @@ def _meta(
 def _summary(history: History) -> Data:
     """The best, the best of the seeds, and how much lies between them."""
     best, seed = history.best, history.best_seed
-    gain = gained(best, seed)
+    gain = gained(history)
     compared = [c for c in history.comparisons if best and c.best == best.number]
     return {
         "best": best.number if best else None,
+        "saturation": history.saturation,
         "seed": seed.number if seed else None,
         "gain": gain.model_dump() if gain else None,
         "line": ancestors(history, best.number) if best else [],

@@ -10,6 +10,7 @@ from evolve.mutation.protocol import Brief
 from evolve.records import Episode, Evidence, ItemResult, Stage, Task
 from evolve.scoring import contains_passage, content_words
 
+_SPEAKER = re.compile(r"\w+(?=:)|[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){1,4}(?=:)")
 _FULL = 0.7  # of the longest text that came back: below it there was room for more
 
 
@@ -31,6 +32,16 @@ class Cue(StrEnum):
     REPEATED = "the same lines, such as headings, came back again and again"
     QUESTIONS = "many of the lines that came back only ask something"
     WASTEFUL = "the evidence came back in a text that is longer than it need be"
+
+
+def _speaker(line: str) -> list[str]:
+    """Return the names of who speaks, such as Mary and Lee of ``Mary Lee: …``; none if nobody does."""
+    match = _SPEAKER.match(line)
+    words = match[0].split() if match else []
+    if len(words) < 2:
+        return words
+    capitals = [word for word in words if word[0].isupper()]  # "de" and "van" name nobody
+    return capitals if words[0][0].isupper() and words[-1][0].isupper() else []
 
 
 def diagnose(brief: Brief) -> dict[Cue, float]:
@@ -81,8 +92,7 @@ def _cues_of(
     asked = set(content_words(task.question))
     shared = asked & set(content_words(evidence.text))
     yield Cue.WORDS if shared else Cue.PARAPHRASE
-    speaker = re.match(r"(\w+):", evidence.text)
-    if speaker and re.search(rf"\b{re.escape(speaker.group(1))}\b", task.question):
+    if any(re.search(rf"\b{re.escape(name)}\b", task.question) for name in _speaker(evidence.text)):
         yield Cue.SPEAKER
     episode = episodes.get(evidence.episode)
     if episode is None:

@@ -1,0 +1,51 @@
+"""Words of text in any language: one Unicode form, Unicode punctuation, scripts without spaces.
+
+Scripts that put no space between words (Chinese, Japanese kana, Thai, Lao, Khmer, Burmese) are compared by
+character, as the multilingual question-answering benchmarks do (Lewis et al., *MLQA*, 2020). ASCII text gives
+what ``\\w+`` finds in it. ``sandbox/words.py`` does the same for programs, with pairs of characters.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+UNSPACED = (
+    "\u0e00-\u0eff"  # Thai, Lao
+    "\u1000-\u109f"  # Burmese
+    "\u1780-\u17ff"  # Khmer
+    "\u3040-\u30ff\u31f0-\u31ff"  # kana
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # Han
+    "\U00020000-\U0003ffff"  # Han, extensions
+)
+"""The ranges of those scripts, for a class of a regular expression."""
+_WORD = re.compile(r"\w+")
+_TOKEN = re.compile(rf"[{UNSPACED}][\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]*|[^\W{UNSPACED}]+")
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Return the words of ``text`` in order, NFKC and case-folded; of a script without spaces each character.
+
+    Example:
+        >>> words("The Fig-Tree")
+        ('the', 'fig', 'tree')
+        >>> words("蓝色、ＡＢＣ")
+        ('蓝', '色', 'abc')
+    """
+    if text.isascii():
+        return tuple(_WORD.findall(text.casefold()))
+    return tuple(_TOKEN.findall(unicodedata.normalize("NFKC", text).casefold()))
+
+
+def plain(text: str) -> str:
+    """Return ``text`` with Unicode punctuation dropped and characters of unspaced scripts set apart.
+
+    NFKC and lower case. ASCII text is returned as it is: SQuAD's own rule does the rest.
+    """
+    if text.isascii():
+        return text
+    text = unicodedata.normalize("NFKC", text).lower()
+    kept = "".join(
+        " " if unicodedata.category(c)[0] == "Z" else c for c in text if unicodedata.category(c)[0] != "P"
+    )
+    return re.sub(rf"([{UNSPACED}])", r" \1 ", kept)
