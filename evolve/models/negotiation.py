@@ -29,8 +29,8 @@ class Negotiation:
     """Requests of one call, each without what the server refused of the one before.
 
     A change is remembered for all calls only when the changed request was answered. One after which the
-    server says the same as before is taken back. A feature that the server has taken before is refused for its
-    value or its schema, and is remembered with that alone.
+    server says the same as before is taken back. A feature that the server has taken before is refused for
+    its value or its schema, and is remembered with that alone.
 
     Args:
         adaptations: shared memory of the gateway.
