@@ -1,6 +1,5 @@
 """Hybrid retrieval: the same chunks in a full-text index and in a vector index, their scores added."""
 
-import re
 from dataclasses import dataclass, field
 
 INSTRUCTION_KNOWLEDGE_ITEM = "Summarise the episode in one or two sentences that name who did what, and when."
@@ -65,7 +64,8 @@ class KnowledgeBase:
 
     def _index(self, fresh):
         self.toolkit.db.executemany(
-            "INSERT INTO words (rowid, text) VALUES (?, ?)", [(p["number"], p["text"]) for p in fresh]
+            "INSERT INTO words (rowid, text) VALUES (?, ?)",
+            [(p["number"], " ".join(self.toolkit.words(p["text"]))) for p in fresh],
         )
         if fresh:
             vectors = self.toolkit.embed([passage["text"] for passage in fresh])
@@ -73,7 +73,7 @@ class KnowledgeBase:
 
     def _add_words(self, question, scores):
         """Add BM25 over the words of the passages."""
-        terms = " OR ".join(f'"{word}"' for word in sorted(set(re.findall(r"\w+", question.lower()))))
+        terms = " OR ".join(f'"{word}"' for word in sorted(set(self.toolkit.words(question))))
         sql = "SELECT rowid, -bm25(words) FROM words WHERE words MATCH ?"
         found = dict(self.toolkit.db.execute(sql, (terms,))) if terms else {}
         return self._fuse(scores, found, knob("words_weight"))

@@ -1,6 +1,5 @@
 """Lexical retrieval: chunks of the raw text in SQLite's full-text index, ranked by BM25."""
 
-import re
 from dataclasses import dataclass, field
 
 INSTRUCTION_KNOWLEDGE_ITEM = "Summarise the episode in one or two sentences that name who did what, and when."
@@ -63,12 +62,13 @@ class KnowledgeBase:
 
     def _index(self, fresh):
         self.toolkit.db.executemany(
-            "INSERT INTO words (rowid, text) VALUES (?, ?)", [(p["number"], p["text"]) for p in fresh]
+            "INSERT INTO words (rowid, text) VALUES (?, ?)",
+            [(p["number"], " ".join(self.toolkit.words(p["text"]))) for p in fresh],
         )
 
     def _add_words(self, question, scores):
         """Add BM25 over the words of the passages."""
-        terms = " OR ".join(f'"{word}"' for word in sorted(set(re.findall(r"\w+", question.lower()))))
+        terms = " OR ".join(f'"{word}"' for word in sorted(set(self.toolkit.words(question))))
         sql = "SELECT rowid, -bm25(words) FROM words WHERE words MATCH ?"
         found = dict(self.toolkit.db.execute(sql, (terms,))) if terms else {}
         return self._fuse(scores, found, knob("words_weight"))

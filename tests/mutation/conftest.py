@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import hashlib
 import itertools
+import re
 import sqlite3
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -38,6 +39,9 @@ class FakeToolkit:
         self.vectors = FakeVectors()
         self.chroma = SimpleNamespace(get_or_create_collection=lambda name: FakeCollection())
         self.logger = SimpleNamespace(debug=lambda text: None)
+
+    def words(self, text: str) -> list[str]:
+        return re.findall(r"[^\W_]+", text.lower())
 
     def embed(self, texts: list[str]) -> np.ndarray:
         rows = np.array([[self._hash(text, n) for n in range(8)] for text in texts], np.float32)

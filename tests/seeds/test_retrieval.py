@@ -56,6 +56,22 @@ class TestBm25:
         assert memory.read(keywords=["tea"]) == "Day 1\nAnn: tea\nAnn: more tea\nDay 2\nBob: tea"
 
 
+@pytest.mark.parametrize("seed", ["lexical", "bm25"])
+@pytest.mark.parametrize(
+    ("lines", "question", "wanted"),
+    [
+        (["林悦: 我的猫叫豆包，今年三岁。", "陈帆: 今天天气真不错。"], "林悦的猫叫什么名字？", "豆包"),
+        (["ユイ: 猫の名前はミケです。", "ケン: 今日はいい天気ですね。"], "猫の名前は何ですか？", "ミケ"),
+    ],
+)
+def test_scripts_without_spaces_are_found(remember, seed: str, lines: list[str], question: str, wanted: str):
+    memory = remember(seed, budget_characters=600)
+    filler = [f"{lines[1]} {n}" for n in range(200)]
+    memory.write("\n".join(["2025-01-11", *filler, lines[0], *filler]))
+    asked = {"keywords": [question]} if seed == "bm25" else {"question": question}
+    assert wanted in memory.read(**asked)
+
+
 class TestSuperLocalMemory:
     SILENT: ClassVar = dict.fromkeys(
         ("keyword", "entity", "temporal", "spreading", "consolidation", "associative"), 0.0

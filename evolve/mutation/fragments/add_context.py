@@ -1,7 +1,5 @@
 """Rank by surroundings too: BM25 over each passage together with those just before and after it."""
 
-import re
-
 KNOBS = {"context_weight": (0.7, 0.0, 2.0), "context_reach": (2, 1, 5)}
 
 
@@ -14,7 +12,7 @@ class KnowledgeBase:
             nearby = fresh[max(0, place - knob("context_reach")) : place + knob("context_reach") + 1]
             self.toolkit.db.execute(
                 "INSERT INTO surroundings (rowid, text) VALUES (?, ?)",
-                (passage["number"], "\n".join(p["text"] for p in nearby)),
+                (passage["number"], " ".join(self.toolkit.words("\n".join(p["text"] for p in nearby)))),
             )
 
     def read(self, query):
@@ -22,7 +20,7 @@ class KnowledgeBase:
 
     def _add_context(self, question, scores):
         """Add BM25 over the surroundings of the passages."""
-        terms = " OR ".join(f'"{word}"' for word in sorted(set(re.findall(r"\w+", question.lower()))))
+        terms = " OR ".join(f'"{word}"' for word in sorted(set(self.toolkit.words(question))))
         sql = "SELECT rowid, -bm25(surroundings) FROM surroundings WHERE surroundings MATCH ?"
         found = dict(self.toolkit.db.execute(sql, (terms,))) if terms else {}
         return self._fuse(scores, found, knob("context_weight"))

@@ -1,7 +1,5 @@
 """Let the episode speak for its passages: those of an episode that matches the question as a whole gain."""
 
-import re
-
 KNOBS = {"episodes_weight": (0.3, 0.0, 1.5)}
 
 
@@ -13,7 +11,7 @@ class KnowledgeBase:
         if fresh:
             self.toolkit.db.execute(
                 "INSERT INTO episodes (rowid, text) VALUES (?, ?)",
-                (fresh[0]["episode"], "\n".join(p["text"] for p in fresh)),
+                (fresh[0]["episode"], " ".join(self.toolkit.words("\n".join(p["text"] for p in fresh)))),
             )
 
     def read(self, query):
@@ -21,7 +19,7 @@ class KnowledgeBase:
 
     def _add_episodes(self, question, scores):
         """Add BM25 of the whole episode to each of its passages that was found."""
-        terms = " OR ".join(f'"{word}"' for word in sorted(set(re.findall(r"\w+", question.lower()))))
+        terms = " OR ".join(f'"{word}"' for word in sorted(set(self.toolkit.words(question))))
         sql = "SELECT rowid, -bm25(episodes) FROM episodes WHERE episodes MATCH ?"
         matches = dict(self.toolkit.db.execute(sql, (terms,))) if terms else {}
         found = {n: matches.get(self.passages[n]["episode"], 0.0) for n in scores}
