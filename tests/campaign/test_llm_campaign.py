@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from evolve.errors import UsageError
-from evolve.events import Discarded, Event, Joined, Proposed
+from evolve.events import Event, Joined
 from evolve.models.litellm_provider import LitellmProvider
 from tests.campaign.actors import IDEA, MODELS, Reflector, actors, cause
 from tests.campaign.lab import SEEDS, SMALL, Ended, Lab
@@ -28,9 +28,9 @@ class Whole:
     def __init__(self, root: Path) -> None:
         with ModelServer(actors()) as server:
             self.lab = Lab(server.url, root)
-            self.first = self.lab.run("first", self.lab.config(seed=7))
+            self.first = self.lab.run("first", self.lab.config(seed=2))
             self.served: list[Served] = list(server.served)
-            self.second = self.lab.run("second", self.lab.config(seed=7, jobs=1))
+            self.second = self.lab.run("second", self.lab.config(seed=2, jobs=1))
             self.served_again: list[Served] = server.served[len(self.served) :]
 
 
@@ -57,8 +57,7 @@ def test_twelve_children_are_made_by_reflection_mended_refused_and_told_apart(wh
     assert any("has no attribute `index`" in text for text in told)  # found without running it
     reasons = list(ended.discarded.values())
     assert any("the edit does not apply: " in reason for reason in reasons), "none was beyond repair"
-    tries = [one for e in ended.events if isinstance(e, (Proposed, Discarded)) for one in e.tries]
-    assert {"duplicate", "same", "no effect"} & {one.became for one in tries}, "no duplicate was rejected"
+    assert any("the same program as" in reason for reason in reasons), "no duplicate was rejected"
     assert len({c.program for c in ended.candidates.values()}) == len(ended.candidates)
 
 
