@@ -54,7 +54,7 @@ def test_twelve_children_are_made_by_reflection_mended_refused_and_told_apart(wh
         str(one.body["messages"][-1]["content"]) for one in whole.served if one.model == MODELS["reflector"]
     ]
     assert any("was not found in the program" in text for text in told)
-    assert any("has no attribute 'index'" in text for text in told)  # found by the smoke run
+    assert any("has no attribute `index`" in text for text in told)  # found without running it
     reasons = list(ended.discarded.values())
     assert any("the edit does not apply: " in reason for reason in reasons), "none was beyond repair"
     assert any("the same program as" in reason for reason in reasons), "no duplicate was rejected"
