@@ -1,13 +1,15 @@
 """How often a language model's answer becomes a candidate, by the form of the answer and the prompt.
 
     python benchmarks/real/acceptance.py --model gguf:PATH --reflections 40
-    python benchmarks/real/acceptance.py --model gguf:PATH --forms definitions blocks whole --prompts compact full
+    python benchmarks/real/acceptance.py --model gguf:PATH --forms definitions whole --prompts full
 
 runs campaigns whose reflector is the model and whose agent is rule-based, on chronicle. Parents are drawn
 evenly from the initial programs and their offspring, each reflection has up to three draws, and what became
 of every draw is counted: a draw is *valid* if the program it gives keeps the contract, passes the static
 checks and works when it is tried; it has an *effect* if it also returns something else than its parent on a
-minibatch of eight tasks. Runs are kept under ``--root``: the same command goes on with them.
+minibatch of eight tasks. At the end the best candidate of each campaign is compared with its initial
+programs on test tasks of worlds that the search never saw. Runs are kept under ``--root``: the same command
+goes on with them.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ import argparse
 from collections import Counter
 from collections.abc import Sequence
 
-from common import add_options, caption, conducted, configuration, role
+from common import add_options, caption, conducted, configuration, interval_text, role
 
+from evolve.campaign import Summary
 from evolve.config import ModelsConfig
 from evolve.events import Discarded, Evaluated, Joined, Proposed
 from evolve.journal import RunRecord
@@ -36,14 +39,13 @@ def main() -> None:
     """Run the campaigns that are missing and print the tables."""
     arguments = _arguments()
     print(f"chronicle, {arguments.reflections} reflections; {caption(arguments.model)}\n", flush=True)
-    print(
-        "| form | prompt | draws | valid | with an effect | valid within three | effect within three | better |"
-    )
-    print("|---|---|---|---|---|---|---|---|", flush=True)
+    print(HEADER, flush=True)
     failures: list[tuple[str, Counter[str]]] = []
+    ended: list[tuple[str, Summary]] = []
     for prompt in arguments.prompts:
         for form in arguments.forms:
-            record = _reflected(arguments, form, prompt)
+            record, summary = _reflected(arguments, form, prompt)
+            ended.append((f"{form}, {prompt}", summary))
             series = _series(record)
             cells = (form, prompt, *_shares(series), str(_better(record)))
             print(f"| {' | '.join(cells)} |", flush=True)
@@ -52,9 +54,15 @@ def main() -> None:
     print(f"\n| what became of the draws | {' | '.join(kinds)} |\n|---{'|---' * len(kinds)}|")
     for name, counts in failures:
         print(f"| {name} | {' | '.join(str(counts[kind]) for kind in kinds)} |")
+    print("\n| campaign | best | against | best minus it on test, paired |\n|---|---|---|---|")
+    for name, summary in ended:
+        best = f"#{summary.best.number} {interval_text(summary.tests[summary.best.number])}"
+        for compared in summary.comparisons:
+            difference = interval_text(compared.difference, sign=True)
+            print(f"| {name} | {best} | #{compared.other} | {difference} |")
 
 
-def _reflected(arguments: argparse.Namespace, form: str, prompt: str) -> RunRecord:
+def _reflected(arguments: argparse.Namespace, form: str, prompt: str) -> tuple[RunRecord, Summary]:
     config = configuration(
         arguments,
         "chronicle",
@@ -72,11 +80,11 @@ def _reflected(arguments: argparse.Namespace, form: str, prompt: str) -> RunReco
             "crossover": 0.0,
             "racing": False,
         },
-        evaluation={"static": arguments.static, "test": 0},
+        evaluation={"static": arguments.static},
     )
     name = f"acceptance-{form}-{prompt}"
-    conducted(config, arguments.root, name)
-    return RunRecord.open(arguments.root, name)
+    summary = conducted(config, arguments.root, name)
+    return RunRecord.open(arguments.root, name), summary
 
 
 def _series(record: RunRecord) -> list[tuple[Try, ...]]:
@@ -119,7 +127,7 @@ def _arguments() -> argparse.Namespace:
     add_options(parser)
     parser.add_argument("--programs", default="lexical,hybrid,vector_search", help="initial programs")
     parser.add_argument("--reflections", type=int, default=40)
-    parser.add_argument("--static", type=int, default=60, help="validation tasks")
+    parser.add_argument("--static", type=int, default=200, help="validation tasks")
     parser.add_argument("--forms", nargs="+", default=["definitions"])
     parser.add_argument("--prompts", nargs="+", default=["compact"], choices=["compact", "full"])
     return parser.parse_args()

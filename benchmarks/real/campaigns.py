@@ -47,7 +47,7 @@ ARMS: Mapping[str, Mapping[str, object]] = MappingProxyType(
 
 
 HEADER = (
-    "| candidates by | seed | validation | test | best initial program | best minus it, paired | model's draws |"
+    "| candidates by | seed | validation | test | best initial program | best minus it | draws |"
     "\n|---|---|---|---|---|---|---|"
 )
 
@@ -66,10 +66,7 @@ def main() -> None:
     """Run the campaigns that are missing and print the tables."""
     arguments = _arguments()
     print(f"{arguments.benchmark}, {arguments.children} candidates; {caption(arguments.model)}\n", flush=True)
-    print(
-        "| candidates by | seed | validation | test | best initial program | best minus it, paired | candidates |"
-    )
-    print("|---|---|---|---|---|---|---|", flush=True)
+    print(HEADER, flush=True)
     arms = [_run(arguments, name, seed) for seed in arguments.seeds for name in arguments.arms]
     print("\n| candidates by | seed | initial program | best minus it on test, paired |\n|---|---|---|---|")
     for arm in arms:
@@ -122,18 +119,16 @@ def _configuration(arguments: argparse.Namespace, name: str, seed: int) -> Campa
 
 def _print_against_initial(arm: Arm) -> None:
     for compared in arm.summary.comparisons:
-        print(
-            f"| {arm.name} | {arm.seed} | #{compared.other} | {interval_text(compared.difference, sign=True)} |"
-        )
+        difference = interval_text(compared.difference, sign=True)
+        print(f"| {arm.name} | {arm.seed} | #{compared.other} | {difference} |")
 
 
 def _print_differences(arms: Sequence[Arm], groups: Mapping[str, str]) -> None:
     for index, first in enumerate(arms):
         for second in arms[index + 1 :]:
             difference = paired_interval(first.scores, second.scores, clusters=groups)
-            print(
-                f"| {first.seed} | {first.name} minus {second.name} | {interval_text(difference, sign=True)} |"
-            )
+            text = interval_text(difference, sign=True)
+            print(f"| {first.seed} | {first.name} minus {second.name} | {text} |")
 
 
 def _groups(config: CampaignConfig) -> dict[str, str]:

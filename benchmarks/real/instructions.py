@@ -23,9 +23,8 @@ def main() -> None:
     one = role(arguments, temperature=0)
     models = ModelsConfig(task=one, toolkit=one, reflector=role(arguments))
     print(f"chronicle, {arguments.children} candidates each; {caption(arguments.model)}\n", flush=True)
-    print(
-        "| changed | best | validation F1 | test F1 | minus the initial program, paired |\n|---|---|---|---|---|"
-    )
+    print("| changed | best | validation F1 | test F1 | minus the initial program, paired |")
+    print("|---|---|---|---|---|", flush=True)
     for changed, frozen in (("instructions", "code"), ("code", "instructions")):
         config = configuration(
             arguments,
