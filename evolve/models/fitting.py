@@ -65,7 +65,7 @@ class Room:
         )
 
     def left_for_reply(self, messages: Sequence[Message], at_most: int | None) -> int | None:
-        """Return a limit for the reply that does not pass the context; ``at_most`` where that is not known."""
+        """Return a limit for the reply within the context; ``at_most`` where that is not known."""
         if self.context is None or at_most is None:
             return at_most
         taken = sum(most_tokens(message["content"]) + _MESSAGE for message in messages)
