@@ -51,7 +51,7 @@ class Row:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make the run, measure, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--candidates", type=int, default=10_000)
     parser.add_argument("--tasks", type=int, default=48)
     parser.add_argument("--only", nargs="+", choices=COMMANDS, default=list(COMMANDS))

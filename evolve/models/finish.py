@@ -51,7 +51,9 @@ _MEANINGS: Mapping[Finish, tuple[str, ...]] = {
     ),
     "refused": ("refusal", "refused"),
 }
-_BY_REASON = {reason: finish for finish, reasons in _MEANINGS.items() for reason in reasons}
+_BY_REASON: Mapping[str, Finish] = {
+    reason: finish for finish, reasons in _MEANINGS.items() for reason in reasons
+}
 
 
 def finish_of(reason: str) -> Finish:

@@ -62,14 +62,15 @@ def test_only_the_token_opens() -> None:
     right = (b"Authorization", b"Bearer " + TOKEN.encode())
     assert asked([right]) == "passed"
     assert asked([], kind="lifespan") == "passed"
-    for headers in (
+    wrong: tuple[list[tuple[bytes, bytes]], ...] = (
         [],
         [(b"authorization", b"Bearer ")],
         [(b"authorization", TOKEN.encode())],
         [(b"authorization", b"Bearer " + TOKEN.encode() + b"x")],
         [(b"authorization", b"Basic " + TOKEN.encode())],
         [right, right],
-    ):
+    )
+    for headers in wrong:
         assert asked(headers) == 401
 
 

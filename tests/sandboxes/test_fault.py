@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from evolve.errors import InfrastructureError, ProgramError
+from evolve.records import Fields
 from evolve.sandboxes import choose as choosing
 from evolve.sandboxes import conversation, engine
 from evolve.sandboxes.bwrap import _interpreter, _restriction
 from evolve.sandboxes.docker import DockerSandbox
 from evolve.sandboxes.protocol import Limits, Sandbox
 
-QUERY = {"text": ""}
+QUERY: Fields = {"text": ""}
 
 
 def first_process(sandbox: Sandbox, session: Any) -> int:

@@ -15,10 +15,10 @@ from evolve.mutation.ensemble import Feedback
 from evolve.mutation.reflection import ReflectionMutator
 from evolve.mutation.reflection.compact import COMPACT_TOKENS
 from evolve.mutation.reflection.mutator import Sampling
-from evolve.mutation.reflection.retrying import Retrying
+from evolve.mutation.reflection.retrying import Retry, Retrying
 from evolve.mutation.reflection.texts import TEXTS, texts_of
 from evolve.mutation.reflection.vetting import NoEffect
-from evolve.records import Failure, ItemResult, Stage, Try
+from evolve.records import Became, Failure, ItemResult, Stage, Try
 
 TEXTS_FOLDER = files("evolve.mutation.reflection") / "prompts"
 
@@ -216,7 +216,7 @@ def test_a_blind_model_is_shown_no_failure(chat, brief_of, style):
     assert "def _add_a" in text
 
 
-def told(retrying: Retrying, became: str, kind: str, numbers: range) -> None:
+def told(retrying: Retrying, became: Became, kind: Retry, numbers: range) -> None:
     for number in numbers:
         first = Try(kind="draw", form="definitions", became="failed")
         retrying.tell(number, (first, Try(kind=kind, form="definitions", became=became)))
