@@ -242,7 +242,7 @@ def test_check_warns_of_what_only_some_runs_would_meet(tmp_path: Path) -> None:
     ("before", "after", "expected"),
     [
         ("def read(self, query):", "def read(self, query:", "syntax error"),
-        ("import re\n", "import re\nimport socket\n", "import of 'socket' is not allowed"),
+        ("from dataclasses", "import socket\nfrom dataclasses", "import of 'socket' is not allowed"),
         ("ALWAYS_ON_KNOWLEDGE = ", "SOMETHING_ELSE = ", "ALWAYS_ON_KNOWLEDGE is missing"),
     ],
 )

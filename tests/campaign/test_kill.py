@@ -88,7 +88,7 @@ class Launcher:
         output = self.folder / f"output-{self._count}"
         arguments = [
             "run", str(config or self.config), "--name", "run", "--root", str(root),
-            "--unsafe-local", "--plain", *more,
+            "--unsafe-local", "--plain", "--trust", *more,
         ]  # fmt: skip
         began = time.monotonic()
         process = int(self._ask({"arguments": arguments, "output": str(output), **faults}))
@@ -111,7 +111,11 @@ class Launcher:
     def close(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:  # it waits for a campaign that a failed test has left running
+            self._process.kill()
+            self._process.wait()
 
     def _ask(self, request: dict[str, object]) -> str:
         assert self._process.stdin is not None

@@ -34,7 +34,7 @@ def test_a_knob() -> None:
 
 
 def test_each_part_on_its_own() -> None:
-    source = LEXICAL.source.replace("import re\n", "import re\nimport math\n", 1)
+    source = LEXICAL.source.replace("from dataclasses", "import math\nfrom dataclasses", 1)
     source = source.replace("def read(self, query):", "def read(self, query):\n        # now", 1)
     source = source.replace("The question to answer, in full", "The question", 1)
     source += "\n\n# a helper\n@staticmethod\ndef added():\n    return 1\n"

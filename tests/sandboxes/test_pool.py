@@ -252,9 +252,9 @@ def test_processes_wait_for_programs_each_for_one_and_nothing_is_left(
 ) -> None:
     started: list[subprocess.Popen[bytes]] = []
 
-    def noted(self: ProcessWorker, process: subprocess.Popen[bytes], scratch: str | None = None) -> None:
+    def noted(self: ProcessWorker, process: subprocess.Popen[bytes], *more: Any, **named: Any) -> None:
         started.append(process)
-        make(self, process, scratch)
+        make(self, process, *more, **named)
 
     make = ProcessWorker.__init__
     monkeypatch.setattr(ProcessWorker, "__init__", noted)

@@ -67,7 +67,13 @@ def run(tmp_path: Path) -> RunRecord:
             )
         )
         recorded(run, 0, scored(seed, "static", 6))
-        run.append(Joined(candidate=Candidate(number=0, program=seed, objectives={"quality": 0.5})))
+        run.append(
+            Joined(
+                candidate=Candidate(
+                    number=0, program=seed, objectives={"quality": 0.5, "cost": 100.0, "latency": 0.01}
+                )
+            )
+        )
         recorded(run, 0, scored(seed, "rotating-0", 3))
         recorded(run, 1, scored(raced, "static", 4, "raced"))
         run.append(
