@@ -143,7 +143,17 @@ def test_the_command_line_pauses_with_exit_0_and_says_what_was_spent(
     file = lab.root.parent / "campaign.toml"
     file.write_text(to_toml(lab.config(SETTINGS)))
     runner = CliRunner()
-    common = ["run", str(file), "--name", "run", "--root", str(lab.root), "--unsafe-local", "--plain"]
+    common = [
+        "run",
+        str(file),
+        "--name",
+        "run",
+        "--root",
+        str(lab.root),
+        "--unsafe-local",
+        "--plain",
+        "--trust",
+    ]
     half = calm.accounts.total.usage.usd / 2
     paused = runner.invoke(app, [*common, "--max-usd", f"{half:.6f}"])
     assert paused.exit_code == 0, paused.output
