@@ -145,7 +145,18 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
     folder = tmp_path_factory.mktemp("real")
     config = folder / "config.toml"
     config.write_text(CONFIG)
-    command = [sys.executable, "-m", "evolve", "run", str(config), "--name", "real", "--root", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "evolve",
+        "run",
+        str(config),
+        "--name",
+        "real",
+        "--root",
+        str(folder),
+        "--trust",
+    ]
     run = RunRecord(folder / "real")
     with subprocess.Popen(
         [*command, "--unsafe-local", "--plain"], env={**os.environ, "PYTHONPATH": str(ROOT)}
