@@ -64,7 +64,7 @@ def load_wordllama() -> TokenVectors:
 
 def read_token_vectors(weights: Path, tokenizer: Path) -> TokenVectors:
     """A table of one tensor in safetensors' format and a tokenizer of Hugging Face's."""
-    from safetensors.numpy import load_file
+    from safetensors.numpy import load_file  # pyright: ignore[reportMissingImports]
     from tokenizers import Tokenizer
 
     (vectors,) = load_file(weights).values()
