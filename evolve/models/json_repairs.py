@@ -44,7 +44,8 @@ def repaired(text: str, start: int) -> tuple[dict[str, Any], int] | None:
 _APOSTROPHE = re.compile(r"(?<=[^\W_])'(?=[^\W_])")
 _STAND_IN = "\ue0a7"
 """Within a word an apostrophe ends no text; it is hidden from the repair."""
-_CONCATENATED = re.compile(r"""["']\s*\+\s*["']""")
+_CONCATENATED = re.compile(r"""(?<![:,{\[\s])["']\s*\+\s*["']""")
+"""Two texts that are added; not a text that is a plus sign, whose quote follows a separator."""
 _NO_NUMBER = re.compile(r"[:\[,]\s*[-+]?(?:nan|inf(?:inity)?)\s*[,}\]]", re.IGNORECASE)
 _WORD = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?|[^\W\d]")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrtbf])|(.))", re.DOTALL)

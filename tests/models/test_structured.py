@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evolve.models.structured import Unusable, find_object, read_object, shortened
@@ -39,6 +39,7 @@ def test_valid_json_is_read_whatever_stands_around_it(value, frame, indent):
 
 
 @given(OBJECTS, st.sampled_from(FRAMES))
+@example({"_": "+"}, "{}")
 def test_a_python_dictionary_is_read_as_json(value, frame):
     read = read_object(frame.replace("{}", repr(value)).replace("{{name}}", "{name}"))
     assert read == value
