@@ -253,9 +253,10 @@ class Evaluation(Record):
 
 
 Became = Literal[
-    "valid", "no effect", "same", "static", "failed", "unreadable", "duplicate", "frozen", "lost"
+    "valid", "worse", "no effect", "same", "static", "failed", "unreadable", "duplicate", "frozen", "lost"
 ]
-"""An answer became a child (``valid``); a program that returns what its parent does (``no effect``); the
+"""An answer became a child (``valid``); a program that returns clearly less of the evidence than its parent
+(``worse``); a program that returns what its parent does (``no effect``); the
 parent's own text (``same``); a program with a fault that the source shows (``static``), that failed when it
 was tried, that is known already, or that changed what is frozen; no program (``unreadable``); or it did not
 come (``lost``)."""

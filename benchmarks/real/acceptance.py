@@ -6,10 +6,10 @@
 runs campaigns whose reflector is the model and whose agent is rule-based, on chronicle. Parents are drawn
 evenly from the initial programs and their offspring, each reflection has up to three draws, and what became
 of every draw is counted: a draw is *valid* if the program it gives keeps the contract, passes the static
-checks and works when it is tried; it has an *effect* if it also returns something else than its parent on a
-minibatch of eight tasks. At the end the best candidate of each campaign is compared with its initial
-programs on test tasks of worlds that the search never saw. Runs are kept under ``--root``: the same command
-goes on with them.
+checks and works when it is tried; it has an *effect* if it also returns something else than its parent on
+some of up to 40 tasks of its diagnosis. One that is clearly worse there is drawn again. At the end the best
+candidate of each campaign is compared with its initial programs on test tasks of worlds that the search
+never saw. Runs are kept under ``--root``: the same command goes on with them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from evolve.events import Discarded, Evaluated, Joined, Proposed
 from evolve.journal import RunRecord
 from evolve.records import Candidate, Try
 
-EFFECT = frozenset({"valid"})
+EFFECT = frozenset({"valid", "worse"})
 VALID = EFFECT | {"no effect"}
 DRAWS = 3
 HEADER = (

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from evolve.evaluation.evaluator import Evaluator
 from evolve.evaluation.subsets import Subset
 from evolve.mutation import Brief
-from evolve.mutation.reflection.vetting import NoEffect
+from evolve.mutation.reflection.vetting import NoEffect, Worse
 from evolve.program import MemoryProgram
 from evolve.records import Evaluation, Failure, Task
+from evolve.scoring import evidence_recall
+from evolve.statistics import paired_interval
 
-OFFLINE_TASKS, MODEL_TASKS = 8, 3
+OFFLINE_TASKS, MODEL_TASKS = 40, 3
 """Tasks of a probe where the agent is rule-based, and where each costs model calls."""
+_LEAST_TO_JUDGE = 8  # tasks, below which nobody is called worse
 _NOTHING = (
     "read returned an empty text in all of {} questions about real episodes; it must find something there"
 )
@@ -34,11 +38,13 @@ class Probe:
         self._pooled = pooled
         self._tasks = tasks
 
-    def __call__(self, program: MemoryProgram, brief: Brief) -> Failure | NoEffect | None:
-        """The first failure of ``program``; that it returns what the parent does; or None.
+    def __call__(self, program: MemoryProgram, brief: Brief) -> Failure | NoEffect | Worse | None:
+        """The first failure of ``program``; that it returns what the parent does, or worse; or None.
 
         A child whose instructions differ, or whose parent has no reads to compare with, has an effect. One
-        that returns nothing at all fails. Failures are passed over where the parent fails on some tasks, too.
+        that returns nothing at all fails. One is worse whose evidence recall is lower by an interval of the
+        paired difference that excludes 0, over 8 tasks or more. Failures are passed over where the parent
+        fails on some tasks, too.
 
         Raises:
             InfrastructureError: the sandbox or a model failed, so that nothing is known of the program.
@@ -61,7 +67,7 @@ class Probe:
             return NoEffect(len(compared)) if self._same_texts(program, brief.program) else None
         if not any(reads.texts[name].strip() for name in compared):
             return Failure(kind="exception", where="read", message=_NOTHING.format(len(compared)))
-        return None
+        return _worse(before, reads.texts, [brief.tasks[name] for name in compared])
 
     def _same_texts(self, child: MemoryProgram, parent: MemoryProgram) -> bool:
         """The texts of the two programs that a model reads are equal."""
@@ -91,6 +97,19 @@ def _of_few_groups(tasks: Sequence[Task], count: int) -> list[Task]:
     """``count`` of ``tasks``, from the groups of the first ones, group by group."""
     groups = list(dict.fromkeys(task.group for task in tasks))
     return [task for group in groups for task in tasks if task.group == group][:count]
+
+
+def _worse(before: Mapping[str, str], after: Mapping[str, str], tasks: Sequence[Task]) -> Worse | None:
+    """That evidence recall fell clearly over those of ``tasks`` that have evidence; None otherwise."""
+    judged = [task for task in tasks if task.evidence]
+    if len(judged) < _LEAST_TO_JUDGE:
+        return None
+    old, new = (
+        {task.id: evidence_recall(task, texts[task.id]) for task in judged} for texts in (before, after)
+    )
+    if paired_interval(new, old).high >= 0:
+        return None
+    return Worse(len(judged), fmean(old.values()), fmean(new.values()))
 
 
 def _fails(diagnosis: Evaluation) -> bool:

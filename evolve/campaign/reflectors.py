@@ -49,6 +49,7 @@ def reflecting(
         failures_shown=_given(search.failures_shown, 1 if compact else 2),
         successes_shown=_given(search.successes_shown, 0 if compact else 1),
         references_shown=_given(search.references_shown, 0) if compact else None,
+        ideas_shown=_given(search.ideas_shown, 1 if compact else 0),
         # Where rules take part, every brief has a partner for them.
         crossover=search.crossover if config.mutators == "both" else None,
         freeze=search.freeze,

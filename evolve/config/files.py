@@ -40,6 +40,7 @@ _BEFORE: Mapping[str, object] = MappingProxyType(
         "failures_shown": 2,
         "successes_shown": 1,
         "references_shown": 2,
+        "ideas_shown": 0,
     }
 )
 """What runs did that were recorded before these keys of ``search`` existed."""

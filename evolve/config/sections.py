@@ -131,6 +131,12 @@ class SearchConfig(Section):
         description="other programs that a reflecting model is shown: best sibling, newest, better at some "
         "items, front members; left out: 0 in a compact prompt, 3 in a full one",
     )
+    ideas_shown: int | None = Field(
+        default=None,
+        ge=0,
+        description="changes suggested to a reflecting model, drawn by what the failures have in common; "
+        "left out: 1 in a compact prompt, else 0",
+    )
     mutators: Literal["auto", "both", "model", "rules"] = Field(
         default="auto",
         description="who makes children where a reflector is given: the model, the rules, or both, sharing "

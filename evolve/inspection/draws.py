@@ -12,6 +12,7 @@ from evolve.records import Became
 _NAMES: Mapping[Became, str] = MappingProxyType(
     {
         "valid": "valid",
+        "worse": "clearly worse when tried",
         "no effect": "no effect",
         "same": "unchanged",
         "static": "failed static checks",

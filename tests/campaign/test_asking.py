@@ -19,10 +19,10 @@ from evolve.events import Discarded, Proposed
 from evolve.inspection.draws import draws_line
 from evolve.inspection.history import History
 from evolve.mutation import Brief
-from evolve.mutation.reflection.vetting import NoEffect
+from evolve.mutation.reflection.vetting import NoEffect, Worse
 from evolve.population import Request
 from evolve.program import MemoryProgram
-from evolve.records import Candidate, Episode, Evaluation, Failure, Interval, ItemResult, Task, Try
+from evolve.records import Candidate, Episode, Evaluation, Evidence, Failure, Interval, ItemResult, Task, Try
 
 SOURCE = """
 INSTRUCTION_KNOWLEDGE_ITEM = "Extract."
@@ -160,6 +160,24 @@ def test_a_child_that_fails_or_returns_nothing_is_told_so() -> None:
     found = probed(brief("a", "a"), FakeEvaluator("", " "))
     assert isinstance(found, Failure)
     assert "empty text in all of 2 questions" in found.message
+
+
+def test_a_child_that_returns_clearly_less_evidence_is_worse() -> None:
+    given = brief(*["a"] * 12)
+    tasks = {
+        name: task.model_copy(update={"evidence": (Evidence(episode="ea", text=f"text {name[1:]}"),)})
+        for name, task in given.tasks.items()
+    }
+    given = replace(given, tasks=tasks)
+    texts = [f"text {n}" for n in range(8)]
+    assert judged(given, *texts[:2], *["other"] * 6) == Worse(reads=8, before=1.0, after=0.25)
+    assert judged(given, *texts[:7], "other") is None, "one of eight may be chance"
+    few = replace(given, tasks={name: tasks[name] for name in ("t0", "t1", "t2")})
+    assert judged(few, "other", "other", "other") is None, "three tasks are too few to judge by"
+
+
+def judged(given: Brief, *texts: str) -> object:
+    return probed(given, FakeEvaluator(*texts))
 
 
 def test_a_probe_fills_few_memories() -> None:

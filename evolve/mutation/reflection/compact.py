@@ -27,6 +27,7 @@ COMPACT_TOKENS = 2_500
 _ABOUT, _QUESTION, _RETURNED, _PASSAGE, _PASSAGES, _FAILURE = 200, 400, 700, 300, 3, 500
 _CUES, _LEAST_SHARE = 2, 0.1
 _PROGRAM_SHARE = 0.6
+_IMPORTS = ("import ", "from ")
 
 
 def compact_system(limits: Limits, about: str, texts: Prompt) -> str:
@@ -50,8 +51,7 @@ def compact_conversation(
     texts = material.texts["compact"]
     left = tokens * CHARACTERS_PER_TOKEN - len(system)
     program = texts.say("program", program=_fitted(material.brief.program, int(left * _PROGRAM_SHARE)))
-    form = texts.say(material.edit, **slots_of(material.edit, material.brief.program, material.freeze))
-    ends = [*_scope(material, texts), form, *notes]
+    ends = [*_scope(material, texts), *_form(material, texts), *notes]
     fixed = len(program) + sum(len(part) + 2 for part in ends)
     room = max(left - fixed - 8, 0)
     middle = ""
@@ -139,6 +139,21 @@ def _scope(m: Material, texts: Prompt) -> Iterator[str]:
         yield texts.say(f"freeze_{m.freeze}")
 
 
+def _form(m: Material, texts: Prompt) -> Iterator[str]:
+    """The ideas, and the form of the answer with a real method of the program as its example.
+
+    A small model repeats what stands last: so that is the method to be changed, where one is known.
+    """
+    method = m.ideas[0].method if m.ideas else ""
+    focus = m.edit == "definitions" and bool(method) and m.freeze != "code"
+    for idea in m.ideas[focus:]:
+        yield texts.say("idea", idea=idea.text)
+    if focus:
+        yield texts.say("focus", method=method, idea=m.ideas[0].text)
+    else:
+        yield texts.say(m.edit, **slots_of(m.edit, m.brief.program, m.freeze))
+
+
 def _quoted(text: str) -> str:
     return "\n".join(f"    {line}" for line in text.split("\n"))
 
@@ -149,6 +164,21 @@ def _fitted(program: MemoryProgram, characters: float) -> str:
     if len(bare.source) <= characters:
         return fenced_source(bare)
     return fenced_source(MemoryProgram(cut(bare.source, int(characters))))
+
+
+def opening_of(program: MemoryProgram) -> str:
+    """How ``program`` begins, as it is shown: its imports and the first two words after them.
+
+    An answer that holds it repeats the program, which a short reply has no room for.
+
+    >>> opening_of(MemoryProgram("import re\\n\\nINSTRUCTION_QUERY = 'Ask.'\\n"))
+    'import re\\n\\nINSTRUCTION_QUERY ='
+    """
+    lines = without_docstring(program.source).split("\n")
+    after = next((n for n, line in enumerate(lines) if line and not line.startswith(_IMPORTS)), 0)
+    if not after:
+        return ""
+    return "\n".join([*lines[:after], " ".join(lines[after].split(" ")[:2])])
 
 
 def without_docstring(source: str) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from evolve.errors import ModelError
 from evolve.models.chat import ChatModel, ChatRequest, Message, Reply
@@ -17,7 +17,13 @@ from evolve.mutation.ensemble import Feedback
 from evolve.mutation.freezing import Part, frozen_parts
 from evolve.mutation.protocol import Brief, Proposal, Refusal
 from evolve.mutation.reflection.cases import Width
-from evolve.mutation.reflection.compact import COMPACT_TOKENS, compact_conversation, compact_system
+from evolve.mutation.reflection.compact import (
+    COMPACT_TOKENS,
+    compact_conversation,
+    compact_system,
+    opening_of,
+)
+from evolve.mutation.reflection.ideas import ideas_for
 from evolve.mutation.reflection.prompt import LEAST_TOKENS, Setback, conversation, system_text, width_of
 from evolve.mutation.reflection.retrying import Retry, Retrying
 from evolve.mutation.reflection.sampling import draw
@@ -46,9 +52,9 @@ class Sampling:
     max_tokens: int | None = None
     temperature: float | None = None
 
-    def options(self, attempt: int, cut_off: int) -> dict[str, float]:
+    def options(self, attempt: int, cut_off: int) -> dict[str, Any]:
         """Parameters of attempt number ``attempt``, from 0, after ``cut_off`` replies that were cut off."""
-        options: dict[str, float] = {}
+        options: dict[str, Any] = {}
         if self.max_tokens is not None:
             options["max_tokens"] = int(self.max_tokens * _LONGER**cut_off)
         if self.temperature is not None and attempt:
@@ -77,6 +83,7 @@ class ReflectionMutator:
         failures_shown: low-scoring cases shown in full.
         successes_shown: 1 to show a case that went well, 0 for none.
         references_shown: other programs shown at most; None for all that the brief has.
+        ideas_shown: changes to suggest, drawn by what the failures have in common.
         crossover: share of the children for which a partner that the brief offers is used; None for all.
         freeze: what no child of the campaign may change.
         low: an item that scores below it is a failure.
@@ -101,6 +108,7 @@ class ReflectionMutator:
         failures_shown: int = 2,
         successes_shown: int = 1,
         references_shown: int | None = None,
+        ideas_shown: int = 0,
         crossover: float | None = None,
         freeze: Part | None = None,
         low: float = 0.5,
@@ -122,6 +130,7 @@ class ReflectionMutator:
         self._sampling = sampling or Sampling()
         self._successes_shown = successes_shown
         self._references_shown = references_shown
+        self._ideas_shown = ideas_shown
         self._crossover = crossover
         self._edit: EditName = edit
         self._repairs = repairs
@@ -149,6 +158,7 @@ class ReflectionMutator:
             self._freeze,
             self._low,
             self._references_shown,
+            self._ideas_shown,
             self._crossover,
             self._retrying.identity,
             self._sampling,
@@ -185,6 +195,7 @@ class ReflectionMutator:
 
     def _material(self, brief: Brief, rng: random.Random, seen: Sequence[str] = ()) -> Material:
         """What is shown in a draw; cases that were ``seen`` are passed over where there are others."""
+        blind = not (self._attribution or self._failures_shown or self._successes_shown)
         return Material(
             brief=brief,
             drawn=draw(
@@ -203,7 +214,8 @@ class ReflectionMutator:
             crossing=brief.partner is not None and brief.partner_program is not None,
             width=Width(width_of(self._prompt_tokens)),
             texts=self._texts,
-            blind=not (self._attribution or self._failures_shown or self._successes_shown),
+            blind=blind,
+            ideas=ideas_for(brief, self._texts["ideas"], rng, self._ideas_shown, blind=blind),
         )
 
     def _series(self, material: Material, rng: random.Random) -> Proposal | Refusal:
@@ -220,7 +232,7 @@ class ReflectionMutator:
             seen += [item.task for item in material.drawn.failures]
             became: Became = "lost"
             try:
-                options = self._sampling.options(attempt, cut_off)
+                options = self._sampling.options(attempt, cut_off) | self._stops(brief)
                 reply = self._ask(material, tokens, setback, kind, attempt, options)
                 usage += reply.usage
                 child = self._child(reply, material)
@@ -249,6 +261,13 @@ class ReflectionMutator:
                 replies.add(text)
         reason = one_line(reason, _REASON_CHARACTERS)
         return Refusal(_operator(material), reason, usage, tuple(tries))
+
+    def _stops(self, brief: Brief) -> dict[str, Any]:
+        """Where a short reply ends that should hold definitions and begins to repeat the program."""
+        opening = opening_of(brief.program)
+        if self._style == "full" or self._edit != "definitions" or not opening:
+            return {}
+        return {"stop": [opening]}
 
     def _kind(self, setback: Setback | None, number: int, rng: random.Random) -> Retry:
         """What the next attempt is: there is no conversation about a reply that did not come."""
@@ -287,7 +306,7 @@ class ReflectionMutator:
         setback: Setback | None,
         kind: Retry,
         attempt: int,
-        options: dict[str, float],
+        options: dict[str, Any],
     ) -> Reply:
         request = ChatRequest(
             messages=self._messages(material, tokens, setback, kind),
@@ -307,7 +326,7 @@ class ReflectionMutator:
         notes = []
         if setback and setback.cut_off:
             notes.append(texts.say("brief", lines=str(_BRIEF_LINES)))
-        elif setback and kind == "draw" and setback.became in ("no effect", "same", "duplicate"):
+        elif setback and kind == "draw" and setback.became in ("worse", "no effect", "same", "duplicate"):
             notes.append(texts.say("again", reason=setback.error))
         asked = compact_conversation(self._system, material, tokens, tuple(notes))
         if not (setback and setback.attempt and kind == "repair"):

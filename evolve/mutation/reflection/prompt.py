@@ -82,7 +82,7 @@ def conversation(
     attempt = error = ""
     if setback and kind == "draw" and not setback.attempt:
         error = _sendable(material.texts["repair"].say("lost", error=cut(setback.error, tokens)))
-    elif setback and kind == "draw" and setback.became in ("no effect", "same", "duplicate"):
+    elif setback and kind == "draw" and setback.became in ("worse", "no effect", "same", "duplicate"):
         error = _sendable(material.texts["repair"].say("before", error=cut(setback.error, tokens)))
     elif setback and kind == "repair":
         attempt = _sendable(cut(setback.attempt, tokens // 4 * CHARACTERS_PER_TOKEN))

@@ -24,6 +24,7 @@ from evolve.mutation.reflection.cases import (
 from evolve.mutation.reflection.example import slots_of
 from evolve.mutation.reflection.family import born_text, quality_text, step_text, strengths_text
 from evolve.mutation.reflection.fitting import Section, cut
+from evolve.mutation.reflection.ideas import Idea
 from evolve.mutation.reflection.sampling import Drawn
 from evolve.mutation.reflection.texts import TEXTS
 from evolve.program import MemoryProgram
@@ -48,6 +49,7 @@ class Material:
         crossing: the child is of two parents.
         width: of the texts shown.
         blind: nothing is shown of what the program did, its score apart.
+        ideas: changes to suggest.
         texts: the prompts.
     """
 
@@ -61,6 +63,7 @@ class Material:
     crossing: bool
     width: Width
     blind: bool = False
+    ideas: tuple[Idea, ...] = ()
     texts: Prompts = field(default_factory=lambda: TEXTS)
 
     @property
@@ -252,6 +255,11 @@ def _references(m: Material) -> Iterator[Section]:
         yield Section(cut(title, 200), text, priority=13 + number, share=0.3)
 
 
+def _ideas(m: Material) -> Iterator[Section]:
+    if m.ideas:
+        yield Section("Changes to try", "\n".join(f"- {idea.text}" for idea in m.ideas), priority=4)
+
+
 def _answer(m: Material) -> Iterator[Section]:
     yield Section(
         "How to answer",
@@ -274,9 +282,17 @@ _SECTIONS: Sequence[Callable[[Material], Iterator[Section]]] = (
     _lineage,
     _siblings,
     _references,
+    _ideas,
     _answer,
 )
-_BLIND: Sequence[Callable[[Material], Iterator[Section]]] = (_task, _program, _partner, _score, _answer)
+_BLIND: Sequence[Callable[[Material], Iterator[Section]]] = (
+    _task,
+    _program,
+    _partner,
+    _score,
+    _ideas,
+    _answer,
+)
 
 
 def fenced_source(program: MemoryProgram) -> str:

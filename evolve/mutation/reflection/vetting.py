@@ -28,8 +28,24 @@ class NoEffect:
     reads: int
 
 
-Probe = Callable[[MemoryProgram, Brief], Failure | NoEffect | None]
-"""Try a child on real tasks of its parent's diagnosis: the first failure; or that nothing differs."""
+@dataclass(frozen=True)
+class Worse:
+    """A child that returns clearly less of the gold evidence than its parent.
+
+    Attributes:
+        reads: tasks that both were asked.
+        before: evidence recall of the parent over these, in [0, 1].
+        after: of the child.
+    """
+
+    reads: int
+    before: float
+    after: float
+
+
+Probe = Callable[[MemoryProgram, Brief], Failure | NoEffect | Worse | None]
+"""Try a child on real tasks of its parent's diagnosis: the first failure; that nothing differs; or that it is
+clearly worse."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +134,11 @@ def child_of(
         if isinstance(found, NoEffect):
             told = repair.say("no_effect", reads=str(found.reads))
             raise Unfit(answer, f"no effect: the same texts in {found.reads} reads", told, became="no effect")
+        if isinstance(found, Worse):
+            shares = {"before": f"{found.before:.2f}", "after": f"{found.after:.2f}"}
+            told = repair.say("worse", reads=str(found.reads), **shares)
+            reason = "worse: evidence recall {after} after {before}".format(**shares)
+            raise Unfit(answer, f"{reason} in {found.reads} reads", told, became="worse")
         _refuse_failures(answer, found, repair)
     return Child(program, edited.message, edited.form)
 

@@ -13,11 +13,11 @@ from evolve.models.tokens import estimate_tokens
 from evolve.mutation import Proposal, Refusal
 from evolve.mutation.ensemble import Feedback
 from evolve.mutation.reflection import ReflectionMutator
-from evolve.mutation.reflection.compact import COMPACT_TOKENS
+from evolve.mutation.reflection.compact import COMPACT_TOKENS, opening_of
 from evolve.mutation.reflection.mutator import Sampling
 from evolve.mutation.reflection.retrying import Retry, Retrying
 from evolve.mutation.reflection.texts import TEXTS, texts_of
-from evolve.mutation.reflection.vetting import NoEffect
+from evolve.mutation.reflection.vetting import NoEffect, Worse
 from evolve.records import Became, Failure, ItemResult, Stage, Try
 
 TEXTS_FOLDER = files("evolve.mutation.reflection") / "prompts"
@@ -133,10 +133,11 @@ def test_a_draw_shows_another_case_in_another_scope_and_is_warmer(chat, brief_of
     assert len(set(shown)) == 3
     assert [request.cause for request in model.requests] == ["reflect"] * 3
     assert ["to `read` or" in text for text in asked] == [True, False, False]
+    stop = [opening_of(brief.program)]
     assert [dict(request.options) for request in model.requests] == [
-        {"max_tokens": 1_000},
-        {"max_tokens": 1_000, "temperature": 0.85},
-        {"max_tokens": 1_000, "temperature": 1.0},
+        {"max_tokens": 1_000, "stop": stop},
+        {"max_tokens": 1_000, "temperature": 0.85, "stop": stop},
+        {"max_tokens": 1_000, "temperature": 1.0, "stop": stop},
     ]
     assert all(len(request.messages) == 2 for request in model.requests)
 
@@ -286,3 +287,42 @@ def test_prompts_that_do_not_fit_are_refused(tmp_path, change, expected):
 def test_a_folder_of_prompts_must_be_there(tmp_path):
     with pytest.raises(UsageError, match="no folder of prompts"):
         texts_of(tmp_path / "absent")
+
+
+def test_an_idea_comes_with_the_method_that_it_changes_in_the_place_of_the_example(chat, brief_of, seeds):
+    brief = replace(three_failures(brief_of), program=brief_of(seeds["lexical"]).program, scope="write")
+    model = chat(definitions(900))
+    compact(model, ideas_shown=1).mutate(brief, random.Random(1))
+    asked = model.requests[0].messages[1]["content"]
+    shown = asked[asked.index("Change this method") :]
+    assert "def _split(self, text):" in shown
+    assert "So that it does this:" in shown
+    assert shown.count("def ") == 2, "the method, and the word in the form's description"
+
+
+def test_no_idea_is_shown_where_none_is_asked_for(chat, brief_of):
+    model = chat(definitions(900))
+    compact(model).mutate(three_failures(brief_of), random.Random(1))
+    assert "So that it does this" not in model.requests[0].messages[1]["content"]
+
+
+def test_a_full_prompt_lists_its_ideas(chat, brief_of):
+    model = chat(definitions(900))
+    mutator = ReflectionMutator(model, try_out=lambda program: None, ideas_shown=2)
+    mutator.mutate(three_failures(brief_of), random.Random(1))
+    asked = model.requests[0].messages[1]["content"]
+    section = asked.partition("Changes to try")[2].strip().split("\n\n")[0]
+    assert section.count("- ") == 2
+    assert "stop" not in model.requests[0].options, "a long reply may hold the whole program"
+
+
+def test_a_worse_child_is_drawn_again_and_said_so(chat, brief_of):
+    found = iter([Worse(reads=12, before=0.5, after=0.25), None])
+    model = chat(definitions(900), definitions(901))
+    child = compact(model, probe=lambda program, brief: next(found)).mutate(
+        three_failures(brief_of), random.Random(1)
+    )
+    assert isinstance(child, Proposal)
+    assert [one.became for one in child.tries] == ["worse", "valid"]
+    second = model.requests[1].messages[1]["content"]
+    assert "returned 0.25 of the text that they need, and 0.50 before" in second

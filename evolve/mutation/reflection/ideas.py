@@ -1,0 +1,151 @@
+"""Ideas for a change that go with what failures have in common, and the method to begin with."""
+
+from __future__ import annotations
+
+import ast
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from textwrap import dedent
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from evolve.models.prompts import Prompt
+from evolve.mutation.offline.diagnosis import Cue, diagnose
+from evolve.mutation.protocol import Brief, Scope
+from evolve.program import MemoryProgram
+from evolve.program.parsing import UNPARSABLE, parse
+from evolve.program.parts import BASE_CLASS
+
+Place = Literal["write", "rank", "output"]
+"""Where a change is made: what is stored, how it is scored, or how what comes back is put together."""
+_GENERAL_WEIGHT = 0.1  # against the cues' shares of the questions
+_PLACES: Mapping[Scope, tuple[Place, ...]] = MappingProxyType(
+    {"read": ("rank", "output"), "write": ("write",), "everything": get_args(Place)}
+)
+
+
+@dataclass(frozen=True)
+class Idea:
+    """A change to suggest.
+
+    Attributes:
+        text: the change, in the imperative.
+        place: where it is made.
+        method: text of a method of the program there, without indentation; empty where there is none.
+    """
+
+    text: str
+    place: Place
+    method: str = ""
+
+
+def ideas_for(
+    brief: Brief, texts: Prompt, rng: random.Random, count: int = 1, *, blind: bool = False
+) -> tuple[Idea, ...]:
+    """At most ``count`` different ideas within the brief's scope, by the weights of its diagnosis' cues.
+
+    Args:
+        brief: whose diagnosis is looked at.
+        texts: sections named after cues in lower case, and ``general``, each a list of ideas.
+        rng: source of all randomness.
+        count: how many.
+        blind: draw from all ideas alike, whatever the failures are.
+    """
+    places = _PLACES.get(brief.scope, ())
+    left = {section: [i for i in ideas_of(texts, section) if i.place in places] for section in texts.slots}
+    weights = {"general": _GENERAL_WEIGHT}
+    if blind:
+        weights = {section: float(len(ideas)) for section, ideas in left.items()}
+    else:
+        weights |= {_section(cue): share for cue, share in diagnose(brief).items()}
+    drawn: list[Idea] = []
+    while len(drawn) < count and (usable := [n for n in left if left[n] and weights.get(n, 0.0) > 0]):
+        section = rng.choices(usable, [weights[name] for name in usable])[0]
+        idea = left[section].pop(rng.randrange(len(left[section])))
+        methods = methods_at(brief.program, idea.place)
+        drawn.append(Idea(idea.text, idea.place, rng.choice(methods) if methods else ""))
+    return tuple(drawn)
+
+
+def ideas_of(texts: Prompt, section: str) -> tuple[Idea, ...]:
+    """The ideas of a section, one to a line ``- place: idea``; none where it is missing.
+
+    >>> ideas_of(Prompt("ideas", "# lost\\n- write: keep every line"), "lost")
+    (Idea(text='keep every line', place='write', method=''),)
+    """
+    if section not in texts.slots:
+        return ()
+    lines = [line.removeprefix("-").strip() for line in texts.say(section).splitlines()]
+    parts = [line.partition(":") for line in lines]
+    return tuple(
+        Idea(text.strip(), place)
+        for name, _, text in parts
+        for place in get_args(Place)
+        if name.strip() == place and text.strip()
+    )
+
+
+def methods_at(program: MemoryProgram, place: Place) -> tuple[str, ...]:
+    """The methods of ``program`` that decide what happens at ``place``, as text without indentation.
+
+    ``write`` are those that ``write`` uses and ``read`` does not; those that give something back are
+    preferred. ``output`` are those that ``read`` uses and that join a text; ``rank`` are the others.
+    """
+    try:
+        tree = parse(program.source)
+    except UNPARSABLE:
+        return ()
+    methods = dict(_methods(tree))
+    reading, writing = _reached(methods, "read"), _reached(methods, "write")
+    joining = {name for name in reading if _joins(methods[name])}
+    if place == "write":
+        found = writing - reading
+        found = {name for name in found if name != "write" and _returns(methods[name])} or found
+    elif place == "output":
+        found = joining or {"read"} & reading
+    else:
+        found = reading - writing - joining or reading
+    lines = program.source.split("\n")
+    return tuple(
+        dedent("\n".join(lines[node.lineno - 1 : node.end_lineno]))
+        for name, node in methods.items()
+        if name in found
+    )
+
+
+def _methods(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == BASE_CLASS:
+            for inner in node.body:
+                if isinstance(inner, ast.FunctionDef) and inner.name != "__init__":
+                    yield inner.name, inner
+
+
+def _reached(methods: Mapping[str, ast.FunctionDef], start: str) -> set[str]:
+    """``start`` and the methods that it uses, directly or by others."""
+    found: set[str] = set()
+    left = [start]
+    while left:
+        name = left.pop()
+        if name in methods and name not in found:
+            found.add(name)
+            left += [node.attr for node in ast.walk(methods[name]) if isinstance(node, ast.Attribute)]
+    return found
+
+
+def _joins(node: ast.FunctionDef) -> bool:
+    returned = [part.value for part in ast.walk(node) if isinstance(part, ast.Return) and part.value]
+    return any(
+        isinstance(part, ast.Attribute) and part.attr == "join"
+        for value in returned
+        for part in ast.walk(value)
+    )
+
+
+def _returns(node: ast.FunctionDef) -> bool:
+    return any(isinstance(part, ast.Return) and part.value is not None for part in ast.walk(node))
+
+
+def _section(cue: Cue) -> str:
+    return cue.name.lower()

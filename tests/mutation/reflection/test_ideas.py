@@ -1,0 +1,83 @@
+"""Which ideas are drawn for a diagnosis, and the methods that they go with."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evolve.models.prompts import Prompt
+from evolve.mutation.offline.diagnosis import Cue
+from evolve.mutation.reflection.ideas import Idea, ideas_for, ideas_of, methods_at
+from evolve.mutation.reflection.texts import TEXTS
+from evolve.program import MemoryProgram
+from evolve.seeds import seed_names
+
+OURS = TEXTS["ideas"]
+TWO = Prompt("ideas", "# general\n- rank: anything\n# words\n- rank: compare stems\n# lost\n- write: keep it")
+
+
+def names(methods: tuple[str, ...]) -> list[str]:
+    return [text.partition("(")[0].removeprefix("def ") for text in methods]
+
+
+def test_every_cue_has_ideas_and_every_line_is_one() -> None:
+    assert set(OURS.slots) == {"general", *(cue.name.lower() for cue in Cue)}
+    for section in OURS.slots:
+        assert len(ideas_of(OURS, section)) == len(OURS.say(section).splitlines()) > 0
+
+
+def test_ideas_follow_the_diagnosis(brief_of) -> None:
+    brief = brief_of(retrieved="something else")
+    drawn = Counter(ideas_for(brief, TWO, random.Random(seed))[0].text for seed in range(200))
+    assert drawn["compare stems"] > 3 * drawn["anything"] > 0, "the missing line shares a word"
+    assert not drawn["keep it"], "the evidence was not lost in write"
+
+
+def test_ideas_keep_to_the_scope(brief_of) -> None:
+    for scope, places in (("read", {"rank", "output"}), ("write", {"write"}), ("response", set())):
+        brief = replace(brief_of(retrieved="something else"), scope=scope)
+        found = {idea.place for seed in range(50) for idea in ideas_for(brief, OURS, random.Random(seed), 3)}
+        assert found == places
+
+
+def test_a_blind_draw_does_not_look_at_the_diagnosis(brief_of) -> None:
+    brief = brief_of(retrieved="something else")
+    drawn = Counter(ideas_for(brief, TWO, random.Random(seed), blind=True)[0].text for seed in range(300))
+    assert min(drawn[text] for text in ("anything", "compare stems", "keep it")) > 60
+
+
+def test_several_ideas_differ(brief_of) -> None:
+    found = ideas_for(brief_of(retrieved="x"), TWO, random.Random(0), 5)
+    assert len(found) == len(set(found)) == 2
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [("write", ["_split"]), ("rank", ["read", "_add_words", "_fuse"]), ("output", ["_pack"])],
+)
+def test_the_methods_of_a_place(seeds, place, expected) -> None:
+    assert names(methods_at(MemoryProgram(seeds["lexical"]), place)) == expected
+
+
+@pytest.mark.parametrize("name", seed_names())
+def test_every_seed_has_methods_at_every_place(seeds, name) -> None:
+    program = MemoryProgram(seeds[name])
+    for place in ("write", "rank", "output"):
+        assert all(text.startswith("def ") for text in methods_at(program, place))
+        assert methods_at(program, place)
+
+
+@given(st.text())
+def test_any_text_is_a_program_without_methods_at_worst(source: str) -> None:
+    assert isinstance(methods_at(MemoryProgram(source), "rank"), tuple)
+
+
+@given(st.text(alphabet="- :rankwriteoutput\nx", max_size=80))
+def test_lines_that_are_no_ideas_are_passed_over(text: str) -> None:
+    found = ideas_of(Prompt("ideas", f"# general\n{text}"), "general")
+    assert all(isinstance(idea, Idea) and idea.text for idea in found)
