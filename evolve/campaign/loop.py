@@ -200,7 +200,11 @@ class Campaign:
         due = [n for n in range(len(self._seeds)) if n not in self._registrar.ledger.joined]
         for number, evaluation in self._scored(due, self._bench.subsets.static):
             if evaluation.status == "inconclusive":
-                raise UsageError(f"The seed {self._seeds[number].name} has no score: {evaluation.reason}.")
+                raise UsageError(
+                    f"The seed {self._seeds[number].name} has no score: {evaluation.reason}. Give the same "
+                    "command again to ask once more, leave the seed out with --seeds, or take a stronger "
+                    "model; what was scored is kept."
+                )
             self._registrar.join(evaluation, number=number, name=self._seeds[number].name)
         for number in range(len(self._seeds)):
             self._population.add_seed(self._registrar.ledger.joined[number])

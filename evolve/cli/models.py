@@ -1,4 +1,4 @@
-"""``evolve models``: list the language models that run on this machine, fetch one."""
+"""``evolve models``: list the language models that run on this machine, fetch one, delete one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from evolve.cli.app import Commands, JsonOption, complain, show
 
 model_commands = typer.Typer(
-    cls=Commands, help="List the models that run on this machine, or fetch one.", rich_markup_mode=None
+    cls=Commands, help="List the models that run on this machine, fetch or delete one.", rich_markup_mode=None
 )
 
 
@@ -49,3 +49,20 @@ def get_model(
         )
     path = fetch(PUBLISHED[name], notify=complain)
     typer.echo(f"{path}: checksum right. Use it: evolve run --model {name}")
+
+
+@model_commands.command("rm")
+def remove_model(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the model.", show_default=False)],
+) -> None:
+    """Delete a fetched model from the user's cache. Files named by gguf:PATH are not touched.
+
+    Exit code 1 if it cannot be deleted.
+    """
+    from evolve.errors import UsageError
+    from evolve.models.local.weights import PUBLISHED, remove
+
+    if name not in PUBLISHED:
+        raise UsageError(f"There is no fetched model {name!r}; there may be {', '.join(PUBLISHED)}.")
+    freed = remove(PUBLISHED[name])
+    typer.echo(f"{name}: {freed / 1e6:.0f} MB freed." if freed else f"{name} is not in the cache.")

