@@ -106,6 +106,15 @@ def test_scripts_without_spaces_are_found(remember, seed: str, lines: list[str],
     assert wanted in memory.read(**asked)
 
 
+@pytest.mark.parametrize("seed", ["budget_mem", "mem_sifter", "super_local_memory"])
+def test_published_designs_match_scripts_without_spaces_too(remember, seed: str):
+    silent = {**TestSuperLocalMemory.SILENT, "semantic": 0.0, "keyword": 1.0}
+    memory = remember(seed, **(silent if seed == "super_local_memory" else {}))
+    filler = [f"陈帆: 今天天气真不错 {n}。" for n in range(300)]
+    memory.write("\n".join(["2025-01-11", *filler, "林悦: 我的猫叫豆包，今年三岁。", *filler]))
+    assert "豆包" in memory.read("林悦的猫叫什么名字？", reply="I cannot say.")
+
+
 class TestSuperLocalMemory:
     SILENT: ClassVar = dict.fromkeys(
         ("keyword", "entity", "temporal", "spreading", "consolidation", "associative"), 0.0
