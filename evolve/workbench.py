@@ -130,7 +130,25 @@ def passages_of(benchmark: Benchmark) -> list[str]:
     return [line for e in benchmark.of_groups(groups) for line in e.text.split("\n") if line.strip()]
 
 
-def open_bench(config: CampaignConfig, *, unsafe_local: bool, trusted: bool, notify: Notify) -> Bench:
+def load_benchmark(config: CampaignConfig) -> tuple[Benchmark, str]:
+    """Load the benchmark and settle the metric of quality.
+
+    Raises:
+        UsageError: the benchmark is unknown, its data are missing, or the metric needs a model that there is
+            none of.
+    """
+    benchmark = find(config.benchmark).load(config.data_dir, config.benchmark_options)
+    return benchmark, _metric(config, benchmark)
+
+
+def open_bench(
+    config: CampaignConfig,
+    *,
+    unsafe_local: bool,
+    trusted: bool,
+    notify: Notify,
+    loaded: tuple[Benchmark, str] | None = None,
+) -> Bench:
     """Load the benchmark and start the sandbox.
 
     Args:
@@ -138,14 +156,13 @@ def open_bench(config: CampaignConfig, *, unsafe_local: bool, trusted: bool, not
         unsafe_local: programs may run in a bare process.
         trusted: only programs of this project's own seeds and operators will be run.
         notify: told in a sentence what the user should know, such as the isolation in use.
+        loaded: what ``load_benchmark`` gave, if it was called before.
 
     Raises:
-        UsageError: the benchmark is unknown, its data are missing, the metric needs a model that there is
-            none of, or no sandbox may be used.
+        UsageError: as ``load_benchmark``, or no sandbox may be used.
         InfrastructureError: a sandbox that was asked for by name cannot be started.
     """
-    benchmark = find(config.benchmark).load(config.data_dir, config.benchmark_options)
-    metric = _metric(config, benchmark)
+    benchmark, metric = loaded or load_benchmark(config)
     sandbox = choose(
         config.sandbox.backend,
         trusted=trusted,

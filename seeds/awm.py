@@ -126,7 +126,7 @@ class KnowledgeBase:
         return found[:3]
 
     def _add(self, name, steps, example):
-        key = " ".join(re.findall(r"\w+", name.lower() if not example else " ".join(steps).lower()))
+        key = " ".join(self.toolkit.words(" ".join(steps) if example else name))
         known = self.workflows.get(key)
         if known is None:
             text = "\n".join([name, *(example or steps)])

@@ -75,10 +75,6 @@ def knob(name):
     return KNOBS[name][0]
 
 
-def words(text):
-    return [word[:6] for word in re.findall(r"\w+", text.lower()) if len(word) > 2]
-
-
 class KnowledgeBase:
     def __init__(self, toolkit):
         self.toolkit = toolkit
@@ -125,8 +121,8 @@ class KnowledgeBase:
 
     def _filter(self, question, tier):
         """Number of a line -> relevance; 1 for the line with most of the question's words."""
-        asked = set(words(question))
-        present = [asked.intersection(words(text)) for _, text in self.lines]
+        asked = set(self._words(question))
+        present = [asked.intersection(self._words(text)) for _, text in self.lines]
         spread = Counter(word for found in present for word in found)
         shared = [sum(1 / spread[word] for word in sorted(found)) for found in present]
         best = max(shared, default=0.0) or 1.0
@@ -162,11 +158,11 @@ class KnowledgeBase:
     def _time(self, query, scores, tier):
         if tier == "low":
             return scores
-        wanted = set(words(" ".join(query.dates)))
+        wanted = set(self._words(" ".join(query.dates)))
         late = 1 if LATE.search(query.question) else -1 if EARLY.search(query.question) else 0
         timed = {}
         for number, score in scores.items():
-            gain = len(wanted.intersection(words(self.lines[number][0]))) / max(1, len(wanted))
+            gain = len(wanted.intersection(self._words(self.lines[number][0]))) / max(1, len(wanted))
             if tier == "high":
                 gain += 0.5 * late * (2 * number / len(self.lines) - 1)
             timed[number] = score * max(0.1, 1 + knob("time_weight") * gain)
@@ -189,7 +185,7 @@ class KnowledgeBase:
         """The lines without those whose words stand nearly all in a better one."""
         kept, seen = [], []
         for number in order:
-            own = set(words(self.lines[number][1]))
+            own = set(self._words(self.lines[number][1]))
             if not any(len(own & other) > 0.9 * len(own | other) for other in seen):
                 kept.append(number)
                 seen.append(own)
@@ -207,3 +203,8 @@ class KnowledgeBase:
                 kept.append(line)
                 left -= len(line) + 1
         return "\n".join(kept)
+
+    def _words(self, text):
+        """Words that say something, by their first letters; of scripts without spaces all."""
+        found = self.toolkit.words(text)
+        return [word[:6] for word in found if len(word) > 2 or not word.isascii()]

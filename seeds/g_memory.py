@@ -11,7 +11,6 @@ is weighed by similarity and by the distance gone. One model call per read conde
 it returns nothing, the lines that share most words with the task are kept.
 """
 
-import re
 from dataclasses import dataclass, field
 
 INSTRUCTION_KNOWLEDGE_ITEM = (
@@ -60,10 +59,6 @@ class Query:
 
 def knob(name):
     return KNOBS[name][0]
-
-
-def words(text):
-    return {word for word in re.findall(r"\w+", text.lower()) if len(word) > 3}
 
 
 class KnowledgeBase:
@@ -116,7 +111,7 @@ class KnowledgeBase:
                 break
         prompt = CONDENSE.format(records="\n\n".join(records), task=" ".join(query.task.split())[:1000])
         excerpts = self.toolkit.llm_completion([{"role": "user", "content": prompt}]).strip()
-        if not words(excerpts):
+        if not self._words(excerpts):
             excerpts = self._matching(query.task, records)
         head = f"Insights:\n{insights}\n\n" if insights else ""
         return (head + f"Excerpts:\n{excerpts}")[:3000]
@@ -150,8 +145,12 @@ class KnowledgeBase:
                 left -= len(line) + 1
         return "\n".join(lines)
 
-    @staticmethod
-    def _matching(task, records):
-        asked = words(task)
+    def _matching(self, task, records):
+        asked = self._words(task)
         lines = [line for record in records for line in record.split("\n") if line.strip()]
-        return "\n".join(sorted(lines, key=lambda line: -len(asked & words(line)))[:30])
+        return "\n".join(sorted(lines, key=lambda line: -len(asked & self._words(line)))[:30])
+
+    def _words(self, text):
+        """Words that say something; of scripts without spaces all."""
+        found = self.toolkit.words(text)
+        return {word for word in found if len(word) > 3 or not word.isascii()}

@@ -63,10 +63,6 @@ def knob(name):
     return KNOBS[name][0]
 
 
-def words(text):
-    return {word[:6] for word in re.findall(r"\w+", text.lower()) if len(word) > 2}
-
-
 class KnowledgeBase:
     def __init__(self, toolkit):
         self.toolkit = toolkit
@@ -131,11 +127,11 @@ class KnowledgeBase:
     def _unfold(self, asked, budget):
         """The lines that share most words with what is asked, of the folded chunks most like it."""
         nearest = self.toolkit.vectors.search(self.toolkit.embed([asked])[0], knob("unfolded"))
-        wanted, found = words(asked), []
+        wanted, found = self._words(asked), []
         for number, similarity in nearest:
             lines = self.folded[number]["record"].split("\n")
             for position, line in enumerate(lines):
-                shared = len(wanted & words(line))
+                shared = len(wanted & self._words(line))
                 if shared or position == 0:  # the first line is what the rest is read by: a date, a place
                     found.append((-shared if position else -99, -similarity, number, position, line))
         kept = []
@@ -144,3 +140,8 @@ class KnowledgeBase:
                 kept.append((number, position, line))
                 budget -= len(line) + 1
         return "\n".join(line for *_, line in sorted(kept))
+
+    def _words(self, text):
+        """Words that say something, by their first letters; of scripts without spaces all."""
+        found = self.toolkit.words(text)
+        return {word[:6] for word in found if len(word) > 2 or not word.isascii()}

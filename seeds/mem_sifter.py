@@ -55,10 +55,6 @@ def knob(name):
     return KNOBS[name][0]
 
 
-def words(text):
-    return {word[:6] for word in re.findall(r"\w+", text.lower()) if len(word) > 2}
-
-
 class KnowledgeBase:
     def __init__(self, toolkit):
         self.toolkit = toolkit
@@ -94,8 +90,8 @@ class KnowledgeBase:
 
     def _overlap(self, task):
         """For each segment the summed rarity of the words that it shares with the task."""
-        asked = words(task)
-        shared = [asked & words(segment) for segment in self.segments]
+        asked = self._words(task)
+        shared = [asked & self._words(segment) for segment in self.segments]
         spread = Counter(word for found in shared for word in found)
         rarity = {word: math.log(1 + len(self.segments) / count) for word, count in spread.items()}
         return [sum(rarity[word] for word in sorted(found)) for found in shared]
@@ -121,3 +117,8 @@ class KnowledgeBase:
         lines = [line.strip() for line in reply.split("\n") if len(line.strip()) > 15][:200]
         held = {n: sum(len(line) for line in lines if line in self.segments[n]) for n in shown}
         return sorted((n for n in shown if held[n]), key=lambda n: (-held[n], n))
+
+    def _words(self, text):
+        """Words that say something, by their first letters; of scripts without spaces all."""
+        found = self.toolkit.words(text)
+        return {word[:6] for word in found if len(word) > 2 or not word.isascii()}

@@ -93,7 +93,8 @@ class KnowledgeBase:
         episode = len(self.episodes)
         self.memories.append({"episode": episode, "text": text, "entities": entities, "strength": 1.0})
         self.vectors.append(vector)
-        self.toolkit.db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, text))
+        indexed = " ".join(self.toolkit.words(text))
+        self.toolkit.db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, indexed))
 
     def read(self, query):
         if not self.memories:
@@ -133,7 +134,7 @@ class KnowledgeBase:
         return [int(n) for n in np.argsort(-values, kind="stable")[: knob("depth")]]
 
     def _keyword(self, question):
-        terms = " OR ".join(f'"{word}"' for word in dict.fromkeys(re.findall(r"\w+", question.lower())[:60]))
+        terms = " OR ".join(f'"{word}"' for word in dict.fromkeys(self.toolkit.words(question)[:60]))
         sql = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY bm25(words), rowid LIMIT ?"
         return [row[0] for row in self.toolkit.db.execute(sql, (terms, knob("depth")))] if terms else []
 
@@ -147,10 +148,8 @@ class KnowledgeBase:
 
     def _temporal(self, dates):
         """Memories of the episodes whose headings have most of the words of the dates asked for."""
-        asked = {word for text in dates for word in re.findall(r"\w+", text.lower())}
-        matches = [
-            len(asked.intersection(re.findall(r"\w+", heading.lower()))) for heading, _ in self.episodes
-        ]
+        asked = {word for text in dates for word in self.toolkit.words(text)}
+        matches = [len(asked.intersection(self.toolkit.words(heading))) for heading, _ in self.episodes]
         if not any(matches):
             return []
         found = [n for n, memory in enumerate(self.memories) if matches[memory["episode"]] == max(matches)]

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -339,6 +340,35 @@ def test_an_interrupt_that_was_lost_comes_again(sent: signal.Signals) -> None:
         with pytest.raises(KeyboardInterrupt):
             check()
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+@pytest.mark.usefixtures("in_front")
+def test_what_does_not_close_in_time_is_ended() -> None:
+    ended: list[int] = []
+    gone = threading.Event()
+
+    def end(code: int) -> None:
+        ended.append(code)
+        gone.set()
+
+    with ended_as_by_ctrl_c(seconds=0.01, end=end):
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert gone.wait(60)
+    assert ended == [130]
+
+
+@pytest.mark.usefixtures("in_front")
+@pytest.mark.parametrize("interrupted", [True, False])
+def test_what_closes_in_time_is_not_ended(interrupted: bool) -> None:
+    ended: list[int] = []
+    with suppress(KeyboardInterrupt), ended_as_by_ctrl_c(seconds=600, end=ended.append):
+        if interrupted:
+            signal.raise_signal(signal.SIGINT)
+    waiting = [thread for thread in threading.enumerate() if thread.name == "end"]
+    for thread in waiting:
+        thread.join(60)
+    assert ended == []
 
 
 def test_who_runs_in_the_background_is_not_interrupted() -> None:

@@ -73,7 +73,8 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def test_escape_sequences_of_files_reach_no_terminal(root: Path) -> None:
+def test_escape_sequences_of_files_reach_no_terminal(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root.parent)  # a report goes into the working directory
     shown = [invoke("runs", "--root", root), invoke("runs", "--root", root, "--json")]
     for name in ("config", "journal", "benchmark"):
         shown += [
@@ -86,6 +87,7 @@ def test_escape_sequences_of_files_reach_no_terminal(root: Path) -> None:
         assert code in (0, 1, 2)
     (row,) = [row for row in json.loads(shown[1][1]) if row["name"] == "benchmark"]
     assert "\x1b[31mred" in row["benchmark"], "in JSON it is escaped, and still the same"
+    assert (root.parent / "benchmark.html").is_file()
 
 
 def test_what_is_no_run_is_passed_over_or_said(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from evolve.workbench import build_evaluator, seed_programs
 
 LIMIT = 3_000  # characters that read may return
 CHUNK = 500
+SEEDS = (*DEFAULT_SEEDS, "neighbours")
 Ranker = Callable[[Sequence[str]], Callable[[str], np.ndarray]]
 """Passages → (question → a score for each passage)."""
 
@@ -149,7 +150,7 @@ def recalled_by_seeds(
     with build_evaluator(config, unsafe_local=False, trusted=True, notify=lambda _: None) as bench:
         episodes = bench.benchmark.of_groups({task.group for task in tasks})
         subset = Subset("reference", tuple(tasks), episodes)
-        for program in seed_programs(DEFAULT_SEEDS):
+        for program in seed_programs(SEEDS):
             items = bench.evaluator.evaluate(program, subset).items
             yield program.name, [item.retrieved for item in items], [item.answer for item in items]
 

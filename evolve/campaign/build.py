@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evolve.campaign.crew import Crew, Threads
 from evolve.campaign.loop import Campaign
+from evolve.campaign.preflight import preflight
 from evolve.campaign.rearing import Outcome, Rear, Score
 from evolve.campaign.recording import record_facts
 from evolve.campaign.reflectors import style_of
@@ -18,6 +19,7 @@ from evolve.campaign.staffing import mutator_identity, nursery
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
 from evolve.journal import RunDirectory
+from evolve.models.calls import Call, CallFile, read_calls
 from evolve.roles import open_roles
 from evolve.trust import Approvals, Gate, acts_of
 from evolve.workbench import (
@@ -25,6 +27,7 @@ from evolve.workbench import (
     Workbench,
     fits_in_one_read,
     is_trusted,
+    load_benchmark,
     open_bench,
     programs_of,
     reply_cache,
@@ -72,13 +75,23 @@ def build(
     acts = acts_of(config, recorded=True)
     # Where others evaluate, no container need wait for it here.
     here = config if config.cluster is None else merged(config, {"sandbox.pool": 0})
-    bench = open_bench(here, unsafe_local=unsafe_local, trusted=trusted, notify=notify)
+    loaded = load_benchmark(here)
+    calls = root / name / "calls.jsonl"
+    asked = preflight(
+        config,
+        loaded[1],
+        past=read_calls(calls)[0] if calls.is_file() else (),
+        notify=notify,
+        connect=connect,
+    )
+    bench = open_bench(here, unsafe_local=unsafe_local, trusted=trusted, notify=notify, loaded=loaded)
     closing = [bench.sandbox.close]
     try:
         run = RunDirectory.create_or_open(root, name, config, notify=notify)
         closing.append(run.close)
         Gate(Approvals.of_user(), trust=True, notify=notify).admit(acts, source=name)
         config = run.config  # with the window that was left out
+        _account(run, asked)
         roles = open_roles(
             config,
             calls=run.calls,
@@ -107,6 +120,17 @@ def build(
         notify(warning)
     mutator = mutator_identity(config, workbench)
     return _kind(config)(config, run, workbench, crew, seeds, mutator=mutator)
+
+
+def _account(run: RunDirectory, calls: Sequence[Call]) -> None:
+    """Put calls that were made before there was a run into its account."""
+    if calls:
+        file = CallFile(run.calls)
+        try:
+            for call in calls:
+                file.append(call)
+        finally:
+            file.close()
 
 
 def _kind(config: CampaignConfig) -> type[Campaign]:

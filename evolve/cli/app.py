@@ -7,6 +7,7 @@ import shlex
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -153,23 +154,46 @@ def listed(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+LONGEST_END = 4.0
+"""Seconds that an interrupted command may take to close sandboxes and models, before it ends without that."""
+
+
 @contextmanager
-def ended_as_by_ctrl_c() -> Iterator[Callable[[], None]]:
+def ended_as_by_ctrl_c(
+    seconds: float = LONGEST_END, end: Callable[[int], None] = os._exit
+) -> Iterator[Callable[[], None]]:
     """A supervisor's signal is an interrupt: sandboxes and models are closed on the way out.
+
+    On a loaded machine that may take long. A process that is still here some seconds after the interrupt is
+    ended all the same: what it wrote is whole at any instant, and the containers that it leaves are removed
+    by the next one.
 
     Gives what is to be called now and then: it raises the ``KeyboardInterrupt`` that Python has lost, as it
     does where one comes in the middle of a finalizer or of a library's import.
+
+    Args:
+        seconds: from the interrupt to the end.
+        end: ends the process with an exit code.
     """
-    came = False
+    came, over = threading.Event(), threading.Event()
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal came
-        came = True
+        came.set()
         signal.default_int_handler(number, frame)
 
+    def await_end() -> None:
+        came.wait()
+        if not over.wait(seconds):
+            complain("Interrupted. What was under way was dropped; the same command goes on from here.")
+            sys.stderr.flush()
+            end(INTERRUPTED)
+
     def check() -> None:
-        if came:
+        if came.is_set():
             raise KeyboardInterrupt
+
+    # Waiting from the start: a signal may come where no thread can be started.
+    threading.Thread(target=await_end, name="end", daemon=True).start()
 
     before = {signal.SIGTERM: signal.signal(signal.SIGTERM, interrupt)}
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # who runs in the background ignores it
@@ -177,6 +201,8 @@ def ended_as_by_ctrl_c() -> Iterator[Callable[[], None]]:
     try:
         yield check
     finally:
+        over.set()
+        came.set()  # so that the thread ends
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -1,10 +1,11 @@
-"""``evolve run``: begin a campaign, or go on with it."""
+"""``evolve run``: start or resume a campaign, or estimate what it will take."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -30,8 +31,35 @@ from evolve.cli.app import (
     console,
     ended_as_by_ctrl_c,
     invocation,
-    listed,
-    model_flags,
+)
+from evolve.cli.run_options import (
+    AttributionOption,
+    BudgetOption,
+    ClusterOption,
+    ConfigFileArgument,
+    DryRunOption,
+    EditOption,
+    FreezeOption,
+    JobsOption,
+    MaxSecondsOption,
+    MutatorsOption,
+    NameOption,
+    ObjectivesOption,
+    OptimizerOption,
+    PlainOption,
+    PreflightOption,
+    PresetOption,
+    PromptOption,
+    PromptsDirOption,
+    ReflectorOption,
+    RepeatsOption,
+    RotatingOption,
+    SeedOption,
+    SeedsOption,
+    SelectionOption,
+    TestOption,
+    WindowOption,
+    overrides_of,
 )
 from evolve.cli.trust import TrustOption, admit_campaign
 from evolve.errors import BudgetReached
@@ -42,161 +70,94 @@ if TYPE_CHECKING:
 
 
 def run(
-    config_file: Annotated[
-        Path | None,
-        typer.Argument(metavar="[CONFIG.toml]", help="A configuration; flags have precedence over it."),
-    ] = None,
+    config_file: ConfigFileArgument = None,
     benchmark: BenchmarkOption = None,
     scope: ScopeOption = None,
     option: OptionsOption = None,
     data_dir: DataOption = None,
-    name: Annotated[
-        str | None, typer.Option("--name", "-n", help="Of the run; left out: the benchmark's name.")
-    ] = None,
+    name: NameOption = None,
     root: RootOption = DEFAULT_ROOT,
-    budget: Annotated[int | None, typer.Option("--budget", help="Children to make.", min=0)] = None,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", help="Evaluations at the same time.", min=1)
-    ] = None,
-    window: Annotated[
-        int | None,
-        typer.Option("--window", help="Children under way at once; left out: as many as jobs.", min=1),
-    ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            "--cluster",
-            help="Dask scheduler whose workers evaluate, as tcp://host:8786; local: threads here.",
-        ),
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Of every random choice.", min=0)] = None,
-    seeds: Annotated[
-        str | None, typer.Option("--seeds", help="Programs to begin with: names or paths, with commas.")
-    ] = None,
-    optimizer: Annotated[
-        Literal["evolve", "gepa"] | None,
-        typer.Option(
-            "--optimizer", help="gepa: prompts only, by GEPA's own package, for one of --seeds; extra: gepa."
-        ),
-    ] = None,
-    selection: Annotated[
-        Literal["softmax", "pareto", "per_item", "recency", "max", "latest", "uniform"] | None,
-        typer.Option("--selection", help="How a parent is chosen."),
-    ] = None,
-    objectives: Annotated[
-        str | None, typer.Option("--objectives", help="quality, cost, latency, size: with commas.")
-    ] = None,
+    budget: BudgetOption = None,
+    jobs: JobsOption = None,
+    window: WindowOption = None,
+    cluster: ClusterOption = None,
+    seed: SeedOption = None,
+    seeds: SeedsOption = None,
+    optimizer: OptimizerOption = None,
+    selection: SelectionOption = None,
+    objectives: ObjectivesOption = None,
     static: StaticOption = None,
-    rotating: Annotated[
-        int | None,
-        typer.Option("--rotating", help="Other validation tasks to learn from, for each parent.", min=0),
-    ] = None,
-    test: Annotated[
-        int | None,
-        typer.Option("--test", help="Test tasks asked at the end, drawn at random; 0: none.", min=0),
-    ] = None,
-    attribution: Annotated[
-        bool | None,
-        typer.Option("--attribution/--no-attribution", help="Pick operators by where evidence was lost."),
-    ] = None,
-    freeze: Annotated[
-        Literal["instructions", "code"] | None, typer.Option("--freeze", help="What no child may change.")
-    ] = None,
+    rotating: RotatingOption = None,
+    test: TestOption = None,
+    attribution: AttributionOption = None,
+    freeze: FreezeOption = None,
     model: ModelOption = None,
-    reflector: Annotated[
-        str | None, typer.Option("--reflector", help="The model that makes children of parents.")
-    ] = None,
-    mutators: Annotated[
-        Literal["auto", "both", "model", "rules"] | None,
-        typer.Option("--mutators", help="Who makes children where a reflector is given; auto: both."),
-    ] = None,
-    prompt: Annotated[
-        Literal["auto", "compact", "full"] | None,
-        typer.Option("--prompt", help="What a reflector is shown; auto: compact for a local or small one."),
-    ] = None,
-    edit: Annotated[
-        Literal["auto", "definitions", "blocks", "patch", "whole"] | None,
-        typer.Option("--edit", help="Form in which a reflector gives a child; auto: definitions."),
-    ] = None,
-    prompts_dir: Annotated[
-        Path | None,
-        typer.Option("--prompts-dir", help="Folder of prompts of your own for the reflector."),
-    ] = None,
+    reflector: ReflectorOption = None,
+    mutators: MutatorsOption = None,
+    prompt: PromptOption = None,
+    edit: EditOption = None,
+    prompts_dir: PromptsDirOption = None,
     judge: JudgeOption = None,
     embedding: EmbeddingOption = None,
     max_usd: MaxUsdOption = None,
     max_tokens: MaxTokensOption = None,
-    preset: Annotated[
-        Literal["paper"] | None,
-        typer.Option("--preset", help="Settings under a name; other flags have precedence over it."),
-    ] = None,
-    max_seconds: Annotated[
-        float | None, typer.Option("--max-seconds", help="Wall time after which no child is begun.")
-    ] = None,
+    preset: PresetOption = None,
+    max_seconds: MaxSecondsOption = None,
     metric: MetricOption = None,
     sandbox: SandboxOption = None,
     unsafe_local: UnsafeOption = False,
     trust: TrustOption = False,
-    repeats: Annotated[
-        int,
-        typer.Option(
-            "--repeats", help="Run it under so many seeds, as NAME-1, NAME-2, ..., and compare them.", min=1
-        ),
-    ] = 1,
-    plain: Annotated[bool, typer.Option("--plain", help="A line for each event, no live view.")] = False,
+    repeats: RepeatsOption = 1,
+    plain: PlainOption = False,
+    preflight: PreflightOption = None,
+    dry_run: DryRunOption = False,
 ) -> None:
-    """Begin a campaign, or go on with one.
+    """Start or resume a campaign.
 
     The same command resumes a run of the same name; what is left out then keeps its recorded value.
     """
-    flags: dict[str, Any] = {
-        "benchmark": benchmark,
-        "data_dir": data_dir,
-        "budget": budget,
-        "jobs": jobs,
-        "window": window,
-        "cluster": cluster,
-        "seed": seed,
-        "seeds": listed(seeds),
-        "max_seconds": max_seconds,
-        "search.optimizer": optimizer,
-        "search.selection": selection,
-        "search.objectives": listed(objectives),
-        "search.attribution": attribution,
-        "search.freeze": freeze,
-        "search.mutators": mutators,
-        "search.prompt": prompt,
-        "search.edit": edit,
-        "search.prompts_dir": prompts_dir,
-        "evaluation.static": static,
-        "evaluation.rotating": rotating,
-        "evaluation.test": test,
-        "evaluation.metric": metric,
-        "sandbox.backend": sandbox,
-        "max_usd": max_usd,
-        "max_tokens": max_tokens,
-        **model_flags(model, judge=judge, embedding=embedding, reflector=reflector),
-    }
-    if preset:
-        from evolve.config import PRESETS
-
-        flags = {**PRESETS[preset], **{key: value for key, value in flags.items() if value is not None}}
-    overrides = {key: value for key, value in flags.items() if value is not None}
-    chosen = benchmark_options(option, scope)
-    name, config, recorded = _settled(config_file, root, name, overrides, chosen)
-    source = f"The run {name!r} in {root}" if recorded else str(config_file or benchmark)
-    admit_campaign(config, overrides, trust, recorded=recorded, source=source)
-    if repeats == 1:
+    overrides = overrides_of(locals())
+    begun = _Begun(config_file, root, overrides, benchmark_options(option, scope), trust)
+    name, config = begun.admitted(name)
+    if dry_run:
+        _estimate(config, root=root, unsafe_local=unsafe_local)
+    elif repeats == 1:
         _campaign(config, root=root, name=name, unsafe_local=unsafe_local, plain=plain)
-        return
-    names = [f"{name}-{number}" for number in range(1, repeats + 1)]
-    for place, repeat in enumerate(names):
-        seeded = {**overrides, "seed": config.seed + place}
-        _, settled, recorded = _settled(config_file, root, repeat, seeded, chosen)
-        source = f"The run {repeat!r} in {root}" if recorded else str(config_file or benchmark)
-        admit_campaign(settled, overrides, trust, recorded=recorded, source=source)
-        _campaign(settled, root=root, name=repeat, unsafe_local=unsafe_local, plain=plain)
-    _compare(names, root)
+    else:
+        names = [f"{name}-{number}" for number in range(1, repeats + 1)]
+        for place, repeat in enumerate(names):
+            _, settled = begun.admitted(repeat, seed=config.seed + place)
+            _campaign(settled, root=root, name=repeat, unsafe_local=unsafe_local, plain=plain)
+        _compare(names, root)
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """What was typed, from which the configuration of a run is put together."""
+
+    config_file: Path | None
+    root: Path
+    overrides: dict[str, Any]
+    options: dict[str, str]
+    trust: bool
+
+    def admitted(self, name: str | None, **more: Any) -> tuple[str, CampaignConfig]:
+        """Name and configuration of a run, once what it would execute or send is approved."""
+        overrides = {**self.overrides, **more}
+        name, config, recorded = _settled(self.config_file, self.root, name, overrides, self.options)
+        named = self.config_file or self.overrides.get("benchmark")
+        source = f"The run {name!r} in {self.root}" if recorded else str(named)
+        admit_campaign(config, self.overrides, self.trust, recorded=recorded, source=source)
+        return name, config
+
+
+def _estimate(config: CampaignConfig, *, root: Path, unsafe_local: bool) -> None:
+    from evolve.campaign.estimate import estimate
+    from evolve.inspection.estimate import estimate_view
+
+    with ended_as_by_ctrl_c():
+        found = estimate(config, root=root, unsafe_local=unsafe_local, notify=complain)
+    console().print(estimate_view(found, max_usd=config.max_usd, max_tokens=config.max_tokens))
 
 
 def _compare(names: list[str], root: Path) -> None:

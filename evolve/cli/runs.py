@@ -195,25 +195,33 @@ def diff(
 
 
 def report(
-    run: RunArgument,
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Names of runs.", show_default=False)],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE.html", help="Left out: RUN.html, here.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE.html",
+            help="Left out: RUN.html, here; of several runs report.html.",
+        ),
     ] = None,
     root: RootOption = DEFAULT_ROOT,
 ) -> None:
-    """Write one HTML file that shows a run in full and needs no network.
+    """Write one HTML file that shows runs in full and needs no network.
 
     Front, progress, losses, lineage, a map of all programs, and every program with its diff and its tasks.
     """
     from evolve.inspection.report import build_report, write_report
     from evolve.journal import RunRecord
 
-    path = output or Path(f"{run}.html")
+    names = list(dict.fromkeys(runs))
+    path = output or Path(f"{names[0]}.html" if len(names) == 1 else "report.html")
     if not path.parent.is_dir():
         raise UsageError(
             f"There is no folder {path.parent} for the report. Make it, or give another -o FILE."
         )
-    size = write_report(build_report(RunRecord.open(root, run)), path)
+    first, *others = [build_report(RunRecord.open(root, name)) for name in names]
+    size = write_report(first, path, *others)
     say(f"{path}: {size / 1e6:.1f} MB. Open it in a browser; it needs no network.")
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAY_CHANGE = frozenset(
     """budget cluster data_dir jobs max_seconds max_usd max_tokens sandbox.backend sandbox.pool
     models.concurrency models.patience_seconds models.cache models.local.slots models.local.threads
-    search.prompts_dir""".split()  # noqa: SIM905
+    models.preflight search.prompts_dir""".split()  # noqa: SIM905
 )
 """Keys that may differ when a run is resumed: how much, how fast and from where, not what is measured.
 

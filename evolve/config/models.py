@@ -137,6 +137,9 @@ class ModelsConfig(Section):
         ge=0,
         description="how long an outage of a provider is waited out before the campaign stops",
     )
+    preflight: bool = Field(
+        default=True, description="each model is asked one tiny question before a campaign starts or goes on"
+    )
     cache: Path | None = Field(
         default=None,
         description="file of replies kept for good; left out: .cache/models.sqlite beside the runs",

@@ -46,7 +46,7 @@ def front_plot(data: Mapping[str, Any], width: int) -> Text | None:
     figure.width, figure.height = max(20, width - 24 - len(label)), 16
     figure.with_colors = False
     figure.set_x_limits(*_padded(spans[0]))
-    figure.set_y_limits(*_padded(spans[1]))
+    figure.set_y_limits(*_scores(spans[1]))
     figure.x_label, figure.y_label = label, "quality"
     figure.register_label_formatter(float, _label)
     if shown:
@@ -132,6 +132,12 @@ def _point(row: Mapping[str, Any], axis: str, scale: float) -> tuple[float, floa
 def _padded(span: tuple[float, float]) -> tuple[float, float]:
     room = (span[1] - span[0]) * 0.05
     return span[0] - room, span[1] + room
+
+
+def _scores(span: tuple[float, float]) -> tuple[float, float]:
+    """As ``_padded``, but not beyond 0 and 1 where scores lie between them."""
+    low, high = _padded(span)
+    return (max(0.0, low) if span[0] >= 0 else low), (min(1.0, high) if span[1] <= 1 else high)
 
 
 def _label(val: float, chars: int, delta: float, left: bool = False) -> str:  # noqa: ARG001  (as called)

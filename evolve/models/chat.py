@@ -14,7 +14,9 @@ from evolve.records import Usage
 T = TypeVar("T")
 
 Role = Literal["task", "reflector", "toolkit", "judge", "embedding"]
-Cause = Literal["extract", "query", "answer", "act", "judge", "reflect", "repair", "toolkit", "embed"]
+Cause = Literal[
+    "extract", "query", "answer", "act", "judge", "reflect", "repair", "toolkit", "embed", "preflight"
+]
 """What a call is made for: counts and prices are told apart by it."""
 
 

@@ -25,6 +25,7 @@ from evolve.models.tokens import estimate_tokens
 from evolve.records import Usage
 
 _RANK: Mapping[Cause, int] = {
+    "preflight": 0,
     "reflect": 0,
     "repair": 0,
     "embed": 1,

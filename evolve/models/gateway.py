@@ -148,13 +148,21 @@ class Gateway:
             InfrastructureError: what knows it cannot be asked.
         """
         written = 0 if role == "embedding" else 1
+        return self.price(settings, 1, written) is not None
+
+    def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
+        """USD of so many tokens; None where the price is not known.
+
+        Raises:
+            InfrastructureError: what knows it cannot be asked.
+        """
         try:
-            (price,) = self.run([self._provider.price(settings, 1, written)])
+            (price,) = self.run([self._provider.price(settings, read, written)])
         except AttemptFailed as failure:
             raise InfrastructureError(
                 f"The price of {settings.model} is not to be had: {failure.message}."
             ) from failure
-        return price is not None
+        return price
 
     def accounts(self) -> Accounts:
         """What was spent so far, restarts included: per role, cause, candidate and model, and in total."""

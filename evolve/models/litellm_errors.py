@@ -8,9 +8,10 @@ status, the code of the API and what led to the error, and hardly its class.
 from __future__ import annotations
 
 import asyncio
+import difflib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +26,7 @@ TRANSIENT_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 _NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 _FILTERED = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
 _TRANSPORT = frozenset({"TransportError", "APIConnectionError", "ClientError", "APITimeoutError"})
+_NO_PROVIDER = "LLM Provider NOT provided"
 _LONGEST = 20_000  # characters of a provider's message, which is shown whole up to there
 _PAGE = 300  # characters of a page of HTML, which says little
 _VALIDATION = re.compile(
@@ -41,6 +43,7 @@ def explained(
     settings: ModelSettings,
     environ: Mapping[str, str],
     missing_key: Callable[[ModelSettings], str],
+    providers: Iterable[str] = (),
 ) -> AttemptFailed:
     """What ``error`` means for a call to the model of ``settings``; the message holds no key.
 
@@ -49,7 +52,10 @@ def explained(
         settings: of the model that was asked.
         environ: whose secrets are kept out of the message.
         missing_key: the environment variable that the model's provider needs and that is not set, if any.
+        providers: names of those that litellm knows.
     """
+    if _NO_PROVIDER in str(error):
+        return AttemptFailed("setup", unknown_provider(settings.model, providers), sent=False)
     chain = list(_chain(error))
     status = next((s for e in chain if isinstance(s := getattr(e, "status_code", None), int)), None)
     code = next((c for e in chain if (c := _code(e))), "")
@@ -90,6 +96,22 @@ def explained(
     )
 
 
+def unknown_provider(model: str, providers: Iterable[str]) -> str:
+    """What is said of a model whose provider litellm does not know, with the likeliest one that it does.
+
+    >>> unknown_provider("opnai/gpt-5-mini", ["openai", "anthropic"])
+    "there is no provider 'opnai'; did you mean openai/gpt-5-mini?"
+    >>> unknown_provider("gpt-99", ["openai"])
+    'gpt-99 names no provider; write provider/model, such as openai/gpt-99'
+    """
+    provider, slash, name = model.partition("/")
+    if not slash:
+        return f"{model} names no provider; write provider/model, such as openai/{model}"
+    close = difflib.get_close_matches(provider.lower(), list(providers), n=1)
+    hint = f"did you mean {close[0]}/{name}?" if close else "see litellm's list of providers"
+    return f"there is no provider {provider!r}; {hint}"
+
+
 def no_key(variable: str) -> str:
     """What is said where a key is missing."""
     return f"the environment variable {variable} is not set; it must hold the key"
@@ -100,8 +122,6 @@ def _kind(error: Exception, status: int, code: str) -> ModelErrorKind:
         return "too_long"
     if type(error).__name__ == "ContentPolicyViolationError" or code in _FILTERED:
         return "filtered"
-    if "LLM Provider NOT provided" in str(error):
-        return "setup"
     return "setup" if status in (401, 403, 404) else "rejected"
 
 

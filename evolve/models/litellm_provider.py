@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
@@ -170,7 +170,9 @@ class LitellmProvider:
                 "outage", f"no answer within {seconds:g} s", transient=True, unreachable=True
             ) from error
         except Exception as error:
-            raise explained(error, settings, self._environ, self._missing_key) from error
+            raise explained(
+                error, settings, self._environ, self._missing_key, _names(self._litellm.provider_list)
+            ) from error
 
     def _missing_key(self, settings: ModelSettings) -> str:
         """The environment variable that the model's provider needs and that is not set; empty if none is."""
@@ -209,6 +211,11 @@ class LitellmProvider:
             usd_in = usd_in if usd_in is not None else table_in or None
             usd_out = usd_out if usd_out is not None else table_out or None
         return None if usd_in is None or usd_out is None else float(usd_in + usd_out)
+
+
+def _names(providers: Iterable[object]) -> list[str]:
+    """litellm lists its providers as members of an enumeration, or as texts."""
+    return [str(getattr(one, "value", one)) for one in providers]
 
 
 def _given(usd_per_million: float | None, tokens: int) -> float | None:

@@ -19,6 +19,7 @@ REPLY_TOKENS: Mapping[Cause, int] = MappingProxyType(
         "toolkit": 4_096,
         "reflect": 8_192,
         "repair": 8_192,
+        "preflight": 16,
     }
 )
 """Most tokens of one reply where neither role nor request sets ``max_tokens``. A multiple of what the form

@@ -13,7 +13,7 @@ import pytest
 
 from evolve import resources
 from evolve.benchmark import Benchmark, find
-from evolve.config import DEFAULT_SEEDS, CampaignConfig, SandboxConfig
+from evolve.config import CampaignConfig, SandboxConfig
 from evolve.errors import UsageError
 from evolve.records import Episode, Task
 from evolve.scoring import contains_passage, evidence_recall
@@ -223,4 +223,4 @@ def test_the_table_has_a_perfect_reader_on_top(chronicle: Benchmark, reference: 
     config = CampaignConfig(sandbox=SandboxConfig(backend="process"))
     table = reference.table(chronicle, chronicle.test[:12], config, by_category=True).splitlines()
     assert table[2].startswith("| a perfect reader | 1.000 [1.000, 1.000] |")
-    assert len(table) == 3 + len(reference.ROWS) + len(DEFAULT_SEEDS)
+    assert len(table) == 3 + len(reference.ROWS) + len(reference.SEEDS)

@@ -40,6 +40,7 @@ SETTINGS: Mapping[str, Any] = {
     "evaluation.rotating": 4,
     "sandbox.backend": "process",
     "models.concurrency": 16,
+    "models.preflight": False,  # so that what the server was sent is the campaign's alone
 }
 SMALL: Mapping[str, Any] = {
     "seeds": SEEDS[:1],

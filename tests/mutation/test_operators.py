@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import random
+import sys
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,7 @@ from evolve.mutation.offline.operators import Edit, operators, weights
 from evolve.mutation.source import Source
 from evolve.mutation.splicing import SpliceError
 from evolve.program import MemoryProgram
+from tests.mutation.conftest import FakeToolkit
 
 OPERATORS = {operator.name: operator for operator in operators()}
 RETRIEVING = ("hybrid", "lexical", "vector_search")
@@ -55,6 +59,37 @@ def test_fragments_apply_once(seeds, brief, run, name, seed):
     assert edit.message.endswith(".")
     run(edit.source)
     assert apply(name, edit.source, brief) is None
+
+
+def memory_of(source: str) -> Any:
+    """An empty KnowledgeBase of a program that is ours."""
+    module = ModuleType("program_of_operators")
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(source, "<program>", "exec"), module.__dict__)
+        return module.KnowledgeBase(FakeToolkit())
+    finally:
+        del sys.modules[module.__name__]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Ann: hello", {"Ann"}),
+        ("Ann Lee: hello", {"Ann", "Lee"}),
+        ("Dr. Ann van Lee: hello", {"Dr", "Ann", "van", "Lee"}),
+        ("We met at 9:30, she said", set()),
+    ],
+)
+def test_a_speaker_may_have_a_name_of_several_words(seeds, brief, line: str, expected: set[str]):
+    memory = memory_of(applied("favour_speaker", seeds["lexical"], brief).source)
+    memory.passages = [{"number": 0, "episode": 0, "heading": "", "text": line}]
+    assert memory._speakers(0) == expected
+
+
+def test_stems_are_of_words_in_any_script(seeds, brief):
+    memory = memory_of(applied("add_word_stems", seeds["lexical"], brief).source)
+    assert memory._stems("The gardens, 蓝色 Überraschung") == {"garde", "蓝色", "überr"}
 
 
 @pytest.mark.parametrize(("name", "seed"), [("add_words", "vector_search"), ("add_vectors", "lexical")])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -61,6 +63,15 @@ def test_the_report_goes_here_if_no_place_is_said(
     monkeypatch.chdir(tmp_path)
     assert invoke(run, "report", "demo")[0] == 0
     assert (tmp_path / "demo.html").is_file()
+
+
+def test_a_report_of_several_runs(run: RunRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(run.path, run.path.with_name("other"))
+    monkeypatch.chdir(tmp_path)
+    assert invoke(run, "report", "demo", "other")[0] == 0
+    found = re.search(r'id="more-data">(.*?)</script>', (tmp_path / "report.html").read_text(), re.DOTALL)
+    assert found
+    assert [one["main"]["meta"]["run"] for one in json.loads(found[1])] == ["other"]
 
 
 def test_a_wrong_item_is_said(run: RunRecord) -> None:

@@ -18,6 +18,8 @@ from evolve.inspection.report.interning import Texts
 from evolve.inspection.report.items import pack_items
 from evolve.inspection.text import plain
 from evolve.journal import RunDirectory, RunRecord
+from evolve.program import MemoryProgram
+from evolve.seeds import seed_program
 
 
 def clock() -> datetime:
@@ -47,6 +49,19 @@ def test_what_a_report_holds(run: RunRecord) -> None:
     assert (broken["verdict"], broken["objectives"], broken["failure"]["kind"]) == ("failed", {}, "timeout")
     assert [point["evaluations"] for point in main["progress"]] == [1, 2, 3, 4]
     assert all(len(c["at"]) == 2 for c in main["candidates"])
+
+
+def test_no_double_backticks_and_no_candidate_without_a_name(recorder: Any) -> None:
+    record = recorder()
+    source = seed_program("lexical").source.replace('"""Cut the text', '"""Cut ``text``, the text')
+    record.join(0, MemoryProgram(source), [1.0, 0.0])
+    with record.directory as directory:
+        main = build_report(RunRecord(directory.path)).main
+    (candidate,) = main["candidates"]
+    assert candidate["title"]
+    shown = json.dumps([candidate, main["meta"]])
+    assert "Cut text, the text" in shown
+    assert "``" not in shown
 
 
 def test_the_items_are_whole(run: RunRecord) -> None:

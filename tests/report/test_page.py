@@ -110,6 +110,15 @@ def test_what_is_vendored_is_what_is_recorded() -> None:
         assert "copyright" in (folder / entry["licence_file"]).read_text().lower()
 
 
+def test_several_runs_are_in_one_page_as_inert_data() -> None:
+    html = page(report("first"), report(HOSTILE), report("third"))
+    more = json.loads(block(html, "more-data"))
+    assert [one["main"]["meta"]["run"] for one in more] == [HOSTILE, "third"]
+    assert json.loads(block(html, "main-data"))["meta"]["run"] == "first"
+    assert html.lower().count("<script") == page(report("demo")).lower().count("<script")
+    assert json.loads(block(page(report("alone")), "more-data")) == []
+
+
 def test_write_report(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     size = write_report(report("demo"), path)

@@ -1,6 +1,8 @@
 // The page as a whole: what stands where, where a link leads, and what happens when data or theme change.
 
 let run = null;
+/** All runs of the page: the one that it opens with, and others that were asked for beside it. */
+const reports = [{ main: JSON.parse(byId("main-data").textContent), items: byId("items-data").textContent }, ...JSON.parse(byId("more-data").textContent)];
 const view = { axis: null, clock: "evaluations", all: false, text: "", order: "quality" };
 
 /** Follow an address at once: what has the focus is settled when this returns. */
@@ -86,8 +88,9 @@ function summaryTiles() {
     last ? tile(count(last.evaluations), "evaluations", duration(last.seconds)) : null,
     tile(count(run.meta.failed), "failed", plural(run.meta.discarded.length, "child given up", "children given up")),
   );
-  if (!left) return tiles;
-  return el("div", {}, tiles, el("p", { class: "hint" }, `${count(left)} of ${count(run.meta.candidates)} candidates are not on this page. It has the line of the best, the front, the seeds, and then those of the highest quality. evolve show and evolve lineage have all of them.`));
+  const saturated = summary.saturation ? el("p", { class: "saturation" }, summary.saturation) : null;
+  if (!left) return [tiles, saturated];
+  return el("div", {}, tiles, saturated, el("p", { class: "hint" }, `${count(left)} of ${count(run.meta.candidates)} candidates are not on this page. It has the line of the best, the front, the seeds, and then those of the highest quality. evolve show and evolve lineage have all of them.`));
 }
 
 function section(id, title, lead, ...content) {
@@ -96,6 +99,21 @@ function section(id, title, lead, ...content) {
 
 function redraw(id) {
   drawCharts(byId(id));
+}
+
+/** The runs beside each other, where there are several; each name shows its run. */
+function runsSection() {
+  if (reports.length === 1) return null;
+  const row = ({ main, items }) => {
+    const best = main.candidates.find((c) => c.number === main.summary.best);
+    const test = best && main.summary.tests[best.number];
+    const open = () => { history.pushState(null, "", "#"); build(main, items); };
+    const name = main.meta.run === run.meta.run ? el("b", { "aria-current": "true" }, main.meta.run) : el("button", { type: "button", onclick: open }, main.meta.run);
+    const cells = { benchmark: main.meta.benchmark, children: `${main.meta.settled}/${main.meta.budget}`, "best quality": best ? interval(best.quality) : "–", "over its best seed": main.summary.gain ? difference(main.summary.gain) : "–", test: test ? interval(test) : "–", evaluations: count(main.progress.at(-1)?.evaluations) };
+    return el("tr", {}, el("th", { scope: "row" }, name), Object.entries(cells).map(([label, text]) => el("td", { class: "number", "data-label": label }, text)));
+  };
+  const heads = ["run", "benchmark", "children", "best quality", "over its best seed", "test", "evaluations"];
+  return section("runs", "Runs", "What follows is of the run in bold; choose another one here.", el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Runs as a table" }, el("table", { class: "stack" }, el("thead", {}, el("tr", {}, heads.map((text) => el("th", { scope: "col" }, text)))), el("tbody", {}, reports.map(row)))));
 }
 
 function frontSection() {
@@ -109,15 +127,15 @@ function frontSection() {
   );
   const names = run.meta.objectives.map(({ name }) => name);
   const rows = d3.sort(run.candidates.filter((c) => c.front), (c) => -c.objectives.quality);
-  const cell = (c, name) => el("td", { class: "number" }, name === "quality" && c.quality ? interval(c.quality) : amount(run, name, c.objectives[name]));
+  const cell = (c, name) => el("td", { class: "number", "data-label": name }, name === "quality" && c.quality ? interval(c.quality) : amount(run, name, c.objectives[name]));
   const table = el(
     "div",
     { class: "scroll", tabindex: 0, role: "region", "aria-label": "The front as a table" },
     el(
       "table",
-      {},
+      { class: "stack" },
       el("thead", {}, el("tr", {}, ["candidate", ...names, "test"].map((text) => el("th", { scope: "col" }, text)))),
-      el("tbody", {}, rows.map((c) => el("tr", { class: c.best ? "best" : null }, el("th", { scope: "row" }, el("a", { href: href(c) }, `#${c.number} ${c.title}`)), names.map((name) => cell(c, name)), el("td", { class: "number" }, c.test ? interval(c.test) : "–")))),
+      el("tbody", {}, rows.map((c) => el("tr", { class: c.best ? "best" : null }, el("th", { scope: "row" }, el("a", { href: href(c) }, `#${c.number} ${c.title}`)), names.map((name) => cell(c, name)), el("td", { class: "number", "data-label": "test" }, c.test ? interval(c.test) : "–")))),
     ),
   );
   const lead = "The candidates that no other one beats in every objective at once. Choose a point to read its program.";
@@ -216,7 +234,7 @@ function build(main, packed) {
   const first = run === null;
   run = new Run(main, packed);
   heading();
-  fill(byId("content"), summaryTiles(), frontSection(), progressSection(), lossSection(), spendingSection(), lineageSection(), mapSection(), programsSection());
+  fill(byId("content"), runsSection(), summaryTiles(), frontSection(), progressSection(), lossSection(), spendingSection(), lineageSection(), mapSection(), programsSection());
   document.querySelector('nav a[href="#spending"]').hidden = !main.spending;
   drawCharts();
   route({ move: first });
@@ -272,7 +290,7 @@ function follow(seconds = 4) {
   tick();
 }
 
-build(JSON.parse(byId("main-data").textContent), byId("items-data").textContent);
+build(reports[0].main, reports[0].items);
 startSearch();
 window.addEventListener("hashchange", () => route());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawCharts());

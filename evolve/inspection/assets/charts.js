@@ -56,6 +56,12 @@ const padded = ([low, high]) => {
   return [low - room, high + room];
 };
 
+/** As padded, but not beyond 0 and 1 where all of `span` lies between them, as scores do. */
+const scores = (span) => {
+  const [low, high] = padded(span);
+  return [span[0] >= 0 ? Math.max(0, low) : low, span[1] <= 1 ? Math.min(1, high) : high];
+};
+
 /** What the y axis of quality spans: far-off candidates are left out unless all are wanted. */
 function qualitySpan(run, all) {
   const found = run.meta.objectives.find(({ name }) => name === "quality");
@@ -72,14 +78,25 @@ function staircase(rows, x) {
     .filter((c) => c.objectives.quality > best && ((best = c.objectives.quality), true));
 }
 
-/** Those of `rows` whose labels do not cover each other, the best first. */
-function labelled(rows, x, y, width, height) {
-  const [left, right] = padded(d3.extent(rows, x));
-  const [low, high] = padded(d3.extent(rows, y));
-  const at = (c) => [((x(c) - left) / (right - left)) * width, ((y(c) - low) / (high - low)) * height];
-  const apart = ([a, b]) => ([c, d]) => Math.abs(a - c) > 34 || Math.abs(b - d) > 14;
+const LETTER = 7.5; // pixels of a bold letter, generously
+const LINE = 15; // pixels from one line of labels to the next
+
+/**
+ * Those of `rows` whose labels do not cover each other, the best first. `x` and `y` give a place within the domains
+ * `across` and `up`, which are drawn on `width` by `height` pixels; labels are centred on their places.
+ */
+function labelled(rows, { x, y, across, up, width, height, text = label }) {
+  const at = (c) => [((x(c) - across[0]) / (across[1] - across[0])) * width, ((y(c) - up[0]) / (up[1] - up[0])) * height];
+  const half = (c) => (text(c).length * LETTER) / 2 + 2;
   const kept = [];
-  for (const c of d3.sort(rows, (c) => -c.objectives.quality)) if (kept.every((other) => apart(at(c))(at(other)))) kept.push(c);
+  for (const c of d3.sort(rows, (c) => -(c.objectives.quality ?? -1))) {
+    const [a, b] = at(c);
+    const free = kept.every((other) => {
+      const [p, q] = at(other);
+      return Math.abs(a - p) > half(c) + half(other) || Math.abs(b - q) > LINE;
+    });
+    if (free) kept.push(c);
+  }
   return kept;
 }
 
@@ -95,24 +112,27 @@ function frontChart(run, name, width, all) {
   const rows = inside.filter((c) => within(axis.of(c), x));
   const others = rows.filter((c) => !c.front);
   const quality = (c) => c.objectives.quality;
+  const height = Math.max(300, Math.min(440, width * 0.55));
+  const domains = { across: padded(x), up: scores(y) };
+  const named = labelled(members, { x: axis.of, y: quality, ...domains, width: width - 66, height: height - 60 });
   const chart = draw({
     width,
-    height: Math.max(300, Math.min(440, width * 0.55)),
+    height,
     ariaLabel: `Quality over ${axis.title}; arrow keys go to the next candidate in their direction, Page Down through all`,
-    x: { label: axis.title, domain: padded(x), grid: true, ticks: Math.max(3, Math.round(width / 110)) },
-    y: { label: "quality", domain: padded(y), grid: true },
+    x: { label: axis.title, domain: domains.across, grid: true, ticks: Math.max(3, Math.round(width / 110)) },
+    y: { label: "quality", domain: domains.up, grid: true },
     marks: [
       Plot.line(staircase(rows, axis.of), { x: axis.of, y: quality, curve: "step-after", stroke: "var(--accent)", strokeOpacity: 0.35, strokeWidth: 2 }),
       Plot.ruleX(members.filter((c) => c.quality), {
         x: axis.of,
-        y1: (c) => Math.max(c.quality.low, padded(y)[0]),
-        y2: (c) => Math.min(c.quality.high, padded(y)[1]),
+        y1: (c) => Math.max(c.quality.low, domains.up[0]),
+        y2: (c) => Math.min(c.quality.high, domains.up[1]),
         stroke: "var(--accent)",
         strokeOpacity: 0.3,
       }),
       Plot.dot(others, { x: axis.of, y: quality, r: (c) => (c.seed ? 5 : 3.5), symbol: (c) => (c.seed ? "diamond" : "circle"), fill: (c) => (c.seed ? "var(--seed)" : "var(--dot)"), fillOpacity: 0.75, href }),
       Plot.dot(members, { x: axis.of, y: quality, r: 7, symbol: (c) => (c.seed ? "diamond" : "circle"), fill: "var(--accent)", stroke: "var(--card)", strokeWidth: 1.5, href }),
-      Plot.text(labelled(members, axis.of, quality, width * 0.85, 300), { x: axis.of, y: quality, text: label, dy: -14, fill: "var(--ink)", fontWeight: 600, stroke: "var(--card)", strokeWidth: 4, pointerEvents: "none" }),
+      Plot.text(named, { x: axis.of, y: quality, text: label, dy: -14, fill: "var(--ink)", fontWeight: 600, stroke: "var(--card)", strokeWidth: 4, pointerEvents: "none" }),
     ],
     symbol: { type: "identity" },
     r: { type: "identity" },
@@ -156,7 +176,7 @@ function bestChart(run, clock, width, all) {
     height: 260,
     ariaLabel: `Quality of each candidate and of the best so far over ${CLOCKS[clock].title}`,
     x: { label: CLOCKS[clock].title, grid: true, ticks: Math.max(3, Math.round(width / 110)) },
-    y: { label: "quality", grid: true, domain: padded(y) },
+    y: { label: "quality", grid: true, domain: scores(y) },
     color: { type: "identity" },
     r: { type: "identity" },
     marks: [
@@ -258,13 +278,17 @@ function mapChart(run, width, all) {
   const colour = d3.scaleLinear([low, high], [themed("--low"), themed("--high")]).interpolate(d3.interpolateLab).clamp(true);
   const title = (n) => `${["1st", "2nd"][n]} component, ${percent(run.main.map.axes[n].share)} of the variance`;
   const ticks = { ticks: 0, tickSize: 0 };
+  const height = Math.max(320, Math.min(480, width * 0.6));
+  const domains = { across: padded(d3.extent(rows, (c) => c.at[0])), up: padded(d3.extent(rows, (c) => c.at[1])) };
+  const text = (c) => (c.seed ? c.title : label(c));
+  const named = labelled(rows.filter((c) => c.best || c.seed), { x: (c) => c.at[0], y: (c) => c.at[1], ...domains, width: width - 48, height: height - 60, text });
   const chart = draw({
     width,
-    height: Math.max(320, Math.min(480, width * 0.6)),
+    height,
     marginLeft: 28,
     ariaLabel: "Map of all programs by structure; arrow keys go to the next program in their direction, Page Down through all",
-    x: { label: title(0), domain: padded(d3.extent(rows, (c) => c.at[0])), ...ticks },
-    y: { label: title(1), domain: padded(d3.extent(rows, (c) => c.at[1])), ...ticks },
+    x: { label: title(0), domain: domains.across, ...ticks },
+    y: { label: title(1), domain: domains.up, ...ticks },
     color: { type: "identity" },
     r: { type: "identity" },
     symbol: { type: "identity" },
@@ -273,7 +297,7 @@ function mapChart(run, width, all) {
       Plot.link(links, { ...ends, stroke: "var(--dot)", strokeOpacity: 0.3 }),
       Plot.link(links.filter((l) => run.line.has(l.to.number)), { ...ends, stroke: "var(--accent)", strokeWidth: 2.5, markerEnd: "arrow" }),
       Plot.dot(d3.sort(rows, (c) => c.front), { x: (c) => c.at[0], y: (c) => c.at[1], r: (c) => (c.front || c.seed ? 7 : 4.5), symbol: (c) => (c.seed ? "diamond" : "circle"), fill: (c) => colour(c.objectives.quality), stroke: (c) => (c.front ? "var(--accent)" : "var(--card)"), strokeWidth: (c) => (c.front ? 2 : 0.75), href }),
-      Plot.text(rows.filter((c) => c.best || c.seed), { x: (c) => c.at[0], y: (c) => c.at[1], text: (c) => (c.seed ? c.title : label(c)), dy: -13, fill: "var(--ink)", fontWeight: 600, stroke: "var(--card)", strokeWidth: 4, pointerEvents: "none" }),
+      Plot.text(named, { x: (c) => c.at[0], y: (c) => c.at[1], text, dy: -13, fill: "var(--ink)", fontWeight: 600, stroke: "var(--card)", strokeWidth: 4, pointerEvents: "none" }),
     ],
   });
   return speaking(run, chart);

@@ -99,11 +99,13 @@ function overviewPanel(run, c) {
 }
 
 function structureFacts(s) {
-  const fields = (specs) => specs.map((f) => el("div", {}, el("code", {}, `${f.name}: ${f.type}`), f.description ? ` ${f.description}` : ""));
+  const fields = (specs) => specs.map((f) => el("div", {}, el("code", {}, `${f.name}: ${f.type}`), ` ${f.description || "(no description)"}`));
   const phase = (p) => [
-    p.steps.map((step) => el("div", {}, el("code", {}, step.method), step.summary ? ` ${step.summary}` : "")),
+    p.steps.filter((step) => step.summary).map((step) => el("div", {}, el("code", {}, step.method), ` ${step.summary}`)),
+    bare(p.steps.filter((step) => !step.summary)),
     p.sql.map((sql) => el("div", {}, el("code", { class: "sql" }, sql))),
   ];
+  const bare = (steps) => (steps.length ? el("div", {}, "without a description: ", joined(steps.map((step) => el("code", {}, step.method)))) : null);
   const names = { __init__: "when made", write: "write", read: "read" };
   return [
     el("h4", {}, "What it stores, and how it retrieves"),

@@ -130,7 +130,7 @@ def _meta(
             for name in history.objectives
         ],
         "discarded": [
-            {"number": n, "operator": d.operator, "reason": d.reason}
+            {"number": n, "operator": d.operator, "reason": plain_words(d.reason)}
             for n, d in sorted(history.discarded.items())
         ],
         "draws": draw_counts(history),
@@ -173,8 +173,11 @@ def _candidate(
     change = history.change(candidate)
     whole = static if static and static.status == "complete" else None
     limit = run.config.sandbox.read_characters
+    found = candidate_data(history, candidate)
     return {
-        **candidate_data(history, candidate),
+        **found,
+        "title": plain_words(found["title"]) or f"candidate {candidate.number}",
+        "message": plain_words(found["message"]),
         "seed": not candidate.parents,
         "raced": not candidate.failed and not candidate.objectives,
         "front": any(member.number == candidate.number for member in history.front),
@@ -186,15 +189,30 @@ def _candidate(
             {"part": part["part"], "lines": lines.add(part["diff"])}
             for part in (diff_data(parent, program) if parent and program else [])
         ],
-        "structure": structure_data(program) if program else None,
+        "structure": plain_words(structure_data(program)) if program else None,
         "behaviour": behaviour_data(whole, Questions(), limit) if whole else None,
         "metrics": dict(static.metrics) if static else {},
         "stages": {k.value: v for k, v in static.stages().items()} if static else {},
         "categories": category_means(static) if static else {},
         "usage": _usage(static),
-        "failure": static.failure.model_dump() if static and static.failure else None,
+        "failure": plain_words(static.failure.model_dump()) if static and static.failure else None,
         "scores": [_rounded(candidate.item_scores.get(task)) for task in tasks],
     }
+
+
+def plain_words(value: Any) -> Any:
+    """``value`` with the double backticks of docstrings left out of its texts, at any depth.
+
+    >>> plain_words({"summary": "Rank by ``words``."})
+    {'summary': 'Rank by words.'}
+    """
+    if isinstance(value, str):
+        return value.replace("``", "")
+    if isinstance(value, dict):
+        return {key: plain_words(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_words(inner) for inner in value]
+    return value
 
 
 def _usage(evaluation: Evaluation | None) -> Data | None:

@@ -25,10 +25,12 @@ SCRIPTS = ("dom", "data", "keyboard", "charts", "lineage", "items", "programs", 
 """Our own scripts in their order: they share one scope."""
 
 
-def page(report: Report, *, live: bool = False) -> str:
-    """The HTML of ``report``.
+def page(report: Report, *others: Report, live: bool = False) -> str:
+    """The HTML of ``report``, and of others that the reader may choose.
 
     Args:
+        report: of the run that the page opens with.
+        others: of further runs.
         live: the page is served, and asks its server for newer data; from a file it asks for nothing.
     """
     scripts = [*_vendored(), _own()]
@@ -40,6 +42,7 @@ def page(report: Report, *, live: bool = False) -> str:
         mode="live" if live else "file",
         main=as_data_block(report.main),
         items=report.items,
+        more=as_data_block([{"main": other.main, "items": other.items} for other in others]),
         scripts="\n".join(f"<script>{script}</script>" for script in scripts),
     )
 
@@ -64,13 +67,13 @@ def as_data_block(data: object) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def write_report(report: Report, path: Path) -> int:
-    """Write the page of ``report`` to ``path``, whole or not at all; its size in bytes.
+def write_report(report: Report, path: Path, *others: Report) -> int:
+    """Write the page of ``report`` and ``others`` to ``path``, whole or not at all; its size in bytes.
 
     Raises:
         InfrastructureError: it could not be written.
     """
-    data = page(report).encode("utf-8")
+    data = page(report, *others).encode("utf-8")
     replace_file(path, data)
     return len(data)
 

@@ -1,7 +1,6 @@
 """Match across inflections: overlap of the first letters of words, the rarer the stem the more it counts."""
 
 import math
-import re
 from collections import Counter, defaultdict
 
 KNOBS = {"stems_weight": (0.7, 0.0, 2.0), "stem_letters": (5, 4, 8)}
@@ -31,4 +30,5 @@ class KnowledgeBase:
 
     def _stems(self, text):
         size = knob("stem_letters")
-        return {word[:size] for word in re.findall(r"[a-z0-9]+", text.lower()) if len(word) > 3}
+        words = self.toolkit.words(text)
+        return {word[:size] for word in words if len(word) > 3 or not word.isascii()}

@@ -18,4 +18,7 @@ class KnowledgeBase:
         }
 
     def _speakers(self, number):
-        return set(re.findall(r"^(\w+):", self.passages[number]["text"], flags=re.MULTILINE))
+        """The words of the names before a colon: a name may have several."""
+        pattern = r"^([^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,3}):"
+        names = re.findall(pattern, self.passages[number]["text"], flags=re.MULTILINE)
+        return {word for name in names for word in re.findall(r"\w+", name)}

@@ -1,0 +1,160 @@
+"""Initial programs evaluated with models that are made up, to count what would be sent."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from evolve.campaign.briefing import MOST_REFERENCES, family
+from evolve.campaign.loads import ROLE_OF, Load, Loads, Watch, total_of
+from evolve.campaign.rearing import Rear
+from evolve.campaign.staffing import nursery
+from evolve.config import CampaignConfig, merged
+from evolve.errors import UsageError
+from evolve.evaluation import Subset
+from evolve.models.accounts import charged_to
+from evolve.models.chat import Cause
+from evolve.models.tally import Accounts
+from evolve.mutation import Scope
+from evolve.mutation.scoping import Workload, choose_scope
+from evolve.population import Request, rng_for
+from evolve.program import MemoryProgram
+from evolve.records import Candidate, Evaluation
+from evolve.workbench import Workbench
+
+TEST_TASKS = 48
+"""Test tasks that the initial programs are asked; what more there are is extrapolated."""
+_DRAWS = 64
+
+
+@dataclass
+class Measured:
+    """What evaluating the initial programs took.
+
+    Attributes:
+        static: on the static subset, with what they share asked once.
+        whole: mean of what one program alone takes there, with nothing of it known before.
+        test: of all programs on the test subset.
+        diagnosis: mean on a rotating subset.
+        reflection: mean of one reply of a reflector.
+        scopes: of mutations, how often each is drawn.
+        seconds: mean time of one static evaluation.
+    """
+
+    static: dict[Cause, Load] = field(default_factory=dict)
+    whole: dict[Cause, Load] = field(default_factory=dict)
+    test: dict[Cause, Load] = field(default_factory=dict)
+    diagnosis: dict[Cause, Load] = field(default_factory=dict)
+    reflection: Load = field(default_factory=Load)
+    scopes: Counter[Scope] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+
+def measure(config: CampaignConfig, bench: Workbench, programs: Sequence[MemoryProgram]) -> Measured:
+    """Evaluate the initial programs on the static and on test tasks, and ask for a child of each."""
+    found = Measured()
+    complete: dict[int, tuple[MemoryProgram, Evaluation]] = {}
+    gateway = bench.roles.gateway
+    watch = Watch(gateway.accounts if gateway else Accounts)
+    own: list[Loads] = []
+    for number, program in enumerate(programs):
+        with charged_to(number):
+            evaluation = bench.evaluator.evaluate(program, bench.subsets.static)
+        own.append(watch.taken())
+        if evaluation.status == "complete":
+            complete[number] = (program, evaluation)
+    if not complete:
+        raise UsageError(
+            "Every initial program fails, so that there is nothing to estimate; see evolve check."
+        )
+    found.static = total_of(own)
+    found.whole = _whole(found.static, bench, len(programs))
+    found.seconds = statistics.mean(evaluation.seconds for _, evaluation in complete.values())
+    if config.reflecting and config.budget:
+        _measure_children(config, bench, complete, watch, found)
+    sample, scale = _sampled(bench)
+    for program, _ in complete.values() if sample.tasks else ():
+        bench.evaluator.evaluate(program, sample)
+    found.test = {
+        cause: load * scale["extract" if cause == "extract" else "query"]
+        for cause, load in watch.taken().items()
+    }
+    return found
+
+
+def _measure_children(
+    config: CampaignConfig,
+    bench: Workbench,
+    complete: Mapping[int, tuple[MemoryProgram, Evaluation]],
+    watch: Watch,
+    found: Measured,
+) -> None:
+    """Diagnose each program and have a reflector asked for a child, of which none comes."""
+    changes = {"search.mutators": "model", "search.tune": 0.0, "search.optimizer": "evolve"}
+    maker = nursery(merged(config, changes), bench)
+    candidates = [_candidate(n, program, scores) for n, (program, scores) in complete.items()]
+    programs = {n: program for n, (program, _) in complete.items()}
+    search = config.search
+    given = MOST_REFERENCES if search.references_shown is None else search.references_shown
+    shown = given if search.references else 0
+    work = Workload(len(bench.subsets.static.episodes), len(bench.subsets.static.tasks))
+    diagnoses, reflections = [], Load()
+    for number, parent in enumerate(candidates, start=len(candidates)):
+        partner = candidates[number - len(candidates) - 1] if len(candidates) > 1 else None
+        crossed = rng_for(config.seed, "crossover", number).random() < search.crossover
+        request = Request(number, parent, partner)
+        outcome = maker.work(
+            Rear(
+                request=request,
+                program=programs[parent.number],
+                partner_program=programs[partner.number] if partner and crossed else None,
+                family=family(request, candidates, programs, references=shown, front=candidates),
+                known=frozenset(),
+            )
+        )
+        if outcome.stopped is not None:
+            raise outcome.stopped
+        taken = watch.taken()
+        reflections += sum((taken.get(cause, Load()) for cause in ("reflect", "repair")), Load())
+        diagnoses.append({c: load for c, load in taken.items() if ROLE_OF[c] != "reflector"})
+        rng = rng_for(config.seed, "scope", number)
+        if search.scoped and search.freeze is None and outcome.diagnosis is not None:
+            found.scopes.update(choose_scope(outcome.diagnosis, work, rng) for _ in range(_DRAWS))
+    found.diagnosis = {cause: load * (1 / len(diagnoses)) for cause, load in total_of(diagnoses).items()}
+    found.reflection = reflections.per_call()
+
+
+def _whole(static: Loads, bench: Workbench, programs: int) -> dict[Cause, Load]:
+    """What one program takes on the static subset if nothing of it was asked before."""
+    subset = bench.subsets.static
+    whole = {cause: load * (1 / programs) for cause, load in static.items()}
+    for cause, count in (("extract", len(subset.episodes)), ("query", len(subset.tasks))):
+        if cause in static:
+            whole[cause] = static[cause].per_call() * count
+    return whole
+
+
+def _sampled(bench: Workbench) -> tuple[Subset, dict[str, float]]:
+    """At most ``TEST_TASKS`` test tasks, and the factors from their calls to those of all test tasks."""
+    test = bench.subsets.test
+    step = max(1, -(-len(test.tasks) // TEST_TASKS))
+    tasks = test.tasks[::step]
+    episodes = bench.benchmark.of_groups({task.group for task in tasks})
+    scale = {
+        "extract": len(test.episodes) / len(episodes) if episodes else 1.0,
+        "query": len(test.tasks) / len(tasks) if tasks else 1.0,
+    }
+    return Subset("test", tasks, episodes), scale
+
+
+def _candidate(number: int, program: MemoryProgram, found: Evaluation) -> Candidate:
+    objectives = {name: found.objective(name) for name in ("quality", "cost", "latency")}
+    return Candidate(
+        number=number,
+        program=program.id,
+        name=program.name,
+        objectives=objectives,
+        item_scores=found.item_scores,
+    )

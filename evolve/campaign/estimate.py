@@ -1,0 +1,272 @@
+"""Estimate of what a campaign will ask of its models, from the prompts that it would send.
+
+The initial programs are evaluated as the campaign would do it, in the sandbox and with real prompts, but by a
+provider that sends nothing (``models.made_up``). What children will ask is extrapolated from that: each part
+of a program that a mutation may change makes some of the prompts new, and the rest is found in the cache.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from evolve.campaign.counting import Measured, measure
+from evolve.campaign.loads import FRESH, ROLE_OF, Load, Loads
+from evolve.campaign.pace import Paces, recorded_paces
+from evolve.config import CampaignConfig, ModelsConfig, RoleConfig, merged
+from evolve.models.chat import Cause, Role
+from evolve.mutation import Scope
+from evolve.workbench import Notify, Workbench, build_evaluator, is_trusted, seed_programs
+
+if TYPE_CHECKING:
+    from evolve.models.gateway import Gateway
+
+ATTEMPTS = 1.5
+"""Replies that a reflector is asked for until a child comes of it or is given up."""
+EVALUATED = 0.75
+"""Evaluations that a child amounts to: some fail or are given up early, some run twice."""
+PARENTS = 0.4
+"""Parents that are diagnosed for each child: most have several children."""
+JUDGED_ANEW = 0.75
+"""Share of the answers that a judge is asked about: equal answers to a question are judged once."""
+REPLY_TOKENS: Mapping[Cause, float] = MappingProxyType({"answer": 16.0, "reflect": 400.0, "repair": 400.0})
+"""Length of replies that have no form, where none was recorded for the model."""
+
+
+@dataclass(frozen=True)
+class RoleEstimate:
+    """What one role will take.
+
+    Attributes:
+        role: whose.
+        model: as litellm names it; several reflectors with commas.
+        calls: number of calls.
+        tokens_in: of all prompts.
+        tokens_out: of all replies.
+        usd: price of both; None where it is not known.
+        seconds: time of the calls at the recorded or measured speed; None where there is no such.
+    """
+
+    role: Role
+    model: str
+    calls: float
+    tokens_in: float
+    tokens_out: float
+    usd: float | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a campaign will ask, and take.
+
+    Attributes:
+        benchmark: name.
+        metric: of quality.
+        programs: initial programs.
+        children: to be made.
+        static_tasks: asked of each program.
+        episodes: remembered for them.
+        rotating_tasks: asked of each parent besides.
+        test_tasks: asked at the end, of the best and of each initial program.
+        roles: of models alone; empty where rules play all parts.
+        sandbox_seconds: time of the programs themselves, by as many jobs as are configured.
+    """
+
+    benchmark: str
+    metric: str
+    programs: int
+    children: int
+    static_tasks: int
+    episodes: int
+    rotating_tasks: int
+    test_tasks: int
+    roles: tuple[RoleEstimate, ...]
+    sandbox_seconds: float
+
+    @property
+    def usd(self) -> float | None:
+        """Of all roles; None where a price is not known."""
+        prices = [role.usd for role in self.roles]
+        return None if None in prices else sum(usd for usd in prices if usd is not None)
+
+    @property
+    def seconds(self) -> float | None:
+        """Of models and programs together; None where the speed of a model is not known."""
+        times = [role.seconds for role in self.roles]
+        if None in times:
+            return None
+        return self.sandbox_seconds + sum(time for time in times if time is not None)
+
+
+def estimate(config: CampaignConfig, *, root: Path, unsafe_local: bool, notify: Notify) -> Estimate:
+    """Estimate a campaign. Sends and writes nothing; a model on this machine is started to time it.
+
+    Calls, tokens and USD of a new run are within about a factor of two; replies in the cache make it cheaper.
+
+    Args:
+        config: of the campaign.
+        root: the folder of runs, whose accounts tell how fast and how long a model replies.
+        unsafe_local: programs of others may run in a bare process.
+        notify: told in a sentence what the user should know.
+
+    Raises:
+        UsageError: the configuration, the benchmark or the programs do not fit, or all programs fail.
+        InfrastructureError: the sandbox or a local model cannot be started.
+    """
+    from evolve.models.gateway import Gateway
+    from evolve.models.litellm_provider import LitellmProvider
+    from evolve.models.made_up import MadeUpProvider
+
+    programs = seed_programs(config.seeds)
+    paces = recorded_paces(root)
+    changes = {"cluster": "local", "max_usd": None, "max_tokens": None}
+    planned = merged(config, changes).model_copy(update={"models": _remote(config.models, paces, notify)})
+
+    def connect(**settings: object) -> Gateway:
+        return Gateway(provider=MadeUpProvider(LitellmProvider()), **settings)  # type: ignore[arg-type]
+
+    with (
+        TemporaryDirectory() as folder,
+        build_evaluator(
+            planned,
+            unsafe_local=unsafe_local,
+            trusted=is_trusted(config),
+            notify=notify,
+            cache=Path(folder) / "replies.sqlite",
+            connect=connect,
+        ) as workbench,
+    ):
+        found = measure(planned, workbench, programs)
+        loads = _of_campaign(planned, found)
+        roles = _roles(planned, loads, paces, workbench)
+        subsets = workbench.subsets
+        evaluations = len(programs) + config.budget * EVALUATED
+        scale = 1 + len(subsets.test.tasks) / len(subsets.static.tasks)
+        return Estimate(
+            benchmark=workbench.benchmark.name,
+            metric=workbench.metric,
+            programs=len(programs),
+            children=config.budget,
+            static_tasks=len(subsets.static.tasks),
+            episodes=len(subsets.static.episodes),
+            rotating_tasks=config.rotating,
+            test_tasks=len(subsets.test.tasks),
+            roles=roles,
+            sandbox_seconds=found.seconds
+            * (evaluations + (len(programs) + 1) * (scale - 1))
+            / min(config.jobs, config.under_way),
+        )
+
+
+def _remote(models: ModelsConfig, paces: Paces, notify: Notify) -> ModelsConfig:
+    """``models`` with servers in place of files; one is started only to see how fast it is, and ended."""
+    from evolve.models.local.names import is_local
+    from evolve.models.local.opening import open_local
+
+    contexts: dict[str, int] = {}
+    named = [getattr(models, role).model for role in ("task", "toolkit", "judge", "reflector", "embedding")]
+    if any(map(is_local, [*named, *(one.model for one in models.reflectors)])):
+        opened = open_local(models, notify=notify)
+        try:
+            for server in opened.servers.values():
+                name = f"hosted_vllm/{server.weights.identity}"
+                paces.measured(name, server.speed)
+                contexts[name] = server.context_tokens
+            models = opened.models
+        finally:
+            opened.close()
+
+    def formed(role: RoleConfig) -> RoleConfig:
+        context = role.context_tokens or contexts.get(role.model)
+        return role.model_copy(update={"structured": "json_schema", "context_tokens": context})
+
+    roles = {name: formed(getattr(models, name)) for name in ("task", "toolkit", "judge", "reflector")}
+    return models.model_copy(update={**roles, "reflectors": tuple(map(formed, models.reflectors))})
+
+
+def _of_campaign(config: CampaignConfig, found: Measured) -> dict[Cause, Load]:
+    """What the whole campaign asks: initial programs, children and their parents, and the final test."""
+    by_model = {"both": 0.5, "model": 1.0, "rules": 0.0}[config.mutators] * config.budget
+    child = _child(found.scopes or Counter({"everything": 1}))
+    rules = FRESH["read"]
+    fresh = {
+        c: child.get(c, 0.0) * by_model + rules.get(c, 0.0) * (config.budget - by_model) for c in ROLE_OF
+    }
+    parents = PARENTS * config.budget if config.rotating else 0.0
+    share = {c: fresh[c] / config.budget if config.budget else 0.0 for c in ROLE_OF}
+    loads: dict[Cause, Load] = {}
+    for cause in ROLE_OF:
+        tested = found.test.get(cause, Load())
+        best = tested * (1 / len(config.seeds)) * share[cause]
+        loads[cause] = (
+            found.static.get(cause, Load())
+            + found.whole.get(cause, Load()) * (EVALUATED * fresh[cause])
+            + found.diagnosis.get(cause, Load()) * parents
+            + tested
+            + best
+        )
+    loads["judge"] = loads["judge"] * JUDGED_ANEW
+    loads["reflect"] = loads["reflect"] + found.reflection * (ATTEMPTS * by_model)
+    return loads
+
+
+def _roles(config: CampaignConfig, loads: Loads, paces: Paces, bench: Workbench) -> tuple[RoleEstimate, ...]:
+    """Loads by role, with prices and times."""
+    gateway = bench.roles.gateway
+    if gateway is None:
+        return ()
+    rows = []
+    reflectors = config.reflecting
+    for role in ("task", "toolkit", "judge", "reflector", "embedding"):
+        settings: Sequence[RoleConfig] = (
+            reflectors if role == "reflector" else (getattr(config.models, role),)
+        )
+        total, seconds = Load(), 0.0
+        timed = True
+        for cause, load in loads.items():
+            if ROLE_OF[cause] != role or not load.calls:
+                continue
+            pace = paces.of(settings[0].model if settings else "", cause)
+            written = pace.written if pace and pace.written else REPLY_TOKENS.get(cause)
+            load = Load(load.calls, load.read, load.written if written is None else written * load.calls)
+            total += load
+            timed = timed and pace is not None
+            seconds += pace.seconds(load.read, load.written) if pace else 0.0
+        if not total.calls:
+            continue
+        usd = _mean_price(gateway, settings, round(total.read), round(total.written))
+        rows.append(
+            RoleEstimate(
+                role,
+                ", ".join(dict.fromkeys(one.model for one in settings)),
+                total.calls,
+                total.read,
+                total.written,
+                usd,
+                seconds if timed else None,
+            )
+        )
+    return tuple(rows)
+
+
+def _mean_price(gateway: Gateway, settings: Sequence[RoleConfig], read: int, written: int) -> float | None:
+    """Price of so many tokens, shared out over several models by their weights."""
+    weights = [getattr(one, "weight", 1.0) for one in settings]
+    prices = [gateway.price(one, read, written) for one in settings]
+    known = [price * weight for price, weight in zip(prices, weights, strict=True) if price is not None]
+    return sum(known) / sum(weights) if len(known) == len(prices) else None
+
+
+def _child(scopes: Counter[Scope]) -> dict[Cause, float]:
+    """Share of a whole evaluation's calls that a child of a model asks anew, over what it may change."""
+    total = scopes.total()
+    return {
+        cause: sum(times / total * FRESH[scope].get(cause, 0.0) for scope, times in scopes.items())
+        for cause in ROLE_OF
+    }

@@ -1,0 +1,96 @@
+"""Calls and tokens by what they are for, and what share of them a changed program makes new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from evolve.models.chat import Cause, Role
+from evolve.models.tally import Accounts
+from evolve.mutation import Scope
+
+_LOGIC: Mapping[Cause, float] = MappingProxyType(
+    {"answer": 0.6, "judge": 0.15, "act": 1.0, "toolkit": 0.3, "embed": 0.3}
+)
+FRESH: Mapping[Scope, Mapping[Cause, float]] = MappingProxyType(
+    {
+        "read": _LOGIC,
+        "write": _LOGIC,
+        "query": {**_LOGIC, "query": 1.0},
+        "response": {"answer": 1.0, "judge": 0.3, "act": 1.0},
+        "extraction": {**_LOGIC, "extract": 1.0},
+        "everything": {**_LOGIC, "extract": 0.5, "query": 0.5, "answer": 0.8},
+    }
+)
+"""What a mutation changed → share of the calls of a whole evaluation that are new to the cache."""
+ROLE_OF: Mapping[Cause, Role] = MappingProxyType(
+    {
+        "extract": "task",
+        "query": "task",
+        "answer": "task",
+        "act": "task",
+        "judge": "judge",
+        "reflect": "reflector",
+        "repair": "reflector",
+        "preflight": "task",
+        "toolkit": "toolkit",
+        "embed": "embedding",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Load:
+    """Model calls and their tokens; fractions, since they are expected values."""
+
+    calls: float = 0.0
+    read: float = 0.0
+    written: float = 0.0
+
+    def __add__(self, other: Load) -> Load:
+        return Load(self.calls + other.calls, self.read + other.read, self.written + other.written)
+
+    def __sub__(self, other: Load) -> Load:
+        return self + other * -1.0
+
+    def __mul__(self, times: float) -> Load:
+        return Load(self.calls * times, self.read * times, self.written * times)
+
+    def per_call(self) -> Load:
+        """Of one call; nothing where there was none."""
+        return self * (1 / self.calls) if self.calls else Load()
+
+
+Loads = Mapping[Cause, Load]
+
+
+def total_of(loads: Sequence[Loads]) -> dict[Cause, Load]:
+    """Sum by cause."""
+    causes = {cause for each in loads for cause in each}
+    return {cause: sum((each.get(cause, Load()) for each in loads), Load()) for cause in causes}
+
+
+class Watch:
+    """What models were asked since it was last looked at.
+
+    Args:
+        accounts: gives the sums so far.
+    """
+
+    def __init__(self, accounts: Callable[[], Accounts]) -> None:
+        self._accounts = accounts
+        self._before = _loads(accounts())
+
+    def taken(self) -> dict[Cause, Load]:
+        """By cause, since the last look."""
+        now = _loads(self._accounts())
+        before, self._before = self._before, now
+        return {cause: load - before.get(cause, Load()) for cause, load in now.items()}
+
+
+def _loads(accounts: Accounts) -> dict[Cause, Load]:
+    return {
+        cause: Load(account.usage.calls, account.usage.tokens_in, account.usage.tokens_out)
+        for cause, account in accounts.causes.items()
+    }

@@ -1,0 +1,102 @@
+"""How fast and how long models have replied in recorded runs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from evolve.errors import UsageError
+from evolve.journal import runs_in
+from evolve.models.calls import Call, read_calls
+from evolve.models.chat import Cause
+
+LEAST_CALLS = 20
+"""Recorded calls below which a mean says nothing."""
+
+
+class Speed(Protocol):
+    """Seconds of one request alone; see ``models.local.server.Speed``."""
+
+    def seconds(self, read: int, written: int) -> float:
+        """Estimate of the time of one request."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Speed and reply length of a model for one cause.
+
+    Attributes:
+        per_token: wall seconds for each token read or written, with as many calls at once as there were.
+        written: mean tokens of a reply; None where that was not recorded.
+        speed: of one request alone, where it was measured and not recorded.
+    """
+
+    per_token: float = 0.0
+    written: float | None = None
+    speed: Speed | None = None
+
+    def seconds(self, read: float, written: float) -> float:
+        """Time of calls with so many tokens in all.
+
+        Example:
+            >>> Pace(per_token=0.001).seconds(900, 100)
+            1.0
+        """
+        if self.speed is not None:
+            return self.speed.seconds(round(read), round(written))
+        return self.per_token * (read + written)
+
+
+class Paces:
+    """Paces of models, by model and cause.
+
+    Args:
+        calls: recorded; those from a cache, and those that failed, tell nothing.
+    """
+
+    def __init__(self, calls: Iterable[Call] = ()) -> None:
+        self._calls: dict[str, list[Call]] = defaultdict(list)
+        self._speeds: dict[str, Speed] = {}
+        for call in calls:
+            if call.outcome == "ok" and not call.cached and call.seconds > 0:
+                self._calls[call.model].append(call)
+
+    def measured(self, model: str, speed: Speed | None) -> None:
+        """Take ``speed`` for a model of which too few calls are recorded."""
+        if speed is not None:
+            self._speeds[model] = speed
+
+    def of(self, model: str, cause: Cause) -> Pace | None:
+        """The pace of ``model``; None where nothing is known."""
+        calls = self._calls.get(model, [])
+        replies = [call.tokens_out for call in calls if call.cause == cause]
+        written = sum(replies) / len(replies) if len(replies) >= LEAST_CALLS else None
+        tokens = sum(call.tokens_in + call.tokens_out for call in calls)
+        if len(calls) >= LEAST_CALLS and tokens:
+            return Pace(_busy(calls) / tokens, written)
+        speed = self._speeds.get(model)
+        return Pace(written=written, speed=speed) if speed is not None else None
+
+
+def recorded_paces(root: Path) -> Paces:
+    """Paces of all calls in the runs under ``root``; a run whose account is damaged is passed over."""
+    calls: list[Call] = []
+    for run in runs_in(root):
+        try:
+            calls += read_calls(run.calls)[0] if run.calls.is_file() else []
+        except UsageError:
+            continue
+    return Paces(calls)
+
+
+def _busy(calls: Iterable[Call]) -> float:
+    """Seconds in which at least one of the calls was under way."""
+    total, until = 0.0, float("-inf")
+    for start, end in sorted((call.at - call.seconds, call.at) for call in calls):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total

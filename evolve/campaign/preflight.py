@@ -1,0 +1,158 @@
+"""Check of the models before anything else starts: each is asked one tiny question."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from evolve.config import CampaignConfig, RoleConfig
+from evolve.errors import BudgetReached, ModelError, UsageError
+from evolve.evaluation.grading import JUDGED
+from evolve.models.budget import Budget
+from evolve.models.calls import Call
+from evolve.models.chat import ChatRequest, Role
+from evolve.models.local.names import WORDLLAMA, is_local
+from evolve.models.provider import AttemptFailed
+from evolve.records import Usage
+from evolve.roles import is_offline
+
+if TYPE_CHECKING:
+    from evolve.models.gateway import Gateway
+
+PATIENCE_SECONDS = 20.0
+"""How long a provider that is down is waited for."""
+QUESTION = "Reply with the one word: ready"
+_OFF = "skip this check with --no-preflight (models.preflight = false)"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+    """A model, and all roles that ask it in the same way."""
+
+    settings: RoleConfig
+    roles: tuple[Role, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.settings.model} ({', '.join(self.roles)})"
+
+
+class _Kept:
+    """``CallLog`` in memory: what was recorded before, and what is asked now."""
+
+    def __init__(self, past: Sequence[Call]) -> None:
+        self._past = past
+        self.made: list[Call] = []
+
+    def past(self) -> Sequence[Call]:
+        return self._past
+
+    def append(self, call: Call) -> None:
+        self.made.append(call.model_copy(update={"cause": "preflight"}))
+
+
+def preflight(
+    config: CampaignConfig,
+    metric: str,
+    *,
+    past: Sequence[Call] = (),
+    notify: Callable[[str], None],
+    connect: Callable[..., Gateway] | None = None,
+) -> list[Call]:
+    """Ask each model of ``config`` one tiny question; the calls, for the account of the run.
+
+    Models on this machine are left out, since their server is checked when it starts; so is a judge that
+    ``metric`` does not ask. Where rules play all parts, or ``models.preflight`` is off, nothing happens. A
+    reply of any kind will do, one that is cut off or refused too.
+
+    Args:
+        config: names the models.
+        metric: of quality.
+        past: calls of the run so far, which count towards its budget.
+        notify: told who answered, and for what price.
+        connect: makes the gateway; see ``open_roles``.
+
+    Raises:
+        UsageError: models that cannot be asked: a key is missing or refused, there is no such model or
+            provider, or it does not answer. All of them are named, and what to do is said once.
+    """
+    models = _models(config, metric)
+    if not config.models.preflight or is_offline(config.models) or not models:
+        return []
+    if connect is None:
+        from evolve.models.gateway import open_gateway as connect
+    kept = _Kept(past)
+    with connect(
+        concurrency=config.models.concurrency,
+        patience_seconds=min(PATIENCE_SECONDS, config.models.patience_seconds),
+        calls=kept,
+        budget=Budget(config.max_usd, config.max_tokens),
+    ) as gateway:
+        try:
+            problems = [f"  {one.name}: {problem}" for one in models if (problem := _problem(gateway, one))]
+        except BudgetReached:  # the campaign says so itself, with what it has
+            return kept.made
+    if problems:
+        listed = "\n".join(problems)
+        raise UsageError(
+            f"Not all models can be asked:\n{listed}\n"
+            f"Nothing was started. Fix this and rerun the command, or {_OFF}."
+        )
+    notify(_said(models, kept.made))
+    return kept.made
+
+
+def _models(config: CampaignConfig, metric: str) -> list[_Asked]:
+    """Every model that will be asked over a network, once, with its roles."""
+    models = config.models
+    named: list[tuple[Role, RoleConfig]] = [("task", models.task), ("toolkit", models.toolkit)]
+    if metric in JUDGED:
+        named.append(("judge", models.judge))
+    named += [("reflector", one) for one in config.reflecting]
+    named.append(("embedding", models.embedding))
+    found: dict[tuple[object, ...], _Asked] = {}
+    for role, settings in named:
+        if settings.is_offline or is_local(settings.model) or settings.model == WORDLLAMA:
+            continue
+        kind = "embedding" if role == "embedding" else "chat"
+        key = (kind, settings.model, settings.api_base, settings.key_env)
+        known = found.get(key)
+        found[key] = _Asked(settings, (*known.roles, role) if known else (role,))
+    return list(found.values())
+
+
+def _problem(gateway: Gateway, asked: _Asked) -> str:
+    """Why a model cannot be asked; empty if it can."""
+    # One attempt is enough: what is down for a moment is waited for, and not counted.
+    settings = asked.settings.model_copy(update={"attempts": 1})
+    role = asked.roles[0]
+    try:
+        if role == "embedding":
+            gateway.embedder(settings).embed(["ready"])
+        else:
+            model = gateway.chat(role, settings)
+            request = ChatRequest(({"role": "user", "content": QUESTION},), cause="preflight")
+            model.run([model.ask(request)])
+    except ModelError as error:
+        if error.of_this_call and error.kind != "malformed":
+            return ""
+        cause = error.__cause__
+        if not isinstance(cause, AttemptFailed):
+            return error.message.rstrip(".")
+        if cause.limited:  # it is there, and knows the key
+            return ""
+        before = cause.__cause__
+        why = f" ({before.message})" if isinstance(before, AttemptFailed) else ""
+        return f"{cause.message}{why}".rstrip(".")
+    return ""
+
+
+def _said(models: Sequence[_Asked], calls: Sequence[Call]) -> str:
+    usage = sum((call.usage for call in calls), Usage())
+    price = "of unknown price" if usage.unpriced else f"{usage.usd:.6f} USD"
+    slowest = max((call.seconds for call in calls), default=0.0)
+    return (
+        f"Models answer, the slowest in {slowest:.1f} s: {', '.join(one.name for one in models)}. "
+        f"Asking took {usage.tokens:,} tokens, {price}."
+    )

@@ -1,0 +1,163 @@
+"""Options of ``evolve run``, and which key of the configuration each of them sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+import typer
+
+from evolve.cli.app import listed, model_flags
+
+ConfigFileArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="[CONFIG.toml]", help="A configuration; flags have precedence over it."),
+]
+NameOption = Annotated[
+    str | None, typer.Option("--name", "-n", help="Of the run; left out: the benchmark's name.")
+]
+BudgetOption = Annotated[int | None, typer.Option("--budget", help="Children to make.", min=0)]
+JobsOption = Annotated[int | None, typer.Option("--jobs", "-j", help="Evaluations at the same time.", min=1)]
+WindowOption = Annotated[
+    int | None,
+    typer.Option("--window", help="Children under way at once; left out: as many as jobs.", min=1),
+]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        help="Dask scheduler whose workers evaluate, as tcp://host:8786; local: threads here.",
+    ),
+]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Of every random choice.", min=0)]
+SeedsOption = Annotated[
+    str | None, typer.Option("--seeds", help="Programs to begin with: names or paths, with commas.")
+]
+OptimizerOption = Annotated[
+    Literal["evolve", "gepa"] | None,
+    typer.Option(
+        "--optimizer", help="gepa: prompts only, by GEPA's own package, for one of --seeds; extra: gepa."
+    ),
+]
+SelectionOption = Annotated[
+    Literal["softmax", "pareto", "per_item", "recency", "max", "latest", "uniform"] | None,
+    typer.Option("--selection", help="How a parent is chosen."),
+]
+ObjectivesOption = Annotated[
+    str | None, typer.Option("--objectives", help="quality, cost, latency, size: with commas.")
+]
+RotatingOption = Annotated[
+    int | None,
+    typer.Option("--rotating", help="Other validation tasks to learn from, for each parent.", min=0),
+]
+TestOption = Annotated[
+    int | None,
+    typer.Option("--test", help="Test tasks asked at the end, drawn at random; 0: none.", min=0),
+]
+AttributionOption = Annotated[
+    bool | None,
+    typer.Option("--attribution/--no-attribution", help="Pick operators by where evidence was lost."),
+]
+FreezeOption = Annotated[
+    Literal["instructions", "code"] | None, typer.Option("--freeze", help="What no child may change.")
+]
+ReflectorOption = Annotated[
+    str | None, typer.Option("--reflector", help="The model that makes children of parents.")
+]
+MutatorsOption = Annotated[
+    Literal["auto", "both", "model", "rules"] | None,
+    typer.Option("--mutators", help="Who makes children where a reflector is given; auto: both."),
+]
+PromptOption = Annotated[
+    Literal["auto", "compact", "full"] | None,
+    typer.Option("--prompt", help="What a reflector is shown; auto: compact for a local or small one."),
+]
+EditOption = Annotated[
+    Literal["auto", "definitions", "blocks", "patch", "whole"] | None,
+    typer.Option("--edit", help="Form in which a reflector gives a child; auto: definitions."),
+]
+PromptsDirOption = Annotated[
+    Path | None,
+    typer.Option("--prompts-dir", help="Folder of prompts of your own for the reflector."),
+]
+PresetOption = Annotated[
+    Literal["paper"] | None,
+    typer.Option("--preset", help="Settings under a name; other flags have precedence over it."),
+]
+MaxSecondsOption = Annotated[
+    float | None, typer.Option("--max-seconds", help="Wall time after which no child is begun.")
+]
+RepeatsOption = Annotated[
+    int,
+    typer.Option(
+        "--repeats", help="Run it under so many seeds, as NAME-1, NAME-2, ..., and compare them.", min=1
+    ),
+]
+PlainOption = Annotated[bool, typer.Option("--plain", help="A line for each event, no live view.")]
+PreflightOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--preflight/--no-preflight",
+        help="Ask each model one tiny question before anything else; default: yes.",
+    ),
+]
+DryRunOption = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Estimate tasks, calls, tokens, USD and time from the prompts that would be sent; ask no model.",
+    ),
+]
+KEYS: Mapping[str, str] = MappingProxyType(
+    {
+        **{
+            name: name
+            for name in (
+                *("benchmark", "data_dir", "budget", "jobs", "window", "cluster", "seed", "seeds"),
+                *("max_seconds", "max_usd", "max_tokens"),
+            )
+        },
+        **{
+            name: f"search.{name}"
+            for name in (
+                *("optimizer", "selection", "objectives", "attribution", "freeze"),
+                *("mutators", "prompt", "edit", "prompts_dir"),
+            )
+        },
+        **{name: f"evaluation.{name}" for name in ("static", "rotating", "test", "metric")},
+        "sandbox": "sandbox.backend",
+        "preflight": "models.preflight",
+    }
+)
+"""Name of an option → key of the configuration; models and the preset are set by ``overrides_of``."""
+LISTS = ("seeds", "objectives")
+"""Options that take a list with commas."""
+
+
+def overrides_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of the configuration that options set; those left out set none.
+
+    Args:
+        options: name of an option of ``run`` → its value, None where it was left out.
+
+    Example:
+        >>> overrides_of({"budget": 3, "model": "openai/x", "seeds": "lexical, hybrid"})["seeds"]
+        ('lexical', 'hybrid')
+    """
+    flags = {key: options.get(name) for name, key in KEYS.items()}
+    for name in LISTS:
+        flags[KEYS[name]] = listed(options.get(name))
+    flags |= model_flags(
+        options.get("model"),
+        judge=options.get("judge"),
+        embedding=options.get("embedding"),
+        reflector=options.get("reflector"),
+    )
+    given = {key: value for key, value in flags.items() if value is not None}
+    if not options.get("preset"):
+        return given
+    from evolve.config import PRESETS
+
+    return {**PRESETS[options["preset"]], **given}

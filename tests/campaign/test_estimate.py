@@ -1,0 +1,55 @@
+"""The estimate of a dry run beside what the same campaign then takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evolve.campaign.estimate import Estimate, estimate
+from evolve.config import CampaignConfig, merged
+from tests.campaign.lab import SMALL, Lab
+from tests.server.server import ModelServer
+
+FACTOR = 2.0
+FEW = 6.0
+"""Calls of a role that are too few for a factor to mean something."""
+SHARE = 0.05
+"""Share of the price from which on the price of a role is compared: the scripts' replies are very short."""
+
+
+def estimated(config: CampaignConfig, root: Path) -> Estimate:
+    return estimate(config, root=root, unsafe_local=True, notify=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"seed": 2}, {**SMALL, "budget": 8, "search.scoped": True}],
+    ids=["three programs, twelve children", "one program, eight children"],
+)
+def test_a_campaign_takes_what_was_estimated_within_a_factor_of_two(
+    server: ModelServer, lab: Lab, tmp_path: Path, settings: dict[str, object]
+) -> None:
+    config = merged(lab.config(), settings)
+    told = estimated(config, lab.root)
+    assert server.served == [], "a dry run sends nothing"
+    assert not list(lab.root.glob("*")), "and writes nothing"
+    ended = lab.run("run", config)
+    assert ended.error is None
+    found = ended.accounts
+    by_role = {role.role: role for role in told.roles}
+    for role, account in found.roles.items():
+        if account.usage.calls < FEW:
+            continue
+        one = by_role[role]
+        assert one.usd is not None
+        pairs = {
+            "calls": (one.calls, account.usage.calls),
+            "tokens": (one.tokens_in + one.tokens_out, account.usage.tokens),
+        }
+        if account.usage.usd > SHARE * found.total.usage.usd:
+            pairs["usd"] = (one.usd, account.usage.usd)
+        for what, (said, took) in pairs.items():
+            assert took / FACTOR <= said <= took * FACTOR, (role, what, said, took)
+    assert told.usd is not None
+    assert found.total.usage.usd / FACTOR <= told.usd <= found.total.usage.usd * FACTOR

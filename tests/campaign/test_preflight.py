@@ -1,0 +1,98 @@
+"""The check of models that a campaign begins with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evolve.campaign.preflight import QUESTION, preflight
+from evolve.config import CampaignConfig, merged
+from evolve.errors import UsageError
+from evolve.models.calls import Call
+from tests.campaign.actors import MODELS, actors
+from tests.campaign.lab import SMALL, Lab, quick
+from tests.server.fixtures import KEY_VARIABLE
+from tests.server.scripts import where
+from tests.server.server import ModelServer
+
+ON = {"models.preflight": True}
+
+
+@pytest.fixture
+def ready(server: ModelServer) -> ModelServer:
+    """Every model answers the question of the check, and else as it always does."""
+    for model, script in actors().items():
+        if model != MODELS["embedding"]:
+            server.script(model, where(lambda asked: QUESTION in asked.text, "ready", script))
+    return server
+
+
+def checked(config: CampaignConfig, notices: list[str] | None = None) -> list[Call]:
+    told = [] if notices is None else notices
+    return preflight(config, "judge", notify=told.append, connect=quick)
+
+
+def test_each_model_is_asked_once_and_its_price_is_said(ready: ModelServer, lab: Lab) -> None:
+    notices: list[str] = []
+    calls = checked(merged(lab.config(), ON), notices)
+    assert sorted(one.model for one in ready.served) == sorted(MODELS.values())
+    assert {call.cause for call in calls} == {"preflight"}
+    (said,) = notices
+    assert said.startswith("Models answer")
+    assert f"openai/{MODELS['task']} (task)" in said
+    assert f"{sum(call.usd or 0.0 for call in calls):.6f} USD" in said
+
+
+def test_a_model_of_several_roles_is_asked_once(ready: ModelServer, lab: Lab) -> None:
+    same = {f"models.{role}.model": f"openai/{MODELS['task']}" for role in ("toolkit", "judge", "reflector")}
+    notices: list[str] = []
+    checked(merged(lab.config(), {**ON, **same}), notices)
+    assert len(ready.served) == 2
+    assert f"openai/{MODELS['task']} (task, toolkit, judge, reflector)" in notices[0]
+
+
+def test_it_is_on_the_account_of_the_run(ready: ModelServer, lab: Lab) -> None:
+    ended = lab.run("run", lab.config(SMALL, budget=0, models__preflight=True))
+    assert ended.error is None
+    assert ended.accounts.causes["preflight"].usage.calls == len(MODELS)
+    assert ended.accounts.total.usage.calls == len(ready.served)
+
+
+def refused(config: CampaignConfig, lab: Lab) -> str:
+    """What is said where a campaign cannot begin; nothing was made, no sandbox started."""
+    ended = lab.run("run", merged(config, ON))
+    assert isinstance(ended.error, UsageError)
+    assert not (lab.root / "run").exists()
+    assert not [notice for notice in ended.notices if "Sandbox" in notice]
+    text = str(ended.error)
+    assert text.count("rerun the command") == 1, "the remedy is said once"
+    assert text.count("--no-preflight") == 1
+    return text
+
+
+def test_a_missing_key_is_named(ready: ModelServer, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(KEY_VARIABLE)
+    text = refused(lab.config(SMALL), lab)
+    assert f"the environment variable {KEY_VARIABLE} is not set" in text
+    assert ready.served == []
+
+
+def test_a_misspelt_provider_is_told_the_right_one(ready: ModelServer, lab: Lab) -> None:
+    text = refused(lab.config(SMALL, models__task__model="opnai/gpt-4o-mini"), lab)
+    assert "opnai/gpt-4o-mini (task): there is no provider 'opnai'; did you mean openai/gpt-4o-mini?" in text
+
+
+def test_a_provider_that_is_down_is_no_reason_to_wait(lab: Lab) -> None:
+    down = {f"models.{role}.api_base": "http://127.0.0.1:9/v1" for role in MODELS}
+    text = refused(merged(lab.config(SMALL), {**down, "models.patience_seconds": 0.1}), lab)
+    assert "the provider did not answer" in text
+
+
+@pytest.mark.parametrize("settings", [{"models.preflight": False}, None])
+def test_nothing_is_asked_where_it_is_off_or_rules_play_all_parts(
+    ready: ModelServer, lab: Lab, tmp_path: Path, settings: dict[str, object] | None
+) -> None:
+    config = CampaignConfig() if settings is None else merged(lab.config(), settings)
+    assert checked(config) == []
+    assert ready.served == []
