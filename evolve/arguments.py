@@ -22,7 +22,6 @@ from evolve.config import (
 from evolve.inspection.lookup import find_program
 from evolve.journal import RunRecord, checked_name
 from evolve.journal.durable import replace_file
-from evolve.kinds import Kind
 from evolve.program import MemoryProgram
 from evolve.seeds import seed_names, seed_program
 from evolve.trust import Approvals, Gate, acts_of, typed_acts
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 """Folder of runs that are given by name alone."""
-KEYS: Mapping[Kind, str] = MappingProxyType(
+KEYS: Mapping[str, str] = MappingProxyType(
     {
         "selector": "search.selection",
         "mutator": "search.mutators",
@@ -75,7 +74,7 @@ def overrides_of(
     benchmark: str | Path | Benchmark | None = None,
     models: ModelsConfig | str | None = None,
     settings: Mapping[str, object] | None = None,
-    parts: Mapping[Kind, Any] = MappingProxyType({}),
+    parts: Mapping[str, Any] = MappingProxyType({}),
 ) -> Arguments:
     """Return the arguments that are not None, ``settings`` having precedence.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -13,8 +14,6 @@ from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Interval
 
 if TYPE_CHECKING:
-    import pandas
-
     from evolve.results import Run
 
 
@@ -99,10 +98,10 @@ class Candidates(Sequence[StoredCandidate]):
         """Return a row for each candidate: place, objectives, and quality on the test set."""
         return [_row(candidate) for candidate in self]
 
-    def to_pandas(self) -> pandas.DataFrame:
+    def to_pandas(self) -> Any:
         """Return the rows as a DataFrame, indexed by number; UsageError where pandas is not installed."""
         try:
-            import pandas
+            pandas = import_module("pandas")
         except ImportError:
             raise UsageError("pandas is not installed: pip install pandas, or use to_dicts().") from None
         return pandas.DataFrame(self.to_dicts()).set_index("number")

@@ -37,9 +37,9 @@ def choose(
         UsageError: ``name`` is unknown, or a bare process was asked for and is not allowed.
         InfrastructureError: what was asked for does not work, or nothing that is allowed does.
     """
-    problem = REGISTRY.problem("sandbox", name)
-    if problem:
-        raise UsageError(f"There is no sandbox called {name!r}: {problem}.")
+    if REGISTRY.problem("sandbox", name):
+        names = ", ".join(REGISTRY.names("sandbox"))
+        raise UsageError(f"There is no sandbox called {name!r}: give one of {names}.")
     allowed = trusted or unsafe_local
     if name == "process":
         if not allowed:
