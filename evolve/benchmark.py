@@ -69,6 +69,16 @@ class Benchmark:
         version: changes whenever the data or the protocol do, so that scores are never mixed.
         card: what the data are, from where, under which licence, and how the protocol differs from the
             original's: shown by ``evolve benchmarks``.
+
+    Example:
+        >>> from evolve.records import Evidence
+        >>> monday = Episode(id="monday", text="Ada: I moved to Lisbon.")
+        >>> def where(name: str) -> Task:
+        ...     evidence = (Evidence(episode="monday", text="Ada: I moved to Lisbon."),)
+        ...     return Task(id=name, question="Where does Ada live?", answers=("Lisbon",), evidence=evidence)
+        >>> mine = Benchmark("mine", (monday,), validation=(where("a"),), test=(where("b"),))
+        >>> mine.scope, mine.metric
+        ('pooled', 'f1')
     """
 
     name: str

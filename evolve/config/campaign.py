@@ -25,7 +25,13 @@ DEFAULT_SEEDS = ("vector_search", "llm_summarizer", "experience_learner", "lexic
 
 
 class CampaignConfig(Section):
-    """Everything that decides what a campaign does."""
+    """Everything that decides what a campaign does.
+
+    Example:
+        >>> config = CampaignConfig(budget=10, search={"selection": "pareto"})
+        >>> config.budget, config.selection, config.benchmark
+        (10, 'pareto', 'chronicle')
+    """
 
     benchmark: str = Field(
         default="chronicle", min_length=1, description="name of a benchmark, or path of its file"
