@@ -17,7 +17,9 @@ from evolve.data import DataFile, folder
 from evolve.data.rows import is_unicode
 from evolve.environment import OpenEnvironment
 from evolve.errors import UsageError
+from evolve.kinds import OBJECT
 from evolve.records import Episode, Task
+from evolve.registry import REGISTRY
 from evolve.scoring import METRICS
 
 Scope = Literal["pooled", "grouped"]
@@ -67,6 +69,16 @@ class Benchmark:
         version: changes whenever the data or the protocol do, so that scores are never mixed.
         card: what the data are, from where, under which licence, and how the protocol differs from the
             original's: shown by ``evolve benchmarks``.
+
+    Example:
+        >>> from evolve.records import Evidence
+        >>> monday = Episode(id="monday", text="Ada: I moved to Lisbon.")
+        >>> def where(name: str) -> Task:
+        ...     evidence = (Evidence(episode="monday", text="Ada: I moved to Lisbon."),)
+        ...     return Task(id=name, question="Where does Ada live?", answers=("Lisbon",), evidence=evidence)
+        >>> mine = Benchmark("mine", (monday,), validation=(where("a"),), test=(where("b"),))
+        >>> mine.scope, mine.metric
+        ('pooled', 'f1')
     """
 
     name: str
@@ -326,7 +338,7 @@ class Place:
 
     Attributes:
         name: short name of the benchmark.
-        path: its file, or its folder of data.
+        path: its file, or its folder of data; of a registered one its name.
         code: the file that loading it executes on the host, where it is not of this installation; else None.
     """
 
@@ -359,7 +371,9 @@ def locate(name_or_path: str) -> Place:
         return Place(_name_of(path), path, None if packaged else path)
     path = _installed(name_or_path)
     if not path.is_file():
-        names = ", ".join(sorted(p.stem for p in path.parent.glob("*.py")))
+        if _is_registered(name_or_path):
+            return Place(name_or_path.removeprefix(OBJECT), given)
+        names = ", ".join(sorted([*(p.stem for p in path.parent.glob("*.py")), *REGISTRY.names("benchmark")]))
         raise UsageError(
             f"There is no benchmark called {name_or_path!r}. There are: {names}; "
             "or give the path of a Python file or of a folder of your own."
@@ -378,8 +392,28 @@ def find(name_or_path: str) -> Entry:
         UsageError: no such benchmark, or its file does not define exactly one.
     """
     place = locate(name_or_path)
-    loader = _folder if place.path.is_dir() else _loader_in(place.path)
+    if not place.path.exists() and _is_registered(name_or_path):
+        loader = _registered(name_or_path)
+    else:
+        loader = _folder if place.path.is_dir() else _loader_in(place.path)
     return Entry(name=place.name, path=place.path, loader=loader)
+
+
+def _is_registered(name: str) -> bool:
+    return name.startswith(OBJECT) or REGISTRY.has("benchmark", name)
+
+
+def _registered(name: str) -> Loader:
+    """The loader of a benchmark that a program or a plug-in registered, which may be a ``Benchmark``."""
+    thing = REGISTRY.get("benchmark", name)
+    if not isinstance(thing, Benchmark):
+        return thing
+
+    def loader(data_dir: Path) -> Benchmark:  # noqa: ARG001 - called by name
+        """Registered as an object."""
+        return thing
+
+    return loader
 
 
 def _folder(data_dir: Path, *, scope: str = "") -> Benchmark:

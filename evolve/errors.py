@@ -40,7 +40,12 @@ ModelErrorKind = Literal[
 
 
 class EvolveError(Exception):
-    """Base of every error raised on purpose here; its text is fit to be shown as it is."""
+    """Base of every error raised on purpose here; its text is fit to be shown as it is.
+
+    Example:
+        >>> issubclass(UsageError, EvolveError), issubclass(BudgetReached, EvolveError)
+        (True, True)
+    """
 
     def __reduce__(self) -> tuple[object, ...]:
         # The usual way calls the class with the text alone, which some of those below do not take.
@@ -48,7 +53,15 @@ class EvolveError(Exception):
 
 
 class UsageError(EvolveError):
-    """The user asked for something that cannot be done; the message says what to do instead."""
+    """The user asked for something that cannot be done; the message says what to do instead.
+
+    Example:
+        >>> import evolve
+        >>> evolve.run(max_candidates=-1)
+        Traceback (most recent call last):
+            ...
+        evolve.errors.UsageError: The configuration from the arguments is not valid: ...
+    """
 
 
 class ProgramError(EvolveError):
@@ -59,6 +72,10 @@ class ProgramError(EvolveError):
         message: one or two sentences that a person or a language model can act on.
         detail: the traceback or the offending text, where there is one.
         fatal: the session is gone; no further call can be made on it.
+
+    Example:
+        >>> ProgramError("timeout", "read took longer than 60 s").kind
+        'timeout'
     """
 
     def __init__(self, kind: FailureKind, message: str, *, detail: str = "", fatal: bool = False):
@@ -75,6 +92,10 @@ class InfrastructureError(EvolveError):
     Args:
         message: what was expected and what was found.
         remedy: what to do next, in one sentence.
+
+    Example:
+        >>> str(InfrastructureError("Docker does not answer.", remedy="Start it."))
+        'Docker does not answer. Start it.'
     """
 
     def __init__(self, message: str, *, remedy: str = ""):
@@ -107,4 +128,8 @@ class BudgetReached(EvolveError):
 
     Args:
         message: which budget, what is spent of it, and how to raise it.
+
+    Example:
+        >>> isinstance(BudgetReached("1.00 of 1.00 USD are spent."), InfrastructureError)
+        False
     """

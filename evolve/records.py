@@ -29,7 +29,12 @@ class Stage(StrEnum):
 
 
 class Evidence(Record):
-    """A passage that a correct answer rests on. Gold: never enters a sandbox or a prompt that answers."""
+    """A passage that a correct answer rests on. Gold: never enters a sandbox or a prompt that answers.
+
+    Example:
+        >>> Evidence(episode="monday", text="Ada moved to Lisbon.").episode
+        'monday'
+    """
 
     episode: str = Field(description="id of the episode it stands in")
     text: str = Field(description="the passage, as it stands in the episode's text")
@@ -43,7 +48,12 @@ class Criterion(Record):
 
 
 class Task(Record):
-    """One question, with what it takes to score its answer: accepted answers, a rubric, or an environment."""
+    """One question, with what it takes to score its answer: accepted answers, a rubric, or an environment.
+
+    Example:
+        >>> Task(id="q1", question="Where does Ada live?", answers=("Lisbon",)).answers[0]
+        'Lisbon'
+    """
 
     id: str
     question: str
@@ -61,7 +71,12 @@ class Task(Record):
 
 
 class Episode(Record):
-    """One experience to remember."""
+    """One experience to remember.
+
+    Example:
+        >>> Episode(id="monday", text="Ada: I moved to Lisbon.").text
+        'Ada: I moved to Lisbon.'
+    """
 
     id: str
     text: str
@@ -205,6 +220,12 @@ class Evaluation(Record):
     ``raced``: it was given up after some of the items, and ``reason`` says why; what it scored on them is no
     score on the subset. ``inconclusive``: our own machinery broke; there is no score, and there must not be
     one.
+
+    Example:
+        >>> import evolve
+        >>> found = evolve.evaluate("lexical", sandbox="process", settings={"evaluation.static": 4})
+        >>> found.quality.mean == sum(found.item_scores.values()) / 4
+        True
     """
 
     program: str = Field(description="id of the program")
@@ -273,7 +294,13 @@ class Try(Record):
 
 
 class Candidate(Record):
-    """A program with its place in the search. What is not ``complete`` is compared with nobody."""
+    """A program with its place in the search. What is not ``complete`` is compared with nobody.
+
+    Example:
+        >>> parent = Candidate(number=0, program="a", objectives={"quality": 0.5, "cost": 900.0})
+        >>> parent.complete, Candidate(number=1, program="b", objectives={}, failed=True).complete
+        (True, False)
+    """
 
     number: int = Field(description="order of birth: seeds first, then children from the first to the last")
     program: str = Field(description="id of the program")

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 
 from evolve.agents.offline import OfflineAgent, OfflineJudge
 from evolve.agents.protocol import Judge, TaskAgent
-from evolve.config import OFFLINE, CampaignConfig, ModelsConfig
+from evolve.components import AS_CONFIGURED, Components
+from evolve.config import OFFLINE, CampaignConfig, ModelsConfig, RoleConfig
 from evolve.evaluation import ToolkitModel
-from evolve.models.chat import ChatModel
+from evolve.kinds import OBJECT
+from evolve.models.chat import ChatModel, Role
 from evolve.models.embeddings import CachedEmbedder, Embedder, HashingEmbedder
 from evolve.models.local.names import WORDLLAMA, is_local
 from evolve.models.offline import ExtractiveModel
 from evolve.records import CostUnit
+from evolve.registry import REGISTRY
 
 if TYPE_CHECKING:
     from evolve.models.breaker import OutageNews
@@ -68,8 +71,14 @@ def is_offline(models: ModelsConfig) -> bool:
     return (
         not models.reflecting
         and all(role.is_offline for role in roles)
-        and models.embedding.model in (OFFLINE, WORDLLAMA)
+        and _embeds_here(models.embedding.model)
     )
+
+
+def _embeds_here(name: str) -> bool:
+    """The embedder is computed in this process: built in, or registered."""
+    here = (OFFLINE, WORDLLAMA)
+    return name in here or name.startswith(OBJECT) or REGISTRY.has("embedder", name)
 
 
 def open_roles(
@@ -81,6 +90,7 @@ def open_roles(
     passages: Sequence[str] = (),
     guidance: Mapping[str, str] = MappingProxyType({}),
     connect: Callable[..., Gateway] | None = None,
+    components: Components = AS_CONFIGURED,
 ) -> Roles:
     """Give every part of ``config.models`` to whoever plays it.
 
@@ -92,6 +102,7 @@ def open_roles(
         passages: texts that word frequencies are taken from where embeddings are made by rule.
         guidance: category of tasks → what the judge is to hold to with such a one.
         connect: makes the gateway from its keyword arguments, if not ``open_gateway``: with other waits.
+        components: agent, judge and embedder that were passed as objects.
 
     Raises:
         UsageError: a cap in USD, and a model whose price is not known; a file is damaged; or a model on this
@@ -100,9 +111,9 @@ def open_roles(
     """
     models = config.models
     if is_offline(models):
-        return Roles(
-            OfflineAgent(), OfflineJudge(), ExtractiveModel(), _fitted(models, passages), (), None, "tokens"
-        )
+        embedder = _embedder(models, passages, components)
+        roles = Roles(OfflineAgent(), OfflineJudge(), ExtractiveModel(), embedder, (), None, "tokens")
+        return _with_named(roles, config, guidance, components)
     if connect is None:
         from evolve.models.gateway import open_gateway as connect
     from evolve.models.local.opening import open_local
@@ -117,6 +128,7 @@ def open_roles(
             passages=passages,
             guidance=guidance,
             connect=connect,
+            components=components,
         )
     except BaseException:
         local.close()
@@ -137,6 +149,7 @@ def _remote_roles(
     passages: Sequence[str],
     guidance: Mapping[str, str],
     connect: Callable[..., Gateway],
+    components: Components,
 ) -> Roles:
     from evolve.agents.llm import LLMAgent, LLMJudge
     from evolve.models.adaptations import FILE_NAME, AdaptationFile, Adaptations
@@ -168,28 +181,54 @@ def _remote_roles(
         task, toolkit, embedding = models.task, models.toolkit, models.embedding
         remote = not (task.is_offline or toolkit.is_offline)
         priced = remote and gateway.is_priced("task", task) and gateway.is_priced("toolkit", toolkit)
-        return Roles(
+        roles = Roles(
             agent=OfflineAgent() if task.is_offline else LLMAgent(gateway.chat("task", task)),
             judge=OfflineJudge()
             if models.judge.is_offline
             else LLMJudge(gateway.chat("judge", models.judge), guidance=guidance),
             toolkit=ExtractiveModel() if toolkit.is_offline else gateway.toolkit(toolkit),
-            embedder=_fitted(models, passages)
-            if embedding.model in (OFFLINE, WORDLLAMA)
+            embedder=_embedder(models, passages, components)
+            if _embeds_here(embedding.model)
             else CachedEmbedder(gateway.embedder(embedding), capacity=REMEMBERED_TEXTS),
             reflectors=tuple(gateway.chat("reflector", role) for role in models.reflecting),
             gateway=gateway,
             cost_unit="usd" if priced else "tokens",
             _at_end=at_end,
         )
+        return _with_named(roles, config, guidance, components)
     except BaseException:
         gateway.close()
         at_end()
         raise
 
 
-def _fitted(models: ModelsConfig, passages: Sequence[str]) -> Embedder:
-    """The embedder that needs no server, with weights of ``passages``."""
+def _with_named(
+    roles: Roles, config: CampaignConfig, guidance: Mapping[str, str], components: Components
+) -> Roles:
+    """``roles`` with the agent and the judge that ``config`` names, if any.
+
+    A class of them may take the model of its role, which is None where that is offline.
+    """
+    named, models, gateway = config.evaluation, config.models, roles.gateway
+
+    def model(role: Role, settings: RoleConfig) -> ChatModel | None:
+        return None if gateway is None or settings.is_offline else gateway.chat(role, settings)
+
+    if named.agent is not None:
+        task = model("task", models.task)
+        roles.agent = components.make("agent", named.agent, config=config, model=task)
+    if named.judge is not None:
+        judge = model("judge", models.judge)
+        roles.judge = components.make("judge", named.judge, config=config, model=judge, guidance=guidance)
+    return roles
+
+
+def _embedder(models: ModelsConfig, passages: Sequence[str], components: Components) -> Embedder:
+    """The embedder that needs no server, with weights of ``passages``, or a registered one."""
+    name = models.embedding.model
+    if components.embedder is not None or name not in (OFFLINE, WORDLLAMA):
+        embedder = components.make("embedder", name, passages=passages)
+        return CachedEmbedder(embedder, capacity=REMEMBERED_TEXTS)
     if models.embedding.model == WORDLLAMA:
         from evolve.models.static_embeddings import StaticEmbedder  # an extra
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evolve.benchmark import Benchmark, find
+from evolve.components import AS_CONFIGURED, Components
 from evolve.config import DEFAULT_SEEDS, CampaignConfig
 from evolve.errors import UsageError
 from evolve.evaluation import Evaluator, Subset, Subsets
@@ -15,6 +16,7 @@ from evolve.evaluation.conditions import digest
 from evolve.evaluation.grading import JUDGED
 from evolve.events import Evaluated, Joined, Proposed
 from evolve.journal import RunRecord
+from evolve.kinds import BUILT_IN
 from evolve.program import MemoryProgram
 from evolve.roles import Roles, open_roles
 from evolve.sandboxes.choose import choose
@@ -63,7 +65,7 @@ class Bench:
             limits=config.sandbox.limits(),
             metric=self.metric,
             low=settings.low,
-            looks=5 if config.models.task.is_offline else 2,
+            looks=5 if config.has_rule_agent else 2,
             tried=config.jobs,
             cost_unit=roles.cost_unit,
         )
@@ -130,14 +132,16 @@ def passages_of(benchmark: Benchmark) -> list[str]:
     return [line for e in benchmark.of_groups(groups) for line in e.text.split("\n") if line.strip()]
 
 
-def load_benchmark(config: CampaignConfig) -> tuple[Benchmark, str]:
+def load_benchmark(config: CampaignConfig, components: Components = AS_CONFIGURED) -> tuple[Benchmark, str]:
     """Load the benchmark and settle the metric of quality.
 
     Raises:
         UsageError: the benchmark is unknown, its data are missing, or the metric needs a model that there is
             none of.
     """
-    benchmark = find(config.benchmark).load(config.data_dir, config.benchmark_options)
+    benchmark = components.benchmark
+    if benchmark is None:
+        benchmark = find(config.benchmark).load(config.data_dir, config.benchmark_options)
     return benchmark, _metric(config, benchmark)
 
 
@@ -148,6 +152,7 @@ def open_bench(
     trusted: bool,
     notify: Notify,
     loaded: tuple[Benchmark, str] | None = None,
+    components: Components = AS_CONFIGURED,
 ) -> Bench:
     """Load the benchmark and start the sandbox.
 
@@ -157,12 +162,15 @@ def open_bench(
         trusted: only programs of this project's own seeds and operators will be run.
         notify: told in a sentence what the user should know, such as the isolation in use.
         loaded: what ``load_benchmark`` gave, if it was called before.
+        components: a benchmark and a sandbox that were passed as objects.
 
     Raises:
         UsageError: as ``load_benchmark``, or no sandbox may be used.
         InfrastructureError: a sandbox that was asked for by name cannot be started.
     """
-    benchmark, metric = loaded or load_benchmark(config)
+    benchmark, metric = loaded or load_benchmark(config, components)
+    if components.sandbox is not None:
+        return Bench(benchmark, metric, components.make("sandbox", config.sandbox.backend))
     sandbox = choose(
         config.sandbox.backend,
         trusted=trusted,
@@ -182,6 +190,7 @@ def build_evaluator(
     cache: Path | None = None,
     calls: Path | None = None,
     connect: Callable[..., Gateway] | None = None,
+    components: Components = AS_CONFIGURED,
 ) -> Workbench:
     """What it takes to evaluate programs outside of a campaign; see ``open_bench``.
 
@@ -189,8 +198,11 @@ def build_evaluator(
         cache: file of model replies kept for good; None to keep none.
         calls: file of the account of calls, which a budget is kept by; None to keep none.
         connect: makes the gateway; see ``open_roles``.
+        components: parts that were passed as objects.
     """
-    bench = open_bench(config, unsafe_local=unsafe_local, trusted=trusted, notify=notify)
+    bench = open_bench(
+        config, unsafe_local=unsafe_local, trusted=trusted, notify=notify, components=components
+    )
     try:
         roles = open_roles(
             config,
@@ -200,6 +212,7 @@ def build_evaluator(
             passages=bench.passages,
             guidance=bench.benchmark.guidance,
             connect=connect,
+            components=components,
         )
         try:
             return bench.equipped(config, roles)
@@ -221,9 +234,9 @@ def _metric(config: CampaignConfig, benchmark: Benchmark) -> str:
     metric = config.evaluation.metric
     if metric == "auto":
         # The offline agent only stands in for a model; what it can show is what the memory retrieves.
-        offline = config.models.task.is_offline and benchmark.environment is None
+        offline = config.has_rule_agent and benchmark.environment is None
         metric = benchmark.retrieval_metric if offline else benchmark.metric
-    if metric in JUDGED and config.models.judge.is_offline:
+    if metric in JUDGED and config.models.judge.is_offline and config.evaluation.judge is None:
         raise UsageError(
             f"The metric {metric!r} of {benchmark.name} asks a judge, and there is none: give one with "
             f"--judge MODEL, or another metric, such as --metric {benchmark.retrieval_metric}."
@@ -270,6 +283,9 @@ def is_trusted(config: CampaignConfig, present: Iterable[str] = ()) -> bool:
             come from anywhere, whatever the configuration says.
     """
     own = {*seed_names(), *DEFAULT_SEEDS}
+    search = config.search
+    if search.mutators not in BUILT_IN["mutator"] or search.optimizer not in BUILT_IN["optimizer"]:
+        return False
     if config.models.reflecting or not all(name in own for name in config.seeds):
         return False
     return set(present) <= {seed_program(name).id for name in seed_names()}

@@ -79,6 +79,19 @@ class TaskAgent(Protocol):
     Methods raise ``InfrastructureError`` when a model cannot be reached and ``BudgetReached`` when no more
     may be spent; what concerns one item only is said in its result. An implementation reads only the
     question, the group and the world of a task: its answers, rubric and evidence are gold.
+
+    Example:
+        >>> from evolve.agents.offline import OfflineAgent
+        >>> class Terse(OfflineAgent):
+        ...     identity = "terse-1"
+        ...
+        ...     def respond(self, parts, recollections, repeat=0):
+        ...         return [Response(r.retrieved[:40], Usage()) for r in recollections]
+        >>> import evolve
+        >>> few = {"evaluation.static": 4}
+        >>> found = evolve.evaluate("lexical", agent=Terse(), sandbox="process", settings=few)
+        >>> max(len(item.answer) for item in found.items) <= 40
+        True
     """
 
     @property
@@ -131,7 +144,19 @@ class Grade:
 
 
 class Judge(Protocol):
-    """Grades answers against gold ones, or by a rubric. Never sees what the memory returned."""
+    """Grades answers against gold ones, or by a rubric. Never sees what the memory returned.
+
+    Example:
+        >>> class Exact:
+        ...     identity = "exact-1"
+        ...
+        ...     def grade(self, tasks, answers, repeat=0):
+        ...         pairs = zip(tasks, answers, strict=True)
+        ...         return [Grade(float(answer in task.answers)) for task, answer in pairs]
+        >>> task = Task(id="q", question="Where?", answers=("Oslo",))
+        >>> Exact().grade([task], ["Oslo"])[0].score
+        1.0
+    """
 
     @property
     def identity(self) -> str:

@@ -8,14 +8,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evolve.campaign.crew import Crew, Threads
-from evolve.campaign.loop import Campaign
+from evolve.campaign.crew import Crew
+from evolve.campaign.loop import Campaign, named_selector
 from evolve.campaign.preflight import preflight
 from evolve.campaign.rearing import Outcome, Rear, Score
 from evolve.campaign.recording import record_facts
 from evolve.campaign.reflectors import style_of
 from evolve.campaign.site import Message, Site
 from evolve.campaign.staffing import mutator_identity, nursery
+from evolve.components import AS_CONFIGURED, Components
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
 from evolve.journal import RunDirectory
@@ -46,6 +47,7 @@ def build(
     unsafe_local: bool,
     notify: Notify,
     connect: Callable[..., Gateway] | None = None,
+    components: Components = AS_CONFIGURED,
 ) -> Campaign:
     """A campaign ready to run, new or resumed. Nothing is written before everything was found in order.
 
@@ -60,6 +62,7 @@ def build(
             the run directory before.
         notify: told in a sentence what the user should know.
         connect: makes the gateway; see ``open_roles``.
+        components: parts that are passed as objects; ``config`` holds their ``names``.
 
     Raises:
         UsageError: a name, path, option or recorded configuration does not fit.
@@ -68,14 +71,14 @@ def build(
         BudgetReached: the embedding model may not be asked any more.
     """
     _check_freeze(config)
-    _check_cluster(config)
+    _check_cluster(config, components)
     _check_gepa(config)
     seeds = seed_programs(config.seeds)
     trusted = is_trusted(config, programs_of(root / name))
     acts = acts_of(config, recorded=True)
     # Where others evaluate, no container need wait for it here.
     here = config if config.cluster is None else merged(config, {"sandbox.pool": 0})
-    loaded = load_benchmark(here)
+    loaded = load_benchmark(here, components)
     calls = root / name / "calls.jsonl"
     asked = preflight(
         config,
@@ -84,7 +87,14 @@ def build(
         notify=notify,
         connect=connect,
     )
-    bench = open_bench(here, unsafe_local=unsafe_local, trusted=trusted, notify=notify, loaded=loaded)
+    bench = open_bench(
+        here,
+        unsafe_local=unsafe_local,
+        trusted=trusted,
+        notify=notify,
+        loaded=loaded,
+        components=components,
+    )
     closing = [bench.sandbox.close]
     try:
         run = RunDirectory.create_or_open(root, name, config, notify=notify)
@@ -100,12 +110,16 @@ def build(
             passages=bench.passages,
             guidance=bench.benchmark.guidance,
             connect=connect,
+            components=components,
         )
         closing.append(roles.close)
         workbench = bench.equipped(config, roles)
         record_facts(run, workbench)
         allowed = unsafe_local or trusted
-        crew = _crew(config, workbench, run, unsafe_local=allowed, notify=notify)
+        optimizer = components.get("optimizer", config.search.optimizer)
+        selector = named_selector(config, components)
+        mutator = mutator_identity(config, workbench, components)
+        crew = _crew(config, workbench, run, components, unsafe_local=allowed, notify=notify)
     except BaseException:
         for close in reversed(closing):
             close()
@@ -118,8 +132,7 @@ def build(
         notify(f"Of {config.jobs} jobs {config.under_way} can be under way at once: that is the window.")
     if warning := fits_in_one_read(workbench.benchmark, config.sandbox.read_characters):
         notify(warning)
-    mutator = mutator_identity(config, workbench)
-    return _kind(config)(config, run, workbench, crew, seeds, mutator=mutator)
+    return optimizer(config, run, workbench, crew, seeds, mutator=mutator, selector=selector)
 
 
 def _account(run: RunDirectory, calls: Sequence[Call]) -> None:
@@ -133,21 +146,27 @@ def _account(run: RunDirectory, calls: Sequence[Call]) -> None:
             file.close()
 
 
-def _kind(config: CampaignConfig) -> type[Campaign]:
-    if config.search.optimizer == "gepa":
-        from evolve.campaign.gepa.search import GepaCampaign  # an extra
-
-        return GepaCampaign
-    return Campaign
-
-
 def _crew(
-    config: CampaignConfig, workbench: Workbench, run: RunDirectory, *, unsafe_local: bool, notify: Notify
+    config: CampaignConfig,
+    workbench: Workbench,
+    run: RunDirectory,
+    components: Components,
+    *,
+    unsafe_local: bool,
+    notify: Notify,
 ) -> Crew[Rear | Score, Outcome]:
-    """Threads of this process, or the workers of a cluster."""
+    """Threads of this process, the workers of a cluster, or a registered executor."""
     jobs = min(config.jobs, config.under_way)
     if config.cluster is None:
-        return Threads(nursery(config, workbench).work, jobs, halt=workbench.close)
+        work = nursery(config, workbench, components).work
+        return components.make(
+            "executor",
+            config.executor or "threads",
+            work=work,
+            jobs=jobs,
+            halt=workbench.close,
+            config=config,
+        )
     from evolve.campaign.cluster import DaskCrew  # an extra
 
     gateway = workbench.roles.gateway
@@ -169,9 +188,22 @@ def _crew(
     )
 
 
-def _check_cluster(config: CampaignConfig) -> None:
+def _check_cluster(config: CampaignConfig, components: Components) -> None:
     if config.cluster is None:
+        if config.executor == "dask":
+            raise UsageError("executor = 'dask' needs a cluster: give --cluster tcp://HOST:PORT.")
         return
+    if config.executor not in (None, "dask"):
+        raise UsageError(
+            f"The executor {config.executor!r} and the cluster {config.cluster} exclude each other: leave "
+            "one out."
+        )
+    passed = [kind for kind in components.names if kind not in ("selector", "optimizer")]
+    if passed:
+        raise UsageError(
+            f"On a cluster, {' and '.join(passed)} cannot be passed as objects: its workers are other "
+            "processes. Install a package with an entry point on each machine, and give the name."
+        )
     if importlib.util.find_spec("distributed") is None:
         raise UsageError(
             "--cluster needs dask's distributed, which is not installed. "
@@ -210,7 +242,7 @@ def _check_gepa(config: CampaignConfig) -> None:
 
 
 def _check_freeze(config: CampaignConfig) -> None:
-    if config.search.freeze == "code" and not config.reflecting:
+    if config.search.freeze == "code" and config.mutators == "rules":
         raise UsageError(
             "search.freeze = 'code' leaves only the instructions to change, and the offline mutator changes "
             "code. Use freeze = 'instructions', give a --reflector, or leave it out."

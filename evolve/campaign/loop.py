@@ -22,6 +22,7 @@ from evolve.campaign.briefing import MOST_REFERENCES, family
 from evolve.campaign.crew import Crew, Feed
 from evolve.campaign.rearing import Outcome, Rear, Score
 from evolve.campaign.registrar import Registrar
+from evolve.components import AS_CONFIGURED, Components
 from evolve.config import CampaignConfig
 from evolve.errors import BudgetReached, InfrastructureError, UsageError
 from evolve.evaluation import Subset
@@ -38,7 +39,7 @@ from evolve.models.pulse import Activity
 from evolve.models.tally import Accounts
 from evolve.mutation.ensemble import Feedback
 from evolve.mutation.reflection.texts import texts_of
-from evolve.population import SELECTORS, Population, Recency, Request, Softmax, objective, rng_for
+from evolve.population import ParentSelector, Population, Request, objective, rng_for
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Interval
 from evolve.statistics import paired_interval
@@ -92,6 +93,7 @@ class Campaign:
         clock: Callable[[], float] = time.monotonic,
         *,
         mutator: str = "",
+        selector: ParentSelector | None = None,
     ) -> None:
         self._config = config
         self._run = run
@@ -102,7 +104,7 @@ class Campaign:
         self._mutator = mutator
         self._started = clock()
         self._registrar = Registrar(run, config.search.objectives, workbench.evaluator.conditions)
-        self._population = _population(config)
+        self._population = _population(config, selector or named_selector(config))
         self._stopped: InfrastructureError | BudgetReached | None = None
 
     def run(self, observer: Callable[[Event], None]) -> Summary:
@@ -285,7 +287,7 @@ class Campaign:
 
     def _feedback(self, number: int) -> tuple[Feedback, ...]:
         """What became of the children settled before child ``number`` is made, for a mutator that learns."""
-        if not self._config.reflecting and self._config.search.operators != "bandit":
+        if self._config.mutators == "rules" and self._config.search.operators != "bandit":
             return ()
         first = len(self._seeds)
         settled = range(first, number - self._config.under_way + 1)
@@ -401,9 +403,13 @@ class Campaign:
         return self._stopped is not None or (limit is not None and self._clock() - self._started >= limit)
 
 
-def _population(config: CampaignConfig) -> Population:
+def named_selector(config: CampaignConfig, components: Components = AS_CONFIGURED) -> ParentSelector:
+    """Return the selector of ``config``, with its temperature where it takes one, or the one passed."""
+    temperature = config.search.temperature
+    return components.make("selector", config.selection, temperature=temperature, config=config)
+
+
+def _population(config: CampaignConfig, selector: ParentSelector) -> Population:
     search = config.search
-    warm = {"softmax": Softmax, "recency": Recency}.get(config.selection)
-    selector = warm(search.temperature) if warm else SELECTORS[config.selection]()
     axes = [objective(name, search.epsilon.get(name)) for name in search.objectives]
     return Population(axes, selector, config.seed)

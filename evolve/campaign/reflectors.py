@@ -28,12 +28,12 @@ def reflecting(
     search, smoke = config.search, workbench.subsets.smoke
     style = style_of(config, role, model)
     compact = style == "compact"
-    tasks = OFFLINE_TASKS if config.models.task.is_offline else MODEL_TASKS
+    tasks = OFFLINE_TASKS if config.has_rule_agent else MODEL_TASKS
     probe = Probe(
         workbench.evaluator,
         tasks,
         pooled=workbench.benchmark.scope == "pooled",
-        offline=config.models.task.is_offline,
+        offline=config.has_rule_agent,
     )
     return ReflectionMutator(
         model,

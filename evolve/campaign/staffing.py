@@ -7,8 +7,10 @@ from typing import get_args
 
 from evolve.campaign.rearing import Nursery
 from evolve.campaign.reflectors import reflecting
+from evolve.components import AS_CONFIGURED, Components
 from evolve.config import CampaignConfig, SearchConfig
 from evolve.evaluation.rehearsal import Rehearsal
+from evolve.kinds import BUILT_IN
 from evolve.mutation import Mutator, Scope
 from evolve.mutation.ensemble import Ensemble, LearningEnsemble, Learns, Member
 from evolve.mutation.freezing import Freezing, scopes_left
@@ -22,9 +24,9 @@ RULES = "rules"
 """The name of the offline operators in an ensemble."""
 
 
-def nursery(config: CampaignConfig, workbench: Workbench) -> Nursery:
+def nursery(config: CampaignConfig, workbench: Workbench, components: Components = AS_CONFIGURED) -> Nursery:
     """What does the jobs of the campaign that ``config`` describes."""
-    inventive = _inventive(config, workbench)
+    inventive = _inventive(config, workbench, components)
     search = config.search
     return Nursery(
         workbench.evaluator,
@@ -35,10 +37,10 @@ def nursery(config: CampaignConfig, workbench: Workbench) -> Nursery:
         scoped=bool(config.reflecting) and search.scoped and search.freeze is None and not _blind(search),
         risk=search.racing_risk if search.racing else None,
         # Rules give the same answer again: there is no luck to be had from them.
-        confirm=search.confirm and not config.models.task.is_offline,
+        confirm=search.confirm and not config.has_rule_agent,
         learner=inventive if isinstance(inventive, Learns) else None,
         crossed_everywhere=config.mutators == "model",
-        among=_OFFLINE_SCOPES if config.models.task.is_offline else get_args(Scope),
+        among=_OFFLINE_SCOPES if config.has_rule_agent else get_args(Scope),
     )
 
 
@@ -47,9 +49,11 @@ def _blind(search: SearchConfig) -> bool:
     return not search.attribution and search.failures_shown == 0
 
 
-def mutator_identity(config: CampaignConfig, workbench: Workbench) -> str:
+def mutator_identity(
+    config: CampaignConfig, workbench: Workbench, components: Components = AS_CONFIGURED
+) -> str:
     """What decides how children are made: rules or models, a digest of the prompts, and settings."""
-    return _tuning(config, workbench, _inventive(config, workbench)).identity
+    return _tuning(config, workbench, _inventive(config, workbench, components)).identity
 
 
 def _tuning(config: CampaignConfig, workbench: Workbench, inner: Mutator) -> Mutator:
@@ -68,8 +72,18 @@ def _tuning(config: CampaignConfig, workbench: Workbench, inner: Mutator) -> Mut
     return Tuning(inner, Tuner(rehearsal, frugal="cost" in search.objectives), share=search.tune)
 
 
-def _inventive(config: CampaignConfig, workbench: Workbench) -> Mutator:
-    """What changes more than numbers: the rules, models that reflect, or both."""
+def _inventive(config: CampaignConfig, workbench: Workbench, components: Components) -> Mutator:
+    """What changes more than numbers: the rules, models that reflect, both, or a registered mutator."""
+    if config.mutators not in BUILT_IN["mutator"]:
+        smoke = workbench.subsets.smoke
+        own = components.make(
+            "mutator",
+            config.mutators,
+            config=config,
+            reflectors=workbench.roles.reflectors,
+            smoke=lambda program: workbench.evaluator.smoke(program, smoke),
+        )
+        return Freezing(own, config.search.freeze) if config.search.freeze else own
     if config.mutators == "rules":
         return _rules(config)
     models = [

@@ -6,6 +6,7 @@ from evolve.cli.benchmarks import benchmark_commands
 from evolve.cli.campaigns import run
 from evolve.cli.installation import doctor, init, seed_commands
 from evolve.cli.models import model_commands
+from evolve.cli.names import NamesCommand, with_registered_names
 from evolve.cli.plugins import export, serve
 from evolve.cli.programs import check, evaluate
 from evolve.cli.runs import (
@@ -26,10 +27,9 @@ from evolve.cli.runs import (
 
 __all__ = ["app", "main"]
 
-app.command()(run)
-app.command()(evaluate)
-app.command()(check)
-app.command()(bench)
+app.command(cls=NamesCommand)(with_registered_names(run))
+for _command in (evaluate, check, bench):
+    app.command(cls=NamesCommand)(_command)
 app.command("runs")(list_runs)
 app.command("rm")(remove_runs)
 app.command("mv")(rename_run)

@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from evolve.errors import EvolveError, UsageError
+from evolve.registry import REGISTRY
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -95,8 +96,12 @@ StaticOption = Annotated[
     int | None, typer.Option("--static", help="Validation tasks that give fitness.", min=1)
 ]
 SandboxOption = Annotated[
-    Literal["auto", "docker", "bwrap", "process"] | None,
-    typer.Option("--sandbox", help="Where programs run; auto: docker, else bwrap."),
+    str | None,
+    typer.Option(
+        "--sandbox",
+        metavar="NAME",
+        help="Where programs run: docker, bwrap, process, a registered name, or auto: docker, else bwrap.",
+    ),
 ]
 UnsafeOption = Annotated[
     bool,
@@ -108,13 +113,18 @@ ModelOption = Annotated[
         "--model",
         "-m",
         help="Of agent, toolkit, judge and reflector, as litellm names it: provider/model; gguf:PATH: a file "
-        "that is served on this machine; local: a small one that is fetched.",
+        "that is served on this machine; local: a small one that is fetched; or a registered agent.",
     ),
 ]
-JudgeOption = Annotated[str | None, typer.Option("--judge", help="The model that grades answers.")]
+JudgeOption = Annotated[
+    str | None, typer.Option("--judge", help="Model that grades answers, or the name of a registered judge.")
+]
 EmbeddingOption = Annotated[
     str | None,
-    typer.Option("--embedding", help="The model behind toolkit.embed; wordllama: static, without a server."),
+    typer.Option(
+        "--embedding",
+        help="Model behind toolkit.embed; wordllama: static, without a server; or a registered embedder.",
+    ),
 ]
 MaxUsdOption = Annotated[
     float | None, typer.Option("--max-usd", help="Pause before model calls pass this price.")
@@ -128,8 +138,16 @@ DEFAULT_ROOT = Path("runs")
 def model_flags(
     model: str | None, *, judge: str | None, embedding: str | None, reflector: str | None = None
 ) -> dict[str, str | None]:
-    """The models that were named as keys of a configuration; ``model`` plays what no other was named for."""
-    return {
+    """The models that were named as keys of a configuration; ``model`` plays what no other was named for.
+
+    A registered agent may stand in the place of ``model``, and a registered judge in that of ``judge``.
+    """
+    named: dict[str, str | None] = {}
+    if model and REGISTRY.has("agent", model):
+        named["evaluation.agent"], model = model, None
+    if judge and REGISTRY.has("judge", judge):
+        named["evaluation.judge"], judge = judge, None
+    return named | {
         "models.task.model": model,
         "models.toolkit.model": model,
         "models.judge.model": judge or model,

@@ -27,7 +27,7 @@ from evolve.cli.app import (
     model_flags,
     show,
 )
-from evolve.cli.trust import TrustOption, gate, typed_acts
+from evolve.cli.trust import TrustOption, gate
 
 if TYPE_CHECKING:
     from evolve.bench.config import BenchConfig
@@ -143,6 +143,8 @@ def _admit(
     from evolve.bench.running import acts_of_bench
 
     acts = acts_of_bench(asked, root, recorded=recorded)
+    from evolve.trust import typed_acts
+
     typed = typed_acts({key: value for key, value in flags.items() if value is not None})
     for spelling in benchmarks or ():
         typed += typed_acts({"benchmark": split_spelling(spelling)[0]})

@@ -28,7 +28,7 @@ from evolve.cli.app import (
     show,
 )
 from evolve.cli.trust import TrustOption, admit_benchmark
-from evolve.errors import EvolveError, InfrastructureError
+from evolve.errors import EvolveError
 
 ProgramArgument = Annotated[
     str,
@@ -60,7 +60,7 @@ def evaluate(
 
     Exit code 1 if the program fails. --json has every item: query, what was retrieved, answer, score.
     """
-    from evolve.config import CampaignConfig, merged
+    from evolve import api
     from evolve.inspection.lookup import find_program
     from evolve.inspection.tables import evaluation_data, evaluation_view
 
@@ -68,28 +68,23 @@ def evaluate(
     if benchmark is not None:
         admit_benchmark(benchmark, trust)
     flags: dict[str, Any] = {
-        "benchmark": benchmark,
-        "benchmark_options": benchmark_options(option, scope) or None,
         "data_dir": data_dir,
         "evaluation.metric": metric,
         "evaluation.static": static,
-        "sandbox.backend": sandbox,
         **model_flags(model, judge=judge, embedding=embedding),
         "models.reflector.model": None,
     }
-    config = merged(CampaignConfig(), {key: value for key, value in flags.items() if value is not None})
-    from evolve.workbench import build_evaluator, reply_cache
-
-    cache = reply_cache(config, root)
-    with build_evaluator(
-        config, unsafe_local=unsafe_local, trusted=found.is_own, notify=complain, cache=cache
-    ) as bench:
-        subset = bench.subsets.static if split == "static" else bench.subsets.test
-        evaluation = bench.evaluator.evaluate(found.program, subset)
-    if evaluation.status == "inconclusive":
-        raise InfrastructureError(
-            f"The program could not be evaluated, for no fault of its own: {evaluation.reason}"
-        )
+    evaluation = api.evaluate(
+        found.program,
+        benchmark,
+        split=split,
+        sandbox=sandbox,
+        options=benchmark_options(option, scope),
+        settings={key: value for key, value in flags.items() if value is not None},
+        root=root,
+        unsafe_local=unsafe_local,
+        notify=complain,
+    )
     data = evaluation_data(evaluation)
     everything = {**evaluation.model_dump(mode="json"), **data, "path": str(found.path)}
     show(everything, evaluation_view(data), as_json=as_json)
@@ -109,31 +104,28 @@ def check(
     embedded benchmark. Static checks give warnings: undefined names, wrong arguments, unknown attributes.
     Exit code 1 with the reason if the program breaks the contract or fails in the sandbox.
     """
-    from evolve.config import CampaignConfig, merged
+    from evolve import api
     from evolve.inspection.lookup import find_program
     from evolve.inspection.text import printable
-    from evolve.program.static import static_problems
 
     found = find_program(program, root)
-    if found.program.problems:
-        listed = "\n".join(f"  {printable(str(problem))}" for problem in found.program.problems)
+    read = api.check(found.program, try_out=False)
+    if read.problems:
+        listed = "\n".join(f"  {printable(problem)}" for problem in read.problems)
         raise BrokenProgram(f"{found.path} breaks the contract of memory programs:\n{listed}")
-    for problem in static_problems(found.program.source):
-        typer.echo(f"warning: {printable(str(problem))}", err=True)
-    config = merged(CampaignConfig(), {"sandbox.backend": sandbox} if sandbox else {})
-    from evolve.campaign import build_evaluator
-
-    with build_evaluator(config, unsafe_local=unsafe_local, trusted=found.is_own, notify=complain) as bench:
-        failure = bench.evaluator.smoke(found.program, bench.subsets.smoke)
-        isolation = bench.sandbox.isolation
+    for warning in read.warnings:
+        typer.echo(f"warning: {printable(warning)}", err=True)
+    tried = api.check(found.program, sandbox=sandbox, unsafe_local=unsafe_local, notify=complain)
+    failure = tried.failure
     if failure:
         detail = f"\n{printable(failure.detail)}" if failure.detail else ""
-        where = f"{found.path} failed in {failure.where} ({failure.kind}; isolation: {isolation})"
+        where = f"{found.path} failed in {failure.where} ({failure.kind}; isolation: {tried.isolation})"
         raise BrokenProgram(f"{where}: {printable(failure.message)}{detail}")
     parts = found.program.parts
     say(
-        f"{found.path} keeps the contract and runs (isolation: {isolation}): {found.program.lines} lines, "
-        f"{len(parts.methods)} methods, {len(parts.knobs)} knobs, id {found.program.id}."
+        f"{found.path} keeps the contract and runs (isolation: {tried.isolation}): "
+        f"{found.program.lines} lines, {len(parts.methods)} methods, {len(parts.knobs)} knobs, "
+        f"id {found.program.id}."
     )
 
 

@@ -11,8 +11,7 @@ from evolve.cli.app import DEFAULT_ROOT, JsonOption, RootOption, complain, conso
 from evolve.errors import UsageError
 
 if TYPE_CHECKING:
-    from evolve.inspection.history import History
-    from evolve.journal import RunRecord
+    from evolve.results import Run
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name of a run.", show_default=False)]
 _ID_HELP = "Number of a candidate, or the first digits of its program's id"
@@ -68,20 +67,17 @@ def show_candidate(
 
     Where it comes from, what it is made of, how it scored and where its file is.
     """
-    from evolve.inspection.lookup import find_candidate
-    from evolve.inspection.tables import show_data, show_view
+    from evolve.inspection.tables import show_view
 
-    record, history = _read(run, root)
-    data = show_data(record, history, find_candidate(history, candidate))
+    data = _open(run, root).show(candidate)
     show(data, show_view(data), as_json=as_json)
 
 
 def front(run: RunArgument, root: RootOption = DEFAULT_ROOT, as_json: JsonOption = False) -> None:
     """Show the candidates that no other one beats: a drawing and a table."""
-    from evolve.inspection.tables import front_data, front_view
+    from evolve.inspection.tables import front_view
 
-    record, history = _read(run, root)
-    data = front_data(record.name, history)
+    data = _open(run, root).summary()
     show(data, front_view(data, plot_width=min(console().width, 100)), as_json=as_json)
 
 
@@ -104,11 +100,11 @@ def progress(run: RunArgument, root: RootOption = DEFAULT_ROOT, as_json: JsonOpt
     Before is the best seed, after the best program: the score in each category, and at which stage evidence
     was lost. Where models were asked, what each role took.
     """
-    from evolve.inspection.progress import outcome_data, outcome_view
+    from evolve.inspection.progress import outcome_view
 
-    record, history = _read(run, root)
-    data = outcome_data(record, history)
-    show(data, outcome_view(record, data, width=min(console().width, 100)), as_json=as_json)
+    opened = _open(run, root)
+    data = opened.progress()
+    show(data, outcome_view(opened.record, data, width=min(console().width, 100)), as_json=as_json)
 
 
 def lineage(
@@ -123,12 +119,10 @@ def lineage(
     as_json: JsonOption = False,
 ) -> None:
     """Show who descends from whom, with what each change was and what it was worth."""
-    from evolve.inspection.lineage import lineage_data, lineage_view
-    from evolve.inspection.lookup import find_candidate
+    from evolve.inspection.lineage import lineage_view
 
-    record, history = _read(run, root)
-    data = lineage_data(history, find_candidate(history, candidate) if candidate else None)
-    show(data, lineage_view(data, record.name), as_json=as_json)
+    data = _open(run, root).lineage(candidate or None)
+    show(data, lineage_view(data, run), as_json=as_json)
 
 
 def trace(
@@ -145,14 +139,9 @@ def trace(
     as_json: JsonOption = False,
 ) -> None:
     """Show all that happened to one question: written, asked, retrieved, answered, and where it was lost."""
-    from evolve.inspection.lookup import find_candidate
-    from evolve.inspection.questions import Questions
-    from evolve.inspection.traces import find_item, trace_data, trace_view
+    from evolve.inspection.traces import trace_view
 
-    record, history = _read(run, root)
-    chosen = find_candidate(history, candidate)
-    evaluation, found = find_item(record.evaluations(chosen.program), item, subset)
-    data = trace_data(record, chosen, evaluation, found, Questions.of(record))
+    data = _open(run, root).trace(candidate, item, subset)
     show(data, trace_view(data), as_json=as_json)
 
 
@@ -165,12 +154,9 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Say what a program stores and how it retrieves, from its source and from what it did."""
-    from evolve.inspection.explain import explain_data, explain_view
-    from evolve.inspection.lookup import find_candidate
-    from evolve.inspection.questions import Questions
+    from evolve.inspection.explain import explain_view
 
-    record, history = _read(run, root)
-    data = explain_data(record, find_candidate(history, candidate), Questions.of(record))
+    data = _open(run, root).explain(candidate)
     show(data, explain_view(data), as_json=as_json)
 
 
@@ -182,14 +168,13 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """Show what changed from candidate A to B."""
-    from evolve.inspection.diff import diff_data, diff_view
+    from evolve.inspection.diff import diff_view
     from evolve.inspection.history import title
-    from evolve.inspection.lookup import find_candidate
     from evolve.inspection.text import one_line
 
-    record, history = _read(run, root)
-    pair = [find_candidate(history, text) for text in (before, after)]
-    data = diff_data(*(record.program(candidate.program) for candidate in pair))
+    opened = _open(run, root)
+    pair = [opened.candidate(text) for text in (before, after)]
+    data = opened.diff(before, after)
     names = [f"#{candidate.number} {one_line(title(candidate), 60)}" for candidate in pair]
     show(data, diff_view(data, *names), as_json=as_json)
 
@@ -244,9 +229,7 @@ def dashboard(
         opened.serve()
 
 
-def _read(name: str, root: RootOption) -> tuple[RunRecord, History]:
-    from evolve.inspection.history import History
-    from evolve.journal import RunRecord
+def _open(name: str, root: Path) -> Run:
+    from evolve.results import Run
 
-    record = RunRecord.open(root, name)
-    return record, History.read(record)
+    return Run.open(root, name)

@@ -13,7 +13,7 @@ from evolve.cli.app import complain, invocation
 
 if TYPE_CHECKING:
     from evolve.config import CampaignConfig
-    from evolve.trust import Act, Gate
+    from evolve.trust import Gate
 
 TrustOption = Annotated[
     bool,
@@ -38,19 +38,6 @@ def gate(trust: bool) -> Gate:
     )
 
 
-def typed_acts(overrides: Mapping[str, Any]) -> list[Act]:
-    """The acts that flags of the command line name by themselves, which approves them.
-
-    A folder's name approves its data, and not a ``benchmark.py`` in it.
-    """
-    from evolve.config import CampaignConfig, merged
-    from evolve.trust import acts_of
-
-    found = acts_of(merged(CampaignConfig(), overrides), recorded=True)
-    file = str(overrides.get("benchmark", "")).endswith(".py")
-    return [act for act in found if file or act.kind != "execute"]
-
-
 def admit_benchmark(benchmark: str, trust: bool) -> None:
     """Let the benchmark that was named on the command line be loaded; UsageError if it is not approved."""
     from evolve.benchmark import locate
@@ -71,7 +58,7 @@ def admit_campaign(
         recorded: the rest is from a run directory, else from a file that the user named.
         source: which of them, for the message.
     """
-    from evolve.trust import acts_of
+    from evolve.trust import acts_of, typed_acts
 
     acts = acts_of(config, recorded=recorded)
     gate(trust).admit(acts, typed=typed_acts(overrides), source=source)

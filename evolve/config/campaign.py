@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
@@ -15,16 +15,23 @@ from evolve.config.sections import (
     SandboxConfig,
     SearchConfig,
     Section,
-    Selection,
     distinct,
+    named,
 )
+from evolve.kinds import BUILT_IN
 
 _SCHEDULER = re.compile(r"[a-z]+://\S+:\d+")
 DEFAULT_SEEDS = ("vector_search", "llm_summarizer", "experience_learner", "lexical", "hybrid")
 
 
 class CampaignConfig(Section):
-    """Everything that decides what a campaign does."""
+    """Everything that decides what a campaign does.
+
+    Example:
+        >>> config = CampaignConfig(budget=10, search={"selection": "pareto"})
+        >>> config.budget, config.selection, config.benchmark
+        (10, 'pareto', 'chronicle')
+    """
 
     benchmark: str = Field(
         default="chronicle", min_length=1, description="name of a benchmark, or path of its file"
@@ -53,6 +60,11 @@ class CampaignConfig(Section):
         default=None,
         description="dask scheduler whose workers evaluate: tcp://host:8786; local: threads of this process",
     )
+    executor: Annotated[str, named("executor")] | None = Field(
+        default=None,
+        description="where jobs are worked on; left out: dask where a cluster is given, else threads; or a "
+        "registered name",
+    )
     max_seconds: float | None = Field(
         default=None, gt=0, description="wall time after which no child is begun"
     )
@@ -73,9 +85,17 @@ class CampaignConfig(Section):
         return self.window or self.jobs
 
     @property
-    def mutators(self) -> Literal["both", "model", "rules"]:
-        """Who makes children, with ``auto`` resolved: rules where no reflector is given."""
+    def has_rule_agent(self) -> bool:
+        """The agent goes by rules: it costs nothing, and its answers show only what is retrieved."""
+        given = self.evaluation.agent
+        return self.models.task.is_offline if given is None else given == "rules"
+
+    @property
+    def mutators(self) -> str:
+        """Who makes children: both, model, rules (where no reflector is given), or a registered name."""
         search = self.search
+        if search.mutators not in BUILT_IN["mutator"]:
+            return search.mutators
         if not self.models.reflecting:
             return "rules"
         if search.optimizer == "gepa" or search.freeze == "code":  # the rules change code alone
@@ -88,24 +108,24 @@ class CampaignConfig(Section):
         return () if self.mutators == "rules" else self.models.reflecting
 
     @property
-    def selection(self) -> Selection:
+    def selection(self) -> str:
         """How a parent is chosen. In the paper the best one alone was worse, with models."""
         if self.search.selection:
             return self.search.selection
-        by_rules = self.mutators == "rules" or (self.mutators == "both" and self.models.task.is_offline)
+        by_rules = not self.reflecting or (self.mutators == "both" and self.has_rule_agent)
         return "max" if by_rules else "softmax"
 
     @property
     def static(self) -> int:
         """Tasks of the static subset: few where each costs model calls."""
-        return self.evaluation.static or (200 if self.models.task.is_offline else 48)
+        return self.evaluation.static or (200 if self.has_rule_agent else 48)
 
     @property
     def rotating(self) -> int:
         """Tasks of a rotating subset; 0: the static subset is in its place."""
         given = self.evaluation.rotating
         if given is None and self.reflecting:
-            return 40 if self.models.task.is_offline else 8
+            return 40 if self.has_rule_agent else 8
         return given or 0  # the rules of the offline mutator count failures, and see no single one
 
     @field_validator("benchmark")

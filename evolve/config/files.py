@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 MAY_CHANGE = frozenset(
-    """budget cluster data_dir jobs max_seconds max_usd max_tokens sandbox.backend sandbox.pool
+    """budget cluster data_dir executor jobs max_seconds max_usd max_tokens sandbox.backend sandbox.pool
     models.concurrency models.patience_seconds models.cache models.local.slots models.local.threads
     models.preflight search.prompts_dir""".split()  # noqa: SIM905
 )
@@ -74,7 +74,7 @@ def parse_recorded(content: bytes, path: Path) -> CampaignConfig:
     search = data.get("search", {})
     if isinstance(search, dict) and "mutators" not in search:  # which every newer run records
         data["search"] = {**_BEFORE, **search}
-    return _validated(data, source=str(path))
+    return _validated(data, source=str(path), recorded=True)
 
 
 def _parsed(content: bytes, path: Path) -> dict[str, Any]:
@@ -169,9 +169,9 @@ def _may_change(key: str) -> bool:
     return key in MAY_CHANGE or (first == "models" and key.rpartition(".")[2] in _OF_A_ROLE)
 
 
-def _validated(data: Mapping[str, Any], *, source: str) -> CampaignConfig:
+def _validated(data: Mapping[str, Any], *, source: str, recorded: bool = False) -> CampaignConfig:
     try:
-        return CampaignConfig.model_validate(data)
+        return CampaignConfig.model_validate(data, context={"recorded": recorded})
     except ValidationError as error:
         lines = "\n".join(f"  {_explained(detail)}" for detail in error.errors())
         raise UsageError(f"The configuration from {source} is not valid:\n{lines}") from None

@@ -118,7 +118,13 @@ class LocalServerConfig(Section):
 
 
 class ModelsConfig(Section):
-    """Which model plays which part."""
+    """Which model plays which part.
+
+    Example:
+        >>> models = ModelsConfig(task="openai/gpt-5-mini", reflector="openai/gpt-5")
+        >>> models.task.model, models.judge.is_offline
+        ('openai/gpt-5-mini', True)
+    """
 
     task: RoleConfig = Field(default=RoleConfig(), description="the agent that uses the memory")
     reflector: RoleConfig = Field(default=RoleConfig(), description="makes children of parents")

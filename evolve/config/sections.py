@@ -5,25 +5,50 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    ValidationInfo,
+    field_validator,
+)
 
 from evolve.benchmark import GRADED
+from evolve.kinds import Kind
+from evolve.registry import REGISTRY
 from evolve.scoring import METRICS
 
 if TYPE_CHECKING:
     from evolve.sandboxes.protocol import Limits
 
 T = TypeVar("T")
-Selection = Literal["softmax", "pareto", "per_item", "recency", "max", "latest", "uniform"]
 Objective = Literal["quality", "cost", "latency", "size"]
 Freeze = Literal["instructions", "code"]
 Edit = Literal["auto", "definitions", "blocks", "patch", "whole"]
-Backend = Literal["auto", "docker", "bwrap", "process"]
 QUALITIES = (*METRICS, *GRADED)
 """What quality can be: a metric of text; what a judge says of an answer, as a whole or by a rubric; or what
 was earned in an environment."""
+
+
+def named(kind: Kind) -> AfterValidator:
+    """Return a validator of the names of ``kind``: built in, registered, or of a plug-in.
+
+    Of a recorded configuration any name passes (``context={"recorded": True}``): a run can be looked at where
+    the plug-in that it used is not installed.
+    """
+
+    def check(name: str, info: ValidationInfo) -> str:
+        recorded = bool(info.context) and info.context.get("recorded", False)
+        problem = "" if recorded else REGISTRY.problem(kind, name)
+        if problem:
+            raise ValueError(problem)
+        return name
+
+    return AfterValidator(check)
 
 
 class Section(BaseModel):
@@ -35,14 +60,15 @@ class Section(BaseModel):
 class SearchConfig(Section):
     """How parents are chosen and children are made."""
 
-    optimizer: Literal["evolve", "gepa"] = Field(
+    optimizer: Annotated[str, named("optimizer")] = Field(
         default="evolve",
-        description="who makes children: our own search; or GEPA, which rewrites one seed's instructions",
+        description="who makes children: our own search; or gepa, which rewrites one seed's instructions; or "
+        "a registered name",
     )
-    selection: Selection | None = Field(
+    selection: Annotated[str, named("selector")] | None = Field(
         default=None,
-        description="how a parent is chosen from the population; left out: softmax where a model reflects, "
-        "as in the paper, else max, which was measured to pay (docs/search.md)",
+        description="how a parent is chosen from the population, or a registered name; left out: softmax "
+        "where a model reflects, as in the paper, else max, which was measured to pay (docs/search.md)",
     )
     temperature: float = Field(
         default=0.15, gt=0, description="of softmax and recency selection: p ∝ exp(quality / temperature)"
@@ -137,10 +163,11 @@ class SearchConfig(Section):
         description="changes suggested to a reflecting model, drawn by what the failures have in common; "
         "left out: 1 in a compact prompt, else 0",
     )
-    mutators: Literal["auto", "both", "model", "rules"] = Field(
+    mutators: Annotated[str, named("mutator")] = Field(
         default="auto",
         description="who makes children where a reflector is given: the model, the rules, or both, sharing "
-        "the budget by what they bring; auto: both",
+        "the budget by what they bring; auto: both; a registered name: that mutator alone, with or without a "
+        "reflector",
     )
     prompts_dir: Path | None = Field(
         default=None,
@@ -209,6 +236,14 @@ class EvaluationConfig(Section):
     low: float = Field(
         default=0.5, ge=0, le=1, description="an item that scores below it counts as a failure"
     )
+    agent: Annotated[str, named("agent")] | None = Field(
+        default=None,
+        description="registered agent that uses the memory; left out: that of models.task, or rules",
+    )
+    judge: Annotated[str, named("judge")] | None = Field(
+        default=None,
+        description="registered judge that grades answers; left out: that of models.judge, or rules",
+    )
 
     @field_validator("metric")
     @classmethod
@@ -221,7 +256,9 @@ class EvaluationConfig(Section):
 class SandboxConfig(Section):
     """Where programs run, and what they may use; see ``evolve.sandboxes.protocol.Limits``."""
 
-    backend: Backend = Field(default="auto", description="auto takes docker where an engine answers")
+    backend: Annotated[str, named("sandbox")] = Field(
+        default="auto", description="auto takes docker where an engine answers; or a registered name"
+    )
     pool: int = Field(
         default=2, ge=0, le=64, description="containers or processes kept started for programs to come"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -18,6 +18,8 @@ from evolve.errors import EvolveError, InfrastructureError
 from evolve.inspection.benchmarks import benchmarks_data
 from evolve.inspection.catalogue import models_data
 from evolve.inspection.text import one_line
+from evolve.kinds import KINDS
+from evolve.registry import REGISTRY, Registry
 
 Data = dict[str, Any]
 PACKAGES = (
@@ -79,9 +81,15 @@ def doctor_data(
         "limits": asdict(Limits()),
         "check": (check or check_data)(sandbox["auto"]) if intact else None,
         "benchmarks": benchmarks_data() if intact else [],
+        "registered": registered_data(),
         "local": {"packages": {name: _version(name) for name in LOCAL_PACKAGES}, "models": models_data()},
         "intact": intact,
     }
+
+
+def registered_data(registry: Registry = REGISTRY) -> list[Data]:
+    """The parts of a search by kind and name, with their source, and why one cannot be used, if so."""
+    return [asdict(part) for kind in KINDS for part in registry.registered(kind)]
 
 
 def docker_data() -> Data:
@@ -183,6 +191,7 @@ def _lines(data: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:
         took = "" if data["check"]["seconds"] is None else f" in {data['check']['seconds']:.1f} s"
         found = ", ".join(f"{what}: {said}" for what, said in data["check"]["found"].items())
         lines.append(("ok" if data["check"]["passed"] else "no", "self-check", one_line(found, 600) + took))
+    lines.extend(_registered_lines(data["registered"]))
     lines.extend(_local_lines(data["local"]))
     for entry in data["benchmarks"]:
         if entry["available"]:
@@ -190,6 +199,21 @@ def _lines(data: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:
         else:
             lines.append(("no", "benchmark", f"{entry['name']}: {one_line(entry['missing'], 600)}"))
     return lines
+
+
+def _registered_lines(parts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    """The names of each kind, then each plug-in that cannot be used with its remedy."""
+    for kind in dict.fromkeys(part["kind"] for part in parts):
+        usable = [part for part in parts if part["kind"] == kind and not part["problem"]]
+        names = (
+            part["name"] if part["source"] == "built in" else f"{part['name']} ({part['source']})"
+            for part in usable
+        )
+        if usable:
+            yield "ok", kind, ", ".join(names)
+    for part in parts:
+        if part["problem"]:
+            yield "no", part["kind"], one_line(part["problem"], 600)
 
 
 def _local_lines(local: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -46,6 +46,15 @@ class Brief:
         references: other programs to look at; none where the campaign shows none.
         scope: what the child may change.
         scopes: scopes for further attempts at this child, in their order; none: the same again.
+
+    Example:
+        >>> import evolve
+        >>> class Rename:
+        ...     identity = "rename-1"
+        ...
+        ...     def mutate(self, context: evolve.MutationContext, rng):
+        ...         program = evolve.MemoryProgram(context.program.source + "\\n")
+        ...         return evolve.Proposal(program, "rename", "Add a line", (context.parent.number,))
     """
 
     number: int
@@ -70,6 +79,10 @@ class Proposal:
 
     The usage is that of the replies, whether they were paid for now or are from a cache; ``tries`` is what
     became of each of them.
+
+    Example:
+        >>> Proposal(MemoryProgram("x = 1"), operator="mine", message="Set x", parents=(0,)).operator
+        'mine'
     """
 
     program: MemoryProgram
@@ -82,7 +95,12 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Refusal:
-    """No child came of it; ``reason`` says why, ``usage`` what models took, and ``tries`` what they gave."""
+    """No child came of it; ``reason`` says why, ``usage`` what models took, and ``tries`` what they gave.
+
+    Example:
+        >>> Refusal("mine", "the program has no hyperparameters").reason
+        'the program has no hyperparameters'
+    """
 
     operator: str
     reason: str
@@ -91,7 +109,17 @@ class Refusal:
 
 
 class Mutator(Protocol):
-    """Makes a child of a parent. The same brief and an equal ``rng`` state give the same child."""
+    """Makes a child of a parent. The same brief and an equal ``rng`` state give the same child.
+
+    Example:
+        >>> class Nothing:
+        ...     identity = "nothing-1"
+        ...
+        ...     def mutate(self, brief, rng):
+        ...         return Refusal("nothing", "this one makes none")
+        >>> Nothing().mutate(None, None).reason
+        'this one makes none'
+    """
 
     @property
     def identity(self) -> str:

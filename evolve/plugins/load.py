@@ -65,6 +65,17 @@ def load(
             written with another schema; or a limit is unknown or not possible.
         ProgramError: the program cannot be loaded, or not take what is stored.
         InfrastructureError: no sandbox works, or the disk or a model fails.
+
+    Example:
+        >>> import tempfile
+        >>> import evolve
+        >>> few = {"evaluation.static": 4, "evaluation.test": 4}
+        >>> found = evolve.run(programs=["lexical"], max_candidates=0, sandbox="process", settings=few)
+        >>> folder = found.run.export("my-memory", out=tempfile.mkdtemp())
+        >>> with load(folder, trust=True) as memory:
+        ...     memory.remember("Ada: I moved to Lisbon in May.")
+        ...     "Lisbon" in memory.recall("Where does Ada live?")
+        True
     """
     tell = notify or logging.getLogger("evolve.plugins").info
     found = find_plugin(plugin)

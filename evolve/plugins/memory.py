@@ -42,6 +42,17 @@ class Memory:
         path: the folder that the memory lives in.
         isolation: what stands between the program and this machine.
         closing: ends it all.
+
+    Example:
+        >>> import tempfile
+        >>> import evolve
+        >>> few = {"evaluation.static": 4, "evaluation.test": 4}
+        >>> found = evolve.run(programs=["lexical"], max_candidates=0, sandbox="process", settings=few)
+        >>> memory = evolve.load(found.run.export("mine", out=tempfile.mkdtemp()), trust=True)
+        >>> memory.remember("Ben: We adopted a terrier called Otto.")
+        >>> len(memory), "Otto" in memory.recall("What is the terrier called?")
+        (1, True)
+        >>> memory.close()
     """
 
     def __init__(

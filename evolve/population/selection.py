@@ -15,7 +15,17 @@ from evolve.records import Candidate
 
 
 class ParentSelector(Protocol):
-    """A rule that picks a parent. What it picks depends on its arguments alone."""
+    """A rule that picks a parent. What it picks depends on its arguments alone.
+
+    Example:
+        >>> class Best:
+        ...     def select(self, candidates, archive, rng):
+        ...         return max((c for c in candidates if c.complete), key=merit)
+        >>> first = Candidate(number=0, program="a", objectives={"quality": 0.4})
+        >>> second = Candidate(number=1, program="b", objectives={"quality": 0.7})
+        >>> Best().select([first, second], None, None).number
+        1
+    """
 
     def select(
         self, candidates: Sequence[Candidate], archive: ParetoArchive, rng: random.Random

@@ -35,6 +35,12 @@ class MemoryProgram:
     Args:
         source: the Python source.
         name: what a person calls it, such as the stem of its file; no part of its identity.
+
+    Example:
+        >>> bool(MemoryProgram("x = 1").problems)
+        True
+        >>> MemoryProgram("x = 1").id == MemoryProgram("x = 1", name="mine").id
+        True
     """
 
     source: str

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, get_args
 
 from evolve.errors import InfrastructureError, UsageError
+from evolve.registry import REGISTRY
 from evolve.sandboxes.protocol import Limits, Sandbox
-
-Name = Literal["auto", "docker", "bwrap", "process"]
 
 _WHAT_A_PROCESS_IS = (
     "a bare process: time and memory are limited, but a program can read your files and use your network"
@@ -27,8 +25,8 @@ def choose(
     """The sandbox called ``name``, ready for use.
 
     Args:
-        name: docker, bwrap, process, or auto: Docker if an engine answers and has the image or can build it,
-            else bubblewrap if it works here, else a bare process if that is allowed.
+        name: docker, bwrap, process, a registered name, or auto: Docker if an engine answers and has the
+            image or can build it, else bubblewrap if it works here, else a bare process if that is allowed.
         trusted: only programs of this project or of the user run, none that a model wrote.
         unsafe_local: the user allows a bare process for any program.
         notify: is told, in sentences for the user, what an image build does and which isolation is used.
@@ -39,8 +37,9 @@ def choose(
         UsageError: ``name`` is unknown, or a bare process was asked for and is not allowed.
         InfrastructureError: what was asked for does not work, or nothing that is allowed does.
     """
-    if name not in get_args(Name):
-        raise UsageError(f"There is no sandbox called {name!r}: give one of {', '.join(get_args(Name))}.")
+    if REGISTRY.problem("sandbox", name):
+        names = ", ".join(REGISTRY.names("sandbox"))
+        raise UsageError(f"There is no sandbox called {name!r}: give one of {names}.")
     allowed = trusted or unsafe_local
     if name == "process":
         if not allowed:
@@ -53,6 +52,10 @@ def choose(
         return _docker(notify, pool, limits)
     if name == "bwrap":
         return _bwrap(notify, pool, limits, "it was asked for")
+    if name != "auto":
+        sandbox = REGISTRY.make("sandbox", name, notify=notify, pool=pool, limits=limits)
+        notify(f"Sandbox: {name}, a registered one. Isolation: {sandbox.isolation}.")
+        return sandbox
     problems = []
     try:
         return _docker(notify, pool, limits)

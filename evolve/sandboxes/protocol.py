@@ -34,6 +34,10 @@ class Limits:
         scratch_mb: size of /tmp.
         stderr_bytes: bytes that may be printed in a session.
         frame_bytes: the largest message that the worker may send, in bytes.
+
+    Example:
+        >>> Limits(memory_mb=1024).call_seconds
+        60.0
     """
 
     call_seconds: float = 60.0
@@ -137,7 +141,14 @@ class Session(Protocol):
 
 
 class Sandbox(Protocol):
-    """Makes sessions. Thread-safe: several evaluations open sessions at the same time."""
+    """Makes sessions. Thread-safe: several evaluations open sessions at the same time.
+
+    Example:
+        >>> import evolve
+        >>> from evolve.sandboxes.process import ProcessSandbox
+        >>> evolve.check("lexical", sandbox=ProcessSandbox()).isolation
+        'process'
+    """
 
     @property
     def isolation(self) -> Isolation:

@@ -9,15 +9,18 @@ import hashlib
 import ipaddress
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
 from evolve.benchmark import Place, locate
-from evolve.config import CampaignConfig, RoleConfig, SandboxConfig
+from evolve.config import CampaignConfig, RoleConfig, SandboxConfig, merged
 from evolve.errors import UsageError
+from evolve.kinds import OBJECT
+from evolve.registry import REGISTRY
 
 _SHOWN = 12  # digits of a hash in a message
 _LIMITS = tuple(name for name in SandboxConfig.model_fields if name not in ("backend", "pool"))
@@ -86,10 +89,24 @@ def acts_of(config: CampaignConfig, *, recorded: bool) -> list[Act]:
     return list(dict.fromkeys(found))
 
 
+def typed_acts(overrides: Mapping[str, Any]) -> list[Act]:
+    """Acts that a caller names by settings of their own, which approves them.
+
+    A folder's name approves its data, and not a ``benchmark.py`` in it.
+
+    Args:
+        overrides: dotted key → value, of the command line or of a call.
+    """
+    found = acts_of(merged(CampaignConfig(), overrides), recorded=True)
+    file = str(overrides.get("benchmark", "")).endswith(".py")
+    return [act for act in found if file or act.kind != "execute"]
+
+
 def _model_acts(config: CampaignConfig, *, recorded: bool) -> Iterator[Act]:
     models = config.models
     for role in (models.task, models.toolkit, models.judge, models.embedding, *models.reflecting):
-        if role.is_offline:
+        registered = role.model.startswith(OBJECT) or REGISTRY.has("embedder", role.model)
+        if role.is_offline or (registered and role is models.embedding):
             continue
         addresses = [*([role.api_base] if role.api_base else []), *_addresses(role.parameters)]
         local = all(map(_is_this_machine, addresses))

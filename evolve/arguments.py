@@ -1,0 +1,241 @@
+"""Arguments of the public functions as a configuration, and where a run and its programs are kept."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from evolve.components import Components
+from evolve.config import (
+    CampaignConfig,
+    ModelsConfig,
+    check_resumable,
+    load_config,
+    merged,
+    with_window,
+)
+from evolve.inspection.lookup import find_program
+from evolve.journal import RunRecord, checked_name
+from evolve.journal.durable import replace_file
+from evolve.program import MemoryProgram
+from evolve.seeds import seed_names, seed_program
+from evolve.trust import Approvals, Gate, acts_of, typed_acts
+
+if TYPE_CHECKING:
+    from evolve.benchmark import Benchmark
+
+RUNS = Path("runs")
+"""Folder of runs that are given by name alone."""
+KEYS: Mapping[str, str] = MappingProxyType(
+    {
+        "selector": "search.selection",
+        "mutator": "search.mutators",
+        "agent": "evaluation.agent",
+        "judge": "evaluation.judge",
+        "sandbox": "sandbox.backend",
+        "embedder": "models.embedding.model",
+        "benchmark": "benchmark",
+        "executor": "executor",
+        "optimizer": "search.optimizer",
+    }
+)
+"""Kind of part → the setting that names it."""
+_ROLES = ("task", "toolkit", "judge", "reflector")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What a caller asked for.
+
+    Attributes:
+        overrides: dotted key → value, of settings; of parts passed as objects their recorded names.
+        components: those objects.
+    """
+
+    overrides: Mapping[str, Any]
+    components: Components
+
+    def with_options(self, base: CampaignConfig, options: Mapping[str, object] | None) -> Mapping[str, Any]:
+        """Return the overrides with ``options`` of the benchmark added to those of ``base``."""
+        if not options:
+            return self.overrides
+        given = {name: str(value) for name, value in options.items()}
+        return {**self.overrides, "benchmark_options": {**base.benchmark_options, **given}}
+
+
+def overrides_of(
+    given: Mapping[str, Any],
+    *,
+    benchmark: str | Path | Benchmark | None = None,
+    models: ModelsConfig | str | None = None,
+    settings: Mapping[str, object] | None = None,
+    parts: Mapping[str, Any] = MappingProxyType({}),
+) -> Arguments:
+    """Return the arguments that are not None, ``settings`` having precedence.
+
+    Example:
+        >>> arguments = overrides_of({"budget": 3, "jobs": None}, models="openai/gpt-5-mini")
+        >>> arguments.overrides["budget"], arguments.overrides["models.task.model"]
+        (3, 'openai/gpt-5-mini')
+    """
+    overrides: dict[str, Any] = {}
+    if isinstance(models, str):
+        overrides |= {f"models.{role}.model": models for role in _ROLES}
+    elif models is not None:
+        overrides["models"] = models.model_dump()
+    overrides |= {key: value for key, value in given.items() if value is not None}
+    objects: dict[str, Any] = {}
+    for kind, part in {**parts, "benchmark": benchmark}.items():
+        if isinstance(part, str | Path):
+            overrides[KEYS[kind]] = str(part)
+        elif part is not None:
+            objects[kind] = part
+    components = Components(**objects)
+    overrides |= {KEYS[kind]: name for kind, name in components.names.items()}
+    return Arguments({**overrides, **(settings or {})}, components)
+
+
+@dataclass(frozen=True)
+class RunPlace:
+    """Directory of a run: the folder that it is in, and its name.
+
+    Attributes:
+        keep: the temporary directory that ``root`` is, deleted with this object; None for another.
+    """
+
+    root: Path
+    name: str
+    keep: tempfile.TemporaryDirectory[str] | None = None
+
+
+def split_place(run: str | Path | None) -> RunPlace:
+    """Return the place of ``run``: a path, a name in ``runs/``, or None for a temporary directory.
+
+    Example:
+        >>> split_place("mine").root, split_place("elsewhere/mine").root
+        (PosixPath('runs'), PosixPath('elsewhere'))
+    """
+    if run is None:
+        keep = tempfile.TemporaryDirectory(prefix="evolve-")
+        return RunPlace(Path(keep.name), "run", keep)
+    path = RUNS / run if isinstance(run, str) and os.sep not in run else Path(run).expanduser()
+    return RunPlace(path.parent, path.name)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Whole configuration of a run, new or resumed.
+
+    Attributes:
+        config: what to do.
+        recorded: the run exists.
+        own: settings that the caller named, which approves what they have this machine execute or send.
+        source: who asks for the rest, for messages.
+        trusted: a configuration that the caller made.
+    """
+
+    config: CampaignConfig
+    recorded: bool
+    own: Mapping[str, Any]
+    source: str
+    trusted: CampaignConfig | None = field(default=None)
+
+    def admit(self, *, trust: bool, notify: Callable[[str], None]) -> None:
+        """Return if the caller named or approved all that the run executes and sends; else a UsageError."""
+        acts = acts_of(self.config, recorded=self.recorded)
+        typed = typed_acts(self.own)
+        if self.trusted is not None:
+            typed += acts_of(self.trusted, recorded=True)
+        gate = Gate(Approvals.of_user(), trust=trust, command="evolve.run(..., trust=True)", notify=notify)
+        gate.admit(acts, typed=typed, source=self.source)
+
+
+def settle(
+    place: RunPlace,
+    arguments: Arguments,
+    *,
+    programs: Iterable[str | Path | MemoryProgram] | None,
+    options: Mapping[str, object] | None,
+    config: CampaignConfig | str | Path | None,
+) -> Settled:
+    """Return the configuration of defaults, the recorded or a given one, then arguments. Executes nothing.
+
+    Raises:
+        UsageError: a setting is not possible, a program is not there, or the recorded run was begun with
+            other settings.
+    """
+    given = load_config(Path(config)) if isinstance(config, str | Path) else config
+    checked_name(place.name)
+    record = RunRecord(place.root / place.name)
+    recorded = record.config if (record.path / "config.toml").is_file() else None
+    base = given or recorded or CampaignConfig()
+    overrides = dict(arguments.with_options(base, options))
+    if programs is not None:
+        overrides["seeds"] = stored_programs(programs, place)
+    settled = merged(base, overrides, source="the arguments")
+    if recorded is not None:
+        settled = with_window(settled, recorded)
+        check_resumable(recorded, settled)
+    return Settled(
+        config=settled,
+        recorded=recorded is not None,
+        own=overrides,
+        source=str(config) if isinstance(config, str | Path) else f"The run {place.name!r} in {place.root}",
+        trusted=config if isinstance(config, CampaignConfig) else None,
+    )
+
+
+def program_of(program: str | Path | MemoryProgram, root: Path) -> MemoryProgram:
+    """Return the program that is given as an object, source, path, name of a seed, or ``RUN:ID``.
+
+    Args:
+        program: a text of more than one line is source.
+        root: folder of runs, for ``RUN:ID``.
+
+    Raises:
+        UsageError: there is none, or its file cannot be read.
+
+    Example:
+        >>> program_of("lexical", Path("runs")).name
+        'lexical'
+    """
+    if isinstance(program, MemoryProgram):
+        return program
+    if isinstance(program, Path):
+        return MemoryProgram.from_file(program)
+    if "\n" in program:
+        return MemoryProgram(program)
+    return find_program(program, root).program
+
+
+def is_own(program: MemoryProgram) -> bool:
+    """Return whether ``program`` is one of this project's seeds, unchanged."""
+    return program.id in {seed_program(name).id for name in seed_names()}
+
+
+def stored_programs(programs: Iterable[str | Path | MemoryProgram], place: RunPlace) -> tuple[str, ...]:
+    """Return names and paths of initial programs; those that have none are kept beside the runs.
+
+    A program is kept under its id, so that the same call finds it again when it resumes the run.
+    """
+    lookup = RUNS if place.keep else place.root
+    return tuple(_stored(program, lookup, place.root) for program in programs)
+
+
+def _stored(program: str | Path | MemoryProgram, lookup: Path, root: Path) -> str:
+    if isinstance(program, Path):
+        return str(program.expanduser().absolute())
+    if isinstance(program, str) and "\n" not in program:
+        is_path = program.endswith(".py") or os.sep in program
+        if is_path or ":" not in program:
+            return program
+    found = program_of(program, lookup)
+    path = (root / ".programs" / found.id / f"{found.name or 'program'}.py").absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, found.source.encode("utf-8", "surrogatepass"))
+    return str(path)

@@ -1,0 +1,274 @@
+"""Runs and results as a Python program reads them: candidates, front, tests, tables and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evolve.candidates import Candidates, StoredCandidate
+from evolve.config import CampaignConfig
+from evolve.errors import ProgramError, UsageError
+from evolve.events import Compared, Event, StopReason
+from evolve.inspection.history import History
+from evolve.inspection.lookup import find_candidate
+from evolve.journal import RunRecord
+from evolve.program import MemoryProgram
+from evolve.records import Candidate, Failure, Interval
+
+Data = dict[str, Any]
+"""JSON of a command of the same name, as ``--json`` prints it."""
+
+
+class Run:
+    """A run directory, for reading; possible while a campaign writes to it.
+
+    Methods that return ``Data`` give what the command of that name prints with ``--json``.
+
+    Args:
+        record: of the run.
+        keep: kept as long as this object, such as a temporary directory that the run is in.
+
+    Example:
+        >>> import evolve
+        >>> result = evolve.run("chronicle", programs=["lexical"], max_candidates=0, sandbox="process",
+        ...                     settings={"evaluation.static": 4, "evaluation.test": 4})
+        >>> run = evolve.open_run(result.run.path)
+        >>> run.best.name, len(run.candidates), run.summary()["front"][0]["number"]
+        ('lexical', 1, 0)
+    """
+
+    def __init__(self, record: RunRecord, keep: object = None) -> None:
+        self.record = record
+        self._keep = keep
+        self._read: tuple[int, History] | None = None
+
+    @classmethod
+    def open(cls, root: Path, name: str) -> Run:
+        """Open the run ``name`` in the folder ``root``; UsageError where there is none."""
+        return cls(RunRecord.open(root, name))
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    @property
+    def name(self) -> str:
+        """Name of the run directory."""
+        return self.record.name
+
+    @property
+    def path(self) -> Path:
+        """The run directory."""
+        return self.record.path
+
+    @property
+    def config(self) -> CampaignConfig:
+        """Configuration that the run was begun with."""
+        return self.record.config
+
+    @property
+    def history(self) -> History:
+        """State of the run, folded from its events; read again when the event log has grown."""
+        journal = self.path / "journal.jsonl"
+        size = journal.stat().st_size if journal.is_file() else 0
+        if self._read is None or self._read[0] != size:
+            self._read = size, History.read(self.record)
+        return self._read[1]
+
+    @property
+    def events(self) -> list[Event]:
+        """Every event in order."""
+        return self.record.events()
+
+    @property
+    def candidates(self) -> Candidates:
+        """Every candidate, failed ones too, by rising number."""
+        return self._stored(self.history.candidates)
+
+    @property
+    def front(self) -> Candidates:
+        """The Pareto front, the highest quality first."""
+        return self._stored(self.history.front)
+
+    @property
+    def best(self) -> StoredCandidate:
+        """Front member of the highest quality; UsageError while there is no score."""
+        return self.candidate()
+
+    @property
+    def tests(self) -> Mapping[int, Interval]:
+        """Candidate number → quality on the test set."""
+        return self.history.tests()
+
+    def candidate(self, which: int | str | None = None) -> StoredCandidate:
+        """Return a candidate by number or by digits of its program's id; None: the best.
+
+        Raises:
+            UsageError: there is none; the message says which there are.
+        """
+        text = None if which is None else str(which)
+        return StoredCandidate.of(find_candidate(self.history, text), self)
+
+    def summary(self) -> Data:
+        """Return the front with objectives and intervals: ``evolve front``."""
+        from evolve.inspection.tables import front_data
+
+        return front_data(self.name, self.history)
+
+    def show(self, which: int | str | None = None) -> Data:
+        """Return a candidate in full, the best by default: ``evolve show``."""
+        from evolve.inspection.tables import show_data
+
+        return show_data(self.record, self.history, self._plain(which))
+
+    def progress(self) -> Data:
+        """Return hypervolume by evaluations and price, and losses before and after: ``evolve progress``."""
+        from evolve.inspection.progress import outcome_data
+
+        return outcome_data(self.record, self.history)
+
+    def lineage(self, which: int | str | None = None) -> Data:
+        """Return who descends from whom, of all or of one candidate: ``evolve lineage``."""
+        from evolve.inspection.lineage import lineage_data
+
+        return lineage_data(self.history, None if which is None else self._plain(which))
+
+    def explain(self, which: int | str | None = None) -> Data:
+        """Return what a program stores and how it retrieves: ``evolve explain``."""
+        from evolve.inspection.explain import explain_data
+        from evolve.inspection.questions import Questions
+
+        return explain_data(self.record, self._plain(which), Questions.of(self.record))
+
+    def trace(self, which: int | str | None, item: str, subset: str | None = None) -> Data:
+        """Return one question from what was written to its score: ``evolve trace``.
+
+        Args:
+            which: the candidate.
+            item: id of a task, or a part that fits one.
+            subset: ``static``, ``test`` or ``rotating-N``; None: the first that has the task.
+        """
+        from evolve.inspection.questions import Questions
+        from evolve.inspection.traces import find_item, trace_data
+
+        chosen = self._plain(which)
+        evaluation, found = find_item(self.record.evaluations(chosen.program), item, subset)
+        return trace_data(self.record, chosen, evaluation, found, Questions.of(self.record))
+
+    def diff(self, before: int | str, after: int | str) -> list[dict[str, str]]:
+        """Return what changed from one candidate to another, part by part: ``evolve diff``."""
+        from evolve.inspection.diff import diff_data
+
+        programs = (self.record.program(self._plain(which).program) for which in (before, after))
+        return diff_data(*programs)
+
+    def report(self, path: str | Path) -> Path:
+        """Write one HTML file that shows all of the run and needs no network: ``evolve report``."""
+        from evolve.inspection.report import build_report, write_report
+
+        target = Path(path)
+        if not target.parent.is_dir():
+            raise UsageError(f"There is no folder {target.parent} for the report. Make it, or give another.")
+        write_report(build_report(self.record), target)
+        return target
+
+    def export(
+        self,
+        name: str,
+        which: int | str | None = None,
+        *,
+        out: str | Path = ".",
+        licence: str = "Apache-2.0",
+    ) -> Path:
+        """Write a candidate as the package ``out/name``, which pip installs: ``evolve export``.
+
+        Args:
+            name: of the package: lower-case letters, digits, hyphens.
+            which: the candidate; None: the best.
+            out: folder to put it in.
+            licence: SPDX expression.
+        """
+        from evolve.plugins.export import export
+
+        chosen = self._plain(which)
+        return export(self.record, self.history, chosen, name=name, out=Path(out), licence=licence)
+
+    def _plain(self, which: int | str | None) -> Candidate:
+        return find_candidate(self.history, None if which is None else str(which))
+
+    def _stored(self, candidates: Iterable[Candidate]) -> Candidates:
+        return Candidates(StoredCandidate.of(candidate, self) for candidate in candidates)
+
+
+@dataclass(frozen=True)
+class Result:
+    """Outcome of ``evolve.run``.
+
+    Attributes:
+        run: the run directory.
+        reason: why the search stopped: ``budget``, the candidates; or ``time``.
+        comparisons: the best against each initial program on the test set, paired.
+
+    Example:
+        >>> import evolve
+        >>> result = evolve.run("chronicle", programs=["lexical"], max_candidates=0, sandbox="process",
+        ...                     settings={"evaluation.static": 4, "evaluation.test": 4})
+        >>> result.best.name, result.reason, 0 <= result.test.mean <= 1
+        ('lexical', 'budget', True)
+    """
+
+    run: Run
+    reason: StopReason
+    comparisons: tuple[Compared, ...] = ()
+
+    @property
+    def best(self) -> StoredCandidate:
+        """Candidate of the highest quality on the fitness set."""
+        return self.run.best
+
+    @property
+    def front(self) -> Candidates:
+        """The Pareto front, the highest quality first."""
+        return self.run.front
+
+    @property
+    def test(self) -> Interval | None:
+        """Quality of the best on the test set; None where no test question was asked."""
+        return self.best.test
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """Result of checking a program.
+
+    Attributes:
+        program: what was checked.
+        problems: breaches of the contract; with any, nothing else was checked.
+        warnings: faults that the source shows: undefined names, wrong arguments, unknown attributes.
+        failure: how it failed in the sandbox; None where it ran, or was not tried.
+        isolation: sandbox in which it was tried; empty where it was not.
+
+    Example:
+        >>> CheckReport(MemoryProgram("x = 1"), problems=("There is no class KnowledgeBase.",)).ok
+        False
+    """
+
+    program: MemoryProgram
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    failure: Failure | None = None
+    isolation: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """It keeps the contract, and did not fail where it was tried. Warnings do not count."""
+        return not self.problems and self.failure is None
+
+    def raise_for_problems(self) -> None:
+        """Raise a ``ProgramError`` that says what is wrong, unless it is ``ok``."""
+        if self.problems:
+            self.program.check()
+        if self.failure is not None:
+            failure = self.failure
+            raise ProgramError(failure.kind, f"{failure.where}: {failure.message}", detail=failure.detail)

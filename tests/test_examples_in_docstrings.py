@@ -1,0 +1,46 @@
+"""Examples in the docstrings of the public names run, and print what they say."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+
+import pytest
+
+import evolve
+
+MODULES = (
+    "evolve",
+    "evolve.api",
+    "evolve.arguments",
+    "evolve.benchmark",
+    "evolve.candidates",
+    "evolve.cli.names",
+    "evolve.components",
+    "evolve.kinds",
+    "evolve.models.local.names",
+    "evolve.population",
+    "evolve.program",
+    "evolve.records",
+    "evolve.errors",
+    "evolve.mutation.protocol",
+    "evolve.population.selection",
+    "evolve.registry",
+    "evolve.results",
+    "evolve.trust.approvals",
+)
+FLAGS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_do_what_they_show(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evolve.registry.REGISTRY._added", {})
+    results = doctest.testmod(importlib.import_module(name), optionflags=FLAGS)
+    assert results.attempted > 0
+    assert results.failed == 0
+
+
+@pytest.mark.parametrize("name", sorted(set(evolve.__all__) - {"__version__"}))
+def test_every_export_has_an_example(name: str) -> None:
+    documentation = getattr(evolve, name).__doc__ or ""
+    assert ">>>" in documentation, f"evolve.{name} has no example in its docstring"
