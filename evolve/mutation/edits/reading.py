@@ -15,6 +15,7 @@ from evolve.mutation.edits.names import EditName
 from evolve.mutation.edits.patch import is_patch, read_loose_patch, read_split_patch
 from evolve.mutation.edits.programs import EDITS_NOT_FOUND, code_of, labelled_pairs, program_in
 from evolve.mutation.edits.reply import Reply, read_reply
+from evolve.mutation.edits.statements import statement_applied
 from evolve.mutation.pieces import Pieces
 from evolve.program import MemoryProgram
 from evolve.program.identity import fingerprint
@@ -92,9 +93,12 @@ def _applied(reply: Reply, source: str, form: EditName, finished: bool) -> tuple
         codes = code_of(reply, finished=finished)
     except EditError:
         pairs = labelled_pairs(reply.fences)
-        if not pairs:
+        if pairs:
+            return "blocks", apply_changes(source, pairs)
+        stated = statement_applied(source, reply.fences[0]) if len(reply.fences) == 1 else None
+        if stated is None:
             raise
-        return "blocks", apply_changes(source, pairs)
+        return "definitions", stated
     if not codes:
         raise _NotFound(EDITS_NOT_FOUND[form])
     program = program_in(codes, source)

@@ -1,0 +1,46 @@
+"""A single statement given alone, put in the place of the one of the program that begins with the same line."""
+
+from __future__ import annotations
+
+import ast
+from textwrap import dedent
+
+from evolve.mutation.edits.reply import Fence
+from evolve.program.layout import indentation
+from evolve.program.parsing import UNPARSABLE, parse
+
+_COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
+
+
+def statement_applied(source: str, fence: Fence) -> str | None:
+    """``source`` with the loop or condition of ``fence`` in the place of its own.
+
+    None where the fence holds anything else, may be cut off, or where its first line stands nowhere in the
+    program, or in several places: then there is no reading, or more than one.
+
+    >>> old = "def f(rows):\\n    for row in rows:\\n        print(row)\\n"
+    >>> new = Fence("python", "for row in rows:\\n    print(row * 2)", True, "", 0, 3)
+    >>> print(statement_applied(old, new))
+    def f(rows):
+        for row in rows:
+            print(row * 2)
+    <BLANKLINE>
+    """
+    if not fence.closed:
+        return None
+    lines = dedent(fence.code).strip("\n").split("\n")
+    try:
+        given = parse("\n".join(lines) + "\n").body
+        present = [node for node in ast.walk(parse(source)) if isinstance(node, _COMPOUND)]
+    except UNPARSABLE:
+        return None
+    if len(given) != 1 or not isinstance(given[0], _COMPOUND):
+        return None
+    old = source.split("\n")
+    places = [node for node in present if old[node.lineno - 1].strip() == lines[0].strip()]
+    if len(places) != 1:
+        return None
+    place = places[0]
+    margin = indentation(old[place.lineno - 1])
+    moved = [margin + line if line.strip() else line for line in lines]
+    return "\n".join([*old[: place.lineno - 1], *moved, *old[place.end_lineno :]])
