@@ -20,12 +20,10 @@ from evolve.errors import UsageError
 from evolve.kinds import OBJECT
 from evolve.records import Episode, Task
 from evolve.registry import REGISTRY
-from evolve.scoring import METRICS
+from evolve.scoring import GRADED, METRICS
 
 Scope = Literal["pooled", "grouped"]
 Learning = Literal["offline", "online"]
-GRADED = ("judge", "rubric", "reward")
-"""Qualities that are no metric of text."""
 Loader = Callable[..., "Benchmark"]
 Requirement = Callable[[Path], None]
 """Given the folder of the data: raises UsageError, with the remedy, where something is lacking. Quick."""

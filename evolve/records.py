@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from evolve.errors import FailureKind, ProgramError
 
+StructuredOutput = Literal["auto", "json_schema", "json_object", "prompt"]
+"""Ways to ask a model for JSON; ``auto`` finds out which the server takes."""
 Fields = dict[str, JsonValue]
 """The JSON form of a KnowledgeItem or a Query: field name → value."""
 

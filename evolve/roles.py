@@ -12,11 +12,11 @@ from evolve.agents.offline import OfflineAgent, OfflineJudge
 from evolve.agents.protocol import Judge, TaskAgent
 from evolve.components import AS_CONFIGURED, Components
 from evolve.config import OFFLINE, CampaignConfig, ModelsConfig, RoleConfig
+from evolve.config.names import WORDLLAMA, is_local
 from evolve.evaluation import ToolkitModel
 from evolve.kinds import OBJECT
 from evolve.models.chat import ChatModel, Role
 from evolve.models.embeddings import CachedEmbedder, Embedder, HashingEmbedder
-from evolve.models.local.names import WORDLLAMA, is_local
 from evolve.models.offline import ExtractiveModel
 from evolve.records import CostUnit
 from evolve.registry import REGISTRY

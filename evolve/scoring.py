@@ -240,6 +240,8 @@ def _of_retrieved(score: Callable[[Task, str], float]) -> Callable[[Task, str, s
     return lambda task, _, retrieved: score(task, retrieved)
 
 
+GRADED = ("judge", "rubric", "reward")
+"""Qualities that are no metric of text."""
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         metric.name: metric

@@ -18,7 +18,7 @@ MODULES = (
     "evolve.cli.names",
     "evolve.components",
     "evolve.kinds",
-    "evolve.models.local.names",
+    "evolve.config.names",
     "evolve.population",
     "evolve.program",
     "evolve.records",

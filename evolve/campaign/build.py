@@ -20,6 +20,7 @@ from evolve.components import AS_CONFIGURED, Components
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
 from evolve.journal import RunDirectory
+from evolve.kinds import BUILT_IN, Kind
 from evolve.models.calls import Call, CallFile, read_calls
 from evolve.roles import open_roles
 from evolve.trust import Approvals, Gate, acts_of
@@ -73,6 +74,9 @@ def build(
     _check_freeze(config)
     _check_cluster(config, components)
     _check_gepa(config)
+    _check_parts(config, components)
+    optimizer = components.get("optimizer", config.search.optimizer)
+    selector = named_selector(config, components)
     seeds = seed_programs(config.seeds)
     trusted = is_trusted(config, programs_of(root / name))
     acts = acts_of(config, recorded=True)
@@ -116,8 +120,6 @@ def build(
         workbench = bench.equipped(config, roles)
         record_facts(run, workbench)
         allowed = unsafe_local or trusted
-        optimizer = components.get("optimizer", config.search.optimizer)
-        selector = named_selector(config, components)
         mutator = mutator_identity(config, workbench, components)
         crew = _crew(config, workbench, run, components, unsafe_local=allowed, notify=notify)
     except BaseException:
@@ -186,6 +188,19 @@ def _crew(
         lost=lambda job, error: Outcome(job, stopped=error),
         hear=hear,
     )
+
+
+def _check_parts(config: CampaignConfig, components: Components) -> None:
+    """Import the plug-ins that ``config`` names, so that a broken one is said before anything is written."""
+    named: tuple[tuple[Kind, str | None], ...] = (
+        ("mutator", config.mutators),
+        ("agent", config.evaluation.agent),
+        ("judge", config.evaluation.judge),
+        ("executor", config.executor),
+    )
+    for kind, name in named:
+        if name is not None and name not in BUILT_IN[kind]:
+            components.get(kind, name)
 
 
 def _check_cluster(config: CampaignConfig, components: Components) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
+from evolve.config.names import with_absolute_path
 from evolve.config.sections import Section
-from evolve.models.local.names import with_absolute_path
-from evolve.models.settings import StructuredOutput
+from evolve.records import StructuredOutput
 
 OFFLINE = "offline"
 """The name of the rules that stand in for a model where none is wanted."""

@@ -17,10 +17,9 @@ from pydantic import (
     field_validator,
 )
 
-from evolve.benchmark import GRADED
 from evolve.kinds import Kind
 from evolve.registry import REGISTRY
-from evolve.scoring import METRICS
+from evolve.scoring import GRADED, METRICS
 
 if TYPE_CHECKING:
     from evolve.sandboxes.protocol import Limits

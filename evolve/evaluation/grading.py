@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evolve.agents.protocol import Grade, Judge
-from evolve.benchmark import GRADED, Benchmark, can_score
+from evolve.benchmark import Benchmark, can_score
 from evolve.errors import UsageError
 from evolve.records import Task
-from evolve.scoring import METRICS
+from evolve.scoring import GRADED, METRICS
 
 JUDGED = ("judge", "rubric")
 """Qualities that ask the judge."""
@@ -49,7 +49,7 @@ class Grading:
 
     Args:
         judge: asked only where the quality is ``judge`` or ``rubric``.
-        metric: the quality: a key of ``METRICS``, or one of ``benchmark.GRADED``.
+        metric: the quality: a key of ``METRICS``, or one of ``scoring.GRADED``.
         benchmark: what is scored.
 
     Raises:

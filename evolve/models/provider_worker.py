@@ -18,7 +18,8 @@ from typing import Any
 from evolve.models.frames import Frames
 from evolve.models.provider import AttemptFailed, Provider
 from evolve.models.redaction import redacted
-from evolve.models.settings import ModelSettings, StructuredOutput
+from evolve.models.settings import ModelSettings
+from evolve.records import StructuredOutput
 
 READY = {"ready": True}
 OPERATIONS = ("chat", "embed", "price", "context")

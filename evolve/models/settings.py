@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-StructuredOutput = Literal["auto", "json_schema", "json_object", "prompt"]
-"""Ways to ask a model for JSON; ``auto`` finds out which the server takes."""
+from evolve.records import StructuredOutput
 
 
 class ModelSettings(Protocol):

@@ -11,7 +11,7 @@ from typing import Any
 from evolve.models.adaptations import LEFT_OUT, LIMIT, STRUCTURED, SYSTEM, THOUGHTS
 from evolve.models.chat import Message
 from evolve.models.reply_limits import THOUGHT_TOKENS
-from evolve.models.settings import StructuredOutput
+from evolve.records import StructuredOutput
 
 JSON_SCHEMA, LLAMA_CPP, JSON_OBJECT, PROMPT = (
     "json_schema",

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from evolve.config import CampaignConfig, RoleConfig, load_config
+from evolve.config.names import WORDLLAMA, is_local
 from evolve.models.budget import Budget
 from evolve.models.chat import Role
 from evolve.models.gateway import Gateway
 from evolve.models.litellm_provider import LitellmProvider
-from evolve.models.local.names import WORDLLAMA, is_local
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evolve.config import ModelsConfig, RoleConfig
+from evolve.config.names import is_local
 from evolve.errors import UsageError
-from evolve.models.local.names import is_local
 from evolve.models.local.server import LocalServer, Speed
 from evolve.models.local.weights import Weights, find_weights
 

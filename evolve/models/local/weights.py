@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from evolve.config.names import GGUF, LOCAL
 from evolve.errors import InfrastructureError, UsageError
-from evolve.models.local.names import GGUF, LOCAL
 
 _MAGIC = b"GGUF"
 _BLOCK = 1 << 20

@@ -1,4 +1,4 @@
-"""A single statement given alone, put in the place of the one of the program that begins with the same line."""
+"""A single statement, put in the place of the one of the program that begins with the same line."""
 
 from __future__ import annotations
 
