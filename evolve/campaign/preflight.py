@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from evolve.config import CampaignConfig, RoleConfig
+from evolve.config.names import WORDLLAMA, is_local
 from evolve.errors import BudgetReached, ModelError, UsageError
 from evolve.evaluation.grading import JUDGED
 from evolve.models.budget import Budget
 from evolve.models.calls import Call
 from evolve.models.chat import ChatRequest, Role
-from evolve.models.local.names import WORDLLAMA, is_local
 from evolve.models.provider import AttemptFailed
 from evolve.records import Usage
 from evolve.roles import is_offline
