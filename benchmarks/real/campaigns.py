@@ -112,7 +112,12 @@ def _draws(record: RunRecord) -> str:
 def _configuration(arguments: argparse.Namespace, name: str, seed: int) -> CampaignConfig:
     models = ModelsConfig(reflector=role(arguments))
     config = configuration(
-        arguments, arguments.benchmark, models, budget=arguments.children, jobs=1, seed=seed
+        arguments,
+        arguments.benchmark,
+        models,
+        budget=arguments.children,
+        jobs=arguments.concurrency,
+        seed=seed,
     )
     return merged(config, ARMS[name])
 
