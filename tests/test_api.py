@@ -143,7 +143,9 @@ def test_programs_of_a_custom_mutator_are_not_trusted(things: Benchmark) -> None
 class Terse(OfflineAgent):
     """An agent that says one word to everything."""
 
-    identity = "terse-1"
+    @property
+    def identity(self) -> str:
+        return "terse-1"
 
     def respond(self, parts, recollections, repeat=0):
         return [

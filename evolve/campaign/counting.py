@@ -129,8 +129,9 @@ def _measure_children(
 def _whole(static: Loads, bench: Workbench, programs: int) -> dict[Cause, Load]:
     """What one program takes on the static subset if nothing of it was asked before."""
     subset = bench.subsets.static
-    whole = {cause: load * (1 / programs) for cause, load in static.items()}
-    for cause, count in (("extract", len(subset.episodes)), ("query", len(subset.tasks))):
+    whole: dict[Cause, Load] = {cause: load * (1 / programs) for cause, load in static.items()}
+    asked: tuple[tuple[Cause, int], ...] = (("extract", len(subset.episodes)), ("query", len(subset.tasks)))
+    for cause, count in asked:
         if cause in static:
             whole[cause] = static[cause].per_call() * count
     return whole

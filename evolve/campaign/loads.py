@@ -67,7 +67,7 @@ Loads = Mapping[Cause, Load]
 
 def total_of(loads: Sequence[Loads]) -> dict[Cause, Load]:
     """Sum by cause."""
-    causes = {cause for each in loads for cause in each}
+    causes: set[Cause] = {cause for each in loads for cause in each}
     return {cause: sum((each.get(cause, Load()) for each in loads), Load()) for cause in causes}
 
 

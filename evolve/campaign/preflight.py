@@ -109,7 +109,7 @@ def _models(config: CampaignConfig, metric: str) -> list[_Asked]:
     named: list[tuple[Role, RoleConfig]] = [("task", models.task), ("toolkit", models.toolkit)]
     if metric in JUDGED:
         named.append(("judge", models.judge))
-    named += [("reflector", one) for one in config.reflecting]
+    named.extend(("reflector", one) for one in config.reflecting)
     named.append(("embedding", models.embedding))
     found: dict[tuple[object, ...], _Asked] = {}
     for role, settings in named:

@@ -43,7 +43,7 @@ def test_a_campaign_takes_what_was_estimated_within_a_factor_of_two(
             continue
         one = by_role[role]
         assert one.usd is not None
-        pairs = {
+        pairs: dict[str, tuple[float, float]] = {
             "calls": (one.calls, account.usage.calls),
             "tokens": (one.tokens_in + one.tokens_out, account.usage.tokens),
         }
