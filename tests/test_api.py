@@ -32,12 +32,12 @@ QUICK: dict[str, Any] = {"sandbox": "process", "settings": FEW}
 BENCHMARK = '''
 from pathlib import Path
 from evolve.benchmark import benchmark
-from tests.campaign.small import small as made
+from tests.campaign import small as module
 
 @benchmark
 def small(data_dir):
     """The small one, as a file of somebody's."""
-    return made(data_dir)
+    return module.small(data_dir)
 '''
 
 
