@@ -30,3 +30,11 @@ def test_a_run_of_any_size_is_measured_command_by_command(
     rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
     assert [row[0].strip() for row in rows[1:]] == list(script("scale").COMMANDS)
     assert all(float(row[1]) > 0 for row in rows[1:])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_reads_are_compared_with_a_bare_fork(script: Script) -> None:
+    module = script("reads")
+    least, ours = module.pair(module.ProcessSandbox(), module.PROGRAMS["plain"], 200)
+    assert 0 < least < ours
