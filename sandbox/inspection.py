@@ -7,13 +7,14 @@ program in it. Linux only.
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import re
 import stat
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -24,6 +25,12 @@ SIGSTOP_BIT = 1 << 18
 STOP_SECONDS, YIELDS = 5.0, 20
 HARMLESS_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 F_OFD_SETLK, F_UNLCK = 37, 2
+
+# PROCMAP_QUERY of linux/fs.h, since 6.11: its struct, and its flags "shared" and "covering or next".
+PROCMAP = struct.Struct("@9Q4I2Q")
+PROCMAP_QUERY = 3 << 30 | PROCMAP.size << 16 | ord("f") << 8 | 17
+WRITABLE, NEXT_SHARED = 0x02, 0x08 | 0x10
+LONGEST_PATH = 4096 + 16  # and " (deleted)"
 
 _SHARED_MAP = re.compile(rb"^\S+ .(.).s \S+ \S+ (\d+) *(.*)$", re.MULTILINE)
 
@@ -139,17 +146,57 @@ def check_maps(process: int, scratch: Sequence[str]) -> None:
         Shared: it has.
         OSError: it cannot be looked at.
     """
-    with open(f"/proc/{process}/maps", "rb", 0) as file:
-        maps = file.readall()
-    for found in _SHARED_MAP.finditer(maps):
-        path = os.fsdecode(found[3])
+    descriptor = os.open(f"/proc/{process}/maps", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        found = list(_queried(descriptor))
+    except OSError as error:
+        if error.errno != errno.ENOTTY:  # a kernel before 6.11
+            raise
+        found = list(_listed(descriptor))
+    finally:
+        os.close(descriptor)
+    for writable, inode, path in found:
         if path.startswith(tuple(f"{root}/" for root in scratch)):
             with suppress(OSError):
-                if os.lstat(path).st_ino == int(found[2]):
+                if os.lstat(path).st_ino == inode:
                     continue
-        elif found[1] == b"-" and _is_file(path):
+        elif not writable and _is_file(path):
             continue  # such as the tables of the C library
         raise Shared(f"memory that is shared with its copies ({path or 'without a name'})")
+
+
+def _queried(descriptor: int) -> Iterator[tuple[bool, int, str]]:
+    """Of each shared map: whether it can be written to, its inode, its path. Asks for nothing but these.
+
+    Args:
+        descriptor: of /proc/PID/maps.
+
+    Raises:
+        OSError: ENOTTY where the kernel has no such query.
+    """
+    name = ctypes.create_string_buffer(LONGEST_PATH)
+    address = 0
+    while True:
+        query = bytearray(
+            PROCMAP.pack(
+                *(PROCMAP.size, NEXT_SHARED, address, 0, 0, 0, 0, 0, 0, 0, 0),
+                *(LONGEST_PATH, 0, ctypes.addressof(name), 0),
+            )
+        )
+        try:
+            fcntl.ioctl(descriptor, PROCMAP_QUERY, query)
+        except FileNotFoundError:  # there are no more
+            return
+        (_, _, _, _, address, flags, _, _, inode, _, _, length, *_) = PROCMAP.unpack(query)
+        yield bool(flags & WRITABLE), inode, os.fsdecode(name.raw[: max(0, length - 1)])
+
+
+def _listed(descriptor: int) -> Iterator[tuple[bool, int, str]]:
+    """The same, of the list of all maps as text: a few hundred lines."""
+    with open(os.dup(descriptor), "rb", 0) as file:
+        maps = file.readall()
+    for found in _SHARED_MAP.finditer(maps):
+        yield found[1] != b"-", int(found[2]), os.fsdecode(found[3])
 
 
 def _is_file(path: str) -> bool:

@@ -153,10 +153,22 @@ class Descendants:
 def last_number() -> int:
     """The number that was last given to a process or thread, where processes are seen; 0 where unknown."""
     try:
-        with open("/proc/loadavg", "rb", 0) as file:
-            return int(file.read(128).split()[4])
+        return int(os.pread(_loadavg(), 128, 0).split()[4])
     except (OSError, ValueError, IndexError):
         return 0
+
+
+@cache
+def _loadavg() -> int:
+    return opened("/proc/loadavg")
+
+
+def opened(path: str) -> int:
+    """A descriptor of ``path``, for what is read at each branch and call; -1 where it is missing."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return -1
 
 
 def descendants(known: set[int], after: int = 0, last: int = 0) -> set[int]:

@@ -103,6 +103,7 @@ class Supervisor:
         if hasattr(os, "pidfd_open"):  # Linux; elsewhere it is looked after now and then
             self._ended = os.pidfd_open(process)
             self._poll.register(self._ended, select.POLLIN)
+        self._watch.close()
         self._watch = Stopwatch(process)
 
     # --- what the host says
@@ -160,12 +161,14 @@ class Supervisor:
             self._from_program.add(os.read(self._pipes.replies, CHUNK))
         while (frame := self._from_program.next()) is not None:
             if self._opening is None or not self._branch(frame):
-                self._say(self._watch.read())
-                _write(HOST_OUT, frame)
+                self._hand_on(frame)
+
+    def _hand_on(self, frame: bytes) -> None:
+        """Tell the host what a call has taken and give it ``frame``, at once: it is woken up once."""
+        _write(HOST_OUT, _framed(self._watch.read()) + frame)
 
     def _say(self, message: dict[str, Any]) -> None:
-        body = json.dumps(message).encode()
-        _write(HOST_OUT, len(body).to_bytes(4, "big") + body)
+        _write(HOST_OUT, _framed(message))
 
     def _program_ended(self) -> NoReturn:
         """Tell the host how the live process has ended, and end."""
@@ -175,8 +178,7 @@ class Supervisor:
             else:
                 self._from_program.add(part)
         while (frame := self._from_program.next()) is not None:
-            self._say(self._watch.read())
-            _write(HOST_OUT, frame)
+            self._hand_on(frame)
         self._leave(_collect(self._live))
 
     def _leave(self, code: int) -> NoReturn:
@@ -312,6 +314,11 @@ def _control(frame: bytes) -> dict[str, Any] | None:
         return None
     request = json.loads(body)
     return request if request.get("op") in ("branch", "drop") else None
+
+
+def _framed(message: dict[str, Any]) -> bytes:
+    body = json.dumps(message).encode()
+    return len(body).to_bytes(4, "big") + body
 
 
 def _left(ident: str, code: int, *, out_of_memory: bool = False) -> dict[str, Any]:

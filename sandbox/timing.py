@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import time
+from functools import cache
 from typing import Any
 
-from processes import last_number
+from processes import last_number, opened
 
 
 class Stopwatch:
@@ -20,13 +21,13 @@ class Stopwatch:
     """
 
     def __init__(self, process: int) -> None:
-        self._process = process
         self._cpu_clock = (~process << 3) | 2  # the clock of all its threads: see clock_getcpuclockid(3)
         self._last_number = 0
         self._in_namespace = os.getpid() == 1  # so that numbers are given to this program's processes only
         self._wall = 0.0
         self._delay: float | None = 0.0
         self._cpu_before = 0.0
+        self._schedstat = opened(f"/proc/{process}/schedstat")
         self._since: float | None = None  # when the program was given the turn
         self._waited_before: float | None = None
 
@@ -73,10 +74,20 @@ class Stopwatch:
     def _waited(self) -> float | None:
         """Seconds that the program and this process have waited for a CPU; None where that is not known."""
         total = 0
-        for process in (self._process, "self"):
+        for descriptor in (self._schedstat, _own_schedstat()):
             try:
-                with open(f"/proc/{process}/schedstat", "rb", 0) as file:
-                    total += int(file.read(64).split()[1])
+                total += int(os.pread(descriptor, 64, 0).split()[1])
             except (OSError, IndexError):
                 return None
         return total / 1e9
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        if self._schedstat >= 0:
+            os.close(self._schedstat)
+            self._schedstat = -1
+
+
+@cache
+def _own_schedstat() -> int:
+    return opened("/proc/self/schedstat")

@@ -23,7 +23,8 @@ import numpy as np
 from evolve.errors import InfrastructureError, ProgramError
 from evolve.records import Completion, Fields, Usage
 from evolve.sandboxes import engine
-from evolve.sandboxes.docker import DockerSandbox, container_options
+from evolve.sandboxes.container import container_options
+from evolve.sandboxes.docker import DockerSandbox
 from evolve.sandboxes.image import Recipe
 from evolve.sandboxes.process import ProcessSandbox
 from evolve.sandboxes.protocol import Limits, Sandbox, Session
@@ -137,7 +138,8 @@ def timed(act: Callable[[], object], count: int) -> Times:
 def idle_container() -> Iterator[str]:
     """A container like a program's, whose worker waits."""
     client = engine.connect()
-    options = container_options(client, Recipe.from_environment().tag, Limits())
+    image = Recipe.from_environment().tag
+    options = container_options(client, image, Limits(), engine=engine.identify(client))
     options |= {"entrypoint": ["sleep"], "command": ["600"]}
     ident = client.api.create_container(**options)["Id"]
     client.api.start(ident)

@@ -14,7 +14,6 @@ from rich.text import Text
 from evolve.errors import ProgramError
 from evolve.inspection.text import printable
 from evolve.program import MemoryProgram
-from evolve.program.parsing import parse
 from evolve.program.parts import ALWAYS_ON, BASE_CLASS, INSTRUCTIONS, ITEM_CLASS, QUERY_CLASS, assigned_name
 
 _GROUPS = {
@@ -36,17 +35,20 @@ def sections(program: MemoryProgram) -> dict[str, str]:
         program.parts  # noqa: B018  (parses)
     except ProgramError:
         return {"source": program.source}
-    tree = parse(program.source)
     lines = program.source.splitlines()
     found: dict[str, list[str]] = {}
-    for name, text in _sections(tree.body, lines, 0, len(lines)):
+    for name, text in _sections(program.tree.body, lines, 0, len(lines)):
         found.setdefault(name, []).append(text)
     return {name: "\n".join(texts) for name, texts in found.items()}
 
 
 def diff_data(before: MemoryProgram, after: MemoryProgram) -> list[dict[str, str]]:
     """The parts that differ, in the order of ``before``: their name, and a unified diff of each."""
-    old, new = sections(before), sections(after)
+    return diff_of_sections(sections(before), sections(after))
+
+
+def diff_of_sections(old: Mapping[str, str], new: Mapping[str, str]) -> list[dict[str, str]]:
+    """``diff_data`` of programs of which the ``sections`` are known."""
     changed = (name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name))
     return [{"part": name, "diff": _unified(old.get(name, ""), new.get(name, ""))} for name in changed]
 

@@ -95,15 +95,14 @@ def registered_data(registry: Registry = REGISTRY) -> list[Data]:
 def docker_data() -> Data:
     """Whether an engine answers and starts containers, its version, and whether it has the sandbox image."""
     from evolve.sandboxes.docker import DockerSandbox
-    from evolve.sandboxes.engine import connect, engine_errors
+    from evolve.sandboxes.engine import connect, identify
     from evolve.sandboxes.image import Recipe, has_image
     from evolve.sandboxes.protocol import Limits
 
     try:
         client = connect()
         try:
-            with engine_errors("The engine does not tell its version"):
-                engine = client.version()["Version"]
+            engine = identify(client)
             recipe = Recipe.from_environment()
             present = has_image(client, recipe.tag)
             if present:  # an engine that answers may refuse one of a container's limits
@@ -114,7 +113,14 @@ def docker_data() -> Data:
         remedy = error.remedy if isinstance(error, InfrastructureError) else ""
         reason = error.message if isinstance(error, InfrastructureError) else str(error)
         return {"usable": False, "reason": reason, "remedy": remedy}
-    return {"usable": True, "engine": engine, "image": recipe.tag, "base": recipe.base, "built": present}
+    return {
+        "usable": True,
+        "engine": f"{engine.name} {engine.version}",
+        "weaker": engine.weaker,
+        "image": recipe.tag,
+        "base": recipe.base,
+        "built": present,
+    }
 
 
 def check_data(name: str) -> Data:
@@ -174,7 +180,8 @@ def _lines(data: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:
             lines.append(("broken", name, found["problem"]))
     docker = data["docker"]
     if docker["usable"]:
-        lines.append(("ok", "docker", f"engine {docker['engine']}"))
+        weaker = f"; {docker['weaker']}" if docker.get("weaker") else ""
+        lines.append(("ok", "docker", f"engine {docker['engine']}{weaker}"))
         state = "is built" if docker["built"] else "is not built yet: that happens when it is first needed"
         lines.append(("ok" if docker["built"] else "no", "image", f"{docker['image']} {state}"))
     else:

@@ -262,7 +262,7 @@ class History:
         first, second = self._finite(one), self._finite(other)
         if not first.keys() & second.keys():
             return None
-        clusters = {task: self.groups.get(task, "") for task in first}
+        clusters = {task: self.groups.get(task, "") for task in first} if self.groups else None
         return paired_interval(first, second, clusters=clusters)
 
     def progress(self) -> list[Progress]:

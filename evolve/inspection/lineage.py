@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 
 from evolve.inspection.draws import draw_counts
@@ -100,43 +103,63 @@ def lineage_view(data: Mapping[str, Any], run: str) -> RenderableType:
     )
     counts = ", ".join(f"{count} {name}" for name, count in data["draws"].items())
     draws = [Text(f"model draws: {counts}", style="dim")] if counts and asked is None else []
-    return Group(
-        Text(heading, style="bold"), *_lines(data["roots"], asked), Text(legend, style="dim"), *draws
-    )
+    return Group(Text(heading, style="bold"), _Tree(data["roots"], asked), Text(legend, style="dim"), *draws)
 
 
-def _lines(roots: Sequence[Mapping[str, Any]], asked: int | None) -> Iterator[Text]:
-    """A line for each node, its children below it.
+class _Tree:
+    """A line for each node, its children below it, for rich.
 
-    Without recursion, as a line of descent may be longer than Python can recurse, and without rich's
-    ``Tree``, which takes twice as long for thousands of nodes.
+    Segments are made here: rich's ``Tree`` takes ten times as long and ``Text`` four times, which shows
+    where there are thousands of nodes.
     """
+
+    def __init__(self, roots: Sequence[Mapping[str, Any]], asked: int | None) -> None:
+        self._roots = roots
+        self._asked = asked
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        plain = console.color_system is None
+        for guide, node in _drawn(self._roots):
+            pieces = [(guide, "dim"), *_label(node, node["number"] == self._asked)]
+            text = "".join(piece for piece, _ in pieces)
+            if cell_len(text) > options.max_width:
+                text = f"{set_cell_size(text, options.max_width - 1)}…"
+            if plain:
+                yield Segment(text)
+            else:
+                yield from _styled(text, pieces)
+            yield Segment.line()
+
+
+def _styled(text: str, pieces: Sequence[tuple[str, str]]) -> Iterator[Segment]:
+    """``text``, which ``pieces`` begin with, in their styles."""
+    start = 0
+    for piece, style in pieces:
+        yield Segment(text[start : start + len(piece)], Style.parse(style))
+        start += len(piece)
+
+
+def _drawn(roots: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each node with the lines that lead to it; without recursion, as Python cannot recurse that deep."""
     due = [(node, "", node is roots[-1]) for node in reversed(roots)]
     while due:
         node, guide, last = due.pop()
-        line = Text(no_wrap=True, overflow="ellipsis", end="\n")
-        line.append(f"{guide}{'└── ' if last else '├── '}", "dim")
-        line.append_text(_label(node, node["number"] == asked))
-        yield line
+        yield f"{guide}{'└── ' if last else '├── '}", node
         below = f"{guide}{'    ' if last else '│   '}"[-WIDEST_GUIDE:]
         children = node["children"]
         due.extend((child, below, child is children[-1]) for child in reversed(children))
 
 
-def _label(node: Mapping[str, Any], asked: bool) -> Text:
-    label = Text()
+def _label(node: Mapping[str, Any], asked: bool) -> Iterator[tuple[str, str]]:
+    """Texts of a node, each with its style."""
     weight = "bold" if asked or node["best"] else ""
-    label.append(f"#{node['number']} ", weight)
     quality, change = node["quality"], node["change"]
-    label.append("no score" if quality is None else f"{quality:.3f}", weight)
-    style = _STYLES.get(node["verdict"], "dim")
-    if change:
-        label.append(f" {change['mean']:+.3f}", style)
-    label.append(f" {_MARKS.get(node['verdict'], '')}", style)
-    label.append("★ " if node["front"] else " ", "yellow")
-    label.append(one_line(node["title"], 60), "cyan")
+    yield f"#{node['number']} {'no score' if quality is None else f'{quality:.3f}'}", weight
+    moved = f" {change['mean']:+.3f}" if change else ""
+    yield f"{moved} {_MARKS.get(node['verdict'], '')}", _STYLES.get(node["verdict"], "dim")
+    yield ("★ " if node["front"] else " "), "yellow"
+    yield one_line(node["title"], 60), "cyan"
     if len(node["parents"]) > 1:
-        label.append(f" with {', '.join(f'#{n}' for n in node['parents'][1:])}", "dim")
+        yield f" with {', '.join(f'#{n}' for n in node['parents'][1:])}", "dim"
     if node["message"]:
-        label.append(f"  {one_line(node['message'], 200)}", "dim")
-    return label
+        yield f"  {one_line(node['message'], 200)}", "dim"

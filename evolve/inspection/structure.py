@@ -16,7 +16,6 @@ from functools import lru_cache
 
 from evolve.errors import ProgramError
 from evolve.program import MemoryProgram
-from evolve.program.parsing import parse
 from evolve.program.parts import BASE_CLASS, called_name
 
 PHASES = ("__init__", "write", "read")
@@ -94,14 +93,14 @@ class Structure:
         return sum((Counter(phase.uses) for phase in self.phases.values()), Counter[str]())
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=8)  # few: each keeps the syntax tree of its program
 def structure(program: MemoryProgram) -> Structure | None:
     """The structure of ``program``; None where it does not parse."""
     try:
         program.parts  # noqa: B018  (parses)
     except ProgramError:
         return None
-    tree = parse(program.source)
+    tree = program.tree
     methods = _methods(tree)
     strings = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     tables = (table for text in strings if isinstance(text, str) for table in _tables(text))
@@ -112,7 +111,7 @@ def structure(program: MemoryProgram) -> Structure | None:
     )
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=8)
 def features(program: MemoryProgram) -> dict[str, dict[str, float]] | None:
     """Countable features of ``program`` by group; None where it does not parse.
 
@@ -123,7 +122,7 @@ def features(program: MemoryProgram) -> dict[str, dict[str, float]] | None:
     found = structure(program)
     if found is None:
         return None
-    tree, parts = parse(program.source), program.parts
+    tree, parts = program.tree, program.parts
     nodes = list(ast.walk(tree))
     counts = Counter(type(node) for node in nodes)
     storage = {

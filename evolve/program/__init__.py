@@ -74,7 +74,7 @@ class MemoryProgram:
         Raises:
             ProgramError: the source does not parse.
         """
-        return fingerprint(self._tree)
+        return fingerprint(self.tree)
 
     @cached_property
     def parts(self) -> Parts:
@@ -84,7 +84,7 @@ class MemoryProgram:
             ProgramError: the source does not parse.
         """
         try:
-            return read_parts(self.source, self._tree)
+            return read_parts(self.source, self.tree)
         except RecursionError as error:
             raise ProgramError("contract", "The program is nested too deeply to be read.") from error
 
@@ -106,7 +106,12 @@ class MemoryProgram:
             raise ProgramError("contract", f"The program breaks the contract: {listed}.")
 
     @cached_property
-    def _tree(self) -> ast.Module:
+    def tree(self) -> ast.Module:
+        """The syntax tree, about a hundred times as large as the source; not to be changed.
+
+        Raises:
+            ProgramError: the source does not parse.
+        """
         try:
             return parse(self.source)
         except UNPARSABLE as error:

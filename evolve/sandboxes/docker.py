@@ -1,4 +1,4 @@
-"""The sandbox that holds: a hardened container for each program, with the worker's text as its command."""
+"""The sandbox that holds: a hardened container of Docker or Podman for each program."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from evolve.errors import InfrastructureError
-from evolve.sandboxes import reaper, seccomp
+from evolve.sandboxes import reaper
 from evolve.sandboxes.channel import Channel, Closed
+from evolve.sandboxes.container import container_options
 from evolve.sandboxes.conversation import Conversation
-from evolve.sandboxes.engine import connect, engine_errors
+from evolve.sandboxes.engine import Engine, connect, engine_errors, identify
 from evolve.sandboxes.image import Recipe, ensure_image
-from evolve.sandboxes.payload import ENVIRONMENT, INTERPRETER_FLAGS, worker_source
 from evolve.sandboxes.pool import WarmPool
 from evolve.sandboxes.protocol import Isolation, Limits, Services, Session
 from evolve.sandboxes.roster import Roster
@@ -25,14 +26,7 @@ from evolve.sandboxes.worker import Death
 if TYPE_CHECKING:
     from docker import DockerClient
 
-NOBODY = 65534
-OPEN_FILES = 256
-CPU_SECONDS = 7_200
-SHARED_MEMORY_MB = 16
 KILLED = 137  # exit code by SIGKILL
-SCRATCH_FILES = 4096
-SCRATCH = ("/tmp", "/dev/shm", "/dev/mqueue")  # all that it can write to
-
 _CHUNK = 1 << 18
 _HEADER = struct.Struct(">BxxxI")
 _STDERR = 2
@@ -82,6 +76,11 @@ class DockerSandbox:
             raise
         return sandbox
 
+    @cached_property
+    def engine(self) -> Engine:
+        """Docker or Podman; asked once. InfrastructureError: it does not say."""
+        return identify(self._client)
+
     def try_once(self, limits: Limits) -> None:
         """Start a container as programs get it, and end it: an engine that answers may refuse a limit.
 
@@ -109,12 +108,15 @@ class DockerSandbox:
         self._client.close()
 
     def _start(self, limits: Limits) -> ContainerWorker:
+        engine = self.engine
         remedy = (
-            "See that the Docker engine runs (`docker version`). If it does and this goes on, "
-            f"`docker image rm {self._image}` has the image built anew."
+            f"See that the {engine.name} engine runs (`{engine.command} version`). If it does and this goes "
+            f"on, `{engine.command} image rm {self._image}` has the image built anew."
         )
         with engine_errors("The sandbox container could not be started", remedy=remedy):
-            options = container_options(self._client, self._image, limits, numpy=self._roster.expects_numpy)
+            options = container_options(
+                self._client, self._image, limits, engine=engine, numpy=self._roster.expects_numpy
+            )
             created = self._client.api.create_container(**options)
             worker = ContainerWorker(self._client, created["Id"])
             try:
@@ -129,50 +131,6 @@ class DockerSandbox:
 def _shape(limits: Limits) -> tuple[int, int, int]:
     """What a container is made with; all else is told to its worker with the program."""
     return limits.memory_mb, limits.processes, limits.scratch_mb
-
-
-def container_options(
-    client: DockerClient, image: str, limits: Limits, *, numpy: bool = True
-) -> dict[str, Any]:
-    """The arguments of ``create_container``: every restriction that stands between a program and the host."""
-    from docker.types import LogConfig, Ulimit
-
-    scratch = limits.scratch_mb << 20
-    host_config = client.api.create_host_config(
-        auto_remove=True,  # the worker ends when its host does, and nothing stays behind
-        network_mode="none",
-        read_only=True,
-        tmpfs={"/tmp": f"size={scratch},nr_inodes={SCRATCH_FILES},mode=1777,noexec,nosuid,nodev"},
-        cap_drop=["ALL"],
-        security_opt=["no-new-privileges", f"seccomp={seccomp.profile()}"],
-        pids_limit=limits.processes,
-        mem_limit=limits.memory_mb << 20,
-        memswap_limit=limits.memory_mb << 20,
-        nano_cpus=1_000_000_000,
-        ipc_mode="private",
-        shm_size=SHARED_MEMORY_MB << 20,
-        log_config=LogConfig(type="none"),
-        ulimits=[
-            Ulimit(name="nofile", soft=OPEN_FILES, hard=OPEN_FILES),
-            Ulimit(name="fsize", soft=scratch, hard=scratch),
-            Ulimit(name="core", soft=0, hard=0),
-            Ulimit(name="cpu", soft=CPU_SECONDS, hard=CPU_SECONDS),
-        ],
-    )
-    return {
-        "image": image,
-        "entrypoint": ["python3"],
-        "command": [*INTERPRETER_FLAGS, worker_source(*SCRATCH, numpy=numpy)],
-        "environment": {**ENVIRONMENT, "HOME": "/tmp", "TMPDIR": "/tmp"},
-        "user": f"{NOBODY}:{NOBODY}",
-        "working_dir": "/tmp",
-        "stop_signal": "SIGKILL",  # an engine that stops need not wait for a program that ignores it
-        "stdin_open": True,  # and not detached: the engine closes stdin when the host's connection ends
-        "tty": False,
-        "use_config_proxy": False,
-        "labels": reaper.labels(),
-        "host_config": host_config,
-    }
 
 
 class ContainerWorker:

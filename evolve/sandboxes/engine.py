@@ -1,12 +1,13 @@
-"""The connection to a Docker engine: made once, with every failure of it told as ours."""
+"""The connection to an engine, Docker or Podman: made once, with every failure of it told as ours."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from evolve.errors import InfrastructureError
 
@@ -21,6 +22,53 @@ _FULL = "no space left on device"
 _MAKE_ROOM = "Free space on the disk of the Docker engine (`docker system df` says what holds it)."
 _BUILD_IT = "Give the same command again: it builds the image."
 _START_IT = "Start Docker (DOCKER_HOST names another engine), or choose another sandbox with --sandbox."
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What starts the containers.
+
+    Attributes:
+        name: Docker or Podman.
+        version: of it.
+
+    Example:
+        >>> Engine("Podman", "4.3.1").command
+        'podman'
+    """
+
+    name: Literal["Docker", "Podman"]
+    version: str
+
+    @property
+    def podman(self) -> bool:
+        """Whether it is Podman, which answers as Docker does and takes some options otherwise."""
+        return self.name == "Podman"
+
+    @property
+    def command(self) -> str:
+        """Its command in a shell."""
+        return self.name.lower()
+
+    @property
+    def weaker(self) -> str:
+        """The limit that it cannot hold, and what holds instead; empty for Docker."""
+        if not self.podman:
+            return ""
+        return "files in scratch are not counted, but limited in size and counted as memory"
+
+
+def identify(client: DockerClient) -> Engine:
+    """Which engine ``client`` talks to, by the components that it names.
+
+    Raises:
+        InfrastructureError: it does not say.
+    """
+    with engine_errors("The engine does not tell its version"):
+        said = client.version()
+    components = said.get("Components") or [{}]
+    podman = any("podman" in str(part.get("Name", "")).lower() for part in components)
+    return Engine("Podman" if podman else "Docker", str(said.get("Version", "")))
 
 
 def connect() -> DockerClient:

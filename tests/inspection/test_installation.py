@@ -194,6 +194,9 @@ def test_doctor_with_docker() -> None:
     assert "evolve-sandbox:1 is not built yet" in text
     assert "auto takes docker" in text
     assert "broken" not in text
+    podman = docker | {"engine": "Podman 4.3.1", "weaker": "files are not counted"}
+    text = rendered(doctor.doctor_view(doctor.doctor_data(lambda: podman, absent, passed)))
+    assert "engine Podman 4.3.1; files are not counted" in text, "a limit that is not held is named"
 
 
 def test_doctor_without_docker() -> None:

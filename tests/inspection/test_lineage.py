@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 from rich.console import Console
 
@@ -70,6 +71,21 @@ def test_view() -> None:
     assert "\x1b" not in text
     for part in ("#2 0.900 +0.900 ▲", "#3 0.100 -0.800 ▼", "with #1", "Set [bold]k", "#5 no score ✗"):
         assert part in text
+
+
+def test_a_line_too_long_for_the_terminal_ends_in_an_ellipsis_with_styles_and_without() -> None:
+    view = lineage_view(lineage_data(history()), "demo")
+    drawn: dict[bool, str] = {}
+    for styled in (False, True):
+        out = io.StringIO()
+        color = "standard" if styled else None
+        Console(file=out, width=26, color_system=color, force_terminal=styled, highlight=False).print(view)
+        drawn[styled] = out.getvalue()
+    cut = [line for line in drawn[False].splitlines() if line.endswith("…")]
+    assert [len(line) for line in cut] == [26] * len(cut)
+    assert "│   └── #2 0.900 +0.900 ▲…" in cut
+    assert "\x1b[32m +0.900 ▲" in drawn[True], "a gain is green"
+    assert re.sub("\x1b\\[[0-9;]*m", "", drawn[True]) == drawn[False]
 
 
 def test_a_parent_without_shared_items_gives_a_difference_and_no_verdict() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import random
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,10 +16,11 @@ from evolve.inspection.history import History
 from evolve.inspection.questions import Questions
 from evolve.inspection.report import build_report, page
 from evolve.inspection.report.interning import Texts
-from evolve.inspection.report.items import pack_items
+from evolve.inspection.report.items import Load, pack_items
 from evolve.inspection.text import plain
 from evolve.journal import RunDirectory, RunRecord
 from evolve.program import MemoryProgram
+from evolve.records import Evaluation
 from evolve.seeds import seed_program
 
 
@@ -80,14 +82,30 @@ def test_equal_runs_give_equal_bytes(run: RunRecord) -> None:
 def test_items_that_do_not_fit_are_left_out(run: RunRecord) -> None:
     history = History.read(run)
     evaluations = {c.number: run.evaluations(c.program)[0] for c in history.candidates}
-    order = [2, 0, 1, 3]
-    whole, numbers = pack_items({n: evaluations[n] for n in order}, Questions(), 10**6)
+    read: list[int] = []
+
+    def load(number: int) -> Evaluation:
+        read.append(number)
+        return evaluations[number]
+
+    some = Load([2, 0, 1, 3], load)
+    whole, numbers = pack_items(some, (), Questions(), 10**6)
     assert numbers == [0, 1, 2, 3]
-    text, numbers = pack_items({n: evaluations[n] for n in order}, Questions(), len(whole) - 40)
+    text, numbers = pack_items(some, (), Questions(), len(whole) - 40)
     assert 2 in numbers, "the most interesting one stays the longest"
     assert len(numbers) < 4
     assert len(text) <= len(whole) - 40
-    assert pack_items({n: evaluations[n] for n in order}, Questions(), 10)[1] == []
+    assert pack_items(some, (), Questions(), 10)[1] == []
+    read.clear()
+
+    def noise(number: int) -> Evaluation:
+        texts = base64.b64encode(random.Random(number).randbytes(600)).decode()
+        items = tuple(item.model_copy(update={"retrieved": texts}) for item in load(2).items[:1])
+        return evaluations[2].model_copy(update={"items": items})
+
+    text, numbers = pack_items(Load(range(10_000), noise), (), Questions(), 20_000)
+    assert 0 < len(numbers) < len(read) < 1_000, "what does not fit is not read either"
+    assert 10_000 < len(text) <= 20_000
 
 
 def test_a_run_that_has_only_begun(recorder: Any) -> None:

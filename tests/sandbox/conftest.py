@@ -12,7 +12,7 @@ import pytest
 
 from evolve import resources
 
-MODULES = ("vectors", "filters", "batch", "collection", "chroma", "toolkit", "scratch")
+MODULES = ("vectors", "filters", "batch", "collection", "chroma", "toolkit", "scratch", "inspection")
 
 
 @pytest.fixture(scope="session")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from evolve import __version__
-from evolve.errors import EvolveError
-from evolve.inspection.diff import diff_data
 from evolve.inspection.draws import draw_counts
-from evolve.inspection.explain import behaviour_data, category_means, structure_data
+from evolve.inspection.explain import behaviour_data, category_means
 from evolve.inspection.history import STATIC, History
 from evolve.inspection.lineage import ancestors, verdict
 from evolve.inspection.plot import fences
@@ -20,15 +18,14 @@ from evolve.inspection.progress import gained, progress_data
 from evolve.inspection.projection import project
 from evolve.inspection.questions import Questions
 from evolve.inspection.report.interning import Texts
-from evolve.inspection.report.items import pack_items
+from evolve.inspection.report.items import Load, pack_items
+from evolve.inspection.report.programs import ProgramData, program_data
 from evolve.inspection.runs import state_of
 from evolve.inspection.spending import calls_of, spending_data
-from evolve.inspection.structure import features
 from evolve.inspection.tables import candidate_data
 from evolve.inspection.traces import STAGES
 from evolve.journal import RunRecord
 from evolve.population import objective
-from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation
 
 Data = dict[str, Any]
@@ -66,46 +63,54 @@ def build_report(run: RunRecord, clock: Clock = _now) -> Report:
     order = _by_interest(history)[:MAX_CANDIDATES]
     chosen = set(_with_last(history, order))
     shown = [c for c in history.candidates if c.number in chosen]
-    programs = {c.number: _program(run, c) for c in shown}
-    static = {c.number: e for c in shown if (e := _static(run, c))}
+    by_number = {c.number: c for c in shown}
+    programs = {c.number: program_data(run, c.program) for c in shown}
     tasks = sorted({task for c in shown for task in c.item_scores})
     lines = Texts()
     coordinates, axes = _map(programs)
-    members = [
-        _candidate(run, history, c, programs, static.get(c.number), tasks, lines)
-        | {"at": coordinates.get(c.number)}
-        for c in shown
-    ]
-    items, traced = pack_items({n: static[n] for n in order if n in static}, questions, ITEM_BYTES)
+    members, seen = [], _Seen()
+    for candidate in shown:  # one evaluation at a time: a thousand take hundreds of megabytes
+        static = _static(run, candidate)
+        seen.add(static)
+        members.append(
+            _candidate(run, history, candidate, programs, static, tasks, lines)
+            | {"at": coordinates.get(candidate.number)}
+        )
+    load = Load(order, lambda number: _static(run, by_number[number]))
+    items, traced = pack_items(load, tasks, questions, ITEM_BYTES)
     main = {
-        "meta": _meta(run, history, static, questions, clock) | {"traced": traced},
+        "meta": _meta(run, history, seen, questions, clock) | {"traced": traced},
         "summary": _summary(history),
         "candidates": members,
         "progress": [point for point in progress_data(history, calls) if point["number"] in programs],
         "spending": spending_data(calls),
         "map": axes,
-        "tasks": [_task(task, questions, static) for task in tasks],
+        "tasks": [_task(task, questions, seen) for task in tasks],
         "lines": lines.table,
     }
     return Report(main, items)
-
-
-def _program(run: RunRecord, candidate: Candidate) -> MemoryProgram | None:
-    """The program of a candidate; None where its file was lost or changed, which must not end the report."""
-    try:
-        return run.program(candidate.program)
-    except EvolveError:
-        return None
 
 
 def _static(run: RunRecord, candidate: Candidate) -> Evaluation | None:
     return run.evaluation(candidate.program, STATIC)
 
 
-def _meta(
-    run: RunRecord, history: History, static: dict[int, Evaluation], questions: Questions, clock: Clock
-) -> Data:
-    evaluation = next(iter(static.values()), None)
+@dataclass
+class _Seen:
+    """What is kept of the evaluations that were read: the units of the first one, the category of a task."""
+
+    first: Evaluation | None = None
+    categories: dict[str, str] = field(default_factory=dict)
+
+    def add(self, evaluation: Evaluation | None) -> None:
+        if evaluation is not None:
+            self.first = self.first or evaluation
+            for item in evaluation.items:
+                self.categories.setdefault(item.task, item.category)
+
+
+def _meta(run: RunRecord, history: History, seen: _Seen, questions: Questions, clock: Clock) -> Data:
+    evaluation = seen.first
     scored = [c.objectives for c in history.candidates if c.complete]
     return {
         "run": run.name,
@@ -163,7 +168,7 @@ def _candidate(
     run: RunRecord,
     history: History,
     candidate: Candidate,
-    programs: dict[int, MemoryProgram | None],
+    programs: Mapping[int, ProgramData | None],
     static: Evaluation | None,
     tasks: Sequence[str],
     lines: Texts,
@@ -187,9 +192,9 @@ def _candidate(
         "source": lines.add(program.source) if program else None,
         "diff": [
             {"part": part["part"], "lines": lines.add(part["diff"])}
-            for part in (diff_data(parent, program) if parent and program else [])
+            for part in (program.changes(parent) if parent and program else [])
         ],
-        "structure": plain_words(structure_data(program)) if program else None,
+        "structure": plain_words(program.structure) if program else None,
         "behaviour": behaviour_data(whole, Questions(), limit) if whole else None,
         "metrics": dict(static.metrics) if static else {},
         "stages": {k.value: v for k, v in static.stages().items()} if static else {},
@@ -226,12 +231,10 @@ def _usage(evaluation: Evaluation | None) -> Data | None:
     return {name: sum(getattr(usage, name) for usage in totals) for name in names}
 
 
-def _task(task: str, questions: Questions, static: dict[int, Evaluation]) -> Data:
+def _task(task: str, questions: Questions, seen: _Seen) -> Data:
     known = questions.tasks.get(task)
     if known is None:
-        found = (i for e in static.values() for i in e.items if i.task == task)
-        item = next(found, None)
-        return {"id": task, "question": None, "category": item.category if item else ""}
+        return {"id": task, "question": None, "category": seen.categories.get(task, "")}
     return {
         "id": task,
         "question": known.question,
@@ -241,9 +244,9 @@ def _task(task: str, questions: Questions, static: dict[int, Evaluation]) -> Dat
     }
 
 
-def _map(programs: dict[int, MemoryProgram | None]) -> tuple[dict[int, list[float]], Data]:
+def _map(programs: Mapping[int, ProgramData | None]) -> tuple[dict[int, list[float]], Data]:
     """Number → place on the map of structures, and what its axes stand for."""
-    described = {n: found for n, program in programs.items() if program and (found := features(program))}
+    described = {n: program.features for n, program in programs.items() if program and program.features}
     projection = project(list(described.values()))
     places = {
         n: [round(float(value), 4) for value in point]

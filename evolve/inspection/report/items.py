@@ -6,7 +6,9 @@ import base64
 import gzip
 import json
 import math
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from evolve.inspection.questions import Questions
@@ -14,15 +16,31 @@ from evolve.inspection.report.interning import Texts
 from evolve.records import Evaluation, ItemResult
 
 Data = dict[str, Any]
+ROOM = 2
+"""Times the limit, up to which candidates are read: packed together they take less than one by one."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """Evaluations that are read one at a time, so that those of thousands of candidates are never all held.
+
+    Attributes:
+        numbers: candidates that have one, the most interesting first.
+        of: reads that of a candidate; None where its file was lost meanwhile.
+    """
+
+    numbers: Sequence[int]
+    of: Callable[[int], Evaluation | None]
 
 
 def pack_items(
-    evaluations: Mapping[int, Evaluation], questions: Questions, limit: int
+    evaluations: Load, tasks: Iterable[str], questions: Questions, limit: int
 ) -> tuple[str, list[int]]:
     """The items of ``evaluations``, of as many of the first ones as fit into ``limit`` bytes.
 
     Args:
-        evaluations: candidate number → evaluation; the most interesting first.
+        evaluations: the most interesting first; of those that do not fit, only the first ones are read.
+        tasks: all that are shown; of writes, those of episodes with evidence for them are kept.
         limit: size of the packed text.
 
     Returns:
@@ -31,32 +49,78 @@ def pack_items(
         {episode: text}}`` where each long text is a list of numbers of lines. It lies task by task, as what
         different programs did with one task is alike and compresses well.
     """
-    numbers = list(evaluations)
+    known = (questions.tasks[task] for task in tasks if task in questions.tasks)
+    gold = {passage.episode for task in known for passage in task.evidence}
+    packing = _Packing(
+        gold, {e: questions.episodes[e].text for e in sorted(gold & questions.episodes.keys())}
+    )
+    for number in evaluations.numbers:
+        if packing.estimate > ROOM * limit:
+            break
+        evaluation = evaluations.of(number)
+        if evaluation is not None:
+            packing.add(number, evaluation)
+    count = len(packing.numbers)
     while True:
-        packed = _packed({number: evaluations[number] for number in numbers}, questions)
-        if len(packed) <= limit or not numbers:
-            return packed, sorted(numbers)
-        numbers = numbers[: int(len(numbers) * min(0.9, limit / len(packed)))]
+        packed = packing.packed(count)
+        if len(packed) <= limit or not count:
+            return packed, sorted(packing.numbers[:count])
+        count = int(count * min(0.9, limit / len(packed)))
 
 
-def _packed(evaluations: Mapping[int, Evaluation], questions: Questions) -> str:
-    lines = Texts()
-    tasks: dict[str, dict[int, Data]] = {}
-    for number, evaluation in evaluations.items():
-        for item in evaluation.items:
-            tasks.setdefault(item.task, {})[number] = _item(item, lines)
-    gold = {p.episode for task in tasks if task in questions.tasks for p in questions.tasks[task].evidence}
-    content = {
-        "tasks": tasks,
-        "writes": {n: _writes(evaluation, gold, lines) for n, evaluation in evaluations.items()},
-        "episodes": {
-            e: lines.add(questions.episodes[e].text) for e in sorted(gold & questions.episodes.keys())
-        },
-        "lines": lines.table,
-    }
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
-    # mtime: equal runs give equal bytes.
-    return base64.b64encode(gzip.compress(text.encode("ascii"), 9, mtime=0)).decode("ascii")
+class _Packing:
+    """Items on their way into the page.
+
+    Args:
+        gold: episodes that hold evidence.
+        episodes: the texts of those that are known.
+
+    Attributes:
+        numbers: candidates that were added, in that order.
+        estimate: bytes that they take packed, or somewhat more: they are measured one after another.
+    """
+
+    def __init__(self, gold: set[str], episodes: Mapping[str, str]) -> None:
+        self.numbers: list[int] = []
+        self.estimate = 0.0
+        self._gold = gold
+        self._episodes = episodes
+        self._lines = Texts()
+        self._ends: list[int] = []  # lines of the table that are needed up to each candidate
+        self._items: list[dict[str, Data]] = []
+        self._writes: list[dict[str, list[int]]] = []
+        self._meter = zlib.compressobj()
+
+    def add(self, number: int, evaluation: Evaluation) -> None:
+        """Add the items of a candidate."""
+        lines, before = self._lines, len(self._lines)
+        self.numbers.append(number)
+        self._items.append({item.task: _item(item, lines) for item in evaluation.items})
+        self._writes.append(_writes(evaluation, self._gold, lines))
+        self._ends.append(len(lines))
+        added = _json([self._items[-1], self._writes[-1], lines.since(before)])
+        self.estimate += len(self._meter.compress(added)) * 4 / 3
+
+    def packed(self, count: int) -> str:
+        """The first ``count`` candidates."""
+        end = self._ends[count - 1] if count else 0
+        lines = Texts(self._lines.table[:end])
+        tasks: dict[str, dict[int, Data]] = {}
+        for number, items in zip(self.numbers[:count], self._items, strict=False):
+            for task, item in items.items():
+                tasks.setdefault(task, {})[number] = item
+        content = {
+            "tasks": tasks,
+            "writes": dict(zip(self.numbers[:count], self._writes, strict=False)),
+            "episodes": {episode: lines.add(text) for episode, text in self._episodes.items()},
+            "lines": lines.table,
+        }
+        # mtime: equal runs give equal bytes.
+        return base64.b64encode(gzip.compress(_json(content), 9, mtime=0)).decode("ascii")
+
+
+def _json(content: object) -> bytes:
+    return json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def _item(item: ItemResult, lines: Texts) -> Data:

@@ -1,0 +1,36 @@
+"""What the scripts of this folder have in common: what a table was measured on, and CPU time."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import resource
+import subprocess
+from pathlib import Path
+
+
+def circumstances() -> str:
+    """The date, the machine, how busy it is, and the commit."""
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    return (
+        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {platform.platform()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, load before {load}, commit {commit()}"
+    )
+
+
+def commit() -> str:
+    """The commit of this checkout, abbreviated, with a plus sign if files differ; ``unknown`` without git."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        found = subprocess.check_output([*git, "rev-parse", "--short", "HEAD"], text=True).strip()
+        changed = subprocess.check_output([*git, "status", "--porcelain", "--untracked-files=no"], text=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return f"{found}+" if changed else found
+
+
+def cpu_seconds() -> float:
+    """User and system seconds of this process and the children that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
