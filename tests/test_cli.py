@@ -307,6 +307,7 @@ def in_front() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("in_front")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_ended_and_resumed(sent: signal.Signals, root: Path, tiny: Path) -> None:
@@ -315,7 +316,7 @@ def test_ended_and_resumed(sent: signal.Signals, root: Path, tiny: Path) -> None
     journal = root / "tiny" / "journal.jsonl"
     _wait(lambda: journal.is_file() and journal.read_text().count('"joined"') >= 3, process)
     process.send_signal(sent)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=300)
     if sent == signal.SIGINT:
         assert process.returncode == 130, err
         assert "the same command goes on from here" in err
@@ -383,7 +384,7 @@ def test_who_runs_in_the_background_is_not_interrupted() -> None:
 
 def _wait(condition: object, process: subprocess.Popen[str]) -> None:
     assert callable(condition)
-    for _ in range(1200):
+    for _ in range(12_000):  # a busy machine takes minutes to begin
         if condition():
             return
         if process.poll() is not None:

@@ -61,14 +61,14 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_from_nothing_to_a_package(session: Session) -> None:
     said = session.type("init mine")
     assert "evolve benchmarks check mine" in said
 
     questions = session.lines("questions.jsonl")
-    session.append("questions.jsonl", '{"question": "Who bought the boat?", "answer": ""}')
-    session.append("questions.jsonl", '{"question": "When?", "answr": "in May"}')
+    session.append("questions.jsonl", '{"question": "Who bought the boat?", "answer": "", "split": "test"}')
+    session.append("questions.jsonl", '{"question": "When?", "answr": "in May", "split": "test"}')
     session.append("episodes.jsonl", '{"id": "thursday", "text": "4 June 2026"')
     said = session.type("benchmarks check mine", code=1)
     assert "3 problems" in said

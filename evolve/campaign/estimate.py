@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from evolve.campaign.counting import Measured, measure
 from evolve.campaign.loads import FRESH, ROLE_OF, Load, Loads
@@ -223,7 +223,7 @@ def _roles(config: CampaignConfig, loads: Loads, paces: Paces, bench: Workbench)
         return ()
     rows = []
     reflectors = config.reflecting
-    for role in ("task", "toolkit", "judge", "reflector", "embedding"):
+    for role in get_args(Role):
         settings: Sequence[RoleConfig] = (
             reflectors if role == "reflector" else (getattr(config.models, role),)
         )
