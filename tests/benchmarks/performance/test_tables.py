@@ -8,6 +8,8 @@ from types import ModuleType
 
 import pytest
 
+from evolve.records import Candidate
+
 Script = Callable[[str], ModuleType]
 
 
@@ -19,6 +21,24 @@ def test_a_table_names_date_machine_and_commit(script: Script) -> None:
     before = script("machine").cpu_seconds()
     sum(range(2_000_000))
     assert script("machine").cpu_seconds() > before
+
+
+def test_busy_processes_end_with_the_block(script: Script) -> None:
+    with script("front_under_load").busy(2) as processes:
+        assert [process.poll() for process in processes] == [None, None]
+    assert all(process.returncode for process in processes)
+
+
+def test_a_front_is_told_with_what_it_was_measured_beside(
+    script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = script("front_under_load")
+    values = {"quality": 0.5, "cost": 120.4, "latency": 0.0123}
+    member = Candidate(number=3, program="a" * 12, parents=(0,), operator="knobs", objectives=values)
+    module.show(module.Found((member,), load=2.5, cpu=7.0), "beside 2 busy processes")
+    said = capsys.readouterr().out
+    assert "Load 2.5, beside 2 busy processes; 7 s of CPU" in said
+    assert "| 3 | knobs | `aaaaaaaaaaaa` | 0.500 | 120 | 12.3 |" in said
 
 
 @pytest.mark.slow
