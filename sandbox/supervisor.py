@@ -80,6 +80,7 @@ class Supervisor:
     def run(self) -> NoReturn:
         """Serve until the host has gone or the program's process has ended."""
         while True:
+            self._watch.sleep()
             ready = dict(self._poll.poll(None if self._ended >= 0 else LOOK_MILLISECONDS))
             if self._pipes.printed in ready:
                 self._hand_print_on()

@@ -30,6 +30,7 @@ class Stopwatch:
         self._schedstat = opened(f"/proc/{process}/schedstat")
         self._since: float | None = None  # when the program was given the turn
         self._waited_before: float | None = None
+        self._own_before: float | None = None
 
     def start(self, *, anew: bool) -> None:
         """Give the program the turn: with a request if ``anew``, else with the answer to what it asked."""
@@ -37,24 +38,38 @@ class Stopwatch:
             self._wall, self._delay = 0.0, 0.0
             self._cpu_before = self._cpu()
             self._last_number = last_number() if self._in_namespace else 0
-        self._waited_before = self._waited()
+        self._waited_before = _waited(self._schedstat)
+        self._own_before = _waited(_own_schedstat())
         self._since = time.monotonic()
+
+    def sleep(self) -> None:
+        """Note that this process has nothing to do until it is woken up.
+
+        What it has waited for a CPU before went by while the program had its turn, and made nothing longer.
+        """
+        if self._since is not None:
+            self._own_before = _waited(_own_schedstat())
 
     def read(self) -> dict[str, Any]:
         """Take the turn back; the message that tells the host what the program has taken in this call.
 
-        ``wall`` and ``cpu`` are seconds; ``delay`` the part of ``wall`` in which the program, or this
-        process, could run and had no CPU: null where that is not known, or where the program has started
-        processes or threads, which could make that part as long as they like.
+        ``wall`` and ``cpu`` are seconds; ``delay`` the part of ``wall`` in which the program could run and
+        had no CPU, or this process after it was woken up to take the turn back: null where that is not
+        known; 0 where the program has started processes or threads, which could make that part as long as
+        they like.
         """
         now = time.monotonic()
         if self._since is not None:
             self._wall += now - self._since
-            waited = self._waited()
-            if waited is None or self._waited_before is None:
-                self._delay = None
-            elif self._delay is not None:
-                self._delay += waited - self._waited_before
+            parts = (
+                (_waited(self._schedstat), self._waited_before),
+                (_waited(_own_schedstat()), self._own_before),
+            )
+            for after, before in parts:
+                if after is None or before is None:
+                    self._delay = None
+                elif self._delay is not None:
+                    self._delay += after - before
             self._since = None
         alone = not self._in_namespace or self._last_number == last_number()
         return {
@@ -71,21 +86,19 @@ class Stopwatch:
         except OSError:
             return 0.0
 
-    def _waited(self) -> float | None:
-        """Seconds that the program and this process have waited for a CPU; None where that is not known."""
-        total = 0
-        for descriptor in (self._schedstat, _own_schedstat()):
-            try:
-                total += int(os.pread(descriptor, 64, 0).split()[1])
-            except (OSError, IndexError):
-                return None
-        return total / 1e9
-
     def close(self) -> None:
         """Give the descriptor back."""
         if self._schedstat >= 0:
             os.close(self._schedstat)
             self._schedstat = -1
+
+
+def _waited(schedstat: int) -> float | None:
+    """Seconds that the process of an open ``schedstat`` has waited for a CPU; None where it is not known."""
+    try:
+        return int(os.pread(schedstat, 64, 0).split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return None
 
 
 @cache
