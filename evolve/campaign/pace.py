@@ -17,7 +17,7 @@ LEAST_CALLS = 20
 """Recorded calls below which a mean says nothing."""
 
 
-class Speed(Protocol):
+class TimeEstimate(Protocol):
     """Seconds of one request alone; see ``models.local.server.Speed``."""
 
     def seconds(self, read: int, written: int) -> float:
@@ -26,7 +26,7 @@ class Speed(Protocol):
 
 
 @dataclass(frozen=True)
-class Pace:
+class ModelPace:
     """Speed and reply length of a model for one cause.
 
     Attributes:
@@ -37,13 +37,13 @@ class Pace:
 
     per_token: float = 0.0
     written: float | None = None
-    speed: Speed | None = None
+    speed: TimeEstimate | None = None
 
     def seconds(self, read: float, written: float) -> float:
         """Time of calls with so many tokens in all.
 
         Example:
-            >>> Pace(per_token=0.001).seconds(900, 100)
+            >>> ModelPace(per_token=0.001).seconds(900, 100)
             1.0
         """
         if self.speed is not None:
@@ -60,26 +60,26 @@ class Paces:
 
     def __init__(self, calls: Iterable[Call] = ()) -> None:
         self._calls: dict[str, list[Call]] = defaultdict(list)
-        self._speeds: dict[str, Speed] = {}
+        self._speeds: dict[str, TimeEstimate] = {}
         for call in calls:
             if call.outcome == "ok" and not call.cached and call.seconds > 0:
                 self._calls[call.model].append(call)
 
-    def measured(self, model: str, speed: Speed | None) -> None:
+    def measured(self, model: str, speed: TimeEstimate | None) -> None:
         """Take ``speed`` for a model of which too few calls are recorded."""
         if speed is not None:
             self._speeds[model] = speed
 
-    def of(self, model: str, cause: Cause) -> Pace | None:
+    def of(self, model: str, cause: Cause) -> ModelPace | None:
         """The pace of ``model``; None where nothing is known."""
         calls = self._calls.get(model, [])
         replies = [call.tokens_out for call in calls if call.cause == cause]
         written = sum(replies) / len(replies) if len(replies) >= LEAST_CALLS else None
         tokens = sum(call.tokens_in + call.tokens_out for call in calls)
         if len(calls) >= LEAST_CALLS and tokens:
-            return Pace(_busy(calls) / tokens, written)
+            return ModelPace(_busy(calls) / tokens, written)
         speed = self._speeds.get(model)
-        return Pace(written=written, speed=speed) if speed is not None else None
+        return ModelPace(written=written, speed=speed) if speed is not None else None
 
 
 def recorded_paces(root: Path) -> Paces:
