@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evolve.campaign.briefing import MOST_REFERENCES, family
-from evolve.campaign.loads import ROLE_OF, Load, Loads, Watch, total_of
+from evolve.campaign.loads import ROLE_OF, CallLoad, Loads, Watch, total_of
 from evolve.campaign.rearing import Rear
 from evolve.campaign.staffing import nursery
 from evolve.config import CampaignConfig, merged
@@ -43,11 +43,11 @@ class Measured:
         seconds: mean time of one static evaluation.
     """
 
-    static: dict[Cause, Load] = field(default_factory=dict)
-    whole: dict[Cause, Load] = field(default_factory=dict)
-    test: dict[Cause, Load] = field(default_factory=dict)
-    diagnosis: dict[Cause, Load] = field(default_factory=dict)
-    reflection: Load = field(default_factory=Load)
+    static: dict[Cause, CallLoad] = field(default_factory=dict)
+    whole: dict[Cause, CallLoad] = field(default_factory=dict)
+    test: dict[Cause, CallLoad] = field(default_factory=dict)
+    diagnosis: dict[Cause, CallLoad] = field(default_factory=dict)
+    reflection: CallLoad = field(default_factory=CallLoad)
     scopes: Counter[Scope] = field(default_factory=Counter)
     seconds: float = 0.0
 
@@ -100,7 +100,7 @@ def _measure_children(
     given = MOST_REFERENCES if search.references_shown is None else search.references_shown
     shown = given if search.references else 0
     work = Workload(len(bench.subsets.static.episodes), len(bench.subsets.static.tasks))
-    diagnoses, reflections = [], Load()
+    diagnoses, reflections = [], CallLoad()
     for number, parent in enumerate(candidates, start=len(candidates)):
         partner = candidates[number - len(candidates) - 1] if len(candidates) > 1 else None
         crossed = rng_for(config.seed, "crossover", number).random() < search.crossover
@@ -117,7 +117,7 @@ def _measure_children(
         if outcome.stopped is not None:
             raise outcome.stopped
         taken = watch.taken()
-        reflections += sum((taken.get(cause, Load()) for cause in ("reflect", "repair")), Load())
+        reflections += sum((taken.get(cause, CallLoad()) for cause in ("reflect", "repair")), CallLoad())
         diagnoses.append({c: load for c, load in taken.items() if ROLE_OF[c] != "reflector"})
         rng = rng_for(config.seed, "scope", number)
         if search.scoped and search.freeze is None and outcome.diagnosis is not None:
@@ -126,10 +126,10 @@ def _measure_children(
     found.reflection = reflections.per_call()
 
 
-def _whole(static: Loads, bench: Workbench, programs: int) -> dict[Cause, Load]:
+def _whole(static: Loads, bench: Workbench, programs: int) -> dict[Cause, CallLoad]:
     """What one program takes on the static subset if nothing of it was asked before."""
     subset = bench.subsets.static
-    whole: dict[Cause, Load] = {cause: load * (1 / programs) for cause, load in static.items()}
+    whole: dict[Cause, CallLoad] = {cause: load * (1 / programs) for cause, load in static.items()}
     asked: tuple[tuple[Cause, int], ...] = (("extract", len(subset.episodes)), ("query", len(subset.tasks)))
     for cause, count in asked:
         if cause in static:

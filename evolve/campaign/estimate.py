@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, get_args
 
 from evolve.campaign.counting import Measured, measure
-from evolve.campaign.loads import FRESH, ROLE_OF, Load, Loads
+from evolve.campaign.loads import FRESH, ROLE_OF, CallLoad, Loads
 from evolve.campaign.pace import Paces, recorded_paces
 from evolve.config import CampaignConfig, ModelsConfig, RoleConfig, merged
 from evolve.models.chat import Cause, Role
@@ -190,7 +190,7 @@ def _remote(models: ModelsConfig, paces: Paces, notify: Notify) -> ModelsConfig:
     return models.model_copy(update={**roles, "reflectors": tuple(map(formed, models.reflectors))})
 
 
-def _of_campaign(config: CampaignConfig, found: Measured) -> dict[Cause, Load]:
+def _of_campaign(config: CampaignConfig, found: Measured) -> dict[Cause, CallLoad]:
     """What the whole campaign asks: initial programs, children and their parents, and the final test."""
     by_model = {"both": 0.5, "model": 1.0, "rules": 0.0}[config.mutators] * config.budget
     child = _child(found.scopes or Counter({"everything": 1}))
@@ -200,14 +200,14 @@ def _of_campaign(config: CampaignConfig, found: Measured) -> dict[Cause, Load]:
     }
     parents = PARENTS * config.budget if config.rotating else 0.0
     share = {c: fresh[c] / config.budget if config.budget else 0.0 for c in ROLE_OF}
-    loads: dict[Cause, Load] = {}
+    loads: dict[Cause, CallLoad] = {}
     for cause in ROLE_OF:
-        tested = found.test.get(cause, Load())
+        tested = found.test.get(cause, CallLoad())
         best = tested * (1 / len(config.seeds)) * share[cause]
         loads[cause] = (
-            found.static.get(cause, Load())
-            + found.whole.get(cause, Load()) * (EVALUATED * fresh[cause])
-            + found.diagnosis.get(cause, Load()) * parents
+            found.static.get(cause, CallLoad())
+            + found.whole.get(cause, CallLoad()) * (EVALUATED * fresh[cause])
+            + found.diagnosis.get(cause, CallLoad()) * parents
             + tested
             + best
         )
@@ -227,14 +227,14 @@ def _roles(config: CampaignConfig, loads: Loads, paces: Paces, bench: Workbench)
         settings: Sequence[RoleConfig] = (
             reflectors if role == "reflector" else (getattr(config.models, role),)
         )
-        total, seconds = Load(), 0.0
+        total, seconds = CallLoad(), 0.0
         timed = True
         for cause, load in loads.items():
             if ROLE_OF[cause] != role or not load.calls:
                 continue
             pace = paces.of(settings[0].model if settings else "", cause)
             written = pace.written if pace and pace.written else REPLY_TOKENS.get(cause)
-            load = Load(load.calls, load.read, load.written if written is None else written * load.calls)
+            load = CallLoad(load.calls, load.read, load.written if written is None else written * load.calls)
             total += load
             timed = timed and pace is not None
             seconds += pace.seconds(load.read, load.written) if pace else 0.0

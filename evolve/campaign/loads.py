@@ -41,34 +41,34 @@ ROLE_OF: Mapping[Cause, Role] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Load:
+class CallLoad:
     """Model calls and their tokens; fractions, since they are expected values."""
 
     calls: float = 0.0
     read: float = 0.0
     written: float = 0.0
 
-    def __add__(self, other: Load) -> Load:
-        return Load(self.calls + other.calls, self.read + other.read, self.written + other.written)
+    def __add__(self, other: CallLoad) -> CallLoad:
+        return CallLoad(self.calls + other.calls, self.read + other.read, self.written + other.written)
 
-    def __sub__(self, other: Load) -> Load:
+    def __sub__(self, other: CallLoad) -> CallLoad:
         return self + other * -1.0
 
-    def __mul__(self, times: float) -> Load:
-        return Load(self.calls * times, self.read * times, self.written * times)
+    def __mul__(self, times: float) -> CallLoad:
+        return CallLoad(self.calls * times, self.read * times, self.written * times)
 
-    def per_call(self) -> Load:
+    def per_call(self) -> CallLoad:
         """Of one call; nothing where there was none."""
-        return self * (1 / self.calls) if self.calls else Load()
+        return self * (1 / self.calls) if self.calls else CallLoad()
 
 
-Loads = Mapping[Cause, Load]
+Loads = Mapping[Cause, CallLoad]
 
 
-def total_of(loads: Sequence[Loads]) -> dict[Cause, Load]:
+def total_of(loads: Sequence[Loads]) -> dict[Cause, CallLoad]:
     """Sum by cause."""
     causes: set[Cause] = {cause for each in loads for cause in each}
-    return {cause: sum((each.get(cause, Load()) for each in loads), Load()) for cause in causes}
+    return {cause: sum((each.get(cause, CallLoad()) for each in loads), CallLoad()) for cause in causes}
 
 
 class Watch:
@@ -82,15 +82,15 @@ class Watch:
         self._accounts = accounts
         self._before = _loads(accounts())
 
-    def taken(self) -> dict[Cause, Load]:
+    def taken(self) -> dict[Cause, CallLoad]:
         """By cause, since the last look."""
         now = _loads(self._accounts())
         before, self._before = self._before, now
-        return {cause: load - before.get(cause, Load()) for cause, load in now.items()}
+        return {cause: load - before.get(cause, CallLoad()) for cause, load in now.items()}
 
 
-def _loads(accounts: Accounts) -> dict[Cause, Load]:
+def _loads(accounts: Accounts) -> dict[Cause, CallLoad]:
     return {
-        cause: Load(account.usage.calls, account.usage.tokens_in, account.usage.tokens_out)
+        cause: CallLoad(account.usage.calls, account.usage.tokens_in, account.usage.tokens_out)
         for cause, account in accounts.causes.items()
     }

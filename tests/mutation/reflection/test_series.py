@@ -297,7 +297,7 @@ def test_an_idea_comes_with_the_method_that_it_changes_in_the_place_of_the_examp
     shown = asked[asked.index("Change this method") :]
     assert "def _split(self, text):" in shown
     assert "So that it does this:" in shown
-    assert shown.count("def ") == 2, "the method, and the word in the form's description"
+    assert shown.count("def ") == 1, "no other method is shown"
 
 
 def test_no_idea_is_shown_where_none_is_asked_for(chat, brief_of):
