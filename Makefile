@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.core  ## install, then watch memory programs evolve on the embedded benchmark (under two minutes)
+demo: $(VENV)/.core  ## install, then watch memory programs evolve on the embedded benchmark (about two minutes)
 	$(BIN)/evolve run --name demo
 
 test: $(VENV)/.dev  ## install, then pass the tests
