@@ -30,6 +30,7 @@ start_service() {
         export CONTAINERS_CONF="$FOLDER/containers.conf"
     fi
     say "starting its service, log in $FOLDER/log"
+    cd "$FOLDER"  # conmon leaves a file `oom` where it was started
     setsid nohup podman system service --time=0 "unix://$SOCKET" >"$FOLDER/log" 2>&1 </dev/null &
     echo $! >"$FOLDER/pid"
     tries=0
