@@ -21,7 +21,7 @@ from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
 from evolve.journal import RunDirectory
 from evolve.kinds import BUILT_IN, Kind
-from evolve.models.calls import Call, CallFile, read_calls
+from evolve.models.calls import Call, CallFile, recorded_calls
 from evolve.roles import open_roles
 from evolve.trust import Approvals, Gate, acts_of
 from evolve.workbench import (
@@ -83,11 +83,10 @@ def build(
     # Where others evaluate, no container need wait for it here.
     here = config if config.cluster is None else merged(config, {"sandbox.pool": 0})
     loaded = load_benchmark(here, components)
-    calls = root / name / "calls.jsonl"
     asked = preflight(
         config,
         loaded[1],
-        past=read_calls(calls)[0] if calls.is_file() else (),
+        past=recorded_calls(root / name / "calls.jsonl"),
         notify=notify,
         connect=connect,
     )

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from evolve.errors import UsageError
 from evolve.journal import runs_in
-from evolve.models.calls import Call, read_calls
+from evolve.models.calls import Call, recorded_calls
 from evolve.models.chat import Cause
 
 LEAST_CALLS = 20
@@ -87,7 +87,7 @@ def recorded_paces(root: Path) -> Paces:
     calls: list[Call] = []
     for run in runs_in(root):
         try:
-            calls += read_calls(run.calls)[0] if run.calls.is_file() else []
+            calls += recorded_calls(run.calls)
         except UsageError:
             continue
     return Paces(calls)

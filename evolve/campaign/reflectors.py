@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from evolve.campaign.probing import MODEL_TASKS, OFFLINE_TASKS, Probe
 from evolve.config import CampaignConfig, RoleConfig
+from evolve.config.names import is_local
 from evolve.models.chat import ChatModel
 from evolve.mutation.reflection import ReflectionMutator
 from evolve.mutation.reflection.mutator import Sampling, Style
@@ -66,7 +67,7 @@ def style_of(config: CampaignConfig, role: RoleConfig, model: ChatModel) -> Styl
         return config.search.prompt
     context = getattr(model, "context_tokens", None)
     small = isinstance(context, int) and context < _SMALL_CONTEXT
-    return "compact" if small or is_local(role) else "full"
+    return "compact" if small or _is_served_here(role) else "full"
 
 
 def prompt_room(most: int, role: RoleConfig, model: ChatModel) -> int:
@@ -78,11 +79,9 @@ def prompt_room(most: int, role: RoleConfig, model: ChatModel) -> int:
     return max(LEAST_TOKENS, min(most, context - reply))
 
 
-def is_local(role: RoleConfig) -> bool:
+def _is_served_here(role: RoleConfig) -> bool:
     """A model that this machine serves, which is small and slow beside a provider's."""
-    if role.model == "local" or role.model.startswith("gguf:"):
-        return True
-    return urlsplit(role.api_base or "").hostname in _LOOPBACK
+    return is_local(role.model) or urlsplit(role.api_base or "").hostname in _LOOPBACK
 
 
 def _given(value: int | None, default: int) -> int:
@@ -93,7 +92,7 @@ def _sampling(role: RoleConfig, style: Style) -> Sampling:
     """Short replies for a compact prompt; warmer ones in further attempts where a temperature is known."""
     given = role.parameters.get("temperature")
     temperature = float(given) if isinstance(given, (int, float)) else None
-    if temperature is None and is_local(role):
+    if temperature is None and _is_served_here(role):
         temperature = _LOCAL_TEMPERATURE
     bounded = style == "compact" and role.max_tokens is None and "max_tokens" not in role.parameters
     return Sampling(_COMPACT_REPLY if bounded else None, temperature)

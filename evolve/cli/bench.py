@@ -141,10 +141,9 @@ def _admit(
     """Ask before a benchmark is executed that a run, a bench or a folder names."""
     from evolve.bench.columns import split_spelling
     from evolve.bench.running import acts_of_bench
-
-    acts = acts_of_bench(asked, root, recorded=recorded)
     from evolve.trust import typed_acts
 
+    acts = acts_of_bench(asked, root, recorded=recorded)
     typed = typed_acts({key: value for key, value in flags.items() if value is not None})
     for spelling in benchmarks or ():
         typed += typed_acts({"benchmark": split_spelling(spelling)[0]})

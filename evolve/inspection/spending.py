@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.journal import RunRecord
-from evolve.models.calls import Call, read_calls
+from evolve.models.calls import Call, recorded_calls
 from evolve.models.tally import Account, Accounts, Tally
 from evolve.records import Usage
 
@@ -21,7 +21,7 @@ def spent(run: RunRecord) -> Accounts:
 
 def calls_of(run: RunRecord) -> list[Call]:
     """All model calls of ``run``, in their order; none where no model was asked. UsageError if damaged."""
-    return read_calls(run.calls)[0] if run.calls.is_file() else []
+    return recorded_calls(run.calls)
 
 
 def paid_until(numbers: Sequence[int], calls: Iterable[Call]) -> list[Usage]:

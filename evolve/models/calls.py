@@ -120,6 +120,11 @@ class CallFile:
                 self._descriptor = -1
 
 
+def recorded_calls(path: Path) -> list[Call]:
+    """The calls in ``path``, in their order; none where no model was asked. UsageError if damaged."""
+    return read_calls(path)[0] if path.is_file() else []
+
+
 def read_calls(path: Path) -> tuple[list[Call], int]:
     """The calls in ``path`` and how many bytes they take; what follows those bytes is a torn line.
 

@@ -6,7 +6,7 @@ import ast
 from textwrap import dedent
 
 from evolve.mutation.edits.reply import Fence
-from evolve.program.layout import indentation
+from evolve.program.layout import indentation, indented
 from evolve.program.parsing import UNPARSABLE, parse
 
 _COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
@@ -41,6 +41,5 @@ def statement_applied(source: str, fence: Fence) -> str | None:
     if len(places) != 1:
         return None
     place = places[0]
-    margin = indentation(old[place.lineno - 1])
-    moved = [margin + line if line.strip() else line for line in lines]
-    return "\n".join([*old[: place.lineno - 1], *moved, *old[place.end_lineno :]])
+    moved = indented("\n".join(lines), indentation(old[place.lineno - 1]))
+    return "\n".join([*old[: place.lineno - 1], moved, *old[place.end_lineno :]])

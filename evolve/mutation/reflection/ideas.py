@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import ast
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from textwrap import dedent
 from types import MappingProxyType
 from typing import Literal, get_args
 
 from evolve.models.prompts import Prompt
 from evolve.mutation.offline.diagnosis import Cue, diagnose
 from evolve.mutation.protocol import Brief, Scope
+from evolve.mutation.source import Source
 from evolve.program import MemoryProgram
-from evolve.program.parsing import UNPARSABLE, parse
-from evolve.program.parts import BASE_CLASS
+from evolve.program.layout import dedented
+from evolve.program.parsing import UNPARSABLE
 
 Place = Literal["write", "rank", "output"]
 """Where a change is made: what is stored, how it is scored, or how what comes back is put together."""
@@ -93,10 +93,10 @@ def methods_at(program: MemoryProgram, place: Place) -> tuple[str, ...]:
     preferred. ``output`` are those that ``read`` uses and that join a text; ``rank`` are the others.
     """
     try:
-        tree = parse(program.source)
+        every = Source(program.source).methods
     except UNPARSABLE:
         return ()
-    methods = dict(_methods(tree))
+    methods = {name: node for name, node in every.items() if name != "__init__"}
     reading, writing = _reached(methods, "read"), _reached(methods, "write")
     joining = {name for name in reading if _joins(methods[name])}
     if place == "write":
@@ -106,20 +106,11 @@ def methods_at(program: MemoryProgram, place: Place) -> tuple[str, ...]:
         found = joining or {"read"} & reading
     else:
         found = reading - writing - joining or reading
-    lines = program.source.split("\n")
     return tuple(
-        dedent("\n".join(lines[node.lineno - 1 : node.end_lineno]))
+        dedented(program.source, node.lineno, node.end_lineno or node.lineno)
         for name, node in methods.items()
         if name in found
     )
-
-
-def _methods(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name == BASE_CLASS:
-            for inner in node.body:
-                if isinstance(inner, ast.FunctionDef) and inner.name != "__init__":
-                    yield inner.name, inner
 
 
 def _reached(methods: Mapping[str, ast.FunctionDef], start: str) -> set[str]:

@@ -326,7 +326,7 @@ class ReflectionMutator:
         notes = []
         if setback and setback.cut_off:
             notes.append(texts.say("brief", lines=str(_BRIEF_LINES)))
-        elif setback and kind == "draw" and setback.became in ("worse", "no effect", "same", "duplicate"):
+        elif setback and kind == "draw" and setback.fruitless:
             notes.append(texts.say("again", reason=setback.error))
         asked = compact_conversation(self._system, material, tokens, tuple(notes))
         if not (setback and setback.attempt and kind == "repair"):

@@ -39,6 +39,11 @@ class Setback:
     line: str = ""
     cut_off: bool = False
 
+    @property
+    def fruitless(self) -> bool:
+        """The answer was a program that brings nothing: a new draw is told, so that it makes another."""
+        return self.became in ("worse", "no effect", "same", "duplicate")
+
 
 def width_of(tokens: int) -> float:
     """How wide single texts are shown in a prompt of ``tokens``, in (0, 1]."""
@@ -82,7 +87,7 @@ def conversation(
     attempt = error = ""
     if setback and kind == "draw" and not setback.attempt:
         error = _sendable(material.texts["repair"].say("lost", error=cut(setback.error, tokens)))
-    elif setback and kind == "draw" and setback.became in ("worse", "no effect", "same", "duplicate"):
+    elif setback and kind == "draw" and setback.fruitless:
         error = _sendable(material.texts["repair"].say("before", error=cut(setback.error, tokens)))
     elif setback and kind == "repair":
         attempt = _sendable(cut(setback.attempt, tokens // 4 * CHARACTERS_PER_TOKEN))
