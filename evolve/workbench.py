@@ -52,6 +52,7 @@ class Bench:
             test=settings.test,
             episode_ratio=settings.episode_ratio,
             rotating_groups=settings.rotating_groups,
+            kmeans_starts=settings.kmeans_starts,
             # What is asked is the benchmark's and not the search's: runs under other seeds can be compared.
             seed=0,
         )

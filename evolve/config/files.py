@@ -30,22 +30,28 @@ _OF_A_ROLE = frozenset({"api_base", "key_env", "timeout_seconds", "attempts", "c
 """The same of every model: by which way it is reached, not which it is."""
 
 
-_BEFORE: Mapping[str, object] = MappingProxyType(
+_BEFORE: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
-        "edit": "blocks",
-        "mutators": "model",
-        "retry": "repair",
-        "prompt": "full",
-        "probe": False,
-        "failures_shown": 2,
-        "successes_shown": 1,
-        "references_shown": 2,
-        "ideas_shown": 0,
+        "search": {
+            "edit": "blocks",
+            "mutators": "model",
+            "retry": "repair",
+            "prompt": "full",
+            "probe": False,
+            "failures_shown": 2,
+            "successes_shown": 1,
+            "references_shown": 2,
+            "ideas_shown": 0,
+        },
+        "evaluation": {"kmeans_starts": 1},
     }
 )
-"""What runs did that were recorded before these keys of ``search`` existed."""
-_KEPT = frozenset(_BEFORE)
-"""Keys of ``search`` that a resumed run keeps where they are left out."""
+"""What runs did that were recorded before these keys existed, by section.
+
+A resumed run keeps them where they are left out.
+"""
+_MARKS = {"search": "mutators", "evaluation": "kmeans_starts"}
+"""A key of each section that every newer run records."""
 
 
 def load_config(path: Path) -> CampaignConfig:
@@ -71,9 +77,10 @@ def parse_recorded(content: bytes, path: Path) -> CampaignConfig:
         UsageError: as ``load_config``.
     """
     data = _parsed(content, path)
-    search = data.get("search", {})
-    if isinstance(search, dict) and "mutators" not in search:  # which every newer run records
-        data["search"] = {**_BEFORE, **search}
+    for section, before in _BEFORE.items():
+        found = data.get(section, {})
+        if isinstance(found, dict) and _MARKS[section] not in found:
+            data[section] = {**before, **found}
     return _validated(data, source=str(path), recorded=True)
 
 
@@ -116,17 +123,14 @@ def merged(
 def with_window(config: CampaignConfig, recorded: CampaignConfig | None) -> CampaignConfig:
     """``config`` with what it leaves out and the run that it resumes has recorded.
 
-    That is the window, of its own jobs in a new run; and how models are asked for children, so that a run
-    ends as it was begun, whatever has become the default since.
+    That is the window, of its own jobs in a new run; and how models are asked for children and tasks are
+    chosen, so that a run ends as it was begun, whatever has become the default since.
     """
     settings: dict[str, object] = {}
     if recorded is not None:
-        default = type(config.search)()
-        settings = {
-            f"search.{name}": getattr(recorded.search, name)
-            for name in sorted(_KEPT)
-            if getattr(config.search, name) == getattr(default, name)
-        }
+        default, before, given = flattened(CampaignConfig()), flattened(recorded), flattened(config)
+        kept = [f"{section}.{name}" for section, names in _BEFORE.items() for name in sorted(names)]
+        settings = {key: before[key] for key in kept if given[key] == default[key]}
     if config.window is None:
         settings["window"] = (recorded or config).under_way
     return merged(config, settings) if settings else config

@@ -215,6 +215,9 @@ class EvaluationConfig(Section):
         "0: the static ones give them; left out: 0 where no model reflects, which would learn those by "
         "heart, else 8, or 40 offline",
     )
+    kmeans_starts: int = Field(
+        default=10, ge=1, description="runs of k-means, of which the best chooses the tasks of a subset"
+    )
     rotating_groups: int = Field(
         default=2, ge=1, description="grouped scope: at most so many groups' memories in one rotating subset"
     )

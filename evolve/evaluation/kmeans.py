@@ -8,23 +8,37 @@ DIGITS = 9
 
 
 def kmeans(
-    points: np.ndarray, clusters: int, rng: np.random.Generator, *, iterations: int = 100
+    points: np.ndarray, clusters: int, rng: np.random.Generator, *, starts: int = 1, iterations: int = 100
 ) -> np.ndarray:
     """Centroids, shape ``(clusters, d)``: Lloyd's algorithm from k-means++ (Arthur & Vassilvitskii, 2007).
 
     Args:
         points: shape ``(n, d)``.
         clusters: 1 to n.
-        rng: decides the start, and nothing else is random.
-        iterations: an upper bound; it stops when no point changes its cluster.
+        rng: decides the starts, and nothing else is random.
+        starts: runs from different starts, of which the one with the smallest sum of squared distances from
+            points to their centroids is kept; the first of equal ones.
+        iterations: an upper bound for each run; it stops when no point changes its cluster.
 
     Raises:
-        ValueError: ``clusters`` is not in 1 to n.
+        ValueError: ``clusters`` is not in 1 to n, or ``starts`` is below 1.
+
+    Example:
+        >>> points = np.array([[0.0], [1.0], [9.0], [11.0]])
+        >>> sorted(float(x) for (x,) in kmeans(points, 2, np.random.default_rng(0), starts=5))
+        [0.5, 10.0]
     """
     points = np.asarray(points, dtype=np.float64)
     if not 1 <= clusters <= len(points):
         raise ValueError(f"expected 1 to {len(points)} clusters for {len(points)} points, got {clusters}")
-    centroids = points[_spread(points, clusters, rng)]
+    if starts < 1:
+        raise ValueError(f"expected 1 start or more, got {starts}")
+    runs = [_lloyd(points, clusters, rng, iterations) for _ in range(starts)]
+    return min(runs, key=lambda centroids: _spread_within(points, centroids))
+
+
+def _lloyd(points: np.ndarray, clusters: int, rng: np.random.Generator, iterations: int) -> np.ndarray:
+    centroids = points[_plus_plus(points, clusters, rng)]
     nearest = np.full(len(points), -1)
     for _ in range(iterations):
         distances = squared_distances(points, centroids)
@@ -39,16 +53,28 @@ def kmeans(
     return centroids
 
 
-def representatives(points: np.ndarray, count: int, rng: np.random.Generator) -> list[int]:
+def _spread_within(points: np.ndarray, centroids: np.ndarray) -> float:
+    """Sum of the squared distances from points to their centroids, steady in its last digits."""
+    total = squared_distances(points, centroids).min(axis=1).sum(keepdims=True)
+    return float(steady(total, float((points**2).sum()))[0])
+
+
+def representatives(
+    points: np.ndarray, count: int, rng: np.random.Generator, *, starts: int = 1
+) -> list[int]:
     """The indices of exactly ``count`` distinct points: for each k-means centroid the nearest not yet taken.
 
-    All indices where ``count`` is at least the number of points. Sorted.
+    All indices where ``count`` is at least the number of points. Sorted. ``starts`` is that of ``kmeans``.
+
+    Example:
+        >>> representatives(np.array([[0.0], [1.0], [5.0], [100.0]]), 2, np.random.default_rng(0))
+        [1, 3]
     """
     if count >= len(points):
         return list(range(len(points)))
     if count <= 0:
         return []
-    distances = squared_distances(points, kmeans(points, count, rng))
+    distances = squared_distances(points, kmeans(points, count, rng, starts=starts))
     taken: list[int] = []
     for cluster in range(count):
         column = distances[:, cluster].copy()
@@ -77,7 +103,7 @@ def steady(values: np.ndarray, scale: float) -> np.ndarray:
     return np.round(values / unit) * unit
 
 
-def _spread(points: np.ndarray, clusters: int, rng: np.random.Generator) -> list[int]:
+def _plus_plus(points: np.ndarray, clusters: int, rng: np.random.Generator) -> list[int]:
     """k-means++: the next start with probability proportional to the squared distance to the nearest one."""
     chosen = [int(rng.integers(len(points)))]
     nearest = squared_distances(points, points[chosen])[:, 0]

@@ -46,6 +46,7 @@ class Subsets:
             within each group); None for all episodes (of the groups asked about).
         rotating_groups: in grouped scope, how many groups a rotating subset asks about: few, since each is a
             memory to fill. More are drawn only where these have fewer than ``rotating`` tasks.
+        kmeans_starts: runs of k-means, of which the best chooses the tasks.
         seed: decides the k-means starts, and the groups and test tasks drawn.
 
     Raises:
@@ -62,11 +63,12 @@ class Subsets:
         episode_ratio: float | None,
         test: int | None = None,
         rotating_groups: int = 2,
+        kmeans_starts: int = 10,
         seed: int,
     ) -> None:
         if rotating < 0:
             raise UsageError(f"rotating is {rotating}; expected 0 or more.")
-        sizes = {"static": static, "rotating_groups": rotating_groups}
+        sizes = {"static": static, "rotating_groups": rotating_groups, "kmeans_starts": kmeans_starts}
         for name, size in sizes.items():
             if size < 1:
                 raise UsageError(f"{name} is {size}; expected at least 1.")
@@ -78,6 +80,7 @@ class Subsets:
         self._rotating_groups = rotating_groups
         self._ratio = episode_ratio
         self._test = test
+        self._starts = kmeans_starts
         self._seed = seed
         self._drawn: dict[int, Subset] = {}
         tasks = benchmark.validation
@@ -163,7 +166,8 @@ class Subsets:
 
     def _chosen(self, pool: Sequence[int], count: int, rng: np.random.Generator) -> list[int]:
         """``count`` indices of ``pool``: those nearest to the k-means centroids of its questions."""
-        return [pool[place] for place in representatives(self._questions[list(pool)], count, rng)]
+        questions = self._questions[list(pool)]
+        return [pool[place] for place in representatives(questions, count, rng, starts=self._starts)]
 
     def _subset(self, name: str, indices: Sequence[int]) -> Subset:
         tasks = tuple(self._benchmark.validation[index] for index in indices)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -36,8 +38,46 @@ def test_a_representative_is_the_point_nearest_to_the_centroid():
 def test_centroids_are_no_worse_than_one_for_all(points, data):
     clusters = data.draw(st.integers(1, len(points)))
     found = kmeans(points, clusters, np.random.default_rng(0))
-    spread = squared_distances(points, found).min(axis=1).sum()
-    assert spread <= ((points - points.mean(axis=0)) ** 2).sum() + 1e-5
+    assert _spread(points, found) <= ((points - points.mean(axis=0)) ** 2).sum() + 1e-5
+
+
+def test_ten_starts_find_the_optimum_of_small_cases_more_often_than_one():
+    drawn = np.random.default_rng(0)
+    found = {1: 0, 10: 0}
+    for case in range(20):
+        points = drawn.normal(size=(7, 2))
+        least = _least_spread(points, 3)
+        for starts in found:
+            centroids = kmeans(points, 3, np.random.default_rng(case), starts=starts)
+            found[starts] += _spread(points, centroids) <= least * (1 + 1e-6)
+    assert found[1] < 15
+    assert found[10] >= 18
+
+
+@given(POINTS, st.data())
+def test_more_starts_are_never_worse(points, data):
+    clusters = data.draw(st.integers(1, len(points)))
+    one, five = (kmeans(points, clusters, np.random.default_rng(0), starts=starts) for starts in (1, 5))
+    assert _spread(points, five) <= _spread(points, one) + 1e-6
+
+
+def _spread(points, centroids):
+    return squared_distances(points, centroids).min(axis=1).sum()
+
+
+def _least_spread(points, clusters):
+    """The smallest sum over every way to part the points."""
+    sums = []
+    for rest in itertools.product(range(clusters), repeat=len(points) - 1):
+        labels = np.array((0, *rest))
+        parts = [points[labels == label] for label in set(labels.tolist())]
+        sums.append(sum(((part - part.mean(axis=0)) ** 2).sum() for part in parts))
+    return min(sums)
+
+
+def test_no_start_is_refused():
+    with pytest.raises(ValueError, match="expected 1 start or more, got 0"):
+        kmeans(np.zeros((3, 2)), 1, np.random.default_rng(0), starts=0)
 
 
 @pytest.mark.parametrize("clusters", [0, 4])

@@ -123,7 +123,8 @@ def test_smoke_is_of_one_group_only_where_groups_have_memories_of_their_own(make
 
 
 @pytest.mark.parametrize(
-    "changes", [{"static": 0}, {"rotating": -1}, {"rotating_groups": 0}, {"episode_ratio": 0.0}]
+    "changes",
+    [{"static": 0}, {"rotating": -1}, {"rotating_groups": 0}, {"kmeans_starts": 0}, {"episode_ratio": 0.0}],
 )
 def test_sizes_that_make_no_sense_are_refused(make_benchmark, letters, changes):
     with pytest.raises(UsageError, match=next(iter(changes))):
