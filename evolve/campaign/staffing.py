@@ -123,4 +123,10 @@ def _ensemble(config: CampaignConfig, mutators: Sequence[Mutator]) -> Mutator:
         return Ensemble(members)
     by_scope = search.ensemble == "bandit"
     scopes = scopes_left(search.freeze) if search.scoped and by_scope else ()
-    return LearningEnsemble(members, window=config.under_way, scopes=scopes, by_scope=by_scope)
+    return LearningEnsemble(
+        members,
+        window=config.under_way,
+        scopes=scopes,
+        by_scope=by_scope,
+        fallback=RULES if both else None,
+    )

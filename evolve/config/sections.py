@@ -165,7 +165,8 @@ class SearchConfig(Section):
     mutators: Annotated[str, named("mutator")] = Field(
         default="auto",
         description="who makes children where a reflector is given: the model, the rules, or both, sharing "
-        "the budget by what they bring; auto: both; a registered name: that mutator alone, with or without a "
+        "the budget by what they bring, the rules also in place of a model that gave no "
+        "program; auto: both; a registered name: that mutator alone, with or without a "
         "reflector",
     )
     prompts_dir: Path | None = Field(

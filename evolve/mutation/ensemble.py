@@ -11,7 +11,7 @@ from evolve.mutation.bandit import BudgetedThompson, Pull
 from evolve.mutation.protocol import Brief, Mutator, Proposal, Refusal, Scope
 from evolve.records import Try
 
-_CROSSOVER, _BY = "crossover", " by "
+_CROSSOVER, _BY, _AFTER = "crossover", " by ", " after "
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,11 @@ class LearningEnsemble:
         scopes: what to choose among; none: the brief's own scope is kept. A brief with a partner keeps its.
         by_scope: what a member brought is counted for each scope, and for crossover, by itself; else a member
             is one arm. One that is not scoped always is.
+        fallback: name of the member that makes the child where another one could not; the other one's attempt
+            counts for its own arm as an outcome without gain. None: there is no child.
+
+    Raises:
+        ValueError: two members have one name, or ``fallback`` is the name of none.
     """
 
     def __init__(
@@ -107,8 +112,12 @@ class LearningEnsemble:
         window: int,
         scopes: Sequence[Scope] = (),
         by_scope: bool = True,
+        fallback: str | None = None,
     ) -> None:
         self._members = _by_name(members)
+        if fallback is not None and fallback not in self._members:
+            raise ValueError(f"Expected fallback among {list(self._members)}, found {fallback!r}.")
+        self._fallback = fallback
         self._window = window
         self._scopes = tuple(scopes)
         self._by_scope = by_scope
@@ -118,10 +127,11 @@ class LearningEnsemble:
     def identity(self) -> str:
         """Of all members, with the scopes."""
         rule = ("bandit", str(self._window), *(() if self._by_scope else ("members",)), *self._scopes)
+        rule += (f"then {self._fallback}",) if self._fallback else ()
         return _identity("/".join(rule), self._members)
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        """What the member chosen makes of it; see ``Mutator``."""
+        """What the member chosen makes of it, or else the fallback; see ``Mutator``."""
         choosing = self._scopes if self._scopes and brief.partner is None else (brief.scope,)
         arms: dict[str, tuple[str, Scope]] = {}
         for name, member in self._members.items():
@@ -129,27 +139,61 @@ class LearningEnsemble:
                 arms[self._arm(_CROSSOVER if brief.partner else scope, name)] = (name, scope)
         name, scope = arms[self._bandit.choose(list(arms), rng, upto=brief.number - self._window)]
         given = brief if scope == brief.scope else replace(brief, scope=scope, scopes=())
-        return _signed(self._members[name].mutator.mutate(given, rng), name)
+        outcome = _signed(self._members[name].mutator.mutate(given, rng), name)
+        if self._fallback in (None, name) or isinstance(outcome, Proposal):
+            return outcome
+        return _after(
+            outcome, _signed(self._members[self._fallback].mutator.mutate(brief, rng), self._fallback)
+        )
 
     def tell(self, feedback: Feedback) -> None:
         """See ``Learns``. An operator of none of the members, such as one of old, is passed over."""
         _pass_on(feedback, self._members)
-        made, _, name = feedback.operator.partition(_BY)
-        if name in self._members:
-            kind = made if made == _CROSSOVER else made.partition("/")[2] or "everything"
-            pull = Pull(self._arm(kind, name), feedback.improvement, feedback.usd)
-            self._bandit.reward(feedback.number, pull)
+        pulls = []
+        for part in _parts(feedback):
+            made, _, name = part.operator.partition(_BY)
+            if name in self._members:
+                kind = made if made == _CROSSOVER else made.partition("/")[2] or "everything"
+                pulls.append(Pull(self._arm(kind, name), part.improvement, part.usd))
+        if pulls:
+            self._bandit.reward(feedback.number, *pulls)
 
     def _arm(self, kind: str, name: str) -> str:
         return f"{kind}{_BY}{name}" if self._by_scope and self._members[name].scoped else name
 
 
 def _pass_on(feedback: Feedback, members: dict[str, Member]) -> None:
-    """Tell the member that made the child of it, as if it had made it alone."""
-    made, _, name = feedback.operator.partition(_BY)
-    member = members.get(name)
-    if member is not None and isinstance(member.mutator, Learns):
-        member.mutator.tell(replace(feedback, operator=made))
+    """Tell each member that had a part in the child of it, as if it had worked alone."""
+    for part in _parts(feedback):
+        made, _, name = part.operator.partition(_BY)
+        member = members.get(name)
+        if member is not None and isinstance(member.mutator, Learns):
+            member.mutator.tell(replace(part, operator=made))
+
+
+def _parts(feedback: Feedback) -> tuple[Feedback, ...]:
+    """The outcome of the member that made the child, and of the one that could not before it.
+
+    Attempts of models and their price are the latter's; only the former has the improvement.
+    """
+    made, _, failed = feedback.operator.partition(_AFTER)
+    if not failed:
+        return (feedback,)
+    price = 0.0 if feedback.usd is not None else None
+    return (
+        replace(feedback, operator=made, usd=price, tries=()),
+        replace(feedback, operator=failed, improvement=0.0),
+    )
+
+
+def _after(failed: Refusal, outcome: Proposal | Refusal) -> Proposal | Refusal:
+    """The outcome of the fallback, with the operator, usage and attempts of the member that failed."""
+    operator = f"{outcome.operator}{_AFTER}{failed.operator}"
+    usage, tries = failed.usage + outcome.usage, failed.tries + outcome.tries
+    if isinstance(outcome, Refusal):
+        reason = f"{failed.reason}; then {outcome.reason}"
+        return Refusal(operator, reason, usage, tries)
+    return replace(outcome, operator=operator, usage=usage, tries=tries)
 
 
 def _signed(outcome: Proposal | Refusal, name: str) -> Proposal | Refusal:

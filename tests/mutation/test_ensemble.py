@@ -8,6 +8,8 @@ import pytest
 
 from evolve.mutation import Brief, Proposal, Refusal
 from evolve.mutation.ensemble import Ensemble, Feedback, LearningEnsemble, Learns, Member
+from evolve.program import MemoryProgram
+from evolve.records import Try, Usage
 
 
 class Recorder:
@@ -98,6 +100,77 @@ def test_children_of_others_are_passed_over(brief_of):
     assert len(operators(ensemble, replace(brief_of(), number=9))) == 2
 
 
+class Maker:
+    """Adds a comment with its name, and keeps what it is told."""
+
+    def __init__(self, name: str):
+        self.identity = f"maker-{name}/1"
+        self.told: list[Feedback] = []
+
+    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
+        program = MemoryProgram(f"{brief.program.source}\n# {self.identity}\n")
+        return Proposal(program, "add_comment", "Add a comment", (brief.parent.number,))
+
+    def tell(self, feedback: Feedback) -> None:
+        self.told.append(feedback)
+
+
+class Failing(Maker):
+    """Is asked once, for a price, and gives nothing."""
+
+    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
+        tries = (Try(kind="draw", form="definitions", became="unreadable"),)
+        return Refusal("reflect", "no code", Usage(tokens_in=100), tries)
+
+
+def with_fallback() -> LearningEnsemble:
+    members = [Member("large", Failing("l")), Member("rules", Maker("r"), scoped=False)]
+    return LearningEnsemble(members, window=1, fallback="rules")
+
+
+def test_rules_make_the_child_that_a_model_could_not(brief_of):
+    outcomes = [with_fallback().mutate(brief_of(), random.Random(n)) for n in range(20)]
+    made = [outcome for outcome in outcomes if isinstance(outcome, Proposal)]
+    assert len(made) == 20
+    operators = {outcome.operator for outcome in made}
+    assert operators == {"add_comment by rules", "add_comment by rules after reflect by large"}
+    (one, *_) = [outcome for outcome in made if outcome.tries]
+    assert (one.usage.tokens_in, one.tries[0].became) == (100, "unreadable")
+
+
+def test_a_model_that_failed_is_charged_for_it_and_the_rules_are_not(brief_of):
+    ensemble = with_fallback()
+    for number in range(12):
+        ensemble.tell(Feedback(number, "add_comment by rules after reflect by large", 0.2, 0.1))
+    counts = operators(ensemble, replace(brief_of(), number=40))
+    assert counts["add_comment by rules"] > 180
+
+
+def test_members_are_told_their_own_part():
+    large, rules = Failing("l"), Maker("r")
+    members = [Member("large", large), Member("rules", rules, scoped=False)]
+    ensemble = LearningEnsemble(members, window=1, fallback="rules")
+    tries = (Try(kind="draw", form="definitions", became="unreadable"),)
+    ensemble.tell(Feedback(3, "add_comment by rules after reflect/read by large", 0.2, 0.1, tries))
+    assert rules.told == [Feedback(3, "add_comment", 0.2, 0.0)]
+    assert large.told == [Feedback(3, "reflect/read", 0.0, 0.1, tries)]
+
+
+def test_both_reasons_are_given_where_the_fallback_fails_too(brief_of):
+    members = [Member("large", Failing("l")), Member("rules", Recorder("r"), scoped=False)]
+    ensemble = LearningEnsemble(members, window=1, fallback="rules")
+    outcomes = [ensemble.mutate(brief_of(), random.Random(n)) for n in range(20)]
+    assert {outcome.reason for outcome in outcomes if isinstance(outcome, Refusal)} == {
+        "no",
+        "no code; then no",
+    }
+
+
+def test_a_fallback_is_one_of_the_members():
+    with pytest.raises(ValueError, match="fallback among"):
+        LearningEnsemble(members(), window=1, fallback="rules")
+
+
 def test_who_learns_says_so():
     assert isinstance(LearningEnsemble(members(), window=1), Learns)
     assert isinstance(Ensemble(members()), Learns)  # some of its members may
@@ -118,6 +191,7 @@ def test_identity():
         LearningEnsemble(members(), window=1).identity,
         LearningEnsemble(members(), window=2).identity,
         LearningEnsemble(members(), window=1, scopes=("read",)).identity,
+        LearningEnsemble(members(), window=1, fallback="small").identity,
     }
-    assert len(identities) == 5
+    assert len(identities) == 6
     assert "recorder-l/1" in Ensemble(members()).identity
