@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from evolve.models.local.weights import Weights
 Notify = Callable[[str], None]
 COMMAND = (sys.executable, "-P", "-m", "evolve.models.local.serve")
 _LAST_WORDS = 1_500  # characters of what a server printed before it ended
+_LOOK_SECONDS = 0.5
 _PATIENCE = 5.0  # seconds for a server to end that was told to
 _SHORT_LIFE = 60.0  # seconds; a server that ends sooner after its start will hardly do better next time
 _RESTARTS = 3  # in a row, of such servers
@@ -300,12 +301,29 @@ class _Process:
             self._popen.wait()
 
 
-def idle_cores() -> int:
-    """Cores that this process may use and that were idle in the last minute, at least 1.
+def idle_cores(busy: Callable[[Collection[int]], float] | None = None) -> int:
+    """Cores that this process may use and that are idle now, at least 1.
 
     llama.cpp's threads wait for each other after every layer, so that one that has no core holds up all. On
     two busy cores SmolLM2-135M wrote 1 token/s with two threads and 13 to 50 with one.
+
+    Args:
+        busy: how many of these cores are busy, such as 1.5; None measures it for half a second.
+
+    Example:
+        >>> idle_cores(lambda cores: float(len(cores)))
+        1
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    return max(1, cores - round(busy))
+    every = range(os.cpu_count() or 1)
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(every)
+    return max(1, len(cores) - round((busy or _busy)(cores)))
+
+
+def _busy(cores: Collection[int]) -> float:
+    """Cores of ``cores`` that are at work for half a second; 0 where that cannot be measured."""
+    try:
+        import psutil
+    except ImportError:
+        return 0.0
+    shares = psutil.cpu_percent(interval=_LOOK_SECONDS, percpu=True)
+    return sum(share for core, share in enumerate(shares) if core in cores) / 100

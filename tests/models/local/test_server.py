@@ -114,8 +114,14 @@ def test_it_ends_with_a_process_that_is_killed(weights: Weights) -> None:
         until(lambda: not alive(pid))
 
 
-def test_a_busy_machine_leaves_at_least_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("busy", "threads"), [(0.1, 8), (2.6, 5), (8.0, 1), (40.0, 1)])
+def test_a_busy_machine_leaves_at_least_one_core(
+    monkeypatch: pytest.MonkeyPatch, busy: float, threads: int
+) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-    for load, threads in ((0.1, 8), (2.6, 5), (40.0, 1)):
-        monkeypatch.setattr(os, "getloadavg", lambda load=load: (load, 0.0, 0.0))
-        assert idle_cores() == threads
+    assert idle_cores(lambda _: busy) == threads
+
+
+def test_what_is_measured_leaves_one_core_to_all() -> None:
+    cores = os.sched_getaffinity(0)
+    assert 1 <= idle_cores() <= len(cores)
