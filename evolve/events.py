@@ -1,7 +1,7 @@
 """What a campaign does, as a stream of events: the journal stores them, the live view shows them.
 
-The state of a campaign is a pure function of these events in their order (``evolve.campaign`` replays them),
-so a run that was killed goes on from the last one that was written whole.
+The state of a campaign is a pure function of these events in their order (``evolve.runs.history`` folds
+them), so a run that was killed goes on from the last one that was written whole.
 """
 
 from __future__ import annotations

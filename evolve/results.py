@@ -11,11 +11,11 @@ from evolve.candidates import Candidates, StoredCandidate
 from evolve.config import CampaignConfig
 from evolve.errors import ProgramError, UsageError
 from evolve.events import Compared, Event, StopReason
-from evolve.inspection.history import History
 from evolve.inspection.lookup import find_candidate
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Failure, Interval
+from evolve.runs.history import RunHistory
 
 Data = dict[str, Any]
 """JSON of a command of the same name, as ``--json`` prints it."""
@@ -42,7 +42,7 @@ class Run:
     def __init__(self, record: RunRecord, keep: object = None) -> None:
         self.record = record
         self._keep = keep
-        self._read: tuple[int, History] | None = None
+        self._read: tuple[int, RunHistory] | None = None
 
     @classmethod
     def open(cls, root: Path, name: str) -> Run:
@@ -68,12 +68,12 @@ class Run:
         return self.record.config
 
     @property
-    def history(self) -> History:
+    def history(self) -> RunHistory:
         """State of the run, folded from its events; read again when the event log has grown."""
         journal = self.path / "journal.jsonl"
         size = journal.stat().st_size if journal.is_file() else 0
         if self._read is None or self._read[0] != size:
-            self._read = size, History.read(self.record)
+            self._read = size, RunHistory.read(self.record)
         return self._read[1]
 
     @property

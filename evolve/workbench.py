@@ -14,11 +14,11 @@ from evolve.errors import UsageError
 from evolve.evaluation import Evaluator, Subset, Subsets
 from evolve.evaluation.conditions import digest
 from evolve.evaluation.grading import JUDGED
-from evolve.events import Evaluated, Joined, Proposed
 from evolve.journal import RunRecord
 from evolve.kinds import BUILT_IN
 from evolve.program import MemoryProgram
 from evolve.roles import Roles, open_roles
+from evolve.runs.history import RunHistory
 from evolve.sandboxes.choose import choose
 from evolve.sandboxes.protocol import Sandbox
 from evolve.seeds import seed_names, seed_program
@@ -268,11 +268,7 @@ def programs_of(run: Path) -> set[str]:
     kept = {path.name for path in (run / "programs").glob("*.py")}
     found = {name.removesuffix(".py") for name in kept}
     if (run / "journal.jsonl").is_file():
-        for event in RunRecord(run).events():
-            if isinstance(event, Proposed | Evaluated):
-                found.add(event.program)
-            elif isinstance(event, Joined):
-                found.add(event.candidate.program)
+        found |= RunHistory.of(CampaignConfig(), RunRecord(run).events()).programs
     return found
 
 

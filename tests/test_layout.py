@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 ROOMS = """
     __main__ cli api bench arguments results candidates plugins campaign workbench roles mutation evaluation
-    trust inspection agents models benchmark data journal environments sandboxes config components seeds
+    trust inspection agents models benchmark data runs journal environments sandboxes config components seeds
     environment population program scoring statistics events registry kinds records text benchmark_file
     resources errors
 """.split()  # noqa: SIM905
@@ -20,6 +20,10 @@ MEANT_TWICE = frozenset(
     Waiting""".split()  # noqa: SIM905
 )
 """Class names that are still defined in more than one place; none may be added."""
+ALGORITHM = """
+    campaign/loop population/population population/pool population/selection population/archive
+""".split()  # noqa: SIM905
+"""What has to be read to know the search: the loop, and how parents, front and best are chosen."""
 
 
 def modules() -> Iterator[tuple[Path, ast.Module]]:
@@ -75,3 +79,38 @@ def test_a_class_name_is_not_given_a_second_meaning() -> None:
                 places[node.name].add(str(path.relative_to(ROOT)))
     twice = {name: sorted(found) for name, found in places.items() if len(found) > 1}
     assert {name: found for name, found in twice.items() if name not in MEANT_TWICE} == {}
+
+
+def test_the_algorithm_can_be_read_at_a_sitting() -> None:
+    lines = {name: len((ROOT / "evolve" / f"{name}.py").read_text().splitlines()) for name in ALGORITHM}
+    print(lines, sum(lines.values()))
+    assert lines["campaign/loop"] <= 200
+    assert sum(lines.values()) <= 1_000
+
+
+def test_events_are_folded_in_one_place() -> None:
+    """Elsewhere an event is only written, passed on, or put into a sentence."""
+    folding = [path.relative_to(ROOT / "evolve") for path, tree in modules() if tells_apart("Joined", tree)]
+    assert set(map(str, folding)) == {"runs/history.py", "inspection/narration.py"}
+
+
+def tells_apart(name: str, tree: ast.Module) -> bool:
+    """Whether ``tree`` asks of something whether it is a ``name``."""
+    for node in ast.walk(tree):
+        called = node.func if isinstance(node, ast.Call) else None
+        if isinstance(node, ast.MatchClass) or (isinstance(called, ast.Name) and called.id == "isinstance"):
+            named = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+            if name in named:
+                return True
+    return False
+
+
+def test_front_and_best_are_computed_in_one_place() -> None:
+    """``inspection/comparison.py`` compares runs by the objectives that all of them have."""
+    calls = {
+        str(path.relative_to(ROOT / "evolve"))
+        for path, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "ParetoArchive"
+    }
+    assert calls == {"population/pool.py", "inspection/comparison.py"}

@@ -24,9 +24,9 @@ from machine import circumstances, cpu_seconds
 from evolve.campaign import build
 from evolve.config import CampaignConfig, SandboxConfig
 from evolve.events import Event
-from evolve.inspection.history import History, title
 from evolve.journal import RunRecord
 from evolve.records import Candidate
+from evolve.runs.history import RunHistory, title
 
 BUSY = "while True: pass"
 
@@ -68,7 +68,7 @@ def campaign(config: CampaignConfig, root: Path, name: str) -> Found:
     before = cpu_seconds()
     with build(config, root=root, name=name, unsafe_local=False, notify=_silent) as running:
         running.run(_unwatched)
-    front = History.read(RunRecord.open(root, name)).front
+    front = RunHistory.read(RunRecord.open(root, name)).front
     return Found(front, os.getloadavg()[0], cpu_seconds() - before)
 
 

@@ -19,9 +19,9 @@ from collections import Counter
 from common import add_options, caption, conducted, configuration, interval_text, role
 
 from evolve.config import ModelsConfig
-from evolve.inspection.history import History
 from evolve.inspection.spending import calls_of
 from evolve.journal import RunRecord
+from evolve.runs.history import RunHistory
 
 COUNTERS = ("prompt_tokens_total", "tokens_predicted_total")
 
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _print_candidates(record: RunRecord) -> None:
-    history = History.read(record)
+    history = RunHistory.read(record)
     print("| candidate | validation | test |\n|---|---|---|")
     for candidate in history.candidates:
         validation = record.evaluation(candidate.program, "static")

@@ -11,8 +11,8 @@ from pathlib import Path
 from evolve.campaign import Summary, build
 from evolve.config import CampaignConfig
 from evolve.events import Evaluated, Event
-from evolve.inspection.history import STATIC, TEST
 from evolve.journal import RunDirectory, RunRecord
+from evolve.runs.history import STATIC, TEST
 
 
 def conducted(config: CampaignConfig, root: Path, name: str) -> Summary:

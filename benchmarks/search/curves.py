@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from campaigns import as_it_went
 
 from evolve.events import Evaluated, Joined
-from evolve.inspection.history import STATIC, History
 from evolve.journal import RunRecord
 from evolve.population import ParetoArchive, objective
 from evolve.records import Interval
+from evolve.runs.history import STATIC, RunHistory
 
 AXES = ("quality", "cost")
 """What hypervolume is of. Latency is left out: seconds depend on how busy the machine was."""
@@ -54,7 +54,7 @@ class Curve:
     @classmethod
     def read(cls, record: RunRecord) -> Curve:
         """The curve of a finished campaign."""
-        history, steps, items = History.read(record), [], 0
+        history, steps, items = RunHistory.read(record), [], 0
         scored: dict[str, Evaluated] = {}
         for event, items in as_it_went(record):
             if isinstance(event, Evaluated) and event.subset == STATIC:

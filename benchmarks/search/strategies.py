@@ -30,8 +30,8 @@ from strategy_tables import tables
 
 from evolve.config import PRESETS, CampaignConfig, merged
 from evolve.errors import EvolveError
-from evolve.inspection.history import History
 from evolve.journal import RunRecord
+from evolve.runs.history import RunHistory
 
 Settings = Mapping[str, object]
 """Dotted key of the configuration → value; the others have their defaults."""
@@ -162,7 +162,7 @@ def _curves(arguments: argparse.Namespace, benchmark: str, comparison: Compariso
 def _seeds(base: CampaignConfig, root: Path) -> RunRecord:
     """The seed programs, scored once for all campaigns, in each of which they count."""
     name = f"{Path(base.benchmark).stem}-seeds"
-    if not (root / name).is_dir() or History.read(RunRecord.open(root, name)).finished is None:
+    if not (root / name).is_dir() or RunHistory.read(RunRecord.open(root, name)).finished is None:
         conducted(merged(base, {"budget": 0}), root, name)
     return RunRecord.open(root, name)
 
@@ -175,7 +175,7 @@ def _campaign(config: CampaignConfig, root: Path, strategy: str, known: RunRecor
     while True:
         record = RunRecord.open(root, name)
         children = max(children, record.config.budget)
-        history = History.read(record)
+        history = RunHistory.read(record)
         if history.finished is None or history.settled < children:
             conducted(merged(config, {"budget": children}), root, name)
         curve = Curve.read(record)

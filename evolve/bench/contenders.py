@@ -11,12 +11,12 @@ from pathlib import Path
 
 from evolve.bench.columns import spelled
 from evolve.errors import UsageError
-from evolve.inspection.history import History
 from evolve.inspection.lookup import Found, find_candidate, find_program
 from evolve.journal import RunRecord, runs_in
 from evolve.plugins.find import find_plugin, installed_plugins
 from evolve.plugins.manifest import PROGRAM
 from evolve.program import MemoryProgram
+from evolve.runs.history import RunHistory
 from evolve.seeds import seed_names
 
 
@@ -89,7 +89,7 @@ def _plugin(text: str) -> Contender:
 def _of_run(text: str, root: Path) -> Contender:
     name, _, candidate = text.partition(":")
     run = RunRecord.open(root, name)
-    chosen = find_candidate(History.read(run), candidate or None)
+    chosen = find_candidate(RunHistory.read(run), candidate or None)
     config = run.config
     return Contender(
         name=f"{name}:{chosen.number}",

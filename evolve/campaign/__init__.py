@@ -1,7 +1,8 @@
 """A search campaign: seeds are evaluated, children are made and evaluated in rounds, the best is tested."""
 
 from evolve.campaign.build import build
-from evolve.campaign.loop import Campaign, Summary
+from evolve.campaign.loop import Campaign
+from evolve.campaign.summary import Summary
 from evolve.workbench import build_evaluator
 
 __all__ = ["Campaign", "Summary", "build", "build_evaluator"]

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evolve.campaign.crew import Crew
-from evolve.campaign.loop import Campaign, named_selector
+from evolve.campaign.loop import Campaign
 from evolve.campaign.preflight import preflight
 from evolve.campaign.rearing import Outcome, Rear, Score
 from evolve.campaign.recording import record_facts
 from evolve.campaign.reflectors import style_of
 from evolve.campaign.site import Message, Site
 from evolve.campaign.staffing import mutator_identity, nursery
+from evolve.campaign.starting import named_selector
 from evolve.components import AS_CONFIGURED, Components
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError

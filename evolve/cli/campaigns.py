@@ -196,11 +196,11 @@ def _settled(
 
 def _campaign(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bool, plain: bool) -> None:
     from evolve import campaign
-    from evolve.inspection.history import History
     from evolve.inspection.live import observer_for
     from evolve.inspection.spending import spending_line, spending_table, spent
     from evolve.inspection.summary import closing_view
     from evolve.journal import RunRecord
+    from evolve.runs.history import RunHistory
 
     try:
         with (
@@ -210,13 +210,14 @@ def _campaign(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bo
             ) as search,
         ):
             record = RunRecord.open(root, name)
-            accounts, activity = search.accounts, search.activity
+            gateway = search.workbench.roles.gateway
 
             def bill() -> str:
-                said = [spending_line(accounts())] if accounts is not None else []
-                return ", ".join([*said, str(activity())] if activity is not None else said)
+                if gateway is None:
+                    return ""
+                return f"{spending_line(gateway.accounts())}, {gateway.activity()}"
 
-            with observer_for(console(), name, History.read(record), plain=plain, bill=bill) as observer:
+            with observer_for(console(), name, RunHistory.read(record), plain=plain, bill=bill) as observer:
 
                 def watch(event: Event) -> None:
                     check()
@@ -230,4 +231,4 @@ def _campaign(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bo
     except KeyboardInterrupt:
         complain("Interrupted. Nothing that was finished is lost: the same command goes on from here.")
         raise typer.Exit(INTERRUPTED) from None
-    console().print(closing_view(record, History.read(record), command=invocation(sys.argv[0])))
+    console().print(closing_view(record, RunHistory.read(record), command=invocation(sys.argv[0])))

@@ -32,15 +32,15 @@ def export(
     root: RootOption = DEFAULT_ROOT,
 ) -> None:
     """Write a candidate as a package that pip installs and evolve.load opens."""
-    from evolve.inspection.history import History
     from evolve.inspection.lookup import find_candidate
     from evolve.journal import RunRecord
     from evolve.plugins.export import export as write_package
+    from evolve.runs.history import RunHistory
 
     if not name:
         raise UsageError("--name is missing: what shall the plug-in be called? For example --name my-memory.")
     record = RunRecord.open(root, run)
-    history = History.read(record)
+    history = RunHistory.read(record)
     chosen = find_candidate(history, candidate)
     folder = write_package(record, history, chosen, name=name, out=out, licence=licence)
     say(f"{folder}: candidate {chosen.number} of {run}, program {chosen.program}.")

@@ -169,8 +169,8 @@ def diff(
 ) -> None:
     """Show what changed from candidate A to B."""
     from evolve.inspection.diff import diff_view
-    from evolve.inspection.history import title
     from evolve.inspection.text import one_line
+    from evolve.runs.history import title
 
     opened = _open(run, root)
     pair = [opened.candidate(text) for text in (before, after)]

@@ -11,11 +11,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from evolve.inspection.history import STATIC, TEST, History, title
 from evolve.inspection.text import by_method, difference, duration, score
 from evolve.journal import RunRecord
 from evolve.population import ParetoArchive, objective
 from evolve.records import Evaluation, Interval
+from evolve.runs.history import STATIC, TEST, RunHistory, title
 from evolve.statistics import paired_interval
 
 Data = dict[str, Any]
@@ -32,7 +32,7 @@ class Outcome:
     """
 
     run: RunRecord
-    history: History
+    history: RunHistory
     items: int
     best: dict[str, float]
     baseline: dict[str, float]
@@ -43,7 +43,7 @@ class Outcome:
     @classmethod
     def of(cls, run: RunRecord) -> Outcome:
         """Read ``run``."""
-        history = History.read(run)
+        history = RunHistory.read(run)
         stored = {(c.number, e.subset): e for c in history.candidates for e in run.evaluations(c.program)}
         tests = {number: e for (number, subset), e in stored.items() if subset == TEST}
         seeds = {c.number: tests[c.number] for c in history.seeds if c.number in tests}

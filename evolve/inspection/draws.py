@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from evolve.inspection.history import History
 from evolve.records import Became
+from evolve.runs.history import RunHistory
 
 _NAMES: Mapping[Became, str] = MappingProxyType(
     {
@@ -25,7 +25,7 @@ _NAMES: Mapping[Became, str] = MappingProxyType(
 )
 
 
-def draw_counts(history: History) -> dict[str, int]:
+def draw_counts(history: RunHistory) -> dict[str, int]:
     """What became of a reply → how many replies, in a fixed order; empty where no model reflected.
 
     A reply whose program was made at the same time by another child counts as valid.
@@ -34,7 +34,7 @@ def draw_counts(history: History) -> dict[str, int]:
     return {name: found[became] for became, name in _NAMES.items() if found[became]}
 
 
-def draws_line(history: History) -> str:
+def draws_line(history: RunHistory) -> str:
     """``draw_counts`` as a line, such as ``model draws: 5, of them 3 valid, 2 unreadable``; may be empty."""
     counts = draw_counts(history)
     if not counts:

@@ -11,7 +11,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from evolve.inspection.history import STATIC, title
 from evolve.inspection.questions import Questions
 from evolve.inspection.structure import Phase, Structure, structure
 from evolve.inspection.text import one_line, printable
@@ -19,6 +18,7 @@ from evolve.journal import RunRecord
 from evolve.program import MemoryProgram
 from evolve.program.parts import INSTRUCTIONS
 from evolve.records import Candidate, Evaluation
+from evolve.runs.history import STATIC, title
 from evolve.scoring import contains_passage
 
 Data = dict[str, Any]

@@ -12,9 +12,9 @@ from rich.style import Style
 from rich.text import Text
 
 from evolve.inspection.draws import draw_counts
-from evolve.inspection.history import History, title
 from evolve.inspection.text import one_line
 from evolve.records import Candidate, Interval
+from evolve.runs.history import RunHistory, title
 
 Data = dict[str, Any]
 WIDEST_GUIDE = 80
@@ -32,7 +32,7 @@ def verdict(candidate: Candidate, change: Interval | None) -> str:
     return "gain" if change.low > 0 else "regression"
 
 
-def node_data(history: History, candidate: Candidate) -> Data:
+def node_data(history: RunHistory, candidate: Candidate) -> Data:
     """A candidate as a node of the tree, without its children."""
     change = history.change(candidate)
     best = history.best
@@ -48,7 +48,7 @@ def node_data(history: History, candidate: Candidate) -> Data:
     }
 
 
-def ancestors(history: History, number: int) -> list[int]:
+def ancestors(history: RunHistory, number: int) -> list[int]:
     """The line of main parents from a seed down to ``number``, both included."""
     line: list[int] = []
     candidate = history.candidate(number)
@@ -58,7 +58,7 @@ def ancestors(history: History, number: int) -> list[int]:
     return line[::-1]
 
 
-def lineage_data(history: History, candidate: Candidate | None = None) -> Data:
+def lineage_data(history: RunHistory, candidate: Candidate | None = None) -> Data:
     """The tree of a run, or what concerns one candidate: its ancestors and its descendants.
 
     Each hangs below its main parent; a second parent is named in ``parents``.

@@ -16,11 +16,11 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.events import Event
-from evolve.inspection.history import History, title
-from evolve.inspection.narration import described
+from evolve.inspection.narration import described, under_way
 from evolve.inspection.observer import Observer
 from evolve.inspection.tables import candidate_data, candidates_table
 from evolve.inspection.text import duration, one_line, score
+from evolve.runs.history import RunHistory, title
 
 Clock = Callable[[], float]
 Bill = Callable[[], str]
@@ -32,7 +32,7 @@ MAX_ROWS = 12
 
 
 def observer_for(
-    console: Console, name: str, history: History, *, plain: bool = False, bill: Bill = str
+    console: Console, name: str, history: RunHistory, *, plain: bool = False, bill: Bill = str
 ) -> Observer:
     """The live view where ``console`` writes to a terminal, else (or if ``plain``) a log."""
     # A console also counts as a terminal if colours are forced on; a view cannot be redrawn in a file.
@@ -56,7 +56,7 @@ class LiveView:
         self,
         console: Console,
         name: str,
-        history: History,
+        history: RunHistory,
         clock: Clock = time.monotonic,
         *,
         bill: Bill = str,
@@ -109,7 +109,7 @@ class LiveView:
         grid = Table.grid(padding=(0, 2))
         bar = ProgressBar(total=max(history.budget, 1), completed=history.settled, width=30)
         grid.add_row("children", bar, Text(f"{history.settled}/{history.budget}  {self._pace}"))
-        if now := history.under_way:
+        if now := under_way(history):
             grid.add_row("now", Text(one_line(now, 60)), "")
         counts = f"{len(history.candidates)} candidates, {history.failures} failed, "
         counts += f"{len(history.discarded)} given up, {history.inconclusive} inconclusive"
@@ -128,7 +128,7 @@ class LiveView:
 class PlainLog:
     """One line for each event, without escape codes."""
 
-    def __init__(self, console: Console, history: History):
+    def __init__(self, console: Console, history: RunHistory):
         self._console = console
         self._history = history
 
@@ -156,7 +156,7 @@ class Pace:
     The time that initial programs took is no part of the estimate. ``note`` is to be called after each event.
     """
 
-    def __init__(self, history: History, clock: Clock):
+    def __init__(self, history: RunHistory, clock: Clock):
         self._history = history
         self._clock = clock
         self._began = clock()

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from evolve import resources
 from evolve.errors import UsageError
-from evolve.inspection.history import History
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram
 from evolve.records import Candidate
+from evolve.runs.history import RunHistory
 from evolve.seeds import seed_path
 
 MIN_PREFIX = 4
 
 
-def find_candidate(history: History, text: str | None) -> Candidate:
+def find_candidate(history: RunHistory, text: str | None) -> Candidate:
     """The candidate that ``text`` names.
 
     Args:
@@ -80,7 +80,7 @@ def find_program(text: str, root: Path) -> Found:
     run_name, colon, candidate = text.partition(":")
     if colon:
         run = RunRecord.open(root, run_name)
-        chosen = find_candidate(History.read(run), candidate or None)
+        chosen = find_candidate(RunHistory.read(run), candidate or None)
         return Found(run.program(chosen.program), run.path / "programs" / f"{chosen.program}.py")
     path = seed_path(text)
     return Found(MemoryProgram.from_file(path), path)

@@ -1,13 +1,16 @@
-"""An event in a sentence."""
+"""Sentences about events, and about the state of a run."""
 
 from __future__ import annotations
 
 from evolve.events import Compared, Discarded, Evaluated, Event, Finished, Joined, Proposed, Started
-from evolve.inspection.history import STATIC, TEST, History, title
 from evolve.inspection.text import difference, duration, one_line, score
+from evolve.runs.history import STATIC, TEST, RunHistory, title
+
+CEILING = 0.98
+"""Quality from which on a benchmark leaves nothing to find, of the 1 that is possible."""
 
 
-def described(event: Event, history: History) -> str | None:
+def described(event: Event, history: RunHistory) -> str | None:
     """``event`` in a line; None for one that says nothing to a person.
 
     Args:
@@ -46,7 +49,7 @@ def _evaluated(event: Evaluated) -> str | None:
     return None
 
 
-def _joined(event: Joined, history: History) -> str:
+def _joined(event: Joined, history: RunHistory) -> str:
     candidate = event.candidate
     who = f"#{candidate.number} {one_line(title(candidate), 40)}"
     if not candidate.parents and history.initial:
@@ -59,15 +62,44 @@ def _joined(event: Joined, history: History) -> str:
         return f"{who}: given up after {len(candidate.item_scores)} items"
     quality = score(history.quality(candidate.number, STATIC), candidate.objectives.get("quality"))
     last = not candidate.parents and len(history.seeds) == history.initial
-    warning = f"\n{history.saturation}" if last and history.saturation else ""
+    warning = f"\n{saturation(history)}" if last and saturation(history) else ""
     return f"{who}: {quality}{_place(candidate.number, history)}{warning}"
 
 
-def _place(number: int, history: History) -> str:
+def _place(number: int, history: RunHistory) -> str:
     if history.best and history.best.number == number:
         return ", the best so far"
     return ", on the front" if any(member.number == number for member in history.front) else ""
 
 
-def _count(history: History) -> str:
+def _count(history: RunHistory) -> str:
     return f"[{history.settled}/{history.budget}]"
+
+
+def saturation(history: RunHistory) -> str:
+    """Return why there is little to find, and what to do, once all initial programs are in; else empty."""
+    best = history.best_seed
+    if best is None or len(history.seeds) < history.initial or best.objectives["quality"] < CEILING:
+        return ""
+    return (
+        f"The initial program #{best.number} {title(best)} scores {best.objectives['quality']:.3f} of 1 "
+        "on validation: a search can hardly find better. Give harder or more questions, let read return "
+        "less (sandbox.read_characters), or search for lower cost."
+    )
+
+
+def under_way(history: RunHistory) -> str:
+    """Return what the campaign does now, in a few words; empty when it has ended."""
+    if history.finished is not None:
+        return ""
+    if len(history.seeds) < history.initial:
+        return f"initial programs {len(history.seeds)}/{history.initial}"
+    if history.in_flight:
+        shown = ", ".join(f"#{child.number} {child.operator}" for child in history.in_flight[:3])
+        more = f" and {len(history.in_flight) - 3} more" if len(history.in_flight) > 3 else ""
+        return f"evaluating {shown}{more}"
+    if history.settled < history.budget:
+        number = history.initial + history.settled
+        return f"diagnosing a parent and making candidate #{number}"
+    tested = sum(history.evaluated(candidate.number, TEST) is not None for candidate in history.candidates)
+    return f"testing the best and the initial programs: {tested} done"

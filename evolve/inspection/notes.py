@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from evolve.errors import EvolveError
 from evolve.inspection.diff import diff_data
-from evolve.inspection.history import History, title
 from evolve.inspection.text import difference, one_line, printable, score
 from evolve.journal import RunRecord
 from evolve.records import Candidate
+from evolve.runs.history import RunHistory, title
 
 MAX_DIFF = 12_000
 """Characters of a diff that a note holds."""
 
 
-def note_of(run: RunRecord, history: History, candidate: Candidate) -> str:
+def note_of(run: RunRecord, history: RunHistory, candidate: Candidate) -> str:
     """Where a candidate comes from, what it was worth, and how it differs from its main parent."""
     change, test = history.change(candidate), history.tests().get(candidate.number)
     lines = [f"# #{candidate.number} {_safe(one_line(title(candidate)))}"]
@@ -33,7 +33,7 @@ def note_of(run: RunRecord, history: History, candidate: Candidate) -> str:
     return "\n".join([*lines, "", *_diff(run, history, candidate)])
 
 
-def _diff(run: RunRecord, history: History, candidate: Candidate) -> list[str]:
+def _diff(run: RunRecord, history: RunHistory, candidate: Candidate) -> list[str]:
     parent = history.candidate(candidate.parents[0]) if candidate.parents else None
     if parent is None:
         return []

@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.inspection.explain import category_means
-from evolve.inspection.history import STATIC, History, title
 from evolve.inspection.plot import curve
 from evolve.inspection.spending import calls_of, paid_until, spending_data, spending_table, spent
 from evolve.inspection.tables import interval_of
@@ -18,13 +17,14 @@ from evolve.inspection.text import difference, duration, one_line, score
 from evolve.journal import RunRecord
 from evolve.models.calls import Call
 from evolve.records import Candidate, Evaluation, Interval
+from evolve.runs.history import STATIC, RunHistory, title
 
 Data = dict[str, Any]
 CLOCKS = {"evaluations": "evaluations", "usd": "USD", "tokens": "tokens"}
 """What progress is drawn over, as far as a run has it, and how it is called."""
 
 
-def progress_data(history: History, calls: Sequence[Call]) -> list[Data]:
+def progress_data(history: RunHistory, calls: Sequence[Call]) -> list[Data]:
     """A point for each candidate, in the order in which they joined, with what models had taken until then.
 
     ``tokens`` is None where no model was asked, ``usd`` also where the price of a call is not known.
@@ -41,7 +41,7 @@ def progress_data(history: History, calls: Sequence[Call]) -> list[Data]:
     ]
 
 
-def gained(history: History) -> Interval | None:
+def gained(history: RunHistory) -> Interval | None:
     """Quality of the best minus that of the best seed, paired over the tasks of validation."""
     best, seed = history.best, history.best_seed
     if best is None or seed is None or best.number == seed.number:
@@ -49,7 +49,7 @@ def gained(history: History) -> Interval | None:
     return history.paired(best, seed)
 
 
-def outcome_data(run: RunRecord, history: History) -> Data:
+def outcome_data(run: RunRecord, history: RunHistory) -> Data:
     """Everything that ``outcome_view`` shows."""
     calls = calls_of(run)
     before, after = history.best_seed, history.best
@@ -64,7 +64,7 @@ def outcome_data(run: RunRecord, history: History) -> Data:
     }
 
 
-def _end_data(run: RunRecord, history: History, candidate: Candidate | None) -> Data | None:
+def _end_data(run: RunRecord, history: RunHistory, candidate: Candidate | None) -> Data | None:
     """A candidate by category and by stage; None where it has no evaluation."""
     if candidate is None:
         return None

@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.errors import EvolveError
-from evolve.inspection.history import History
 from evolve.inspection.tables import interval_of
 from evolve.inspection.text import duration, one_line, score
 from evolve.journal import RunRecord
+from evolve.runs.history import RunHistory
 
 Data = dict[str, Any]
 RUNNING, INTERRUPTED, UNREADABLE = "running", "interrupted", "unreadable"
@@ -29,7 +29,7 @@ def runs_data(runs: Iterable[RunRecord]) -> list[Data]:
     return [_run_data(run) for run in runs]
 
 
-def state_of(run: RunRecord, history: History) -> str:
+def state_of(run: RunRecord, history: RunHistory) -> str:
     """The state of a run, see ``runs_data``."""
     if run.writer() is not None:
         return RUNNING
@@ -38,7 +38,7 @@ def state_of(run: RunRecord, history: History) -> str:
 
 def _run_data(run: RunRecord) -> Data:
     try:
-        config, history = run.config, History.read(run)
+        config, history = run.config, RunHistory.read(run)
     except EvolveError as error:
         return {"name": run.name, "path": str(run.path), "state": UNREADABLE, "error": str(error)}
     best = history.best

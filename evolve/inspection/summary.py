@@ -10,16 +10,17 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.inspection.draws import draws_line
-from evolve.inspection.history import History, title
+from evolve.inspection.narration import saturation
 from evolve.inspection.spending import spending_table, spent
 from evolve.inspection.tables import front_data, front_view
 from evolve.inspection.text import by_method, difference, one_line, score
 from evolve.journal import RunRecord
+from evolve.runs.history import RunHistory, title
 
 DEFAULT_ROOT = Path("runs")
 
 
-def closing_view(run: RunRecord, history: History, command: str = "evolve") -> RenderableType:
+def closing_view(run: RunRecord, history: RunHistory, command: str = "evolve") -> RenderableType:
     """What a person wants to know when a campaign has stopped.
 
     Args:
@@ -35,8 +36,8 @@ def closing_view(run: RunRecord, history: History, command: str = "evolve") -> R
                 style="dim",
             )
         )
-    if history.saturation:
-        blocks.append(Text(history.saturation, style="yellow"))
+    if said := saturation(history):
+        blocks.append(Text(said, style="yellow"))
     if history.comparisons:
         blocks.extend((Text(), _test_table(history)))
     draws = draws_line(history)
@@ -49,7 +50,7 @@ def closing_view(run: RunRecord, history: History, command: str = "evolve") -> R
     return Group(*blocks)
 
 
-def _test_table(history: History) -> Table:
+def _test_table(history: RunHistory) -> Table:
     """The best against the others on the test set, in the comparisons made last."""
     best = history.comparisons[-1].best
     tests = history.tests()
@@ -73,7 +74,7 @@ def _test_table(history: History) -> Table:
     return table
 
 
-def _next_steps(run: RunRecord, history: History, command: str) -> RenderableType:
+def _next_steps(run: RunRecord, history: RunHistory, command: str) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
@@ -87,7 +88,7 @@ def _next_steps(run: RunRecord, history: History, command: str) -> RenderableTyp
     return grid
 
 
-def _commands(run: RunRecord, history: History) -> list[tuple[str, str]]:
+def _commands(run: RunRecord, history: RunHistory) -> list[tuple[str, str]]:
     best = history.best
     commands = [("the front", f"front {run.name}")]
     if best:
@@ -99,6 +100,6 @@ def _commands(run: RunRecord, history: History) -> list[tuple[str, str]]:
     return commands
 
 
-def _named(history: History, number: int) -> str:
+def _named(history: RunHistory, number: int) -> str:
     candidate = history.candidate(number)
     return f"#{number} {one_line(title(candidate), 40)}" if candidate else f"#{number}"

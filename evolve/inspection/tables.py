@@ -13,19 +13,19 @@ from rich.text import Text
 
 from evolve.inspection.explain import category_means
 from evolve.inspection.fitting import Fitted
-from evolve.inspection.history import STATIC, TEST, History, title
 from evolve.inspection.plot import front_plot
 from evolve.inspection.text import amount, duration, one_line, score
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram, Parts
 from evolve.records import Candidate, Evaluation, Interval, ItemResult
+from evolve.runs.history import STATIC, TEST, RunHistory, title
 
 Data = dict[str, Any]
 EXTREMES = 3
 """Items shown of the best and of the worst."""
 
 
-def candidate_data(history: History, candidate: Candidate) -> Data:
+def candidate_data(history: RunHistory, candidate: Candidate) -> Data:
     """A candidate with its intervals, as JSON-able data."""
     best = history.best
     quality, test = history.quality(candidate.number), history.quality(candidate.number, "test")
@@ -46,7 +46,7 @@ def candidate_data(history: History, candidate: Candidate) -> Data:
     }
 
 
-def front_data(run: str, history: History) -> Data:
+def front_data(run: str, history: RunHistory) -> Data:
     """The front of a run, the highest quality first."""
     front = history.front
     members = {member.number for member in front}
@@ -147,7 +147,7 @@ def front_view(data: Mapping[str, Any], plot_width: int | None = None) -> Render
     return Group(drawing, Text(), table) if drawing else table
 
 
-def show_data(run: RunRecord, history: History, candidate: Candidate) -> Data:
+def show_data(run: RunRecord, history: RunHistory, candidate: Candidate) -> Data:
     """One candidate in full: its place, its parts, and its evaluations without their items."""
     program = run.program(candidate.program)
     return {

@@ -15,7 +15,6 @@ from pathlib import Path
 import evolve
 from evolve.config import CampaignConfig
 from evolve.errors import UsageError
-from evolve.inspection.history import History, title
 from evolve.inspection.structure import structure
 from evolve.journal import RunRecord
 from evolve.journal.durable import said_as_ours
@@ -37,13 +36,14 @@ from evolve.plugins.manifest import (
 from evolve.plugins.packaging import package_files
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation
+from evolve.runs.history import RunHistory, title
 
 _EMBEDS = ("embed", "vectors", "chroma")
 _LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+\- ()]{0,99}")
 
 
 def export(
-    run: RunRecord, history: History, candidate: Candidate, *, name: str, out: Path, licence: str
+    run: RunRecord, history: RunHistory, candidate: Candidate, *, name: str, out: Path, licence: str
 ) -> Path:
     """Write ``candidate`` of ``run`` as the package ``out/name``; the folder appears whole or not at all.
 
@@ -179,7 +179,7 @@ def _score(evaluation: Evaluation) -> Score:
     )
 
 
-def _lineage(history: History, candidate: Candidate) -> list[Ancestor]:
+def _lineage(history: RunHistory, candidate: Candidate) -> list[Ancestor]:
     """Along the main parents, the seed first."""
     line: list[Ancestor] = []
     current: Candidate | None = candidate

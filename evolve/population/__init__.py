@@ -12,12 +12,13 @@ Nothing here touches a disk, a model or a sandbox: the loop that does hands in f
 ...     parents = (request.parent.number,)
 ...     child = Candidate(number=request.number, program="b", parents=parents, objectives=values)
 ...     _ = population.tell(child)
->>> [candidate.number for candidate in population.front]
+>>> [candidate.number for candidate in population.pool.front]
 [0, 3]
 """
 
 from evolve.population.archive import Change, ParetoArchive
 from evolve.population.objectives import Objective, objective
+from evolve.population.pool import CandidatePool
 from evolve.population.population import Population, Request
 from evolve.population.randomness import rng_for
 from evolve.population.selection import (
@@ -34,6 +35,7 @@ from evolve.population.selection import (
 
 __all__ = [
     "SELECTORS",
+    "CandidatePool",
     "Change",
     "Latest",
     "Max",

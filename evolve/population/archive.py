@@ -92,15 +92,6 @@ class ParetoArchive:
         front.append(key, levels)
         return Change(entered=True, displaced=tuple(sorted(displaced)))
 
-    def dominates(self, a: int, b: int) -> bool:
-        """Whether candidate ``a`` is nowhere worse than ``b`` and somewhere better.
-
-        Raises:
-            ValueError: a key was never added.
-        """
-        first, second = self._known(a), self._known(b)
-        return first != second and all(x >= y for x, y in zip(first, second, strict=True))
-
     def ranks(self) -> dict[int, int]:
         """Non-dominated sorting of all that was ever added: key → rank, in rising order of the keys.
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import insort
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
-from evolve.population.archive import Change, ParetoArchive
+from evolve.population.archive import Change
 from evolve.population.objectives import Objective
+from evolve.population.pool import CandidatePool
 from evolve.population.randomness import rng_for
-from evolve.population.selection import ParentSelector, merit
+from evolve.population.selection import ParentSelector
 from evolve.records import Candidate
 
 
@@ -38,13 +36,16 @@ class Population:
     seeds that is neither settled (told or discarded) nor outstanding.
 
     Everything but what is outstanding is a function of the set of candidates and discarded numbers, not of
-    the order in which they arrived; and each draw is made from (seed, number). A journal of outcomes thus
-    rebuilds the population (``add_seed``, then ``restore``); a number whose child was lost is asked anew.
+    the order in which they arrived; and each draw is made from (seed, number). So whoever asks and answers
+    again from a record of outcomes gets the same requests.
 
     Args:
         objectives: what the front is about; one of them is ``quality``.
         selector: picks the parents.
         seed: of all randomness.
+
+    Attributes:
+        pool: the candidates, the front and the best. To be read, not added to.
     """
 
     def __init__(self, objectives: Sequence[Objective], selector: ParentSelector, seed: int):
@@ -53,104 +54,47 @@ class Population:
                 f"Expected quality among the objectives, found {[o.name for o in objectives]}. "
                 "Add it: parents and the best candidate are chosen by it."
             )
-        self._archive = ParetoArchive(objectives)
+        self.pool = CandidatePool(objectives)
         self._selector = selector
         self._seed = seed
-        self._by_number: dict[int, Candidate] = {}
-        self._ordered: list[Candidate] = []
-        self._discarded: dict[int, str] = {}
+        self._discarded: set[int] = set()
         self._outstanding: set[int] = set()
         self._first_child: int | None = None  # known once the seeds are complete
-
-    @property
-    def candidates(self) -> tuple[Candidate, ...]:
-        """Everyone, failed ones too, by rising number."""
-        return tuple(self._ordered)
-
-    @property
-    def archive(self) -> ParetoArchive:
-        """The objectives of all who did not fail, under their numbers. To be read, not added to."""
-        return self._archive
-
-    @property
-    def front(self) -> tuple[Candidate, ...]:
-        """The non-dominated candidates, by rising number."""
-        return tuple(self._by_number[number] for number in self._archive.front)
-
-    @property
-    def best(self) -> Candidate | None:
-        """Front member of the highest quality, ties broken by cost, then by number; None if all failed.
-
-        Of two candidates of equal quality and cost it is the one on the front: another objective, such
-        as the latency, decides between them.
-        """
-        return max(self.front, key=merit, default=None)
-
-    @property
-    def history(self) -> tuple[Candidate, ...]:
-        """The candidates that were better than all of a lower number: the steps up to ``best``."""
-        steps: list[Candidate] = []
-        for candidate in self._ordered:
-            if candidate.complete and (not steps or merit(candidate) > merit(steps[-1])):
-                steps.append(candidate)
-        return tuple(steps)
-
-    @property
-    def outstanding(self) -> tuple[int, ...]:
-        """Numbers that were asked and neither told nor discarded, rising."""
-        return tuple(sorted(self._outstanding))
-
-    @property
-    def discarded(self) -> Mapping[int, str]:
-        """Number → reason, of the children that did not come to be."""
-        return MappingProxyType(self._discarded)
-
-    def hypervolume(self, reference: Mapping[str, float] | None = None) -> float:
-        """Hypervolume of the front, in the units of ``ParetoArchive.hypervolume``.
-
-        Args:
-            reference: objective → the worst value that counts. Without it, the worst of each objective that
-                was ever told: such a figure never falls during a campaign, and cannot be compared with
-                another campaign's.
-        """
-        if reference is None:
-            told = [candidate.objectives for candidate in self._ordered if candidate.complete]
-            if not told:
-                return 0.0
-            reference = {o.name: o.worst([v[o.name] for v in told]) for o in self._archive.objectives}
-        return self._archive.hypervolume(reference)
 
     def add_seed(self, candidate: Candidate) -> Change:
         """Add an evaluated seed program, in any order of numbers; children are numbered after the highest.
 
         Raises:
-            RuntimeError: children were already asked for or restored.
+            RuntimeError: children were already asked for.
             ValueError: the number is taken or negative, or an objective is missing or not finite.
         """
         if self._first_child is not None:
             raise RuntimeError(
                 f"Expected seeds before the first child, received seed {candidate.number} after child "
-                f"{self._first_child} was handed out or restored. Add all seeds first."
+                f"{self._first_child} was handed out. Add all seeds first."
             )
-        if candidate.number < 0 or candidate.number in self._by_number:
+        if candidate.number < 0 or candidate.number in self.pool:
             raise ValueError(
                 f"Expected a number of 0 or more that no other seed has, received {candidate.number}; taken: "
-                f"{_listed(self._by_number)}. Number the seeds from 0 on."
+                f"{_listed(seed.number for seed in self.pool.candidates)}. Number the seeds from 0 on."
             )
-        return self._insert(candidate)
+        return self.pool.add(candidate)
 
     def ask(self) -> Request:
-        """The next child to make.
+        """Return the next child to make.
 
         Raises:
             RuntimeError: no seed was added.
             ValueError: every candidate failed, so that there is no parent.
         """
-        first = self._require_seeds("an ask")
+        if not len(self.pool):
+            raise RuntimeError("Expected a seed before an ask, received none. Call add_seed first.")
+        candidates = self.pool.candidates
+        first = candidates[-1].number + 1 if self._first_child is None else self._first_child
         number = first
         while self._is_settled(number) or number in self._outstanding:
             number += 1
-        parent = self._selector.select(self.candidates, self._archive, rng_for(self._seed, "parent", number))
+        parent = self._selector.select(candidates, self.pool.archive, rng_for(self._seed, "parent", number))
         request = Request(number, parent, self._partner(parent, number))
         self._first_child = first
         self._outstanding.add(number)
@@ -168,12 +112,17 @@ class Population:
                 outstanding.
         """
         self._require_outstanding(candidate.number, "tell")
-        self._require_parents(candidate, self._by_number.keys())
-        change = self._insert(candidate)
+        unknown = [parent for parent in candidate.parents if parent not in self.pool]
+        if unknown or not candidate.parents:
+            raise ValueError(
+                f"Expected the parents of child {candidate.number} to be candidates that were told, received "
+                f"{list(candidate.parents)}. Name the parent of its request first, the partner second."
+            )
+        change = self.pool.add(candidate)
         self._outstanding.remove(candidate.number)
         return change
 
-    def discard(self, number: int, reason: str) -> None:
+    def discard(self, number: int) -> None:
         """Settle an outstanding request whose child did not come to be: refused, duplicate or inconclusive.
 
         Raises:
@@ -181,65 +130,16 @@ class Population:
         """
         self._require_outstanding(number, "discard")
         self._outstanding.remove(number)
-        self._discarded[number] = reason
-
-    def restore(self, children: Iterable[Candidate], discarded: Mapping[int, str]) -> None:
-        """Settle numbers of an earlier process, after the seeds and before the first ``ask``.
-
-        Args:
-            children: the candidates that were told, in any order.
-            discarded: number → reason.
-
-        Raises:
-            RuntimeError: no seed was added, or there are outstanding requests.
-            ValueError: a number is a seed's or settled already, a parent is unknown, or an objective is
-                missing or not finite; the population is then of no further use.
-        """
-        first = self._require_seeds("a restore")
-        if self._outstanding:
-            raise RuntimeError(
-                f"Expected a restore before the first ask, received one while {_listed(self._outstanding)} "
-                "are outstanding. Restore into a new population, right after its seeds."
-            )
-        children = list(children)
-        counts = Counter([*(child.number for child in children), *discarded])
-        for number, count in counts.items():
-            if number < first or self._is_settled(number) or count > 1:
-                raise ValueError(
-                    f"Expected each child's number once and from {first} on, received {number} to restore. "
-                    "The record holds it twice, or its seeds are not those that were added."
-                )
-        known = self._by_number.keys() | {child.number for child in children}
-        for child in children:
-            self._require_parents(child, known)
-            self._insert(child)
-        self._discarded.update(discarded)
-        self._first_child = first
+        self._discarded.add(number)
 
     def _partner(self, parent: Candidate, number: int) -> Candidate | None:
         """Another candidate, by the same selector; not of the front, where measured time has a say."""
-        others = [c for c in self._ordered if c.complete and c.number != parent.number]
+        others = [c for c in self.pool.candidates if c.complete and c.number != parent.number]
         rng = rng_for(self._seed, "partner", number)
-        return self._selector.select(others, self._archive, rng) if others else None
-
-    def _insert(self, candidate: Candidate) -> Change:
-        change = Change(entered=False)
-        if candidate.complete:  # first, as it may refuse
-            change = self._archive.add(candidate.number, candidate.objectives)
-        self._by_number[candidate.number] = candidate
-        insort(self._ordered, candidate, key=lambda other: other.number)
-        return change
+        return self._selector.select(others, self.pool.archive, rng) if others else None
 
     def _is_settled(self, number: int) -> bool:
-        return number in self._by_number or number in self._discarded
-
-    def _require_seeds(self, call: str) -> int:
-        """The number of the first child."""
-        if self._first_child is not None:
-            return self._first_child
-        if not self._by_number:
-            raise RuntimeError(f"Expected a seed before {call}, received none. Call add_seed first.")
-        return max(self._by_number) + 1
+        return number in self.pool or number in self._discarded
 
     def _require_outstanding(self, number: int, call: str) -> None:
         if number not in self._outstanding:
@@ -247,15 +147,6 @@ class Population:
             raise RuntimeError(
                 f"Expected {call} of an outstanding request ({_listed(self._outstanding)}), received number "
                 f"{number}, which {state}. Answer each request once, under the number it gave."
-            )
-
-    @staticmethod
-    def _require_parents(candidate: Candidate, known: Set[int]) -> None:
-        unknown = [parent for parent in candidate.parents if parent not in known]
-        if unknown or not candidate.parents:
-            raise ValueError(
-                f"Expected the parents of child {candidate.number} to be candidates that were told, received "
-                f"{list(candidate.parents)}. Name the parent of its request first, the partner second."
             )
 
 

@@ -17,12 +17,12 @@ from evolve.config.files import parse_recorded
 from evolve.evaluation.evaluator import Reads
 from evolve.events import Discarded, Proposed
 from evolve.inspection.draws import draws_line
-from evolve.inspection.history import History
 from evolve.mutation import Brief
 from evolve.mutation.reflection.vetting import NoEffect, Worse
 from evolve.population import Request
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Episode, Evaluation, Evidence, Failure, Interval, ItemResult, Task, Try
+from evolve.runs.history import RunHistory
 
 SOURCE = """
 INSTRUCTION_KNOWLEDGE_ITEM = "Extract."
@@ -233,7 +233,7 @@ def test_winners_of_items_and_front_members_can_be_references() -> None:
 
 
 def test_what_became_of_draws_is_counted() -> None:
-    history = History.of(CampaignConfig())
+    history = RunHistory.of(CampaignConfig())
     assert draws_line(history) == ""
     bad, good = (Try(kind="draw", form="definitions", became=b) for b in ("no effect", "valid"))
     made = Proposed(number=5, program="p", parents=(0,), operator="reflect", message="", tries=(bad, good))

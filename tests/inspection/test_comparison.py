@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from evolve.cli import app
 from evolve.inspection.comparison import comparison_data
-from evolve.inspection.history import History
 from evolve.journal import RunRecord
+from evolve.runs.history import RunHistory
 
 WORLD = """
 from pathlib import Path
@@ -79,7 +79,7 @@ def test_a_comparison_counts_what_was_asked_and_pairs_what_was_scored(repeated: 
     assert second["minus_first"]["low"] <= second["minus_first"]["mean"] <= second["minus_first"]["high"]
     assert first["items"] >= 3 * 12
     assert first["baseline"] == "lexical"
-    tests = History.read(runs[0]).tests()
+    tests = RunHistory.read(runs[0]).tests()
     baseline = max(tests[number].mean for number in (0, 1))
     assert first["gain"]["mean"] == pytest.approx(first["test"]["mean"] - baseline)
     assert data["level"] == pytest.approx(1 - 0.05 / 3)

@@ -7,9 +7,9 @@ from rich.console import Console
 
 from evolve.config import CampaignConfig
 from evolve.events import Event, Joined
-from evolve.inspection.history import History
 from evolve.inspection.lineage import ancestors, lineage_data, lineage_view
 from evolve.records import Candidate
+from evolve.runs.history import RunHistory
 
 
 def child(number: int, parents: tuple[int, ...], scores: list[float]) -> Joined:
@@ -26,7 +26,7 @@ def child(number: int, parents: tuple[int, ...], scores: list[float]) -> Joined:
     )
 
 
-def history() -> History:
+def history() -> RunHistory:
     events: list[Event] = [
         child(0, (), [0.0] * 20),
         child(1, (), [1.0] * 20),
@@ -39,7 +39,7 @@ def history() -> History:
             )
         ),
     ]
-    return History.of(CampaignConfig(), events)
+    return RunHistory.of(CampaignConfig(), events)
 
 
 def test_the_tree() -> None:
@@ -90,9 +90,9 @@ def test_a_line_too_long_for_the_terminal_ends_in_an_ellipsis_with_styles_and_wi
 
 def test_a_parent_without_shared_items_gives_a_difference_and_no_verdict() -> None:
     events: list[Event] = [child(0, (), [0.2]), child(1, (0,), [0.9])]
-    found = History.of(CampaignConfig(), events)
+    found = RunHistory.of(CampaignConfig(), events)
     bare = [c.model_copy(update={"item_scores": {}}) for c in found.candidates]
-    found = History.of(CampaignConfig(), [Joined(candidate=c) for c in bare])
+    found = RunHistory.of(CampaignConfig(), [Joined(candidate=c) for c in bare])
     change = found.change(found.candidates[1])
     assert change is not None
     assert (round(change.mean, 3), change.low, change.high) == (0.7, -1.0, 1.0)
@@ -104,7 +104,7 @@ def test_a_line_of_descent_longer_than_python_recurses_is_drawn() -> None:
     events = [child(n, (n - 1,) if n else (), [0.0, 1.0]) for n in range(length)]
     out = io.StringIO()
     Console(file=out, width=120).print(
-        lineage_view(lineage_data(History.of(CampaignConfig(), events)), "deep")
+        lineage_view(lineage_data(RunHistory.of(CampaignConfig(), events)), "deep")
     )
     drawn = out.getvalue()
     assert "└── #0 " in drawn

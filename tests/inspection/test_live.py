@@ -7,8 +7,9 @@ from rich.console import Console
 
 from evolve.config import CampaignConfig
 from evolve.events import Discarded, Event
-from evolve.inspection.history import History
 from evolve.inspection.live import LiveView, Pace, PlainLog, observer_for
+from evolve.inspection.narration import under_way
+from evolve.runs.history import RunHistory
 
 CONFIG = CampaignConfig(budget=3, seeds=("lexical", "hybrid"))
 
@@ -33,7 +34,7 @@ def output(console: Console) -> str:
 
 def test_plain_log_is_one_line_for_each_event(events: list[Event]) -> None:
     console = Console(file=io.StringIO(), width=40, highlight=False)
-    with PlainLog(console, History.of(CONFIG)) as observer:
+    with PlainLog(console, RunHistory.of(CONFIG)) as observer:
         for event in events:
             observer(event)
     assert output(console).splitlines() == [
@@ -54,7 +55,7 @@ def test_plain_log_is_one_line_for_each_event(events: list[Event]) -> None:
 
 def test_plain_log_does_not_repeat_the_past(events: list[Event]) -> None:
     console = Console(file=io.StringIO(), width=40)
-    observer = PlainLog(console, History.of(CONFIG, events[:8]))
+    observer = PlainLog(console, RunHistory.of(CONFIG, events[:8]))
     for event in events[:9]:
         observer(event)
     assert output(console).splitlines() == ["[2/3] #3 crossover given up: the same program as candidate #0"]
@@ -62,7 +63,7 @@ def test_plain_log_does_not_repeat_the_past(events: list[Event]) -> None:
 
 def test_plain_log_keeps_foreign_text_harmless() -> None:
     console = Console(file=io.StringIO(), width=40)
-    PlainLog(console, History.of(CONFIG))(
+    PlainLog(console, RunHistory.of(CONFIG))(
         Discarded(number=1, operator="o[red]", reason="\x1b[2J[bold]x\n\ny")
     )
     assert output(console) == "[1/3] #1 o[red] given up: �[2J[bold]x y\n"
@@ -81,8 +82,8 @@ def test_which_observer(
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
     console = Console(file=file, **options)
-    assert type(observer_for(console, "demo", History.of(CONFIG))) is expected
-    assert type(observer_for(console, "demo", History.of(CONFIG), plain=True)) is PlainLog
+    assert type(observer_for(console, "demo", RunHistory.of(CONFIG))) is expected
+    assert type(observer_for(console, "demo", RunHistory.of(CONFIG), plain=True)) is PlainLog
 
 
 def test_live_view_draws_every_state(events: list[Event], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +91,7 @@ def test_live_view_draws_every_state(events: list[Event], monkeypatch: pytest.Mo
     frames = []
     for count in range(len(events) + 1):
         console = Console(file=Terminal(), width=120, height=60, force_terminal=True, color_system=None)
-        view = LiveView(console, "demo", History.of(CONFIG), Clock())
+        view = LiveView(console, "demo", RunHistory.of(CONFIG), Clock())
         with view:
             for event in events[:count]:
                 view(event)
@@ -122,13 +123,13 @@ def test_live_view_draws_every_state(events: list[Event], monkeypatch: pytest.Mo
 def test_the_view_says_what_runs_before_the_first_candidate_and_always(
     events: list[Event], count: int, said: str
 ) -> None:
-    history = History.of(CONFIG, events[:count])
-    assert said in history.under_way
-    assert History.of(CONFIG, events).under_way == ""
+    history = RunHistory.of(CONFIG, events[:count])
+    assert said in under_way(history)
+    assert under_way(RunHistory.of(CONFIG, events)) == ""
 
 
 def test_the_time_of_initial_programs_is_no_part_of_the_estimate(events: list[Event]) -> None:
-    clock, history = Clock(), History.of(CONFIG)
+    clock, history = Clock(), RunHistory.of(CONFIG)
     pace = Pace(history, clock)
     for event in events:
         clock.now += 100.0 if len(history.seeds) < 2 else 1.0
@@ -141,7 +142,7 @@ def test_the_time_of_initial_programs_is_no_part_of_the_estimate(events: list[Ev
 
 
 def test_pace(events: list[Event]) -> None:
-    clock, history = Clock(), History.of(CONFIG, events[:8])
+    clock, history = Clock(), RunHistory.of(CONFIG, events[:8])
     pace = Pace(history, clock)
     clock.now = 10.0
     assert pace.left is None, "what an earlier process did says nothing of this one's speed"

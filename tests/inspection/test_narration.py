@@ -6,15 +6,15 @@ import pytest
 
 from evolve.benchmark import Benchmark
 from evolve.events import Joined, Started
-from evolve.inspection.history import History
-from evolve.inspection.narration import described
+from evolve.inspection.narration import described, saturation
 from evolve.records import Candidate, Episode, Task
+from evolve.runs.history import RunHistory
 from evolve.workbench import fits_in_one_read
 
 
 @pytest.mark.parametrize(("first", "then", "told"), [("a", "b", True), ("a", "a", False), ("", "b", False)])
 def test_going_on_with_another_mutator_is_said(first: str, then: str, told: bool):
-    history = History(objectives=("quality",), budget=1)
+    history = RunHistory(objectives=("quality",), budget=1)
     for mutator in (first, then):
         event = Started(
             time="t", version="0", isolation="process", conditions="c", resumed=True, mutator=mutator
@@ -27,7 +27,7 @@ def test_going_on_with_another_mutator_is_said(first: str, then: str, told: bool
 
 @pytest.mark.parametrize(("quality", "told"), [(1.0, True), (0.98, True), (0.9, False)])
 def test_initial_programs_at_the_ceiling_are_said_when_the_last_one_is_in(quality: float, told: bool):
-    history = History(objectives=("quality",), budget=1, initial=2)
+    history = RunHistory(objectives=("quality",), budget=1, initial=2)
     said = []
     for number in range(2):
         candidate = Candidate(
@@ -37,7 +37,7 @@ def test_initial_programs_at_the_ceiling_are_said_when_the_last_one_is_in(qualit
         history.apply(event)
         said.append(described(event, history) or "")
     assert "hardly find better" not in said[0]
-    assert ("hardly find better" in said[1]) == told == bool(history.saturation)
+    assert ("hardly find better" in said[1]) == told == bool(saturation(history))
 
 
 @pytest.mark.parametrize(("characters", "told"), [(30, True), (10, False)])

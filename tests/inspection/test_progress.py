@@ -8,13 +8,13 @@ import json
 import pytest
 from rich.console import Console
 
-from evolve.inspection.history import History
 from evolve.inspection.plot import curve
 from evolve.inspection.progress import outcome_data, outcome_view, progress_data
 from evolve.inspection.spending import paid_until, spending_data
 from evolve.inspection.text import to_json
 from evolve.journal import RunRecord
 from evolve.models.calls import Call, CallFile
+from evolve.runs.history import RunHistory
 
 
 def call(number: int | None, usd: float | None, *, test: bool = False, cached: bool = False) -> Call:
@@ -49,7 +49,7 @@ def test_what_was_paid_until_a_candidate_joined_has_discarded_children_and_no_te
 
 
 def test_a_price_that_is_not_known_is_no_price(run: RunRecord) -> None:
-    history = History.read(run)
+    history = RunHistory.read(run)
     assert {point["usd"] for point in progress_data(history, [])} == {None}
     points = progress_data(history, [call(0, 1.0), call(2, None)])
     assert [point["usd"] for point in points] == [1.0, 1.0, None, None]
@@ -79,7 +79,7 @@ def paid(run: RunRecord) -> RunRecord:
 
 
 def test_in_a_terminal_and_as_data(paid: RunRecord) -> None:
-    history = History.read(paid)
+    history = RunHistory.read(paid)
     data = outcome_data(paid, history)
     assert json.loads(to_json(data))["after"]["stages"] == {
         "kept": 1,

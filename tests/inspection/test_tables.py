@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from evolve.config import CampaignConfig
-from evolve.inspection.history import History
 from evolve.inspection.plot import front_plot
 from evolve.inspection.summary import closing_view
 from evolve.inspection.tables import (
@@ -25,6 +24,7 @@ from evolve.inspection.tables import (
 from evolve.inspection.text import amount, duration, one_line, printable, score, to_json
 from evolve.journal import RunDirectory, RunRecord
 from evolve.records import Evaluation, Interval
+from evolve.runs.history import RunHistory
 
 UNKNOWN_METHOD = {"unit": "", "units": 0}
 
@@ -39,7 +39,7 @@ def rendered(view: RenderableType, width: int = 140) -> str:
 
 
 def test_front(run: RunRecord) -> None:
-    data = json.loads(to_json(front_data("demo", History.read(run))))
+    data = json.loads(to_json(front_data("demo", RunHistory.read(run))))
     assert [row["number"] for row in data["front"]] == [2, 0, 1]
     assert data["front"][0]["best"]
     assert data["front"][0]["quality"] == {"mean": 0.6, "low": 0.5, "high": 0.7} | UNKNOWN_METHOD
@@ -51,7 +51,7 @@ def test_front(run: RunRecord) -> None:
 
 
 def test_a_drawn_front(run: RunRecord) -> None:
-    text = rendered(front_view(front_data("demo", History.read(run)), plot_width=80))
+    text = rendered(front_view(front_data("demo", RunHistory.read(run)), plot_width=80))
     drawing, _, table = text.partition("Front of demo")
     for mark in ("#0", "#1", "#2", "tokens per task", "(quality)"):
         assert mark in drawing
@@ -77,12 +77,12 @@ def test_one_bad_program_does_not_squeeze_the_drawing() -> None:
 
 def test_an_empty_front(tmp_path: Path) -> None:
     with RunDirectory.create_or_open(tmp_path, "new", CampaignConfig()) as run:
-        history = History.read(run)
+        history = RunHistory.read(run)
     assert "no candidate with a score" in rendered(front_view(front_data("new", history)))
 
 
 def test_show(run: RunRecord) -> None:
-    history = History.read(run)
+    history = RunHistory.read(run)
     data = json.loads(to_json(show_data(run, history, history.candidates[2])))
     assert data["path"] == str(run.path / "programs" / f"{data['program']}.py")
     assert Path(data["path"]).is_file()
@@ -103,7 +103,7 @@ def test_show(run: RunRecord) -> None:
 
 
 def test_show_a_failed_one(run: RunRecord) -> None:
-    history = History.read(run)
+    history = RunHistory.read(run)
     data = show_data(run, history, history.candidates[3])
     assert data["failed"]
     text = rendered(show_view(data))
@@ -112,7 +112,7 @@ def test_show_a_failed_one(run: RunRecord) -> None:
 
 
 def test_an_inconclusive_evaluation_has_no_number(run: RunRecord) -> None:
-    (complete,) = run.evaluations(History.read(run).candidates[2].program)
+    (complete,) = run.evaluations(RunHistory.read(run).candidates[2].program)
     nan = Interval(mean=math.nan, low=math.nan, high=math.nan)
     values = complete.model_dump() | {
         "status": "inconclusive",
@@ -128,7 +128,7 @@ def test_an_inconclusive_evaluation_has_no_number(run: RunRecord) -> None:
 
 
 def test_closing_view(run: RunRecord) -> None:
-    text = rendered(closing_view(run, History.read(run)))
+    text = rendered(closing_view(run, RunHistory.read(run)))
     assert "Test set: #2 knobs 0.550 [0.450, 0.650]" in text
     better = next(line for line in text.splitlines() if "#0 lexical" in line and "+0.200" in line)
     assert "+0.200 [+0.100, +0.300]" in better
@@ -147,7 +147,7 @@ def test_closing_view(run: RunRecord) -> None:
 
 def test_closing_view_of_an_unfinished_run(tmp_path: Path) -> None:
     with RunDirectory.create_or_open(tmp_path, "new", CampaignConfig()) as run:
-        text = rendered(closing_view(run, History.read(run)))
+        text = rendered(closing_view(run, RunHistory.read(run)))
     assert f"evolve run --name new --root {tmp_path}" in text
     assert "best program" not in text
 

@@ -7,11 +7,11 @@ from rich.console import Console
 
 from evolve.errors import UsageError
 from evolve.inspection.explain import explain_data, explain_view
-from evolve.inspection.history import History
 from evolve.inspection.questions import Questions
 from evolve.inspection.traces import find_item, trace_data, trace_view
 from evolve.journal import RunRecord
 from evolve.records import Episode, Evaluation, Evidence, Interval, ItemResult, Stage, Task, WriteResult
+from evolve.runs.history import RunHistory
 
 PASSAGE = "Ann bought a blue bicycle in the old town"
 TASK = Task(
@@ -85,7 +85,7 @@ def test_find_item() -> None:
 
 
 def test_trace(run: RunRecord) -> None:
-    candidate = History.read(run).candidates[2]
+    candidate = RunHistory.read(run).candidates[2]
     entry = evaluation("static", item("w/q1"))
     data = trace_data(run, candidate, entry, entry.items[0], QUESTIONS)
     assert [passage["retrieved"] for passage in data["evidence"]] == [True, False]
@@ -108,7 +108,7 @@ def test_trace(run: RunRecord) -> None:
 
 
 def test_a_trace_without_the_benchmark(run: RunRecord) -> None:
-    candidate = History.read(run).candidates[2]
+    candidate = RunHistory.read(run).candidates[2]
     entry = evaluation(
         "static", item("w/q1", score=float("nan"), stage=None, inconclusive="The judge was away.")
     )
@@ -125,7 +125,7 @@ def test_a_trace_without_the_benchmark(run: RunRecord) -> None:
 
 
 def test_explain(run: RunRecord) -> None:
-    history = History.read(run)
+    history = RunHistory.read(run)
     data = explain_data(run, history.candidates[2], QUESTIONS)
     assert any("full-text index" in store for store in data["structure"]["stores"])
     assert data["structure"]["knobs"]["chunk_characters"][0] == 300
@@ -143,6 +143,6 @@ def test_explain(run: RunRecord) -> None:
 
 
 def test_explain_a_failed_one(run: RunRecord) -> None:
-    data = explain_data(run, History.read(run).candidates[3], QUESTIONS)
+    data = explain_data(run, RunHistory.read(run).candidates[3], QUESTIONS)
     assert data["behaviour"] is None
     assert "What it stores" in rendered(explain_view(data))

@@ -13,12 +13,12 @@ import pytest
 from evolve.benchmark import Benchmark, find
 from evolve.campaign import build
 from evolve.config import CampaignConfig
-from evolve.inspection.history import History
 from evolve.journal import RunRecord
 from evolve.plugins.export import export
 from evolve.plugins.manifest import MANIFEST, PROGRAM, Manifest, Provenance, item_schema, sha256
 from evolve.program import MemoryProgram
 from evolve.records import Candidate
+from evolve.runs.history import RunHistory
 
 NAME = "my-memory"
 CONFIG = CampaignConfig.model_validate(
@@ -48,16 +48,16 @@ def chronicle() -> Benchmark:
 
 
 @pytest.fixture
-def history(finished: RunRecord) -> History:
+def history(finished: RunRecord) -> RunHistory:
     """What happened in it."""
-    return History.read(finished)
+    return RunHistory.read(finished)
 
 
 Exporter = Callable[..., Path]
 
 
 @pytest.fixture
-def exporter(finished: RunRecord, history: History, tmp_path: Path) -> Exporter:
+def exporter(finished: RunRecord, history: RunHistory, tmp_path: Path) -> Exporter:
     """Exports a candidate of the run, the seed ``hybrid`` if none is given: it embeds."""
 
     def exported(candidate: Candidate | None = None, name: str = NAME) -> Path:

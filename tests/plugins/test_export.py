@@ -18,17 +18,17 @@ import evolve
 from evolve.benchmark import Benchmark
 from evolve.cli import app
 from evolve.errors import UsageError
-from evolve.inspection.history import History
 from evolve.journal import RunRecord
 from evolve.plugins.find import find_plugin
 from evolve.records import Candidate
+from evolve.runs.history import RunHistory
 
 Exporter = Callable[..., Path]
 
 
 @pytest.mark.parametrize("chosen", ["best", "hybrid"])
 def test_recall_equals_the_retrieval_of_the_campaign_item_by_item(
-    chosen: str, finished: RunRecord, history: History, exporter: Exporter, chronicle: Benchmark
+    chosen: str, finished: RunRecord, history: RunHistory, exporter: Exporter, chronicle: Benchmark
 ) -> None:
     candidate = history.best if chosen == "best" else next(c for c in history.candidates if c.name == chosen)
     assert candidate is not None

@@ -33,13 +33,10 @@ def child_of(born: Born, request: Request, quality: float | None, cost: float = 
 def state(population: Population) -> tuple[object, ...]:
     """All that a campaign can see of a population whose requests are settled."""
     return (
-        population.candidates,
-        population.front,
-        population.best,
-        population.history,
-        dict(population.discarded),
-        population.hypervolume(),
-        population.archive.ranks(),
+        population.pool.candidates,
+        population.pool.front,
+        population.pool.best,
+        population.pool.archive.ranks(),
     )
 
 
@@ -51,12 +48,11 @@ def test_numbers_continue_after_the_seeds_and_each_is_used_once(born: Born):
     population = seeded(born, 0.1, 0.2, 0.3)
     first, second, third = next_requests(population, 3)
     assert [first.number, second.number, third.number] == [3, 4, 5]
-    population.discard(4, "a duplicate of 1")
+    population.discard(4)
     population.tell(child_of(born, third, 0.4))
     assert population.ask().number == 6
-    assert population.outstanding == (3, 6)
-    assert population.discarded == {4: "a duplicate of 1"}
-    assert [c.number for c in population.candidates] == [0, 1, 2, 5]
+    assert population.ask().number == 7, "3 and 6 are outstanding, 4 and 5 settled"
+    assert [c.number for c in population.pool.candidates] == [0, 1, 2, 5]
 
 
 def test_a_told_child_enters_the_front_or_says_what_keeps_it_out(born: Born):
@@ -65,14 +61,14 @@ def test_a_told_child_enters_the_front_or_says_what_keeps_it_out(born: Born):
     assert population.tell(child_of(born, worse, 0.4)).dominated_by == 0
     assert population.tell(child_of(born, better, 0.6)).displaced == (0,)
     assert not population.tell(child_of(born, failed, None)).entered
-    assert [c.number for c in population.front] == [better.number]
+    assert [c.number for c in population.pool.front] == [better.number]
 
 
 def test_best_is_the_highest_quality_then_the_cheapest_then_the_earliest(born: Born):
     population = empty()
     for candidate in (born(0, 0.5, 10), born(3, 0.7, 50), born(2, 0.7, 50), born(1, 0.7, 90), born(4)):
         population.add_seed(candidate)
-    assert population.best == born(2, 0.7, 50)
+    assert population.pool.best == born(2, 0.7, 50)
 
 
 def test_best_is_the_one_of_two_twins_that_the_front_shows(born: Born):
@@ -80,42 +76,14 @@ def test_best_is_the_one_of_two_twins_that_the_front_shows(born: Born):
     for number, seconds in ((0, 2.0), (1, 0.02)):
         twin = born(number, 0.7)
         population.add_seed(twin.model_copy(update={"objectives": {**twin.objectives, "latency": seconds}}))
-    assert population.front == (population.best,)
-    assert population.best is not None
-    assert population.best.number == 1
-
-
-def test_history_is_the_steps_up_to_the_best(born: Born):
-    population = seeded(born, 0.2, None, 0.1, 0.4, 0.4, 0.3, 0.5)
-    assert [c.number for c in population.history] == [0, 3, 6]
-    assert population.history[-1] == population.best
+    assert population.pool.front == (population.pool.best,)
+    assert population.pool.best is not None
+    assert population.pool.best.number == 1
 
 
 def test_an_empty_population_has_no_best(born: Born):
     population = seeded(born, None)
-    assert (population.best, population.front, population.history) == (None, (), ())
-    assert population.hypervolume() == 0.0
-
-
-def test_hypervolume_is_bounded_by_the_worst_told_or_by_the_reference(born: Born):
-    population = empty()
-    population.add_seed(born(0, 0.2, 64))
-    population.add_seed(born(1, 0.5, 256))
-    assert population.hypervolume() == 0.0  # each is the worst in one objective
-    population.add_seed(born(2, 0.4, 128))
-    assert population.hypervolume() == pytest.approx(0.2 * 1)  # of quality, one octave of cost
-    # 0.2 up to 1 of 4 octaves of cost less, and so on: steps at 64, 128 and 256 tokens
-    reference = {"quality": 0.0, "cost": 1024.0}
-    assert population.hypervolume(reference) == pytest.approx(0.2 * 4 + 0.2 * 3 + 0.1 * 2)
-
-
-@given(st.lists(st.tuples(st.sampled_from([0.0, 0.3, 0.6, None]), st.integers(1, 500)), max_size=12))
-def test_hypervolume_never_falls_in_a_campaign(born: Born, outcomes: list[tuple[float | None, int]]):
-    population, volume = seeded(born, 0.3, 0.2), 0.0
-    for quality, cost in outcomes:
-        population.tell(child_of(born, population.ask(), quality, cost))
-        assert population.hypervolume() >= volume - 1e-9
-        volume = population.hypervolume()
+    assert (population.pool.best, population.pool.front) == (None, ())
 
 
 @pytest.mark.parametrize("selector", SELECTORS)
@@ -147,58 +115,30 @@ def test_the_order_in_which_seeds_are_added_does_not_matter(born: Born, order: l
 
 
 @given(st.data())
-def test_a_population_restored_at_any_moment_goes_on_as_the_one_that_went_on(born: Born, data: st.DataObject):
+def test_asked_and_answered_again_from_a_record_it_is_the_same(born: Born, data: st.DataObject):
+    """How a campaign resumes: the same questions in the same order, with the recorded answers."""
     steps = data.draw(st.integers(0, 12))
     rng = random.Random(data.draw(st.integers(0, 1000)))
-    population = seeded(born, 0.1, 0.3)
+    population, record = seeded(born, 0.1, 0.3), []
     for _ in range(steps):
         request = population.ask()
         if rng.random() < 0.25:
-            population.discard(request.number, "refused")
+            population.discard(request.number)
+            record.append((request, None))
         else:
             quality = None if rng.random() < 0.2 else rng.choice([0.2, 0.4, 0.6])
-            population.tell(child_of(born, request, quality, cost=rng.choice([50, 100, 400])))
+            child = child_of(born, request, quality, cost=rng.choice([50, 100, 400]))
+            population.tell(child)
+            record.append((request, child))
     resumed = seeded(born, 0.1, 0.3)
-    children = [c for c in population.candidates if c.parents]
-    rng.shuffle(children)
-    resumed.restore(children, population.discarded)
+    for request, child in record:
+        assert resumed.ask() == request
+        if child is None:
+            resumed.discard(request.number)
+        else:
+            resumed.tell(child)
     assert state(resumed) == state(population)
     assert next_requests(resumed) == next_requests(population)
-
-
-def test_a_number_that_was_lost_with_its_process_is_asked_anew(born: Born):
-    resumed = seeded(born, 0.1, 0.3)
-    resumed.restore([born(4, 0.5, parents=(3,)), born(3, 0.4, parents=(0,))], {6: "refused"})
-    assert [request.number for request in next_requests(resumed, 4)] == [2, 5, 7, 8]
-
-
-def test_restoring_may_go_on_until_the_first_ask(born: Born):
-    resumed = seeded(born, 0.1)
-    resumed.restore([born(1, 0.2, parents=(0,))], {})
-    resumed.restore([], {2: "refused"})
-    assert resumed.ask().number == 3
-    with pytest.raises(RuntimeError, match=r"before the first ask, received one while 3 are outstanding"):
-        resumed.restore([], {4: "refused"})
-
-
-@pytest.mark.parametrize(
-    ("numbers", "discarded"), [([1, 1], []), ([1], [1]), ([0], []), ([], [0]), ([2], []), ([], [3])]
-)
-def test_a_record_that_contradicts_itself_or_the_seeds_is_refused(
-    born: Born, numbers: list[int], discarded: list[int]
-):
-    resumed = seeded(born, 0.1)
-    resumed.restore([born(2, 0.2, parents=(0,))], {3: "refused"})
-    with pytest.raises(ValueError, match=r"Expected each child's number once and from 1 on, received \d"):
-        resumed.restore([born(n, 0.2, parents=(0,)) for n in numbers], dict.fromkeys(discarded, "refused"))
-
-
-def test_a_child_with_a_number_among_the_seeds_is_refused_even_where_no_seed_has_it(born: Born):
-    resumed = empty()
-    for number in (0, 2):
-        resumed.add_seed(born(number, 0.1))
-    with pytest.raises(ValueError, match="from 3 on, received 1"):
-        resumed.restore([born(1, 0.2, parents=(0,))], {})
 
 
 def test_requests_depend_on_the_seed_and_on_nothing_else(born: Born):
@@ -242,20 +182,10 @@ class TestCallsOutOfOrder:
         with pytest.raises(RuntimeError, match=r"Expected a seed before an ask, received none.*add_seed"):
             empty().ask()
 
-    def test_restore_before_a_seed(self):
-        with pytest.raises(RuntimeError, match=r"Expected a seed before a restore, received none"):
-            empty().restore([], {})
-
     def test_a_seed_after_the_first_ask(self, born: Born):
         population = seeded(born, 0.1)
         population.ask()
         with pytest.raises(RuntimeError, match=r"received seed 5 after child 1.*Add all seeds first"):
-            population.add_seed(born(5, 0.2))
-
-    def test_a_seed_after_a_restore(self, born: Born):
-        population = seeded(born, 0.1)
-        population.restore([born(1, 0.2, parents=(0,))], {})
-        with pytest.raises(RuntimeError, match="Add all seeds first"):
             population.add_seed(born(5, 0.2))
 
     @pytest.mark.parametrize("number", [0, -1])
@@ -281,9 +211,9 @@ class TestCallsOutOfOrder:
         population = seeded(born, 0.1)
         told, dropped = next_requests(population, 2)
         population.tell(child_of(born, told, 0.2))
-        population.discard(dropped.number, "refused")
+        population.discard(dropped.number)
         with pytest.raises(RuntimeError, match="settled before"):
-            population.discard(told.number, "refused")
+            population.discard(told.number)
         with pytest.raises(RuntimeError, match="settled before"):
             population.tell(child_of(born, dropped, 0.2))
 
@@ -291,7 +221,6 @@ class TestCallsOutOfOrder:
         population = seeded(born, None, None)
         with pytest.raises(ValueError, match="all failed"):
             population.ask()
-        assert population.outstanding == ()
         population.add_seed(born(2, 0.1))  # the remedy works
         assert population.ask().number == 3
 
@@ -312,8 +241,8 @@ def test_a_child_without_an_objective_is_refused_and_stays_outstanding(born: Bor
     request = population.ask()
     with pytest.raises(ValueError, match="cost"):
         population.tell(child_of(born, request, 0.2).model_copy(update={"objectives": {"quality": 1.0}}))
-    assert population.outstanding == (1,)
-    assert len(population.candidates) == len(population.archive) == 1
+    assert len(population.pool.candidates) == len(population.pool.archive) == 1
+    population.tell(child_of(born, request, 0.2))
 
 
 def test_quality_must_be_among_the_objectives():
@@ -332,7 +261,7 @@ def test_a_mutating_campaign_improves_and_stays_consistent(born: Born):
         for request in requests:
             quality = min(1.0, max(0.0, request.parent.objectives["quality"] + rng.gauss(0, 0.05)))
             population.tell(child_of(born, request, quality, cost=100 * 2 ** rng.gauss(0, 1)))
-    assert population.best is not None
-    assert population.best.objectives["quality"] > 0.4
-    assert [c.number for c in population.candidates] == list(range(101))
-    assert population.best in population.front
+    assert population.pool.best is not None
+    assert population.pool.best.objectives["quality"] > 0.4
+    assert [c.number for c in population.pool.candidates] == list(range(101))
+    assert population.pool.best in population.pool.front

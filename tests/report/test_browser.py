@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 
 from evolve.inspection.dashboard import open_dashboard
-from evolve.inspection.history import History
 from evolve.inspection.report import build_report, write_report
 from evolve.journal import RunRecord
 from evolve.models.calls import Call, CallFile
 from evolve.program import MemoryProgram
+from evolve.runs.history import RunHistory
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 SEEDS, CHILDREN = 5, 95
@@ -136,7 +136,7 @@ def test_it_opens_quickly_and_asks_for_nothing(watch: Callable[..., Watched], re
 
 def test_everything_is_drawn(watch: Callable[..., Watched], report: Path, big: RunRecord) -> None:
     page = open_file(watch(), report)
-    history = History.read(big)
+    history = RunHistory.read(big)
     there = len(history.candidates)
     assert there + len(history.discarded) == SEEDS + CHILDREN
     page.get_by_label("show those far off too").check()
@@ -154,7 +154,7 @@ def test_everything_is_drawn(watch: Callable[..., Watched], report: Path, big: R
 
 def test_a_click_leads_to_the_program(watch: Callable[..., Watched], report: Path, big: RunRecord) -> None:
     page = open_file(watch(), report)
-    history = History.read(big)
+    history = RunHistory.read(big)
     best = history.best
     assert best is not None
     page.locator(f'[data-chart="front"] a.point[data-number="{best.number}"]').hover()
@@ -440,7 +440,7 @@ def await_candidates(root: Path, least: int) -> None:
     """Wait until the run ``live`` has so many."""
     for _ in range(1200):
         there = (root / "live" / "journal.jsonl").is_file()
-        if there and len(History.read(RunRecord.open(root, "live")).candidates) >= least:
+        if there and len(RunHistory.read(RunRecord.open(root, "live")).candidates) >= least:
             return
         time.sleep(0.25)
     raise AssertionError("the campaign does not get on")

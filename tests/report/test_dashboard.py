@@ -16,10 +16,10 @@ from evolve.errors import UsageError
 from evolve.events import Discarded
 from evolve.inspection.dashboard import Dashboard, StudyMirror, open_dashboard
 from evolve.inspection.dashboard.server import Pages
-from evolve.inspection.history import History
 from evolve.inspection.notes import note_of
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram
+from evolve.runs.history import RunHistory
 
 optuna = pytest.importorskip("optuna")
 pytest.importorskip("optuna_dashboard")
@@ -83,7 +83,7 @@ def test_one_mirror_at_a_time_and_each_begins_anew(run: RunRecord) -> None:
 
 
 def test_a_note_is_inert(run: RunRecord) -> None:
-    history = History.read(run)
+    history = RunHistory.read(run)
     note = note_of(run, history, history.candidates[2])
     head, _, diff = note.partition("~~~diff\n")
     assert "<" not in head.replace("&lt;", "")

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolve.config import CampaignConfig
-from evolve.inspection.history import History
 from evolve.inspection.questions import Questions
 from evolve.inspection.report import build_report, page
 from evolve.inspection.report.interning import Texts
@@ -21,6 +20,7 @@ from evolve.inspection.text import plain
 from evolve.journal import RunDirectory, RunRecord
 from evolve.program import MemoryProgram
 from evolve.records import Evaluation
+from evolve.runs.history import RunHistory
 from evolve.seeds import seed_program
 
 
@@ -68,7 +68,7 @@ def test_no_double_backticks_and_no_candidate_without_a_name(recorder: Any) -> N
 
 def test_the_items_are_whole(run: RunRecord) -> None:
     packed = unpacked(build_report(run, clock).items)
-    (evaluation,) = run.evaluations(History.read(run).candidates[2].program)
+    (evaluation,) = run.evaluations(RunHistory.read(run).candidates[2].program)
     for item in evaluation.items:
         found = packed["tasks"][item.task]["2"]
         assert "\n".join(packed["lines"][n] for n in found["retrieved"]) == item.retrieved
@@ -80,7 +80,7 @@ def test_equal_runs_give_equal_bytes(run: RunRecord) -> None:
 
 
 def test_items_that_do_not_fit_are_left_out(run: RunRecord) -> None:
-    history = History.read(run)
+    history = RunHistory.read(run)
     evaluations = {c.number: run.evaluations(c.program)[0] for c in history.candidates}
     read: list[int] = []
 
@@ -123,7 +123,7 @@ def test_a_run_without_an_event(tmp_path: Any) -> None:
 
 
 def test_a_program_that_is_lost_does_not_end_the_report(run: RunRecord) -> None:
-    program = History.read(run).candidates[1].program
+    program = RunHistory.read(run).candidates[1].program
     (run.path / "programs" / f"{program}.py").unlink()
     lost = build_report(run, clock).main["candidates"][1]
     assert (lost["source"], lost["structure"], lost["at"], lost["lines"]) == (None, None, None, None)

@@ -10,7 +10,7 @@ from gepa.core.adapter import EvaluationBatch, ProposalFn
 from gepa.strategies.instruction_proposal import InstructionProposalSignature
 
 from evolve.campaign.gepa.material import scores_of, texts_to_learn_from
-from evolve.campaign.registrar import Registrar
+from evolve.campaign.recorder import Recorder
 from evolve.errors import EvolveError, InfrastructureError, ModelError
 from evolve.evaluation import Evaluator, Subset, Subsets
 from evolve.models.accounts import charged_to
@@ -63,7 +63,7 @@ class Adapter:
 
     Args:
         seed: the program whose constants change.
-        registrar: the record, in which the seed is number 0 and has joined.
+        recorder: of the run, in which the seed is number 0 and has joined.
         evaluator: scores programs.
         subsets: on these.
         reflector: rewrites instructions.
@@ -79,7 +79,7 @@ class Adapter:
     def __init__(
         self,
         seed: MemoryProgram,
-        registrar: Registrar,
+        recorder: Recorder,
         evaluator: Evaluator,
         subsets: Subsets,
         reflector: ChatModel,
@@ -92,7 +92,7 @@ class Adapter:
         self.number = 1
         self.stopped: EvolveError | None = None
         self._seed = seed
-        self._registrar = registrar
+        self._recorder = recorder
         self._evaluator = evaluator
         self._subsets = subsets
         self._reflector = reflector
@@ -123,7 +123,7 @@ class Adapter:
         whole = [task.id for task in batch] == [task.id for task in static.tasks]
         subset = static if whole else self._subsets.among(f"batch-{self.number}", batch)
         number = self._numbers.get(program.id, self.number)
-        found = self._registrar.stored(program, subset)
+        found = self._recorder.stored(program, subset)
         if found is None:
             with charged_to(number):
                 found = self._evaluator.evaluate(program, subset)
@@ -132,7 +132,7 @@ class Adapter:
                     f"Candidate #{number} could not be evaluated on {subset.name}: {found.reason}",
                     remedy="Nothing is lost: mend it and give the same command again to go on.",
                 )
-            self._registrar.keep(number, found)
+            self._recorder.keep(number, found)
         if whole and program.id not in self._numbers:
             self._numbers[program.id] = number
             self._trial.static = found
@@ -163,10 +163,10 @@ class Adapter:
 
     def _proposed(self, candidate: Texts, dataset: Dataset, names: Sequence[str]) -> Texts:
         """As ``propose``: what an earlier process was given, where one got so far."""
-        known = self._registrar.proposed(self.number)
+        known = self._recorder.proposed(self.number)
         if known is not None:
             texts = {name: constants_of(known)[name] for name in names}
-        elif self._registrar.ledger.settled(self.number):
+        elif self._recorder.history.is_settled(self.number):
             return {}
         else:
             texts = self._asked(candidate, dataset, names)
@@ -182,7 +182,7 @@ class Adapter:
             usage=self._trial.usage,
         )
         if known is None:
-            self._registrar.propose(self.number, self._trial.made)
+            self._recorder.propose(self.number, self._trial.made)
         return texts
 
     def _asked(self, candidate: Texts, dataset: Dataset, names: Sequence[str]) -> Texts:
@@ -218,10 +218,10 @@ class Adapter:
     def _settle(self) -> None:
         """Record what became of the iteration, unless that was done."""
         trial, self._trial = self._trial, _Trial()
-        if not self._registrar.ledger.settled(self.number):
+        if not self._recorder.history.is_settled(self.number):
             if trial.made is not None and trial.static is not None:
                 made = trial.made
-                self._registrar.join(
+                self._recorder.join(
                     trial.static,
                     number=self.number,
                     parents=made.parents,
@@ -230,5 +230,5 @@ class Adapter:
                 )
             else:
                 usd = None if trial.usage.unpriced else trial.usage.usd
-                self._registrar.discard(self.number, OPERATOR, trial.why, usd)
+                self._recorder.discard(self.number, OPERATOR, trial.why, usd)
         self._settled(self.number)

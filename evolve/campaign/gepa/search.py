@@ -27,17 +27,18 @@ class GepaCampaign(Campaign):
     killed goes on where it was, and nothing of GEPA's own state has to be kept.
     """
 
-    def _search(self) -> StopReason:
-        seed = self._registrar.programs[0]
-        subsets = self._bench.subsets
+    def search(self) -> StopReason:
+        """See ``Campaign.search``."""
+        seed = self.recorder.programs[0]
+        subsets = self.workbench.subsets
         adapter = Adapter(
             seed,
-            self._registrar,
-            self._bench.evaluator,
+            self.recorder,
+            self.workbench.evaluator,
             subsets,
-            self._bench.roles.reflectors[0],
-            budget=self._config.budget,
-            ending=self._ending,
+            self.workbench.roles.reflectors[0],
+            budget=self.config.budget,
+            ending=lambda: self.out_of_time,
             settled=self._tell,
         )
         optimize(
@@ -46,20 +47,20 @@ class GepaCampaign(Campaign):
             valset=list(subsets.static.tasks),
             adapter=adapter,
             custom_candidate_proposer=adapter.propose,
-            reflection_minibatch_size=self._config.evaluation.rotating or MINIBATCH,
+            reflection_minibatch_size=self.config.evaluation.rotating or MINIBATCH,
             stop_callbacks=[adapter],
             logger=_Logger(),
-            seed=self._config.seed,
+            seed=self.config.seed,
         )
         if adapter.stopped is not None:
             raise adapter.stopped
-        return "budget" if adapter.number > self._config.budget else "time"
+        return "budget" if adapter.number > self.config.budget else "time"
 
     def _tell(self, number: int) -> None:
         """Tell the population what is recorded of a child; who its parent is, GEPA decided."""
-        request = self._population.ask()
+        request = self.population.ask()
         assert request.number == number
-        self._settle(request, None)
+        self.settle(request)
 
 
 class _Logger:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from evolve.errors import EvolveError, UsageError
-from evolve.inspection.history import History, title
 from evolve.inspection.notes import note_of
 from evolve.journal import RunRecord
 from evolve.journal.durable import said_as_ours
@@ -18,6 +17,7 @@ from evolve.journal.lock import open_lock
 from evolve.population import objective
 from evolve.program import MemoryProgram
 from evolve.records import Candidate
+from evolve.runs.history import RunHistory, title
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -81,7 +81,7 @@ class StudyMirror:
         Raises:
             UsageError: the journal is damaged.
         """
-        history = History.read(self._run)
+        history = RunHistory.read(self._run)
         flying = {child.number for child in history.in_flight}
         known = {c.number for c in history.candidates} | history.discarded.keys() | flying
         changed = 0
@@ -103,7 +103,7 @@ class StudyMirror:
             changed += 1
         return changed
 
-    def _trial(self, history: History, number: int) -> FrozenTrial | None:
+    def _trial(self, history: RunHistory, number: int) -> FrozenTrial | None:
         """The finished trial of a number; None while it is in flight."""
         from optuna.trial import TrialState
 
@@ -124,7 +124,7 @@ class StudyMirror:
         values = [candidate.objectives[name] for name in history.objectives]
         return _frozen(TrialState.COMPLETE, values, attributes, params)
 
-    def _end(self, history: History, number: int, trial: FrozenTrial) -> None:
+    def _end(self, history: RunHistory, number: int, trial: FrozenTrial) -> None:
         """Finish a trial that was running."""
         identity = self._trials[number]
         for name, distribution in trial.distributions.items():
@@ -135,7 +135,7 @@ class StudyMirror:
         self.storage.set_trial_state_values(identity, trial.state, trial.values)
         self._open.discard(number)
 
-    def _note(self, history: History, number: int) -> None:
+    def _note(self, history: RunHistory, number: int) -> None:
         from optuna import load_study
         from optuna.trial import Trial
         from optuna_dashboard import save_note
@@ -189,7 +189,7 @@ def _frozen(
     )
 
 
-def _attributes(history: History, candidate: Candidate) -> dict[str, Any]:
+def _attributes(history: RunHistory, candidate: Candidate) -> dict[str, Any]:
     """What stands beside a trial's values."""
     change, quality = history.change(candidate), history.quality(candidate.number)
     found = {

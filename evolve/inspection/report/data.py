@@ -11,8 +11,8 @@ from typing import Any
 from evolve import __version__
 from evolve.inspection.draws import draw_counts
 from evolve.inspection.explain import behaviour_data, category_means
-from evolve.inspection.history import STATIC, History
 from evolve.inspection.lineage import ancestors, verdict
+from evolve.inspection.narration import saturation
 from evolve.inspection.plot import fences
 from evolve.inspection.progress import gained, progress_data
 from evolve.inspection.projection import project
@@ -27,6 +27,7 @@ from evolve.inspection.traces import STAGES
 from evolve.journal import RunRecord
 from evolve.population import objective
 from evolve.records import Candidate, Evaluation
+from evolve.runs.history import STATIC, RunHistory
 
 Data = dict[str, Any]
 Clock = Callable[[], datetime]
@@ -59,7 +60,7 @@ def build_report(run: RunRecord, clock: Clock = _now) -> Report:
     Raises:
         UsageError: the run is damaged.
     """
-    history, questions, calls = History.read(run), Questions.of(run), calls_of(run)
+    history, questions, calls = RunHistory.read(run), Questions.of(run), calls_of(run)
     order = _by_interest(history)[:MAX_CANDIDATES]
     chosen = set(_with_last(history, order))
     shown = [c for c in history.candidates if c.number in chosen]
@@ -109,7 +110,7 @@ class _Seen:
                 self.categories.setdefault(item.task, item.category)
 
 
-def _meta(run: RunRecord, history: History, seen: _Seen, questions: Questions, clock: Clock) -> Data:
+def _meta(run: RunRecord, history: RunHistory, seen: _Seen, questions: Questions, clock: Clock) -> Data:
     evaluation = seen.first
     scored = [c.objectives for c in history.candidates if c.complete]
     return {
@@ -148,14 +149,14 @@ def _meta(run: RunRecord, history: History, seen: _Seen, questions: Questions, c
     }
 
 
-def _summary(history: History) -> Data:
+def _summary(history: RunHistory) -> Data:
     """The best, the best of the seeds, and how much lies between them."""
     best, seed = history.best, history.best_seed
     gain = gained(history)
     compared = [c for c in history.comparisons if best and c.best == best.number]
     return {
         "best": best.number if best else None,
-        "saturation": history.saturation,
+        "saturation": saturation(history),
         "seed": seed.number if seed else None,
         "gain": gain.model_dump() if gain else None,
         "line": ancestors(history, best.number) if best else [],
@@ -166,7 +167,7 @@ def _summary(history: History) -> Data:
 
 def _candidate(
     run: RunRecord,
-    history: History,
+    history: RunHistory,
     candidate: Candidate,
     programs: Mapping[int, ProgramData | None],
     static: Evaluation | None,
@@ -255,7 +256,7 @@ def _map(programs: Mapping[int, ProgramData | None]) -> tuple[dict[int, list[flo
     return places, {"axes": [{"share": a.share, "loadings": a.loadings} for a in projection.axes]}
 
 
-def _by_interest(history: History) -> list[int]:
+def _by_interest(history: RunHistory) -> list[int]:
     """All numbers; first those whose items a person will want to see if not all fit."""
     best = history.best
     line = ancestors(history, best.number) if best else []
@@ -264,7 +265,7 @@ def _by_interest(history: History) -> list[int]:
     return list(dict.fromkeys([*first, *(c.number for c in quality)]))
 
 
-def _with_last(history: History, numbers: Sequence[int]) -> list[int]:
+def _with_last(history: RunHistory, numbers: Sequence[int]) -> list[int]:
     """``numbers`` and the one that joined last, at which the curves of progress end."""
     last = history.progress_end
     return [*numbers, *([] if last is None else [last])]

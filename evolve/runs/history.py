@@ -1,4 +1,4 @@
-"""What a campaign has done so far: a fold over its events, for whoever shows it."""
+"""State of a run: the one fold over its events, for the search itself and for everything that shows a run."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from evolve.config import CampaignConfig
 from evolve.events import Compared, Discarded, Evaluated, Event, Finished, Joined, Proposed, Started
 from evolve.journal import RunRecord
-from evolve.population import ParetoArchive, objective
+from evolve.population import CandidatePool, Objective, objective
+from evolve.population.selection import merit
 from evolve.records import Candidate, CostUnit, Interval, Try
 from evolve.statistics import paired_interval
 
 STATIC, TEST = "static", "test"
-CEILING = 0.98
-"""Quality from which on a benchmark leaves nothing to find, of the 1 that is possible."""
 SEED = "seed"
 
 
@@ -41,8 +40,8 @@ class Progress:
 
 
 @dataclass
-class History:
-    """The state of a campaign as its events tell it. An event that was applied before is passed over.
+class RunHistory:
+    """State of a campaign as its events tell it. Not thread-safe.
 
     Attributes:
         objectives: names of the objectives that span the front.
@@ -55,6 +54,15 @@ class History:
         tries: number → what became of each reply of the model that was asked for that child.
         groups: static task → its group, of the tasks that have one.
         initial: programs that the campaign begins with.
+        programs: ids of all programs that an event names.
+
+    Example:
+        >>> from evolve.config import CampaignConfig
+        >>> values = {"quality": 0.4, "cost": 200.0, "latency": 0.1}
+        >>> first = Candidate(number=0, program="a", name="lexical", objectives=values)
+        >>> history = RunHistory.of(CampaignConfig(), [Joined(candidate=first)])
+        >>> history.best == first, history.is_settled(0), history.is_settled(1)
+        (True, True, False)
     """
 
     objectives: Sequence[str]
@@ -67,30 +75,32 @@ class History:
     tries: dict[int, tuple[Try, ...]] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
     initial: int = 0
+    programs: set[str] = field(default_factory=set)
     _candidates: dict[int, Candidate] = field(default_factory=dict)
     _proposed: dict[int, Proposed] = field(default_factory=dict)
     _evaluated: dict[tuple[int, str], Evaluated] = field(default_factory=dict)
     _joined: list[tuple[int, int, float]] = field(default_factory=list)
     _seconds: float = 0.0
-    _front: tuple[Candidate, ...] | None = None  # these are computed when asked for, until another one joins
+    _pool: CandidatePool | None = None  # these are computed when asked for
     _ordered: tuple[Candidate, ...] | None = None
+    _front: tuple[Candidate, ...] | None = None
     _scores: dict[int, Mapping[str, float]] = field(default_factory=dict)
     _past: list[Event] = field(default_factory=list)  # events that are not in ``_seen`` yet
     _seen: set[str] = field(default_factory=set)
 
     @classmethod
-    def of(cls, config: CampaignConfig, events: Iterable[Event] = ()) -> History:
-        """The state after ``events``."""
+    def of(cls, config: CampaignConfig, events: Iterable[Event] = ()) -> RunHistory:
+        """Return the state after ``events``."""
         history = cls(config.search.objectives, config.budget, {**config.search.epsilon})
         history.initial = len(config.seeds)
         for event in events:
-            history._take(event)
+            history.add(event)
             history._past.append(event)
         return history
 
     @classmethod
-    def read(cls, run: RunRecord) -> History:
-        """The state of a run on disk."""
+    def read(cls, run: RunRecord) -> RunHistory:
+        """Return the state of a run on disk; UsageError where its journal is damaged."""
         return cls.of(run.config, run.events())
 
     def apply(self, event: Event) -> bool:
@@ -101,27 +111,26 @@ class History:
         if line in self._seen:
             return False
         self._seen.add(line)
-        self._take(event)
+        self.add(event)
         return True
 
-    def _take(self, event: Event) -> None:
+    def add(self, event: Event) -> None:
+        """Take the next event in, which is known to be new."""
         match event:
             case Started():
                 self.started.append(event)
                 self.groups.update(event.groups)
                 self.finished = None
             case Proposed():
+                self.programs.add(event.program)
                 self._proposed[event.number] = event
                 self.tries[event.number] = event.tries
             case Evaluated():
+                self.programs.add(event.program)
                 self._evaluated[event.number, event.subset] = event
                 self._seconds += event.seconds
             case Joined():
-                self._candidates[event.candidate.number] = event.candidate
-                self._scores.pop(event.candidate.number, None)
-                self._front = self._ordered = None
-                self._joined.append((event.candidate.number, len(self._evaluated), self._seconds))
-                self.discarded.pop(event.candidate.number, None)
+                self._join(event.candidate)
             case Discarded():
                 self.discarded[event.number] = event
                 self.tries[event.number] = event.tries or self.tries.get(event.number, ())
@@ -130,9 +139,22 @@ class History:
             case Finished():
                 self.finished = event
 
+    def _join(self, candidate: Candidate) -> None:
+        number = candidate.number
+        self.programs.add(candidate.program)
+        self.discarded.pop(number, None)
+        self._joined.append((number, len(self._evaluated), self._seconds))
+        if self._pool is not None and number not in self._candidates:
+            self._pool.add(candidate)
+        else:  # of a number that the journal holds twice, the last one counts
+            self._pool = None
+        self._candidates[number] = candidate
+        self._scores.pop(number, None)
+        self._ordered = self._front = None
+
     @property
     def candidates(self) -> tuple[Candidate, ...]:
-        """Everyone, failed ones too, by rising number."""
+        """Every candidate, failed ones too, by rising number."""
         if self._ordered is None:
             self._ordered = tuple(self._candidates[number] for number in sorted(self._candidates))
         return self._ordered
@@ -143,67 +165,88 @@ class History:
         return tuple(candidate for candidate in self.candidates if candidate.operator == SEED)
 
     @property
+    def pool(self) -> CandidatePool:
+        """The candidates with their Pareto front. To be read, not added to."""
+        if self._pool is None:
+            self._pool = CandidatePool(self._axes(), self.candidates)
+        return self._pool
+
+    @property
     def front(self) -> tuple[Candidate, ...]:
         """The non-dominated candidates, the highest quality first."""
-        if self._front is not None:
-            return self._front
-        archive = self._archive()
-        for candidate in self.candidates:
-            if candidate.complete:
-                archive.add(candidate.number, candidate.objectives)
-        self._front = tuple(sorted((self._candidates[n] for n in archive.front), key=_merit, reverse=True))
+        if self._front is None:
+            self._front = tuple(sorted(self.pool.front, key=merit, reverse=True))
         return self._front
 
     @property
     def best(self) -> Candidate | None:
-        """Front member of the highest quality, ties broken by cost, then by number; None if all failed."""
-        return next(iter(self.front), None)
+        """Front member of the highest quality, see ``CandidatePool.best``; None if all failed."""
+        return self.pool.best
 
     @property
     def best_seed(self) -> Candidate | None:
         """The one that the search had to beat: the best of the seeds by the same rule; None if all failed."""
-        return max((c for c in self.seeds if c.complete), key=_merit, default=None)
+        return max((c for c in self.seeds if c.complete), key=merit, default=None)
 
     @property
-    def saturation(self) -> str:
-        """Why there is little to find, and what to do, once all initial programs are in; else empty."""
-        best = self.best_seed
-        if best is None or len(self.seeds) < self.initial or best.objectives["quality"] < CEILING:
-            return ""
-        return (
-            f"The initial program #{best.number} {title(best)} scores {best.objectives['quality']:.3f} of 1 "
-            "on validation: a search can hardly find better. Give harder or more questions, let read return "
-            "less (sandbox.read_characters), or search for lower cost."
-        )
+    def conditions(self) -> str | None:
+        """What scores of this run are taken under; None for a new run."""
+        return self.started[0].conditions if self.started else None
+
+    @property
+    def prompts(self) -> str | None:
+        """Digest of the user's own prompt files that the run was begun with; None for a new run."""
+        return self.started[0].prompts if self.started else None
 
     @property
     def settled(self) -> int:
-        """Children of the budget that joined or were given up."""
+        """Number of children of the budget that joined or were given up."""
         joined = sum(candidate.operator != SEED for candidate in self._candidates.values())
         return joined + len(self.discarded)
 
+    def is_settled(self, number: int) -> bool:
+        """Return whether it is recorded what became of a candidate."""
+        return number in self._candidates or number in self.discarded
+
+    def is_recorded(self, event: Event) -> bool:
+        """Return whether the same evaluation or comparison is recorded, which a resumed process repeats."""
+        match event:
+            case Evaluated():
+                return (event.number, event.subset) in self._evaluated
+            case Compared():
+                return any((c.best, c.other) == (event.best, event.other) for c in self.comparisons)
+        return False
+
     @property
     def failures(self) -> int:
-        """Candidates that failed."""
+        """Number of candidates that failed."""
         return sum(candidate.failed for candidate in self._candidates.values())
 
     @property
     def inconclusive(self) -> int:
-        """Evaluations without a score, for no fault of the program."""
+        """Number of evaluations without a score, for no fault of the program."""
         return sum(event.status == "inconclusive" for event in self._evaluated.values())
 
     def candidate(self, number: int) -> Candidate | None:
-        """The candidate ``number``, if it joined."""
+        """Return the candidate ``number``, if it joined."""
         return self._candidates.get(number)
 
+    def proposed(self, number: int) -> Proposed | None:
+        """Return how the child ``number`` was made, if it was."""
+        return self._proposed.get(number)
+
+    def evaluated(self, number: int, subset: str = STATIC) -> Evaluated | None:
+        """Return the evaluation of a candidate on a subset, if there is one."""
+        return self._evaluated.get((number, subset))
+
     def quality(self, number: int, subset: str = STATIC) -> Interval | None:
-        """The quality of a candidate on a subset, where it has one."""
-        event = self._evaluated.get((number, subset))
+        """Return the quality of a candidate on a subset, where it has one."""
+        event = self.evaluated(number, subset)
         return event.quality if event and event.status in ("complete", "failed") else None
 
     @property
     def cost_unit(self) -> CostUnit:
-        """What cost is counted in, in all of a campaign."""
+        """Unit of cost, in all of a campaign."""
         for event in self._evaluated.values():
             return event.cost_unit
         return "tokens"
@@ -211,28 +254,10 @@ class History:
     @property
     def in_flight(self) -> tuple[Proposed, ...]:
         """Children that were made and have no outcome yet, by rising number."""
-        settled = self._candidates.keys() | self.discarded.keys()
-        return tuple(self._proposed[number] for number in sorted(self._proposed.keys() - settled))
-
-    @property
-    def under_way(self) -> str:
-        """What the campaign does now, in a few words; empty when it has ended."""
-        if self.finished is not None:
-            return ""
-        if len(self.seeds) < self.initial:
-            return f"initial programs {len(self.seeds)}/{self.initial}"
-        if self.in_flight:
-            shown = ", ".join(f"#{child.number} {child.operator}" for child in self.in_flight[:3])
-            more = f" and {len(self.in_flight) - 3} more" if len(self.in_flight) > 3 else ""
-            return f"evaluating {shown}{more}"
-        if self.settled < self.budget:
-            number = self.initial + self.settled
-            return f"diagnosing a parent and making candidate #{number}"
-        tested = sum(subset == TEST for _, subset in self._evaluated)
-        return f"testing the best and the initial programs: {tested} done"
+        return tuple(self._proposed[n] for n in sorted(self._proposed) if not self.is_settled(n))
 
     def change(self, candidate: Candidate) -> Interval | None:
-        """Quality minus that of the main parent, paired over the tasks that both were scored on.
+        """Return quality minus that of the main parent, paired over the tasks that both were scored on.
 
         None for a seed, and where one of the two failed.
         """
@@ -258,7 +283,7 @@ class History:
         return known
 
     def paired(self, one: Candidate, other: Candidate) -> Interval | None:
-        """Quality of ``one`` minus that of ``other`` on validation; None where they share no scored task."""
+        """Return quality of ``one`` minus that of ``other`` on validation; None where they share no task."""
         first, second = self._finite(one), self._finite(other)
         if not first.keys() & second.keys():
             return None
@@ -266,20 +291,16 @@ class History:
         return paired_interval(first, second, clusters=clusters)
 
     def progress(self) -> list[Progress]:
-        """A point for each candidate, in the order in which they joined."""
-        archive = self._archive()
+        """Return a point for each candidate, in the order in which they joined."""
+        pool = CandidatePool(self._axes())
         scored = [c.objectives for c in self._candidates.values() if c.complete]
-        reference = {
-            axis.name: axis.worst([values[axis.name] for values in scored])
-            for axis in archive.objectives
-            if scored
-        }
+        reference = {axis.name: axis.worst([v[axis.name] for v in scored]) for axis in self._axes() if scored}
         points, best, volume = [], None, 0.0
         for number, evaluations, seconds in self._joined:
             candidate = self._candidates[number]
-            if candidate.complete and number not in archive:
-                if archive.add(number, candidate.objectives).entered:
-                    volume = archive.hypervolume(reference)
+            if candidate.complete and number not in pool:
+                if pool.add(candidate).entered:
+                    volume = pool.archive.hypervolume(reference)
                 quality = candidate.objectives["quality"]
                 best = quality if best is None else max(best, quality)
             points.append(Progress(number, evaluations, seconds, volume, best))
@@ -290,20 +311,15 @@ class History:
         """The candidate that joined last; None where there is none."""
         return self._joined[-1][0] if self._joined else None
 
-    def _archive(self) -> ParetoArchive:
-        return ParetoArchive([objective(name, self.epsilon.get(name)) for name in self.objectives])
-
     def tests(self) -> dict[int, Interval]:
-        """Number → quality on the test set, of those that were tested."""
+        """Return number → quality on the test set, of those that were tested."""
         found = {number: self.quality(number, TEST) for number, subset in self._evaluated if subset == TEST}
         return {number: interval for number, interval in sorted(found.items()) if interval}
 
+    def _axes(self) -> list[Objective]:
+        return [objective(name, self.epsilon.get(name)) for name in self.objectives]
+
 
 def title(candidate: Candidate) -> str:
-    """What to call a candidate in a line: the name of a seed, the operator of a child."""
+    """Return what to call a candidate in a line: the name of a seed, the operator of a child."""
     return candidate.name or candidate.operator
-
-
-def _merit(candidate: Candidate) -> tuple[float, float, int]:
-    values = candidate.objectives
-    return values["quality"], -values.get("cost", 0.0), -candidate.number

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from evolve.campaign.ledger import Ledger
-from evolve.campaign.rearing import Outcome, Rear
+from evolve.campaign.rearing import Outcome, Rear, Score
+from evolve.config import CampaignConfig
 from evolve.evaluation import Subset
 from evolve.events import Discarded, Evaluated, Event, Joined, Proposed
 from evolve.journal import RunDirectory
@@ -13,24 +13,33 @@ from evolve.mutation import Proposal, Refusal
 from evolve.mutation.ensemble import Feedback
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Try
+from evolve.runs.history import STATIC, RunHistory
 
 
-class Registrar:
+def _nobody(event: Event) -> None:
+    """Watch nothing."""
+
+
+class Recorder:
     """Records outcomes as they come and candidates as they are settled. To be used from one thread.
 
     Args:
         run: keeps programs, evaluations and events.
-        objectives: names of what a candidate is compared by.
+        config: of the campaign.
         conditions: what scores are taken under.
+
+    Attributes:
+        history: the state of the run, with all that was recorded.
     """
 
-    def __init__(self, run: RunDirectory, objectives: Sequence[str], conditions: str) -> None:
+    def __init__(self, run: RunDirectory, config: CampaignConfig, conditions: str) -> None:
         self._run = run
-        self._objectives = objectives
+        self._objectives = config.search.objectives
         self._conditions = conditions
         self._programs: dict[int, MemoryProgram] = {}
         self._numbers: dict[str, int] = {}
-        self.ledger = Ledger(run)
+        self._observer: Callable[[Event], None] = _nobody
+        self.history = RunHistory.of(config)
 
     @property
     def programs(self) -> Mapping[int, MemoryProgram]:
@@ -39,20 +48,30 @@ class Registrar:
 
     @property
     def known(self) -> frozenset[str]:
-        """The fingerprints of all programs."""
+        """Fingerprints of all programs."""
         return frozenset(self._numbers)
 
     def open(self, observer: Callable[[Event], None]) -> None:
         """Read the record, telling it to ``observer``, who is told all that follows too.
 
         Raises:
-            UsageError: the file of a recorded program was changed or is no text.
+            UsageError: the journal is damaged, or the file of a recorded program was changed or is no text.
         """
-        self.ledger.open(observer)
-        recorded = [event.program for event in (*self.ledger.joined.values(), *self.ledger.proposed.values())]
-        for program in dict.fromkeys(recorded):
+        self._observer = observer
+        for event in self._run.events():
+            self.history.add(event)
+            observer(event)
+        for program in sorted(self.history.programs):
             if self._run.has_program(program):  # that of a seed is written again
                 self._run.program(program)
+
+    def record(self, event: Event) -> None:
+        """Record an event, then tell it. What an earlier process recorded is not said twice."""
+        if self.history.is_recorded(event):
+            return
+        self._run.append(event)
+        self.history.add(event)
+        self._observer(event)
 
     def register(self, number: int, program: MemoryProgram) -> None:
         """Remember a candidate's program, and keep it."""
@@ -61,9 +80,23 @@ class Registrar:
         self._run.save_program(program)
 
     def proposed(self, number: int) -> MemoryProgram | None:
-        """The child that an earlier process made under ``number`` and did not settle, if it did."""
-        event = self.ledger.proposed.get(number)
+        """Return the child that an earlier process made under ``number`` and did not settle, if it did."""
+        event = self.history.proposed(number)
         return self._run.program(event.program) if event else None
+
+    def stored(self, program: MemoryProgram, subset: Subset) -> Evaluation | None:
+        """Return the evaluation that is kept, if there is one under the same conditions."""
+        return self._run.evaluation(program.id, subset.name, self._conditions)
+
+    def kept(self, job: Rear | Score) -> Evaluation | None:
+        """Return the evaluation that an earlier process made for ``job`` without settling its child."""
+        child = job.child if isinstance(job, Rear) else None
+        return self._run.evaluation(child.id, STATIC, self._conditions) if child else None
+
+    def why_failed(self, program: MemoryProgram) -> str:
+        """Return the message of the failure that ``program`` was evaluated with."""
+        found = self._run.evaluation(program.id, STATIC, self._conditions)
+        return found.failure.message if found and found.failure else "no reason is recorded"
 
     def take(self, outcome: Outcome) -> None:
         """Record what was finished, as soon as it comes."""
@@ -78,7 +111,7 @@ class Registrar:
     def propose(self, number: int, made: Proposal) -> None:
         """Keep a child's program, and say that it was made."""
         self._run.save_program(made.program)
-        self.ledger.emit(
+        self.record(
             Proposed(
                 number=number,
                 program=made.program.id,
@@ -94,25 +127,21 @@ class Registrar:
         """Store an evaluation, and say so if it is a score."""
         self._run.save_evaluation(evaluation)
         if evaluation.status != "inconclusive":
-            self.ledger.emit(_evaluated(number, evaluation))
+            self.record(_evaluated(number, evaluation))
 
     def conclude(self, number: int, outcome: Outcome) -> None:
         """Record a candidate whose turn has come, or the reason why there is none."""
         made, evaluation = outcome.made, outcome.evaluation
-        origin = self.ledger.proposed.get(number)
         if isinstance(made, Refusal):
             self.discard(number, made.operator, made.reason, _price(made), made.tries)
             return
+        origin = self.history.proposed(number)
         program = made.program if made else self.proposed(number)
         assert program is not None  # a child was made now, or proposed before
-        operator = made.operator if made else origin.operator if origin else ""
-        usd = _price(made) if made else origin.usd if origin else None
-        tries = made.tries if made else origin.tries if origin else ()
         if program.fingerprint in self._numbers:
             reason = f"the same program as candidate #{self._numbers[program.fingerprint]}"
-            self.discard(number, operator, reason, usd, tries)
         elif evaluation is not None and evaluation.status == "inconclusive":
-            self.discard(number, operator, evaluation.reason, usd, tries)
+            reason = evaluation.reason
         else:
             assert evaluation is not None
             assert origin is not None
@@ -123,28 +152,18 @@ class Registrar:
                 operator=origin.operator,
                 message=origin.message,
             )
-
-    def feedback(self, number: int, *, evaluation: bool) -> Feedback:
-        """What became of a child that is settled, for a mutator that learns from it.
-
-        Args:
-            evaluation: count the price of its evaluation, too.
-        """
-        operator, usd, tries = self.ledger.mutations[number]
-        child = self.ledger.joined.get(number)
-        gain = 0.0
-        if child is not None and child.complete:
-            parent = self.ledger.joined[child.parents[0]]
-            gain = child.objectives["quality"] - parent.objectives["quality"]
-        if evaluation and usd is not None and child is not None:
-            usd += self.ledger.spent.get(number, 0.0) * len(child.item_scores)
-        return Feedback(number, operator, gain, usd, tries)
+            return
+        if made:
+            self.discard(number, made.operator, reason, _price(made), made.tries)
+        else:
+            assert origin is not None
+            self.discard(number, origin.operator, reason, origin.usd, origin.tries)
 
     def discard(
         self, number: int, operator: str, reason: str, usd: float | None, tries: tuple[Try, ...] = ()
     ) -> None:
         """Record a number that no candidate has, with the reason."""
-        self.ledger.emit(Discarded(number=number, operator=operator, reason=reason, usd=usd, tries=tries))
+        self.record(Discarded(number=number, operator=operator, reason=reason, usd=usd, tries=tries))
 
     def join(self, evaluation: Evaluation, **place: object) -> None:
         """Record a candidate with its objectives."""
@@ -157,11 +176,26 @@ class Registrar:
             "failed": evaluation.status == "failed",
             "raced": evaluation.status == "raced",
         }
-        self.ledger.emit(Joined(candidate=Candidate.model_validate(candidate | place)))
+        self.record(Joined(candidate=Candidate.model_validate(candidate | place)))
 
-    def stored(self, program: MemoryProgram, subset: Subset) -> Evaluation | None:
-        """The evaluation that is kept, if there is one under the same conditions."""
-        return self._run.evaluation(program.id, subset.name, self._conditions)
+    def feedback(self, number: int, *, evaluation: bool) -> Feedback:
+        """Return what became of a child that is settled, for a mutator that learns from it.
+
+        Args:
+            evaluation: count the price of its evaluation, too.
+        """
+        history = self.history
+        made = history.discarded.get(number) or history.proposed(number)
+        assert made is not None  # a settled child was proposed or discarded
+        child, gain, usd = history.candidate(number), 0.0, made.usd
+        if child is not None and child.complete:
+            parent = history.candidate(child.parents[0])
+            assert parent is not None
+            gain = child.objectives["quality"] - parent.objectives["quality"]
+        scored = history.evaluated(number, STATIC)
+        if evaluation and usd is not None and child is not None and scored and scored.cost_unit == "usd":
+            usd += scored.cost * len(child.item_scores)
+        return Feedback(number, made.operator, gain, usd, made.tries)
 
 
 def _price(made: Proposal | Refusal) -> float | None:

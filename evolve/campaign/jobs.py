@@ -1,0 +1,169 @@
+"""Jobs of a campaign: what it takes to make a child, and what is under way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+
+from evolve.campaign.briefing import MOST_REFERENCES, family
+from evolve.campaign.crew import Crew, Feed
+from evolve.campaign.rearing import Outcome, Rear, Score
+from evolve.campaign.recorder import Recorder
+from evolve.config import CampaignConfig
+from evolve.errors import BudgetReached, InfrastructureError
+from evolve.evaluation import Subset, Subsets
+from evolve.evaluation.racing import Rival
+from evolve.mutation.ensemble import Feedback
+from evolve.population import CandidatePool, Request, rng_for
+from evolve.records import Evaluation
+
+Job = Rear | Score
+
+
+class JobsUnderWay:
+    """Jobs that were handed to workers. A context manager, which ends those that have not come back.
+
+    Args:
+        crew: does jobs.
+        recorder: records what comes of them.
+
+    Attributes:
+        numbers: of the candidates whose jobs have not come back.
+        arrived: candidate number → what came of its job, of those that were finished.
+        stopped: why a job could not be finished; the first such reason.
+    """
+
+    def __init__(self, crew: Crew[Job, Outcome], recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._feed: Feed[Job] = Feed()
+        self._outcomes = crew.outcomes(self._feed)
+        self.numbers: set[int] = set()
+        self.arrived: dict[int, Outcome] = {}
+        self.stopped: InfrastructureError | BudgetReached | None = None
+
+    def __enter__(self) -> JobsUnderWay:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._outcomes.close()
+
+    def begin(self, job: Job) -> None:
+        """Hand ``job`` to the workers, unless an earlier process finished it without settling its child."""
+        kept = self._recorder.kept(job)
+        if kept is None:
+            self._feed.put(job)
+            self.numbers.add(job.number)
+        else:
+            self.arrived[job.number] = Outcome(job, evaluation=kept)
+
+    def wait(self) -> Outcome:
+        """Wait for the next job to come back, record what came of it, and return that.
+
+        Raises:
+            InfrastructureError: workers were lost in a way that is not a job's.
+        """
+        outcome = next(self._outcomes)
+        self.numbers.discard(outcome.number)
+        self._recorder.take(outcome)
+        if outcome.stopped is None:
+            self.arrived[outcome.number] = outcome
+        self.stopped = self.stopped or outcome.stopped
+        return outcome
+
+    def drop(self) -> None:
+        """Take back the jobs that no worker has begun."""
+        self.numbers -= {job.number for job in self._feed.drop()}
+
+    def raise_if_stopped(self) -> None:
+        """Raise what kept a job from being finished, if anything did."""
+        if self.stopped is not None:
+            raise self.stopped
+
+
+def scored(
+    numbers: Iterable[int], subset: Subset, crew: Crew[Job, Outcome], recorder: Recorder
+) -> Iterator[tuple[int, Evaluation]]:
+    """Yield candidate number and evaluation on ``subset``: what is kept at once, the others as they come.
+
+    Raises:
+        InfrastructureError, BudgetReached: at the end, if one could not be made.
+    """
+    with JobsUnderWay(crew, recorder) as jobs:
+        for number in numbers:
+            program = recorder.programs[number]
+            found = recorder.stored(program, subset)
+            if found is None:
+                jobs.begin(Score(number, program, subset.name))
+            else:
+                recorder.keep(number, found)
+                yield number, found
+        while jobs.numbers:
+            outcome = jobs.wait()
+            if outcome.stopped is None and outcome.evaluation is not None:
+                yield outcome.number, outcome.evaluation
+    jobs.raise_if_stopped()
+
+
+def job_of(
+    request: Request, pool: CandidatePool, recorder: Recorder, config: CampaignConfig, subsets: Subsets
+) -> Rear:
+    """Return all that it takes to make the child of ``request``, from what is settled now.
+
+    Args:
+        request: number and parents of the child.
+        pool: the candidates so far, with their front.
+        recorder: programs and record of the run.
+        config: of the campaign.
+        subsets: tasks that a parent is diagnosed on.
+    """
+    number, parent = request.number, request.parent
+    programs = recorder.programs
+    partner = request.partner if _crosses(number, config) else None
+    return Rear(
+        request=request,
+        program=programs[parent.number],
+        partner_program=programs[partner.number] if partner else None,
+        family=family(request, pool.candidates, programs, references=_references(config), front=pool.front),
+        known=recorder.known,
+        rivals=_rivals(pool, config),
+        feedback=_feedback(number, recorder, config),
+        diagnosis=recorder.stored(programs[parent.number], subsets.rotating(parent.number)),
+        child=recorder.proposed(number),
+    )
+
+
+def _crosses(number: int, config: CampaignConfig) -> bool:
+    """Whether a child may take from a second parent. Where rules take part, the mutators decide that."""
+    if config.mutators != "model":
+        return True
+    return rng_for(config.seed, "crossover", number).random() < config.search.crossover
+
+
+def _references(config: CampaignConfig) -> int:
+    search = config.search
+    if not (search.references and config.reflecting):
+        return 0
+    return MOST_REFERENCES if search.references_shown is None else search.references_shown
+
+
+def _rivals(pool: CandidatePool, config: CampaignConfig) -> tuple[Rival, ...]:
+    """The front, as a child is measured by it on the way."""
+    by_cost = "cost" in config.search.objectives
+    return tuple(
+        Rival(c.number, c.item_scores, c.objectives["cost"] if by_cost else None) for c in pool.front
+    )
+
+
+def _feedback(number: int, recorder: Recorder, config: CampaignConfig) -> tuple[Feedback, ...]:
+    """What became of the children settled before child ``number`` is made, for a mutator that learns."""
+    if config.mutators == "rules" and config.search.operators != "bandit":
+        return ()
+    settled = range(len(recorder.history.seeds), number - config.under_way + 1)
+    # Rules cost nothing but the evaluation of what they make.
+    both = config.mutators == "both"
+    return tuple(recorder.feedback(n, evaluation=both) for n in settled)

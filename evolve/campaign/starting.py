@@ -1,0 +1,75 @@
+"""What a campaign starts with: its population, and the event that says under which conditions it goes on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from evolve import __version__
+from evolve.components import AS_CONFIGURED, Components
+from evolve.config import CampaignConfig
+from evolve.errors import UsageError
+from evolve.events import Started
+from evolve.mutation.reflection.texts import texts_of
+from evolve.population import ParentSelector, Population, objective
+from evolve.runs.history import RunHistory
+from evolve.workbench import Workbench
+
+
+def named_selector(config: CampaignConfig, components: Components = AS_CONFIGURED) -> ParentSelector:
+    """Return the selector of ``config``, with its temperature where it takes one, or the one passed."""
+    temperature = config.search.temperature
+    return components.make("selector", config.selection, temperature=temperature, config=config)
+
+
+def empty_population(config: CampaignConfig, selector: ParentSelector | None = None) -> Population:
+    """Return a population with the objectives of ``config``, and its selector if ``selector`` is None."""
+    search = config.search
+    axes = [objective(name, search.epsilon.get(name)) for name in search.objectives]
+    return Population(axes, selector or named_selector(config), config.seed)
+
+
+def started(
+    run: str, history: RunHistory, config: CampaignConfig, workbench: Workbench, mutator: str
+) -> Started:
+    """Return the event that a process starts or resumes the campaign.
+
+    Args:
+        run: its name.
+        history: what was recorded before.
+        config: what to do.
+        workbench: what evaluates.
+        mutator: identity of what makes children.
+
+    Raises:
+        UsageError: recorded scores or children could not be compared with those to come.
+    """
+    past, now = history.conditions, workbench.conditions
+    if past not in (None, now):
+        raise UsageError(
+            f"The run {run!r} was begun under other conditions: its benchmark's data, the "
+            "tasks that are asked, the agent, the models, the embeddings or the limits have changed "
+            "since. Begin another run with --name."
+        )
+    return Started(
+        prompts=_prompts(run, history, config),
+        time=datetime.now(UTC).isoformat(timespec="seconds"),
+        version=__version__,
+        isolation=workbench.sandbox.isolation,
+        conditions=now,
+        resumed=past is not None,
+        mutator=mutator,
+        groups={task.id: task.group for task in workbench.subsets.static.tasks if task.group},
+    )
+
+
+def _prompts(run: str, history: RunHistory, config: CampaignConfig) -> str:
+    """The digest of the user's own prompts; refused where a run was begun with others."""
+    folder = config.search.prompts_dir
+    now = texts_of(folder).own_digest if config.reflecting else ""
+    if history.prompts not in (None, now):
+        raise UsageError(
+            f"The run {run!r} was begun with other prompts: those of search.prompts_dir "
+            f"({folder or 'none is given now'}) have changed since. Put them back, or begin another run "
+            "with --name."
+        )
+    return now

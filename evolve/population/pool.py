@@ -1,0 +1,87 @@
+"""Candidates by number, with the Pareto front and the best of them."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable, Sequence
+
+from evolve.population.archive import Change, ParetoArchive
+from evolve.population.objectives import Objective
+from evolve.population.selection import merit
+from evolve.records import Candidate
+
+
+class CandidatePool:
+    """Candidates, failed ones too, and the Pareto front of those that did not fail.
+
+    Front and best are computed here alone: the search and whoever reads a recorded run ask a pool. They
+    depend on which candidates were added and not on the order.
+
+    Args:
+        objectives: what the front is about.
+        candidates: added at once.
+
+    Example:
+        >>> from evolve.population import objective
+        >>> pool = CandidatePool([objective("quality"), objective("cost")])
+        >>> for number, quality, cost in ((0, 0.4, 200.0), (1, 0.3, 500.0), (2, 0.6, 500.0)):
+        ...     values = {"quality": quality, "cost": cost}
+        ...     _ = pool.add(Candidate(number=number, program="a", objectives=values))
+        >>> [member.number for member in pool.front], pool.best.number
+        ([0, 2], 2)
+    """
+
+    def __init__(self, objectives: Sequence[Objective], candidates: Iterable[Candidate] = ()) -> None:
+        self._archive = ParetoArchive(objectives)
+        self._by_number: dict[int, Candidate] = {}
+        self._ordered: list[Candidate] = []
+        for candidate in candidates:
+            self.add(candidate)
+
+    def __len__(self) -> int:
+        return len(self._ordered)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._by_number
+
+    def add(self, candidate: Candidate) -> Change:
+        """Add a candidate and return what it did to the front; a failed one does nothing.
+
+        Raises:
+            ValueError: the number is taken, or an objective is missing or not finite. The pool is as it was.
+        """
+        if candidate.number in self._by_number:
+            raise ValueError(
+                f"Expected a new candidate, found number {candidate.number}, which is in the pool. Add each "
+                "once."
+            )
+        change = Change(entered=False)
+        if candidate.complete:  # first, as it may refuse
+            change = self._archive.add(candidate.number, candidate.objectives)
+        self._by_number[candidate.number] = candidate
+        insort(self._ordered, candidate, key=lambda other: other.number)
+        return change
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Every candidate, failed ones too, by rising number."""
+        return tuple(self._ordered)
+
+    @property
+    def archive(self) -> ParetoArchive:
+        """Objectives of all that did not fail, under their numbers. To be read, not added to."""
+        return self._archive
+
+    @property
+    def front(self) -> tuple[Candidate, ...]:
+        """The non-dominated candidates, by rising number."""
+        return tuple(self._by_number[number] for number in self._archive.front)
+
+    @property
+    def best(self) -> Candidate | None:
+        """Front member of the highest quality, ties broken by cost, then by number; None if all failed.
+
+        Of two candidates of equal quality and cost it is the one on the front: another objective, such as
+        the latency, decides between them.
+        """
+        return max(self.front, key=merit, default=None)
