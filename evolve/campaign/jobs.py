@@ -124,6 +124,9 @@ def job_of(
     number, parent = request.number, request.parent
     programs = recorder.programs
     partner = request.partner if _crosses(number, config) else None
+    # Rules beside a model count failures on more tasks than the model may see.
+    both = config.mutators == "both"
+    fitness = recorder.stored(programs[parent.number], subsets.static) if both else None
     return Rear(
         request=request,
         program=programs[parent.number],
@@ -133,6 +136,7 @@ def job_of(
         rivals=_rivals(pool, config),
         feedback=_feedback(number, recorder, config),
         diagnosis=recorder.stored(programs[parent.number], subsets.rotating(parent.number)),
+        fitness=fitness,
         child=recorder.proposed(number),
     )
 

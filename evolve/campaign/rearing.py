@@ -42,6 +42,7 @@ class Rear:
         rivals: the front, which may show that the child need not be evaluated to the end.
         feedback: what became of earlier children, for a mutator that learns.
         diagnosis: of the parent, where it was made before.
+        fitness: of the parent on the static subset, for a mutator that only counts failures.
         child: where an earlier process got so far: the child, which has only to be evaluated.
     """
 
@@ -53,6 +54,7 @@ class Rear:
     rivals: tuple[Rival, ...] = ()
     feedback: tuple[Feedback, ...] = ()
     diagnosis: Evaluation | None = None
+    fitness: Evaluation | None = None
     child: MemoryProgram | None = None
 
     @property
@@ -204,6 +206,7 @@ class Nursery:
             partner=job.request.partner if job.partner_program else None,
             partner_program=job.partner_program,
             known=job.known,
+            fitness=job.fitness,
             ancestors=job.family.ancestors,
             siblings=job.family.siblings,
             references=job.family.references,

@@ -9,10 +9,12 @@ from evolve.campaign.rearing import Nursery
 from evolve.campaign.reflectors import reflecting
 from evolve.components import AS_CONFIGURED, Components
 from evolve.config import CampaignConfig, SearchConfig
+from evolve.evaluation import Subset
 from evolve.evaluation.rehearsal import Rehearsal
 from evolve.kinds import BUILT_IN
 from evolve.mutation import Mutator, Scope
 from evolve.mutation.ensemble import Ensemble, LearningEnsemble, Learns, Member
+from evolve.mutation.fitness_set import OnFitnessSet
 from evolve.mutation.freezing import Freezing, scopes_left
 from evolve.mutation.offline import LearningOfflineMutator, OfflineMutator
 from evolve.mutation.tuning import Tuner, Tuning
@@ -90,7 +92,7 @@ def _inventive(config: CampaignConfig, workbench: Workbench, components: Compone
         reflecting(config, workbench, role, model)
         for role, model in zip(config.reflecting, workbench.roles.reflectors, strict=True)
     ]
-    return _ensemble(config, models)
+    return _ensemble(config, models, workbench.subsets.static)
 
 
 def _rules(config: CampaignConfig) -> Mutator:
@@ -104,7 +106,7 @@ def _rules(config: CampaignConfig) -> Mutator:
     return Freezing(rules, search.freeze) if search.freeze else rules
 
 
-def _ensemble(config: CampaignConfig, mutators: Sequence[Mutator]) -> Mutator:
+def _ensemble(config: CampaignConfig, mutators: Sequence[Mutator], static: Subset) -> Mutator:
     """One mutator of the ``mutators``, one for each reflector of the configuration, and the rules."""
     search, both = config.search, config.mutators == "both"
     if len(mutators) == 1 and search.ensemble == "weights" and not both:
@@ -118,7 +120,7 @@ def _ensemble(config: CampaignConfig, mutators: Sequence[Mutator]) -> Mutator:
         )
     ]
     if both:
-        members.append(Member(RULES, _rules(config), scoped=False))
+        members.append(Member(RULES, OnFitnessSet(_rules(config), static), scoped=False))
     elif search.ensemble == "weights":
         return Ensemble(members)
     by_scope = search.ensemble == "bandit"

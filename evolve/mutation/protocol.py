@@ -42,6 +42,8 @@ class Brief:
         episodes: the episodes that the diagnosis ingested, by id.
         known: fingerprints of the programs that the campaign has seen; a child must not be one of them.
         ancestors: the candidates from a seed down to the parent, the parent last.
+        fitness: the parent on the static subset, for a mutator that only counts failures; None where it is
+            not to be had, or where the diagnosis is that already.
         siblings: the children that the parent has had so far, oldest first.
         references: other programs to look at; none where the campaign shows none.
         scope: what the child may change.
@@ -66,6 +68,7 @@ class Brief:
     partner: Candidate | None = None
     partner_program: MemoryProgram | None = None
     known: frozenset[str] = frozenset()
+    fitness: Evaluation | None = None
     ancestors: tuple[Candidate, ...] = ()
     siblings: tuple[Candidate, ...] = ()
     references: tuple[Reference, ...] = ()

@@ -120,3 +120,17 @@ def test_a_reflector_of_several_that_is_gone_stops_it_with_its_name(server: Mode
     assert DEAR in str(ended.error)
     server.script(DEAR, Reflector("improve", "vary"))
     assert lab.run("run", lab.config(given)).error is None
+
+
+def test_rules_make_the_children_that_a_model_could_not(server: ModelServer, lab: Lab) -> None:
+    server.script(MODELS["reflector"], "I have no idea.")
+    changes = {"search.mutators": "both", "budget": 6, "search.repairs": 0}
+    ended = lab.run("run", lab.config({**SMALL, **changes}))
+    assert ended.error is None
+    made = [event.operator for event in ended.record.events() if isinstance(event, Proposed)]
+    assert made
+    assert all(" by rules" in operator for operator in made)
+    assert any(" by rules after reflect" in operator for operator in made)
+    assert not any(
+        "no fenced block" in reason and "; then " not in reason for reason in ended.discarded.values()
+    )

@@ -1,0 +1,49 @@
+"""Mutation from the failures on the fitness set, for a mutator that counts them and sees no single one."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from evolve.evaluation import Subset
+from evolve.mutation.ensemble import Feedback, Learns
+from evolve.mutation.protocol import Brief, Mutator, Proposal, Refusal
+
+
+class OnFitnessSet:
+    """Shows a mutator the parent on the static subset, where a model beside it is shown a rotating one.
+
+    A model that is shown tasks learns their answers, so that it is given others than those that count. Rules
+    weigh their operators by how many tasks fail at which stage: the more tasks, the less noise.
+
+    Args:
+        inner: makes the children.
+        static: tasks and episodes of the static subset.
+
+    Example:
+        >>> from evolve.evaluation import Subset
+        >>> from evolve.mutation.offline import OfflineMutator
+        >>> OnFitnessSet(OfflineMutator(), Subset("static", (), ())).identity
+        'static/offline-mutator/1'
+    """
+
+    def __init__(self, inner: Mutator, static: Subset) -> None:
+        self._inner = inner
+        self._tasks = {task.id: task for task in static.tasks}
+        self._episodes = {episode.id: episode for episode in static.episodes}
+
+    @property
+    def identity(self) -> str:
+        """That of the inner mutator, and on what it is shown the parent."""
+        return f"static/{self._inner.identity}"
+
+    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
+        """What the inner mutator makes of the brief; see ``Mutator``."""
+        if brief.fitness is not None:
+            brief = replace(brief, diagnosis=brief.fitness, tasks=self._tasks, episodes=self._episodes)
+        return self._inner.mutate(brief, rng)
+
+    def tell(self, feedback: Feedback) -> None:
+        """Pass an outcome on; see ``Learns``."""
+        if isinstance(self._inner, Learns):
+            self._inner.tell(feedback)
