@@ -16,7 +16,6 @@ import evolve
 from evolve.config import CampaignConfig
 from evolve.errors import UsageError
 from evolve.inspection.history import History, title
-from evolve.inspection.structure import structure
 from evolve.journal import RunRecord
 from evolve.journal.durable import said_as_ours
 from evolve.models.weights import pack_weights, unpack_weights
@@ -36,6 +35,7 @@ from evolve.plugins.manifest import (
 )
 from evolve.plugins.packaging import package_files
 from evolve.program import MemoryProgram
+from evolve.program.structure import structure
 from evolve.records import Candidate, Evaluation
 
 _EMBEDS = ("embed", "vectors", "chroma")

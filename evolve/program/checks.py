@@ -10,7 +10,8 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from evolve.program.parsing import parse, unwarned
+from evolve.program.layout import with_unix_newlines
+from evolve.program.parsing import tree_of, unwarned
 from evolve.program.parts import (
     ALWAYS_ON,
     BASE_CLASS,
@@ -25,7 +26,7 @@ from evolve.program.parts import (
     field_call,
     is_knob_entry,
     literals,
-    read_parts,
+    read_schema,
 )
 
 MAX_CHARACTERS = 200_000
@@ -63,7 +64,7 @@ def find_problems(source: str) -> list[Problem]:
             Problem(0, f"the source has {len(source):,} characters; at most {MAX_CHARACTERS:,} are taken")
         ]
     try:
-        tree = parse(source)
+        tree = tree_of(with_unix_newlines(source))
         with unwarned():
             compile(tree, "<program>", "exec")
         problems = [
@@ -160,8 +161,7 @@ def _takes(arguments: ast.arguments, count: int) -> bool:
 
 def _schema(source: str, tree: ast.Module) -> Iterator[Problem]:
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    parts = read_parts(source, tree)
-    for owner, specs in ((ITEM_CLASS, parts.item), (QUERY_CLASS, parts.query)):
+    for owner, specs in zip((ITEM_CLASS, QUERY_CLASS), read_schema(source, tree), strict=True):
         if owner not in classes:
             continue
         declared = {

@@ -4,10 +4,10 @@ import ast
 
 import pytest
 
-from evolve.mutation.grafting import Graft, apply, parse_graft
-from evolve.mutation.source import Source
-from evolve.mutation.splicing import SpliceError
 from evolve.program import MemoryProgram
+from evolve.program.grafting import Graft, apply, parse_graft
+from evolve.program.source import Source
+from evolve.program.splicing import SpliceError
 
 FRAGMENT = '''"""Count twice."""
 

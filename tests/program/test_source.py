@@ -4,9 +4,9 @@ import ast
 
 import pytest
 
-from evolve.mutation.source import Source, import_of, statements
-from evolve.mutation.splicing import SpliceError
 from evolve.program import MemoryProgram
+from evolve.program.source import Source, import_of, statements
+from evolve.program.splicing import SpliceError
 
 MULTILINE = '''class KnowledgeBase:
     def __init__(self, toolkit):

@@ -2,7 +2,7 @@
 
 A *graft* is a partial program: imports, constants, knobs, fields, methods, and lines that belong into methods
 that the host already has. It comes from a fragment file (``evolve/mutation/fragments``) or is cut out of
-another program with all that it needs (``evolve.mutation.cutting``), which is crossover.
+another program with all that it needs (``evolve.program.cutting``), which is crossover.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from evolve.mutation.source import Function, Source, loaded_names, statements
-from evolve.mutation.splicing import SpliceError
 from evolve.program.layout import indented
-from evolve.program.parsing import parse
+from evolve.program.parsing import tree_of
 from evolve.program.parts import BASE_CLASS, CONSTANTS, ITEM_CLASS, QUERY_CLASS
+from evolve.program.source import Function, Source, source_of, statements
+from evolve.program.splicing import SpliceError
+from evolve.program.syntax import bound_names, loaded_names
 
 WOVEN = {
     "__init__": "def __init__(self, toolkit):",
@@ -55,7 +56,7 @@ def parse_graft(text: str, *, replacing: Collection[str] = ()) -> Graft:
     Args:
         replacing: woven methods that shall take the place of the host's instead of being inserted into it.
     """
-    source = Source(text)
+    source = source_of(text)
     special = {*CONSTANTS, "KNOBS", ITEM_CLASS, QUERY_CLASS, BASE_CLASS}
     return Graft(
         imports=tuple(source.text_of(node) for node in source.imports),
@@ -84,38 +85,33 @@ def apply(host: str, graft: Graft) -> str:
     Raises:
         SpliceError: a line of the graft would not work where it has to go.
     """
-    _refuse_tables_made_twice(Source(host), graft)
+    _refuse_tables_made_twice(source_of(host), graft)
     text = host
     for name, lines in graft.lines.items():
         text = _woven(text, name, lines)
     for name, method in graft.methods.items():
-        text = Source(text).with_method(name, method)
+        text = source_of(text).with_method(name, method)
     for owner, fields in graft.fields.items():
         for name, declaration in fields.items():
-            text = Source(text).with_field(owner, name, declaration)
+            text = source_of(text).with_field(owner, name, declaration)
     for name, entry in graft.knobs.items():
-        text = Source(text).with_knob(name, entry)
+        text = source_of(text).with_knob(name, entry)
     for name, definition in graft.definitions.items():
-        text = Source(text).with_definition(name, definition)
+        text = source_of(text).with_definition(name, definition)
     for statement in graft.imports:
-        text = Source(text).with_import(statement)
+        text = source_of(text).with_import(statement)
     for name, lines in graft.lines.items():
-        _refuse_unbound_names(Source(text), name, lines)
+        _refuse_unbound_names(source_of(text), name, lines)
     return text
-
-
-def bound_by_import(node: ast.Import | ast.ImportFrom) -> set[str]:
-    """The names that an import statement binds."""
-    return {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
 
 
 def _woven(text: str, name: str, lines: Iterable[str]) -> str:
     """``text`` with the lines in the method ``name``, which is made where there is none."""
-    if name not in Source(text).methods:
+    if name not in source_of(text).methods:
         body = "".join("\n" + indented(line, "    ") for line in lines)
-        return Source(text).with_method(name, WOVEN[name] + body)
+        return source_of(text).with_method(name, WOVEN[name] + body)
     for line in lines:
-        text = Source(text).with_line(name, line)
+        text = source_of(text).with_line(name, line)
     return text
 
 
@@ -123,9 +119,9 @@ def _refuse_unbound_names(child: Source, name: str, lines: Iterable[str]) -> Non
     """The host may call its parameters or its variables by other names than the lines do."""
     method = child.methods[name]
     known = {*dir(builtins), *child.definitions, *_bound_in(method)}
-    known.update(*(bound_by_import(node) for node in child.imports))
+    known.update(*(bound_names(node) for node in child.imports))
     for line in lines:
-        unbound = loaded_names(parse(line)) - known
+        unbound = loaded_names(tree_of(line)) - known
         if unbound:
             raise SpliceError(f"{name} has no {', '.join(sorted(unbound))}, which `{line}` needs")
 
