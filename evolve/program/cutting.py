@@ -16,8 +16,8 @@ from evolve.program.parts import QUERY_CLASS, assigned_name
 from evolve.program.pruning import prune
 from evolve.program.reach import closure
 from evolve.program.resources import FED_IN, body, quotes, resources
-from evolve.program.source import Source, source_of, statements
-from evolve.program.syntax import bound_names, loaded_names
+from evolve.program.source import Source, source_of
+from evolve.program.syntax import bound_names, loaded_names, statements
 
 
 def steps(text: str) -> dict[str, str]:

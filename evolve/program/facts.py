@@ -28,11 +28,14 @@ class Facts:
         loaded: the names that are looked up.
         resources: what it shares with others: ``self.x``, ``toolkit.vectors``, ``toolkit.chroma``, or
             ``table x``.
+        imports: for each import statement, how many lines below the first it stands, and its modules; None
+            for a relative one.
     """
 
     mentions: Mapping[str, int]
     loaded: frozenset[str]
     resources: frozenset[str]
+    imports: tuple[tuple[int, tuple[str, ...] | None], ...]
 
 
 def facts_of(node: ast.AST) -> Facts:
@@ -44,6 +47,8 @@ def facts_of(node: ast.AST) -> Facts:
     mentions: Counter[str] = Counter()
     loaded: set[str] = set()
     resources: set[str] = set()
+    imports: list[tuple[int, tuple[str, ...] | None]] = []
+    first = first_line(node) if isinstance(node, ast.stmt) else 1
     prose: set[ast.AST] = set()  # strings that stand alone, in which "from x" is no table
     for part in ast.walk(node):  # what stands in a node comes after it
         if isinstance(part, ast.Name):
@@ -62,7 +67,15 @@ def facts_of(node: ast.AST) -> Facts:
                     resources.update(f"table {name.lower()}" for name in _TABLE.findall(part.value))
         elif isinstance(part, ast.Expr):
             prose.add(part.value)
-    return Facts(mentions, frozenset(loaded), frozenset(resources) - _COMMON)
+        elif isinstance(part, (ast.Import, ast.ImportFrom)):
+            imports.append((part.lineno - first, _modules(part)))
+    return Facts(mentions, frozenset(loaded), frozenset(resources) - _COMMON, tuple(imports))
+
+
+def _modules(node: ast.Import | ast.ImportFrom) -> tuple[str, ...] | None:
+    if isinstance(node, ast.Import):
+        return tuple(alias.name for alias in node.names)
+    return None if node.level else (node.module or "",)
 
 
 class Kept:

@@ -13,12 +13,13 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from evolve.program.additions import Additions
 from evolve.program.layout import indented
 from evolve.program.parsing import tree_of
 from evolve.program.parts import BASE_CLASS, CONSTANTS, ITEM_CLASS, QUERY_CLASS
-from evolve.program.source import Function, Source, source_of, statements
+from evolve.program.source import Function, Source, source_of
 from evolve.program.splicing import SpliceError
-from evolve.program.syntax import bound_names, loaded_names
+from evolve.program.syntax import bound_names, loaded_names, statements
 
 WOVEN = {
     "__init__": "def __init__(self, toolkit):",
@@ -86,16 +87,8 @@ def apply(host: str, graft: Graft) -> str:
         SpliceError: a line of the graft would not work where it has to go.
     """
     _refuse_tables_made_twice(source_of(host), graft)
-    text = host
-    for name, lines in graft.lines.items():
-        text = _woven(text, name, lines)
-    for name, method in graft.methods.items():
-        text = source_of(text).with_method(name, method)
-    for owner, fields in graft.fields.items():
-        for name, declaration in fields.items():
-            text = source_of(text).with_field(owner, name, declaration)
-    for name, entry in graft.knobs.items():
-        text = source_of(text).with_knob(name, entry)
+    text = _with_parts(source_of(host), graft)
+    text = source_of(text).with_knobs(graft.knobs)
     for name, definition in graft.definitions.items():
         text = source_of(text).with_definition(name, definition)
     for statement in graft.imports:
@@ -105,14 +98,26 @@ def apply(host: str, graft: Graft) -> str:
     return text
 
 
-def _woven(text: str, name: str, lines: Iterable[str]) -> str:
-    """``text`` with the lines in the method ``name``, which is made where there is none."""
-    if name not in source_of(text).methods:
-        body = "".join("\n" + indented(line, "    ") for line in lines)
-        return source_of(text).with_method(name, WOVEN[name] + body)
-    for line in lines:
-        text = source_of(text).with_line(name, line)
-    return text
+def _with_parts(host: Source, graft: Graft) -> str:
+    """``host`` with the lines, methods and fields of the graft; methods that lines lack are made."""
+    lines = {name: list(found) for name, found in graft.lines.items() if name in host.methods}
+    fields = {owner: list(found.items()) for owner, found in graft.fields.items()}
+    made = {name: _method(name, found) for name, found in graft.lines.items() if name not in host.methods}
+    methods = {**made, **graft.methods}
+    while any(lines.values()) or any(fields.values()) or methods:
+        edit = Additions(host)
+        for name in [name for name, left in lines.items() if left]:
+            edit.line(name, lines[name].pop(0))
+        for name, method in methods.items():
+            edit.method(name, method)
+        for owner in [owner for owner, left in fields.items() if left]:
+            edit.field(owner, *fields[owner].pop(0))
+        host, methods = source_of(edit.text), {}
+    return host.text
+
+
+def _method(name: str, lines: Iterable[str]) -> str:
+    return WOVEN[name] + "".join("\n" + indented(line, "    ") for line in lines)
 
 
 def _refuse_unbound_names(child: Source, name: str, lines: Iterable[str]) -> None:

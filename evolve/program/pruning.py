@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from evolve.program.facts import facts_of
 from evolve.program.parts import BASE_CLASS, CLASSES, CONSTANTS
 from evolve.program.resources import FED_IN, quotes
-from evolve.program.source import Function, Source, definitions_of, import_of, source_of, statements
+from evolve.program.source import Function, Source, definitions_of, import_of, source_of
 from evolve.program.splicing import Editing
-from evolve.program.syntax import bound_names
+from evolve.program.syntax import bound_names, statements
 
 
 def prune(text: str, before: str) -> str:

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterable
 
 from evolve.program.facts import facts_of
-from evolve.program.source import Function, Source, statements
+from evolve.program.source import Function, Source
+from evolve.program.syntax import statements
 
 FED_IN = ("__init__", "_index")
 """The methods that set up and fill what the steps of ``read`` look up."""

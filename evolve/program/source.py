@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property, lru_cache
 
+from evolve.program.additions import Additions
 from evolve.program.facts import Facts, facts_by_text, facts_of, tokens_by_text
 from evolve.program.identity import fingerprint
-from evolve.program.layout import indented
 from evolve.program.parsing import tree_of
-from evolve.program.parts import BASE_CLASS, CLASSES, assigned_name, gives_default
-from evolve.program.splicing import SplicedText, SpliceError, replace_nodes
+from evolve.program.parts import BASE_CLASS, CLASSES, assigned_name
+from evolve.program.splicing import SplicedText, replace_nodes
 from evolve.program.syntax import FUNCTIONS, is_text, loaded_names
 
 LINE_LENGTH = 110
@@ -56,7 +55,7 @@ class Source(SplicedText):
     @cached_property
     def knobs(self) -> dict[str, str]:
         """Entries of the KNOBS table: name → source of the tuple."""
-        table = self._knob_table
+        table = self.knob_table
         if table is None:
             return {}
         return {
@@ -102,8 +101,9 @@ class Source(SplicedText):
         found = (facts.loaded for node in self.tree.body for facts in self.facts_within(node))
         return frozenset[str]().union(*found)
 
-    @property
-    def _knob_table(self) -> ast.Dict | None:
+    @cached_property
+    def knob_table(self) -> ast.Dict | None:
+        """The KNOBS table; None where there is none, or one of another form."""
         statement = self.definitions.get("KNOBS")
         value = getattr(statement, "value", None)
         return value if isinstance(value, ast.Dict) else None
@@ -118,60 +118,36 @@ class Source(SplicedText):
         }
 
     def with_line(self, method: str, statement: str) -> str:
-        """The text with a statement inserted into ``method``.
-
-        It goes behind the last statement that binds the same name by a method of the same verb (``_add_…``
-        stays with ``_add_…``), else by any; and ahead of the final return. A return takes the place of the
-        method's own.
-
-        Raises:
-            KeyError: there is no such method.
-            SpliceError: the method's statements do not stand in lines of their own.
-        """
-        body = statements(self.methods[method])
-        new = tree_of(statement).body[0]
-        if any(self.text_of(old) == statement for old in body):
-            return self.text
-        last = body[-1]
-        alone = len(body) == 1 and isinstance(last, ast.Pass)
-        if alone or (isinstance(new, ast.Return) and isinstance(last, ast.Return)):
-            return self.replaced(last, statement)
-        bound = assigned_name(new)
-        earlier = [s for s in body if bound and assigned_name(s) == bound]
-        akin = [s for s in earlier if _verb(s) and _verb(s) == _verb(new)]
-        if akin or earlier:
-            return self.inserted_after((akin or earlier)[-1], statement)
-        if isinstance(last, ast.Return):
-            return self.inserted_before(last, statement)
-        return self.inserted_after(last, statement)
+        """The text with a statement inserted into ``method``; see ``Additions.line``."""
+        edit = Additions(self)
+        edit.line(method, statement)
+        return edit.text
 
     def with_method(self, name: str, text: str) -> str:
         """The text with a method of KnowledgeBase added, or put in the place of the one of that name."""
-        if name in self.methods:
-            return self.replaced(self.methods[name], text)
-        return self.inserted_after(self.classes[BASE_CLASS].body[-1], text, gap=1)
+        edit = Additions(self)
+        edit.method(name, text)
+        return edit.text
 
     def with_field(self, owner: str, name: str, declaration: str) -> str:
-        """The text with a field at the end of the dataclass ``owner``, unless it has one of that name.
+        """The text with a field of the dataclass ``owner``, unless it has it; see ``Additions.field``."""
+        edit = Additions(self)
+        edit.field(owner, name, declaration)
+        return edit.text
 
-        One without a default goes ahead of those that have one, as ``@dataclass`` demands.
+    def with_knobs(self, entries: Mapping[str, str]) -> str:
+        """The text with entries in KNOBS, but for those that it has; the table is made where there is none.
+
+        Args:
+            entries: name → source of the tuple.
         """
-        fields = self.fields(owner)
-        if name in fields or not fields:
-            return self.text
-        new = Source(f"class {owner}:\n{indented(declaration, '    ')}").fields(owner)[name]
-        given = [field for field in fields.values() if gives_default(field.value)]
-        if given and not gives_default(new.value):
-            return self.inserted_before(given[0], declaration)
-        return self.inserted_after(list(fields.values())[-1], declaration)
-
-    def with_knob(self, name: str, entry: str) -> str:
-        """The text with an entry in KNOBS, unless there is one; the table is made where there is none."""
-        if name in self.knobs:
+        new = {name: entry for name, entry in entries.items() if name not in self.knobs}
+        if not new:
             return self.text
         if "KNOBS" not in self.definitions:
-            return self.with_definition("KNOBS", f'KNOBS = {{\n    "{name}": {entry},\n}}')
-        return self._with_table({**self.knobs, name: entry})
+            rows = "".join(f'    "{name}": {entry},\n' for name, entry in new.items())
+            return self.with_definition("KNOBS", f"KNOBS = {{\n{rows}}}")
+        return self._with_table({**self.knobs, **new})
 
     def without_knobs(self, names: Collection[str]) -> str:
         """The text less some entries of KNOBS."""
@@ -225,10 +201,9 @@ class Source(SplicedText):
         return replace_nodes(self.text, {first: line}) if is_text(first) else f"{line}\n\n{self.text}"
 
     def _with_table(self, knobs: Mapping[str, str]) -> str:
-        if self._knob_table is None:
-            raise SpliceError("KNOBS is not written as a table")
-        table = "{\n" + "".join(f'    "{name}": {entry},\n' for name, entry in knobs.items()) + "}"
-        return replace_nodes(self.text, {self._knob_table: table})
+        edit = Additions(self)
+        edit.knobs(knobs)
+        return edit.text
 
 
 @lru_cache(maxsize=64)
@@ -247,23 +222,12 @@ def definitions_of(body: Sequence[ast.stmt]) -> dict[str, ast.stmt]:
     return found
 
 
-def statements(function: Function) -> list[ast.stmt]:
-    """The statements of a body, docstring left out."""
-    return function.body[1:] if is_text(function.body[0]) and len(function.body) > 1 else function.body
-
-
 def import_of(module: str, names: Collection[str]) -> str:
     """``from module import a, b``, one name a line where they do not fit in one."""
     line = f"from {module} import {', '.join(sorted(names))}"
     if len(line) <= LINE_LENGTH:
         return line
     return f"from {module} import (\n" + "".join(f"    {name},\n" for name in sorted(names)) + ")"
-
-
-def _verb(statement: ast.stmt) -> str:
-    """The first word of the method x of ``name = self.x(...)``; empty for any other statement."""
-    match = re.match(r"\w+ = self\._([a-z]+)_?\w*\(", ast.unparse(statement))
-    return match.group(1) if match else ""
 
 
 def _is_future(node: ast.stmt) -> bool:

@@ -46,15 +46,19 @@ class SplicedText:
         """Its lines, without line feeds."""
         return self.text.split("\n")
 
-    def text_of(self, node: ast.stmt | ast.expr) -> str:
-        """The text of an expression as it stands; of a statement: whole lines, dedented, with decorators.
+    def text_of(self, node: ast.stmt | ast.expr, *, decorated: bool = True) -> str:
+        """The text of an expression as it stands; of a statement: whole lines, dedented.
+
+        Args:
+            decorated: with the decorators of a statement.
 
         Raises:
             SpliceError: the statement shares a line with another.
         """
         if isinstance(node, ast.stmt):
             first, last = self.span(node)
-            return at_margin(self.lines[first - 1 : last], first, self._string_lines)
+            first = first if decorated else node.lineno
+            return at_margin(self.lines[first - 1 : last], first, self.string_lines)
         return segment(self.lines, node)
 
     def without(self, node: ast.stmt) -> str:
@@ -69,13 +73,9 @@ class SplicedText:
         Args:
             comments: lines that take the place of the comment on ``old``; none leaves that as it is.
         """
-        first, last = self.span(old)
-        margin = indentation(self.lines[first - 1])
-        above = first
-        while comments and above > 1 and self._is_comment(above - 1, margin):
-            above -= 1
-        new = [*(margin + comment for comment in comments), *indented(statement, margin).split("\n")]
-        return "\n".join([*self.lines[: above - 1], *new, *self.lines[last:]])
+        edit = Editing(self)
+        edit.replace(old, statement, comments=comments)
+        return edit.text
 
     def moved_to_end(self, node: ast.stmt) -> str:
         """The text with a statement taken out of where it is, and put at the end, at the margin."""
@@ -89,29 +89,17 @@ class SplicedText:
 
     def inserted_after(self, anchor: ast.stmt, statement: str, *, gap: int = 0) -> str:
         """The text with ``statement`` behind ``anchor``, with ``gap`` blank lines between the two."""
-        first, last = self.span(anchor)
-        lines = indented(statement, indentation(self.lines[first - 1])).split("\n")
-        return "\n".join([*self.lines[:last], *[""] * gap, *lines, *self.lines[last:]])
+        edit = Editing(self)
+        edit.insert_after(anchor, statement, gap=gap)
+        return edit.text
 
     def inserted_before(
         self, anchor: ast.stmt, statement: str, *, gap: int = 0, above: int | None = None
     ) -> str:
-        """The text with ``statement`` ahead of ``anchor`` and of the comment on it.
-
-        Args:
-            gap: blank lines between the two.
-            above: blank lines above the statement; None leaves those that are there.
-        """
-        first, _ = self.span(anchor)
-        lines = indented(statement, indentation(self.lines[first - 1])).split("\n")
-        while first > 1 and self._is_comment(first - 1):
-            first -= 1
-        head = self.lines[: first - 1]
-        if above is not None:
-            while head and not head[-1].strip():
-                head.pop()
-            head += [""] * above
-        return "\n".join([*head, *lines, *[""] * gap, *self.lines[first - 1 :]])
+        """The text with ``statement`` ahead of ``anchor`` and of the comment on it; see ``Editing``."""
+        edit = Editing(self)
+        edit.insert_before(anchor, statement, gap=gap, above=above)
+        return edit.text
 
     def span(self, node: ast.stmt) -> tuple[int, int]:
         """The first and last line of a statement, decorators included, counted from 1.
@@ -127,14 +115,9 @@ class SplicedText:
         return first, last
 
     @cached_property
-    def _string_lines(self) -> frozenset[int]:
+    def string_lines(self) -> frozenset[int]:
+        """The lines, counted from 1, that begin inside of a string."""
         return string_lines(self.text)
-
-    def _is_comment(self, number: int, margin: str | None = None) -> bool:
-        """Whether a line is a comment, as far in as ``margin`` is long."""
-        line = self.lines[number - 1]
-        deep = margin is None or len(indentation(line)) == len(margin)
-        return deep and line.lstrip().startswith("#") and number not in self._string_lines
 
 
 class Editing:
@@ -147,7 +130,8 @@ class Editing:
     def __init__(self, of: SplicedText):
         self._of = of
         self._lines = list(of.lines)
-        self._numbers = list(range(1, len(of.lines) + 1))  # that each line has in the text, ascending
+        # The number of each line in the text, ascending; one that is put between two has one between theirs.
+        self._numbers: list[float] = list(range(1, len(of.lines) + 1))
 
     @property
     def text(self) -> str:
@@ -164,24 +148,82 @@ class Editing:
         if end >= len(self._lines) or not self._lines[end].strip():
             while begin > 0 and not self._lines[begin - 1].strip():
                 begin -= 1
-        self._splice(begin, end, [])
+        self._splice(begin, end, [], 0)
 
-    def replace(self, node: ast.stmt, statement: str) -> None:
+    def replace(self, node: ast.stmt, statement: str, *, comments: Sequence[str] = ()) -> None:
         """Put ``statement`` in the place and at the indentation of ``node``.
 
+        Args:
+            comments: lines that take the place of the comment on ``node``; none leaves that as it is.
+
         Raises:
-            SpliceError: that shares a line with another.
+            SpliceError: it shares a line with another.
         """
         begin, end = self._place(node)
-        self._splice(begin, end, indented(statement, indentation(self._lines[begin])).split("\n"))
+        margin = indentation(self._lines[begin])
+        above = begin
+        while comments and self._is_comment(above - 1, margin):
+            above -= 1
+        new = [*(margin + comment for comment in comments), *indented(statement, margin).split("\n")]
+        self._splice(above, end, new, self._numbers[begin])
+
+    def substitute(self, node: ast.expr, text: str) -> None:
+        """Put ``text`` in the place of an expression, whose lines are as they were."""
+        begin, end = (
+            bisect_left(self._numbers, node.lineno),
+            bisect_right(self._numbers, node.end_lineno or 0),
+        )
+        head = self._lines[begin].encode()[: node.col_offset].decode()
+        tail = self._lines[end - 1].encode()[node.end_col_offset :].decode()
+        self._splice(begin, end, f"{head}{text}{tail}".split("\n"), self._numbers[begin])
+
+    def insert_after(self, anchor: ast.stmt, statement: str, *, gap: int = 0) -> None:
+        """Put ``statement`` behind ``anchor`` and what was put there before, with ``gap`` blank lines above.
+
+        Raises:
+            SpliceError: ``anchor`` shares a line with another statement.
+        """
+        begin, end = self._place(anchor)
+        lines = indented(statement, indentation(self._lines[begin])).split("\n")
+        number = self._of.span(anchor)[1] + 0.5
+        end = bisect_right(self._numbers, number)
+        self._splice(end, end, [*[""] * gap, *lines], number)
+
+    def insert_before(
+        self, anchor: ast.stmt, statement: str, *, gap: int = 0, above: int | None = None
+    ) -> None:
+        """Put ``statement`` ahead of ``anchor`` and of the comment on it.
+
+        Args:
+            gap: blank lines between the two.
+            above: blank lines above the statement; None leaves those that are there.
+
+        Raises:
+            SpliceError: ``anchor`` shares a line with another statement.
+        """
+        begin, _ = self._place(anchor)
+        lines = indented(statement, indentation(self._lines[begin])).split("\n")
+        while self._is_comment(begin - 1):
+            begin -= 1
+        number, head = self._numbers[begin] - 0.5, begin
+        while above is not None and head > 0 and not self._lines[head - 1].strip():
+            head -= 1
+        self._splice(head, begin, [*[""] * (above or 0), *lines, *[""] * gap], number)
 
     def _place(self, node: ast.stmt) -> tuple[int, int]:
         first, last = self._of.span(node)
         return bisect_left(self._numbers, first), bisect_right(self._numbers, last)
 
-    def _splice(self, begin: int, end: int, lines: Sequence[str]) -> None:
-        self._numbers[begin:end] = [self._numbers[begin]] * len(lines)
+    def _splice(self, begin: int, end: int, lines: Sequence[str], number: float) -> None:
+        self._numbers[begin:end] = [number] * len(lines)
         self._lines[begin:end] = lines
+
+    def _is_comment(self, place: int, margin: str | None = None) -> bool:
+        """Whether the line at an index is a comment, as far in as ``margin`` is long."""
+        if place < 0 or self._numbers[place] in self._of.string_lines:
+            return False
+        line = self._lines[place]
+        return line.lstrip().startswith("#") and (margin is None or len(indentation(line)) == len(margin))
 
 
 def replace_nodes(source: str, replacements: Mapping[ast.AST, str]) -> str:

@@ -63,3 +63,8 @@ def is_text(node: ast.stmt) -> bool:
 def first_line(node: ast.stmt) -> int:
     """The line that a statement begins in, counted from 1, its decorators included."""
     return min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
+
+
+def statements(function: ast.FunctionDef) -> list[ast.stmt]:
+    """The statements of a body, docstring left out."""
+    return function.body[1:] if is_text(function.body[0]) and len(function.body) > 1 else function.body

@@ -14,7 +14,7 @@ from evolve.program import MemoryProgram
 from evolve.program.cutting import steps
 from evolve.program.source import Source
 from evolve.program.splicing import SpliceError
-from tests.mutation.conftest import FakeToolkit
+from tests.program.hosts import FakeToolkit
 
 OPERATORS = {operator.name: operator for operator in operators()}
 RETRIEVING = ("hybrid", "lexical", "vector_search")

@@ -106,7 +106,7 @@ def methods_at(program: MemoryProgram, place: Place) -> tuple[str, ...]:
         found = joining or {"read"} & reading
     else:
         found = reading - writing - joining or reading
-    return tuple(source.text_of(node) for name, node in methods.items() if name in found)
+    return tuple(source.text_of(node, decorated=False) for name, node in methods.items() if name in found)
 
 
 def _reached(methods: Mapping[str, ast.FunctionDef], start: str) -> set[str]:
