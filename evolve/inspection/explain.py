@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.inspection.questions import Questions
-from evolve.inspection.structure import Phase, Structure, structure
 from evolve.inspection.text import one_line, printable
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram
 from evolve.program.parts import INSTRUCTIONS
+from evolve.program.structure import Phase, Structure, structure
 from evolve.records import Candidate, Evaluation
 from evolve.runs.history import STATIC, title
 from evolve.scoring import contains_passage

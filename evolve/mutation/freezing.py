@@ -9,10 +9,10 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 from evolve.errors import ProgramError
-from evolve.mutation.pieces import HEAD, OTHER, Pieces
 from evolve.mutation.protocol import Brief, Mutator, Proposal, Refusal, Scope
 from evolve.program import MemoryProgram, freeze_code, freeze_instructions
 from evolve.program.parts import ALWAYS_ON, BASE_CLASS, CONSTANTS, ITEM_CLASS, QUERY_CLASS
+from evolve.program.pieces import HEAD, OTHER, Pieces
 
 Part = Literal["instructions", "code"]
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import evolve
 from evolve.config import CampaignConfig
 from evolve.errors import UsageError
-from evolve.inspection.structure import structure
 from evolve.journal import RunRecord
 from evolve.journal.durable import said_as_ours
 from evolve.models.weights import pack_weights, unpack_weights
@@ -35,6 +34,7 @@ from evolve.plugins.manifest import (
 )
 from evolve.plugins.packaging import package_files
 from evolve.program import MemoryProgram
+from evolve.program.structure import structure
 from evolve.records import Candidate, Evaluation
 from evolve.runs.history import RunHistory, title
 

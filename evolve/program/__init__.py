@@ -11,9 +11,9 @@ from pathlib import Path
 from evolve.errors import ProgramError, UsageError
 from evolve.program.checks import Problem, find_problems
 from evolve.program.compose import freeze_code, freeze_instructions, with_instructions, with_knobs
-from evolve.program.identity import fingerprint
-from evolve.program.parsing import UNPARSABLE, parse
+from evolve.program.parsing import UNPARSABLE
 from evolve.program.parts import FieldSpec, Knob, Parts, read_parts
+from evolve.program.source import source_of
 
 __all__ = [
     "FieldSpec",
@@ -74,7 +74,8 @@ class MemoryProgram:
         Raises:
             ProgramError: the source does not parse.
         """
-        return fingerprint(self.tree)
+        self.tree  # noqa: B018  (parses)
+        return source_of(self.source).fingerprint
 
     @cached_property
     def parts(self) -> Parts:
@@ -113,6 +114,6 @@ class MemoryProgram:
             ProgramError: the source does not parse.
         """
         try:
-            return parse(self.source)
+            return source_of(self.source).tree
         except UNPARSABLE as error:
             raise ProgramError("contract", f"The program does not parse: {error}.") from error

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from evolve.program.parsing import parse, unwarned
+from evolve.program.parsing import unwarned
 from evolve.program.parts import (
     ALWAYS_ON,
     BASE_CLASS,
@@ -25,8 +25,10 @@ from evolve.program.parts import (
     field_call,
     is_knob_entry,
     literals,
-    read_parts,
+    read_schema,
 )
+from evolve.program.source import Source, source_of
+from evolve.program.syntax import first_line
 
 MAX_CHARACTERS = 200_000
 _SHOWN = 80  # characters of a wrong value in a message
@@ -63,11 +65,12 @@ def find_problems(source: str) -> list[Problem]:
             Problem(0, f"the source has {len(source):,} characters; at most {MAX_CHARACTERS:,} are taken")
         ]
     try:
-        tree = parse(source)
+        read = source_of(source)
+        tree = read.tree
         with unwarned():
             compile(tree, "<program>", "exec")
         problems = [
-            *_imports(tree),
+            *_imports(read),
             *_constants(tree),
             *_classes(tree),
             *_schema(source, tree),
@@ -81,24 +84,19 @@ def find_problems(source: str) -> list[Problem]:
     return sorted(problems, key=lambda problem: problem.line)
 
 
-def _imports(tree: ast.Module) -> Iterator[Problem]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            if node.level:
-                yield Problem(node.lineno, "relative imports are not possible: a program is a single file")
-                continue
-            modules = [node.module or ""]
-        else:
-            continue
-        for module in modules:
-            if module.partition(".")[0] not in ALLOWED_IMPORTS:
-                yield Problem(
-                    node.lineno,
-                    f"import of {module!r} is not allowed; use the standard library modules "
-                    "of the contract, numpy or sqlite3, and the toolkit for models and storage",
-                )
+def _imports(source: Source) -> Iterator[Problem]:
+    for node in source.units:
+        for below, modules in source.facts(node).imports:
+            line = first_line(node) + below
+            if modules is None:
+                yield Problem(line, "relative imports are not possible: a program is a single file")
+            for module in modules or ():
+                if module.partition(".")[0] not in ALLOWED_IMPORTS:
+                    yield Problem(
+                        line,
+                        f"import of {module!r} is not allowed; use the standard library modules "
+                        "of the contract, numpy or sqlite3, and the toolkit for models and storage",
+                    )
 
 
 def _constants(tree: ast.Module) -> Iterator[Problem]:
@@ -160,8 +158,7 @@ def _takes(arguments: ast.arguments, count: int) -> bool:
 
 def _schema(source: str, tree: ast.Module) -> Iterator[Problem]:
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    parts = read_parts(source, tree)
-    for owner, specs in ((ITEM_CLASS, parts.item), (QUERY_CLASS, parts.query)):
+    for owner, specs in zip((ITEM_CLASS, QUERY_CLASS), read_schema(source, tree), strict=True):
         if owner not in classes:
             continue
         declared = {

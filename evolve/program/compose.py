@@ -6,8 +6,10 @@ import ast
 from collections.abc import Mapping
 
 from evolve.errors import ProgramError
-from evolve.program.parsing import UNPARSABLE, parse
+from evolve.program.parsing import UNPARSABLE, tree_of
 from evolve.program.parts import CONSTANTS, assigned_name, knobs_of, literals
+from evolve.program.splicing import replace_nodes, texts_of
+from evolve.program.syntax import is_text
 
 
 def freeze_instructions(parent: str, child: str) -> str:
@@ -29,7 +31,7 @@ def with_knobs(source: str, values: Mapping[str, float]) -> str:
     Raises:
         ValueError: a knob is unknown, or its value is out of bounds or of the wrong type.
     """
-    tree = parse(source)
+    tree = tree_of(source)
     knobs = knobs_of(literals(tree).get("KNOBS"))
     for name, value in values.items():
         if name not in knobs:
@@ -62,7 +64,7 @@ def with_instructions(source: str, texts: Mapping[str, str]) -> str:
     missing = sorted(texts.keys() - nodes.keys())
     if missing:
         raise ProgramError("contract", f"The program has no constants {', '.join(missing)}.")
-    present = literals(parse(source))
+    present = literals(tree_of(source))
     changed = {name: text for name, text in texts.items() if present.get(name) != text}
     return replace_nodes(
         source, {nodes[name]: f"{name} = {_literal(text)}" for name, text in changed.items()}
@@ -77,15 +79,16 @@ def _literal(text: str) -> str:
     return "\n".join(("(", *(f"    {line!r}" for line in lines), ")"))
 
 
-def replace_nodes(source: str, replacements: Mapping[ast.AST, str]) -> str:
-    """``source`` with the text of each node replaced. The nodes must come from it and not overlap."""
-    data = source.encode("utf-8")
-    starts = _line_starts(data)
-    for node in sorted(replacements, key=lambda n: (n.lineno, n.col_offset), reverse=True):  # type: ignore[attr-defined]
-        begin = starts[node.lineno - 1] + node.col_offset  # type: ignore[attr-defined]
-        end = starts[node.end_lineno - 1] + node.end_col_offset  # type: ignore[attr-defined]
-        data = data[:begin] + replacements[node].encode("utf-8") + data[end:]
-    return data.decode("utf-8")
+def without_docstring(source: str) -> str:
+    """``source`` without the docstring of its module, in which its history stands."""
+    try:
+        body = tree_of(source).body
+    except UNPARSABLE:
+        return source
+    if not (body and is_text(body[0])):
+        return source
+    lines = source.split("\n")
+    return "\n".join(lines[: body[0].lineno - 1] + lines[body[0].end_lineno :]).lstrip("\n")
 
 
 def _with_constants(source: str, *, of: str) -> str:
@@ -96,22 +99,13 @@ def _with_constants(source: str, *, of: str) -> str:
         raise ProgramError(
             "contract", f"The constants {', '.join(missing)} are missing from one of the programs."
         )
-    texts = {name: ast.get_source_segment(of, node) or "" for name, node in wanted.items()}
-    return replace_nodes(source, {present[name]: texts[name] for name in CONSTANTS})
+    texts = texts_of(of, [wanted[name] for name in CONSTANTS])
+    return replace_nodes(source, dict(zip([present[name] for name in CONSTANTS], texts, strict=True)))
 
 
 def _constant_nodes(source: str) -> dict[str, ast.stmt]:
     try:
-        tree = parse(source)
+        tree = tree_of(source)
     except UNPARSABLE as error:
         raise ProgramError("contract", f"The program does not parse: {error}.") from error
     return {name: node for node in tree.body if (name := assigned_name(node)) in CONSTANTS}
-
-
-def _line_starts(data: bytes) -> list[int]:
-    """Byte offset of each line, split as the Python parser does (AST columns are counted in UTF-8 bytes)."""
-    starts = [0]
-    for number, byte in enumerate(data):
-        if byte == 0x0A or (byte == 0x0D and data[number + 1 : number + 2] != b"\n"):
-            starts.append(number + 1)
-    return starts

@@ -4,39 +4,63 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from evolve.program.parts import assigned_name
+from evolve.program.syntax import FUNCTIONS
 
 _NO_PART_OF_BEHAVIOUR = frozenset({"COMMIT_MESSAGE"})
-_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_DOCUMENTED = (ast.Module, ast.ClassDef, *FUNCTIONS)
 _NO_PART_OF_MEANING = frozenset({"kind", "type_comment", "type_ignores"})
+_NONE: Mapping[ast.AST, str] = MappingProxyType({})
+_fields: dict[type, tuple[str, ...]] = {}  # of a node type, the last one first
 
 
-def fingerprint(tree: ast.Module) -> str:
-    """SHA-256 of the syntax tree without docstrings and commit message; layout and comments are not in it."""
-    digest = hashlib.sha256()
-    for token in _tokens(tree):
-        digest.update(token.encode("utf-8", "surrogatepass"))
-        digest.update(b"\n")
-    return digest.hexdigest()
+def fingerprint(tree: ast.Module, known: Mapping[ast.AST, str] = _NONE) -> str:
+    """SHA-256 of the syntax tree without docstrings and commit message; layout and comments are not in it.
+
+    Args:
+        known: what ``tokens`` gives for some functions of the tree.
+    """
+    return hashlib.sha256(f"{tokens(tree, known)}\n".encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _tokens(tree: ast.Module) -> Iterator[str]:
-    """The tree in prefix order; by a stack of our own, so that no depth is too deep that the parser took."""
-    stack: list[object] = [tree]
+def tokens(root: ast.AST, known: Mapping[ast.AST, str] = _NONE) -> str:
+    """The tree in prefix order, a token to a line; by a stack of our own, so that no depth is too deep.
+
+    Args:
+        known: what this gives for some functions of the tree.
+    """
+    found: list[str] = []
+    stack: list[object] = [root]
     while stack:
         node = stack.pop()
         if isinstance(node, ast.AST):
-            yield type(node).__name__
-            fields = [name for name in node._fields if name not in _NO_PART_OF_MEANING]
-            stack.extend(_behaviour(node, name) for name in reversed(fields))
+            kind = type(node)
+            if kind in FUNCTIONS and node in known:
+                found.append(known[node])
+                continue
+            found.append(kind.__name__)
+            fields = _fields.get(kind)
+            if fields is None:
+                fields = _fields_of(node)
+            if kind in _DOCUMENTED:
+                stack.extend([_behaviour(node, name) for name in fields])
+            else:
+                stack.extend([getattr(node, name, None) for name in fields])
         elif isinstance(node, list):
-            yield f"[{len(node)}"
+            found.append(f"[{len(node)}")
             stack.extend(reversed(node))
         else:
             # Hexadecimal, because Python refuses to print an integer of many digits in decimal.
-            yield f"{type(node).__name__} {hex(node) if type(node) is int else repr(node)}"
+            found.append(f"{type(node).__name__} {hex(node) if type(node) is int else repr(node)}")
+    return "\n".join(found)
+
+
+def _fields_of(node: ast.AST) -> tuple[str, ...]:
+    fields = tuple(name for name in reversed(node._fields) if name not in _NO_PART_OF_MEANING)
+    return _fields.setdefault(type(node), fields)
 
 
 def _behaviour(node: ast.AST, name: str) -> object:

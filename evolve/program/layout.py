@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
+import ast
 import io
+import re
+import sys
 import tokenize
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 # From 3.12 on, f-strings (and from 3.14 on, t-strings) come as a start, middles and an end.
 _OPENING = frozenset(getattr(tokenize, name, -1) for name in ("FSTRING_START", "TSTRING_START")) - {-1}
 _CLOSING = frozenset(getattr(tokenize, name, -1) for name in ("FSTRING_END", "TSTRING_END")) - {-1}
 
+_STRINGS = re.compile(  # each way begins with a character of its own: the scan goes from one to the next
+    r"#[^\n]*"
+    r'|"""(?:[^"\\]|\\.|"(?!""))*+"""'
+    r"|'''(?:[^'\\]|\\.|'(?!''))*+'''"
+    r'|"(?:[^"\\\n]|\\.)*+"'
+    r"|'(?:[^'\\\n]|\\.)*+'",
+    re.DOTALL,
+)
+_NESTING = re.compile(r"\b[rR]?[fFtT][rR]?[\"']")
+_NESTS = sys.version_info >= (3, 12)  # from then on a string may stand in an f-string with the same quotes
+
+
+def string_lines(source: str) -> frozenset[int]:
+    """``lines_in_strings`` of source that parses: a scan for its strings and comments, without its tokens."""
+    if _NESTS and _NESTING.search(source):
+        return lines_in_strings(source)
+    if not ('"""' in source or "'''" in source or "\\\n" in source):
+        return frozenset()  # no string goes on in another line
+    inside: set[int] = set()
+    line, counted = 1, 0
+    for match in _STRINGS.finditer(source):
+        count = source.count("\n", match.start(), match.end())
+        if count:
+            line += source.count("\n", counted, match.start())
+            counted = match.start()
+            inside.update(range(line + 1, line + count + 1))
+    return frozenset(inside)
+
 
 @lru_cache(maxsize=64)
 def lines_in_strings(source: str) -> frozenset[int]:
-    """The lines, counted from 1, that begin inside of a string: their indentation is part of its value."""
+    """The lines, counted from 1, that begin inside of a string: their indentation is part of its value.
+
+    Raises:
+        tokenize.TokenError, SyntaxError: the source ends within a bracket or string, or its margins are odd.
+    """
     inside: set[int] = set()
     open_at: list[int] = []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -28,23 +64,44 @@ def lines_in_strings(source: str) -> frozenset[int]:
 
 
 def dedented(source: str, first: int, last: int) -> str:
-    """The lines ``first`` to ``last`` of ``source``, counted from 1, less the indentation of the first."""
-    kept = lines_in_strings(source)
-    lines = source.split("\n")[first - 1 : last]
+    """The lines ``first`` to ``last`` of ``source``, counted from 1, less the indentation of the first.
+
+    Raises:
+        tokenize.TokenError, SyntaxError: see ``lines_in_strings``; the source need not parse.
+    """
+    return at_margin(source.split("\n")[first - 1 : last], first, lines_in_strings(source))
+
+
+def at_margin(lines: Sequence[str], first: int, kept: Collection[int]) -> str:
+    """``lines``, numbered from ``first``, less the indentation of the first; those ``kept`` as they are."""
     margin = indentation(lines[0])
+    width = len(margin)
     return "\n".join(
-        line if number in kept else line.removeprefix(margin) if line.startswith(margin) else line.lstrip()
-        for number, line in enumerate(lines, start=first)
+        [
+            line if number in kept else line[width:] if line.startswith(margin) else line.lstrip()
+            for number, line in enumerate(lines, start=first)
+        ]
     )
 
 
 def indented(code: str, margin: str) -> str:
-    """``code``, which begins at the margin, with ``margin`` before each line that is not blank."""
-    kept = lines_in_strings(code)
+    """``code``, which parses and begins at the margin, with ``margin`` before each line that is not blank."""
+    kept = string_lines(code)
     return "\n".join(
         margin + line if line.strip() and number not in kept else line
         for number, line in enumerate(code.split("\n"), start=1)
     )
+
+
+def segment(lines: Sequence[str], node: ast.expr | ast.stmt) -> str:
+    """The text of ``node`` in ``lines``, as it stands: columns of a tree count bytes of UTF-8.
+
+    As ``ast.get_source_segment``, which splits the whole source anew each time.
+    """
+    found = [line.encode() for line in lines[node.lineno - 1 : node.end_lineno]]
+    found[-1] = found[-1][: node.end_col_offset]
+    found[0] = found[0][node.col_offset :]
+    return b"\n".join(found).decode()
 
 
 def with_unix_newlines(source: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from evolve.program.layout import dedented, with_unix_newlines
+from evolve.program.layout import at_margin, segment, string_lines, with_unix_newlines
+from evolve.program.syntax import FUNCTIONS, first_line
 
 INSTRUCTIONS = ("INSTRUCTION_KNOWLEDGE_ITEM", "INSTRUCTION_QUERY", "INSTRUCTION_RESPONSE")
 ALWAYS_ON = "ALWAYS_ON_KNOWLEDGE"
@@ -94,16 +95,26 @@ def read_parts(source: str, tree: ast.Module) -> Parts:
     """The parts of the program ``source``, parsed as ``tree``. What is missing or not literal is left out."""
     source = with_unix_newlines(source)  # lines count as the tree counts them
     constants = literals(tree)
-    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     texts = {name: value for name, value in constants.items() if isinstance(value, str)}
+    item, query = read_schema(source, tree)
     return Parts(
         instructions={name: texts[name] for name in INSTRUCTIONS if name in texts},
         always_on=texts.get(ALWAYS_ON, ""),
-        item=tuple(_fields(source, classes.get(ITEM_CLASS))),
-        query=tuple(_fields(source, classes.get(QUERY_CLASS))),
+        item=item,
+        query=query,
         knobs=knobs_of(constants.get("KNOBS")),
-        methods=dict(_methods(source, classes.get(BASE_CLASS))),
+        methods=_methods(source, _classes(tree).get(BASE_CLASS)),
     )
+
+
+def read_schema(source: str, tree: ast.Module) -> tuple[tuple[FieldSpec, ...], tuple[FieldSpec, ...]]:
+    """The fields of KnowledgeItem and of Query."""
+    lines, classes = with_unix_newlines(source).split("\n"), _classes(tree)
+    return tuple(_fields(lines, classes.get(ITEM_CLASS))), tuple(_fields(lines, classes.get(QUERY_CLASS)))
+
+
+def _classes(tree: ast.Module) -> dict[str, ast.ClassDef]:
+    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
 def literals(tree: ast.Module) -> dict[str, Any]:
@@ -180,12 +191,12 @@ def _is_plain_method_call(node: ast.expr) -> bool:
     )
 
 
-def _fields(source: str, node: ast.ClassDef | None) -> Iterator[FieldSpec]:
+def _fields(lines: Sequence[str], node: ast.ClassDef | None) -> Iterator[FieldSpec]:
     """The fields that the class's constructor takes."""
     for statement in node.body if node else []:
         if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)):
             continue
-        written = _annotation(source, statement.annotation)
+        written = _annotation(lines, statement.annotation)
         options = field_call(statement.value) or {}
         if _NOT_IN_CONSTRUCTOR.match(written) or _literal(options.get("init")) is False:
             continue
@@ -197,9 +208,9 @@ def _fields(source: str, node: ast.ClassDef | None) -> Iterator[FieldSpec]:
         )
 
 
-def _annotation(source: str, node: ast.expr) -> str:
+def _annotation(lines: Sequence[str], node: ast.expr) -> str:
     is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
-    return str(node.value) if is_text else ast.get_source_segment(source, node) or ""  # type: ignore[union-attr]
+    return str(node.value) if is_text else segment(lines, node)  # type: ignore[union-attr]
 
 
 def field_call(value: ast.expr | None) -> dict[str, ast.expr] | None:
@@ -234,15 +245,12 @@ def _description(options: Mapping[str, ast.expr]) -> str:
     return str(text) if text is not _MISSING else ""
 
 
-def _methods(source: str, node: ast.ClassDef | None) -> Iterator[tuple[str, str]]:
-    for statement in node.body if node else []:
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield statement.name, dedented(source, first_line(statement), statement.end_lineno or 0)
-
-
-def first_line(node: ast.stmt) -> int:
-    """The line that a statement begins in, counted from 1, its decorators included."""
-    return min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
+def _methods(source: str, node: ast.ClassDef | None) -> dict[str, str]:
+    lines, kept = source.split("\n"), string_lines(source)
+    spans = {
+        s.name: (first_line(s), s.end_lineno) for s in (node.body if node else []) if isinstance(s, FUNCTIONS)
+    }
+    return {name: at_margin(lines[first - 1 : last], first, kept) for name, (first, last) in spans.items()}
 
 
 def _split_union(text: str) -> list[str]:

@@ -10,8 +10,8 @@ from functools import cache
 import pytest
 
 from evolve.mutation.offline import operators
-from evolve.mutation.splicing import SpliceError
 from evolve.program import MemoryProgram
+from evolve.program.splicing import SpliceError
 
 GENERATIONS = 30
 ROOTS = ("experience_learner", "hybrid", "lexical", "llm_summarizer", "vector_search")

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from evolve.mutation import Brief
-from evolve.mutation.cutting import steps
 from evolve.mutation.offline.diagnosis import Cue
 from evolve.mutation.offline.operators import Edit, operators, weights
-from evolve.mutation.source import Source
-from evolve.mutation.splicing import SpliceError
 from evolve.program import MemoryProgram
-from tests.mutation.conftest import FakeToolkit
+from evolve.program.cutting import steps
+from evolve.program.source import Source
+from evolve.program.splicing import SpliceError
+from tests.program.hosts import FakeToolkit
 
 OPERATORS = {operator.name: operator for operator in operators()}
 RETRIEVING = ("hybrid", "lexical", "vector_search")

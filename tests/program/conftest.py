@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.program.hosts import host, run, seeds, styles
+
+__all__ = ["host", "run", "seeds", "styles"]
+
 PROGRAM = '''"""A program that keeps the contract."""
 
 from dataclasses import dataclass, field

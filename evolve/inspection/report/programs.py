@@ -10,9 +10,9 @@ from typing import Any
 from evolve.errors import EvolveError
 from evolve.inspection.diff import diff_of_sections, sections
 from evolve.inspection.explain import structure_data
-from evolve.inspection.structure import features
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram
+from evolve.program.structure import features
 
 KEPT = 1_024
 """Programs that are not read again when a dashboard makes its page anew."""
@@ -26,7 +26,7 @@ class ProgramData:
         lines: of source, neither blank nor only a comment.
         sections: name of a part → its source; see ``evolve.inspection.diff``.
         structure: see ``evolve.inspection.explain``; None where it does not parse, as ``features``.
-        features: see ``evolve.inspection.structure``.
+        features: see ``evolve.program.structure``.
     """
 
     source: str

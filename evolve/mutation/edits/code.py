@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evolve.mutation.edits.elision import is_elision
-from evolve.mutation.edits.margins import FUNCTIONS, normalised
-from evolve.mutation.splicing import SplicedText, SpliceError
+from evolve.mutation.edits.margins import normalised
 from evolve.program.layout import with_unix_newlines
-from evolve.program.parsing import parse
-from evolve.program.parts import assigned_name, first_line
+from evolve.program.parsing import tree_of
+from evolve.program.parts import assigned_name
+from evolve.program.splicing import SplicedText, SpliceError
+from evolve.program.syntax import FUNCTIONS, first_line, is_text
 
 _NARRATION = re.compile(
     r"#\s*(?:file(?:name)?:\s*)?[\w/.-]+\.py\s*$"
@@ -78,7 +79,7 @@ def read_code(text: str) -> Code:
         SyntaxError: it is no Python.
     """
     plain, owners = normalised(with_unix_newlines(text))
-    tree = parse(plain)
+    tree = tree_of(plain)
     spliced = SplicedText(plain)
     comments = _comments(plain)
     imports, definitions, entries, others = [], [], [], []
@@ -123,15 +124,6 @@ def _top_name(node: ast.stmt) -> str | None:
     return node.name if isinstance(node, ast.ClassDef) else assigned_name(node)
 
 
-def is_text(node: ast.stmt) -> bool:
-    """A statement that is a string: a docstring."""
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
 def is_dots(node: ast.stmt) -> bool:
     """The statement ``...``."""
     return (
@@ -143,18 +135,13 @@ def _constant(node: ast.stmt) -> object:
     return node.value.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) else None
 
 
-def comment_lines(text: str) -> dict[int, tuple[int, str]]:
-    """The comments that have a line to themselves: line (from 1) → column and text."""
-    return {line: found for line, found in _comments(text).items() if found[0] >= 0}
-
-
 def class_elided(definition: Definition) -> bool:
     """Whether a class is given with parts left out between its members."""
     node = definition.node
     assert isinstance(node, ast.ClassDef)
     if any(is_dots(statement) for statement in node.body):
         return True
-    inner = parse(definition.text).body[0]
+    inner = tree_of(definition.text).body[0]
     assert isinstance(inner, ast.ClassDef)
     spans = [(first_line(n), n.end_lineno or n.lineno) for n in inner.body]
     return any(

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from evolve.mutation.edits.changes import EditError, NoChange
-from evolve.mutation.edits.code import FUNCTIONS, Code, Definition, comment_lines, function_key
-from evolve.mutation.edits.insertion import inserted_definition, names_in, with_imports
+from evolve.mutation.edits.code import Code, Definition, function_key
+from evolve.mutation.edits.insertion import inserted_definition, with_imports
 from evolve.mutation.edits.merging import merged_class, merged_table, table_with_needed
-from evolve.mutation.source import Source
-from evolve.mutation.splicing import SpliceError
 from evolve.program.identity import fingerprint
-from evolve.program.layout import indentation, indented
-from evolve.program.parsing import UNPARSABLE, parse
-from evolve.program.parts import BASE_CLASS, first_line
+from evolve.program.layout import indented
+from evolve.program.parsing import UNPARSABLE
+from evolve.program.parts import BASE_CLASS
+from evolve.program.source import Source, source_of
+from evolve.program.splicing import SpliceError
+from evolve.program.syntax import FUNCTIONS, loaded_names
 
 _SHOWN = 8
 _BOUND = frozenset({"staticmethod", "classmethod", "property"})
@@ -40,7 +41,7 @@ def apply_definitions(source: str, parts: Sequence[Code]) -> str:
         EditError: there is no definition, or one cannot be placed.
         NoChange: every definition equals the one that it would replace.
     """
-    old = Source(source)
+    old = source_of(source)
     try:
         old.tree  # noqa: B018
     except UNPARSABLE as error:
@@ -58,8 +59,8 @@ def apply_definitions(source: str, parts: Sequence[Code]) -> str:
     pending: list[Definition] = []
     try:
         for definition in given:
-            definition = _owned(Source(text), definition)
-            present = _present(Source(text), definition)
+            definition = _owned(source_of(text), definition)
+            present = _present(source_of(text), definition)
             name = _qualified(definition)
             if definition.elided:
                 if present is None:
@@ -90,10 +91,10 @@ def apply_definitions(source: str, parts: Sequence[Code]) -> str:
 
 def _checked(old: Source, text: str) -> str:
     try:
-        tree = parse(text)
+        mark = source_of(text).fingerprint
     except UNPARSABLE as error:
         raise EditError(f"With these definitions the program does not parse: {error}.") from error
-    if fingerprint(tree) == fingerprint(old.tree):
+    if mark == old.fingerprint:
         raise NoChange("The definitions leave the program as it is. Change what the program does.")
     return text
 
@@ -130,7 +131,7 @@ def _last_of_each(parts: Sequence[Code], old: Source) -> list[Definition]:
                 continue
         found[key] = definition
     used = {
-        name for d in given if isinstance(d.node, (*FUNCTIONS, ast.ClassDef)) for name in names_in(d.node)
+        name for d in given if isinstance(d.node, (*FUNCTIONS, ast.ClassDef)) for name in loaded_names(d.node)
     }
     return [d for d in found.values() if not _is_scratch(d, used, old)]
 
@@ -225,7 +226,7 @@ def _redefined(text: str, definition: Definition, old: ast.stmt) -> _Outcome:
         new = table_with_needed(text, definition, old) or new
     if _mark(new) == _mark_of(old):
         return _Outcome(text, False)
-    return _Outcome(_replaced(text, old, new, definition.comments), True)
+    return _Outcome(source_of(text).replaced(old, new, comments=definition.comments), True)
 
 
 def _with_decorators(
@@ -245,46 +246,21 @@ def _with_decorators(
 
 
 def _mark(text: str) -> str:
-    return fingerprint(parse(text))
+    return source_of(text).fingerprint
 
 
 def _mark_of(node: ast.stmt) -> str:
     return fingerprint(ast.Module(body=[node], type_ignores=[]))
 
 
-def _replaced(text: str, old: ast.stmt, new: str, comments: Sequence[str]) -> str:
-    """``text`` with ``new`` in the place of ``old``; comments given with it replace those above ``old``."""
-    spliced = Source(text)
-    replaced = spliced.replaced(old, new)
-    if not comments:
-        return replaced
-    first = first_line(old)
-    lines = replaced.split("\n")
-    margin = indentation(text.split("\n")[first - 1])
-    alone = comment_lines(text)
-    above = first
-    while above - 1 in alone and alone[above - 1][0] == len(margin):
-        above -= 1
-    return "\n".join([*lines[: above - 1], *(margin + c for c in comments), *lines[first - 1 :]])
-
-
 def _added(text: str, definition: Definition) -> str:
     code = "\n".join([*definition.comments, definition.text])
-    source = Source(text)
+    source = source_of(text)
     if definition.owner:
         last = source.classes[definition.owner].body[-1]
         method = isinstance(last, FUNCTIONS)
-        lines = text.split("\n")
-        if source.classes[definition.owner].lineno == last.lineno:
-            head = indented(code, "    ")
-            return "\n".join(
-                [
-                    *lines[: last.lineno - 1],
-                    ast.unparse(source.classes[definition.owner]),
-                    "",
-                    head,
-                    *lines[last.end_lineno or last.lineno :],
-                ]
-            )
+        owner = source.classes[definition.owner]
+        if owner.lineno == last.lineno:
+            return source.replaced(owner, f"{ast.unparse(owner)}\n\n{indented(code, '    ')}")
         return source.inserted_after(last, code, gap=1 if method or len(code) else 0)
     return inserted_definition(source, definition, code)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from evolve.mutation.edits.code import FUNCTIONS, Definition, is_text
-from evolve.mutation.source import Source
+from evolve.mutation.edits.code import Definition
 from evolve.program.checks import ALLOWED_IMPORTS
 from evolve.program.parts import CLASSES, assigned_name
+from evolve.program.source import Source, source_of
+from evolve.program.syntax import FUNCTIONS, bound_names, is_text, loaded_names
 
 
 def inserted_definition(source: Source, definition: Definition, code: str) -> str:
@@ -23,31 +24,15 @@ def inserted_definition(source: Source, definition: Definition, code: str) -> st
     head = 0
     while head < len(body) and (is_text(body[head]) or isinstance(body[head], (ast.Import, ast.ImportFrom))):
         head += 1
-    place = next((n for n, node in enumerate(body) if definition.name in names_in(node)), len(body))
+    place = next((n for n, node in enumerate(body) if definition.name in loaded_names(node)), len(body))
     defined = [n for n, node in enumerate(body) if isinstance(node, (*FUNCTIONS, ast.ClassDef))]
     contract = [n for n in defined if getattr(body[n], "name", "") in CLASSES]
     constant = not isinstance(definition.node, (*FUNCTIONS, ast.ClassDef))
     place = min([place, *(defined[:1] if constant else contract[:1])])
     place = max(place, after, head)
     if place >= len(body):
-        return f"{source.text.rstrip()}\n\n\n{code}\n"
+        return source.appended(code, gap=2)
     return source.inserted_before(body[place], code, gap=2, above=1 if constant and place else None)
-
-
-def bound_names(node: ast.stmt) -> set[str]:
-    """The names that a top-level statement binds."""
-    if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-        return {node.name}
-    if isinstance(node, (ast.Import, ast.ImportFrom)):
-        return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
-    parts = (part for part in ast.walk(node) if isinstance(part, ast.Name))
-    return {part.id for part in parts if isinstance(part.ctx, ast.Store)}
-
-
-def names_in(node: ast.AST) -> set[str]:
-    """The names that are looked up anywhere in ``node``."""
-    names = (part for part in ast.walk(node) if isinstance(part, ast.Name))
-    return {part.id for part in names if isinstance(part.ctx, ast.Load)}
 
 
 def load_names(node: ast.AST) -> Iterator[str]:
@@ -57,7 +42,7 @@ def load_names(node: ast.AST) -> Iterator[str]:
         now = [*node.decorator_list, *node.args.defaults, *node.args.kw_defaults, node.returns]
         for part in (*now, *(argument.annotation for argument in arguments)):
             if part is not None:
-                yield from names_in(part)
+                yield from loaded_names(part)
     elif isinstance(node, ast.Lambda):
         return
     elif isinstance(node, ast.Name):
@@ -74,14 +59,14 @@ def with_imports(text: str, imports: Sequence[ast.Import | ast.ImportFrom]) -> s
     """
     for node in imports:
         for alias in node.names:
-            source = Source(text)
+            source = source_of(text)
             single = _single(node, alias)
             bound = alias.asname or alias.name.partition(".")[0]
             module = node.module or "" if isinstance(node, ast.ImportFrom) else alias.name
             if _is_there(source, single):
                 continue
             allowed = module.partition(".")[0] in ALLOWED_IMPORTS
-            if not allowed and (bound == "*" or bound not in names_in(source.tree)):
+            if not allowed and (bound == "*" or bound not in loaded_names(source.tree)):
                 continue
             if module == "__future__":
                 text = _with_future(source, ast.unparse(single))
@@ -108,7 +93,7 @@ def _with_future(source: Source, statement: str) -> str:
     body = source.tree.body
     place = 1 if body and is_text(body[0]) else 0
     if place >= len(body):
-        return f"{source.text.rstrip()}\n\n{statement}\n"
+        return source.appended(statement, gap=1)
     return source.inserted_before(body[place], statement, gap=1)
 
 

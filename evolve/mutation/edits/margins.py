@@ -7,10 +7,10 @@ import re
 import tokenize
 
 from evolve.program.layout import dedented, indentation
-from evolve.program.parsing import UNPARSABLE, parse
-from evolve.program.parts import first_line
+from evolve.program.parsing import UNPARSABLE, tree_of
+from evolve.program.splicing import SplicedText
+from evolve.program.syntax import FUNCTIONS
 
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SPLITS = 40
 _CHARACTERS = str.maketrans(
     {"\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u3000": " ", "\u200b": "", "\u200c": "", "\u2060": ""}
@@ -91,7 +91,7 @@ def _in_groups(text: str) -> str | None:
         if plain is None:
             return None
         try:
-            parse(plain)
+            tree_of(plain)
             return "\n\n\n".join([*done, plain])
         except IndentationError as error:
             at = (error.lineno or 0) - 1
@@ -102,7 +102,7 @@ def _in_groups(text: str) -> str | None:
             head = _at_margin("\n".join(rest[:at]))
             if head is None:
                 return None
-            parse(head)
+            tree_of(head)
             done.append(head.rstrip())
             rest = rest[at:]
     return None
@@ -110,12 +110,12 @@ def _in_groups(text: str) -> str | None:
 
 def _spaced(plain: str) -> str:
     """``plain``, which must parse, with blanks for tabs at the beginning of lines if it means the same."""
-    tree = parse(plain)
+    tree = tree_of(plain)
     if "\t" not in plain:
         return plain
     spaced = _without_tabs(plain)
     try:
-        return spaced if ast.dump(parse(spaced)) == ast.dump(tree) else plain
+        return spaced if ast.dump(tree_of(spaced)) == ast.dump(tree) else plain
     except UNPARSABLE:
         return plain
 
@@ -126,7 +126,7 @@ def _unnested(plain: str) -> str:
         inner = next(
             (
                 part
-                for node in parse(plain).body
+                for node in tree_of(plain).body
                 if isinstance(node, FUNCTIONS)
                 for part in node.body[1:]
                 if _is_method(part)
@@ -135,11 +135,8 @@ def _unnested(plain: str) -> str:
         )
         if inner is None:
             return plain
-        lines = plain.split("\n")
-        first, last = first_line(inner), inner.end_lineno or inner.lineno
-        rest = [*lines[: first - 1], *lines[last:]]
-        moved = "\n".join([*rest, "", "", dedented(plain, first, last)])
-        parse(moved)
+        moved = SplicedText(plain).moved_to_end(inner)
+        tree_of(moved)
         plain = moved
     return plain
 

@@ -6,10 +6,11 @@ import ast
 from collections.abc import Mapping
 
 from evolve.mutation.edits.changes import EditError
-from evolve.mutation.edits.code import FUNCTIONS, Definition, class_elided, member_name, members
-from evolve.mutation.source import Source
-from evolve.program.compose import replace_nodes
+from evolve.mutation.edits.code import Definition, class_elided, member_name, members
 from evolve.program.parts import gives_default
+from evolve.program.source import Source, source_of
+from evolve.program.splicing import replace_nodes
+from evolve.program.syntax import FUNCTIONS
 
 _CONTRACT = ("write", "read")
 
@@ -25,7 +26,7 @@ def merged_class(text: str, given: Definition, old: ast.ClassDef) -> str:
     """
     node = given.node
     assert isinstance(node, ast.ClassDef)
-    source = Source(text)
+    source = source_of(text)
     old_names = [name for s in old.body if (name := member_name(s))]
     new_members = list(members(given))
     new_names = {member.name for member in new_members}
@@ -63,7 +64,7 @@ def _with_class_decorators(given: Definition, old: ast.ClassDef) -> str:
 
 
 def _with_member(text: str, member: Definition) -> str:
-    source = Source(text)
+    source = source_of(text)
     owner = source.tree.body[0]
     assert isinstance(owner, ast.ClassDef)
     present = next((s for s in reversed(owner.body) if member_name(s) == member.name), None)
@@ -110,7 +111,7 @@ def table_with_needed(text: str, given: Definition, old: ast.stmt) -> str:
     new_table, old_table = _table(given.node), _table(old)
     if new_table is None or old_table is None or not given.name.isupper():
         return ""
-    source = Source(text)
+    source = source_of(text)
     had, has = _entries(old_table), _entries(new_table)
     lacking = {key: source.text_of(value) for key, value in had.items() if key not in has}
     asked = _asked(source.tree, given.name)
@@ -124,7 +125,7 @@ def merged_table(text: str, name: str, entries: Mapping[str, str]) -> str:
     Raises:
         EditError: there is no such table.
     """
-    source = Source(text)
+    source = source_of(text)
     table = _table(source.definitions.get(name))
     if table is None:
         raise EditError(f"The program has no table `{name} = {{...}}`. Give all of it.")
@@ -134,11 +135,11 @@ def merged_table(text: str, name: str, entries: Mapping[str, str]) -> str:
     fresh = {key: value for key, value in entries.items() if key not in present}
     if not fresh:
         return text
-    table = _table(Source(text).definitions.get(name))
+    table = _table(source_of(text).definitions.get(name))
     assert table is not None
     rows = [
         *(
-            (Source(text).text_of(k) if k else "**", Source(text).text_of(v))
+            (source_of(text).text_of(k) if k else "**", source_of(text).text_of(v))
             for k, v in zip(table.keys, table.values, strict=True)
         )
     ]

@@ -9,14 +9,14 @@ from itertools import pairwise
 from types import MappingProxyType
 
 from evolve.mutation.edits.changes import Change, EditError
-from evolve.mutation.edits.code import FUNCTIONS, Code, Definition, class_elided, members, read_code
-from evolve.mutation.edits.insertion import bound_names, names_in
+from evolve.mutation.edits.code import Code, Definition, class_elided, members, read_code
 from evolve.mutation.edits.names import EditName
 from evolve.mutation.edits.reply import Fence, Reply, without_label
-from evolve.mutation.source import Source
 from evolve.program.identity import fingerprint
 from evolve.program.parsing import UNPARSABLE
 from evolve.program.parts import BASE_CLASS, CLASSES, CONSTANTS
+from evolve.program.source import Source, source_of
+from evolve.program.syntax import FUNCTIONS, bound_names, loaded_names
 
 EDITS_NOT_FOUND: Mapping[EditName, str] = MappingProxyType(
     {
@@ -189,11 +189,11 @@ def program_in(codes: Sequence[Code], source: str) -> str | None:
         EditError: there are two that differ, or definitions beside it that differ from its own.
     """
     try:
-        old = Source(source)
-        old_mark = fingerprint(old.tree)
+        old = source_of(source)
+        old_mark = old.fingerprint
     except UNPARSABLE:
         return codes[0].text.rstrip("\n") + "\n" if len(codes) == 1 else None
-    programs = {fingerprint(code.tree): code for code in codes if _is_program(code, old)}
+    programs = {source_of(code.text).fingerprint: code for code in codes if _is_program(code, old)}
     if not programs:
         return None
     new = {mark: code for mark, code in programs.items() if mark != old_mark} or programs
@@ -202,7 +202,7 @@ def program_in(codes: Sequence[Code], source: str) -> str | None:
     program = next(iter(new.values()))
     known = set(_marks(program)) | set(_marks_of(old.tree))
     for code in codes:
-        if code is not program and fingerprint(code.tree) not in programs:
+        if code is not program and source_of(code.text).fingerprint not in programs:
             differing = [d.name for d in code.definitions if _mark(d.node) not in known]
             if differing:
                 raise EditError(
@@ -239,7 +239,7 @@ def _is_program(code: Code, old: Source) -> bool:
     if any(d.elided or _partial(d, old) for d in given.values()):
         return False
     bound = {name for node in code.tree.body for name in bound_names(node)}
-    return not names_in(code.tree) & (names - bound)
+    return not loaded_names(code.tree) & (names - bound)
 
 
 def _partial(definition: Definition, old: Source) -> bool:

@@ -16,11 +16,11 @@ from evolve.mutation.edits.patch import is_patch, read_loose_patch, read_split_p
 from evolve.mutation.edits.programs import EDITS_NOT_FOUND, code_of, labelled_pairs, program_in
 from evolve.mutation.edits.reply import Reply, read_reply
 from evolve.mutation.edits.statements import statement_applied
-from evolve.mutation.pieces import Pieces
 from evolve.program import MemoryProgram
-from evolve.program.identity import fingerprint
 from evolve.program.layout import with_unix_newlines
-from evolve.program.parsing import UNPARSABLE, parse
+from evolve.program.parsing import UNPARSABLE
+from evolve.program.pieces import Pieces
+from evolve.program.source import source_of
 
 _NAMED = 5
 
@@ -126,7 +126,7 @@ def _patched(reply: Reply, source: str, finished: bool) -> str:
 
 def _refuse_equal(old: str, new: str) -> None:
     try:
-        same = fingerprint(parse(old)) == fingerprint(parse(new))
+        same = source_of(old).fingerprint == source_of(new).fingerprint
     except UNPARSABLE:
         same = old == new
     if same:

@@ -6,8 +6,8 @@ import ast
 from textwrap import dedent
 
 from evolve.mutation.edits.reply import Fence
-from evolve.program.layout import indentation, indented
-from evolve.program.parsing import UNPARSABLE, parse
+from evolve.program.parsing import UNPARSABLE, tree_of
+from evolve.program.splicing import SplicedText
 
 _COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
 
@@ -30,8 +30,8 @@ def statement_applied(source: str, fence: Fence) -> str | None:
         return None
     lines = dedent(fence.code).strip("\n").split("\n")
     try:
-        given = parse("\n".join(lines) + "\n").body
-        present = [node for node in ast.walk(parse(source)) if isinstance(node, _COMPOUND)]
+        given = tree_of("\n".join(lines) + "\n").body
+        present = [node for node in ast.walk(tree_of(source)) if isinstance(node, _COMPOUND)]
     except UNPARSABLE:
         return None
     if len(given) != 1 or not isinstance(given[0], _COMPOUND):
@@ -41,5 +41,4 @@ def statement_applied(source: str, fence: Fence) -> str | None:
     if len(places) != 1:
         return None
     place = places[0]
-    moved = indented("\n".join(lines), indentation(old[place.lineno - 1]))
-    return "\n".join([*old[: place.lineno - 1], moved, *old[place.end_lineno :]])
+    return SplicedText(source).replaced(place, "\n".join(lines))

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from evolve.mutation.bandit import BudgetedThompson, Pull
 from evolve.mutation.ensemble import Feedback
-from evolve.mutation.history import with_history
 from evolve.mutation.offline.diagnosis import diagnose
 from evolve.mutation.offline.operators import Edit, Operator, operators, weights
 from evolve.mutation.protocol import Brief, Proposal, Refusal
-from evolve.mutation.splicing import SpliceError
 from evolve.program import MemoryProgram
+from evolve.program.history import with_history
+from evolve.program.splicing import SpliceError
 
 _TRIES = 12
 _NOMINATED = 4

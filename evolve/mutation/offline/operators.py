@@ -10,15 +10,15 @@ from functools import cache
 from importlib import resources
 from typing import Protocol
 
-from evolve.mutation.cutting import cut, cut_method, steps, without_step
-from evolve.mutation.grafting import apply, parse_graft
 from evolve.mutation.knobs import changes, rounded
 from evolve.mutation.offline.diagnosis import Cue
 from evolve.mutation.protocol import Brief
-from evolve.mutation.pruning import prune
-from evolve.mutation.source import Source
 from evolve.program import MemoryProgram, with_knobs
-from evolve.program.parsing import parse
+from evolve.program.cutting import cut, cut_method, steps, without_step
+from evolve.program.grafting import Graft, apply, parse_graft
+from evolve.program.parsing import tree_of
+from evolve.program.pruning import prune
+from evolve.program.source import source_of
 
 
 @dataclass(frozen=True)
@@ -74,16 +74,15 @@ class Fragment:
 
     def apply(self, source: str, brief: Brief, rng: random.Random) -> Edit | None:
         """Merge it, unless the program has it already or has no place for it."""
-        methods = Source(source).methods
+        methods = source_of(source).methods
         fits = set(self.needs) <= set(methods) and not (self.replacing and "_split" in methods)
-        text = _fragment(self.name)
-        graft = parse_graft(text, replacing=self.replacing)
+        graft = _graft(self.name, self.replacing)
         if not fits or all(methods.get(n) and _same(source, n, graft.methods[n]) for n in graft.methods):
             return None
-        what = (ast.get_docstring(parse(text)) or self.name).partition("\n")[0]
+        what = (ast.get_docstring(tree_of(_fragment(self.name))) or self.name).partition("\n")[0]
         child = apply(source, graft)
         for name in self.also:
-            child = apply(child, parse_graft(_fragment(name)))
+            child = apply(child, _graft(name))
         return Edit(prune(child, source), what)
 
 
@@ -147,7 +146,7 @@ class Crossover:
         if brief.partner is None or brief.partner_program is None:
             return None
         donor = brief.partner_program.source
-        mine, theirs = Source(source), Source(donor)
+        mine, theirs = source_of(source), source_of(donor)
         if not {"_index", "_fuse"} <= set(mine.methods) & set(theirs.methods):
             return None
         new_steps = [name for name in steps(donor) if name not in mine.methods]
@@ -204,14 +203,19 @@ def operators() -> tuple[Operator, ...]:
 
 def _same(source: str, method: str, text: str) -> bool:
     """The program's method is the same as ``text``, layout aside."""
-    host = Source(source)
+    host = source_of(source)
     mine = host.methods.get(method)
-    return mine is not None and ast.dump(parse(host.text_of(mine))) == ast.dump(parse(text))
+    return mine is not None and ast.dump(tree_of(host.text_of(mine))) == ast.dump(tree_of(text))
 
 
 @cache
 def _fragment(name: str) -> str:
     return (resources.files("evolve.mutation") / "fragments" / f"{name}.py").read_text(encoding="utf-8")
+
+
+@cache
+def _graft(name: str, replacing: tuple[str, ...] = ()) -> Graft:
+    return parse_graft(_fragment(name), replacing=replacing)
 
 
 def weights(cues: Mapping[Cue, float] | None, candidates: Sequence[Operator]) -> list[float]:

@@ -6,7 +6,6 @@ a prompt reads about a third of it anew.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
 from evolve.models.chat import Message
@@ -18,7 +17,7 @@ from evolve.mutation.reflection.example import slots_of
 from evolve.mutation.reflection.fitting import cut
 from evolve.mutation.reflection.sections import Material, fenced_source
 from evolve.program import MemoryProgram
-from evolve.program.parsing import UNPARSABLE, parse
+from evolve.program.compose import without_docstring
 from evolve.records import ItemResult, Task
 from evolve.sandboxes.protocol import Limits
 from evolve.scoring import contains_passage
@@ -179,23 +178,6 @@ def opening_of(program: MemoryProgram) -> str:
     if not after:
         return ""
     return "\n".join([*lines[:after], " ".join(lines[after].split(" ")[:2])])
-
-
-def without_docstring(source: str) -> str:
-    """``source`` without the docstring of its module, in which its history stands."""
-    try:
-        tree = parse(source)
-    except UNPARSABLE:
-        return source
-    first = tree.body[0] if tree.body else None
-    if not (
-        isinstance(first, ast.Expr)
-        and isinstance(first.value, ast.Constant)
-        and isinstance(first.value.value, str)
-    ):
-        return source
-    lines = source.split("\n")
-    return "\n".join(lines[: first.lineno - 1] + lines[first.end_lineno :]).lstrip("\n")
 
 
 def _sendable(text: str) -> str:

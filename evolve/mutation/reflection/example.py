@@ -9,7 +9,7 @@ from textwrap import dedent
 from evolve.mutation.edits import EditName
 from evolve.mutation.freezing import Part
 from evolve.program import MemoryProgram
-from evolve.program.parsing import UNPARSABLE, parse
+from evolve.program.parsing import UNPARSABLE, tree_of
 from evolve.program.parts import BASE_CLASS, CONSTANTS, assigned_name
 
 _SHORT, _LONG = 4, 16
@@ -24,7 +24,7 @@ def example_of(program: MemoryProgram, freeze: Part | None = None) -> str:
     """
     source = program.source
     try:
-        tree = parse(source)
+        tree = tree_of(source)
     except UNPARSABLE:
         return _LAST_RESORT
     found = list(_constants(tree, source) if freeze == "code" else _functions(tree, source))

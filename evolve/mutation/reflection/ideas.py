@@ -12,10 +12,10 @@ from typing import Literal, get_args
 from evolve.models.prompts import Prompt
 from evolve.mutation.offline.diagnosis import Cue, diagnose
 from evolve.mutation.protocol import Brief, Scope
-from evolve.mutation.source import Source
 from evolve.program import MemoryProgram
-from evolve.program.layout import dedented
 from evolve.program.parsing import UNPARSABLE
+from evolve.program.reach import reached
+from evolve.program.source import source_of
 
 Place = Literal["write", "rank", "output"]
 """Where a change is made: what is stored, how it is scored, or how what comes back is put together."""
@@ -93,10 +93,10 @@ def methods_at(program: MemoryProgram, place: Place) -> tuple[str, ...]:
     preferred. ``output`` are those that ``read`` uses and that join a text; ``rank`` are the others.
     """
     try:
-        every = Source(program.source).methods
+        source = source_of(program.source)
+        methods = {name: node for name, node in source.methods.items() if name != "__init__"}
     except UNPARSABLE:
         return ()
-    methods = {name: node for name, node in every.items() if name != "__init__"}
     reading, writing = _reached(methods, "read"), _reached(methods, "write")
     joining = {name for name in reading if _joins(methods[name])}
     if place == "write":
@@ -106,23 +106,13 @@ def methods_at(program: MemoryProgram, place: Place) -> tuple[str, ...]:
         found = joining or {"read"} & reading
     else:
         found = reading - writing - joining or reading
-    return tuple(
-        dedented(program.source, node.lineno, node.end_lineno or node.lineno)
-        for name, node in methods.items()
-        if name in found
-    )
+    return tuple(source.text_of(node, decorated=False) for name, node in methods.items() if name in found)
 
 
 def _reached(methods: Mapping[str, ast.FunctionDef], start: str) -> set[str]:
     """``start`` and the methods that it uses, directly or by others."""
-    found: set[str] = set()
-    left = [start]
-    while left:
-        name = left.pop()
-        if name in methods and name not in found:
-            found.add(name)
-            left += [node.attr for node in ast.walk(methods[name]) if isinstance(node, ast.Attribute)]
-    return found
+    named = {name: [node] for name, node in methods.items()}
+    return {node.name for node in reached(named.get(start, ()), named)}
 
 
 def _joins(node: ast.FunctionDef) -> bool:

@@ -19,11 +19,11 @@ from typing import Protocol
 from evolve.errors import ProgramError
 from evolve.evaluation.racing import chance_to_draw_level
 from evolve.evaluation.rehearsal import Hear, Unrecorded
-from evolve.mutation.history import with_history
 from evolve.mutation.knobs import changes
 from evolve.mutation.protocol import Brief, Proposal, Refusal
 from evolve.mutation.tuning.sampling import Sampler
 from evolve.program import MemoryProgram, with_knobs
+from evolve.program.history import with_history
 from evolve.records import Episode, Failure, Fields, Task
 from evolve.scoring import evidence_recall, rubric_coverage
 

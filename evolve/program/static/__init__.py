@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from evolve.program.checks import MAX_CHARACTERS, Problem
 from evolve.program.layout import with_unix_newlines
-from evolve.program.parsing import UNPARSABLE, parse
+from evolve.program.parsing import UNPARSABLE, tree_of
 from evolve.program.static.flow import unbound_locals
 from evolve.program.static.knobs import knob_problems
 from evolve.program.static.names import undefined_names
@@ -39,7 +39,7 @@ def static_problems(program_source: str) -> tuple[Problem, ...]:
     if len(program_source) > MAX_CHARACTERS:
         return ()
     try:
-        tree = parse(with_unix_newlines(program_source))
+        tree = tree_of(with_unix_newlines(program_source))
         found = {
             *undefined_names(tree),
             *unbound_locals(tree),

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from evolve.program.parts import called_name, field_call
-from evolve.program.static.names import FUNCTIONS
 from evolve.program.static.signatures import Signature, signature_of
+from evolve.program.syntax import FUNCTIONS
 
 _PLAIN_BASES = frozenset({"object", "ABC", "Protocol", "Generic"})
 _PLAIN_DECORATORS = frozenset({"dataclass", "total_ordering", "runtime_checkable", "final"})

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from evolve.program.checks import Problem
-from evolve.program.static.names import FUNCTIONS
 from evolve.program.static.scopes import (
     COMPREHENSIONS,
     locals_of,
@@ -15,6 +14,7 @@ from evolve.program.static.scopes import (
     parameters_of,
     stored_in,
 )
+from evolve.program.syntax import FUNCTIONS
 
 _State = frozenset[str]
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from evolve.program.checks import Problem
 from evolve.program.parts import assigned_name, literals
-from evolve.program.static.names import FUNCTIONS, listed, similar
+from evolve.program.static.names import listed, similar
+from evolve.program.syntax import FUNCTIONS
 
 _TABLE = "KNOBS"
 _SHOWN = 12

@@ -12,8 +12,8 @@ from pyflakes.checker import Checker
 
 from evolve.program.checks import Problem
 from evolve.program.parts import BASE_CLASS
+from evolve.program.syntax import FUNCTIONS
 
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _UNDEFINED = (messages.UndefinedName, messages.UndefinedLocal)
 _CLOSE = 3
 _BUILTINS = frozenset(dir(builtins)) - {"license", "credits", "copyright", "exit", "quit", "help"}

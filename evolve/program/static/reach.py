@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from evolve.program.parts import BASE_CLASS
-from evolve.program.static.names import FUNCTIONS
+from evolve.program.reach import reached
+from evolve.program.syntax import FUNCTIONS
 
 _ROOTS = ("write", "read")
 
@@ -14,8 +15,7 @@ _ROOTS = ("write", "read")
 def unreached_lines(tree: ast.Module) -> frozenset[int]:
     """The lines in bodies of functions and methods that no call of the program can reach.
 
-    A function is reached where its name is mentioned, as a name, an attribute or a string, in code that is.
-    In a program without ``KnowledgeBase`` everything is.
+    See ``evolve.program.reach.reached``. In a program without ``KnowledgeBase`` everything is.
     """
     if not any(isinstance(node, ast.ClassDef) and node.name == BASE_CLASS for node in tree.body):
         return frozenset()
@@ -28,15 +28,8 @@ def unreached_lines(tree: ast.Module) -> frozenset[int]:
             waiting += [node] if root else [*node.decorator_list, node.args]
         else:
             waiting.append(node)
-    reached: set[int] = set()
-    while waiting:
-        node = waiting.pop()
-        if id(node) in reached:
-            continue
-        reached.add(id(node))
-        for name in _mentions(node):
-            waiting += functions.get(name, [])
-    idle = [node for found in functions.values() for node in found if id(node) not in reached]
+    found = set(reached(waiting, functions))
+    idle = [node for named in functions.values() for node in named if node not in found]
     return frozenset(line for node in idle for line in range(node.body[0].lineno, (node.end_lineno or 0) + 1))
 
 
@@ -47,13 +40,3 @@ def _definitions(tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
             yield from ((part, node.name) for part in (*node.body, *node.decorator_list, *node.bases))
         else:
             yield node, ""
-
-
-def _mentions(node: ast.AST) -> Iterator[str]:
-    for part in ast.walk(node):
-        if isinstance(part, ast.Name):
-            yield part.id
-        elif isinstance(part, ast.Attribute):
-            yield part.attr
-        elif isinstance(part, ast.Constant) and isinstance(part.value, str):
-            yield part.value

@@ -11,9 +11,10 @@ from evolve.program.checks import Problem
 from evolve.program.parts import BASE_CLASS, ITEM_CLASS, QUERY_CLASS, called_name
 from evolve.program.static.classes import OBJECT, Type, read_types
 from evolve.program.static.inference import Scopes
-from evolve.program.static.names import FUNCTIONS, listed, similar
+from evolve.program.static.names import listed, similar
 from evolve.program.static.signatures import Signature, mismatch, signature_of
 from evolve.program.static.toolkit import TOOLKIT, toolkit_types
+from evolve.program.syntax import FUNCTIONS
 
 _SHOWN = 12
 _BY_TEXT = frozenset({"hasattr", "getattr", "setattr", "delattr"})

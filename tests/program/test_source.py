@@ -4,9 +4,10 @@ import ast
 
 import pytest
 
-from evolve.mutation.source import Source, import_of, statements
-from evolve.mutation.splicing import SpliceError
 from evolve.program import MemoryProgram
+from evolve.program.source import Source, import_of
+from evolve.program.splicing import SpliceError
+from evolve.program.syntax import statements
 
 MULTILINE = '''class KnowledgeBase:
     def __init__(self, toolkit):
@@ -190,9 +191,9 @@ def test_a_field_without_default_goes_ahead_of_those_with_one(host):
 
 
 def test_with_knob(host):
-    text = Source(host).with_knob("share", "(0.5, 0.0, 1.0)")
+    text = Source(host).with_knobs({"share": "(0.5, 0.0, 1.0)"})
     assert text == host.replace("(3, 1, 9),\n", '(3, 1, 9),\n    "share": (0.5, 0.0, 1.0),\n')
-    assert Source(text).with_knob("share", "(0.9, 0.0, 1.0)") == text
+    assert Source(text).with_knobs({"share": "(0.9, 0.0, 1.0)"}) == text
     assert Source(text).without_knobs(["share", "unknown"]) == host
     assert Source(host).without_knobs([]) == host
 
@@ -201,13 +202,13 @@ def test_with_knob_where_there_is_no_table(host):
     bare = host.replace('KNOBS = {\n    "size": (3, 1, 9),\n}\n', "").replace(
         'ALWAYS_ON_KNOWLEDGE = ""\n\n', 'A = ""\n'
     )
-    text = Source(bare).with_knob("share", "(0.5, 0.0, 1.0)")
+    text = Source(bare).with_knobs({"share": "(0.5, 0.0, 1.0)"})
     assert 'A = ""\n\nKNOBS = {\n    "share": (0.5, 0.0, 1.0),\n}\n\n\ndef knob' in text
 
 
 def test_with_knob_where_the_table_is_computed(host):
     with pytest.raises(SpliceError, match="not written as a table"):
-        Source(host.replace("KNOBS = {\n", "KNOBS = dict() or {\n")).with_knob("a", "(1, 0, 2)")
+        Source(host.replace("KNOBS = {\n", "KNOBS = dict() or {\n")).with_knobs({"a": "(1, 0, 2)"})
 
 
 def test_with_definition(host):

@@ -11,16 +11,18 @@ import ast
 import re
 from collections.abc import Iterable
 
-from evolve.mutation.grafting import WOVEN, Graft, bound_by_import
-from evolve.mutation.pruning import prune
-from evolve.mutation.resources import FED_IN, body, quotes, resources
-from evolve.mutation.source import Source, loaded_names, statements
+from evolve.program.grafting import WOVEN, Graft
 from evolve.program.parts import QUERY_CLASS, assigned_name
+from evolve.program.pruning import prune
+from evolve.program.reach import closure
+from evolve.program.resources import FED_IN, body, quotes, resources
+from evolve.program.source import Source, source_of
+from evolve.program.syntax import bound_names, loaded_names, statements
 
 
 def steps(text: str) -> dict[str, str]:
     """The steps of ``read``, in order: name of the method called → the line that calls it."""
-    source = Source(text)
+    source = source_of(text)
     read = source.methods.get("read")
     found, bound = {}, set()
     for statement in statements(read) if read else ():
@@ -37,7 +39,7 @@ def cut(donor: str, method: str) -> Graft:
     Raises:
         KeyError: the donor has no such step.
     """
-    return _graft(Source(donor), method, (steps(donor)[method],))
+    return _graft(source_of(donor), method, (steps(donor)[method],))
 
 
 def cut_method(donor: str, method: str) -> Graft:
@@ -46,7 +48,7 @@ def cut_method(donor: str, method: str) -> Graft:
     Raises:
         KeyError: the donor has no such method.
     """
-    source = Source(donor)
+    source = source_of(donor)
     if method not in source.methods:
         raise KeyError(method)
     return _graft(source, method, ())
@@ -58,7 +60,7 @@ def without_step(text: str, method: str) -> str:
     Raises:
         KeyError: there is no such step.
     """
-    source = Source(text)
+    source = source_of(text)
     line = steps(text)[method]
     found = next(s for s in statements(source.methods["read"]) if source.text_of(s) == line)
     return prune(source.without(found), text)
@@ -87,9 +89,7 @@ def _graft(source: Source, method: str, lines: tuple[str, ...]) -> Graft:
     woven = {"read": lines} if lines else {}
     woven.update({o: tuple(source.text_of(s) for s in found) for o, found in feeding.items() if found})
     return Graft(
-        imports=tuple(
-            source.text_of(node) for node in source.imports if bound_by_import(node) & _names(nodes)
-        ),
+        imports=tuple(source.text_of(node) for node in source.imports if bound_names(node) & _names(nodes)),
         definitions={name: source.text_of(source.definitions[name]) for name in definitions},
         knobs={name: entry for name, entry in source.knobs.items() if quotes(texts, name)},
         fields={QUERY_CLASS: fields},
@@ -115,25 +115,20 @@ def _query_fields(source: Source, lines: Iterable[str]) -> dict[str, str]:
 
 def _closure(source: Source, methods: Iterable[str]) -> list[str]:
     """``methods`` and those that they call, directly or not, in the order of the source."""
-    wanted, queue = set(), list(methods)
-    while queue:
-        name = queue.pop()
-        if name in source.methods and name not in wanted:
-            wanted.add(name)
-            queue.extend(r.removeprefix("self.") for r in resources([source.methods[name]]))
+
+    def called(name: str) -> list[str]:
+        used = source.facts(source.methods[name]).resources
+        return [other for other in source.methods if f"self.{other}" in used]
+
+    wanted = closure((name for name in methods if name in source.methods), called)
     return [name for name in source.methods if name in wanted]
 
 
 def _definitions(source: Source, names: set[str]) -> list[str]:
     """The module-level definitions among ``names``, and those that they use in turn."""
-    wanted: set[str] = set()
-    queue = list(names)
-    while queue:
-        name = queue.pop()
-        if name in source.definitions and name not in wanted and name not in ("KNOBS",):
-            wanted.add(name)
-            queue.extend(_names([source.definitions[name]]))
-    return [name for name in source.definitions if name in wanted]
+    found = {name: node for name, node in source.definitions.items() if name != "KNOBS"}
+    wanted = closure(names & found.keys(), lambda name: _names([found[name]]) & found.keys())
+    return [name for name in found if name in wanted]
 
 
 def _names(nodes: Iterable[ast.AST]) -> set[str]:

@@ -17,6 +17,7 @@ from functools import lru_cache
 from evolve.errors import ProgramError
 from evolve.program import MemoryProgram
 from evolve.program.parts import BASE_CLASS, called_name
+from evolve.program.reach import reached
 
 PHASES = ("__init__", "write", "read")
 STORES = ("db", "vectors", "chroma")
@@ -180,16 +181,16 @@ def _container(value: ast.expr) -> str | None:
 
 
 def _phase(name: str, methods: Mapping[str, ast.FunctionDef]) -> Phase:
-    order = _reached(name, methods)
+    order = reached([methods[name]], {name: [node] for name, node in methods.items()})
     uses: Counter[str] = Counter()
     sql: dict[str, None] = {}
     for method in order:
-        for node in ast.walk(methods[method]):
+        for node in ast.walk(method):
             if isinstance(node, ast.Attribute) and node.attr in (*STORES, *SERVICES) and _is_toolkit(node):
                 uses[node.attr] += 1
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _SQL.match(node.value):
                 sql[" ".join(node.value.split())] = None
-    steps = tuple(Step(method, _summary(methods[method])) for method in order[1:])
+    steps = tuple(Step(method.name, _summary(method)) for method in order[1:])
     return Phase(steps, uses, tuple(sql))
 
 
@@ -198,21 +199,6 @@ def _is_toolkit(node: ast.Attribute) -> bool:
     return (isinstance(owner, ast.Name) and owner.id == "toolkit") or (
         isinstance(owner, ast.Attribute) and owner.attr.lstrip("_") in ("toolkit", "tk", "kit")
     )
-
-
-def _reached(name: str, methods: Mapping[str, ast.FunctionDef]) -> list[str]:
-    """``name`` and the methods that it calls, directly or not, in the order of the text."""
-    order: dict[str, None] = {}
-    due = [name]
-    while due:
-        method = due.pop(0)
-        if method in order:
-            continue
-        order[method] = None
-        calls = (node for node in ast.walk(methods[method]) if isinstance(node, ast.Call))
-        called = [called_name(node) for node in sorted(calls, key=lambda c: (c.lineno, c.col_offset))]
-        due = [other for other in called if other in methods and other not in order] + due
-    return list(order)
 
 
 def _summary(node: ast.FunctionDef) -> str:

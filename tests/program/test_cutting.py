@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from evolve.mutation.cutting import cut, cut_method, steps, without_step
-from evolve.mutation.grafting import apply, parse_graft
-from evolve.mutation.pruning import prune
-from evolve.mutation.resources import resources
-from evolve.mutation.source import Source
 from evolve.program import MemoryProgram
+from evolve.program.cutting import cut, cut_method, steps, without_step
+from evolve.program.grafting import apply, parse_graft
+from evolve.program.pruning import prune
+from evolve.program.resources import resources
+from evolve.program.source import Source
 
 STEP = '''import math
 

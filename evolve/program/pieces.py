@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
-from evolve.errors import ProgramError
 from evolve.program import MemoryProgram
 from evolve.program.identity import fingerprint
-from evolve.program.parsing import UNPARSABLE, parse
 from evolve.program.parts import BASE_CLASS, CONSTANTS, assigned_name, literals
+from evolve.program.reach import closure
+from evolve.program.syntax import FUNCTIONS, is_text, mentions
 
 _TABLE = "KNOBS"
 HEAD = f"{BASE_CLASS} apart from its methods"
 """The piece of the class's bases, decorators and attributes."""
 OTHER = "other statements at the top level"
 """The piece of all that binds no name by itself: conditions, loops, calls."""
+_PIECES: Mapping[str, Callable[[str], str]] = MappingProxyType(
+    {
+        "name": lambda name: name,
+        "attribute": lambda name: f"{BASE_CLASS}.{name}",
+        "text": lambda text: f"{_TABLE}[{text!r}]",
+    }
+)
+"""What kind of mention a name has → the piece that is meant."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +51,8 @@ class Pieces:
         Raises:
             ProgramError: it does not parse.
         """
-        try:
-            tree = parse(program.source)
-        except UNPARSABLE as error:
-            raise ProgramError("contract", f"The program does not parse: {error}.") from error
         found: dict[str, list[ast.AST]] = {}
-        for name, node in _named(tree):
+        for name, node in _named(program.tree):
             found.setdefault(name, []).append(node)
         return cls({name: tuple(nodes) for name, nodes in found.items()})
 
@@ -62,25 +67,16 @@ class Pieces:
         A name is used where it is looked up; a method where an attribute of its name is; a knob where a
         string of its name stands.
         """
-        seen: set[str] = set()
-        waiting = [name for name in roots if name in self.nodes and name not in past]
-        while waiting:
-            name = waiting.pop()
-            if name not in seen:
-                seen.add(name)
-                waiting.extend(self._uses(name) - seen - set(past))
-        return frozenset(seen)
+        return frozenset(
+            closure(
+                (name for name in roots if name in self.nodes and name not in past),
+                lambda name: self._uses(name) - set(past),
+            )
+        )
 
     def _uses(self, name: str) -> set[str]:
-        mentioned: set[str] = set()
-        for node in (part for root in self.nodes[name] for part in ast.walk(root)):
-            if isinstance(node, ast.Name):
-                mentioned.add(node.id)
-            elif isinstance(node, ast.Attribute):
-                mentioned.add(f"{BASE_CLASS}.{node.attr}")
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                mentioned.add(f"{_TABLE}[{node.value!r}]")
-        return mentioned & self.nodes.keys()
+        found = (mention for node in self.nodes[name] for mention in mentions(node))
+        return {_PIECES[mention.kind](mention.name) for mention in found} & self.nodes.keys()
 
 
 def _mark(name: str, nodes: tuple[ast.AST, ...]) -> str:
@@ -103,9 +99,9 @@ def _named(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
                 yield bound, _import_of(node, alias)
         elif isinstance(node, ast.ClassDef) and node.name == BASE_CLASS:
             yield from _methods(node)
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
             yield node.name, node
-        elif not _is_docstring(node):
+        elif not is_text(node):
             yield OTHER, node
 
 
@@ -116,12 +112,12 @@ def _entries(table: ast.Dict) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _methods(node: ast.ClassDef) -> Iterator[tuple[str, ast.AST]]:
-    rest = [s for s in node.body if not isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    rest = [s for s in node.body if not isinstance(s, FUNCTIONS)]
     header = copy.copy(node)
     header.body = rest or [ast.Pass()]
     yield HEAD, header
     for statement in node.body:
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        if isinstance(statement, FUNCTIONS):
             yield f"{node.name}.{statement.name}", statement
 
 
@@ -129,11 +125,3 @@ def _import_of(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.stmt:
     if isinstance(node, ast.Import):
         return ast.Import(names=[alias])
     return ast.ImportFrom(module=node.module, names=[alias], level=node.level)
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )

@@ -1,24 +1,34 @@
-"""A memory program as text that can be edited part by part."""
+"""The reader: a memory program as text that is read, and edited, part by part."""
 
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Collection, Mapping
-from functools import cached_property
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property, lru_cache
 
-from evolve.mutation.splicing import SplicedText, SpliceError
-from evolve.program.compose import replace_nodes
-from evolve.program.layout import indented
-from evolve.program.parsing import parse
-from evolve.program.parts import BASE_CLASS, CLASSES, assigned_name, gives_default
+from evolve.program.additions import Additions
+from evolve.program.facts import Facts, facts_by_text, facts_of, tokens_by_text
+from evolve.program.identity import fingerprint
+from evolve.program.parsing import tree_of
+from evolve.program.parts import BASE_CLASS, CLASSES, assigned_name
+from evolve.program.splicing import SplicedText, replace_nodes
+from evolve.program.syntax import FUNCTIONS, is_text, loaded_names
 
 LINE_LENGTH = 110
 Function = ast.FunctionDef
 
 
 class Source(SplicedText):
-    """Text of a memory program, or of a fragment of one, and the edits that such text allows."""
+    """Text of a memory program, or of a fragment of one, and the edits that such text allows.
+
+    Example:
+        >>> source = source_of("LIMIT = 5\\n\\ndef size():\\n    return LIMIT\\n")
+        >>> list(source.definitions)
+        ['LIMIT', 'size']
+        >>> source.without(source.definitions["LIMIT"])
+        '\\ndef size():\\n    return LIMIT\\n'
+    """
 
     @cached_property
     def classes(self) -> dict[str, ast.ClassDef]:
@@ -40,17 +50,12 @@ class Source(SplicedText):
     @cached_property
     def definitions(self) -> dict[str, ast.stmt]:
         """Top-level functions, classes and simple assignments by name."""
-        found: dict[str, ast.stmt] = {}
-        for node in self.tree.body:
-            name = node.name if isinstance(node, (Function, ast.ClassDef)) else assigned_name(node)
-            if name:
-                found[name] = node
-        return found
+        return definitions_of(self.tree.body)
 
     @cached_property
     def knobs(self) -> dict[str, str]:
         """Entries of the KNOBS table: name → source of the tuple."""
-        table = self._knob_table
+        table = self.knob_table
         if table is None:
             return {}
         return {
@@ -59,8 +64,46 @@ class Source(SplicedText):
             if isinstance(key, ast.Constant) and isinstance(key.value, str)
         }
 
-    @property
-    def _knob_table(self) -> ast.Dict | None:
+    @cached_property
+    def fingerprint(self) -> str:
+        """Equal for programs that differ only in layout, comments, docstrings and commit message."""
+        known = {node: tokens_by_text.of(self, node) for node in self.units if isinstance(node, FUNCTIONS)}
+        return fingerprint(self.tree, known)
+
+    @cached_property
+    def units(self) -> list[ast.stmt]:
+        """The statements at the top level and, in place of each class there, those of its body."""
+        parts = (node.body if isinstance(node, ast.ClassDef) else [node] for node in self.tree.body)
+        return [part for found in parts for part in found]
+
+    def facts(self, node: ast.stmt) -> Facts:
+        """What a statement of this text mentions."""
+        return facts_by_text.of(self, node)
+
+    def facts_within(self, node: ast.stmt) -> list[Facts]:
+        """The facts of a statement of the top level; of a class those of its parts."""
+        if not isinstance(node, ast.ClassDef):
+            return [self.facts(node)]
+        head = (*node.decorator_list, *node.bases, *node.keywords, *getattr(node, "type_params", ()))
+        return [*map(facts_of, head), *map(self.facts, node.body)]
+
+    @cached_property
+    def mentions(self) -> Mapping[str, int]:
+        """How often each name stands behind a dot or in quotes."""
+        found: Counter[str] = Counter()
+        for facts in (facts for node in self.tree.body for facts in self.facts_within(node)):
+            found.update(facts.mentions)
+        return found
+
+    @cached_property
+    def loaded(self) -> frozenset[str]:
+        """The names that are looked up anywhere."""
+        found = (facts.loaded for node in self.tree.body for facts in self.facts_within(node))
+        return frozenset[str]().union(*found)
+
+    @cached_property
+    def knob_table(self) -> ast.Dict | None:
+        """The KNOBS table; None where there is none, or one of another form."""
         statement = self.definitions.get("KNOBS")
         value = getattr(statement, "value", None)
         return value if isinstance(value, ast.Dict) else None
@@ -75,60 +118,36 @@ class Source(SplicedText):
         }
 
     def with_line(self, method: str, statement: str) -> str:
-        """The text with a statement inserted into ``method``.
-
-        It goes behind the last statement that binds the same name by a method of the same verb (``_add_…``
-        stays with ``_add_…``), else by any; and ahead of the final return. A return takes the place of the
-        method's own.
-
-        Raises:
-            KeyError: there is no such method.
-            SpliceError: the method's statements do not stand in lines of their own.
-        """
-        body = statements(self.methods[method])
-        new = parse(statement).body[0]
-        if any(self.text_of(old) == statement for old in body):
-            return self.text
-        last = body[-1]
-        alone = len(body) == 1 and isinstance(last, ast.Pass)
-        if alone or (isinstance(new, ast.Return) and isinstance(last, ast.Return)):
-            return self.replaced(last, statement)
-        bound = assigned_name(new)
-        earlier = [s for s in body if bound and assigned_name(s) == bound]
-        akin = [s for s in earlier if _verb(s) and _verb(s) == _verb(new)]
-        if akin or earlier:
-            return self.inserted_after((akin or earlier)[-1], statement)
-        if isinstance(last, ast.Return):
-            return self.inserted_before(last, statement)
-        return self.inserted_after(last, statement)
+        """The text with a statement inserted into ``method``; see ``Additions.line``."""
+        edit = Additions(self)
+        edit.line(method, statement)
+        return edit.text
 
     def with_method(self, name: str, text: str) -> str:
         """The text with a method of KnowledgeBase added, or put in the place of the one of that name."""
-        if name in self.methods:
-            return self.replaced(self.methods[name], text)
-        return self.inserted_after(self.classes[BASE_CLASS].body[-1], text, gap=1)
+        edit = Additions(self)
+        edit.method(name, text)
+        return edit.text
 
     def with_field(self, owner: str, name: str, declaration: str) -> str:
-        """The text with a field at the end of the dataclass ``owner``, unless it has one of that name.
+        """The text with a field of the dataclass ``owner``, unless it has it; see ``Additions.field``."""
+        edit = Additions(self)
+        edit.field(owner, name, declaration)
+        return edit.text
 
-        One without a default goes ahead of those that have one, as ``@dataclass`` demands.
+    def with_knobs(self, entries: Mapping[str, str]) -> str:
+        """The text with entries in KNOBS, but for those that it has; the table is made where there is none.
+
+        Args:
+            entries: name → source of the tuple.
         """
-        fields = self.fields(owner)
-        if name in fields or not fields:
-            return self.text
-        new = Source(f"class {owner}:\n{indented(declaration, '    ')}").fields(owner)[name]
-        given = [field for field in fields.values() if gives_default(field.value)]
-        if given and not gives_default(new.value):
-            return self.inserted_before(given[0], declaration)
-        return self.inserted_after(list(fields.values())[-1], declaration)
-
-    def with_knob(self, name: str, entry: str) -> str:
-        """The text with an entry in KNOBS, unless there is one; the table is made where there is none."""
-        if name in self.knobs:
+        new = {name: entry for name, entry in entries.items() if name not in self.knobs}
+        if not new:
             return self.text
         if "KNOBS" not in self.definitions:
-            return self.with_definition("KNOBS", f'KNOBS = {{\n    "{name}": {entry},\n}}')
-        return self._with_table({**self.knobs, name: entry})
+            rows = "".join(f'    "{name}": {entry},\n' for name, entry in new.items())
+            return self.with_definition("KNOBS", f"KNOBS = {{\n{rows}}}")
+        return self._with_table({**self.knobs, **new})
 
     def without_knobs(self, names: Collection[str]) -> str:
         """The text less some entries of KNOBS."""
@@ -143,7 +162,7 @@ class Source(SplicedText):
         """
         if name in self.definitions:
             return self.text
-        new = parse(definition).body[0]
+        new = tree_of(definition).body[0]
         first = next(n for n in self.tree.body if isinstance(n, (Function, ast.ClassDef)))
         later = {n for n, node in self.definitions.items() if node.lineno >= first.lineno}
         if later & loaded_names(new):
@@ -154,7 +173,7 @@ class Source(SplicedText):
 
     def with_import(self, statement: str) -> str:
         """The text with an import statement, unless it stands there; `from x import a` is merged by name."""
-        new = parse(statement).body[0]
+        new = tree_of(statement).body[0]
         if any(ast.dump(node) == ast.dump(new) for node in self.imports):
             return self.text
         if isinstance(new, ast.ImportFrom):
@@ -163,7 +182,7 @@ class Source(SplicedText):
                     names = {ast.unparse(alias) for alias in (*old.names, *new.names)}
                     return self.replaced(old, import_of(old.module or "", names))
         if not self.imports:
-            anchors = [n for n in self.tree.body if not _is_text(n) and not _is_future(n)]
+            anchors = [n for n in self.tree.body if not is_text(n) and not _is_future(n)]
             return self.inserted_before(anchors[0], statement, gap=1)
         plain = isinstance(new, ast.Import)
         same = [n for n in self.imports if isinstance(n, ast.Import) == plain]
@@ -179,24 +198,28 @@ class Source(SplicedText):
         safe = text.replace("\\", "\\\\").replace('"""', "'''")
         line = '"""' + (safe[:-1] + '\\"' if safe.endswith('"') else safe) + '"""'
         first = self.tree.body[0]
-        return replace_nodes(self.text, {first: line}) if _is_text(first) else f"{line}\n\n{self.text}"
+        return replace_nodes(self.text, {first: line}) if is_text(first) else f"{line}\n\n{self.text}"
 
     def _with_table(self, knobs: Mapping[str, str]) -> str:
-        if self._knob_table is None:
-            raise SpliceError("KNOBS is not written as a table")
-        table = "{\n" + "".join(f'    "{name}": {entry},\n' for name, entry in knobs.items()) + "}"
-        return replace_nodes(self.text, {self._knob_table: table})
+        edit = Additions(self)
+        edit.knobs(knobs)
+        return edit.text
 
 
-def statements(function: Function) -> list[ast.stmt]:
-    """The statements of a body, docstring left out."""
-    return function.body[1:] if _is_text(function.body[0]) and len(function.body) > 1 else function.body
+@lru_cache(maxsize=64)
+def source_of(text: str) -> Source:
+    """The reader of ``text``, shared by all who read or edit it while it is in use."""
+    return Source(text)
 
 
-def loaded_names(node: ast.AST) -> set[str]:
-    """The names that are looked up in ``node``."""
-    names = (part for part in ast.walk(node) if isinstance(part, ast.Name))
-    return {part.id for part in names if isinstance(part.ctx, ast.Load)}
+def definitions_of(body: Sequence[ast.stmt]) -> dict[str, ast.stmt]:
+    """The functions, classes and simple assignments among statements by name, the last of each name."""
+    found: dict[str, ast.stmt] = {}
+    for node in body:
+        name = node.name if isinstance(node, (Function, ast.ClassDef)) else assigned_name(node)
+        if name:
+            found[name] = node
+    return found
 
 
 def import_of(module: str, names: Collection[str]) -> str:
@@ -205,20 +228,6 @@ def import_of(module: str, names: Collection[str]) -> str:
     if len(line) <= LINE_LENGTH:
         return line
     return f"from {module} import (\n" + "".join(f"    {name},\n" for name in sorted(names)) + ")"
-
-
-def _verb(statement: ast.stmt) -> str:
-    """The first word of the method x of ``name = self.x(...)``; empty for any other statement."""
-    match = re.match(r"\w+ = self\._([a-z]+)_?\w*\(", ast.unparse(statement))
-    return match.group(1) if match else ""
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
 
 
 def _is_future(node: ast.stmt) -> bool:

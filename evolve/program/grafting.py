@@ -2,7 +2,7 @@
 
 A *graft* is a partial program: imports, constants, knobs, fields, methods, and lines that belong into methods
 that the host already has. It comes from a fragment file (``evolve/mutation/fragments``) or is cut out of
-another program with all that it needs (``evolve.mutation.cutting``), which is crossover.
+another program with all that it needs (``evolve.program.cutting``), which is crossover.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from evolve.mutation.source import Function, Source, loaded_names, statements
-from evolve.mutation.splicing import SpliceError
+from evolve.program.additions import Additions
 from evolve.program.layout import indented
-from evolve.program.parsing import parse
+from evolve.program.parsing import tree_of
 from evolve.program.parts import BASE_CLASS, CONSTANTS, ITEM_CLASS, QUERY_CLASS
+from evolve.program.source import Function, Source, source_of
+from evolve.program.splicing import SpliceError
+from evolve.program.syntax import bound_names, loaded_names, statements
 
 WOVEN = {
     "__init__": "def __init__(self, toolkit):",
@@ -55,7 +57,7 @@ def parse_graft(text: str, *, replacing: Collection[str] = ()) -> Graft:
     Args:
         replacing: woven methods that shall take the place of the host's instead of being inserted into it.
     """
-    source = Source(text)
+    source = source_of(text)
     special = {*CONSTANTS, "KNOBS", ITEM_CLASS, QUERY_CLASS, BASE_CLASS}
     return Graft(
         imports=tuple(source.text_of(node) for node in source.imports),
@@ -84,48 +86,47 @@ def apply(host: str, graft: Graft) -> str:
     Raises:
         SpliceError: a line of the graft would not work where it has to go.
     """
-    _refuse_tables_made_twice(Source(host), graft)
-    text = host
-    for name, lines in graft.lines.items():
-        text = _woven(text, name, lines)
-    for name, method in graft.methods.items():
-        text = Source(text).with_method(name, method)
-    for owner, fields in graft.fields.items():
-        for name, declaration in fields.items():
-            text = Source(text).with_field(owner, name, declaration)
-    for name, entry in graft.knobs.items():
-        text = Source(text).with_knob(name, entry)
+    _refuse_tables_made_twice(source_of(host), graft)
+    text = _with_parts(source_of(host), graft)
+    text = source_of(text).with_knobs(graft.knobs)
     for name, definition in graft.definitions.items():
-        text = Source(text).with_definition(name, definition)
+        text = source_of(text).with_definition(name, definition)
     for statement in graft.imports:
-        text = Source(text).with_import(statement)
+        text = source_of(text).with_import(statement)
     for name, lines in graft.lines.items():
-        _refuse_unbound_names(Source(text), name, lines)
+        _refuse_unbound_names(source_of(text), name, lines)
     return text
 
 
-def bound_by_import(node: ast.Import | ast.ImportFrom) -> set[str]:
-    """The names that an import statement binds."""
-    return {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+def _with_parts(host: Source, graft: Graft) -> str:
+    """``host`` with the lines, methods and fields of the graft; methods that lines lack are made."""
+    lines = {name: list(found) for name, found in graft.lines.items() if name in host.methods}
+    fields = {owner: list(found.items()) for owner, found in graft.fields.items()}
+    made = {name: _method(name, found) for name, found in graft.lines.items() if name not in host.methods}
+    methods = {**made, **graft.methods}
+    while any(lines.values()) or any(fields.values()) or methods:
+        edit = Additions(host)
+        for name in [name for name, left in lines.items() if left]:
+            edit.line(name, lines[name].pop(0))
+        for name, method in methods.items():
+            edit.method(name, method)
+        for owner in [owner for owner, left in fields.items() if left]:
+            edit.field(owner, *fields[owner].pop(0))
+        host, methods = source_of(edit.text), {}
+    return host.text
 
 
-def _woven(text: str, name: str, lines: Iterable[str]) -> str:
-    """``text`` with the lines in the method ``name``, which is made where there is none."""
-    if name not in Source(text).methods:
-        body = "".join("\n" + indented(line, "    ") for line in lines)
-        return Source(text).with_method(name, WOVEN[name] + body)
-    for line in lines:
-        text = Source(text).with_line(name, line)
-    return text
+def _method(name: str, lines: Iterable[str]) -> str:
+    return WOVEN[name] + "".join("\n" + indented(line, "    ") for line in lines)
 
 
 def _refuse_unbound_names(child: Source, name: str, lines: Iterable[str]) -> None:
     """The host may call its parameters or its variables by other names than the lines do."""
     method = child.methods[name]
     known = {*dir(builtins), *child.definitions, *_bound_in(method)}
-    known.update(*(bound_by_import(node) for node in child.imports))
+    known.update(*(bound_names(node) for node in child.imports))
     for line in lines:
-        unbound = loaded_names(parse(line)) - known
+        unbound = loaded_names(tree_of(line)) - known
         if unbound:
             raise SpliceError(f"{name} has no {', '.join(sorted(unbound))}, which `{line}` needs")
 

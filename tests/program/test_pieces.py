@@ -5,8 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evolve.errors import ProgramError
-from evolve.mutation.pieces import HEAD, OTHER, Pieces
 from evolve.program import MemoryProgram
+from evolve.program.pieces import HEAD, OTHER, Pieces
 
 
 def of(source: str) -> Pieces:

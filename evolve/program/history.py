@@ -6,12 +6,12 @@ import ast
 import textwrap
 from collections.abc import Sequence
 
-from evolve.mutation.source import Source
+from evolve.program.source import source_of
 
 
 def with_history(source: str, messages: Sequence[str]) -> str:
     """``source`` with ``messages`` noted at the end of its docstring, one entry each."""
-    text = Source(source)
+    text = source_of(source)
     docstring = ast.get_docstring(text.tree, clean=True) or "A memory program."
     head, _, past = docstring.partition("\n\nSince then:\n")
     entries = [*past.splitlines(), *(_entry(message) for message in messages)]

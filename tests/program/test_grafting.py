@@ -4,10 +4,10 @@ import ast
 
 import pytest
 
-from evolve.mutation.grafting import Graft, apply, parse_graft
-from evolve.mutation.source import Source
-from evolve.mutation.splicing import SpliceError
 from evolve.program import MemoryProgram
+from evolve.program.grafting import Graft, apply, parse_graft
+from evolve.program.source import Source
+from evolve.program.splicing import SpliceError
 
 FRAGMENT = '''"""Count twice."""
 
@@ -98,7 +98,9 @@ def test_apply_twice_is_apply_once(host):
 
 
 def test_tuned_numbers_and_own_definitions_survive(host):
-    tuned = Source(Source(host).with_knob("share", "(0.9, 0.0, 1.0)")).with_definition("HALF", "HALF = 0.25")
+    tuned = Source(Source(host).with_knobs({"share": "(0.9, 0.0, 1.0)"})).with_definition(
+        "HALF", "HALF = 0.25"
+    )
     child = Source(apply(tuned, parse_graft(FRAGMENT)))
     assert child.knobs["share"] == "(0.9, 0.0, 1.0)"
     assert child.text_of(child.definitions["HALF"]) == "HALF = 0.25"

@@ -1,0 +1,51 @@
+"""Which functions of a program are reached from others: where their names are mentioned in code that is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from evolve.program.syntax import mentions
+
+_Item = TypeVar("_Item", bound=Hashable)
+_Node = TypeVar("_Node", bound=ast.AST)
+
+
+def reached(roots: Iterable[_Node], functions: Mapping[str, Sequence[_Node]]) -> list[_Node]:
+    """``roots`` and the functions that they reach, directly or by others, in the order of first mention.
+
+    A function is reached where its name is mentioned in code that is: as a name, an attribute or a string.
+    Nothing is left out that runs, but for names that are put together while it runs.
+
+    Args:
+        roots: code that is reached in any case.
+        functions: name → the functions and methods of that name.
+
+    >>> tree = ast.parse("def a(): return b()\\ndef b(): return 1\\ndef c(): return 2")
+    >>> named = {node.name: [node] for node in tree.body}
+    >>> [node.name for node in reached(named["a"], named)]
+    ['a', 'b']
+    """
+
+    def used(node: ast.AST) -> list[_Node]:
+        found = sorted(mentions(node), key=lambda mention: mention.place)
+        return [other for mention in found for other in functions.get(mention.name, ())]
+
+    return closure(roots, used)
+
+
+def closure(roots: Iterable[_Item], uses: Callable[[_Item], Iterable[_Item]]) -> list[_Item]:
+    """``roots`` and what they use, directly or not: each once, depth first.
+
+    >>> closure([4], lambda n: [n // 2] if n > 1 else [])
+    [4, 2, 1]
+    """
+    found: dict[_Item, None] = {}
+    due = list(roots)[::-1]
+    while due:
+        item = due.pop()
+        if item not in found:
+            found[item] = None
+            due.extend([other for other in uses(item) if other not in found][::-1])
+    return list(found)

@@ -1,0 +1,29 @@
+"""What the parts of a program share: by this a method is known to need a line of ``__init__``."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from evolve.program.facts import facts_of
+from evolve.program.source import Function, Source
+from evolve.program.syntax import statements
+
+FED_IN = ("__init__", "_index")
+"""The methods that set up and fill what the steps of ``read`` look up."""
+
+
+def resources(nodes: Iterable[ast.AST]) -> set[str]:
+    """What the nodes share with others: ``self.x``, ``toolkit.vectors``, ``toolkit.chroma``, ``table x``."""
+    return {name for node in nodes for name in facts_of(node).resources}
+
+
+def body(source: Source, method: str) -> list[ast.stmt]:
+    """The statements of a method of KnowledgeBase; none where there is no such method."""
+    function: Function | None = source.methods.get(method)
+    return statements(function) if function else []
+
+
+def quotes(text: str, name: str) -> bool:
+    """``name`` stands in ``text`` as a string."""
+    return f'"{name}"' in text or f"'{name}'" in text
