@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import Literal
 
@@ -103,6 +104,15 @@ class Usage(Record):
         """Tokens read and written."""
         return self.tokens_in + self.tokens_out
 
+    def amount(self, unit: CostUnit) -> float:
+        """Return it in the unit of cost.
+
+        Example:
+            >>> Usage(calls=1, tokens_in=900, tokens_out=100, usd=0.02).amount("tokens")
+            1000.0
+        """
+        return self.usd if unit == "usd" else float(self.tokens)
+
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             calls=self.calls + other.calls,
@@ -174,23 +184,33 @@ class Step(Record):
     observation: str
 
 
-class ItemResult(Record):
-    """What became of one task, complete enough to replay it by eye."""
+class ItemOutcome(Record):
+    """Outcome of one task, from its read to the archive; complete enough to replay the task by eye.
+
+    It fills up: a read gives query, text, times and usage; the agent an answer; the scorer metrics and a
+    score; attribution a stage.
+
+    Example:
+        >>> read = ItemOutcome(task="q1", query={"text": "Ada's city"}, retrieved="Ada moved to Lisbon.")
+        >>> read.filled(answer="Lisbon", metrics={"f1": 1.0}, score=1.0).score
+        1.0
+    """
 
     task: str
     category: str = ""
     group: str = Field(default="", description="group of the task, such as a conversation")
     score: float = Field(
-        description="the campaign's quality metric on this task, higher is better; NaN where inconclusive"
+        default=math.nan,
+        description="the campaign's quality metric on this task, higher is better; NaN where inconclusive",
     )
-    metrics: dict[str, float] = Field(description="every metric of the benchmark on this task")
+    metrics: dict[str, float] = Field(default={}, description="every metric of the benchmark on this task")
     query: Fields
     retrieved: str
-    answer: str
+    answer: str = ""
     stage: Stage | None = Field(
         default=None, description="where the evidence was lost; None for a good score"
     )
-    seconds: float = Field(description="time in read by ``clock``, model calls not counted")
+    seconds: float = Field(default=0.0, description="time in read by ``clock``, model calls not counted")
     wall_seconds: float | None = Field(default=None, description="wall time in read, model calls not counted")
     cpu_seconds: float | None = Field(default=None, description="CPU time of read")
     clock: ClockKind = Field(
@@ -206,8 +226,16 @@ class ItemResult(Record):
 
     @property
     def conclusive(self) -> bool:
-        """It has a score."""
+        """Whether every model and judge gave what the score needs."""
         return not self.inconclusive
+
+    def filled(self, **values: object) -> ItemOutcome:
+        """Return a copy with ``values``, validated."""
+        return ItemOutcome.model_validate(dict(self) | values)
+
+
+ItemResult = ItemOutcome
+"""Earlier name of ``ItemOutcome``."""
 
 
 Status = Literal["complete", "failed", "raced", "inconclusive"]
@@ -217,7 +245,7 @@ CostUnit = Literal["tokens", "usd"]
 class Evaluation(Record):
     """A program on a subset.
 
-    ``complete``: every item has a score, or says why it has none (a few may: ``ItemResult.inconclusive``).
+    ``complete``: every item has a score, or says why it has none (a few may: ``ItemOutcome.inconclusive``).
     ``failed``: the program broke, and ``failure`` says how; its quality is 0 because it earned 0.
     ``raced``: it was given up after some of the items, and ``reason`` says why; what it scored on them is no
     score on the subset. ``inconclusive``: our own machinery broke; there is no score, and there must not be
@@ -246,7 +274,7 @@ class Evaluation(Record):
     latency: float = Field(default=0.0, description="95th percentile of the seconds in read")
     latency_clock: ClockKind = Field(default="wall", description="what those seconds are, as in the items")
     size: float = Field(default=0.0, description="lines of code of the program")
-    items: tuple[ItemResult, ...] = ()
+    items: tuple[ItemOutcome, ...] = ()
     writes: tuple[WriteResult, ...] = ()
     failure: Failure | None = None
     reason: str = Field(default="", description="for an inconclusive one: what broke; for a raced one: why")

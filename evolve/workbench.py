@@ -13,7 +13,7 @@ from evolve.config import DEFAULT_SEEDS, CampaignConfig
 from evolve.errors import UsageError
 from evolve.evaluation import Evaluator, Subset, Subsets
 from evolve.evaluation.conditions import digest
-from evolve.evaluation.grading import JUDGED
+from evolve.evaluation.scorer import JUDGED
 from evolve.journal import RunRecord
 from evolve.kinds import BUILT_IN
 from evolve.program import MemoryProgram

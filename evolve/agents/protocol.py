@@ -17,20 +17,33 @@ from evolve.records import Episode, Failure, Fields, Step, Task, Usage
 
 
 @dataclass(frozen=True)
-class Extraction:
+class AgentResult:
+    """Common part of whatever an agent returns for one item.
+
+    Attributes:
+        inconclusive: why there is nothing, where no program is to blame: its model or an environment failed.
+
+    Example:
+        >>> Response("", Usage(), inconclusive="The provider filtered the prompt.").inconclusive
+        'The provider filtered the prompt.'
+    """
+
+    inconclusive: str = field(default="", kw_only=True)
+
+
+@dataclass(frozen=True)
+class Extraction(AgentResult):
     """Values for the fields of a KnowledgeItem or a Query.
 
     Attributes:
         fields: field name → value; empty where there are none to be had.
         usage: what the model read and wrote for them, re-asking included.
         failure: of kind ``extraction``: the model could not fill the schema, asked twice. The program's.
-        inconclusive: why the model gave nothing that a program could be blamed for, if so.
     """
 
     fields: Fields
     usage: Usage
     failure: Failure | None = None
-    inconclusive: str = ""
 
     @property
     def usable(self) -> bool:
@@ -39,12 +52,11 @@ class Extraction:
 
 
 @dataclass(frozen=True)
-class Response:
-    """The agent's answer to a task; ``inconclusive`` says why there is none, if the model gave none."""
+class Response(AgentResult):
+    """The agent's answer to a task."""
 
     text: str
     usage: Usage
-    inconclusive: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,20 +69,18 @@ class Recollection:
 
 
 @dataclass(frozen=True)
-class Conduct:
+class Conduct(AgentResult):
     """How the agent acted in an environment.
 
     Attributes:
         steps: what it did and saw, in order.
         reward: what it had earned at the end, in [0, 1].
         usage: of all its model calls.
-        inconclusive: why the model or the environment let it not finish, if so.
     """
 
     steps: tuple[Step, ...]
     reward: float
     usage: Usage
-    inconclusive: str = ""
 
 
 class TaskAgent(Protocol):

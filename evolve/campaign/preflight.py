@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from evolve.config import CampaignConfig, RoleConfig
 from evolve.config.names import WORDLLAMA, is_local
 from evolve.errors import BudgetReached, ModelError, UsageError
-from evolve.evaluation.grading import JUDGED
+from evolve.evaluation.scorer import JUDGED
 from evolve.models.budget import Budget
 from evolve.models.calls import Call
 from evolve.models.chat import ChatRequest, Role

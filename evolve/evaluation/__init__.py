@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from evolve.evaluation.attribution import LOW_SCORE, Memory, attribute
+from evolve.evaluation.batching import HostServices
 from evolve.evaluation.evaluator import Evaluator
 from evolve.evaluation.memo import Memo
-from evolve.evaluation.services import HostServices, ToolkitModel
+from evolve.evaluation.services import ToolkitModel
 from evolve.evaluation.subsets import Subset, Subsets
 
 __all__ = [

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from evolve.evaluation.evaluator import quality_of
 from evolve.evaluation.racing import Rival
-from evolve.records import Evaluation, ItemResult
+from evolve.records import Evaluation, ItemOutcome
 from evolve.statistics import paired_interval
 
 
@@ -54,7 +54,7 @@ def averaged(first: Evaluation, again: Evaluation) -> Evaluation:
     )
 
 
-def _averaged(one: ItemResult, other: ItemResult) -> ItemResult:
+def _averaged(one: ItemOutcome, other: ItemOutcome) -> ItemOutcome:
     if not other.conclusive:
         return one
     if not one.conclusive:

@@ -4,37 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 
 import numpy as np
 
 from evolve.agents.protocol import Judge, TaskAgent
 from evolve.benchmark import Benchmark
-from evolve.errors import InfrastructureError, ModelError, ProgramError
+from evolve.errors import InfrastructureError, ProgramError
 from evolve.evaluation.attribution import LOW_SCORE
 from evolve.evaluation.conditions import content, digest
-from evolve.evaluation.deferral import DeferringServices
-from evolve.evaluation.grading import Grading
 from evolve.evaluation.memo import Memo
 from evolve.evaluation.racing import Referee
-from evolve.evaluation.recall import Clock, Recall
-from evolve.evaluation.responding import Responder
-from evolve.evaluation.services import AwaitedModel, HostServices, ToolkitModel
+from evolve.evaluation.scorer import Scorer
+from evolve.evaluation.services import ToolkitModel
+from evolve.evaluation.session_run import Clock, Opened, SessionOpener, SessionRun
 from evolve.evaluation.subsets import Subset
 from evolve.evaluation.trial import Conditions, Trial
-from evolve.evaluation.tried import Opened, TriedSessions
 from evolve.models.embeddings import Embedder
 from evolve.program import MemoryProgram
-from evolve.records import ClockKind, CostUnit, Evaluation, Failure, Interval, ItemResult, Usage
-from evolve.sandboxes.protocol import Limits, Sandbox, Services
+from evolve.records import ClockKind, CostUnit, Evaluation, Failure, Interval, ItemOutcome, WriteResult
+from evolve.sandboxes.protocol import Limits, Sandbox
 from evolve.statistics import mean_interval
 
-ATTEMPTS = 2
-"""How often the sandbox is tried before an evaluation is inconclusive."""
-EMBED_ROUNDS = 2
-"""How often a read may be put off for vectors, besides once for each model call."""
 INCONCLUSIVE_SHARE = 0.2
 """With more than this share of items or writes inconclusive, the whole evaluation is."""
 UNKNOWN = Interval(mean=math.nan, low=math.nan, high=math.nan)
@@ -50,6 +43,40 @@ class Reads:
     texts: Mapping[str, str]
 
 
+class TriedSessions:
+    """Keeps the last sessions that were tried, each to be taken once. Thread-safe.
+
+    What is used in branches only leaves nothing behind, so that a session which was tried is as good as a new
+    one. Those that nobody takes are closed when others come, or with their sandbox.
+
+    Args:
+        capacity: how many: as many as programs are made at the same time; 0 to keep none.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._kept: list[tuple[str, Opened]] = []
+        self._guard = threading.Lock()
+
+    def put(self, program: str, opened: Opened) -> None:
+        """Keep the session of the program with this id; it is the caller's no more."""
+        with self._guard:
+            self._kept.append((program, opened))
+            surplus = self._kept[: -self._capacity or None]
+            self._kept = self._kept[len(surplus) :]
+        for _, other in surplus:
+            other.session.close()
+
+    def take(self, program: str) -> Opened | None:
+        """The session of the program with this id, now the caller's to close; None if there is none."""
+        with self._guard:
+            for kept in self._kept:
+                if kept[0] == program:
+                    self._kept.remove(kept)
+                    return kept[1]
+        return None
+
+
 class Evaluator:
     """Scores programs under fixed conditions. Thread-safe if its parts are.
 
@@ -61,7 +88,7 @@ class Evaluator:
         embedder: behind ``toolkit.embed``.
         model: behind ``toolkit.llm_completion``.
         limits: what a program may use.
-        metric: the quality, see ``grading.Grading``. It is the caller who decides, by the configuration,
+        metric: the quality, see ``scorer.Scorer``. It is the caller who decides, by the configuration,
             between the benchmark's ``metric`` and its ``retrieval_metric``.
         low: a score below this one is attributed to a stage.
         looks: how often a referee is asked on the way, at most. Where models are waited for, few: what lies
@@ -93,29 +120,23 @@ class Evaluator:
         memo: Memo | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
-        self._sandbox = sandbox
-        self._embedder = embedder
-        self._model = model
-        self._limits = limits
         self._metric = metric
-        self._cost_unit: CostUnit = cost_unit
         self._clock = clock
         self._tried = TriedSessions(tried)
-        grading = Grading(judge, metric, benchmark)
+        scorer = Scorer(agent, judge, metric, benchmark)
         self._at = Conditions(
             agent=agent,
             memo=memo if memo is not None else Memo(),
-            responder=Responder(agent, benchmark),
-            grading=grading,
+            opener=SessionOpener(sandbox, embedder, model, limits),
+            scorer=scorer,
             scope=benchmark.scope,
             learning=benchmark.learning,
             low=low,
-            rounds=limits.model_calls + EMBED_ROUNDS,
             looks=looks,
             clock=clock,
-            cost=self._spent,
+            cost_unit=cost_unit,
         )
-        identities = (agent.identity, *grading.identity, embedder.identity, model.identity)
+        identities = (agent.identity, *scorer.identity, embedder.identity, model.identity)
         self._conditions = digest((content(benchmark), *identities, dataclasses.asdict(limits), cost_unit))
 
     @property
@@ -148,7 +169,7 @@ class Evaluator:
         try:
             program.check()
             trial = Trial(self._at, program, subset, repeat, referee)
-            evaluation = self._concluded(program, subset, trial, self._recall(program, trial))
+            evaluation = self._concluded(program, subset, trial, self._carry_out(program, trial))
         except ProgramError as error:  # what is not caught around a write or a read: contract and load
             evaluation = self._failed(program, subset, Failure.of(error, "load"))
         except InfrastructureError as error:
@@ -175,70 +196,36 @@ class Evaluator:
         """
         try:
             program.check()
-            recalled = self._recall(program, Trial(self._at, program, subset, 0), score=False)
+            trial = Trial(self._at, program, subset, 0)
+            run = self._carry_out(program, trial, score=False)
         except ProgramError as error:
             return Reads(Failure.of(error, "load"), {})
-        texts = {
-            read.task.id: read.outcome.text
-            for read in recalled.reads
-            if not (read.failure or read.inconclusive)
-        }
-        return Reads(recalled.first_failure, texts)
+        texts = {read.task: read.retrieved for read in run.reads if read.conclusive and not read.failure}
+        return Reads(trial.first_failure, texts)
 
-    def _recall(self, program: MemoryProgram, trial: Trial, *, score: bool = True) -> Recall:
-        """Carry the trial out in a sandbox, in another one if the first was lost."""
+    def _carry_out(self, program: MemoryProgram, trial: Trial, *, score: bool = True) -> SessionRun:
+        """Carry out ``trial``, in the warm session of ``program`` if there is one."""
         try:
             trial.prepare()
-            return self._carried_out(program, trial, score=score)
+            warm = None if trial.repeat else self._tried.take(program.id)
+            run = trial.carry_out(warm, score=score)
         finally:
             trial.finish()
+        if trial.kept:
+            self._tried.put(program.id, trial.kept)
+        return run
 
-    def _carried_out(self, program: MemoryProgram, trial: Trial, *, score: bool) -> Recall:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                with ExitStack() as closing:
-                    opened = self._opened(program, trial.repeat)
-                    closing.callback(opened.session.close)
-                    recalled = trial.carry_out(opened.session, opened.deferring, score=score)
-                    if not score and recalled.first_failure is None:
-                        closing.pop_all()
-                        self._tried.put(program.id, opened)
-                    return recalled
-            except ModelError:  # the models have tried again already
-                raise
-            except InfrastructureError:
-                if attempt == ATTEMPTS:
-                    raise
-        raise AssertionError("unreachable: the last attempt returns or raises")
-
-    def _opened(self, program: MemoryProgram, repeat: int) -> Opened:
-        """A session in which ``program`` is loaded: the one that it was tried in, or a new one."""
-        if repeat == 0 and (tried := self._tried.take(program.id)) is not None:
-            return tried
-        answering = HostServices(self._embedder, self._model, repeat=repeat)
-        model = self._model if isinstance(self._model, AwaitedModel) else None
-        embedder = self._embedder if self._embedder.waits else None
-        deferring = (
-            DeferringServices(answering, model=model, embedder=embedder, repeat=repeat)
-            if model or embedder
-            else None
-        )
-        services: Services = deferring or answering
-        return Opened(self._sandbox.open(program.source, services, self._limits), deferring)
-
-    def _concluded(
-        self, program: MemoryProgram, subset: Subset, trial: Trial, recalled: Recall
-    ) -> Evaluation:
+    def _concluded(self, program: MemoryProgram, subset: Subset, trial: Trial, run: SessionRun) -> Evaluation:
         """What the trial came to."""
-        if recalled.failure:
-            return self._failed(program, subset, recalled.failure, recalled)
+        if trial.failure:
+            return self._failed(program, subset, trial.failure, run.writes)
         by_task = {item.task: item for item in trial.items}
         items = tuple(by_task[task.id] for task in subset.tasks if task.id in by_task)
-        kept = {"items": items, "writes": tuple(recalled.writes)}
+        kept = {"items": items, "writes": tuple(run.writes)}
         if trial.reason:
             return self._record(program, subset, status="raced", quality=UNKNOWN, reason=trial.reason, **kept)
         scored = [item for item in items if item.conclusive]
-        reason = _too_little(items, recalled)
+        reason = _too_little(items, run.writes)
         return self._record(
             program,
             subset,
@@ -246,53 +233,50 @@ class Evaluator:
             reason=reason,
             quality=UNKNOWN if reason else quality_of(items),
             metrics=_means(scored),
-            cost=self._spent(sum((item.usage for item in items), recalled.usage)) / len(items),
+            cost=sum((item.usage for item in items), run.usage).amount(self._at.cost_unit) / len(items),
             latency=float(np.percentile([item.seconds for item in items], 95)),  # linear interpolation
             latency_clock=_clock_of(items),
             **kept,
         )
 
-    def _spent(self, usage: Usage) -> float:
-        """In the unit of cost: extraction, queries, answers and the toolkit's model; not the judge."""
-        return usage.usd if self._cost_unit == "usd" else float(usage.tokens)
-
     def _failed(
-        self, program: MemoryProgram, subset: Subset, failure: Failure, recalled: Recall | None = None
+        self, program: MemoryProgram, subset: Subset, failure: Failure, writes: Sequence[WriteResult] = ()
     ) -> Evaluation:
-        writes = tuple(recalled.writes) if recalled else ()
-        return self._record(program, subset, status="failed", quality=_ZERO, failure=failure, writes=writes)
+        return self._record(
+            program, subset, status="failed", quality=_ZERO, failure=failure, writes=tuple(writes)
+        )
 
     def _record(self, program: MemoryProgram, subset: Subset, **values: object) -> Evaluation:
         known = {
             "program": program.id,
             "subset": subset.name,
             "conditions": self.conditions,
-            "isolation": self._sandbox.isolation,
+            "isolation": self._at.opener.sandbox.isolation,
             "metric": self._metric,
-            "cost_unit": self._cost_unit,
+            "cost_unit": self._at.cost_unit,
             "size": float(program.lines),
         }
         return Evaluation.model_validate(known | values)
 
 
-def _clock_of(items: Sequence[ItemResult]) -> ClockKind:
+def _clock_of(items: Sequence[ItemOutcome]) -> ClockKind:
     """What the seconds of the reads that were made are: the coarsest of their clocks."""
     used = {item.clock for item in items if item.cpu_seconds is not None or item.wall_seconds}
     return "wall" if "wall" in used or not used else "cpu" if "cpu" in used else "free core"
 
 
-def quality_of(items: Sequence[ItemResult]) -> Interval:
+def quality_of(items: Sequence[ItemOutcome]) -> Interval:
     """Mean score of the items that have one, with an interval over groups of tasks where they have groups."""
     scored = [item for item in items if item.conclusive]
     groups = {item.task: item.group for item in scored}
     return mean_interval({item.task: item.score for item in scored}, clusters=groups)
 
 
-def _too_little(items: Sequence[ItemResult], recalled: Recall) -> str:
+def _too_little(items: Sequence[ItemOutcome], writes: Sequence[WriteResult]) -> str:
     """Why there is too little to score a program by, if so."""
     for what, reasons in (
         ("items", [item.inconclusive for item in items]),
-        ("writes", [write.inconclusive for write in recalled.writes]),
+        ("writes", [write.inconclusive for write in writes]),
     ):
         given = [reason for reason in reasons if reason]
         if len(given) > INCONCLUSIVE_SHARE * len(reasons):
@@ -300,7 +284,7 @@ def _too_little(items: Sequence[ItemResult], recalled: Recall) -> str:
     return ""
 
 
-def _means(items: Sequence[ItemResult]) -> dict[str, float]:
+def _means(items: Sequence[ItemOutcome]) -> dict[str, float]:
     """The mean of every metric over the items that have it."""
     values: dict[str, list[float]] = {}
     for item in items:

@@ -1,12 +1,17 @@
-"""What an agent filled in before, since children often share their parent's schemas and instructions."""
+"""Items and queries that the agent fills in: cached, since children often share schemas and instructions with
+their parents, and prefetched."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
+from functools import partial
 from typing import TypeVar
 
 from evolve.agents.protocol import Extraction, TaskAgent
+from evolve.evaluation.session_run import Stint
 from evolve.program import FieldSpec, Parts
 from evolve.records import Episode, Task
 
@@ -74,3 +79,97 @@ class Memo:
                 if not extraction.inconclusive:  # what a model refused once it may give the next time
                     fresh[i] = self._known.setdefault(keys[i], extraction)
             return [fresh[i] if i in fresh else self._known[key] for i, key in enumerate(keys)]
+
+
+class AgentInputs:
+    """Prefetched items and queries of one program. Used by one thread.
+
+    The agent is asked for many at once, before a memory needs them. Queries are awaited only when a task is
+    read, so that memories are filled meanwhile: call ``finish`` after ``prefetch``.
+
+    Args:
+        agent: fills them in.
+        memo: cache of earlier ones.
+        parts: of the program.
+        stints: the memories, in order.
+        online: episodes are questions and get queries; ``OnlineLearner`` extracts their items.
+        repeat: number of a re-run that measures noise.
+    """
+
+    def __init__(
+        self,
+        agent: TaskAgent,
+        memo: Memo,
+        parts: Parts,
+        stints: Sequence[Stint],
+        *,
+        online: bool = False,
+        repeat: int = 0,
+    ) -> None:
+        self._agent = agent
+        self._memo = memo
+        self._parts = parts
+        self._stints = stints
+        self._online = online
+        self._repeat = repeat
+        self._items: dict[str, Extraction] = {}
+        self._queries: dict[str, Extraction] = {}
+        self._formulating: dict[tuple[str, ...], Future[list[Extraction]]] = {}
+
+    def prefetch(self, place: int = 0) -> None:
+        """Ask for whatever the memories need from ``place`` up to the next interim look.
+
+        Raises:
+            InfrastructureError: a model could not be reached.
+            BudgetReached: no more may be spent.
+        """
+        episodes: list[Episode] = []
+        tasks: list[Task] = []
+        for stint in self._stints[place:]:
+            episodes += stint.episodes
+            tasks += stint.blocks[0]
+            if stint.look:
+                break
+        questions = {task.id: task for task in tasks}
+        if self._online:
+            questions |= {episode.id: episode.task for episode in episodes if episode.task}
+        self._formulate(questions)
+        if self._online:  # an episode's question is asked before it is written
+            self._await_queries()
+            return
+        new = [episode for episode in episodes if episode.id not in self._items]
+        if new:
+            items = self._memo.extract(self._agent, self._parts, new, repeat=self._repeat)
+            self._items.update(zip([episode.id for episode in new], items, strict=True))
+
+    def items(self, place: int) -> list[Extraction]:
+        """Return the item of each episode of the memory at ``place``; none in online learning."""
+        self.prefetch(place)
+        return [] if self._online else [self._items[episode.id] for episode in self._stints[place].episodes]
+
+    def queries(self, questions: Mapping[str, Task]) -> list[Extraction]:
+        """Return the query of each question; its key is the id of the task, or of the online episode."""
+        self._formulate(questions)
+        self._await_queries()
+        return [self._queries[name] for name in questions]
+
+    def finish(self) -> None:
+        """Wait for queries still in flight, so that no paid answer is lost."""
+        wait(self._formulating.values())
+
+    def _formulate(self, questions: Mapping[str, Task]) -> None:
+        """Ask for new queries in a background thread, in the context of the caller."""
+        known = {name for names in self._formulating for name in names}.union(self._queries)
+        new = {name: task for name, task in questions.items() if name not in known}
+        if new:
+            threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="evolve-begun")
+            self._formulating[tuple(new)] = threads.submit(
+                copy_context().run,
+                partial(self._memo.formulate, self._agent, self._parts, [*new.values()], repeat=self._repeat),
+            )
+            threads.shutdown(wait=False)  # which ends the thread with the call
+
+    def _await_queries(self) -> None:
+        for names, queries in self._formulating.items():
+            self._queries.update(zip(names, queries.result(), strict=True))
+        self._formulating.clear()

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from types import MappingProxyType
 
-from evolve.records import ItemResult
+from evolve.records import ItemOutcome
 from evolve.statistics import probability_of_t
 
 LEAST = 8
@@ -82,7 +82,7 @@ class Referee:
         self._least = least
         self._groups = groups
 
-    def verdict(self, items: Sequence[ItemResult], cost: float, *, total: int, looks: int) -> str:
+    def verdict(self, items: Sequence[ItemOutcome], cost: float, *, total: int, looks: int) -> str:
         """Why the child is to be given up; empty if it is not.
 
         Args:

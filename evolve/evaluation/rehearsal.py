@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -11,10 +12,11 @@ import numpy as np
 from evolve.agents.protocol import Extraction
 from evolve.benchmark import Scope
 from evolve.errors import ProgramError
-from evolve.evaluation.recall import Clock, Recaller
-from evolve.evaluation.schedule import Stint, schedule
-from evolve.evaluation.services import AwaitedModel, HostServices, ToolkitModel
+from evolve.evaluation.batching import HostServices
+from evolve.evaluation.services import AwaitedModel, ToolkitModel
+from evolve.evaluation.session_run import Opened, SessionRun, Stint
 from evolve.evaluation.subsets import Subset
+from evolve.evaluation.trial import schedule
 from evolve.models.embeddings import Embedder, KeepsVectors
 from evolve.records import Completion, Episode, Fields, Task, Usage
 from evolve.sandboxes.protocol import Limits, Sandbox
@@ -47,7 +49,6 @@ class Rehearsal:
         model: behind ``toolkit.llm_completion``.
         limits: what a program may use.
         scope: one memory for all, or one for each group asked about.
-        clock: seconds, monotonic.
     """
 
     def __init__(
@@ -58,7 +59,6 @@ class Rehearsal:
         model: ToolkitModel,
         limits: Limits,
         scope: Scope,
-        clock: Clock = time.perf_counter,
     ) -> None:
         self._sandbox = sandbox
         self._services = HostServices(
@@ -67,7 +67,6 @@ class Rehearsal:
         )
         self._limits = limits
         self._scope: Scope = scope
-        self._clock = clock
 
     def __call__(
         self,
@@ -89,28 +88,40 @@ class Rehearsal:
             ProgramError: the program cannot be loaded, or ended its session.
             InfrastructureError: the sandbox failed.
         """
-        items = {episode.id: Extraction(fields, Usage()) for episode, fields in writes}
-        asked = {task.id: Extraction(fields, Usage()) for task, fields in queries}
         subset = Subset("rehearsal", tuple(t for t, _ in queries), tuple(e for e, _ in writes))
-        with self._sandbox.open(source, self._services, self._limits) as session:
-            recaller = Recaller(session, self._clock)
-            go_on = True
+        stints = [
+            replace(stint, blocks=tuple((task,) for block in stint.blocks for task in block))
+            for stint in schedule(subset, self._scope, looks=0)
+        ]
+        with ExitStack() as ending:
+            session = ending.enter_context(self._sandbox.open(source, self._services, self._limits))
+            run = SessionRun(Opened(session, None), stints, _Recorded(stints, writes, queries))
+            tasks = {task.id: task for task in subset.tasks}
+            for _, (read,) in ending.enter_context(closing(iter(run))):
+                if not hear(tasks[read.task], read.retrieved):
+                    break
+        if run.fatal:
+            raise ProgramError(run.fatal.kind, run.fatal.message, fatal=True)
 
-            def ask(stint: Stint) -> None:
-                nonlocal go_on
-                for task in stint.tasks:
-                    for read in recaller.ask([(task, asked[task.id])]):
-                        go_on = hear(task, read.outcome.text)
-                    if recaller.result.fatal or not go_on:
-                        return
 
-            for stint in schedule(subset, self._scope, looks=False):
-                filling = [(episode, items[episode.id]) for episode in stint.episodes]
-                recaller.in_memory(stint.group, filling, lambda stint=stint: ask(stint))
-                if recaller.result.fatal:
-                    raise ProgramError(recaller.result.fatal.kind, recaller.result.fatal.message, fatal=True)
-                if not go_on:
-                    return
+class _Recorded:
+    """Inputs of a run that an agent gave before."""
+
+    def __init__(
+        self,
+        stints: Sequence[Stint],
+        writes: Sequence[tuple[Episode, Fields]],
+        queries: Sequence[tuple[Task, Fields]],
+    ) -> None:
+        self._stints = stints
+        self._items = {episode.id: Extraction(fields, Usage()) for episode, fields in writes}
+        self._queries = {task.id: Extraction(fields, Usage()) for task, fields in queries}
+
+    def items(self, place: int) -> list[Extraction]:
+        return [self._items[episode.id] for episode in self._stints[place].episodes]
+
+    def queries(self, questions: Mapping[str, Task]) -> list[Extraction]:
+        return [self._queries[name] for name in questions]
 
 
 class _Vectors:

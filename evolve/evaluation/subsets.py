@@ -28,10 +28,6 @@ class Subset:
     tasks: tuple[Task, ...]
     episodes: tuple[Episode, ...]
 
-    def groups(self) -> tuple[str, ...]:
-        """The groups of the tasks, in order of appearance."""
-        return tuple(dict.fromkeys(task.group for task in self.tasks))
-
 
 class Subsets:
     """Draws subsets of one benchmark; the same arguments always draw the same ones. Thread-safe.

@@ -1,44 +1,42 @@
-"""One program on one subset: memory by memory, with looks at what has come of it so far."""
+"""Evaluation of one program on one subset: read memory by memory, score, and stop early if told to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, wait
+import hashlib
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
-from evolve.agents.protocol import Extraction, TaskAgent
+from evolve.agents.protocol import TaskAgent
 from evolve.benchmark import Learning, Scope
+from evolve.errors import InfrastructureError, ModelError
 from evolve.evaluation.attribution import Memory, attribute, reads_raw_text, received_text
-from evolve.evaluation.concurrency import begun
-from evolve.evaluation.deferral import DeferringServices
-from evolve.evaluation.grading import Answer, Grading, Marks
-from evolve.evaluation.memo import Memo
-from evolve.evaluation.online import OnlineLearner
+from evolve.evaluation.memo import AgentInputs, Memo
 from evolve.evaluation.racing import Referee
-from evolve.evaluation.recall import Clock, ReadResult, Recall, Recaller
-from evolve.evaluation.responding import Done, Responder
-from evolve.evaluation.schedule import Stint, schedule
+from evolve.evaluation.scorer import OnlineLearner, Scorer
+from evolve.evaluation.session_run import Clock, Opened, SessionOpener, SessionRun, Stint
 from evolve.evaluation.subsets import Subset
 from evolve.program import MemoryProgram
-from evolve.records import Episode, ItemResult, Task, Usage
-from evolve.sandboxes.protocol import Session
+from evolve.records import CostUnit, Failure, ItemOutcome, Usage
+
+EMBED_ROUNDS = 2
+"""How often a read may be put off for vectors, besides once for each model call."""
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """All that a trial needs besides a program and a session; see ``Evaluator`` for the parts."""
+    """Fixed conditions of all trials; ``Evaluator`` describes the parts."""
 
     agent: TaskAgent
     memo: Memo
-    responder: Responder
-    grading: Grading
+    opener: SessionOpener
+    scorer: Scorer
     scope: Scope
     learning: Learning
     low: float
-    rounds: int
     looks: int
+    cost_unit: CostUnit
     clock: Clock
-    cost: Callable[[Usage], float]
 
 
 class Trial:
@@ -52,8 +50,12 @@ class Trial:
         referee: may give the program up; None to go through with it.
 
     Attributes:
+        repeat: as given.
         items: results so far, in the order in which they came.
         reason: why the program was given up, if it was.
+        failure: why the program earned nothing, if so.
+        first_failure: first failure of a write or read, if any.
+        kept: the session, where it was left open.
     """
 
     def __init__(
@@ -64,18 +66,24 @@ class Trial:
         repeat: int,
         referee: Referee | None = None,
     ) -> None:
-        self._at = conditions
+        self._at = at = conditions
         self._program = program
         self._subset = subset
+        self._tasks = {task.id: task for task in subset.tasks}
         self.repeat = repeat
         self._referee = referee
-        self._stints = schedule(subset, conditions.scope, looks=conditions.looks if referee else 0)
-        self._extracted: dict[str, Extraction] = {}
-        self._queries: dict[str, Extraction] = {}
-        self._formulating: dict[tuple[str, ...], Future[list[Extraction]]] = {}
+        self._stints = schedule(subset, at.scope, looks=at.looks if referee else 0)
+        online = at.learning == "online"
+        self._inputs = AgentInputs(
+            at.agent, at.memo, program.parts, self._stints, online=online, repeat=repeat
+        )
+        self._learner = OnlineLearner(at.agent, at.scorer, program.parts, repeat) if online else None
         self._verbatim = reads_raw_text(program.parts)
-        self.items: list[ItemResult] = []
+        self.items: list[ItemOutcome] = []
         self.reason = ""
+        self.failure: Failure | None = None
+        self.first_failure: Failure | None = None
+        self.kept: Opened | None = None
 
     def prepare(self) -> None:
         """Ask the agent for what the first memory needs; for all, where nobody stops to look.
@@ -86,159 +94,80 @@ class Trial:
             InfrastructureError: a model could not be reached.
             BudgetReached: no more may be spent.
         """
-        self._foresee_from(0)
+        self._inputs.prefetch()
 
-    def carry_out(
-        self, session: Session, deferring: DeferringServices | None, *, score: bool = True
-    ) -> Recall:
-        """Fill and ask the memories in ``session``, and have the answers scored.
+    def carry_out(self, warm: Opened | None = None, *, score: bool = True) -> SessionRun:
+        """Run the program in a sandbox, or in a second one if the first is lost, and score the reads.
 
         Args:
-            session: the program, loaded.
-            deferring: the session's services, where answers of models are waited for.
-            score: False to leave it at the reads.
+            warm: a session with the program loaded, closed afterwards; None to open one.
+            score: False to stop after the reads; if nothing failed, the session is ``kept`` open.
 
         Raises:
+            ProgramError: the program could not be loaded.
             InfrastructureError: the sandbox or a model failed.
             BudgetReached: no more may be spent.
         """
-        self.items, self.reason = [], ""
-        recaller = Recaller(
-            session,
-            self._at.clock,
-            learn=self._learner().learn if self._at.learning == "online" else None,
-            deferring=deferring,
-            rounds=self._at.rounds,
-        )
-        due: list[tuple[ReadResult, Stint]] = []
-        for place, stint in enumerate(self._stints):
-            self._foresee_from(place)
-            recaller.in_memory(
-                stint.group,
-                self._given(stint.episodes),
-                lambda stint=stint: self._ask(recaller, stint, due, score=score),
-            )
-            if recaller.result.fatal or self.reason:
-                break
-        if score and not recaller.result.failure:
-            self._score(due, recaller.result)
-        return recaller.result
+        try:
+            return self._run(warm or self._open(), score=score)
+        except ModelError:  # the models have tried again already
+            raise
+        except InfrastructureError:
+            return self._run(self._open(), score=score)
 
     def finish(self) -> None:
         """Wait for what is still being asked, whatever comes of it, so that nothing paid for is lost."""
-        wait(self._formulating.values())
+        self._inputs.finish()
 
-    def _ask(
-        self, recaller: Recaller, stint: Stint, due: list[tuple[ReadResult, Stint]], *, score: bool
-    ) -> None:
-        """Ask the tasks of a memory. What is not scored at once, to be looked at, is added to ``due``."""
-        for block in stint.blocks:
-            self._foresee((), block)
-            self._await_queries()
-            reads = recaller.ask([(task, self._queries[task.id]) for task in block])
-            due += [(read, stint) for read in reads]
-            if recaller.result.fatal:
-                return
-            if self._referee is not None and score and stint.look:
-                self._score(due, recaller.result)
-                due.clear()
-                self.reason = self._verdict(recaller.result)
-                if self.reason:
-                    return
+    def _open(self) -> Opened:
+        return self._at.opener.open(self._program.source, self.repeat)
 
-    def _foresee_from(self, place: int) -> None:
-        """Have all extracted and formulated that is needed from a memory on until one looks."""
-        episodes: list[Episode] = []
-        tasks: list[Task] = []
-        for stint in self._stints[place:]:
-            episodes += stint.episodes
-            tasks += stint.blocks[0]
-            if stint.look:
-                break
-        self._foresee(episodes, tasks)
+    def _run(self, opened: Opened, *, score: bool) -> SessionRun:
+        self.items, self.reason = [], ""
+        rounds = self._at.opener.limits.model_calls + EMBED_ROUNDS
+        run = SessionRun(
+            opened, self._stints, self._inputs, learner=self._learner, rounds=rounds, clock=self._at.clock
+        )
+        due: list[tuple[Stint, ItemOutcome]] = []
+        with ExitStack() as ending:
+            ending.callback(opened.session.close)
+            for stint, reads in ending.enter_context(closing(iter(run))):
+                due += [(stint, read) for read in reads]
+                if self._referee and score and stint.look and not run.fatal:
+                    self._score(due, run)
+                    due.clear()
+                    self.reason = self._verdict(self._referee, run)
+                    if self.reason:
+                        break
+            self.failure, self.first_failure = run.failure, run.first_failure
+            if score and not self.failure:
+                self._score(due, run)
+            if not score and not self.first_failure:
+                self.kept = opened
+                ending.pop_all()
+        return run
 
-    def _foresee(self, episodes: Sequence[Episode], tasks: Sequence[Task]) -> None:
-        """Have the agent extract, and begin to formulate, what it has not yet."""
-        online = self._at.learning == "online"
-        parts = self._program.parts
-        begun_before = {name for names in self._formulating for name in names}.union(self._queries)
-        questions = {task.id: task for task in tasks}
-        if online:
-            questions |= {episode.id: episode.task for episode in episodes if episode.task}
-        new = {name: task for name, task in questions.items() if name not in begun_before}
-        if new:
-            self._formulating[tuple(new)] = begun(
-                lambda: self._at.memo.formulate(self._at.agent, parts, list(new.values()), repeat=self.repeat)
-            )
-        if online:
-            self._await_queries()  # an episode's question is asked before it is written
-            return
-        given = [episode for episode in episodes if episode.id not in self._extracted]
-        if given:
-            items = self._at.memo.extract(self._at.agent, parts, given, repeat=self.repeat)
-            self._extracted.update(zip([episode.id for episode in given], items, strict=True))
-
-    def _await_queries(self) -> None:
-        for names, queries in self._formulating.items():
-            self._queries.update(zip(names, queries.result(), strict=True))
-        self._formulating.clear()
-
-    def _given(self, episodes: Sequence[Episode]) -> list[tuple[Episode, Extraction | None]]:
-        """Each episode with what was extracted of it; with nothing where that is learnt online."""
-        return [(episode, self._extracted.get(episode.id)) for episode in episodes]
-
-    def _learner(self) -> OnlineLearner:
-        at = self._at
-        return OnlineLearner(at.agent, at.grading, self._program.parts, self._queries, self.repeat)
-
-    def _score(self, due: Sequence[tuple[ReadResult, Stint]], recalled: Recall) -> None:
-        """Have the agent answer or act on what was read, and grade that."""
+    def _score(self, due: Sequence[tuple[Stint, ItemOutcome]], run: SessionRun) -> None:
+        """Score reads, and attribute low scores to a stage."""
         if not due:
             return
-        reads = [read for read, _ in due]
-        done = self._at.responder.respond(self._program.parts, reads, self.repeat)
-        answers = [
-            Answer(read.task, act.text, read.outcome.text, act.reward, read.inconclusive or act.inconclusive)
-            for read, act in zip(reads, done, strict=True)
-        ]
-        stints = {stint.group: stint for _, stint in due}
-        memories = {group: self._memory(stint, recalled) for group, stint in stints.items()}
-        for (read, stint), act, marks in zip(
-            due, done, self._at.grading.marks(answers, self.repeat), strict=True
-        ):
-            self.items.append(self._item(read, act, marks, memories[stint.group]))
-
-    def _item(self, read: ReadResult, done: Done, marks: Marks, memory: Memory) -> ItemResult:
-        task, retrieved = read.task, read.outcome.text
-        stage = None
-        if not marks.inconclusive:
-            stage = attribute(task, marks.score, memory=memory, retrieved=retrieved, low=self._at.low)
-        return ItemResult(
-            task=task.id,
-            category=task.category,
-            group=task.group,
-            score=marks.score,
-            metrics=marks.metrics,
-            query=read.query.fields,
-            retrieved=retrieved,
-            answer=done.text,
-            stage=stage,
-            seconds=read.outcome.seconds,
-            wall_seconds=read.outcome.wall_seconds,
-            cpu_seconds=read.outcome.cpu_seconds,
-            clock=read.outcome.clock,
-            usage=read.query.usage + read.outcome.usage + done.usage,
-            failure=read.failure,
-            inconclusive=marks.inconclusive,
-            steps=done.steps,
-            logs=read.outcome.logs,
+        scored = self._at.scorer.score(
+            self._program.parts, self._tasks, [read for _, read in due], self.repeat
         )
+        stints = {stint.group: stint for stint, _ in due}
+        memories = {group: self._memory(stint, run) for group, stint in stints.items()}
+        for (stint, _), item in zip(due, scored, strict=True):
+            if item.conclusive:
+                memory, task = memories[stint.group], self._tasks[item.task]
+                stage = attribute(task, item.score, memory=memory, retrieved=item.retrieved, low=self._at.low)
+                item = item.filled(stage=stage)
+            self.items.append(item)
 
-    def _memory(self, stint: Stint, recalled: Recall) -> Memory:
+    def _memory(self, stint: Stint, run: SessionRun) -> Memory:
         """What the memory of ``stint`` was given and received."""
         written = {
             write.episode: write.item
-            for write in recalled.writes
+            for write in run.writes
             if write.failure is None and not write.inconclusive
         }
         return Memory(
@@ -251,21 +180,54 @@ class Trial:
             verbatim=self._verbatim,
         )
 
-    def _verdict(self, recalled: Recall) -> str:
+    def _verdict(self, referee: Referee, run: SessionRun) -> str:
         """Why the program is to be given up now; empty if it is not, or if all was asked."""
         asked, total = len(self.items), len(self._subset.tasks)
-        if self._referee is None or not asked or asked >= total:
+        if not asked or asked >= total:
             return ""
         looks = sum(len(stint.blocks) for stint in self._stints if stint.look)
-        cost = self._at.cost(self._expected(recalled)) / total
-        return self._referee.verdict(self.items, cost, total=total, looks=looks)
+        cost = self._expected(run).amount(self._at.cost_unit) / total
+        return referee.verdict(self.items, cost, total=total, looks=looks)
 
-    def _expected(self, recalled: Recall) -> Usage:
+    def _expected(self, run: SessionRun) -> Usage:
         """What the whole evaluation will use, if it goes on as it has begun."""
-        writes = max(1, len(recalled.writes))
-        filling = _times(recalled.usage, len(self._subset.episodes) / writes)
+        writes = max(1, len(run.writes))
+        filling = _times(run.usage, len(self._subset.episodes) / writes)
         asking = sum((item.usage for item in self.items), Usage())
         return filling + _times(asking, len(self._subset.tasks) / len(self.items))
+
+
+def schedule(subset: Subset, scope: Scope, *, looks: int) -> list[Stint]:
+    """The memories of ``subset``; where one looks, in an order that is random and always the same.
+
+    Args:
+        subset: tasks and episodes.
+        scope: one memory for all, or one for each group asked about.
+        looks: how often one wants to stop on the way, at most; the end is no stop. Pooled tasks are asked in
+            one block more than that; groups are taken together between two looks.
+    """
+    if scope == "pooled":
+        tasks = sorted(subset.tasks, key=lambda task: _random(task.id)) if looks else list(subset.tasks)
+        count = min(looks + 1, len(tasks))
+        return [Stint("", subset.episodes, tuple(tuple(tasks[start::count]) for start in range(count)))]
+    groups = list(dict.fromkeys(task.group for task in subset.tasks))  # in order of appearance
+    if looks:
+        groups.sort(key=_random)
+    stops = {round(len(groups) * part / (looks + 1)) for part in range(1, looks + 1)}
+    return [
+        Stint(
+            group,
+            tuple(episode for episode in subset.episodes if episode.group == group),
+            (tuple(task for task in subset.tasks if task.group == group),),
+            look=place in stops,
+        )
+        for place, group in enumerate(groups, start=1)
+    ]
+
+
+def _random(name: str) -> bytes:
+    """A sort key that has nothing to do with what ``name`` means."""
+    return hashlib.sha256(name.encode()).digest()
 
 
 def _times(usage: Usage, factor: float) -> Usage:

@@ -14,7 +14,7 @@ from typing import Any
 import evolve
 from evolve.config import OFFLINE, CampaignConfig, ModelsConfig, RoleConfig
 from evolve.errors import UsageError
-from evolve.evaluation.services import HostServices
+from evolve.evaluation.batching import HostServices
 from evolve.models.embeddings import CachedEmbedder
 from evolve.plugins.find import Plugin, find_plugin
 from evolve.plugins.folder import CALLS, REPLIES, MemoryFolder

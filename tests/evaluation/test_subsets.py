@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from evolve.errors import UsageError
-from evolve.evaluation import Subsets
+from evolve.evaluation import Subset, Subsets
 from evolve.records import Task
 
 
@@ -16,6 +16,10 @@ def subsets(benchmark: Any, letters: Any, **changes: Any) -> Subsets:
 
 def ids(tasks: tuple[Task, ...]) -> list[str]:
     return [task.id for task in tasks]
+
+
+def groups_of(subset: Subset) -> frozenset[str]:
+    return frozenset(task.group for task in subset.tasks)
 
 
 def test_the_same_arguments_draw_the_same_subsets_whatever_the_order(make_benchmark, letters):
@@ -36,7 +40,7 @@ def test_of_the_test_set_as_many_as_are_wanted_are_drawn_the_same_for_every_sear
     every = ids(benchmark.test)
     assert len(drawn.tasks) == 3
     assert ids(drawn.tasks) == sorted(set(ids(drawn.tasks)), key=every.index)
-    assert {episode.group for episode in drawn.episodes} == set(drawn.groups())
+    assert {episode.group for episode in drawn.episodes} == groups_of(drawn)
     assert drawn == subsets(benchmark, letters, test=3, static=2, rotating=1).test
     assert ids(subsets(benchmark, letters, test=len(every) + 1).test.tasks) == every
     assert subsets(benchmark, letters, test=0).test.tasks == ()
@@ -68,11 +72,11 @@ def test_rotating_draws_from_all_of_validation_where_too_few_are_left(make_bench
 
 def test_in_grouped_scope_rotating_asks_about_few_groups(make_benchmark, letters):
     drawn = subsets(make_benchmark(groups=8), letters, static=2)
-    groups = [drawn.rotating(number).groups() for number in range(12)]
+    groups = [groups_of(drawn.rotating(number)) for number in range(12)]
     assert max(map(len, groups)) <= 2  # one group, or two where one has too few tasks left
     assert len(set(groups)) > 1
     subset = drawn.rotating(0)
-    assert {episode.group for episode in subset.episodes} == set(subset.groups())
+    assert {episode.group for episode in subset.episodes} == groups_of(subset)
 
 
 def test_more_groups_are_drawn_where_these_have_too_few_tasks(make_benchmark, letters):
@@ -86,7 +90,7 @@ def test_the_ratio_sets_the_number_of_episodes(make_benchmark, letters):
     order = [episode.id for episode in make_benchmark("pooled").episodes]
     assert [e.id for e in pooled.episodes] == sorted((e.id for e in pooled.episodes), key=order.index)
     grouped = subsets(make_benchmark(), letters, episode_ratio=1.0).static
-    for group in grouped.groups():
+    for group in groups_of(grouped):
         asked = sum(task.group == group for task in grouped.tasks)
         assert sum(episode.group == group for episode in grouped.episodes) == min(3, asked)
 

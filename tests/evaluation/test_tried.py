@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from evolve.evaluation import Subset
-from evolve.evaluation.tried import Opened, TriedSessions
+from evolve.evaluation.evaluator import TriedSessions
+from evolve.evaluation.session_run import Opened
 
 
 class Closable:

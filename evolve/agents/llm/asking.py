@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from evolve.agents.protocol import AgentResult
 from evolve.errors import ModelError
 from evolve.models.chat import ChatModel, ChatRequest, Message
 from evolve.models.fitting import NO_LIMIT, Room
@@ -19,14 +20,13 @@ ATTEMPTS = 2
 
 
 @dataclass(frozen=True)
-class Asked(Generic[T]):
-    """What came of a question. It has a value, or one of the two says why not.
+class Asked(AgentResult, Generic[T]):
+    """What came of a question. It has a value; or ``unusable`` or ``inconclusive`` says why not.
 
     Attributes:
         value: what was read from the reply.
         usage: of all attempts that were answered.
         unusable: what was wrong with the last of ``ATTEMPTS`` replies.
-        inconclusive: why the provider refused, where asking again would not help.
         said: the last words that the model gave, if any.
         too_long: it is inconclusive because the prompt does not fit the model's context.
     """
@@ -34,7 +34,6 @@ class Asked(Generic[T]):
     value: T | None
     usage: Usage
     unusable: str = ""
-    inconclusive: str = ""
     said: str = ""
     too_long: bool = False
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +11,7 @@ import pytest
 
 from evolve.errors import BudgetReached, EvolveError, ModelError
 from evolve.evaluation import HostServices, Subset
-from evolve.evaluation.deferral import DeferringServices
+from evolve.evaluation.batching import DeferringServices
 from evolve.records import Completion, Usage
 from evolve.sandboxes.protocol import Deferred, Limits
 
@@ -27,23 +25,14 @@ class ModelInTurn:
     asked: list[str] = field(default_factory=list)
     repeats: list[int] = field(default_factory=list)
     most: int = 0
-    now: int = 0
-    seconds: float = 0.0
-    """Long enough for all that should be under way at once to have begun."""
-    lock: Any = field(default_factory=threading.Lock)
 
     def complete(
         self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
     ) -> Completion:
         text = messages[-1]["content"]
-        with self.lock:
-            self.asked.append(text)
-            self.repeats.append(repeat)
-            self.now += 1
-            self.most = max(self.most, self.now)
-        threading.Event().wait(self.seconds)
-        with self.lock:
-            self.now -= 1
+        self.asked.append(text)
+        self.repeats.append(repeat)
+        self.most = max(self.most, 1)
         for part, error in self.fails.items():
             if part in text:
                 raise error
@@ -63,14 +52,14 @@ class SlowModel(ModelInTurn):
     def complete_all(
         self, asked: Sequence[tuple[list[dict[str, str]], dict[str, Any]]], repeat: int = 0
     ) -> list[Completion | EvolveError]:
-        def outcome(one: tuple[list[dict[str, str]], dict[str, Any]]) -> Completion | EvolveError:
+        self.most = max(self.most, len(asked))
+        answers: list[Completion | EvolveError] = []
+        for messages, options in asked:
             try:
-                return self.complete(*one, repeat)
+                answers.append(self.complete(messages, options, repeat))
             except EvolveError as error:
-                return error
-
-        with ThreadPoolExecutor(max_workers=len(asked)) as threads:
-            return list(threads.map(outcome, asked))
+                answers.append(error)
+        return answers
 
     def kept(
         self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
@@ -91,7 +80,7 @@ def evaluate(world: Any, program: Any, model: ModelInTurn, **changes: Any):
 
 def test_reads_are_asked_at_once_and_score_as_one_by_one(make_world, make_program):
     world = make_world("pooled")
-    at_once, in_turn = SlowModel(seconds=0.5), ModelInTurn()
+    at_once, in_turn = SlowModel(), ModelInTurn()
     program = make_program(read=READS)
     fast, slow = evaluate(world, program, at_once), evaluate(world, program, in_turn)
     assert at_once.most == 9
@@ -104,7 +93,7 @@ def test_reads_are_asked_at_once_and_score_as_one_by_one(make_world, make_progra
 
 def test_writes_that_show_the_model_no_state_are_foreseen(make_world, make_program):
     world = make_world("pooled", groups=4)
-    at_once, in_turn = SlowModel(seconds=0.5), ModelInTurn()
+    at_once, in_turn = SlowModel(), ModelInTurn()
     program = make_program(write=WRITES)
     fast, slow = evaluate(world, program, at_once), evaluate(world, program, in_turn)
     assert at_once.most == 12 - 2  # two to see, then all the others
@@ -123,7 +112,7 @@ def test_writes_that_do_cost_one_call_that_is_wasted(make_world, make_program):
 
 def test_what_writes_ask_after_an_answer_is_foreseen_too(make_world, make_program):
     world = make_world("pooled", groups=4)
-    at_once, in_turn = SlowModel(seconds=0.5), ModelInTurn()
+    at_once, in_turn = SlowModel(), ModelInTurn()
     program = make_program(
         write=f"first = {ASK % 'raw_text'}; self.notes.append({ASK % '(chr(97) + first)'})"
     )
@@ -209,7 +198,7 @@ def test_what_was_answered_before_is_neither_asked_nor_tried_again(make_world, m
 def test_where_kept_answers_end_one_write_waits_and_the_rest_are_foreseen(kept, make_world, make_program):
     world = make_world("pooled", groups=4)
     texts = [episode.text for episode in world.benchmark.episodes]
-    model, in_turn = SlowModel(past=set(texts[:kept]), seconds=0.05), ModelInTurn()
+    model, in_turn = SlowModel(past=set(texts[:kept])), ModelInTurn()
     program = make_program(write=WRITES)
     fast, slow = evaluate(world, program, model), evaluate(world, program, in_turn)
     assert sorted(model.asked) == sorted(texts[kept:])

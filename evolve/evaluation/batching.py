@@ -1,0 +1,245 @@
+"""Answers to a program's calls of models: at once, put off and batched, or prefetched for many writes.
+
+A session makes one call after another, but many reads can be in want of an answer at the same time. A read
+that asks for what is not known yet is given up (``Deferred``) and its branch dropped; what all of them wanted
+is then asked for at once, and they are made again. So 40 reads with one model call of two seconds each take
+about two seconds and not eighty. What was answered before and is kept is known at once.
+
+A write must see what the one before it stored. Most programs that ask a model in ``write`` show it the
+episode and nothing of what is stored, so that the request is known before the turn of the write has come.
+Writes are tried in branches that are thrown away, only to see what they ask. Whether that is what they ask
+when their turn comes is tested on the second write, tried before the first was made: if it is not, no more
+was wasted than what one write asks, and the rest are made one after the other. Where answers are kept of an
+earlier program that wrote alike, nothing is tried until a write asks for what is not kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from evolve.agents.protocol import Extraction
+from evolve.errors import EvolveError, InfrastructureError, ModelError, ProgramError
+from evolve.evaluation.services import Asked, AwaitedModel, ToolkitModel
+from evolve.models.embeddings import Embedder, KeepsVectors
+from evolve.records import Completion, Episode
+from evolve.sandboxes.protocol import Deferred, Services, Session
+
+SAMPLE = 2
+"""Writes on which it is tested that they ask what they asked ahead of their turn."""
+
+
+class HostServices:
+    """The ``Services`` of the sandbox protocol, by one embedder and one model; as thread-safe as they are.
+
+    Args:
+        embedder: behind ``toolkit.embed``.
+        model: behind ``toolkit.llm_completion``.
+        repeat: number of a re-run that measures noise.
+    """
+
+    def __init__(self, embedder: Embedder, model: ToolkitModel, *, repeat: int = 0) -> None:
+        self._embedder = embedder
+        self._model = model
+        self._repeat = repeat
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit vectors, float32, shape ``(len(texts), d)``; a text that embeds to zero stays zero."""
+        if not texts:
+            return np.zeros((0, self._embedder.dimension), dtype=np.float32)
+        vectors = np.asarray(self._embedder.embed(list(texts)), dtype=np.float32)
+        expected = (len(texts), self._embedder.dimension)  # which may be known from those vectors only
+        if vectors.shape != expected or not np.isfinite(vectors).all():
+            raise InfrastructureError(
+                f"The embedder {self._embedder.identity!r} gave an array of shape {vectors.shape}; expected "
+                f"finite numbers of shape {expected}.",
+                remedy="Check the embedding model and its dimension.",
+            )
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors / np.where(lengths > 0, lengths, 1)
+
+    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+        """What the toolkit model answers."""
+        return self._model.complete(messages, options, self._repeat)
+
+
+class DeferringServices:
+    """Services that can put an answer off, ask for many at once, and know the answers afterwards.
+
+    To be used by one session, from its thread.
+
+    Args:
+        inner: does the work.
+        model: answers completions, which are to be put off; None where ``inner`` does, on the spot.
+        embedder: makes the vectors, which are to be put off; None where ``inner`` does, on the spot.
+        repeat: number of a re-run that measures noise.
+
+    Attributes:
+        answered: requests whose answers were at hand.
+        unforeseen: answers that were asked for one at a time, while the program waited.
+    """
+
+    def __init__(
+        self, inner: Services, *, model: AwaitedModel | None, embedder: Embedder | None, repeat: int = 0
+    ) -> None:
+        self._inner = inner
+        self._model = model
+        self._embedder = embedder
+        self._repeat = repeat
+        self._known: dict[str, Completion | EvolveError] = {}
+        self._vectors: dict[str, np.ndarray] = {}
+        self._wanted: dict[str, Asked] = {}
+        self._texts: dict[str, None] = {}
+        self._deferring = False
+        self.answered = 0
+        self.unforeseen = 0
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """As the inner services; put off inside of ``deferring`` if a vector is not known."""
+        if self._embedder is None or not texts:
+            return self._inner.embed(texts)
+        missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+        if not missing or self._kept(missing):
+            self.answered += 1
+        elif self._deferring:
+            self._texts.update(dict.fromkeys(missing))
+            raise Deferred("the embedding model has not been asked yet")
+        else:
+            self.unforeseen += 1
+        self._embed(missing)
+        return np.stack([self._vectors[text] for text in texts])
+
+    def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
+        """The answer, if it is known; else it is asked for, or put off inside of ``deferring``."""
+        if self._model is None:
+            return self._inner.complete(messages, options)
+        key = json.dumps([messages, options], sort_keys=True)
+        found = self._known.get(key) or self._model.kept(messages, options, self._repeat)
+        if found is None and self._deferring:
+            self._wanted[key] = (messages, options)
+            raise Deferred("the model has not been asked yet")
+        if found is None:
+            self.unforeseen += 1
+            return self._inner.complete(messages, options)
+        self.answered += 1
+        self._known[key] = found
+        if isinstance(found, EvolveError):
+            raise found
+        return found
+
+    @contextmanager
+    def deferring(self) -> Iterator[None]:
+        """Put off whatever is not known."""
+        self._deferring = True
+        try:
+            yield
+        finally:
+            self._deferring = False
+
+    def ask(self) -> None:
+        """Ask for all that was put off, and remember the answers and the errors.
+
+        Raises:
+            InfrastructureError: the embedding model could not be asked.
+            BudgetReached: no more may be spent on it.
+        """
+        wanted, texts = dict(self._wanted), list(self._texts)
+        self._wanted.clear()
+        self._texts.clear()
+        if texts:
+            try:
+                self._embed(texts)
+            except ModelError as error:
+                # One text may spoil it for all: each call then asks for its own when its turn comes.
+                if not error.of_this_call:
+                    raise
+        if wanted and self._model is not None:
+            answers = self._model.complete_all(list(wanted.values()), self._repeat)
+            self._known.update(zip(wanted, answers, strict=True))
+
+    def _kept(self, texts: Sequence[str]) -> bool:
+        """Whether the vectors of ``texts`` can be had without asking the model."""
+        return isinstance(self._embedder, KeepsVectors) and self._embedder.recorded(texts) is not None
+
+    def _embed(self, texts: Sequence[str]) -> None:
+        if texts:
+            self._vectors.update(zip(texts, self._inner.embed(texts), strict=True))
+
+
+_Writes = Sequence[tuple[Episode, Extraction]]
+
+
+class Foresight:
+    """Prefetches what the writes of one memory ask of models.
+
+    Args:
+        session: with the memory's branch entered.
+        services: the session's.
+        writes: episodes with what was extracted of them, in order.
+        rounds: how often a write may ask for something that depends on the answer before.
+    """
+
+    def __init__(
+        self, session: Session, services: DeferringServices, writes: _Writes, *, rounds: int
+    ) -> None:
+        self._session = session
+        self._services = services
+        self._writes = writes
+        self._rounds = rounds
+        self._unforeseen = -1  # at the last look; before the first one, less than there can be
+        self._sampled: int | None = None  # where the sample begins, while there is one
+        self._looking = len(writes) > SAMPLE
+
+    def before(self, place: int) -> None:
+        """To be called before the write at ``place``: asks what it and later writes will want, if it may."""
+        if not self._looking:
+            return
+        missed = self._services.unforeseen > self._unforeseen
+        if self._sampled is None and missed:
+            self._sample(place)
+        elif self._sampled is not None and place == self._sampled + SAMPLE:
+            # The second of the sample was tried in a state that the first has changed since.
+            self._looking = False
+            if not missed:
+                self._foresee(self._asking(self._writes[place:]))
+
+    def _sample(self, place: int) -> None:
+        """See what the write at ``place`` asks, and the next one, if the first asks for what is not kept."""
+        self._unforeseen, answered = self._services.unforeseen, self._services.answered
+        first = self._asking(self._writes[place : place + 1])
+        if first:
+            self._sampled = place
+            others = self._writes[place + 1 : place + SAMPLE]
+            self._rounds = self._foresee([*first, *self._asking(others)])
+        elif self._services.answered == answered:
+            self._looking = False  # one that asks nothing is taken at its word
+
+    def _foresee(self, asking: _Writes) -> int:
+        """Ask until none of ``asking`` wants anything; how often that was, no more than ``rounds``."""
+        for done in range(1, self._rounds + 1):
+            self._services.ask()
+            if done < self._rounds:
+                asking = self._asking(asking)
+            if not asking:
+                return done
+        return self._rounds
+
+    def _asking(self, writes: _Writes) -> _Writes:
+        """Those of ``writes`` that ask for what is not known; ``services`` remember what."""
+        return [write for write in writes if self._asks(*write)]
+
+    def _asks(self, episode: Episode, extraction: Extraction) -> bool:
+        if not extraction.usable:
+            return False
+        try:
+            with self._session.branch(), self._services.deferring():
+                self._session.write(extraction.fields, episode.text)
+        except Deferred:
+            return True
+        except ProgramError:  # what goes wrong here goes wrong again when it counts
+            return False
+        return False

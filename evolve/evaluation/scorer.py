@@ -1,0 +1,156 @@
+"""Scoring of reads: the agent answers or acts, and the result is graded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from evolve.agents.lesson import lesson
+from evolve.agents.protocol import Conduct, Extraction, Grade, Judge, Recollection, Response, TaskAgent
+from evolve.benchmark import Benchmark, can_score
+from evolve.errors import UsageError
+from evolve.program import Parts
+from evolve.records import Episode, ItemOutcome, Task
+from evolve.scoring import GRADED, METRICS
+
+JUDGED = ("judge", "rubric")
+"""Qualities that ask the judge."""
+
+
+class Scorer:
+    """Scorer of reads: by the quality metric, and by every metric that needs no model.
+
+    Args:
+        agent: answers, or acts where the benchmark has an environment.
+        judge: asked only where the quality is ``judge`` or ``rubric``.
+        metric: the quality: a key of ``METRICS``, or one of ``scoring.GRADED``.
+        benchmark: what is scored.
+
+    Raises:
+        UsageError: the metric is unknown, or tasks of the benchmark lack what it needs.
+    """
+
+    def __init__(self, agent: TaskAgent, judge: Judge, metric: str, benchmark: Benchmark) -> None:
+        if metric not in (*METRICS, *GRADED):
+            known = ", ".join((*METRICS, *GRADED))
+            raise UsageError(f"The metric {metric!r} is unknown; expected one of {known}.")
+        acted = benchmark.environment is not None
+        lacking = [
+            task.id
+            for task in (*benchmark.validation, *benchmark.test)
+            if not can_score(metric, task, acted=acted)
+        ]
+        if lacking:
+            raise UsageError(
+                f"The metric {metric!r} does not fit the benchmark {benchmark.name!r}: "
+                f"{len(lacking)} tasks lack what it needs, such as {lacking[0]}. "
+                f"The benchmark's own metric is {benchmark.metric}."
+            )
+        self._agent = agent
+        self._judge = judge
+        self._metric = metric
+        self._open = benchmark.environment
+        self._max_steps = benchmark.max_steps
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """The metric and the judge's name, which decide the scores."""
+        return self._metric, self._judge.identity
+
+    def score(
+        self, parts: Parts, asked: Mapping[str, Task], items: Sequence[ItemOutcome], repeat: int = 0
+    ) -> list[ItemOutcome]:
+        """Return ``items`` with the agent's answers and their scores.
+
+        Args:
+            parts: of the program.
+            asked: task id → the task, of every item.
+            items: reads; inconclusive ones are not answered.
+            repeat: number of a re-run that measures noise.
+
+        Raises:
+            InfrastructureError: a model or an environment could not be reached.
+            BudgetReached: no more may be spent.
+        """
+        due = [item for item in items if item.conclusive]
+        given = [Recollection(asked[item.task], item.query, item.retrieved) for item in due]
+        results: Sequence[Response | Conduct]
+        if self._open is None:
+            results = self._agent.respond(parts, given, repeat)
+        else:
+            worlds = [partial(self._open, recollection.task) for recollection in given]
+            results = self._agent.act(parts, given, worlds, self._max_steps, repeat)
+        done = {item.task: _used(item, result) for item, result in zip(due, results, strict=True)}
+        return self.grade(asked, [done.get(item.task, item) for item in items], repeat)
+
+    def grade(
+        self, asked: Mapping[str, Task], items: Sequence[ItemOutcome], repeat: int = 0
+    ) -> list[ItemOutcome]:
+        """Return answered ``items`` with their scores; see ``score``."""
+        due = [item for item in items if item.conclusive]
+        grades: dict[str, Grade] = {}
+        if self._metric in JUDGED:
+            tasks, answers = [asked[item.task] for item in due], [item.answer for item in due]
+            given = self._judge.grade(tasks, answers, repeat)
+            grades = {item.task: grade for item, grade in zip(due, given, strict=True)}
+        return [self._graded(asked[item.task], item, grades.get(item.task)) for item in items]
+
+    def _graded(self, task: Task, item: ItemOutcome, grade: Grade | None) -> ItemOutcome:
+        if not item.conclusive:
+            return item.filled(metrics={})
+        metrics = {
+            name: metric.score(task, item.answer, item.retrieved)
+            for name, metric in METRICS.items()
+            if metric.applies(task)
+        } | item.metrics
+        if grade is not None:
+            if grade.score is None:
+                return item.filled(metrics=metrics, inconclusive=f"no verdict: {grade.reason}")
+            metrics[self._metric] = grade.score
+        return item.filled(metrics=metrics, score=metrics[self._metric])
+
+
+class OnlineLearner:
+    """Online learning: answer the question of an episode, and extract an item from the lesson.
+
+    Args:
+        agent: answers and extracts.
+        scorer: scores its answers.
+        parts: of the program.
+        repeat: number of a re-run that measures noise.
+    """
+
+    def __init__(self, agent: TaskAgent, scorer: Scorer, parts: Parts, repeat: int) -> None:
+        self._agent = agent
+        self._scorer = scorer
+        self._parts = parts
+        self._repeat = repeat
+
+    def learn(self, episode: Episode, task: Task, item: ItemOutcome) -> tuple[Episode, Extraction]:
+        """Return ``episode`` with the lesson of its question in its text, and the item of that text.
+
+        Args:
+            episode: the episode before the lesson.
+            task: its question.
+            item: the read for that question.
+
+        Raises:
+            InfrastructureError: a model could not be reached.
+        """
+        recollection = Recollection(task, item.query, item.retrieved)
+        (response,) = self._agent.respond(self._parts, [recollection], self._repeat)
+        (scored,) = self._scorer.grade({item.task: task}, [_used(item, response)], self._repeat)
+        text = lesson(task, response.text, scored.score)
+        taught = episode.model_copy(update={"text": f"{episode.text}\n\n{text}".strip()})
+        (extraction,) = self._agent.extract(self._parts, [taught], self._repeat)
+        return taught, replace(extraction, usage=scored.usage + extraction.usage)
+
+
+def _used(item: ItemOutcome, result: Response | Conduct) -> ItemOutcome:
+    """Return ``item`` with the agent's result; commands in an environment are the answer, one a line."""
+    known = item.filled(usage=item.usage + result.usage, inconclusive=result.inconclusive)
+    if isinstance(result, Conduct):
+        commands = "\n".join(step.command for step in result.steps)
+        return known.filled(answer=commands, steps=result.steps, metrics={"reward": result.reward})
+    return known.filled(answer=result.text)

@@ -1,0 +1,289 @@
+"""Run of a program in its sandbox: fill one memory after another and read from it.
+
+Nothing gold passes through here into a session: it is given fields and the texts of episodes. In online
+learning an episode's fields hold what the agent was told of the right answer: that is what it learns from.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Protocol
+
+from evolve.agents.protocol import Extraction
+from evolve.errors import ModelError, ProgramError
+from evolve.evaluation.batching import DeferringServices, Foresight, HostServices
+from evolve.evaluation.scorer import OnlineLearner
+from evolve.evaluation.services import AwaitedModel, ToolkitModel
+from evolve.models.embeddings import Embedder
+from evolve.records import Episode, Failure, Fields, ItemOutcome, Task, Usage, WriteResult
+from evolve.sandboxes.protocol import Deferred, Limits, Outcome, Sandbox, Session
+
+Clock = Callable[[], float]
+_NOTHING = Outcome("", 0.0, Usage())
+"""Outcome of a call that is not made because the agent gave no fields for it."""
+
+
+@dataclass(frozen=True)
+class Stint:
+    """One memory: what it is filled with, in order, and the blocks of tasks that it is asked.
+
+    Attributes:
+        group: whose memory it is; empty for the one of pooled scope.
+        episodes: in their order.
+        blocks: in pooled scope one looks after each of them.
+        look: in grouped scope: one looks when this memory has been asked.
+    """
+
+    group: str
+    episodes: tuple[Episode, ...]
+    blocks: tuple[tuple[Task, ...], ...]
+    look: bool = True
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An open session and the services that answer its calls.
+
+    Attributes:
+        session: a loaded program; between two runs it is as it was when it had been loaded.
+        deferring: its services if they wait for a model; None if every answer is computed on the spot.
+    """
+
+    session: Session
+    deferring: DeferringServices | None
+
+
+@dataclass(frozen=True)
+class SessionOpener:
+    """Factory of sessions: one sandbox, the limits of its programs, and the models behind their toolkit."""
+
+    sandbox: Sandbox
+    embedder: Embedder
+    model: ToolkitModel
+    limits: Limits
+
+    def open(self, source: str, repeat: int = 0) -> Opened:
+        """Open a session and load the program ``source`` in it; raises as ``Sandbox.open`` does."""
+        answering = HostServices(self.embedder, self.model, repeat=repeat)
+        model = self.model if isinstance(self.model, AwaitedModel) else None
+        embedder = self.embedder if self.embedder.waits else None
+        deferring = None
+        if model or embedder:
+            deferring = DeferringServices(answering, model=model, embedder=embedder, repeat=repeat)
+        return Opened(self.sandbox.open(source, deferring or answering, self.limits), deferring)
+
+
+class Inputs(Protocol):
+    """Items and queries that an agent filled in for the memories of a run."""
+
+    def items(self, place: int) -> Sequence[Extraction]:
+        """Return the item of each episode of the memory at ``place``; none in online learning."""
+        ...
+
+    def queries(self, questions: Mapping[str, Task]) -> Sequence[Extraction]:
+        """Return the query of each question; its key is the id of the task, or of the online episode."""
+        ...
+
+
+class SessionRun:
+    """Iterator over the reads of a program, block of tasks by block, in one memory after another.
+
+    Args:
+        opened: the loaded program. If its services wait for a model, the model calls of many reads and writes
+            are made at once.
+        stints: the memories, in order.
+        inputs: items and queries for them.
+        learner: teaches online episodes; None to write episodes as they are.
+        rounds: how often a read or write may be put off: once for each model call that it may make.
+        clock: seconds, monotonic.
+
+    Attributes:
+        writes: results of the episodes so far.
+        reads: results of the tasks so far.
+        usage: of extraction, of learning, and of the model calls in writes.
+        fatal: failure that ended the session, if any; the rest is not tried.
+    """
+
+    def __init__(
+        self,
+        opened: Opened,
+        stints: Sequence[Stint],
+        inputs: Inputs,
+        *,
+        learner: OnlineLearner | None = None,
+        rounds: int = 1,
+        clock: Clock = time.perf_counter,
+    ) -> None:
+        self._session = opened.session
+        self._stints = stints
+        self._inputs = inputs
+        self._learner = learner
+        self._deferring = opened.deferring
+        self._rounds = rounds if opened.deferring else 0
+        self._clock = clock
+        self.writes: list[WriteResult] = []
+        self.reads: list[ItemOutcome] = []
+        self.usage = Usage()
+        self.fatal: Failure | None = None
+
+    def __iter__(self) -> Generator[tuple[Stint, list[ItemOutcome]]]:
+        """Yield each memory with the reads of one of its blocks; the memory is open until the next step.
+
+        A failed call is recorded and the run goes on, unless it ended the session: then a block may have
+        fewer reads than tasks. Close the iterator to stop early.
+
+        Raises:
+            InfrastructureError: the sandbox or a model failed.
+            BudgetReached: no more may be spent.
+        """
+        for place, stint in enumerate(self._stints):
+            items = self._inputs.items(place)
+            try:
+                with self._session.branch():
+                    self._fill(stint.episodes, items)
+                    for block in stint.blocks:
+                        if not self.fatal:
+                            yield stint, self._ask(block)
+            except ProgramError as error:  # the branch itself could not be made
+                self.fatal = self.fatal or Failure.of(error, f"branch for group {stint.group!r}")
+            if self.fatal:
+                return
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the program earned nothing: the session died, no write worked, or no read did."""
+        return self.fatal or _if_all_failed(self.writes) or _if_all_failed(self.reads)
+
+    @property
+    def first_failure(self) -> Failure | None:
+        """Whatever went wrong first."""
+        failures = (result.failure for result in (*self.writes, *self.reads) if result.failure)
+        return next(failures, self.fatal)
+
+    def _fill(self, episodes: Sequence[Episode], items: Sequence[Extraction]) -> None:
+        foresight = None
+        if self._deferring and not self._learner:
+            writes = list(zip(episodes, items, strict=True))
+            foresight = Foresight(self._session, self._deferring, writes, rounds=self._rounds)
+        for place, episode in enumerate(episodes):
+            given, item = self._learnt(episode) if self._learner else (episode, items[place])
+            if foresight:
+                foresight.before(place)
+            if not self.fatal:
+                self._write(given, item)
+            if self.fatal:
+                return
+
+    def _write(self, episode: Episode, item: Extraction) -> None:
+        came = self._attempt(f"write {episode.id}", item, self._session.write, episode.text)
+        outcome, failure, inconclusive = came
+        self.usage += item.usage
+        self.usage += outcome.usage
+        self.writes.append(
+            WriteResult(
+                episode=episode.id,
+                item=item.fields,
+                seconds=outcome.seconds,
+                failure=failure,
+                inconclusive=inconclusive,
+            )
+        )
+
+    def _learnt(self, episode: Episode) -> tuple[Episode, Extraction]:
+        """Return ``episode`` with the lesson of its question in its text, and the item of that text."""
+        assert self._learner  # who calls has looked
+        assert episode.task  # checked where the benchmark is made
+        (query,) = self._inputs.queries({episode.id: episode.task})
+        try:
+            outcome = self._read(query.fields) if query.usable else _NOTHING
+        except ProgramError as error:
+            failure = Failure.of(error, f"read for {episode.id}")
+            self.fatal = failure if error.fatal else None
+            return episode, Extraction({}, Usage(), failure=failure)
+        return self._learner.learn(episode, episode.task, _item(episode.task, query, outcome))
+
+    def _ask(self, tasks: Sequence[Task]) -> list[ItemOutcome]:
+        """Read for each task in a branch of its own, so that no read changes a later one.
+
+        Reads that wait for a model are repeated once all their calls are answered.
+        """
+        waiting = list(zip(tasks, self._inputs.queries({task.id: task for task in tasks}), strict=True))
+        done: dict[str, ItemOutcome] = {}
+        for number in range(self._rounds + 1):
+            if not waiting or self.fatal:
+                break
+            waiting = self._ask_once(waiting, done, deferred=number < self._rounds)
+            if waiting and self._deferring:
+                self._deferring.ask()
+        reads = [done[task.id] for task in tasks if task.id in done]
+        self.reads += reads
+        return reads
+
+    def _ask_once(
+        self, tasks: Sequence[tuple[Task, Extraction]], done: dict[str, ItemOutcome], *, deferred: bool
+    ) -> list[tuple[Task, Extraction]]:
+        """The tasks whose answer a model has still to be asked for."""
+        waiting = []
+        for task, query in tasks:
+            try:
+                came = self._attempt(f"read {task.id}", query, self._read, deferred)
+            except Deferred:
+                waiting.append((task, query))
+                continue
+            done[task.id] = _item(task, query, *came)
+            if self.fatal:
+                return []
+        return waiting
+
+    def _read(self, fields: Fields, deferred: bool = False) -> Outcome:
+        putting_off = self._deferring.deferring() if deferred and self._deferring else nullcontext()
+        with self._session.branch(), putting_off:
+            return self._session.read(fields)
+
+    def _attempt(
+        self, where: str, given: Extraction, call: Callable[..., Outcome], *arguments: object
+    ) -> tuple[Outcome, Failure | None, str]:
+        """Return the outcome of ``call``; or an empty one, with the failure or why it is inconclusive."""
+        if not given.usable:
+            return _NOTHING, given.failure, given.inconclusive
+        started = self._clock()
+        try:
+            return call(given.fields, *arguments), None, ""
+        except ProgramError as error:
+            failure = Failure.of(error, where)
+            self.fatal = failure if error.fatal else self.fatal
+            return Outcome("", self._clock() - started, Usage()), failure, ""
+        except ModelError as error:
+            if not error.of_this_call:
+                raise
+            return Outcome("", self._clock() - started, Usage()), None, str(error)
+
+
+def _item(
+    task: Task, query: Extraction, outcome: Outcome, failure: Failure | None = None, inconclusive: str = ""
+) -> ItemOutcome:
+    return ItemOutcome(
+        task=task.id,
+        category=task.category,
+        group=task.group,
+        query=query.fields,
+        retrieved=outcome.text,
+        seconds=outcome.seconds,
+        wall_seconds=outcome.wall_seconds,
+        cpu_seconds=outcome.cpu_seconds,
+        clock=outcome.clock,
+        usage=query.usage + outcome.usage,
+        failure=failure,
+        inconclusive=inconclusive,
+        logs=outcome.logs,
+    )
+
+
+def _if_all_failed(results: Sequence[WriteResult] | Sequence[ItemOutcome]) -> Failure | None:
+    """The first failure of ``results`` if there are any and none succeeded."""
+    if results and all(result.failure for result in results):
+        return results[0].failure
+    return None

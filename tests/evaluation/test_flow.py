@@ -1,0 +1,172 @@
+"""How far an evaluation has to be followed: files that a program crosses, records that a value walks through.
+
+Printed with ``pytest tests/evaluation/test_flow.py -s``.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+import evolve
+from evolve.agents.protocol import Extraction, Grade, Response
+from evolve.evaluation import Subset
+from evolve.evaluation.racing import Referee, Rival
+from evolve.records import Candidate, Usage
+from tests.evaluation.test_acting_and_learning import online
+from tests.evaluation.test_batching import READS, WRITES, SlowModel
+
+ROOM = str(Path(evolve.__file__).parent / "evaluation")
+
+
+@contextmanager
+def profiled(profile: Callable[[FrameType, str, Any], None]) -> Iterator[None]:
+    """Every call of this thread, and of those that it starts, is told to ``profile``."""
+    before = sys.getprofile()
+    threading.setprofile(profile)
+    sys.setprofile(profile)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)
+        threading.setprofile(None)
+
+
+class Crossings:
+    """Calls from one file of ``evolve/evaluation`` into another one, each pair of files once.
+
+    Attributes:
+        found: (caller, called), in the order in which they were first seen.
+        upward: those into a file that waits for this very call to return: callbacks.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[str, str], None] = {}
+        self.upward: set[tuple[str, str]] = set()
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
+        if event != "call" or not frame.f_code.co_filename.startswith(ROOM):
+            return
+        waiting = []
+        caller = frame.f_back
+        while caller is not None:
+            if caller.f_code.co_filename.startswith(ROOM):
+                waiting.append(Path(caller.f_code.co_filename).stem)
+            caller = caller.f_back
+        called = Path(frame.f_code.co_filename).stem
+        if waiting and waiting[0] != called:
+            self.found[waiting[0], called] = None
+            if called in waiting:
+                self.upward.add((waiting[0], called))
+
+
+def everyday(world: Any) -> tuple[Any, Any, Any]:
+    """Evaluator, subset and referee of a run that waits for no model and races nobody."""
+    return world.make(), Subset("static", world.benchmark.validation, world.benchmark.episodes), None
+
+
+def whole(world: Any) -> tuple[Any, Any, Any]:
+    """The same with a model to wait for, the judge, and a rival."""
+    subset = Subset("static", world.benchmark.validation, world.benchmark.episodes)
+    rival = Rival(1, {task.id: 0.0 for task in subset.tasks})
+    return world.make(model=SlowModel(), metric="judge"), subset, Referee([rival], risk=0.1)
+
+
+def learning(world: Any) -> tuple[Any, Any, Any]:
+    """The same as ``whole``, and episodes are learnt online."""
+    _, _, referee = whole(world)
+    benchmark = online(world.benchmark)
+    evaluator = world.make(benchmark=benchmark, model=SlowModel(), metric="judge")
+    return evaluator, Subset("static", benchmark.validation, benchmark.episodes), referee
+
+
+@pytest.mark.parametrize(("setting", "most"), [(everyday, 8), (whole, 8), (learning, 9)])
+def test_a_program_crosses_few_files_and_none_calls_back(make_world, make_program, setting, most):
+    evaluator, subset, referee = setting(make_world(groups=4))
+    program, crossings = make_program(write=WRITES, read=READS), Crossings()
+    with profiled(crossings):
+        evaluation = evaluator.evaluate(program, subset, referee=referee)
+    assert evaluation.status == "complete"
+    print(f"\n{setting.__name__}: {len(crossings.found)} crossings, {len(crossings.upward)} of them upward")
+    for caller, called in crossings.found:
+        print(f"  {caller} -> {called}")
+    assert crossings.upward == set()
+    assert len(crossings.found) <= most
+
+
+class Walk:
+    """Classes of records of ``evolve`` that are made with a value in them, wherever it stands in them."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+        self.found: dict[str, None] = {}
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
+        if event != "return" or frame.f_code.co_name not in ("__init__", "model_validate"):
+            return
+        made = argument if frame.f_code.co_name == "model_validate" else frame.f_locals.get("self")
+        kind = type(made)
+        is_record = dataclasses.is_dataclass(kind) or issubclass(kind, BaseModel)
+        if is_record and kind.__module__.startswith("evolve.") and self.value in repr(made):
+            self.found[kind.__name__] = None
+
+
+@pytest.mark.parametrize(
+    ("value", "records"),
+    [
+        ("1st-query", ["Extraction", "ItemOutcome", "Recollection", "Evaluation"]),
+        ("1st-retrieved", ["Outcome", "ItemOutcome", "Recollection", "Evaluation"]),
+        ("1st-answer", ["Response", "ItemOutcome", "Evaluation"]),
+        ("0.123456", ["Grade", "ItemOutcome", "Evaluation", "Candidate"]),
+    ],
+)
+def test_a_value_walks_from_task_to_archive_through_few_records(make_world, make_program, value, records):
+    world = make_world(groups=4)
+    subset = Subset("static", world.benchmark.validation, world.benchmark.episodes)
+    first = subset.tasks[0].id
+
+    def formulate(parts: Any, tasks: Any, repeat: int = 0) -> list[Extraction]:
+        return [Extraction({"text": "1st-query" if t.id == first else "other"}, Usage()) for t in tasks]
+
+    def respond(parts: Any, recollections: Any, repeat: int = 0) -> list[Response]:
+        return [Response("1st-answer" if r.task.id == first else "other", Usage()) for r in recollections]
+
+    def grade(tasks: Any, answers: Any, repeat: int = 0) -> list[Grade]:
+        return [Grade(0.123456 if task.id == first else 0.75) for task in tasks]
+
+    world.agent.formulate, world.agent.respond, world.judge.grade = formulate, respond, grade
+    program = make_program(read='return "1st-" + "retrieved" if "1st" in query.text else "other"')
+    evaluator, walk = world.make(metric="judge"), Walk(value)
+    with profiled(walk):
+        evaluation = evaluator.evaluate(program, subset)
+        Candidate(number=0, program=program.id, objectives={}, item_scores=evaluation.item_scores)
+    item = evaluation.items[0]
+    assert value in (item.query.get("text"), item.retrieved, item.answer, str(item.score))
+    print(f"\n{value}: {len(walk.found)} records: {', '.join(walk.found)}")
+    assert list(walk.found) == records
+
+
+def test_why_there_is_no_score_stands_in_one_record_of_a_task_and_one_of_an_episode():
+    declaring = [
+        node.name
+        for path in sorted(Path(evolve.__file__).parent.rglob("*.py"))
+        if "fragments" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+        for line in node.body
+        if isinstance(line, ast.AnnAssign)
+        and isinstance(line.target, ast.Name)
+        and line.target.id == "inconclusive"
+    ]
+    print(f"\n{len(declaring)} classes with their own `inconclusive`: {', '.join(declaring)}")
+    assert declaring == ["AgentResult", "WriteResult", "ItemOutcome"]
