@@ -54,6 +54,8 @@ class Population:
                 "Add it: parents and the best candidate are chosen by it."
             )
         self._archive = ParetoArchive(objectives)
+        untimed = [objective for objective in objectives if objective.name != "latency"]
+        self._untimed = ParetoArchive(untimed)
         self._selector = selector
         self._seed = seed
         self._by_number: dict[int, Candidate] = {}
@@ -76,6 +78,15 @@ class Population:
     def front(self) -> tuple[Candidate, ...]:
         """The non-dominated candidates, by rising number."""
         return tuple(self._by_number[number] for number in self._archive.front)
+
+    @property
+    def untimed_front(self) -> tuple[Candidate, ...]:
+        """The front of the objectives other than latency, by rising number.
+
+        It does not depend on how busy a machine was. What decides which children are made, and how far they
+        are evaluated, goes by it.
+        """
+        return tuple(self._by_number[number] for number in self._untimed.front)
 
     @property
     def best(self) -> Candidate | None:
@@ -226,6 +237,7 @@ class Population:
         change = Change(entered=False)
         if candidate.complete:  # first, as it may refuse
             change = self._archive.add(candidate.number, candidate.objectives)
+            self._untimed.add(candidate.number, candidate.objectives)
         self._by_number[candidate.number] = candidate
         insort(self._ordered, candidate, key=lambda other: other.number)
         return change

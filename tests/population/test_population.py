@@ -85,6 +85,21 @@ def test_best_is_the_one_of_two_twins_that_the_front_shows(born: Born):
     assert population.best.number == 1
 
 
+def test_the_untimed_front_does_not_depend_on_measured_time(born: Born):
+    def fronts(seconds: float) -> list[list[int]]:
+        population = Population([objective(n) for n in ("quality", "cost", "latency")], Softmax(), seed=0)
+        for number, quality in enumerate((0.4, 0.5, 0.6)):
+            candidate = born(number, quality)
+            latency = seconds if number == 0 else 0.5
+            population.add_seed(
+                candidate.model_copy(update={"objectives": {**candidate.objectives, "latency": latency}})
+            )
+        return [[c.number for c in front] for front in (population.front, population.untimed_front)]
+
+    assert fronts(0.001) == [[0, 2], [2]]
+    assert fronts(5.0) == [[2], [2]]
+
+
 def test_history_is_the_steps_up_to_the_best(born: Born):
     population = seeded(born, 0.2, None, 0.1, 0.4, 0.4, 0.3, 0.5)
     assert [c.number for c in population.history] == [0, 3, 6]
