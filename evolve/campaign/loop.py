@@ -39,7 +39,7 @@ from evolve.models.pulse import Activity
 from evolve.models.tally import Accounts
 from evolve.mutation.ensemble import Feedback
 from evolve.mutation.reflection.texts import texts_of
-from evolve.population import ParentSelector, Population, Request, objective, rng_for
+from evolve.population import ParentSelector, Population, Request, objectives_of, rng_for
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Interval
 from evolve.statistics import paired_interval
@@ -307,11 +307,11 @@ class Campaign:
         return self._registrar.stored(job.child, self._bench.subsets.static) if job.child else None
 
     def _rivals(self) -> tuple[Rival, ...]:
-        """The front, as a child is measured by it on the way."""
+        """The front, as a child is measured by it on the way; measured time has no say in that."""
         by_cost = "cost" in self._config.search.objectives
         return tuple(
             Rival(c.number, c.item_scores, c.objectives["cost"] if by_cost else None)
-            for c in self._population.front
+            for c in self._population.untimed_front
         )
 
     def _crosses(self, number: int) -> bool:
@@ -410,6 +410,4 @@ def named_selector(config: CampaignConfig, components: Components = AS_CONFIGURE
 
 
 def _population(config: CampaignConfig, selector: ParentSelector) -> Population:
-    search = config.search
-    axes = [objective(name, search.epsilon.get(name)) for name in search.objectives]
-    return Population(axes, selector, config.seed)
+    return Population(objectives_of(config.search), selector, config.seed)

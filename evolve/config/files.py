@@ -44,7 +44,9 @@ _BEFORE: Mapping[str, object] = MappingProxyType(
     }
 )
 """What runs did that were recorded before these keys of ``search`` existed."""
-_KEPT = frozenset(_BEFORE)
+_BEFORE_TOLERANCE: Mapping[str, object] = MappingProxyType({"latency_tolerance": 1.0, "latency_margin": 0.0})
+"""The same of these keys: latency was compared on a grid alone."""
+_KEPT = frozenset({*_BEFORE, *_BEFORE_TOLERANCE})
 """Keys of ``search`` that a resumed run keeps where they are left out."""
 
 
@@ -72,8 +74,12 @@ def parse_recorded(content: bytes, path: Path) -> CampaignConfig:
     """
     data = _parsed(content, path)
     search = data.get("search", {})
-    if isinstance(search, dict) and "mutators" not in search:  # which every newer run records
-        data["search"] = {**_BEFORE, **search}
+    if isinstance(search, dict):
+        if "mutators" not in search:  # which every newer run records
+            search = {**_BEFORE, **search}
+        if "latency_tolerance" not in search:
+            search = {**_BEFORE_TOLERANCE, **search}
+        data["search"] = search
     return _validated(data, source=str(path), recorded=True)
 
 
@@ -116,8 +122,8 @@ def merged(
 def with_window(config: CampaignConfig, recorded: CampaignConfig | None) -> CampaignConfig:
     """``config`` with what it leaves out and the run that it resumes has recorded.
 
-    That is the window, of its own jobs in a new run; and how models are asked for children, so that a run
-    ends as it was begun, whatever has become the default since.
+    That is the window, of its own jobs in a new run; and how models are asked for children and latencies are
+    compared, so that a run ends as it was begun, whatever has become the default since.
     """
     settings: dict[str, object] = {}
     if recorded is not None:

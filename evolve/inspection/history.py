@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from evolve.config import CampaignConfig
 from evolve.events import Compared, Discarded, Evaluated, Event, Finished, Joined, Proposed, Started
 from evolve.journal import RunRecord
-from evolve.population import ParetoArchive, objective
+from evolve.population import Objective, ParetoArchive, objective, objectives_of
 from evolve.records import Candidate, CostUnit, Interval, Try
 from evolve.statistics import paired_interval
 
@@ -47,7 +47,8 @@ class History:
     Attributes:
         objectives: names of the objectives that span the front.
         budget: children that the campaign may make.
-        epsilon: objective → how fine a difference counts on the front, where it is not the default.
+        axes: the objectives, and how fine a difference of each counts on the front; by default those of
+            their names.
         started: each process that worked on the campaign, in order.
         finished: how the last process ended; None while it runs or if it was killed.
         discarded: number → why that child did not come to be.
@@ -59,7 +60,7 @@ class History:
 
     objectives: Sequence[str]
     budget: int
-    epsilon: Mapping[str, float] = field(default_factory=dict)
+    axes: Sequence[Objective] = ()
     started: list[Started] = field(default_factory=list)
     finished: Finished | None = None
     discarded: dict[int, Discarded] = field(default_factory=dict)
@@ -81,7 +82,7 @@ class History:
     @classmethod
     def of(cls, config: CampaignConfig, events: Iterable[Event] = ()) -> History:
         """The state after ``events``."""
-        history = cls(config.search.objectives, config.budget, {**config.search.epsilon})
+        history = cls(config.search.objectives, config.budget, objectives_of(config.search))
         history.initial = len(config.seeds)
         for event in events:
             history._take(event)
@@ -278,8 +279,8 @@ class History:
         for number, evaluations, seconds in self._joined:
             candidate = self._candidates[number]
             if candidate.complete and number not in archive:
-                if archive.add(number, candidate.objectives).entered:
-                    volume = archive.hypervolume(reference)
+                archive.add(number, candidate.objectives)
+                volume = archive.hypervolume(reference)
                 quality = candidate.objectives["quality"]
                 best = quality if best is None else max(best, quality)
             points.append(Progress(number, evaluations, seconds, volume, best))
@@ -291,7 +292,7 @@ class History:
         return self._joined[-1][0] if self._joined else None
 
     def _archive(self) -> ParetoArchive:
-        return ParetoArchive([objective(name, self.epsilon.get(name)) for name in self.objectives])
+        return ParetoArchive(self.axes or [objective(name) for name in self.objectives])
 
     def tests(self) -> dict[int, Interval]:
         """Number → quality on the test set, of those that were tested."""

@@ -8,7 +8,7 @@ from evolve.events import Discarded, Event, Proposed, Started
 from evolve.inspection.history import History
 from evolve.inspection.lookup import find_candidate, find_program
 from evolve.journal import RunRecord
-from evolve.population import Max, Population, objective
+from evolve.population import Max, Population, objectives_of
 from evolve.seeds import seed_names
 
 CONFIG = CampaignConfig(budget=3)
@@ -39,7 +39,7 @@ def test_folds_events(events: list[Event]) -> None:
 
 def test_agrees_with_the_population(events: list[Event]) -> None:
     history = History.of(CONFIG, events)
-    population = Population([objective(name) for name in CONFIG.search.objectives], Max(), seed=0)
+    population = Population(objectives_of(CONFIG.search), Max(), seed=0)
     for candidate in history.seeds:
         population.add_seed(candidate)
     children = [c for c in history.candidates if c.parents]
