@@ -7,14 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import hypothesis
 import pytest
-
-# A machine that is busy with other work may take any time for an example.
-hypothesis.settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("any machine")
 
 pytest_plugins = ("tests.server.fixtures",)
 
@@ -22,7 +15,9 @@ with suppress(ImportError):  # some environments have only what a simulator need
     from hypothesis import HealthCheck, settings
 
     # How long an example takes says how busy the machine is.
-    settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("any machine", patient, max_examples=50)
+    settings.register_profile("thorough", patient, max_examples=300)  # CI: --hypothesis-profile thorough
     settings.load_profile("any machine")
 
 

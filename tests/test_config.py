@@ -21,10 +21,12 @@ from evolve.config import (
     flattened,
     load_config,
     merged,
+    parse_recorded,
     to_toml,
     with_window,
 )
 from evolve.errors import UsageError
+from evolve.population import objective, objectives_of
 from evolve.sandboxes.protocol import Limits
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="/", exclude_categories=("Cs",)), min_size=1)
@@ -180,6 +182,37 @@ def test_a_parent_is_chosen_as_was_measured_to_pay_for_whoever_makes_children() 
     assert merged(CampaignConfig(), alone).selection == "softmax"
     assert merged(CampaignConfig(), {**model, "models.task.model": "openai/gpt-4o"}).selection == "softmax"
     assert merged(CampaignConfig(), {**model, "search.selection": "pareto"}).selection == "pareto"
+
+
+def test_latencies_of_a_run_that_was_recorded_without_a_tolerance_have_none(tmp_path: Path) -> None:
+    new = ("latency_tolerance", "latency_margin")
+    path = tmp_path / "config.toml"
+    lines = to_toml(CampaignConfig(window=2)).splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if line.partition(" = ")[0] not in new))
+    recorded = parse_recorded(path.read_bytes(), path)
+    assert [axis.tolerant for axis in objectives_of(recorded.search)] == [False, False, False]
+    assert objectives_of(recorded.search)[2] == objective("latency")
+    resumed = with_window(CampaignConfig(), recorded)
+    check_resumable(recorded, resumed)
+    assert resumed.search == recorded.search
+
+
+def test_the_tolerance_of_a_run_is_recorded_and_kept(tmp_path: Path) -> None:
+    given = merged(CampaignConfig(window=2), {"search.latency_tolerance": 3.0, "search.latency_margin": 0.0})
+    path = tmp_path / "config.toml"
+    path.write_text(to_toml(given))
+    recorded = parse_recorded(path.read_bytes(), path)
+    assert (recorded.search.latency_tolerance, recorded.search.latency_margin) == (3.0, 0.0)
+    assert with_window(CampaignConfig(), recorded).search == recorded.search
+    with pytest.raises(UsageError, match=r"search\.latency_tolerance: 3\.0 recorded, 1\.5 given"):
+        check_resumable(recorded, merged(given, {"search.latency_tolerance": 1.5}))
+
+
+def test_a_tolerance_below_one_is_refused() -> None:
+    with pytest.raises(
+        UsageError, match=r"search\.latency_tolerance: found 0\.5; .*greater than or equal to 1"
+    ):
+        merged(CampaignConfig(), {"search.latency_tolerance": 0.5})
 
 
 def test_a_window_that_is_left_out_is_the_recorded_one_or_as_wide_as_the_jobs() -> None:

@@ -156,10 +156,10 @@ def _references(config: CampaignConfig) -> int:
 
 
 def _rivals(pool: CandidatePool, config: CampaignConfig) -> tuple[Rival, ...]:
-    """The front, as a child is measured by it on the way."""
+    """The front, as a child is measured by it on the way; measured time has no say in that."""
     by_cost = "cost" in config.search.objectives
     return tuple(
-        Rival(c.number, c.item_scores, c.objectives["cost"] if by_cost else None) for c in pool.front
+        Rival(c.number, c.item_scores, c.objectives["cost"] if by_cost else None) for c in pool.untimed_front
     )
 
 

@@ -10,7 +10,7 @@ from evolve.config import CampaignConfig
 from evolve.errors import UsageError
 from evolve.events import Started
 from evolve.mutation.reflection.texts import texts_of
-from evolve.population import ParentSelector, Population, objective
+from evolve.population import ParentSelector, Population, objectives_of
 from evolve.runs.history import RunHistory
 from evolve.workbench import Workbench
 
@@ -23,9 +23,7 @@ def named_selector(config: CampaignConfig, components: Components = AS_CONFIGURE
 
 def empty_population(config: CampaignConfig, selector: ParentSelector | None = None) -> Population:
     """Return a population with the objectives of ``config``, and its selector if ``selector`` is None."""
-    search = config.search
-    axes = [objective(name, search.epsilon.get(name)) for name in search.objectives]
-    return Population(axes, selector or named_selector(config), config.seed)
+    return Population(objectives_of(config.search), selector or named_selector(config), config.seed)
 
 
 def started(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, get_args
 
 import tomli_w
@@ -30,9 +30,26 @@ _OF_A_ROLE = frozenset({"api_base", "key_env", "timeout_seconds", "attempts", "c
 """The same of every model: by which way it is reached, not which it is."""
 
 
-_BEFORE: Mapping[str, Mapping[str, object]] = MappingProxyType(
-    {
-        "search": {
+@dataclass(frozen=True)
+class _Added:
+    """Keys that a section got at one time.
+
+    Attributes:
+        section: where they stand.
+        mark: one of them, which every run since has recorded.
+        before: key → what runs did that were recorded before.
+    """
+
+    section: str
+    mark: str
+    before: Mapping[str, object]
+
+
+_ADDED = (
+    _Added(
+        "search",
+        "mutators",
+        {
             "edit": "blocks",
             "mutators": "model",
             "retry": "repair",
@@ -43,15 +60,11 @@ _BEFORE: Mapping[str, Mapping[str, object]] = MappingProxyType(
             "references_shown": 2,
             "ideas_shown": 0,
         },
-        "evaluation": {"kmeans_starts": 1},
-    }
+    ),
+    _Added("search", "latency_tolerance", {"latency_tolerance": 1.0, "latency_margin": 0.0}),
+    _Added("evaluation", "kmeans_starts", {"kmeans_starts": 1}),
 )
-"""What runs did that were recorded before these keys existed, by section.
-
-A resumed run keeps them where they are left out.
-"""
-_MARKS = {"search": "mutators", "evaluation": "kmeans_starts"}
-"""A key of each section that every newer run records."""
+"""What was added to the configuration. A resumed run keeps all of these keys where they are left out."""
 
 
 def load_config(path: Path) -> CampaignConfig:
@@ -77,10 +90,10 @@ def parse_recorded(content: bytes, path: Path) -> CampaignConfig:
         UsageError: as ``load_config``.
     """
     data = _parsed(content, path)
-    for section, before in _BEFORE.items():
-        found = data.get(section, {})
-        if isinstance(found, dict) and _MARKS[section] not in found:
-            data[section] = {**before, **found}
+    for added in _ADDED:
+        found = data.get(added.section, {})
+        if isinstance(found, dict) and added.mark not in found:
+            data[added.section] = {**added.before, **found}
     return _validated(data, source=str(path), recorded=True)
 
 
@@ -123,13 +136,13 @@ def merged(
 def with_window(config: CampaignConfig, recorded: CampaignConfig | None) -> CampaignConfig:
     """``config`` with what it leaves out and the run that it resumes has recorded.
 
-    That is the window, of its own jobs in a new run; and how models are asked for children and tasks are
-    chosen, so that a run ends as it was begun, whatever has become the default since.
+    That is the window, of its own jobs in a new run; and how models are asked for children, tasks are chosen
+    and latencies are compared, so that a run ends as it was begun, whatever has become the default since.
     """
     settings: dict[str, object] = {}
     if recorded is not None:
         default, before, given = flattened(CampaignConfig()), flattened(recorded), flattened(config)
-        kept = [f"{section}.{name}" for section, names in _BEFORE.items() for name in sorted(names)]
+        kept = [f"{added.section}.{name}" for added in _ADDED for name in sorted(added.before)]
         settings = {key: before[key] for key in kept if given[key] == default[key]}
     if config.window is None:
         settings["window"] = (recorded or config).under_way

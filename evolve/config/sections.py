@@ -80,7 +80,16 @@ class SearchConfig(Section):
     epsilon: dict[Objective, NonNegativeFloat] = Field(
         default_factory=dict,
         description="how fine a difference counts on the front, by objective: a grid of quality, or of "
-        "doublings of cost (default 0.125) and latency (default 1)",
+        "doublings of cost (default 0.125) and latency (without a tolerance 1, else none)",
+    )
+    latency_tolerance: float = Field(
+        default=2.0,
+        ge=1,
+        description="factor up to which two latencies count as equal on the front, as other work on the "
+        "machine makes them longer; 1: none",
+    )
+    latency_margin: float = Field(
+        default=0.01, ge=0, description="seconds up to which two latencies count as equal on the front"
     )
     attribution: bool = Field(
         default=True, description="operators are picked by where the evidence was lost; off: at random"

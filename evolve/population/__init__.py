@@ -17,7 +17,7 @@ Nothing here touches a disk, a model or a sandbox: the loop that does hands in f
 """
 
 from evolve.population.archive import Change, ParetoArchive
-from evolve.population.objectives import Objective, objective
+from evolve.population.objectives import Objective, objective, objectives_of
 from evolve.population.pool import CandidatePool
 from evolve.population.population import Population, Request
 from evolve.population.randomness import rng_for
@@ -31,6 +31,7 @@ from evolve.population.selection import (
     Recency,
     Softmax,
     Uniform,
+    merit,
 )
 
 __all__ = [
@@ -49,6 +50,8 @@ __all__ = [
     "Request",
     "Softmax",
     "Uniform",
+    "merit",
     "objective",
+    "objectives_of",
     "rng_for",
 ]

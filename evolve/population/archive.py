@@ -10,6 +10,7 @@ import numpy as np
 
 from evolve.population.hypervolume import hypervolume
 from evolve.population.objectives import Objective
+from evolve.population.sorting import Layer, TolerantSorting
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,14 @@ class Change:
         entered: it is on the front now.
         displaced: keys, in rising order, of the members that it threw out.
         dominated_by: lowest key of the members that kept it out; None if it entered.
+        restored: keys, in rising order, of those that became members again, since it threw out what had kept
+            them out; none without an objective with a tolerance.
     """
 
     entered: bool
     displaced: tuple[int, ...] = ()
     dominated_by: int | None = None
+    restored: tuple[int, ...] = ()
 
 
 class ParetoArchive:
@@ -35,8 +39,26 @@ class ParetoArchive:
     lower: of candidates that the grids cannot tell apart, the earliest born represents them all. The front
     thus depends on what was added and never on the order in which it was.
 
+    One objective may have a tolerance: in it, a candidate is worse only if it is beyond the reach of the
+    other (``Objective.reach``). That is not transitive: *a* may dominate *b*, and *b* dominate *c*, while *c*
+    is so much faster than *a* that it must stay. So the front is built from the top, along the other
+    objectives, in which dominance is transitive: whoever no member above dominates becomes a member, and of
+    those that are equal in all other objectives one does, which is the earliest born of those within reach of
+    the fastest. No member dominates another, and everybody else is within reach of a member that is nowhere
+    worse. In terms of graphs it is the one kernel of dominance, and of Laumanns, Thiele, Deb and Zitzler
+    (*Evolutionary Computation* 10(3), 2002) it is an ε-approximate Pareto set; its members are Pareto-optimal
+    but for ties. Without a tolerance it is the front of the first paragraph.
+
     Args:
-        objectives: one or more, with distinct names.
+        objectives: one or more, with distinct names; at most one has a tolerance.
+
+    Example:
+        >>> fast = Objective("latency", maximize=False, tolerance=2.0)
+        >>> archive = ParetoArchive([Objective("quality", maximize=True), fast])
+        >>> for key, (quality, latency) in enumerate([(0.5, 1.0), (0.6, 1.9), (0.7, 3.0)]):
+        ...     _ = archive.add(key, {"quality": quality, "latency": latency})
+        >>> archive.front  # 1 is within reach of 2, and 0 would be within that of 1, but is not in that of 2
+        (0, 2)
     """
 
     def __init__(self, objectives: Sequence[Objective]):
@@ -45,9 +67,19 @@ class ParetoArchive:
             raise ValueError(
                 f"Expected one or more objectives with distinct names, found {names}. Name each one once."
             )
+        tolerant = [axis for axis, objective in enumerate(objectives) if objective.tolerant]
+        if len(tolerant) > 1:
+            raise ValueError(
+                "Expected at most one objective with a tolerance, found "
+                f"{[names[axis] for axis in tolerant]}. Give the others a resolution instead."
+            )
         self._objectives = tuple(objectives)
         self._levels: dict[int, tuple[float, ...]] = {}
-        self._front = _Layer(len(names))
+        self._sorting = TolerantSorting(objectives[tolerant[0]], tolerant[0]) if tolerant else None
+        # All that can be on the front, whatever is added: with a tolerance, more than are on it.
+        self._eligible = Layer(len(names))
+        self._members: tuple[int, ...] = ()  # with a tolerance: keys of the front, in rising order
+        self._volume: tuple[tuple[float, ...], float] | None = None  # of the last reference, until it grows
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
@@ -57,7 +89,7 @@ class ParetoArchive:
     @property
     def front(self) -> tuple[int, ...]:
         """Keys of the candidates that no other one beats, in rising order."""
-        return tuple(sorted(self._front.keys))
+        return tuple(sorted(self._eligible.keys)) if self._sorting is None else self._members
 
     def __len__(self) -> int:
         """How many candidates were ever added."""
@@ -84,13 +116,55 @@ class ParetoArchive:
             )
         levels = self._on_grid(values, f"candidate {key}")
         self._levels[key] = levels
-        front = self._front
-        holders = front.at_least(levels)
-        if holders and not (self._levels[holders[0]] == levels and key < holders[0]):
-            return Change(entered=False, dominated_by=min(holders))
-        displaced = front.remove_at_most(levels)
-        front.append(key, levels)
-        return Change(entered=True, displaced=tuple(sorted(displaced)))
+        ruled_out = self._admit(key, levels)
+        if ruled_out is None:
+            return Change(entered=False, dominated_by=self._holder(levels))
+        self._volume = None
+        if self._sorting is None:
+            return Change(entered=True, displaced=tuple(sorted(ruled_out)))
+        before = set(self._members)
+        self._members = tuple(self._sorting.ranks({k: self._levels[k] for k in self._eligible.keys}, most=1))
+        entered = key in self._members
+        return Change(
+            entered=entered,
+            displaced=tuple(sorted(before.difference(self._members))),
+            dominated_by=None if entered else self._holder(levels),
+            restored=tuple(k for k in self._members if k not in before and k != key),
+        )
+
+    def _admit(self, key: int, levels: tuple[float, ...]) -> list[int] | None:
+        """Put a candidate among the eligible ones, and take those out that it rules out for ever.
+
+        That is whom another one is nowhere behind, without a tolerance, while it is better in an objective
+        without a tolerance, or equal in all of those and of a lower key: a member that is within reach of the
+        one is within reach of the other.
+
+        Returns:
+            The keys that were taken out; None if the candidate itself is ruled out.
+        """
+        firm = self._firm(levels)
+        for other in self._eligible.at_least(levels):
+            if other < key or self._firm(self._levels[other]) != firm:
+                return None
+        ruled_out = [
+            other
+            for other in self._eligible.at_most(levels)
+            if key < other or self._firm(self._levels[other]) != firm
+        ]
+        self._eligible.remove(ruled_out)
+        self._eligible.append(key, levels)
+        return ruled_out
+
+    def _firm(self, levels: tuple[float, ...]) -> tuple[float, ...]:
+        """The levels of the objectives without a tolerance."""
+        return levels if self._sorting is None else self._sorting.firm(levels)
+
+    def _holder(self, levels: tuple[float, ...]) -> int | None:
+        """The lowest key of the members that are nowhere worse than ``levels``."""
+        if self._sorting is None:
+            return min(self._eligible.at_least(levels), default=None)
+        holders = self._eligible.at_least(self._sorting.least(levels))
+        return min((k for k in holders if k in self._members), default=None)
 
     def ranks(self) -> dict[int, int]:
         """Non-dominated sorting of all that was ever added: key → rank, in rising order of the keys.
@@ -100,9 +174,12 @@ class ParetoArchive:
 
         The method is the efficient non-dominated sort with binary search of Zhang, Tian, Cheng and Jin, IEEE
         Trans. Evolutionary Computation 19(2), 2015: in an order in which nobody is beaten by a later one,
-        each candidate goes to the first layer that has nobody who beats it.
+        each candidate goes to the first layer that has nobody who beats it. With a tolerance the layers are
+        gone through one after the other.
         """
-        layers: list[_Layer] = []
+        if self._sorting is not None:
+            return self._sorting.ranks(self._levels)
+        layers: list[Layer] = []
         ranks = dict.fromkeys(sorted(self._levels), 0)
         for key in sorted(sorted(self._levels), key=self._levels.__getitem__, reverse=True):
             levels = self._levels[key]
@@ -114,7 +191,7 @@ class ParetoArchive:
                 else:
                     high = middle
             if low == len(layers):
-                layers.append(_Layer(len(levels)))
+                layers.append(Layer(len(levels)))
             layers[low].append(key, levels)
             ranks[key] = low
         return ranks
@@ -147,10 +224,11 @@ class ParetoArchive:
         return distances
 
     def hypervolume(self, reference: Mapping[str, float]) -> float:
-        """Volume of what the front dominates, bounded by ``reference``; never falls as candidates come.
+        """Volume of what the candidates dominate, bounded by ``reference``; never falls as candidates come.
 
         It is measured between grid points: in units of the value for each objective, in octaves for a log
-        grid. Members that are not better than the reference in every objective add nothing.
+        grid. Candidates that are not better than the reference in every objective add nothing, and neither
+        do those that are not on the front, unless only a tolerance keeps them out.
 
         Args:
             reference: objective → the worst value that counts, at least for each objective of the archive.
@@ -159,7 +237,9 @@ class ParetoArchive:
             ValueError: a value of the reference is missing, NaN or infinite.
         """
         origin = np.array(self._on_grid(reference, "the reference"))
-        return hypervolume(self._front.points.T - origin)
+        if self._volume is None or self._volume[0] != tuple(origin):
+            self._volume = tuple(origin), hypervolume(self._eligible.points.T - origin)
+        return self._volume[1]
 
     def _on_grid(self, values: Mapping[str, float], owner: str) -> tuple[float, ...]:
         missing = [objective.name for objective in self._objectives if objective.name not in values]
@@ -180,38 +260,3 @@ class ParetoArchive:
                 "failed candidates are not among them."
             )
         return self._levels[key]
-
-
-class _Layer:
-    """Mutually unbeaten vectors in columns, so that one comparison with all of them is one numpy call."""
-
-    def __init__(self, width: int):
-        self.keys: list[int] = []
-        self._columns = np.empty((width, 8))
-
-    @property
-    def points(self) -> np.ndarray:
-        """The vectors, shape (width, number of keys)."""
-        return self._columns[:, : len(self.keys)]
-
-    def append(self, key: int, levels: Sequence[float]) -> None:
-        if len(self.keys) == self._columns.shape[1]:
-            self._columns = np.concatenate([self._columns, np.empty_like(self._columns)], axis=1)
-        self._columns[:, len(self.keys)] = levels
-        self.keys.append(key)
-
-    def at_least(self, levels: Sequence[float]) -> list[int]:
-        """Keys of the vectors that are nowhere worse than ``levels``."""
-        at_least = (self.points >= np.array(levels)[:, None]).all(axis=0)
-        return [self.keys[i] for i in np.flatnonzero(at_least)]
-
-    def remove_at_most(self, levels: Sequence[float]) -> list[int]:
-        """Take out the vectors that are nowhere better than ``levels``; their keys."""
-        at_most = (self.points <= np.array(levels)[:, None]).all(axis=0)
-        if not at_most.any():
-            return []
-        removed = [self.keys[i] for i in np.flatnonzero(at_most)]
-        kept = self.points[:, ~at_most]
-        self.keys = [self.keys[i] for i in np.flatnonzero(~at_most)]
-        self._columns[:, : len(self.keys)] = kept
-        return removed

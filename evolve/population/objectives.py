@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,15 @@ class Objective:
             1.0 is a factor of two. 0: no grid.
         log: compare ``log2(value)``. Values must not be negative.
         floor: for ``log``, the smallest value worth telling apart; all values up to it are alike. Above 0.
+        tolerance: factor, 1 or more, up to which two values count as equal: for what is measured with an
+            error that moves both, such as time on a busy machine. Only where lower is better and no value is
+            negative. Equality of this kind is not transitive; ``ParetoArchive`` says what the front is then.
+        margin: difference up to which two values count as equal, in the unit of the value; as ``tolerance``.
+
+    Example:
+        >>> waiting = Objective("latency", maximize=False, tolerance=2.0, margin=0.01)
+        >>> waiting.reach(waiting.level(0.1)), waiting.reach(waiting.level(0.002))
+        (-0.2, -0.012)
     """
 
     name: str
@@ -30,6 +41,8 @@ class Objective:
     resolution: float = 0.0
     log: bool = False
     floor: float = 2.0**-20
+    tolerance: float = 1.0
+    margin: float = 0.0
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.resolution) and self.resolution >= 0):
@@ -42,6 +55,26 @@ class Objective:
                 f"Objective {self.name!r}: expected a finite floor above 0, found {self.floor}. "
                 "Give the smallest value that is worth telling apart."
             )
+        if not (math.isfinite(self.tolerance) and self.tolerance >= 1):
+            raise ValueError(
+                f"Objective {self.name!r}: expected a finite tolerance of 1 or more, "
+                f"found {self.tolerance}. Give 1 for none, 2 to take a value and its double for equal."
+            )
+        if not (math.isfinite(self.margin) and self.margin >= 0):
+            raise ValueError(
+                f"Objective {self.name!r}: expected a finite margin of 0 or more, found {self.margin}. "
+                "Give the difference that does not count, in the unit of the value."
+            )
+        if self.tolerant and self.maximize:
+            raise ValueError(
+                f"Objective {self.name!r}: expected no tolerance (1) and no margin (0) where higher is "
+                f"better, found {self.tolerance} and {self.margin}. Give a resolution instead."
+            )
+
+    @property
+    def tolerant(self) -> bool:
+        """Whether values that differ may count as equal beyond the grid."""
+        return self.tolerance > 1 or self.margin > 0
 
     def level(self, value: float) -> float:
         """``value`` on the grid, turned so that higher is better.
@@ -51,19 +84,21 @@ class Objective:
             objective is minimised. It never decreases when the value gets better.
 
         Raises:
-            ValueError: the value is not finite, is negative on a log grid, or is too large for the grid.
+            ValueError: the value is not finite, is negative on a log grid or with a tolerance, or is too
+                large for the grid.
         """
         if not math.isfinite(value):
             raise ValueError(
                 f"Objective {self.name!r}: expected a finite number, found {value}. "
                 "A candidate that has no value failed: mark it so instead of giving it one."
             )
+        if value < 0 and (self.log or self.tolerant):
+            where = "on a log grid" if self.log else "with a tolerance"
+            raise ValueError(
+                f"Objective {self.name!r}: expected 0 or more {where}, found {value}. Give the objective a "
+                "linear grid (log=False) and no tolerance if it can be negative."
+            )
         if self.log:
-            if value < 0:
-                raise ValueError(
-                    f"Objective {self.name!r}: expected 0 or more on a log grid, found {value}. "
-                    "Give the objective a linear grid (log=False) if it can be negative."
-                )
             value = math.log2(max(value, self.floor))
         if self.resolution:
             steps = value / self.resolution
@@ -74,6 +109,17 @@ class Objective:
                 )
             value = round(steps) * self.resolution
         return value if self.maximize else -value
+
+    def reach(self, level: float) -> float:
+        """The lowest level that counts as equal to ``level``: of whatever is below it, ``level`` is better.
+
+        It never decreases when ``level`` gets better, and is ``level`` itself without a tolerance.
+        """
+        if not self.tolerant:
+            return level
+        value = 2.0**-level if self.log else -level
+        worst = min(max(value * self.tolerance, value + self.margin), sys.float_info.max)
+        return min(level, -math.log2(worst) if self.log else -worst)
 
     def worst(self, values: Iterable[float]) -> float:
         """The worst of ``values``, of which there must be at least one."""
@@ -94,20 +140,71 @@ _KNOWN = {
 }
 
 
-def objective(name: str, epsilon: float | None = None) -> Objective:
+def objective(
+    name: str, epsilon: float | None = None, *, tolerance: float = 1.0, margin: float = 0.0
+) -> Objective:
     """The objective ``name`` with its default direction and grid.
 
     Args:
         epsilon: resolution of the grid instead of the default one, as in ε-dominance (Laumanns, Thiele, Deb
             and Zitzler, *Evolutionary Computation* 10(3), 2002), in octaves for cost and latency.
+        tolerance: factor up to which two values count as equal. With a tolerance or a margin there is no
+            grid, unless ``epsilon`` is given.
+        margin: difference up to which two values count as equal, in the unit of the value.
 
     Raises:
-        ValueError: there is no such objective; the message names those there are.
+        ValueError: there is no such objective; the message names those there are. Or its values cannot be
+            compared with such a tolerance.
     """
     if name not in _KNOWN:
         raise ValueError(
             f"Unknown objective {name!r}: expected one of {', '.join(_KNOWN)}. "
             "Correct the name, or build an Objective of your own."
         )
-    known = _KNOWN[name]
+    known = replace(_KNOWN[name], tolerance=tolerance, margin=margin)
+    if epsilon is None and known.tolerant:
+        epsilon = 0.0
     return known if epsilon is None else replace(known, resolution=epsilon)
+
+
+class SearchSettings(Protocol):
+    """What of the configuration of a search says how candidates are compared (``evolve.config``)."""
+
+    @property
+    def objectives(self) -> Sequence[str]:
+        """Names of the objectives."""
+        ...
+
+    @property
+    def epsilon(self) -> Mapping[Any, float]:
+        """Objective → resolution, where it is not the default."""
+        ...
+
+    @property
+    def latency_tolerance(self) -> float:
+        """Factor up to which two latencies count as equal."""
+        ...
+
+    @property
+    def latency_margin(self) -> float:
+        """Seconds up to which two latencies count as equal."""
+        ...
+
+
+def objectives_of(search: SearchSettings) -> tuple[Objective, ...]:
+    """The objectives of a search, as its configuration has them.
+
+    Example:
+        >>> from evolve.config import CampaignConfig
+        >>> [axis.tolerance for axis in objectives_of(CampaignConfig().search)]
+        [1.0, 1.0, 2.0]
+    """
+    return tuple(
+        objective(
+            name,
+            search.epsilon.get(name),
+            tolerance=search.latency_tolerance if name == "latency" else 1.0,
+            margin=search.latency_margin if name == "latency" else 0.0,
+        )
+        for name in search.objectives
+    )

@@ -33,6 +33,8 @@ class CandidatePool:
 
     def __init__(self, objectives: Sequence[Objective], candidates: Iterable[Candidate] = ()) -> None:
         self._archive = ParetoArchive(objectives)
+        untimed = [axis for axis in objectives if axis.name != "latency"]
+        self._untimed = ParetoArchive(untimed) if untimed else self._archive
         self._by_number: dict[int, Candidate] = {}
         self._ordered: list[Candidate] = []
         for candidate in candidates:
@@ -58,6 +60,8 @@ class CandidatePool:
         change = Change(entered=False)
         if candidate.complete:  # first, as it may refuse
             change = self._archive.add(candidate.number, candidate.objectives)
+            if self._untimed is not self._archive:
+                self._untimed.add(candidate.number, candidate.objectives)
         self._by_number[candidate.number] = candidate
         insort(self._ordered, candidate, key=lambda other: other.number)
         return change
@@ -76,6 +80,14 @@ class CandidatePool:
     def front(self) -> tuple[Candidate, ...]:
         """The non-dominated candidates, by rising number."""
         return tuple(self._by_number[number] for number in self._archive.front)
+
+    @property
+    def untimed_front(self) -> tuple[Candidate, ...]:
+        """The front of the objectives other than latency, by rising number.
+
+        It does not depend on how busy a machine was. What decides how far children are evaluated goes by it.
+        """
+        return tuple(self._by_number[number] for number in self._untimed.front)
 
     @property
     def best(self) -> Candidate | None:

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from evolve.config import CampaignConfig
 from evolve.events import Compared, Discarded, Evaluated, Event, Finished, Joined, Proposed, Started
 from evolve.journal import RunRecord
-from evolve.population import CandidatePool, Objective, objective
-from evolve.population.selection import merit
+from evolve.population import CandidatePool, Objective, merit, objective, objectives_of
 from evolve.records import Candidate, CostUnit, Interval, Try
 from evolve.statistics import paired_interval
 
@@ -46,7 +45,8 @@ class RunHistory:
     Attributes:
         objectives: names of the objectives that span the front.
         budget: children that the campaign may make.
-        epsilon: objective → how fine a difference counts on the front, where it is not the default.
+        axes: the objectives, and how fine a difference of each counts on the front; by default those of
+            their names.
         started: each process that worked on the campaign, in order.
         finished: how the last process ended; None while it runs or if it was killed.
         discarded: number → why that child did not come to be.
@@ -67,7 +67,7 @@ class RunHistory:
 
     objectives: Sequence[str]
     budget: int
-    epsilon: Mapping[str, float] = field(default_factory=dict)
+    axes: Sequence[Objective] = ()
     started: list[Started] = field(default_factory=list)
     finished: Finished | None = None
     discarded: dict[int, Discarded] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class RunHistory:
     @classmethod
     def of(cls, config: CampaignConfig, events: Iterable[Event] = ()) -> RunHistory:
         """Return the state after ``events``."""
-        history = cls(config.search.objectives, config.budget, {**config.search.epsilon})
+        history = cls(config.search.objectives, config.budget, objectives_of(config.search))
         history.initial = len(config.seeds)
         for event in events:
             history.add(event)
@@ -299,8 +299,8 @@ class RunHistory:
         for number, evaluations, seconds in self._joined:
             candidate = self._candidates[number]
             if candidate.complete and number not in pool:
-                if pool.add(candidate).entered:
-                    volume = pool.archive.hypervolume(reference)
+                pool.add(candidate)
+                volume = pool.archive.hypervolume(reference)
                 quality = candidate.objectives["quality"]
                 best = quality if best is None else max(best, quality)
             points.append(Progress(number, evaluations, seconds, volume, best))
@@ -316,8 +316,8 @@ class RunHistory:
         found = {number: self.quality(number, TEST) for number, subset in self._evaluated if subset == TEST}
         return {number: interval for number, interval in sorted(found.items()) if interval}
 
-    def _axes(self) -> list[Objective]:
-        return [objective(name, self.epsilon.get(name)) for name in self.objectives]
+    def _axes(self) -> Sequence[Objective]:
+        return self.axes or [objective(name) for name in self.objectives]
 
 
 def title(candidate: Candidate) -> str:

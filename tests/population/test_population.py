@@ -81,6 +81,21 @@ def test_best_is_the_one_of_two_twins_that_the_front_shows(born: Born):
     assert population.pool.best.number == 1
 
 
+def test_the_untimed_front_does_not_depend_on_measured_time(born: Born):
+    def fronts(seconds: float) -> list[list[int]]:
+        population = Population([objective(n) for n in ("quality", "cost", "latency")], Softmax(), seed=0)
+        for number, quality in enumerate((0.4, 0.5, 0.6)):
+            candidate = born(number, quality)
+            latency = seconds if number == 0 else 0.5
+            population.add_seed(
+                candidate.model_copy(update={"objectives": {**candidate.objectives, "latency": latency}})
+            )
+        return [[c.number for c in front] for front in (population.pool.front, population.pool.untimed_front)]
+
+    assert fronts(0.001) == [[0, 2], [2]]
+    assert fronts(5.0) == [[2], [2]]
+
+
 def test_an_empty_population_has_no_best(born: Born):
     population = seeded(born, None)
     assert (population.pool.best, population.pool.front) == (None, ())

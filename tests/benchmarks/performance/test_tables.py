@@ -13,6 +13,11 @@ from evolve.records import Candidate
 Script = Callable[[str], ModuleType]
 
 
+def found(number: int, program: str, quality: float, latency: float) -> Candidate:
+    values = {"quality": quality, "cost": 120.4, "latency": latency}
+    return Candidate(number=number, program=program, parents=(0,), operator="knobs", objectives=values)
+
+
 def test_a_table_names_date_machine_and_commit(script: Script) -> None:
     assert re.match(
         r"\d{4}-\d\d-\d\d, \S+, \d+ cores, Python 3\.\S+, load before .*, commit \w+",
@@ -33,12 +38,25 @@ def test_a_front_is_told_with_what_it_was_measured_beside(
     script: Script, capsys: pytest.CaptureFixture[str]
 ) -> None:
     module = script("front_under_load")
-    values = {"quality": 0.5, "cost": 120.4, "latency": 0.0123}
-    member = Candidate(number=3, program="a" * 12, parents=(0,), operator="knobs", objectives=values)
-    module.show(module.Found((member,), load=2.5, cpu=7.0), "beside 2 busy processes")
+    member = found(3, "a" * 12, 0.5, 0.0123)
+    module.show(module.Found((member,), (member,), load=2.5, cpu=7.0), "beside 2 busy processes")
     said = capsys.readouterr().out
     assert "Load 2.5, beside 2 busy processes; 7 s of CPU" in said
     assert "| 3 | knobs | `aaaaaaaaaaaa` | 0.500 | 120 | 12.3 |" in said
+
+
+def test_fronts_are_compared_with_and_without_the_tolerance(script: Script) -> None:
+    module = script("front_under_load")
+    alone, beside = (
+        module.Found((found(0, "quick", 0.5, quick), found(1, "good", 0.6, good)), (), load=1.0, cpu=1.0)
+        for quick, good in ((0.002, 0.0025), (0.003, 0.00625))
+    )
+    assert (module.in_steps(alone), module.in_steps(beside)) == (["good"], ["good", "quick"])
+    assert module.compared(["good"], ["good"]) == "the 1 members are the same."
+    said = "the members are not the same: 0 are members only without the other work, 1 only beside it."
+    assert module.compared(["good"], ["good", "quick"]) == said
+    assert "of 2 programs" in module.longer(alone, beside)
+    assert module.longer(alone, beside).endswith("1.5 to 2.5, median 2.0.")
 
 
 @pytest.mark.slow
