@@ -100,7 +100,7 @@ def _with_constants(source: str, *, of: str) -> str:
             "contract", f"The constants {', '.join(missing)} are missing from one of the programs."
         )
     texts = texts_of(of, [wanted[name] for name in CONSTANTS])
-    return replace_nodes(source, dict(zip([present[name] for name in CONSTANTS], texts, strict=True)))
+    return replace_nodes(source, {present[name]: text for name, text in zip(CONSTANTS, texts, strict=True)})
 
 
 def _constant_nodes(source: str) -> dict[str, ast.stmt]:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from evolve.program.identity import tokens
 from evolve.program.splicing import SplicedText
@@ -78,7 +78,7 @@ def _modules(node: ast.Import | ast.ImportFrom) -> tuple[str, ...] | None:
     return None if node.level else (node.module or "",)
 
 
-class Kept:
+class Kept(Generic[_Found]):
     """What was found for statements, by their text: it stands again in most other programs of a campaign.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 
 from evolve.program.parts import assigned_name
@@ -14,7 +15,6 @@ _NO_PART_OF_BEHAVIOUR = frozenset({"COMMIT_MESSAGE"})
 _DOCUMENTED = (ast.Module, ast.ClassDef, *FUNCTIONS)
 _NO_PART_OF_MEANING = frozenset({"kind", "type_comment", "type_ignores"})
 _NONE: Mapping[ast.AST, str] = MappingProxyType({})
-_fields: dict[type, tuple[str, ...]] = {}  # of a node type, the last one first
 
 
 def fingerprint(tree: ast.Module, known: Mapping[ast.AST, str] = _NONE) -> str:
@@ -42,9 +42,7 @@ def tokens(root: ast.AST, known: Mapping[ast.AST, str] = _NONE) -> str:
                 found.append(known[node])
                 continue
             found.append(kind.__name__)
-            fields = _fields.get(kind)
-            if fields is None:
-                fields = _fields_of(node)
+            fields = _fields_of(kind)
             if kind in _DOCUMENTED:
                 stack.extend([_behaviour(node, name) for name in fields])
             else:
@@ -58,9 +56,10 @@ def tokens(root: ast.AST, known: Mapping[ast.AST, str] = _NONE) -> str:
     return "\n".join(found)
 
 
-def _fields_of(node: ast.AST) -> tuple[str, ...]:
-    fields = tuple(name for name in reversed(node._fields) if name not in _NO_PART_OF_MEANING)
-    return _fields.setdefault(type(node), fields)
+@cache
+def _fields_of(kind: type[ast.AST]) -> tuple[str, ...]:
+    """The fields of a kind of node that have a part in its meaning, the last one first."""
+    return tuple(name for name in reversed(kind._fields) if name not in _NO_PART_OF_MEANING)
 
 
 def _behaviour(node: ast.AST, name: str) -> object:

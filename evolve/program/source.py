@@ -67,7 +67,8 @@ class Source(SplicedText):
     @cached_property
     def fingerprint(self) -> str:
         """Equal for programs that differ only in layout, comments, docstrings and commit message."""
-        known = {node: tokens_by_text.of(self, node) for node in self.units if isinstance(node, FUNCTIONS)}
+        functions = (node for node in self.units if isinstance(node, FUNCTIONS))
+        known: dict[ast.AST, str] = {node: tokens_by_text.of(self, node) for node in functions}
         return fingerprint(self.tree, known)
 
     @cached_property

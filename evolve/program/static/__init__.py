@@ -34,7 +34,7 @@ def static_problems(program_source: str) -> tuple[Problem, ...]:
         is one of the contract (``MemoryProgram.problems``).
 
     >>> print(*static_problems("def first(rows):\\n    return row[0]\\n"))
-    line 2: the name `row` is not defined; did you mean `rows`?
+    line 2: the name `row` is not defined; did you mean `rows`, `pow`?
     """
     if len(program_source) > MAX_CHARACTERS:
         return ()
