@@ -1,4 +1,4 @@
-"""What flows between the rooms: small frozen records, all of them plain JSON on disk."""
+"""Records of an evaluation: of episodes, of tasks, and of the whole."""
 
 from __future__ import annotations
 
@@ -6,20 +6,10 @@ import math
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field
 
 from evolve.errors import FailureKind, ProgramError
-
-StructuredOutput = Literal["auto", "json_schema", "json_object", "prompt"]
-"""Ways to ask a model for JSON; ``auto`` finds out which the server takes."""
-Fields = dict[str, JsonValue]
-"""The JSON form of a KnowledgeItem or a Query: field name → value."""
-
-
-class Record(BaseModel):
-    """Immutable, closed to unknown keys, equal by value; NaN is the string "NaN" in its JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+from evolve.records.base import Fields, Record
 
 
 class Stage(StrEnum):
@@ -29,65 +19,6 @@ class Stage(StrEnum):
     LOST_IN_WRITE = "lost_in_write"
     NOT_RETRIEVED = "not_retrieved"
     NOT_USED = "not_used"
-
-
-class Evidence(Record):
-    """A passage that a correct answer rests on. Gold: never enters a sandbox or a prompt that answers.
-
-    Example:
-        >>> Evidence(episode="monday", text="Ada moved to Lisbon.").episode
-        'monday'
-    """
-
-    episode: str = Field(description="id of the episode it stands in")
-    text: str = Field(description="the passage, as it stands in the episode's text")
-
-
-class Criterion(Record):
-    """One line of a rubric. Gold, as answers are."""
-
-    text: str = Field(description="what an answer must, or with negative points must not, do")
-    points: float = Field(description="points if it is met; negative for what should not be there")
-
-
-class Task(Record):
-    """One question, with what it takes to score its answer: accepted answers, a rubric, or an environment.
-
-    Example:
-        >>> Task(id="q1", question="Where does Ada live?", answers=("Lisbon",)).answers[0]
-        'Lisbon'
-    """
-
-    id: str
-    question: str
-    answers: tuple[str, ...] = Field(
-        default=(),
-        description="accepted answers; the first is the gold one; none with a rubric or to be acted",
-    )
-    group: str = ""
-    category: str = ""
-    evidence: tuple[Evidence, ...] = ()
-    rubric: tuple[Criterion, ...] = Field(default=(), description="criteria that a judge marks one by one")
-    world: dict[str, JsonValue] = Field(
-        default={}, description="what the benchmark needs to open the environment that the task is acted in"
-    )
-
-
-class Episode(Record):
-    """One experience to remember.
-
-    Example:
-        >>> Episode(id="monday", text="Ada: I moved to Lisbon.").text
-        'Ada: I moved to Lisbon.'
-    """
-
-    id: str
-    text: str
-    group: str = Field(default="", description="memories of different groups are kept apart in grouped scope")
-    task: Task | None = Field(
-        default=None,
-        description="in online learning: the question to answer before what was learnt is written",
-    )
 
 
 class Usage(Record):
@@ -266,7 +197,7 @@ class Evaluation(Record):
     repeats: int = Field(default=1, description="runs that the scores are means of")
     metric: str = Field(description="which metric is the quality")
     quality: Interval
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float] = Field(default={}, description="mean of every metric of the benchmark")
     cost: float = Field(
         default=0.0, description="model work per task in cost_unit, ingestion amortised over the tasks"
     )
@@ -301,52 +232,3 @@ class Evaluation(Record):
     def stages(self) -> dict[Stage, int]:
         """How many items were lost at each stage."""
         return {stage: sum(item.stage == stage for item in self.items) for stage in Stage}
-
-
-Became = Literal[
-    "valid", "worse", "no effect", "same", "static", "failed", "unreadable", "duplicate", "frozen", "lost"
-]
-"""An answer became a child (``valid``); a program that returns clearly less of the evidence than its parent
-(``worse``); a program that returns what its parent does (``no effect``); the
-parent's own text (``same``); a program with a fault that the source shows (``static``), that failed when it
-was tried, that is known already, or that changed what is frozen; no program (``unreadable``); or it did not
-come (``lost``)."""
-
-
-class Try(Record):
-    """One answer of a model that was asked for a child."""
-
-    kind: Literal["draw", "repair"] = Field(
-        description="asked anew, or told what was wrong with the last one"
-    )
-    form: str = Field(description="in which the edit was asked for")
-    became: Became
-
-
-class Candidate(Record):
-    """A program with its place in the search. What is not ``complete`` is compared with nobody.
-
-    Example:
-        >>> parent = Candidate(number=0, program="a", objectives={"quality": 0.5, "cost": 900.0})
-        >>> parent.complete, Candidate(number=1, program="b", objectives={}, failed=True).complete
-        (True, False)
-    """
-
-    number: int = Field(description="order of birth: seeds first, then children from the first to the last")
-    program: str = Field(description="id of the program")
-    name: str = Field(default="", description="file name of a seed; empty for a child")
-    parents: tuple[int, ...] = Field(default=(), description="numbers of the parents, the main one first")
-    operator: str = Field(default="seed", description="what made it")
-    message: str = Field(default="", description="what was changed and why, in a sentence")
-    objectives: dict[str, float] = Field(description="objective → value; empty where it failed")
-    item_scores: dict[str, float] = Field(default={}, description="task id → score on the static subset")
-    failed: bool = Field(default=False, description="it broke, and has no objectives")
-    raced: bool = Field(
-        default=False,
-        description="given up before its evaluation was whole: it has some item scores, and no objectives",
-    )
-
-    @property
-    def complete(self) -> bool:
-        """It has objectives: it can be compared, and be a parent."""
-        return not self.failed and not self.raced

@@ -1,0 +1,48 @@
+"""Records that modules exchange: small, frozen, plain JSON on disk."""
+
+from __future__ import annotations
+
+from evolve.records.base import Fields, Record, StructuredOutput
+from evolve.records.evaluation import (
+    ClockKind,
+    Completion,
+    CostUnit,
+    Evaluation,
+    Failure,
+    Interval,
+    ItemOutcome,
+    ItemResult,
+    Stage,
+    Status,
+    Step,
+    Usage,
+    WriteResult,
+)
+from evolve.records.search import Became, Candidate, Try
+from evolve.records.tasks import Criterion, Episode, Evidence, Task
+
+__all__ = [
+    "Became",
+    "Candidate",
+    "ClockKind",
+    "Completion",
+    "CostUnit",
+    "Criterion",
+    "Episode",
+    "Evaluation",
+    "Evidence",
+    "Failure",
+    "Fields",
+    "Interval",
+    "ItemOutcome",
+    "ItemResult",
+    "Record",
+    "Stage",
+    "Status",
+    "Step",
+    "StructuredOutput",
+    "Task",
+    "Try",
+    "Usage",
+    "WriteResult",
+]

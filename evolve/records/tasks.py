@@ -1,0 +1,66 @@
+"""Records of what a benchmark is made of."""
+
+from __future__ import annotations
+
+from pydantic import Field, JsonValue
+
+from evolve.records.base import Record
+
+
+class Evidence(Record):
+    """A passage that a correct answer rests on. Gold: never enters a sandbox or a prompt that answers.
+
+    Example:
+        >>> Evidence(episode="monday", text="Ada moved to Lisbon.").episode
+        'monday'
+    """
+
+    episode: str = Field(description="id of the episode it stands in")
+    text: str = Field(description="the passage, as it stands in the episode's text")
+
+
+class Criterion(Record):
+    """One line of a rubric. Gold, as answers are."""
+
+    text: str = Field(description="what an answer must, or with negative points must not, do")
+    points: float = Field(description="points if it is met; negative for what should not be there")
+
+
+class Task(Record):
+    """One question, with what it takes to score its answer: accepted answers, a rubric, or an environment.
+
+    Example:
+        >>> Task(id="q1", question="Where does Ada live?", answers=("Lisbon",)).answers[0]
+        'Lisbon'
+    """
+
+    id: str
+    question: str
+    answers: tuple[str, ...] = Field(
+        default=(),
+        description="accepted answers; the first is the gold one; none with a rubric or to be acted",
+    )
+    group: str = ""
+    category: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    rubric: tuple[Criterion, ...] = Field(default=(), description="criteria that a judge marks one by one")
+    world: dict[str, JsonValue] = Field(
+        default={}, description="what the benchmark needs to open the environment that the task is acted in"
+    )
+
+
+class Episode(Record):
+    """One experience to remember.
+
+    Example:
+        >>> Episode(id="monday", text="Ada: I moved to Lisbon.").text
+        'Ada: I moved to Lisbon.'
+    """
+
+    id: str
+    text: str
+    group: str = Field(default="", description="memories of different groups are kept apart in grouped scope")
+    task: Task | None = Field(
+        default=None,
+        description="in online learning: the question to answer before what was learnt is written",
+    )
