@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import base64
 import json
+import marshal
 import sys
 import zlib
+from collections.abc import Mapping
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, NoReturn
 
 
@@ -19,10 +21,10 @@ class Sources:
     """Imports modules from their source, and ``chromadb`` as the toolkit's own client.
 
     Args:
-        sources: module name → text.
+        sources: module name → text, or what that was compiled to.
     """
 
-    def __init__(self, sources: dict[str, str]) -> None:
+    def __init__(self, sources: Mapping[str, str | CodeType]) -> None:
         self._sources = sources
         self.toolkit: Any = None
 
@@ -40,18 +42,21 @@ class Sources:
 
     def exec_module(self, module: ModuleType) -> None:
         source = self._sources.get(module.__name__)
+        if isinstance(source, str):
+            source = compile(source, f"<{module.__name__}>", "exec")
         if source is not None:
-            exec(compile(source, f"<{module.__name__}>", "exec"), module.__dict__)
+            exec(source, module.__dict__)
 
 
-def main(packed: str, scratch: tuple[str, ...], numpy: bool, confined: bool) -> NoReturn:
+def main(packed: str, compiled: bool, scratch: tuple[str, ...], numpy: bool, confined: bool) -> NoReturn:
     """Make the modules importable and hand over to ``worker.supervise``, which says what the rest is.
 
     Args:
-        packed: module name → text, as JSON, compressed, in the letters of base 85: an argument has 128 KiB at
-        most.
+        packed: module name → text, as JSON, compressed, in the letters of base 64.
+        compiled: it is module name → code of this very version of Python, marshalled, instead.
     """
-    finder = Sources(json.loads(zlib.decompress(base64.b85decode(packed))))
+    data = zlib.decompress(base64.b64decode(packed))
+    finder = Sources(marshal.loads(data) if compiled else json.loads(data))
     sys.meta_path.append(finder)  # type: ignore[arg-type]
     from worker import supervise
 

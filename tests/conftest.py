@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,8 +18,14 @@ with suppress(ImportError):  # some environments have only what a simulator need
     # How long an example takes says how busy the machine is.
     patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.register_profile("any machine", patient, max_examples=50)
-    settings.register_profile("thorough", patient, max_examples=300)  # CI: --hypothesis-profile thorough
+    settings.register_profile("thorough", patient, max_examples=100)  # CI: --hypothesis-profile thorough
     settings.load_profile("any machine")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected is never garbage; each full collection would go through all of it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

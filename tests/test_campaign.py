@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,7 +34,7 @@ from evolve.workbench import Workbench, seed_programs
 PEOPLE = ("Ada", "Ben", "Cleo", "Dan")
 THINGS = ("kettle", "violin", "bicycle", "garden", "novel", "terrier", "lantern", "canoe")
 PLACES = ("Lisbon", "Oslo", "Quito", "Perth", "Turin", "Kyoto", "Malmo", "Leeds")
-BUDGET = 8
+BUDGET = 5  # more than the window: a later child has a parent that is no seed
 
 
 def world(group: str) -> tuple[list[Episode], list[Task]]:
@@ -174,9 +175,21 @@ def outcome(events: Sequence[Event]) -> dict[int, object]:
 
 
 @pytest.fixture(scope="module")
-def whole(benchmark_: Benchmark, tmp_path_factory: pytest.TempPathFactory) -> tuple[Summary, list[Event]]:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the run of ``whole``."""
+    return tmp_path_factory.mktemp("whole")
+
+
+@pytest.fixture(scope="module")
+def whole(benchmark_: Benchmark, runs: Path) -> tuple[Summary, list[Event]]:
     """An undisturbed campaign, to compare others with."""
-    return Harness(benchmark_, tmp_path_factory.mktemp("whole")).run("whole")
+    return Harness(benchmark_, runs).run("whole")
+
+
+@pytest.fixture
+def finished(whole: tuple[Summary, list[Event]], runs: Path, harness: Harness) -> Path:
+    """A copy of the run of ``whole`` among those of ``harness``, to go on with or to spoil."""
+    return shutil.copytree(runs / "whole", harness.root / "whole")
 
 
 def test_a_campaign_evaluates_seeds_and_children_and_tests_the_best(whole: tuple[Summary, list[Event]]):
@@ -236,11 +249,11 @@ def test_an_outage_ends_it_and_the_same_command_finishes_as_if_nothing_had_been(
     assert len(evaluated) == len(set(evaluated))
 
 
-def test_a_finished_campaign_run_again_opens_no_sandbox(harness: Harness):
-    summary, _ = harness.run("done")
-    again, _ = harness.run("done")
+@pytest.mark.usefixtures("finished")
+def test_a_finished_campaign_run_again_opens_no_sandbox(harness: Harness, whole: tuple[Summary, list[Event]]):
+    again, _ = harness.run("whole")
     assert harness.sandbox.opened == 0
-    assert again == summary
+    assert again == whole[0]
 
 
 def test_a_larger_budget_goes_on_as_if_it_had_been_given_at_once(
@@ -250,8 +263,8 @@ def test_a_larger_budget_goes_on_as_if_it_had_been_given_at_once(
     assert outcome(harness.run("grown", budget=BUDGET)[1]) == outcome(whole[1])
 
 
+@pytest.mark.usefixtures("finished")
 def test_a_run_under_other_conditions_is_refused(harness: Harness, benchmark_: Benchmark):
-    harness.run("conditions", budget=0)
     changed = benchmark_.episodes[0].model_copy(update={"text": benchmark_.episodes[0].text + "\nEve: Bye."})
     other = Benchmark(
         name="small",
@@ -261,24 +274,24 @@ def test_a_run_under_other_conditions_is_refused(harness: Harness, benchmark_: B
         scope="grouped",
     )
     with pytest.raises(UsageError, match="other conditions"):
-        Harness(other, harness.root).run("conditions", budget=0)
+        Harness(other, harness.root).run("whole")
 
 
 @pytest.mark.parametrize("number", [0, 2])
-def test_a_run_with_an_edited_program_is_refused_and_the_edit_left_alone(harness: Harness, number: int):
-    _, events = harness.run("edited", budget=1)
-    programs = {e.candidate.number: e.candidate.program for e in events if isinstance(e, Joined)}
-    path = harness.root / "edited" / "programs" / f"{programs[number]}.py"
+def test_a_run_with_an_edited_program_is_refused_and_the_edit_left_alone(
+    harness: Harness, whole: tuple[Summary, list[Event]], finished: Path, number: int
+):
+    programs = {e.candidate.number: e.candidate.program for e in whole[1] if isinstance(e, Joined)}
+    path = finished / "programs" / f"{programs[number]}.py"
     text = path.read_text() + "\n# mine\n"
     path.write_text(text)
     with pytest.raises(UsageError, match="was changed"):
-        harness.run("edited", budget=1)
+        harness.run("whole")
     assert path.read_text() == text
 
 
-def test_what_makes_children_is_recorded(harness: Harness):
-    _, events = harness.run("maker", budget=0)
-    assert [e.mutator for e in events if isinstance(e, Started)] == [OfflineMutator().identity]
+def test_what_makes_children_is_recorded(whole: tuple[Summary, list[Event]]):
+    assert [e.mutator for e in whole[1] if isinstance(e, Started)] == [OfflineMutator().identity]
 
 
 def test_when_every_seed_fails_it_says_why(harness: Harness):

@@ -128,9 +128,10 @@ def _events(journal: Path, kind: str) -> list[dict]:
 
 
 def test_a_changed_configuration_is_refused(root: Path, tiny: Path) -> None:
-    assert invoke(*campaign(root, tiny))[0] == 0
+    least = ["--seeds", "lexical", "--budget", 0, "--test", 0]
+    assert invoke(*campaign(root, tiny, *least))[0] == 0
     before = (root / "tiny" / "journal.jsonl").read_bytes()
-    code, out, err = invoke(*campaign(root, tiny, "--seed", 5))
+    code, out, err = invoke(*campaign(root, tiny, *least, "--seed", 5))
     assert (code, out) == (2, "")
     assert "seed: 0 recorded, 5 given" in err
     assert (root / "tiny" / "journal.jsonl").read_bytes() == before

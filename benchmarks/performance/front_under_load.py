@@ -107,11 +107,11 @@ def in_steps(found: Found) -> list[str]:
 def compared(alone: Sequence[str], beside: Sequence[str]) -> str:
     """Say whether two fronts have the same members."""
     if alone == beside:
-        return f"the {len(alone)} members are the same."
+        return f"both fronts have the same members: {len(alone)}."
     without, with_load = set(alone) - set(beside), set(beside) - set(alone)
     return (
-        f"the members are not the same: {len(without)} are members only without the other work, "
-        f"{len(with_load)} only beside it."
+        f"the fronts do not have the same members: {len(without)} are on that without the other work only, "
+        f"{len(with_load)} on that beside it only."
     )
 
 

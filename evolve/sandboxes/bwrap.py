@@ -118,7 +118,7 @@ class BwrapSandbox:
         self._starter.shutdown()
 
     def _start(self, limits: Limits) -> ProcessWorker:
-        source = worker_source(*SCRATCH, numpy=self._roster.expects_numpy)
+        source = worker_source(*SCRATCH, numpy=self._roster.expects_numpy, compiled=True)
         command = [_interpreter(), *INTERPRETER_FLAGS, source]
         try:
             process = self._starter.submit(_run, self._tools, limits, command).result()

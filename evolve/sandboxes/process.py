@@ -54,7 +54,9 @@ class ProcessSandbox:
     def _start(self, _limits: Limits) -> ProcessWorker:
         # The worker lowers its own limits: a preexec_fn is not safe beside threads.
         scratch = folders.make()
-        source = worker_source(numpy=self._roster.expects_numpy, confined=False)
+        source = worker_source(
+            numpy=self._roster.expects_numpy, confined=False, compiled=self._python == sys.executable
+        )
         try:
             process = subprocess.Popen(
                 [self._python, *INTERPRETER_FLAGS, source],

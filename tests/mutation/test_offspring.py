@@ -13,7 +13,7 @@ from evolve.mutation.offline import operators
 from evolve.program import MemoryProgram
 from evolve.program.splicing import SpliceError
 
-GENERATIONS = 30
+GENERATIONS = 20
 ROOTS = ("experience_learner", "hybrid", "lexical", "llm_summarizer", "vector_search")
 
 

@@ -440,6 +440,7 @@ def source_of(*, top: str = "", init: str = "", write: str = "", read: str = "")
 
 
 Results = list[tuple[str, float, str]]
+Earned = Callable[[Sandbox], Results]
 
 
 def results(evaluation: Evaluation) -> Results:
@@ -448,12 +449,20 @@ def results(evaluation: Evaluation) -> Results:
 
 
 @pytest.fixture(scope="module")
-def honest(sandbox: Sandbox, evaluate: Callable[[Sandbox, str], Evaluation]) -> Results:
-    return results(evaluate(sandbox, source_of()))
+def honest(evaluate: Callable[[Sandbox, str], Evaluation]) -> Earned:
+    """What the honest program earns in a sandbox; evaluated once in each."""
+    earned: dict[str, Results] = {}
+
+    def of(sandbox: Sandbox) -> Results:
+        if sandbox.isolation not in earned:
+            earned[sandbox.isolation] = results(evaluate(sandbox, source_of()))
+        return earned[sandbox.isolation]
+
+    return of
 
 
-def test_the_honest_program_earns_what_can_be_known(honest: Results) -> None:
-    assert {(task[:-1], score) for task, score, _ in honest} == {("known", 1.0), ("hidden", 0.0)}
+def test_the_honest_program_earns_what_can_be_known(sandbox: Sandbox, honest: Earned) -> None:
+    assert {(task[:-1], score) for task, score, _ in honest(sandbox)} == {("known", 1.0), ("hidden", 0.0)}
 
 
 def test_gold_that_is_given_away_would_be_seen(
@@ -471,11 +480,11 @@ def test_gold_that_is_given_away_would_be_seen(
 def test_nothing_is_gained(
     sandbox: Sandbox,
     evaluate: Callable[[Sandbox, str], Evaluation],
-    honest: Results,
+    honest: Earned,
     hack: Hack,
     record_attack: Callable[[str, str], None],
 ) -> None:
-    gains_nothing(sandbox, evaluate, honest, hack)
+    gains_nothing(sandbox, evaluate, honest(sandbox), hack)
     record_attack(f"reward: {hack.name}", "fails" if hack.breaks else "gains nothing")
 
 
@@ -483,11 +492,11 @@ def test_nothing_is_gained(
 def test_nothing_is_gained_where_files_and_processes_are_kept_apart(
     confining_sandbox: Sandbox,
     evaluate: Callable[[Sandbox, str], Evaluation],
+    honest: Earned,
     hack: Hack,
     record_attack: Callable[[str, str], None],
 ) -> None:
-    honest = results(evaluate(confining_sandbox, source_of()))
-    gains_nothing(confining_sandbox, evaluate, honest, hack)
+    gains_nothing(confining_sandbox, evaluate, honest(confining_sandbox), hack)
     record_attack(f"reward: {hack.name}", "gains nothing")
 
 

@@ -46,8 +46,9 @@ _PATCH = (
 )
 _OLD = ("search", "old", "find", "before", "original", "old_string", "old_str", "SEARCH")
 _NEW = ("replace", "new", "replacement", "after", "new_string", "new_str", "REPLACE")
+# It begins at the first mark of a fence only: a reply of many marks or blank lines is read in linear time.
 _FENCED = re.compile(
-    r"\s*(?:`{3,}|~{3,})[ \t]*(?:json5?|JSON)?[ \t]*\n(?P<body>.*?)\n[ \t]*(?:`{3,}|~{3,})\s*", re.DOTALL
+    r"(?<![`~])(?:`{3,}+|~{3,}+)[ \t]*(?:json5?|JSON)?[ \t]*\n(?P<body>.*?)\n[ \t]*(?:`{3,}|~{3,})", re.DOTALL
 )
 _TAGGED = re.compile(
     r"<(?P<a>search|old|old_str|old_string|original|find|before)>(?P<old>.*?)</(?P=a)>\s*"

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 
+from evolve.config import CampaignConfig
 from evolve.records import Candidate
 
 Script = Callable[[str], ModuleType]
@@ -52,11 +53,37 @@ def test_fronts_are_compared_with_and_without_the_tolerance(script: Script) -> N
         for quick, good in ((0.002, 0.0025), (0.003, 0.00625))
     )
     assert (module.in_steps(alone), module.in_steps(beside)) == (["good"], ["good", "quick"])
-    assert module.compared(["good"], ["good"]) == "the 1 members are the same."
-    said = "the members are not the same: 0 are members only without the other work, 1 only beside it."
-    assert module.compared(["good"], ["good", "quick"]) == said
+    assert module.compared(["good"], ["good"]) == "both fronts have the same members: 1."
+    assert "0 are on that without the other work only, 1 on that beside it only" in module.compared(
+        ["good"], ["good", "quick"]
+    )
     assert "of 2 programs" in module.longer(alone, beside)
     assert module.longer(alone, beside).endswith("1.5 to 2.5, median 2.0.")
+
+
+def test_members_that_differ_end_it_with_status_one(
+    script: Script, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = script("front_under_load")
+    both = found(0, "quick", 0.5, 0.1), found(1, "good", 0.6, 0.3)
+    fronts = {"alone": both, "beside": both[1:]}
+    configs = []
+
+    def campaign(config: CampaignConfig, root: object, name: str) -> object:
+        configs.append(config)
+        return module.Found(both, fronts[name], load=1.0, cpu=1.0)
+
+    monkeypatch.setattr(module, "campaign", campaign)
+    assert module.main(["--busy", "0", "--budget", "3", "--tolerance", "2.5", "--margin", "0"]) == 1
+    assert [(c.budget, c.search.latency_tolerance, c.search.latency_margin) for c in configs] == 2 * [
+        (3, 2.5, 0.0)
+    ]
+    said = capsys.readouterr().out
+    assert "latencies within a factor of 2.5 or 0 ms are equal" in said
+    assert "In steps of factors of two, both fronts have the same members: 2." in said
+    assert "With the tolerance, the fronts do not have the same members" in said
+    fronts["beside"] = both
+    assert module.main(["--busy", "0"]) == 0
 
 
 @pytest.mark.slow

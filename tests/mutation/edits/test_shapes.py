@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 from evolve.mutation.edits import EditError, EditName, NoChange, read_edit
+from evolve.mutation.edits.envelope import opened_envelope
 
 SOURCE = '''"""Demo."""
 import re
@@ -243,3 +244,10 @@ def test_an_edit_without_effect_is_told_apart(text):
     expected = EditError if text == fenced("import re") else NoChange
     with pytest.raises(expected):
         read_edit(text, SOURCE, "definitions")
+
+
+@pytest.mark.parametrize("mark", ["\n", "`", "~", "```\n"])
+def test_an_envelope_is_looked_for_in_linear_time(mark):
+    """In quadratic time it would take minutes, which the time limit of the tests ends."""
+    text = f"MESSAGE: x\n{mark * 200_000}x"
+    assert opened_envelope(text) == text
