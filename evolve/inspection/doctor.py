@@ -40,7 +40,7 @@ PACKAGES = (
     "typer",
 )
 """What pyproject.toml declares."""
-LOCAL_PACKAGES = ("safetensors", "tokenizers", "wordllama", "xllamacpp")
+LOCAL_PACKAGES = ("psutil", "safetensors", "tokenizers", "wordllama", "xllamacpp")
 """What its extra ``local`` declares."""
 FOLDERS: tuple[resources.Folder, ...] = ("seeds", "benchmarks", "sandbox")
 
