@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
-
-from evolve.cli import app
 
 README = Path(__file__).parent.parent / "README.md"
 COLUMNS = 80
 
 
 class Session:
-    """A terminal of 80 columns in an empty folder; the commands run in this process."""
+    """A terminal of 80 columns in an empty folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -25,10 +25,18 @@ class Session:
     def type(self, line: str, *, code: int = 0) -> str:
         """What ``evolve LINE`` prints; it ends with ``code``, and never with a traceback."""
         self.typed.append(line)
-        ended = CliRunner().invoke(app, line.split(), env={"COLUMNS": str(COLUMNS)})
-        assert ended.exit_code == code, f"evolve {line}\n{ended.output}"
-        assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exc_info
-        return ended.stdout + ended.stderr
+        ended = subprocess.run(
+            [sys.executable, "-P", "-m", "evolve", *line.split()],
+            cwd=self.folder,
+            env={**os.environ, "COLUMNS": str(COLUMNS), "PYTHONPATH": str(README.parent)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said = ended.stdout + ended.stderr
+        assert ended.returncode == code, f"evolve {line}\n{said}"
+        assert "Traceback" not in said
+        return said
 
     def append(self, name: str, line: str) -> None:
         path = self.folder / "mine" / name
@@ -39,8 +47,7 @@ class Session:
 
 
 @pytest.fixture
-def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
-    monkeypatch.chdir(tmp_path)
+def session(tmp_path: Path) -> Session:
     return Session(tmp_path)
 
 
