@@ -187,15 +187,16 @@ class Recorder:
         history = self.history
         made = history.discarded.get(number) or history.proposed(number)
         assert made is not None  # a settled child was proposed or discarded
-        child, gain, usd = history.candidate(number), 0.0, made.usd
+        child, gain, price = history.candidate(number), 0.0, 0.0
         if child is not None and child.complete:
             parent = history.candidate(child.parents[0])
             assert parent is not None
             gain = child.objectives["quality"] - parent.objectives["quality"]
         scored = history.evaluated(number, STATIC)
-        if evaluation and usd is not None and child is not None and scored and scored.cost_unit == "usd":
-            usd += scored.cost * len(child.item_scores)
-        return Feedback(number, made.operator, gain, usd, made.tries)
+        if evaluation and made.usd is not None and child and scored and scored.cost_unit == "usd":
+            price = scored.cost * len(child.item_scores)
+        usd = None if made.usd is None else made.usd + price
+        return Feedback(number, made.operator, gain, usd, made.tries, price)
 
 
 def _price(made: Proposal | Refusal) -> float | None:

@@ -42,6 +42,7 @@ class Feedback:
         usd: price of the mutation, repairs included, and of the evaluation where it was counted in USD; None
             where no price is known.
         tries: what became of each answer of the model, if one made the child.
+        evaluation_usd: what of ``usd`` is the price of the evaluation.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Feedback:
     improvement: float
     usd: float | None
     tries: tuple[Try, ...] = ()
+    evaluation_usd: float = 0.0
 
 
 @runtime_checkable
@@ -174,15 +176,17 @@ def _pass_on(feedback: Feedback, members: dict[str, Member]) -> None:
 def _parts(feedback: Feedback) -> tuple[Feedback, ...]:
     """The outcome of the member that made the child, and of the one that could not before it.
 
-    Attempts of models and their price are the latter's; only the former has the improvement.
+    Attempts of models and their price are the latter's; the former has the improvement, and the price of
+    the evaluation.
     """
     made, _, failed = feedback.operator.partition(_AFTER)
     if not failed:
         return (feedback,)
-    price = 0.0 if feedback.usd is not None else None
+    price, usd = feedback.evaluation_usd, feedback.usd
+    mutation, evaluation = (None, None) if usd is None else (usd - price, price)
     return (
-        replace(feedback, operator=made, usd=price, tries=()),
-        replace(feedback, operator=failed, improvement=0.0),
+        replace(feedback, operator=made, usd=evaluation, tries=()),
+        replace(feedback, operator=failed, improvement=0.0, usd=mutation, evaluation_usd=0.0),
     )
 
 

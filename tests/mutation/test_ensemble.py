@@ -156,6 +156,17 @@ def test_members_are_told_their_own_part():
     assert large.told == [Feedback(3, "reflect/read", 0.0, 0.1, tries)]
 
 
+def test_the_price_of_the_evaluation_is_that_of_whoever_made_the_child():
+    large, rules = Failing("l"), Maker("r")
+    members = [Member("large", large), Member("rules", rules, scoped=False)]
+    ensemble = LearningEnsemble(members, window=1, fallback="rules")
+    operator = "add_comment by rules after reflect by large"
+    ensemble.tell(Feedback(3, operator, 0.2, 0.75, evaluation_usd=0.5))
+    ensemble.tell(Feedback(4, operator, 0.2, None))
+    assert [told.usd for told in rules.told] == [0.5, None]
+    assert [told.usd for told in large.told] == [0.25, None]
+
+
 def test_both_reasons_are_given_where_the_fallback_fails_too(brief_of):
     members = [Member("large", Failing("l")), Member("rules", Recorder("r"), scoped=False)]
     ensemble = LearningEnsemble(members, window=1, fallback="rules")
