@@ -15,11 +15,8 @@ from __future__ import annotations
 
 import argparse
 import ast
-import datetime
 import hashlib
 import json
-import os
-import platform
 import random
 import subprocess
 import sys
@@ -29,6 +26,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import mean
 from typing import Any
+
+from machine import circumstances
 
 HERE = Path(__file__).resolve().parents[2]
 SEEDS = ("lexical", "hybrid", "vector_search", "llm_summarizer", "neighbours")
@@ -267,9 +266,8 @@ def main() -> None:
             runs[name].append(apart(checkout, given))
     first = runs["this checkout"][0]
     print(
-        f"{datetime.date.today()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python "
-        f"{platform.python_version()}, load {os.getloadavg()[0]:.1f}; {given.mutations} mutations, seed "
-        f"{given.seed}: {first['children']} children of {first['characters']:,.0f} characters on average; "
+        f"{circumstances()}; {given.mutations} mutations, seed {given.seed}: {first['children']} "
+        f"children of {first['characters']:,.0f} characters on average; "
         f"least of {given.rounds} rounds\n\n"
         "| | `ast.parse` a mutation | CPU a mutation, ms | CPU a mutation, in parses | parts | fingerprint | "
         "problems |\n|---|---|---|---|---|---|---|"

@@ -70,15 +70,15 @@ def _graft(source: Source, method: str, lines: tuple[str, ...]) -> Graft:
     """``method`` and the ``lines`` of read that call it, with what feeds them in __init__ and _index."""
     own = {f"self.{name}" for name in source.methods}
     names, feeding = _closure(source, [method]), {}
-    nodes: list[ast.AST] = [source.methods[name] for name in names]
+    nodes: list[ast.stmt] = [source.methods[name] for name in names]
     while True:  # what feeds the step may need methods and resources of its own
-        wanted = resources(nodes) - own
-        fed = {owner: [s for s in body(source, owner) if resources([s]) & wanted] for owner in FED_IN}
+        wanted = resources(source, nodes) - own
+        fed = {owner: [s for s in body(source, owner) if resources(source, [s]) & wanted] for owner in FED_IN}
         if fed == feeding:
             break
         feeding = fed
         feeders = [statement for found in feeding.values() for statement in found]
-        called = {name.removeprefix("self.") for name in resources(feeders) & own}
+        called = {name.removeprefix("self.") for name in resources(source, feeders) & own}
         names = _closure(source, [*names, *called])
         nodes = [*(source.methods[name] for name in names), *feeders]
     fields = _query_fields(source, lines)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from evolve.program.facts import facts_of
 from evolve.program.source import Function, Source
 from evolve.program.syntax import statements
 
@@ -13,9 +12,9 @@ FED_IN = ("__init__", "_index")
 """The methods that set up and fill what the steps of ``read`` look up."""
 
 
-def resources(nodes: Iterable[ast.AST]) -> set[str]:
-    """What the nodes share with others: ``self.x``, ``toolkit.vectors``, ``toolkit.chroma``, ``table x``."""
-    return {name for node in nodes for name in facts_of(node).resources}
+def resources(source: Source, found: Iterable[ast.stmt]) -> set[str]:
+    """What statements of ``source`` share with others, see ``Facts.resources``."""
+    return {name for statement in found for name in source.facts(statement).resources}
 
 
 def body(source: Source, method: str) -> list[ast.stmt]:

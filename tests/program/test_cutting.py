@@ -205,7 +205,8 @@ def test_resources():
         self.toolkit.chroma.count()
         self.toolkit.db.execute("insert INTO Words SELECT * FROM raw")
 '''
-    assert resources([Source(text).methods["f"]]) == {
+    source = Source(text)
+    assert resources(source, [source.methods["f"]]) == {
         "self.a",
         "toolkit.vectors",
         "toolkit.chroma",
