@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from types import TracebackType
 
 from evolve.campaign.briefing import MOST_REFERENCES, family
 from evolve.campaign.crew import Crew, Feed
@@ -44,12 +43,7 @@ class JobsUnderWay:
     def __enter__(self) -> JobsUnderWay:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._outcomes.close()
 
     def begin(self, job: Job) -> None:
@@ -121,21 +115,21 @@ def job_of(
         config: of the campaign.
         subsets: tasks that a parent is diagnosed on.
     """
-    number, parent = request.number, request.parent
-    programs = recorder.programs
+    number, parent, programs = request.number, request.parent, recorder.programs
+    program = programs[parent.number]
     partner = request.partner if _crosses(number, config) else None
     # Rules beside a model count failures on more tasks than the model may see.
     both = config.mutators == "both"
-    fitness = recorder.stored(programs[parent.number], subsets.static) if both else None
+    fitness = recorder.stored(program, subsets.static) if both else None
     return Rear(
         request=request,
-        program=programs[parent.number],
+        program=program,
         partner_program=programs[partner.number] if partner else None,
         family=family(request, pool.candidates, programs, references=_references(config), front=pool.front),
         known=recorder.known,
         rivals=_rivals(pool, config),
         feedback=_feedback(number, recorder, config),
-        diagnosis=recorder.stored(programs[parent.number], subsets.rotating(parent.number)),
+        diagnosis=recorder.stored(program, subsets.rotating(parent.number)),
         fitness=fitness,
         child=recorder.proposed(number),
     )
