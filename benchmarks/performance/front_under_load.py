@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the RNG")
     parser.add_argument("--sandbox", default="auto", help="docker, bwrap or auto")
     parser.add_argument("--tolerance", type=float, default=2.0, help="search.latency_tolerance")
-    parser.add_argument("--margin", type=float, default=0.01, help="search.latency_margin, in seconds")
+    parser.add_argument("--margin", type=float, default=0.05, help="search.latency_margin, in seconds")
     given = parser.parse_args(arguments)
     config = CampaignConfig(
         budget=given.budget,

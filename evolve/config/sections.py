@@ -89,7 +89,10 @@ class SearchConfig(Section):
         "machine makes them longer; 1: none",
     )
     latency_margin: float = Field(
-        default=0.01, ge=0, description="seconds up to which two latencies count as equal on the front"
+        default=0.05,
+        ge=0,
+        description="seconds up to which two latencies count as equal on the front; a model call takes ten "
+        "times the default or more",
     )
     attribution: bool = Field(
         default=True, description="operators are picked by where the evidence was lost; off: at random"
