@@ -232,6 +232,8 @@ def _stored(program: str | Path | MemoryProgram, lookup: Path, root: Path) -> st
         return str(program.expanduser().absolute())
     if isinstance(program, str) and "\n" not in program:
         is_path = program.endswith(".py") or os.sep in program
+        if not is_path and program not in seed_names() and (lookup / program / "config.toml").is_file():
+            program = f"{program}:"  # the best of a run
         if is_path or ":" not in program:
             return program
     found = program_of(program, lookup)

@@ -43,6 +43,7 @@ class Rear:
         feedback: what became of earlier children, for a mutator that learns.
         diagnosis: of the parent, where it was made before.
         fitness: of the parent on the static subset, for a mutator that only counts failures.
+        hints: what the user asks of candidates.
         child: where an earlier process got so far: the child, which has only to be evaluated.
     """
 
@@ -55,6 +56,7 @@ class Rear:
     feedback: tuple[Feedback, ...] = ()
     diagnosis: Evaluation | None = None
     fitness: Evaluation | None = None
+    hints: tuple[str, ...] = ()
     child: MemoryProgram | None = None
 
     @property
@@ -210,6 +212,7 @@ class Nursery:
             ancestors=job.family.ancestors,
             siblings=job.family.siblings,
             references=job.family.references,
+            hints=job.hints,
             scope=scopes[0],
             scopes=scopes[1:],
         )

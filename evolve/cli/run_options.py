@@ -33,7 +33,12 @@ ClusterOption = Annotated[
 ]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Of every random choice.", min=0)]
 SeedsOption = Annotated[
-    str | None, typer.Option("--seeds", help="Programs to begin with: names or paths, with commas.")
+    str | None,
+    typer.Option(
+        "--programs",
+        "--seeds",
+        help="Programs to begin with, with commas: names, paths, RUN:ID, or RUN for its best.",
+    ),
 ]
 OptimizerOption = Annotated[
     Literal["evolve", "gepa"] | None,

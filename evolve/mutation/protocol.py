@@ -46,6 +46,7 @@ class Brief:
             not to be had, or where the diagnosis is that already.
         siblings: the children that the parent has had so far, oldest first.
         references: other programs to look at; none where the campaign shows none.
+        hints: what the user asks of candidates, oldest first.
         scope: what the child may change.
         scopes: scopes for further attempts at this child, in their order; none: the same again.
 
@@ -72,6 +73,7 @@ class Brief:
     ancestors: tuple[Candidate, ...] = ()
     siblings: tuple[Candidate, ...] = ()
     references: tuple[Reference, ...] = ()
+    hints: tuple[str, ...] = ()
     scope: Scope = "everything"
     scopes: tuple[Scope, ...] = ()
 
