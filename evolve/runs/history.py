@@ -68,6 +68,7 @@ class RunHistory:
         initial: programs that the campaign begins with.
         programs: ids of all programs that an event names.
         steered: the requests of users that were carried out, in order.
+        paused: the process was asked to begin no candidate, and goes on to wait.
         added: number → the request by which a user added the program of that number.
 
     Example:
@@ -92,6 +93,7 @@ class RunHistory:
     programs: set[str] = field(default_factory=set)
     steered: list[Steered] = field(default_factory=list)
     added: dict[int, Steered] = field(default_factory=dict)
+    paused: bool = False
     _candidates: dict[int, Candidate] = field(default_factory=dict)
     _proposed: dict[int, Proposed] = field(default_factory=dict)
     _evaluated: dict[tuple[int, str], Evaluated] = field(default_factory=dict)
@@ -134,6 +136,7 @@ class RunHistory:
         """Take the next event in, which is known to be new."""
         match event:
             case Started():
+                self.paused = False
                 self.started.append(event)
                 self.groups.update(event.groups)
                 self.finished = None
@@ -159,6 +162,8 @@ class RunHistory:
 
     def _steer(self, event: Steered) -> None:
         self.steered.append(event)
+        if event.action in ("pause", "resume", "stop"):
+            self.paused = event.action == "pause"
         if event.action == "add":
             self.programs.add(event.program)
             self.added[event.number] = event

@@ -307,6 +307,7 @@ def test_a_campaign_is_steered_from_another_process_and_killed(
     held = RunHistory.read(run).settled
     time.sleep(1.5)
     assert RunHistory.read(run).settled == held
+    assert "paused (pid" in evolve(tmp_path, "runs")
     running.kill()
     running.wait()
 
