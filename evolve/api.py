@@ -292,7 +292,7 @@ def open_run(run: str | Path) -> Run:
 
 
 class _Watch:
-    """Passes events on to callbacks, but for the first ``past``, which an earlier process recorded."""
+    """Pass events on to callbacks, except for the first ``past``, which an earlier process recorded."""
 
     def __init__(self, past: int, callbacks: tuple[Callable[[Event], object], ...]) -> None:
         self._past = past

@@ -50,11 +50,11 @@ _ROLES = ("task", "toolkit", "judge", "reflector")
 
 @dataclass(frozen=True)
 class Arguments:
-    """What a caller asked for.
+    """Overrides and components of one call of the API.
 
     Attributes:
-        overrides: dotted key → value, of settings; of parts passed as objects their recorded names.
-        components: those objects.
+        overrides: dotted key → value of each setting; for parts passed as objects, their recorded names.
+        components: the objects that were passed.
     """
 
     overrides: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""What a benchmark is, and how one is found: by a name in ``benchmarks/`` or by the user's path."""
+"""Benchmarks, found by name in ``benchmarks/`` or by the user's path."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _problems(benchmark: Benchmark) -> Iterable[str]:
 
 
 def _flaws(task: Task) -> Iterator[str]:
-    """What makes a task impossible to ask or to score, whatever the metric."""
+    """Yield the reasons why a task cannot be asked or scored, whatever the metric."""
     if not task.question.strip() and not task.world:
         yield f"the question of task {task.id!a} is empty"
     if any(not answer.strip() for answer in task.answers):
@@ -168,7 +168,7 @@ def _unscorable(benchmark: Benchmark) -> Iterator[str]:
 
 
 def can_score(metric: str, task: Task, *, acted: bool) -> bool:
-    """Whether ``task`` has what it takes to be scored by ``metric``; ``acted``: there is an environment."""
+    """Return whether ``task`` has all that ``metric`` needs; ``acted``: there is an environment."""
     if metric in METRICS:
         return METRICS[metric].applies(task)
     return {
@@ -197,7 +197,7 @@ class Entry:
         return getattr(self.loader, "__evolve_files__", ())
 
     def files_for(self, options: Mapping[str, str]) -> tuple[DataFile, ...]:
-        """Those of ``files`` that it needs with ``options``; UsageError if an option is not known."""
+        """Return the ``files`` needed with ``options``; UsageError if an option is not known."""
         self._check(options)
         given = {name: str(default) for name, default in self.options.items()} | dict(options)
         return tuple(file for file in self.files if file.is_needed(given))
@@ -218,7 +218,7 @@ class Entry:
 
     @property
     def card(self) -> Mapping[str, str]:
-        """What can be said of it before it is loaded; more is in the card of what was loaded."""
+        """Description available before loading; the card of the loaded benchmark has more."""
         return getattr(self.loader, "__evolve_card__", {})
 
     @property
@@ -269,7 +269,7 @@ class Entry:
 
     @property
     def data_dir(self) -> Path:
-        """Where its data are looked for if nothing else is said."""
+        """Default directory of its data."""
         return self.path if self.path.is_dir() else default_data_dir(self.name)
 
     def _check(self, options: Mapping[str, str]) -> None:
@@ -317,7 +317,7 @@ def benchmark(
 
 
 def default_data_dir(name: str) -> Path:
-    """Where the data of ``name`` are looked for: ``$EVOLVE_DATA/name``, else the user's cache."""
+    """Return the default data directory of ``name``: ``$EVOLVE_DATA/name``, else in the user's cache."""
     root = os.environ.get("EVOLVE_DATA")
     if root:
         return Path(root).expanduser() / name

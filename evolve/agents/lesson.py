@@ -1,4 +1,4 @@
-"""What an online episode is after it was answered: the text that something is learnt from."""
+"""Text of an answered online episode, from which the agent extracts knowledge."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Extraction(AgentResult):
 
     @property
     def usable(self) -> bool:
-        """There are fields."""
+        """True if there are usable fields."""
         return self.failure is None and not self.inconclusive
 
 
@@ -70,12 +70,12 @@ class Recollection:
 
 @dataclass(frozen=True)
 class Conduct(AgentResult):
-    """How the agent acted in an environment.
+    """Run of the agent in an environment.
 
     Attributes:
-        steps: what it did and saw, in order.
-        reward: what it had earned at the end, in [0, 1].
-        usage: of all its model calls.
+        steps: commands and observations, in order.
+        reward: reward at the end, in [0, 1].
+        usage: tokens and USD of all its model calls.
     """
 
     steps: tuple[Step, ...]
@@ -138,13 +138,13 @@ class TaskAgent(Protocol):
 
 @dataclass(frozen=True)
 class Grade:
-    """What a judge says of an answer.
+    """Verdict of a judge on an answer.
 
     Attributes:
-        score: in [0, 1]; None where no verdict could be had, which leaves the item inconclusive.
-        reason: the verdict in words; for None, why there is none.
-        usage: of all calls for it.
-        met: with a rubric: which criteria were met, in their order.
+        score: in [0, 1]; None without a verdict, which makes the item inconclusive.
+        reason: the verdict in words; with None, the reason why there is none.
+        usage: tokens and USD of all calls for it.
+        met: with a rubric, whether each criterion was met, in their order.
     """
 
     score: float | None

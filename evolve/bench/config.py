@@ -1,4 +1,4 @@
-"""What a bench is told, as it stands in its directory: bench.toml."""
+"""Configuration of a bench, as its directory records it in bench.toml."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LEFT_OUT = {*_OF_A_SEARCH, "max_seconds", "search"}
 
 
 class BenchConfig(Section):
-    """Which programs on which benchmarks, and how they are evaluated."""
+    """Programs, benchmarks and evaluation settings of a bench."""
 
     programs: tuple[str, ...] = Field(default=(), description="as ``find_contenders`` takes them")
     benchmarks: tuple[str, ...] = Field(default=(), description="as ``find_columns`` takes them")

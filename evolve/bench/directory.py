@@ -76,7 +76,7 @@ _FORMAT = LineFormat(TypeAdapter(Cell), noun="a cell of a bench", otherwise="beg
 
 
 def recorded_config(root: Path, name: str) -> BenchConfig | None:
-    """What the bench ``name`` was asked for last; None where there is none.
+    """Return the last recorded configuration of the bench ``name``; None where there is none.
 
     Raises:
         UsageError: the name is that of a run or of something else, or the file was broken by hand.

@@ -29,18 +29,20 @@ if TYPE_CHECKING:
     from evolve.models.gateway import Gateway
 
 FINISHED = ("complete", "failed")
-"""What is not asked again. An inconclusive cell is no result: the next command tries it anew."""
+"""Statuses that are not evaluated again. An inconclusive cell is no result: the next command tries it
+again.
+"""
 IN_A_ROW = 3
 """Evaluations that our own machinery lost, one after the other, after which a benchmark is given up."""
 
 
 @dataclass(frozen=True)
 class Filled:
-    """What a column came to.
+    """State of a column after an evaluation.
 
     Attributes:
-        conditions: what its scores are taken under; empty where the benchmark could not be opened.
-        problem: why it is not full, for no fault of a program, if so.
+        conditions: conditions of its scores; empty where the benchmark could not be opened.
+        problem: reason why it is incomplete for no fault of a program; empty if it is complete.
     """
 
     conditions: str = ""
@@ -55,15 +57,15 @@ class _Scored:
 
 
 class Filler:
-    """Evaluates what is missing and records it.
+    """Evaluate missing cells and record them.
 
     Args:
         directory: where finished cells are kept.
-        split: which tasks are asked.
-        root: the folder of runs, beside which model replies are kept.
+        split: the tasks to ask.
+        root: the folder of runs, next to which model replies are kept.
         unsafe_local: programs of others may run in a bare process.
-        notify: told in a sentence what the user should know; the same sentence once.
-        tell: told of each cell as it is finished, with how many are done and due in its column.
+        notify: called with a sentence for the user; never twice with the same.
+        tell: called for each finished cell, with the numbers done and due in its column.
         connect: makes the gateway; see ``open_roles``.
     """
 

@@ -49,7 +49,7 @@ def grids(data: Data) -> list[Grid]:
 
 
 def problems(data: Data) -> list[str]:
-    """Why cells have no score, a sentence for each benchmark and each program that it concerns."""
+    """Return the reasons why cells have no score, one sentence for each benchmark and program concerned."""
     told = [f"{row['benchmark']}: {row['problem']}" for row in data["benchmarks"] if row["problem"]]
     return told + [
         f"{cell['benchmark']}, {cell['program']}: {cell['status']}: {one_line(cell['reason'], 400)}"

@@ -1,4 +1,4 @@
-"""One command's work on a bench, from names to tables."""
+"""Run one bench command, from names to tables."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def run_bench(
 
 
 def acts_of_bench(config: BenchConfig, root: Path, *, recorded: bool) -> list[Act]:
-    """Everything that ``run_bench`` does outside of the sandbox. Executes nothing; arguments as there.
+    """Return every act of ``run_bench`` outside of the sandbox, without executing any; arguments as there.
 
     Args:
         recorded: see ``evolve.trust.acts_of``.
@@ -100,7 +100,9 @@ class _Plan:
 
 
 def _planned(config: BenchConfig, root: Path) -> _Plan:
-    """What the names in ``config`` stand for, and ``config`` as it is understood from anywhere."""
+    """Return the plan that the names in ``config`` stand for, with ``config`` made independent of the working
+    directory.
+    """
     contenders = find_contenders(config.programs or seed_names(), root)
     against = None
     if config.against:

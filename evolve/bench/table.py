@@ -1,4 +1,4 @@
-"""What a bench has come to, as plain data: scores, costs, latencies, and differences with their intervals."""
+"""Results of a bench as plain data: scores, costs, latencies, and differences with their intervals."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def bench_data(
     cells: Cells,
     against: Contender | None,
 ) -> Data:
-    """Everything that is shown and exported.
+    """Return all data that is shown and exported.
 
     The intervals of all differences to ``against`` hold together at 95 %: each is at 1 − 0.05 / their number
     (Bonferroni); so do those of the transfer between benchmarks.

@@ -1,4 +1,4 @@
-"""What is known of a parent's family when a child of it is asked for. Pure functions of the population."""
+"""Ancestors, siblings and reference programs of a parent. Pure functions of the population."""
 
 from __future__ import annotations
 

@@ -29,12 +29,12 @@ R_co = TypeVar("R_co", covariant=True)
 
 CONNECT_SECONDS = 15.0
 LOOK_SECONDS = 2.0
-"""How often it is looked whether there is any worker left."""
+"""Seconds between two checks that a worker is left."""
 SAME_COMMAND = "Nothing is lost: the same command goes on from here."
 
 
 class Workshop(Protocol[J_contra, R_co]):
-    """Does jobs in a worker process, several at the same time."""
+    """Protocol of a worker process's side: runs jobs, several at the same time."""
 
     def work(self, job: J_contra) -> R_co:
         """Do ``job``; says in its outcome what went wrong."""
@@ -46,7 +46,7 @@ class Workshop(Protocol[J_contra, R_co]):
 
 
 Tell = Callable[[str], None]
-"""Says something to the process that decides, while a job is under way."""
+"""Function that sends text to the deciding process while a job is running."""
 
 
 class DaskCrew(Generic[J, R]):
@@ -138,7 +138,7 @@ class DaskCrew(Generic[J, R]):
                 )
 
     def _workers(self) -> int:
-        """How many there are; 0 too where the scheduler does not say."""
+        """Return the number of workers; 0 too where the scheduler does not answer."""
         try:
             return len(self._ask("ncores"))
         except (OSError, TimeoutError):
@@ -226,7 +226,7 @@ class _Shift(Generic[J]):
 
 
 class Waiting:
-    """Nothing is done yet."""
+    """Marker of a job that is not done yet."""
 
 
 class Post(WorkerPlugin):

@@ -31,15 +31,15 @@ _DRAWS = 64
 
 @dataclass
 class Measured:
-    """What evaluating the initial programs took.
+    """Measured load of evaluating the initial programs.
 
     Attributes:
-        static: on the static subset, with what they share asked once.
-        whole: mean of what one program alone takes there, with nothing of it known before.
+        static: on the static subset, with shared calls counted once.
+        whole: mean for one program alone on the static subset, with an empty cache.
         test: of all programs on the test subset.
         diagnosis: mean on a rotating subset.
         reflection: mean of one reply of a reflector.
-        scopes: of mutations, how often each is drawn.
+        scopes: number of draws of each mutation scope.
         seconds: mean time of one static evaluation.
     """
 
@@ -127,7 +127,7 @@ def _measure_children(
 
 
 def _whole(static: Loads, bench: Workbench, programs: int) -> dict[Cause, CallLoad]:
-    """What one program takes on the static subset if nothing of it was asked before."""
+    """Return the load of one program on the static subset with an empty cache."""
     subset = bench.subsets.static
     whole: dict[Cause, CallLoad] = {cause: load * (1 / programs) for cause, load in static.items()}
     asked: tuple[tuple[Cause, int], ...] = (("extract", len(subset.episodes)), ("query", len(subset.tasks)))
@@ -138,7 +138,9 @@ def _whole(static: Loads, bench: Workbench, programs: int) -> dict[Cause, CallLo
 
 
 def _sampled(bench: Workbench) -> tuple[Subset, dict[str, float]]:
-    """At most ``TEST_TASKS`` test tasks, and the factors from their calls to those of all test tasks."""
+    """Return at most ``TEST_TASKS`` test tasks, and the factors from their calls to those of all test
+    tasks.
+    """
     test = bench.subsets.test
     step = max(1, -(-len(test.tasks) // TEST_TASKS))
     tasks = test.tasks[::step]

@@ -1,4 +1,4 @@
-"""Who does a campaign's work: a seam, and threads of this process behind it.
+"""Executor protocol and the thread-pool executor.
 
 Work waits on sandboxes and models, so threads are enough here; ``evolve.campaign.cluster`` puts the same jobs
 on other machines.
@@ -62,14 +62,14 @@ class Feed(Generic[J]):
 
 
 class Crew(Protocol[J, R_co]):
-    """Does jobs, several at the same time, by a function that it was given when it was made.
+    """Executor of jobs, several at the same time, with a function that it was given when it was made.
 
     The function says in its outcome what went wrong, and does not raise; if it does all the same, that ends
     all the work, and comes out of ``outcomes``.
     """
 
     def outcomes(self, feed: Feed[J]) -> Generator[R_co, None, None]:
-        """What comes of the jobs, in the order in which they are done, until the feed is closed and empty.
+        """Yield job results in the order in which they are done, until the queue is closed and empty.
 
         Where the caller stops early, by closing the generator or by an exception, the feed is emptied and
         closed, and what is under way is ended, so that this returns soon; the crew is of no further use then.

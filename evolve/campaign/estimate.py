@@ -40,16 +40,16 @@ REPLY_TOKENS: Mapping[Cause, float] = MappingProxyType({"answer": 16.0, "reflect
 
 @dataclass(frozen=True)
 class RoleEstimate:
-    """What one role will take.
+    """Expected calls, tokens, cost and time of one role.
 
     Attributes:
-        role: whose.
-        model: as litellm names it; several reflectors with commas.
+        role: name of the role.
+        model: LiteLLM id; several reflectors separated by commas.
         calls: number of calls.
-        tokens_in: of all prompts.
-        tokens_out: of all replies.
+        tokens_in: tokens of all prompts.
+        tokens_out: tokens of all replies.
         usd: price of both; None where it is not known.
-        seconds: time of the calls at the recorded or measured speed; None where there is no such.
+        seconds: time of the calls at the recorded or measured speed; None where neither is known.
     """
 
     role: Role
@@ -63,19 +63,19 @@ class RoleEstimate:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a campaign will ask, and take.
+    """Expected size and cost of a campaign.
 
     Attributes:
         benchmark: name.
-        metric: of quality.
-        programs: initial programs.
-        children: to be made.
-        static_tasks: asked of each program.
-        episodes: remembered for them.
-        rotating_tasks: asked of each parent besides.
-        test_tasks: asked at the end, of the best and of each initial program.
-        roles: of models alone; empty where rules play all parts.
-        sandbox_seconds: time of the programs themselves, by as many jobs as are configured.
+        metric: metric of quality.
+        programs: number of initial programs.
+        children: number of candidates to make.
+        static_tasks: tasks asked of each program.
+        episodes: episodes remembered for them.
+        rotating_tasks: further tasks asked of each parent.
+        test_tasks: tasks asked at the end, of the best and of each initial program.
+        roles: one estimate per role that a model plays; empty where rules play all.
+        sandbox_seconds: time of the programs themselves, with the configured number of jobs.
     """
 
     benchmark: str
@@ -91,13 +91,13 @@ class Estimate:
 
     @property
     def usd(self) -> float | None:
-        """Of all roles; None where a price is not known."""
+        """Price of all roles; None where a price is not known."""
         prices = [role.usd for role in self.roles]
         return None if None in prices else sum(usd for usd in prices if usd is not None)
 
     @property
     def seconds(self) -> float | None:
-        """Of models and programs together; None where the speed of a model is not known."""
+        """Time of models and programs together; None where the speed of a model is not known."""
         times = [role.seconds for role in self.roles]
         if None in times:
             return None
@@ -191,7 +191,9 @@ def _remote(models: ModelsConfig, paces: Paces, notify: Notify) -> ModelsConfig:
 
 
 def _of_campaign(config: CampaignConfig, found: Measured) -> dict[Cause, CallLoad]:
-    """What the whole campaign asks: initial programs, children and their parents, and the final test."""
+    """Return the load of the whole campaign: initial programs, candidates and their parents, and the final
+    test.
+    """
     by_model = {"both": 0.5, "model": 1.0, "rules": 0.0}[config.mutators] * config.budget
     child = _child(found.scopes or Counter({"everything": 1}))
     rules = FRESH["read"]

@@ -136,7 +136,9 @@ def job_of(
 
 
 def _crosses(number: int, config: CampaignConfig) -> bool:
-    """Whether a child may take from a second parent. Where rules take part, the mutators decide that."""
+    """Return whether a candidate may take from a second parent; where rules take part, the mutators
+    decide.
+    """
     if config.mutators != "model":
         return True
     return rng_for(config.seed, "crossover", number).random() < config.search.crossover
@@ -158,7 +160,7 @@ def _rivals(pool: CandidatePool, config: CampaignConfig) -> tuple[Rival, ...]:
 
 
 def _feedback(number: int, recorder: Recorder, config: CampaignConfig) -> tuple[Feedback, ...]:
-    """What became of the children settled before child ``number`` is made, for a mutator that learns."""
+    """Return feedback on the candidates settled before ``number`` is made, for a mutator that learns."""
     if config.mutators == "rules" and config.search.operators != "bandit":
         return ()
     settled = range(len(recorder.history.seeds), number - config.under_way + 1)

@@ -28,23 +28,24 @@ from evolve.workbench import Workbench
 
 
 class Campaign:
-    """One campaign, decided on and recorded by one process. A subclass may override ``search``.
+    """Search loop of one campaign, decided on and recorded by one process. A subclass may override
+    ``search``.
 
-    A context manager, which ends the workers and the sandbox and gives the run's lock back.
+    A context manager: leaving it ends the workers and the sandbox and releases the run's lock.
 
     Args:
-        config: what to do.
-        run: where it is recorded.
-        workbench: what evaluates.
-        crew: does jobs.
-        seeds: the programs to begin with.
-        clock: seconds, monotonic.
-        mutator: identity of what makes children, to be recorded.
+        config: configuration of the campaign.
+        run: directory where it is recorded.
+        workbench: evaluator, subsets and roles.
+        crew: executor of jobs.
+        seeds: the initial programs.
+        clock: monotonic clock, in seconds.
+        mutator: identity of the mutator, to be recorded.
         selector: picks parents; None: the configured one.
 
     Attributes:
         recorder: writes the record; its ``history`` is the state of the run.
-        population: the candidates that are settled, and the requests for those to come.
+        population: the settled candidates, and the requests for those to come.
     """
 
     def __init__(
@@ -139,7 +140,7 @@ class Campaign:
 
     @property
     def out_of_time(self) -> bool:
-        """Whether the configured time is up, so that no child is to be begun any more."""
+        """Return whether the configured time is up, after which no further candidate is begun."""
         limit = self.config.max_seconds
         return limit is not None and self._clock() - self._started >= limit
 

@@ -1,4 +1,4 @@
-"""How fast and how long models have replied in recorded runs."""
+"""Speed and length of model replies in recorded runs."""
 
 from __future__ import annotations
 

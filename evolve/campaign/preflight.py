@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from evolve.models.gateway import Gateway
 
 PATIENCE_SECONDS = 20.0
-"""How long a provider that is down is waited for."""
+"""Seconds to wait for a provider that is down."""
 QUESTION = "Reply with the one word: ready"
 _OFF = "skip this check with --no-preflight (models.preflight = false)"
 
@@ -123,7 +123,7 @@ def _models(config: CampaignConfig, metric: str) -> list[_Asked]:
 
 
 def _problem(gateway: Gateway, asked: _Asked) -> str:
-    """Why a model cannot be asked; empty if it can."""
+    """Return the reason why a model cannot be asked; empty if it can."""
     # One attempt is enough: what is down for a moment is waited for, and not counted.
     settings = asked.settings.model_copy(update={"attempts": 1})
     role = asked.roles[0]

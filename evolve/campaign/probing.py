@@ -23,7 +23,8 @@ _NOTHING = (
 
 
 class Probe:
-    """Reads of a child, compared with those of its parent's diagnosis. Nothing is answered or scored.
+    """Comparison of a candidate's reads with those of its parent's failure analysis. Nothing is answered or
+    scored.
 
     Args:
         evaluator: tries the child.
@@ -76,7 +77,8 @@ class Probe:
 
 
 def probe_subset(brief: Brief, count: int, *, pooled: bool) -> Subset | None:
-    """At most ``count`` tasks of the diagnosis with the episodes of their memories; None if it has no task.
+    """Return at most ``count`` tasks of the diagnosis with the episodes of their memories; None if it has no
+    task.
 
     The lowest scores come first. Of memories that are kept apart by group, as few as possible are filled.
     """
@@ -100,7 +102,9 @@ def _of_few_groups(tasks: Sequence[Task], count: int) -> list[Task]:
 
 
 def _worse(before: Mapping[str, str], after: Mapping[str, str], tasks: Sequence[Task]) -> Worse | None:
-    """That evidence recall fell clearly over those of ``tasks`` that have evidence; None otherwise."""
+    """Return by how much evidence recall fell over the ``tasks`` that have evidence; None if the drop is not
+    significant.
+    """
     judged = [task for task in tasks if task.evidence]
     if len(judged) < _LEAST_TO_JUDGE:
         return None

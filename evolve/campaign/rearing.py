@@ -1,4 +1,4 @@
-"""One piece of a campaign's work, from its start to its end, in a thread or on another machine.
+"""Jobs of a campaign (make and evaluate candidates), run in a thread or on another machine.
 
 A job holds all that it needs, and its outcome all that came of it: whoever does it shares nothing with the
 process that decides, which alone writes the record.
@@ -59,7 +59,7 @@ class Rear:
 
     @property
     def number(self) -> int:
-        """Of the candidate."""
+        """Number of the candidate."""
         return self.request.number
 
 
@@ -74,14 +74,14 @@ class Score:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job; whatever was finished before it stopped is kept.
+    """Result of a job; everything finished before it stopped is kept.
 
     Attributes:
-        job: what was to be done.
-        diagnosis: of the parent, if it was made for this job.
-        made: what came of the mutation; None for a ``Score``, or where it was not got to.
-        evaluation: of the child or the candidate; None where there is none to be had.
-        stopped: why the job was not finished: an outage, or a budget that is spent.
+        job: the job.
+        diagnosis: failure analysis of the parent, if it was made for this job.
+        made: result of the mutation; None for a ``Score``, or if the job stopped before it.
+        evaluation: of the candidate; None where there is none.
+        stopped: reason why the job was not finished: an outage, or a spending limit that was reached.
     """
 
     job: Rear | Score
@@ -92,23 +92,24 @@ class Outcome:
 
     @property
     def number(self) -> int:
-        """Of the candidate."""
+        """Number of the candidate."""
         return self.job.number
 
 
 class Nursery:
-    """Does jobs. Thread-safe.
+    """Worker that makes and evaluates candidates. Thread-safe.
 
     Args:
         evaluator: scores programs.
-        subsets: on these.
-        mutator: makes children.
-        seed: of all randomness, which is drawn from it and the number of the child.
+        subsets: subsets to score on.
+        mutator: makes candidates.
+        seed: random seed; random draws depend on it and the number of the candidate.
         scoped: mutations are told which part to change.
-        risk: of giving up a child that should have been kept; None to evaluate every child to the end.
-        confirm: run a child again that may displace a front member by luck.
-        learner: what is told of earlier children before it makes another, if anything.
-        crossed_everywhere: a child of two parents may change everything; else its mutator decides that.
+        risk: probability of stopping a candidate early that should have been kept; None: evaluate every
+            candidate to the end.
+        confirm: evaluate a candidate again that may displace a front member by luck.
+        learner: mutator that is told of earlier candidates before it makes another, if any.
+        crossed_everywhere: a candidate of two parents may change everything; else its mutator decides that.
         among: scopes in which a change can have an effect.
     """
 
@@ -256,7 +257,7 @@ class Nursery:
 
     @contextmanager
     def _alone(self, key: str) -> Iterator[None]:
-        """One thread at a time for each key."""
+        """Hold the lock of ``key``: one thread at a time for each key."""
         with self._guard:
             lock = self._locks[key]
         with lock:

@@ -21,15 +21,15 @@ def _nobody(event: Event) -> None:
 
 
 class Recorder:
-    """Records outcomes as they come and candidates as they are settled. To be used from one thread.
+    """Recorder of outcomes as they come and of candidates as they are settled. For use from one thread.
 
     Args:
         run: keeps programs, evaluations and events.
-        config: of the campaign.
-        conditions: what scores are taken under.
+        config: configuration of the campaign.
+        conditions: conditions of the scores.
 
     Attributes:
-        history: the state of the run, with all that was recorded.
+        history: the state of the run, with everything recorded.
     """
 
     def __init__(self, run: RunDirectory, config: CampaignConfig, conditions: str) -> None:

@@ -27,7 +27,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Message(Record):
-    """What a worker tells the deciding process while it works: a model call, or news for the user."""
+    """Message of a worker to the deciding process: a model call, or news for the user."""
 
     call: Call | None = None
     news: str = ""

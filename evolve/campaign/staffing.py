@@ -1,4 +1,4 @@
-"""Who makes children and scores them, in this process or in a worker of a cluster."""
+"""Build what makes and scores candidates, in this process or in a worker of a cluster."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RULES = "rules"
 
 
 def nursery(config: CampaignConfig, workbench: Workbench, components: Components = AS_CONFIGURED) -> Nursery:
-    """What does the jobs of the campaign that ``config`` describes."""
+    """Build the worker for the jobs of the campaign that ``config`` describes."""
     inventive = _inventive(config, workbench, components)
     search = config.search
     return Nursery(
@@ -54,7 +54,7 @@ def _blind(search: SearchConfig) -> bool:
 def mutator_identity(
     config: CampaignConfig, workbench: Workbench, components: Components = AS_CONFIGURED
 ) -> str:
-    """What decides how children are made: rules or models, a digest of the prompts, and settings."""
+    """Return the identity of the mutator: rules or models, a digest of the prompts, and settings."""
     return _tuning(config, workbench, _inventive(config, workbench, components)).identity
 
 
@@ -75,7 +75,9 @@ def _tuning(config: CampaignConfig, workbench: Workbench, inner: Mutator) -> Mut
 
 
 def _inventive(config: CampaignConfig, workbench: Workbench, components: Components) -> Mutator:
-    """What changes more than numbers: the rules, models that reflect, both, or a registered mutator."""
+    """Build the mutator that changes more than numbers: rules, reflecting models, both, or a registered
+    one.
+    """
     if config.mutators not in BUILT_IN["mutator"]:
         smoke = workbench.subsets.smoke
         own = components.make(
@@ -107,7 +109,7 @@ def _rules(config: CampaignConfig) -> Mutator:
 
 
 def _ensemble(config: CampaignConfig, mutators: Sequence[Mutator], static: Subset) -> Mutator:
-    """One mutator of the ``mutators``, one for each reflector of the configuration, and the rules."""
+    """Combine ``mutators``, one for each reflector of the configuration plus the rules, into one mutator."""
     search, both = config.search, config.mutators == "both"
     if len(mutators) == 1 and search.ensemble == "weights" and not both:
         return mutators[0]

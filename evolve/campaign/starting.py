@@ -1,4 +1,4 @@
-"""What a campaign starts with: its population, and the event that says under which conditions it goes on."""
+"""Start or resume a campaign: its population, and the event that records its conditions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a campaign ended: the best, the front, and the scores on the test set."""
+"""Summary of a finished campaign: the best, the Pareto front, and the scores on the test set."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from evolve.statistics import paired_interval
 
 @dataclass(frozen=True)
 class Summary:
-    """How a campaign ended.
+    """Result of a finished campaign.
 
     Attributes:
         best: the candidate of the highest quality on the static subset.
         front: the non-dominated candidates by number.
-        reason: why it stopped.
-        tests: candidate number → quality on the test set, of the best and of every seed.
-        comparisons: the best against each seed on the test set.
+        reason: reason why it stopped.
+        tests: candidate number → quality on the test set, for the best and every initial program.
+        comparisons: the best against each initial program on the test set.
     """
 
     best: Candidate

@@ -29,16 +29,16 @@ _MAY_BE_CUT = ("retrieved", "always_on", "beginning", "history", "commands")
 
 @dataclass(frozen=True)
 class Actor:
-    """Chooses commands until a task is done.
+    """Model-driven agent that chooses commands until a task is done.
 
     Attributes:
-        model: chooses.
+        model: chat model that chooses.
         prompt: the file ``act.md``.
-        slots: what does not change from step to step: instruction, always_on, retrieved, goal.
-        max_steps: the most steps of a task.
-        history_tokens: what the history may take of a prompt, estimated; so may the beginning.
-        commands_shown: where more commands than this are possible, a prompt lists none of them.
-        room: of the model's context; of a history that does not fit, the oldest steps are left out.
+        slots: prompt values that stay the same over all steps: instruction, always_on, retrieved, goal.
+        max_steps: most steps per task.
+        history_tokens: most tokens (estimated) for the history in a prompt, and as many for the beginning.
+        commands_shown: a prompt lists the possible commands only where there are no more than this.
+        room: the model's context; the oldest steps of a history that does not fit are left out.
         repeat: number of the re-run.
     """
 

@@ -21,7 +21,9 @@ from evolve.program import Parts
 from evolve.records import Episode, Failure, Task
 
 VERSION = "1"
-"""Of the code around the prompts; raised when it changes what a model is sent or how it is read."""
+"""Version of the code around the prompts; raised when it changes what a model is sent or how a reply is
+read.
+"""
 
 
 class LLMAgent:

@@ -21,14 +21,14 @@ ATTEMPTS = 2
 
 @dataclass(frozen=True)
 class Asked(AgentResult, Generic[T]):
-    """What came of a question. It has a value; or ``unusable`` or ``inconclusive`` says why not.
+    """Result of a question: a value, or the reason (``unusable`` or ``inconclusive``) why there is none.
 
     Attributes:
-        value: what was read from the reply.
-        usage: of all attempts that were answered.
-        unusable: what was wrong with the last of ``ATTEMPTS`` replies.
+        value: the value read from the reply.
+        usage: tokens and USD of all attempts that were answered.
+        unusable: the error in the last of ``ATTEMPTS`` replies.
         said: the last words that the model gave, if any.
-        too_long: it is inconclusive because the prompt does not fit the model's context.
+        too_long: inconclusive because the prompt does not fit the model's context.
     """
 
     value: T | None
@@ -39,7 +39,7 @@ class Asked(AgentResult, Generic[T]):
 
     @property
     def problem(self) -> str:
-        """Why there is no value; empty if there is one."""
+        """Reason why there is no value; empty if there is one."""
         return self.inconclusive or (
             f"no usable reply, asked {ATTEMPTS} times: {self.unusable}" if self.unusable else ""
         )
@@ -52,7 +52,7 @@ async def ask_in(
     read: Callable[[str], T],
     again: Callable[[str], str],
 ) -> Asked[T]:
-    """As ``ask``, with a prompt that is fitted to the model's context.
+    """Ask like ``ask``, with a prompt that is fitted to the model's context.
 
     Tokens are estimated: a prompt that the server finds too long is fitted once more to three quarters of
     the room.

@@ -21,7 +21,7 @@ from evolve.records import Task, Usage
 from evolve.scoring import rubric_score
 
 VERSION = "1"
-"""Of the code around the prompts."""
+"""Version of the code around the prompts."""
 
 _KEYS = {"judge_answer": "correct", "judge_criterion": "met"}
 """Prompt → the key that its verdict stands under."""

@@ -17,13 +17,13 @@ TAKING = _stems("take get pick")
 BRINGING = TAKING | _stems("bring deliver fetch find recover")
 PLACING = _stems("put move drop insert place")
 COMMITTING = _stems("focus eat flush")
-"""What cannot be taken back."""
+"""Stems of verbs that cannot be undone."""
 PREPOSITIONS = frozenset(("from", "to", "in", "into", "on", "onto", "with", "under", "at"))
 ENDS = frozenset((*".,:;!?", "and", "then"))
-"""What ends a clause."""
+"""Tokens that end a clause."""
 UNDOING = {"open": _stems("close"), stem("take"): PLACING, "unlock": _stems("lock")}
 CHANGES = {"hot": "heat", "warm": "heat", "cold": "cool"}
-"""What a thing should be → the verb that makes it so, where they are not one word."""
+"""Wanted state → the verb that brings it about, where the two are different words."""
 CHANGING = _stems("heat cool clean slice cook chop dice roast fry grill")
 
 

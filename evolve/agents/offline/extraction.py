@@ -35,7 +35,7 @@ _NAME_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 @dataclass(frozen=True)
 class Source:
-    """What fields are filled from: the text of an episode, or a question.
+    """Text from which fields are filled: an episode or a question.
 
     Attributes:
         text: the whole of it.
@@ -47,7 +47,7 @@ class Source:
 
     @cached_property
     def passages(self) -> list[str]:
-        """Its lines and sentences."""
+        """Lines and sentences of the text."""
         return split_passages(self.text)
 
     @cached_property
@@ -147,7 +147,9 @@ def fill(specs: Sequence[FieldSpec], source: Source) -> Fields:
 
 
 def question_kind(question: str) -> str:
-    """What a question asks for: when, clock, who, where, count, duration, confirm or what."""
+    """Return the kind of answer a question asks for: when, clock, who, where, count, duration, confirm or
+    what.
+    """
     text = question.strip().lower()
     for kind, pattern in _KINDS:
         if pattern.search(text):

@@ -1,4 +1,5 @@
-"""Which command to give next, by rule: what goal and memory speak for, else what may show something new.
+"""Rule-based policy for the next command: the ones that goal and memory support, else those that may reveal
+something new.
 
 What it knows of the world is the English of text adventures: verbs that show, move, undo or change things.
 """
@@ -27,21 +28,21 @@ from evolve.environment import Observation
 from evolve.models.passages import inverse_frequency, split_passages, terms
 
 LOOK = "look"
-"""What is done where nothing else is known that could be."""
+"""Fallback command when no other is known."""
 COMMAND_WORDS = 8
 """A passage of the memory with at most so many words may be a command that was noted."""
 CURIOSITY = 0.1
-"""What it is worth that a command may show something new."""
+"""Score of a command that may reveal something new."""
 NEXT = 0.2
-"""What it is worth that the memory has a command right after those that were just followed."""
+"""Score of a command that the memory has right after those that were just followed."""
 PLANNED = 3.0
-"""What it is worth that a run with a goal like this one has a command next; less for each step left out."""
+"""Score of the next command of a past run with a similar goal; less for each step left out."""
 WAY = 4.0
-"""What it is worth that a command leads to where the thing that is sought was seen."""
+"""Score of a command that leads to where the wanted thing was seen."""
 SEARCH = 3.0
-"""What it is worth that a command leads to where it may be, as long as that is not known."""
+"""Score of a command that leads to where the thing may be, while its place is unknown."""
 FRESH = 1.5
-"""By how much more a command counts that the last step made possible."""
+"""Factor on the score of a command that the last step made possible."""
 HELD_BACK = 0.05
 """The share of its value that is left to a command that would undo something, or comes too early."""
 
@@ -174,7 +175,9 @@ class Policy:
         return value / (1 + self._worn[command]) ** 2
 
     def _is_held_back(self, verb: str, command: str) -> bool:
-        """It undoes or cannot be undone, takes what is not asked for, puts down what is not changed yet."""
+        """Return whether the command undoes or cannot be undone, takes a thing that is not asked for, or puts
+        down one that is not changed yet.
+        """
         own = self._known[command]
         if verb in COMMITTING:
             return True
@@ -222,7 +225,7 @@ class Policy:
         return self._meant, self._meant_at
 
     def _ways(self, commands: Sequence[str]) -> dict[str, float]:
-        """What brings the errand on, where there is a map: commands and their worth."""
+        """Return the commands that advance the goal, with their scores; empty where there is no map."""
         here = self._wayfinder.here
         fetched = not self._things <= self._sought
         if not here or not self._things or (fetched and self._to_change):
@@ -238,7 +241,9 @@ class Policy:
         return worth
 
     def _completes(self, command: str, fetched: bool) -> bool:
-        """It takes the thing to be brought; once that was done, puts it where it belongs, or opens that."""
+        """Return whether the command takes the thing to be brought or, once that is done, puts it where it
+        belongs or opens that place.
+        """
         verb = verb_of(command)
         if not fetched:
             return verb in TAKING and self._things <= object_of(command)

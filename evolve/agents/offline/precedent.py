@@ -1,4 +1,4 @@
-"""What was done once for a goal like the one at hand, told of the things that this goal names."""
+"""Past runs with a similar goal, rewritten to the things that the present goal names."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def precedent(goal: str, memory: str) -> tuple[str, ...]:
 
 
 def possible(meant: str, commands: Sequence[str]) -> str:
-    """That of ``commands`` which ``meant`` means: itself, else the likest with its verb; empty for none.
+    """Return the command that ``meant`` means: itself, else the most similar with its verb, else an empty
+    text.
 
     Simulators call a thing now "door", now "door to kitchen", and number what goals do not. Something may be
     taken from anywhere; where there is but one way to go, it is the way. What cannot be undone is done with

@@ -48,15 +48,15 @@ _GAP = re.compile(r"\W+")
 
 @dataclass(frozen=True)
 class Scene:
-    """What was told after one command.
+    """Observation after one command.
 
     Attributes:
         command: the command; empty at the beginning, and where it is not known.
-        place: where it was; empty where that is not told.
-        exits: direction → the place that it leads to, as far as told.
-        things: the stems of the words that tell what is there; what is carried is not.
-        closed: of each thing that is told to be closed, the stems of its name.
-        told: what was seen is known, not only the command.
+        place: name of the place; empty where the text does not give it.
+        exits: direction → the place that it leads to, as far as the text says.
+        things: stems of the words for things that are there, without carried ones.
+        closed: for each thing said to be closed, the stems of its name.
+        told: an observation is known, not only the command.
     """
 
     command: str = ""
@@ -77,7 +77,7 @@ def direction_of(command: str) -> str:
 
 
 def scene(command: str, text: str) -> Scene:
-    """What ``text`` tells after ``command``: the scene of the first place that it names.
+    """Return the scene of the first place that ``text``, the reply to ``command``, names.
 
     What stands before that is told of something else, such as what the game is about.
     """
@@ -100,7 +100,7 @@ def transcripts(memory: str) -> list[tuple[Scene, ...]]:
 
 
 def is_route(run: Sequence[Scene]) -> bool:
-    """Whether nothing but the commands of ``run`` is known."""
+    """Return whether only the commands of ``run`` are known, not its observations."""
     return not any(here.told for here in run)
 
 

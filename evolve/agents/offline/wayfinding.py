@@ -19,14 +19,14 @@ OPENING = "open"
 
 @dataclass
 class Place:
-    """What is known of a place.
+    """Knowledge of one place.
 
     Attributes:
         exits: direction → the place it leads to; empty where that is not known.
-        things: the stems of what past runs saw there.
-        closed: the names, as stems, of what they saw closed there.
-        opened: the names of what they opened there.
-        told: a past run was there and told what it saw.
+        things: stems of the things that past runs saw there.
+        closed: names, as stems, of the things that they saw closed there.
+        opened: names, as stems, of the things that they opened there.
+        told: a past run was there and recorded its observation.
     """
 
     exits: dict[str, str] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class Map:
             self.places[end].things |= terms(end)
 
     def _link(self, place: str, direction: str, end: str) -> None:
-        """As long as nothing else is known of that exit."""
+        """Record where an exit leads, unless something else is known of it."""
         exits = self.places[place].exits
         exits[direction] = exits.get(direction) or end
 
@@ -158,7 +158,7 @@ def exits_of(run: Sequence[Scene]) -> list[tuple[str, str, str]]:
 
 
 class Wayfinder:
-    """Knows where the agent is, and what to do to come to a thing. Deterministic.
+    """Map of visited places: where the agent is, and how it reaches a thing. Deterministic.
 
     Args:
         memory: what is known of the world.
@@ -198,7 +198,7 @@ class Wayfinder:
     def advice(
         self, wanted: frozenset[str], commands: Sequence[str], *, hidden: bool
     ) -> tuple[list[str], bool]:
-        """Those of ``commands`` that lead to what is ``wanted``, and whether it is known to be there.
+        """Return the ``commands`` that lead to what is ``wanted``, and whether it is known to be there.
 
         None where it is in sight, where there is no map, or where all was searched in vain.
 
@@ -219,7 +219,9 @@ class Wayfinder:
         return self._search(drawn, moves, hidden, True) or self._search(drawn, moves, hidden, False), False
 
     def _search(self, drawn: Map, moves: Mapping[str, str], hidden: bool, trusting: bool) -> list[str]:
-        """What shows something that nobody saw; what past runs saw counts as seen if they are trusted."""
+        """Return the commands that reveal something unseen; places seen in past runs count as seen if
+        ``trusting``.
+        """
         shut = self._unsearched(drawn, self._here, trusting) if hidden else []
         if shut:
             return shut
@@ -229,14 +231,16 @@ class Wayfinder:
         return [moves[direction]] if direction in moves else []
 
     def _believed(self, drawn: Map, place: str, wanted: frozenset[str]) -> bool:
-        """It was seen at ``place``, and nothing that the agent saw there itself speaks against it."""
+        """Return whether the thing was seen at ``place`` and nothing the agent saw there itself contradicts
+        it.
+        """
         latest = self._latest.get(place)
         if latest is not None and wanted <= latest.things:
             return True
         return wanted <= drawn.places[place].things and (latest is None or bool(self._closed[place]))
 
     def _unknown(self, drawn: Map, place: str, hidden: bool, trusting: bool) -> bool:
-        """Something may be at ``place`` that nobody saw."""
+        """Return whether there may be something unseen at ``place``."""
         if place in self._latest:
             return hidden and bool(self._unsearched(drawn, place, trusting))
         known = drawn.places[place]

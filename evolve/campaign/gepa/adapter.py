@@ -1,4 +1,4 @@
-"""What GEPA asks of whoever uses it: scores, texts to learn from, new texts, and whether to stop."""
+"""GEPA adapter: scores, reflective data, new texts, and when to stop."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def constants_of(program: MemoryProgram) -> Texts:
 
 @dataclass
 class _Trial:
-    """What has come of an iteration so far.
+    """State of one iteration of GEPA.
 
     Attributes:
-        made: the child and its parent; None while, or because, there is none.
-        static: its scores on the static subset, which it is given if it won on its minibatch.
-        why: why there is no child, or what became of it.
-        usage: what models took for it.
+        made: the candidate and its parent; None if there is none (yet).
+        static: its scores on the static subset, on which it is evaluated if it won on its minibatch.
+        why: reason why there is no candidate, or its outcome.
+        usage: tokens and USD of its models.
     """
 
     made: Proposal | None = None
@@ -103,7 +103,9 @@ class Adapter:
         self._trial = _Trial()
 
     def __call__(self, gepa_state: GEPAState) -> bool:
-        """Whether to stop; asked before each iteration, when what the last one came to can be recorded."""
+        """Return whether to stop. GEPA calls this before each iteration, when the last one can be
+        recorded.
+        """
         if self.stopped is not None:
             return True
         if gepa_state.i + 1 == self.number:  # GEPA counts from 0, and begins at -1
@@ -142,7 +144,7 @@ class Adapter:
     def make_reflective_dataset(
         self, candidate: Texts, eval_batch: Batch, components_to_update: list[str]
     ) -> Dataset:
-        """For each constant that is to change, what is to be learnt from."""
+        """Return records to learn from for each constant that is to change."""
         assert eval_batch.trajectories
         evaluation, subset = eval_batch.trajectories[0]
         return texts_to_learn_from(evaluation, subset, components_to_update)
@@ -162,7 +164,7 @@ class Adapter:
             return {}
 
     def _proposed(self, candidate: Texts, dataset: Dataset, names: Sequence[str]) -> Texts:
-        """As ``propose``: what an earlier process was given, where one got so far."""
+        """Propose like ``propose``; with the texts that an earlier process was given, if it got that far."""
         known = self._recorder.proposed(self.number)
         if known is not None:
             texts = {name: constants_of(known)[name] for name in names}

@@ -1,4 +1,4 @@
-"""What GEPA is told of an evaluation: a score for each task, and texts to learn from for each constant."""
+"""GEPA's view of an evaluation: a score for each task, and texts to learn from for each constant."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def scores_of(evaluation: Evaluation, tasks: Sequence[Task]) -> list[float]:
 def texts_to_learn_from(
     evaluation: Evaluation, subset: Subset, constants: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
-    """For each of ``constants`` a record for each task: what came in, what came out, and what was right."""
+    """Return for each of ``constants`` one record per task: input, output and the right answer."""
     if evaluation.failure is not None:
         return {name: [_broken(evaluation.failure)] for name in constants}
     tasks = {task.id: task for task in subset.tasks}
