@@ -11,12 +11,12 @@ from evolve.records import Task
 
 @dataclass(frozen=True)
 class Observation:
-    """What the agent is told after a step.
+    """Observation of the agent after a step.
 
     Attributes:
-        text: what it sees.
-        commands: every command that is possible now; empty where the environment does not say.
-        reward: what was earned so far, in [0, 1]; gold, never shown to the agent.
+        text: description shown to the agent.
+        commands: every command that is possible now; empty where the environment does not list them.
+        reward: reward so far, in [0, 1]; gold, never shown to the agent.
         done: the episode is over.
     """
 
@@ -27,7 +27,8 @@ class Observation:
 
 
 class Environment(Protocol):
-    """One episode of one task. Not thread-safe; lives on the host, where no program reaches it.
+    """Environment of one episode of one task. Not thread-safe; lives on the host, where no program reaches
+    it.
 
     Every method raises ``InfrastructureError`` when the simulator behind it died or passed its deadline.
     """
@@ -46,4 +47,4 @@ class Environment(Protocol):
 
 
 OpenEnvironment = Callable[[Task], Environment]
-"""Opens the environment of a task, by its ``world``."""
+"""Function that opens the environment of a task, by its ``world``."""

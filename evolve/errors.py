@@ -87,7 +87,7 @@ class ProgramError(EvolveError):
 
 
 class InfrastructureError(EvolveError):
-    """Something of ours failed; no program may be blamed for it.
+    """Failure outside of the program under evaluation, which is not blamed for it.
 
     Args:
         message: what was expected and what was found.
@@ -105,7 +105,7 @@ class InfrastructureError(EvolveError):
 
 
 class ModelError(InfrastructureError):
-    """One model call failed for good, after all retries that its kind allows.
+    """Model call that failed for good, after all retries that its kind allows.
 
     Args:
         kind: what sort of failure, one of ``ModelErrorKind``.
@@ -119,7 +119,7 @@ class ModelError(InfrastructureError):
 
     @property
     def of_this_call(self) -> bool:
-        """Another call may well succeed: neither an outage nor a wrong setup."""
+        """True if another call may well succeed: neither an outage nor a wrong setup."""
         return self.kind not in ("outage", "setup")
 
 

@@ -1,4 +1,4 @@
-"""What a campaign does, as a stream of events: the journal stores them, the live view shows them.
+"""Events of a campaign: the journal stores them, the live view shows them.
 
 The state of a campaign is a pure function of these events in their order (``evolve.runs.history`` folds
 them), so a run that was killed goes on from the last one that was written whole.
@@ -13,8 +13,9 @@ from pydantic import Field, TypeAdapter
 from evolve.records import Candidate, CostUnit, Interval, Record, Stage, Status, Try
 
 StopReason = Literal["budget", "time", "spent"]
-"""Why a campaign stops by itself: its budget of children is used, its time is up, or the tokens or the USD
-that its models may take are spent."""
+"""Reason why a campaign stops by itself: all candidates are made, its time is up, or its limit on tokens or
+USD is reached.
+"""
 
 
 class Started(Record):

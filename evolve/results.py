@@ -262,7 +262,9 @@ class CheckReport:
 
     @property
     def ok(self) -> bool:
-        """It keeps the contract, and did not fail where it was tried. Warnings do not count."""
+        """True if the program keeps the contract and did not fail where it was tried. Warnings do not
+        count.
+        """
         return not self.problems and self.failure is None
 
     def raise_for_problems(self) -> None:

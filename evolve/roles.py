@@ -32,11 +32,11 @@ REMEMBERED_TEXTS = 100_000
 
 @dataclass
 class Roles:
-    """Whoever plays which part. A context manager, which ends the gateway.
+    """Agents, judge, embedder and models of a campaign. A context manager, which ends the gateway.
 
     Attributes:
-        gateway: the way to the models; None where all parts are played by rules.
-        cost_unit: what a program's work is counted in: USD where task and toolkit model have known prices.
+        gateway: client for all model calls; None where rules play all roles.
+        cost_unit: unit of a program's cost: USD where task and toolkit model have known prices.
         local: the servers on this machine, which end with the roles; None where no role asks one.
     """
 

@@ -1,8 +1,8 @@
-"""How an answer, and what was retrieved for it, are scored. Pure functions of text: no model, no disk.
+"""Metrics of an answer and of the text retrieved for it. Pure functions of text: no model, no disk.
 
 Every metric is in [0, 1], higher is better, and takes ``(task, answer, retrieved)``, so that a benchmark may
-name any of them. ``f1``, ``exact_match``, ``locomo_f1`` and ``hotpot_f1`` look at the answer; ``coverage``,
-``evidence_recall``, ``episode_recall`` and ``rubric_coverage`` at what was retrieved, which needs no model.
+name any of them. ``f1``, ``exact_match``, ``locomo_f1`` and ``hotpot_f1`` score the answer; ``coverage``,
+``evidence_recall``, ``episode_recall`` and ``rubric_coverage`` the retrieved text, which needs no model.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def normalise(text: str) -> str:
 
 
 def _normalised(text: str) -> str:
-    """As ``normalise``, without Unicode punctuation and width, and with unspaced scripts split."""
+    """Normalise like ``normalise``, without Unicode punctuation and width, and with unspaced scripts
+    split.
+    """
     return normalise(plain(text))
 
 
@@ -75,11 +77,11 @@ def content_words(text: str) -> list[str]:
 
 
 def contains_passage(retrieved: str, passage: str) -> bool:
-    """Whether ``passage`` stands in ``retrieved``, however that was cut and laid out.
+    """Return whether ``retrieved`` contains ``passage``, however it was cut and laid out.
 
-    Found means: its words stand there in one run (case, punctuation and white space do not matter), or at
-    least ``SHINGLE_SHARE`` of its runs of ``SHINGLE`` words do. The second tolerates a cut or an insertion
-    but no bag of words. A passage shorter than a shingle must stand there whole.
+    Contains means: the passage's words occur in one run (case, punctuation and white space do not matter), or
+    at least ``SHINGLE_SHARE`` of its runs of ``SHINGLE`` words do. The second tolerates a cut or an insertion
+    but no bag of words. A passage shorter than a shingle must occur whole.
     """
     whole, part = _view(retrieved), _passage(passage)
     if not part.words:
@@ -183,10 +185,10 @@ def _episodes(task: Task, retrieved: str) -> tuple[set[str], set[str]]:
 
 
 def rubric_coverage(task: Task, retrieved: str) -> float:
-    """How far the words of what a good answer must say stand in ``retrieved``: a proxy, not a rubric score.
+    """Return the coverage of a good answer's words by ``retrieved``: a proxy, not a rubric score.
 
-    For each criterion with positive points, the share of its distinct content words that stand there, those
-    of the question left out, since a memory need not supply them; the mean is weighted by the points.
+    For each criterion with positive points, the share of its distinct content words in ``retrieved``, without
+    those of the question, since a memory need not supply them; the mean is weighted by the points.
     Criteria with negative points do not count: words cannot tell whether a fault was avoided.
     """
     asked, there = set(content_words(task.question)), _view(retrieved).vocabulary

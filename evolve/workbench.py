@@ -1,4 +1,4 @@
-"""Everything that it takes to evaluate a program, put together from a configuration."""
+"""Evaluation setup, built from a configuration: benchmark, roles, subsets and evaluator."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ Notify = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Bench:
-    """What can be found in order before a model is asked or a file written: benchmark, metric and sandbox."""
+    """Benchmark, metric and sandbox, which are checked before a model is asked or a file written."""
 
     benchmark: Benchmark
     metric: str
     sandbox: Sandbox
 
     def equipped(self, config: CampaignConfig, roles: Roles) -> Workbench:
-        """With an evaluator for it, and ``roles`` to close. Embeds the questions.
+        """Return the setup with an evaluator, and ``roles`` to close. Embeds the questions.
 
         Raises:
             InfrastructureError, BudgetReached: the embedding model could not be asked.
@@ -193,11 +193,11 @@ def build_evaluator(
     connect: Callable[..., Gateway] | None = None,
     components: Components = AS_CONFIGURED,
 ) -> Workbench:
-    """What it takes to evaluate programs outside of a campaign; see ``open_bench``.
+    """Build the setup for evaluating programs outside of a campaign; see ``open_bench``.
 
     Args:
         cache: file of model replies kept for good; None to keep none.
-        calls: file of the account of calls, which a budget is kept by; None to keep none.
+        calls: file of the account of calls, by which the budget is kept; None to keep none.
         connect: makes the gateway; see ``open_roles``.
         components: parts that were passed as objects.
     """
@@ -273,7 +273,7 @@ def programs_of(run: Path) -> set[str]:
 
 
 def is_trusted(config: CampaignConfig, present: Iterable[str] = ()) -> bool:
-    """Whether a campaign runs only code of this project: its own seeds, changed by its own operators.
+    """Return whether a campaign runs only code of this project: its own seeds, changed by its own operators.
 
     Args:
         present: ids of the programs that the run has already. A program that is none of the seeds may have

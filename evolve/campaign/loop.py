@@ -28,8 +28,7 @@ from evolve.workbench import Workbench
 
 
 class Campaign:
-    """Search loop of one campaign, decided on and recorded by one process. A subclass may override
-    ``search``.
+    """Search loop of one campaign, in one process. A subclass may override ``search``.
 
     A context manager: leaving it ends the workers and the sandbox and releases the run's lock.
 

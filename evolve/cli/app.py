@@ -238,7 +238,8 @@ def complain(text: str) -> None:
 
 
 def invocation(program: str) -> str:
-    """How to call this program again from here: ``evolve`` only where a shell would find this very one.
+    """Return the command that calls this program again from here: ``evolve`` only if the shell would find
+    this very one.
 
     Args:
         program: the path that it was called by, ``sys.argv[0]``.

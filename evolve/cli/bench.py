@@ -151,7 +151,9 @@ def _admit(
 
 
 def _base(config_file: Path | None, root: Path, name: str) -> BenchConfig:
-    """What is recorded under ``name``, with the models and settings of a file, where one is given."""
+    """Return the configuration recorded under ``name``, with the models and settings of a file if one is
+    given.
+    """
     from evolve.bench.config import BenchConfig, adjusted
     from evolve.bench.directory import recorded_config
     from evolve.config import load_config

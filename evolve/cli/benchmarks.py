@@ -123,7 +123,7 @@ def fetch_benchmark(
 
 
 def _downloader() -> Downloader:
-    """One that shows how far it is, where somebody looks."""
+    """Build a downloader that shows its progress on a terminal."""
     from evolve.data.download import Downloader
 
     def progress(url: str, done: int, total: int) -> None:

@@ -133,7 +133,7 @@ def run(
 
 @dataclass(frozen=True)
 class _Begun:
-    """What was typed, from which the configuration of a run is put together."""
+    """Command-line arguments from which the configuration of a run is assembled."""
 
     config_file: Path | None
     root: Path

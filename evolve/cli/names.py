@@ -35,7 +35,7 @@ _OPTIONS = {
 
 
 def with_registered_names(command: Callable[..., None]) -> Callable[..., None]:
-    """Let the options of ``command`` that select a part take registered names besides the built-in ones.
+    """Accept registered names besides the built-in ones in the options of ``command`` that select a part.
 
     The configuration checks the name, and lists those that there are.
     """

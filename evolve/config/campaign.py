@@ -25,7 +25,7 @@ DEFAULT_SEEDS = ("vector_search", "llm_summarizer", "experience_learner", "lexic
 
 
 class CampaignConfig(Section):
-    """Everything that decides what a campaign does.
+    """Configuration of a campaign: every setting that decides what it does.
 
     Example:
         >>> config = CampaignConfig(budget=10, search={"selection": "pareto"})
@@ -92,7 +92,7 @@ class CampaignConfig(Section):
 
     @property
     def mutators(self) -> str:
-        """Who makes children: both, model, rules (where no reflector is given), or a registered name."""
+        """Mutators in use: both, model, rules (where no reflector is given), or a registered name."""
         search = self.search
         if search.mutators not in BUILT_IN["mutator"]:
             return search.mutators
@@ -109,7 +109,7 @@ class CampaignConfig(Section):
 
     @property
     def selection(self) -> str:
-        """How a parent is chosen. In the paper the best one alone was worse, with models."""
+        """Parent selector in use. In the paper, always taking the best was worse with models."""
         if self.search.selection:
             return self.search.selection
         by_rules = not self.reflecting or (self.mutators == "both" and self.has_rule_agent)

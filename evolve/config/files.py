@@ -64,7 +64,7 @@ _ADDED = (
     _Added("search", "latency_tolerance", {"latency_tolerance": 1.0, "latency_margin": 0.0}),
     _Added("evaluation", "kmeans_starts", {"kmeans_starts": 1}),
 )
-"""What was added to the configuration. A resumed run keeps all of these keys where they are left out."""
+"""Keys added to the configuration later. A resumed run keeps all of these keys where they are left out."""
 
 
 def load_config(path: Path) -> CampaignConfig:
@@ -195,7 +195,7 @@ def _validated(data: Mapping[str, Any], *, source: str, recorded: bool = False) 
 
 
 def _explained(detail: ErrorDetails) -> str:
-    """One line of what is wrong: key path, what was found, what is expected."""
+    """Return one line on an error: key path, what was found, what is expected."""
     path = [str(part) for part in detail["loc"]]
     key = ".".join(path)
     if detail["type"] == "extra_forbidden":
@@ -211,7 +211,9 @@ def _explained(detail: ErrorDetails) -> str:
 
 
 def _sections_with(name: str) -> list[str]:
-    """Where a key of this name may stand: the top level or sections, of models only those of a role."""
+    """Return the places where a key of this name is allowed: the top level or sections; of models only those
+    of a role.
+    """
     keys = (key.rpartition(".") for key in flattened(CampaignConfig()) if key.rpartition(".")[2] == name)
     return [f"the section [{section}]" if section else "the top level" for section, _, _ in keys]
 

@@ -1,4 +1,4 @@
-"""Which model plays which part, and how it is asked."""
+"""Models per role, and their call settings."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class RoleConfig(Section):
 
 
 class ReflectorConfig(RoleConfig):
-    """One of several reflectors."""
+    """Settings of one of several reflectors."""
 
     weight: float = Field(default=1.0, gt=0, description="how often it is drawn, relative to the others")
 
@@ -118,7 +118,7 @@ class LocalServerConfig(Section):
 
 
 class ModelsConfig(Section):
-    """Which model plays which part.
+    """Model of each role.
 
     Example:
         >>> models = ModelsConfig(task="openai/gpt-5-mini", reflector="openai/gpt-5")

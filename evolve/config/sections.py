@@ -29,8 +29,9 @@ Objective = Literal["quality", "cost", "latency", "size"]
 Freeze = Literal["instructions", "code"]
 Edit = Literal["auto", "definitions", "blocks", "patch", "whole"]
 QUALITIES = (*METRICS, *GRADED)
-"""What quality can be: a metric of text; what a judge says of an answer, as a whole or by a rubric; or what
-was earned in an environment."""
+"""Quality metrics: a text metric; a judge's score of an answer, as a whole or by a rubric; or the reward of
+an environment.
+"""
 
 
 def named(kind: Kind) -> AfterValidator:
@@ -57,7 +58,7 @@ class Section(BaseModel):
 
 
 class SearchConfig(Section):
-    """How parents are chosen and children are made."""
+    """Parent selection and mutation settings."""
 
     optimizer: Annotated[str, named("optimizer")] = Field(
         default="evolve",
@@ -214,7 +215,7 @@ class SearchConfig(Section):
 
 
 class EvaluationConfig(Section):
-    """What one evaluation of a program asks, and how it is scored."""
+    """Size and scoring of one evaluation of a program."""
 
     static: int | None = Field(
         default=None,
@@ -269,7 +270,7 @@ class EvaluationConfig(Section):
 
 
 class SandboxConfig(Section):
-    """Where programs run, and what they may use; see ``evolve.sandboxes.protocol.Limits``."""
+    """Sandbox backend and the resource limits of programs; see ``evolve.sandboxes.protocol.Limits``."""
 
     backend: Annotated[str, named("sandbox")] = Field(
         default="auto", description="auto takes docker where an engine answers; or a registered name"

@@ -1,4 +1,4 @@
-"""One file over HTTP into a ``.part`` file, which a later attempt goes on with."""
+"""Download of one file over HTTP into a ``.part`` file, which a later attempt resumes."""
 
 from __future__ import annotations
 
@@ -180,7 +180,9 @@ def _check(url: str, response: httpx.Response) -> None:
 
 
 def _resumable(part: Path, may_mix: bool) -> tuple[int, str]:
-    """How many bytes can be built upon, and what tells whether the source's file is still the same."""
+    """Return the number of bytes to resume from, and the tag that tells whether the source's file is
+    unchanged.
+    """
     if not part.is_file():
         return 0, ""
     tag = _tag(part).read_text(encoding="ascii").strip() if _tag(part).is_file() else ""

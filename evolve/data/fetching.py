@@ -134,7 +134,7 @@ def _remove_empty(folder: Path) -> None:
 
 
 def _link(source: Path, target: Path) -> None:
-    """Let ``verify`` see a file that was there before."""
+    """Link a file that existed before to where ``verify`` looks for it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     target.symlink_to(source.resolve())

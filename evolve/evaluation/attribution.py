@@ -1,4 +1,4 @@
-"""Where on its way to the answer the gold evidence was lost, by text alone (DESIGN §4, *Attribution*)."""
+"""Attribution of lost gold evidence to a stage on its way to the answer, by text alone."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ LOW_SCORE = 0.5
 
 @dataclass(frozen=True)
 class Memory:
-    """What one memory was given and what it took in.
+    """Episodes given to one memory and the text that its ``write`` received.
 
     Attributes:
         given: episode id → its text, for every episode of the subset that belongs to this memory.
-        received: episode id → what ``write`` had to work with, see ``received_text``. Episodes whose write
-            failed are missing.
+        received: episode id → the text that ``write`` had to work with, see ``received_text``. Episodes whose
+            write failed are missing.
         verbatim: ``write`` looks at the raw text. Where it does not, all that is stored was worded by the
             agent, and a passage counts as present also where the content words of the answer are.
     """
@@ -70,7 +70,9 @@ def attribute(
 
 
 def reads_raw_text(parts: Parts) -> bool:
-    """Whether ``write`` mentions its second argument at all, by syntax; True where that cannot be told."""
+    """Return whether ``write`` mentions its second argument at all, by syntax; True where that cannot be
+    determined.
+    """
     source = parts.methods.get("write", "")
     try:
         function = parse(textwrap.dedent(source)).body[0]
@@ -83,7 +85,9 @@ def reads_raw_text(parts: Parts) -> bool:
 
 
 def received_text(item: Fields, raw_text: str, *, verbatim: bool) -> str:
-    """What ``write`` had to work with: the item's values, and the raw text if it looks at that."""
+    """Return the text that ``write`` had to work with: the item's values, and the raw text if it looks at
+    that.
+    """
     worded = json.dumps(item, ensure_ascii=False)
     return f"{worded}\n{raw_text}" if verbatim else worded
 
@@ -115,6 +119,6 @@ def _by_words(task: Task, memory: Memory, retrieved: str) -> _Trace:
 
 
 def _has_answer(task: Task, text: str) -> bool:
-    """Whether all words of the answer stand in ``text``; never for a task that is acted or marked."""
+    """Return whether ``text`` has all words of the answer; never for a task that is acted or marked."""
     wanted = frozenset(content_words(task.answers[0] if task.answers else ""))
     return bool(wanted) and wanted <= frozenset(content_words(text))

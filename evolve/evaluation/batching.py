@@ -1,16 +1,16 @@
-"""Answers to a program's calls of models: at once, put off and batched, or prefetched for many writes.
+"""Batching of a program's model calls: answered at once, deferred and batched, or prefetched for many writes.
 
-A session makes one call after another, but many reads can be in want of an answer at the same time. A read
-that asks for what is not known yet is given up (``Deferred``) and its branch dropped; what all of them wanted
-is then asked for at once, and they are made again. So 40 reads with one model call of two seconds each take
-about two seconds and not eighty. What was answered before and is kept is known at once.
+A session makes one call after another, but many reads can wait for an answer at the same time. A read that
+asks for an unknown answer is abandoned (``Deferred``) and its branch dropped; all missing answers are then
+requested at once, and the reads are made again. So 40 reads with one model call of two seconds each take
+about two seconds instead of eighty. Cached answers are known at once.
 
 A write must see what the one before it stored. Most programs that ask a model in ``write`` show it the
 episode and nothing of what is stored, so that the request is known before the turn of the write has come.
-Writes are tried in branches that are thrown away, only to see what they ask. Whether that is what they ask
-when their turn comes is tested on the second write, tried before the first was made: if it is not, no more
-was wasted than what one write asks, and the rest are made one after the other. Where answers are kept of an
-earlier program that wrote alike, nothing is tried until a write asks for what is not kept.
+Writes are tried in branches that are thrown away, only to see their requests. Whether they make the same
+requests when their turn comes is tested on the second write, tried before the first was made: if they do
+not, only the requests of one write were wasted, and the rest are made one after the other. Where answers to
+an earlier program with the same writes are cached, nothing is tried until a write asks for one that is not.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from evolve.records import Completion, Episode
 from evolve.sandboxes.protocol import Deferred, Services, Session
 
 SAMPLE = 2
-"""Writes on which it is tested that they ask what they asked ahead of their turn."""
+"""Number of writes used to test that requests are the same ahead of their turn."""
 
 
 class HostServices:
@@ -63,7 +63,7 @@ class HostServices:
         return vectors / np.where(lengths > 0, lengths, 1)
 
     def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
-        """What the toolkit model answers."""
+        """Return the toolkit model's answer."""
         return self._model.complete(messages, options, self._repeat)
 
 
@@ -99,7 +99,7 @@ class DeferringServices:
         self.unforeseen = 0
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """As the inner services; put off inside of ``deferring`` if a vector is not known."""
+        """Embed with the inner services; deferred inside of ``deferring`` if a vector is not known."""
         if self._embedder is None or not texts:
             return self._inner.embed(texts)
         missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]
@@ -162,7 +162,7 @@ class DeferringServices:
             self._known.update(zip(wanted, answers, strict=True))
 
     def _kept(self, texts: Sequence[str]) -> bool:
-        """Whether the vectors of ``texts`` can be had without asking the model."""
+        """Return whether the vectors of ``texts`` are cached."""
         return isinstance(self._embedder, KeepsVectors) and self._embedder.recorded(texts) is not None
 
     def _embed(self, texts: Sequence[str]) -> None:
@@ -195,7 +195,9 @@ class Foresight:
         self._looking = len(writes) > SAMPLE
 
     def before(self, place: int) -> None:
-        """To be called before the write at ``place``: asks what it and later writes will want, if it may."""
+        """Prefetch the requests of the write at ``place`` and of later ones, if allowed. Call it before that
+        write.
+        """
         if not self._looking:
             return
         missed = self._services.unforeseen > self._unforeseen
@@ -229,7 +231,7 @@ class Foresight:
         return self._rounds
 
     def _asking(self, writes: _Writes) -> _Writes:
-        """Those of ``writes`` that ask for what is not known; ``services`` remember what."""
+        """Return the ``writes`` with unknown requests, which ``services`` remember."""
         return [write for write in writes if self._asks(*write)]
 
     def _asks(self, episode: Episode, extraction: Extraction) -> bool:

@@ -13,11 +13,12 @@ from evolve.statistics import paired_interval
 
 
 def may_be_luck(evaluation: Evaluation, rivals: Sequence[Rival]) -> bool:
-    """Whether the program would dominate a rival by a difference whose 95 % interval does not exclude 0.
+    """Return whether the program would dominate a rival by a difference whose 95 % interval does not exclude
+    0.
 
     Args:
-        evaluation: of the newcomer, complete.
-        rivals: the front, with scores on the same subset.
+        evaluation: complete evaluation of the new program.
+        rivals: the Pareto front, with scores on the same subset.
     """
     scores = evaluation.item_scores
     for rival in rivals:

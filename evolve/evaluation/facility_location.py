@@ -38,11 +38,13 @@ def facility_location(similarity: np.ndarray, count: int) -> list[int]:
 
 
 def lower_bound(similarity: np.ndarray) -> np.ndarray:
-    """What covers a row before anything is chosen: its least similarity, so that signs do not matter."""
+    """Return the cover of each row before any column is chosen: its least similarity, so that signs do not
+    matter.
+    """
     rows, columns = similarity.shape
     return similarity.min(axis=1) if columns else np.zeros(rows)
 
 
 def gain_of(similarity: np.ndarray, column: int, covered: np.ndarray) -> float:
-    """How much better the rows are covered once ``column`` is chosen too."""
+    """Return the gain in the rows' cover once ``column`` is chosen too."""
     return float(np.maximum(similarity[:, column] - covered, 0.0).sum())

@@ -17,7 +17,7 @@ from evolve.records import Episode, Task
 
 E = TypeVar("E", Episode, Task)
 _By = tuple[str, str, str, tuple[FieldSpec, ...], int]
-"""What is filled, by which agent, with which instruction and fields, and the number of the re-run."""
+"""Key of a cached extraction: kind, agent, instruction, fields, and the number of the re-run."""
 
 
 class Memo:

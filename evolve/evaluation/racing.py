@@ -53,16 +53,16 @@ class Rival:
 
 
 class Referee:
-    """Says when to give a child up.
+    """Early stopping of candidates that cannot reach the Pareto front (stochastic curtailment).
 
-    A rival counts only where it costs no more than the child will: a cheaper child may lie on the front
-    whatever its quality. Measured time is left out, since a search must not depend on how busy a machine
-    was; a child that could lie on the front only by its speed may be given up.
+    A front member counts only where it costs no more than the candidate will: a cheaper candidate may reach
+    the front whatever its quality. Measured time is left out, since a search must not depend on how busy a
+    machine was; a candidate that could reach the front only by its speed may be stopped.
 
     Args:
-        rivals: the front; without any, no child is given up.
-        risk: chance, for each rival, of giving up a child that a whole evaluation would have kept.
-        least: items before the first verdict.
+        rivals: the front; without any, no candidate is stopped.
+        risk: probability, per front member, of stopping a candidate that a whole evaluation would have kept.
+        least: items before the first interim analysis.
         groups: task id → group of the subset's tasks, where whole groups are asked one after the other: tasks
             of a group are alike, and the unseen ones are of other groups.
     """
@@ -83,13 +83,13 @@ class Referee:
         self._groups = groups
 
     def verdict(self, items: Sequence[ItemOutcome], cost: float, *, total: int, looks: int) -> str:
-        """Why the child is to be given up; empty if it is not.
+        """Return the reason to stop the candidate early; empty to go on.
 
         Args:
-            items: those that were scored so far.
-            cost: of a task, as a whole evaluation is expected to find it.
+            items: the items scored so far.
+            cost: expected cost per task of a whole evaluation.
             total: items of a whole evaluation.
-            looks: how often a verdict is asked for at most, which the risk is shared out over.
+            looks: most interim analyses, over which the risk is divided.
         """
         scores = {item.task: item.score for item in items if item.conclusive}
         for rival in self._rivals:

@@ -22,7 +22,9 @@ from evolve.records import Completion, Episode, Fields, Task, Usage
 from evolve.sandboxes.protocol import Limits, Sandbox
 
 Hear = Callable[[Task, str], bool]
-"""Is told what ``read`` gave for a task, empty where it failed; whether to go on."""
+"""Function called with a task and the text of its ``read``, empty where it failed; returns whether to go
+on.
+"""
 
 
 class Unrecorded(Exception):
@@ -34,20 +36,20 @@ class KeepsCompletions(Protocol):
     """A model whose past answers can be had again."""
 
     def recorded(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion | None:
-        """What it answered to just this; None if it is not known. Asks nobody."""
+        """Return the recorded answer to exactly this request, or None. Asks no model."""
         ...
 
 
 class Rehearsal:
-    """Fills memories with recorded items and asks recorded queries, in a sandbox. Thread-safe.
+    """Replay of recorded items and queries in a sandbox. Thread-safe.
 
-    What a program asks of a model on the way is answered from the record, or by a rule that is computed here.
+    A program's model calls are answered from the record, or by a rule that is computed here.
 
     Args:
         sandbox: runs the programs.
         embedder: behind ``toolkit.embed``.
         model: behind ``toolkit.llm_completion``.
-        limits: what a program may use.
+        limits: resource limits of a program.
         scope: one memory for all, or one for each group asked about.
     """
 

@@ -28,13 +28,13 @@ _NOTHING = Outcome("", 0.0, Usage())
 
 @dataclass(frozen=True)
 class Stint:
-    """One memory: what it is filled with, in order, and the blocks of tasks that it is asked.
+    """Work on one memory: the episodes to write, in order, and the blocks of tasks to ask.
 
     Attributes:
-        group: whose memory it is; empty for the one of pooled scope.
+        group: group of the memory; empty for the one of pooled scope.
         episodes: in their order.
-        blocks: in pooled scope one looks after each of them.
-        look: in grouped scope: one looks when this memory has been asked.
+        blocks: in pooled scope there is an interim analysis after each of them.
+        look: in grouped scope, there is an interim analysis after this memory.
     """
 
     group: str
@@ -154,7 +154,9 @@ class SessionRun:
 
     @property
     def failure(self) -> Failure | None:
-        """Why the program earned nothing: the session died, no write worked, or no read did."""
+        """Reason why the program earned nothing: the session died, no write worked, or no read did; None if
+        it did.
+        """
         return self.fatal or _if_all_failed(self.writes) or _if_all_failed(self.reads)
 
     @property

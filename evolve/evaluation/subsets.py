@@ -1,4 +1,4 @@
-"""Which tasks a program is scored on, and which episodes it is given for them (DESIGN §4, *Splits*)."""
+"""Task subsets that programs are scored on, with the episodes they are given."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class Subset:
 
 
 class Subsets:
-    """Draws subsets of one benchmark; the same arguments always draw the same ones. Thread-safe.
+    """Sampler of subsets of one benchmark; the same arguments always give the same ones. Thread-safe.
 
     Args:
-        benchmark: where tasks and episodes come from.
+        benchmark: source of tasks and episodes.
         embedder: embeds questions, and whole episodes where ``episode_ratio`` is given.
         static: tasks of the static subset; all of validation where it has fewer.
         rotating: tasks of each rotating subset; 0 to learn from the static one.
-        test: tasks of the test subset, drawn evenly, maybe none; None for all that there are.
+        test: tasks of the test subset, drawn evenly, possibly none; None for all that there are.
         episode_ratio: episodes per task of a validation subset, chosen by facility location (in grouped scope
             within each group); None for all episodes (of the groups asked about).
-        rotating_groups: in grouped scope, how many groups a rotating subset asks about: few, since each is a
+        rotating_groups: in grouped scope, number of groups a rotating subset asks about: few, since each is a
             memory to fill. More are drawn only where these have fewer than ``rotating`` tasks.
         kmeans_starts: runs of k-means, of which the best chooses the tasks.
-        seed: decides the k-means starts, and the groups and test tasks drawn.
+        seed: random seed of the k-means starts, and of the groups and test tasks drawn.
 
     Raises:
         UsageError: a size is not positive.
@@ -106,7 +106,7 @@ class Subsets:
 
     @cached_property
     def smoke(self) -> Subset:
-        """One or two static tasks of one group with a few of its episodes: does a program run at all?"""
+        """Smoke test: one or two static tasks of one group with a few of its episodes."""
         group = self.static.tasks[0].group
         pooled = self._benchmark.scope == "pooled"
         tasks = tuple(task for task in self.static.tasks if pooled or task.group == group)

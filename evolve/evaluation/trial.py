@@ -20,7 +20,7 @@ from evolve.program import MemoryProgram
 from evolve.records import CostUnit, Failure, ItemOutcome, Usage
 
 EMBED_ROUNDS = 2
-"""How often a read may be put off for vectors, besides once for each model call."""
+"""Most deferrals of a read for vectors, besides one for each model call."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class Trial:
             self.items.append(item)
 
     def _memory(self, stint: Stint, run: SessionRun) -> Memory:
-        """What the memory of ``stint`` was given and received."""
+        """Return the episodes given to the memory of ``stint`` and the texts it received."""
         written = {
             write.episode: write.item
             for write in run.writes
@@ -181,7 +181,7 @@ class Trial:
         )
 
     def _verdict(self, referee: Referee, run: SessionRun) -> str:
-        """Why the program is to be given up now; empty if it is not, or if all was asked."""
+        """Return the reason to stop the program early now; empty to go on, or if all was asked."""
         asked, total = len(self.items), len(self._subset.tasks)
         if not asked or asked >= total:
             return ""
@@ -190,7 +190,7 @@ class Trial:
         return referee.verdict(self.items, cost, total=total, looks=looks)
 
     def _expected(self, run: SessionRun) -> Usage:
-        """What the whole evaluation will use, if it goes on as it has begun."""
+        """Return the expected usage of the whole evaluation, extrapolated from its beginning."""
         writes = max(1, len(run.writes))
         filling = _times(run.usage, len(self._subset.episodes) / writes)
         asking = sum((item.usage for item in self.items), Usage())

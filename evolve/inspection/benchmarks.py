@@ -59,7 +59,9 @@ def _listed(entry: Entry) -> Data:
 
 
 def _met(entry: Entry) -> Data:
-    """Whether what it needs is there; it is not loaded, for which a simulator may think for minutes."""
+    """Return whether the benchmark's requirements are met, without loading it, which can take a simulator
+    minutes.
+    """
     try:
         if entry.requires is not None:
             entry.requires(entry.data_dir)
@@ -69,7 +71,8 @@ def _met(entry: Entry) -> Data:
 
 
 def benchmark_data(name_or_path: str, data_dir: Path | None, options: Mapping[str, str]) -> Data:
-    """One benchmark in full: description, card, files, and where its data are there sizes and first records.
+    """Return one benchmark in full: description, card, files and, if its data are there, sizes and first
+    records.
 
     Raises:
         UsageError: there is no such benchmark, or it has no such option.
@@ -94,7 +97,7 @@ def _basics(entry: Entry) -> Data:
 
 
 def _loaded(entry: Entry, data_dir: Path | None, options: Mapping[str, str]) -> tuple[Data, Benchmark | None]:
-    """Whether it loads, and what it is then."""
+    """Return whether the benchmark loads, and the loaded benchmark."""
     try:
         loaded = entry.load(data_dir, options)
     except UsageError as error:
@@ -188,7 +191,7 @@ def _prose(docstring: str) -> str:
 
 
 def _arguments(docstring: str) -> dict[str, str]:
-    """What a docstring says of each argument."""
+    """Return the description of each argument in a docstring."""
     section = re.search(r"\nArgs:\s*\n(.*?)(?=\n\S|\Z)", docstring, re.DOTALL)
     found = re.findall(r"^ {4}(\w+): (.*(?:\n {5,}.*)*)", section[1] if section else "", re.MULTILINE)
     return {name: " ".join(text.split()).replace("``", "") for name, text in found}

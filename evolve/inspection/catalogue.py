@@ -26,7 +26,7 @@ def seeds_data() -> list[Data]:
 
 
 def seed_data(name: str) -> Data:
-    """One seed in full: also its whole docstring and its source.
+    """Return one initial program in full, with its whole docstring and its source.
 
     Raises:
         UsageError: there is no seed of that name.

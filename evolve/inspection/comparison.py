@@ -1,4 +1,4 @@
-"""Runs beside each other: what each found, what it took, and whether the difference is more than chance."""
+"""Comparison of runs: what each found, its cost, and whether the differences are significant."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Data = dict[str, Any]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to.
+    """Result of a run.
 
     Attributes:
         best: its best candidate's scores on the test set, task id → score; empty where it was not tested.
-        baseline: the same of the best of its seed programs on the test set.
-        groups: task id → group, of the tasks of the test set.
+        baseline: the same for the best of its initial programs.
+        groups: task id → group, for the tasks of the test set.
     """
 
     run: RunRecord
@@ -64,7 +64,7 @@ class Outcome:
 
 
 def comparison_data(runs: Sequence[RunRecord]) -> Data:
-    """Everything that ``comparison_view`` shows.
+    """Return the data of ``comparison_view``.
 
     Hypervolumes share one reference, the worst value of each objective in any of the runs. They are of the
     objectives that all have but for latency: seconds depend on how busy the machine was. Intervals of
@@ -151,7 +151,9 @@ def _paired(outcome: Outcome, other: dict[str, float], level: float) -> Interval
 
 
 def _hypervolumes(outcomes: Sequence[Outcome]) -> list[float | None]:
-    """Of each run's front, over the objectives that all runs have, with one reference for all."""
+    """Return the hypervolume of each run's front, over the objectives that all runs have, with one reference
+    for all.
+    """
     shared = [
         name
         for name in outcomes[0].history.objectives

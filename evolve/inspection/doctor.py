@@ -1,4 +1,4 @@
-"""What works on this machine, and what to do about what does not."""
+"""Installation check: what works on this machine, and how to fix what does not."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ PACKAGES = (
     "tomli-w",
     "typer",
 )
-"""What pyproject.toml declares."""
+"""Packages that pyproject.toml declares."""
 LOCAL_PACKAGES = ("psutil", "safetensors", "tokenizers", "wordllama", "xllamacpp")
-"""What its extra ``local`` declares."""
+"""Packages that the extra ``local`` declares."""
 FOLDERS: tuple[resources.Folder, ...] = ("seeds", "benchmarks", "sandbox")
 
 
@@ -93,7 +93,9 @@ def registered_data(registry: Registry = REGISTRY) -> list[Data]:
 
 
 def docker_data() -> Data:
-    """Whether an engine answers and starts containers, its version, and whether it has the sandbox image."""
+    """Check whether an engine answers and starts containers, its version, and whether it has the sandbox
+    image.
+    """
     from evolve.sandboxes.docker import DockerSandbox
     from evolve.sandboxes.engine import connect, identify
     from evolve.sandboxes.image import Recipe, has_image
@@ -124,7 +126,7 @@ def docker_data() -> Data:
 
 
 def check_data(name: str) -> Data:
-    """What the self-check of the sandbox ``name`` found, or why it could not be made."""
+    """Return the result of the self-check of the sandbox ``name``, or the reason why it could not be made."""
     from evolve.sandboxes.choose import choose
     from evolve.sandboxes.selfcheck import self_check
 
@@ -139,7 +141,7 @@ def check_data(name: str) -> Data:
 
 
 def _sandbox(docker: Mapping[str, Any], bwrap: str | None) -> Data:
-    """What ``--sandbox auto`` would take, and why."""
+    """Return the backend that ``--sandbox auto`` would take, and why."""
     if docker["usable"]:
         built = (
             "has its image" if docker["built"] else f"builds its image from {docker['base']} when first used"
@@ -224,7 +226,7 @@ def _registered_lines(parts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str,
 
 
 def _local_lines(local: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Of the extra ``local`` and the models that run on this machine."""
+    """Return the lines on the extra ``local`` and the models that run on this machine."""
     packages = local["packages"]
     missing = [name for name, found in packages.items() if not found]
     if missing:

@@ -1,4 +1,4 @@
-"""What a program stores and how it retrieves: from its syntax tree, and from what it did on the tasks."""
+"""Explanation of a program's storage and retrieval, from its syntax tree and its behaviour on the tasks."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def explain_data(run: RunRecord, candidate: Candidate, questions: Questions) -> 
 
 
 def structure_data(program: MemoryProgram) -> Data | None:
-    """What can be read from the source, as JSON-able data; None where it does not parse."""
+    """Return the facts that can be read from the source, as JSON-able data; None where it does not parse."""
     found = structure(program)
     if found is None:
         return None
@@ -83,7 +83,7 @@ def _phase_data(phase: Phase) -> Data:
 
 
 def _stores(found: Structure) -> list[str]:
-    """Where memories lie, a sentence each."""
+    """Return one sentence for each place where memories are stored."""
     stores = []
     for table in found.tables:
         kind = {"": "table", "fts5": "full-text index"}.get(table.module, f"virtual table ({table.module})")
@@ -95,7 +95,7 @@ def _stores(found: Structure) -> list[str]:
 
 
 def behaviour_data(evaluation: Evaluation, questions: Questions, limit: int) -> Data:
-    """How the reads of an evaluation went.
+    """Return statistics of the reads of an evaluation.
 
     Args:
         limit: characters that a read may return.

@@ -1,4 +1,4 @@
-"""Who descends from whom: the tree of a run, with what each change was and what it was worth."""
+"""Family tree of a run, with each candidate's change and its gain."""
 
 from __future__ import annotations
 

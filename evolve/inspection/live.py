@@ -24,7 +24,7 @@ from evolve.runs.history import RunHistory, title
 
 Clock = Callable[[], float]
 Bill = Callable[[], str]
-"""What models have taken so far, in a few words; nothing where none is asked."""
+"""Function that returns the models' usage so far in a few words; empty where no model is asked."""
 RECENT = 4
 """Latest happenings that the live view shows."""
 MAX_ROWS = 12
@@ -126,7 +126,7 @@ class LiveView:
 
 
 class PlainLog:
-    """One line for each event, without escape codes."""
+    """Log with one line for each event, without escape codes."""
 
     def __init__(self, console: Console, history: RunHistory):
         self._console = console

@@ -61,7 +61,9 @@ class Found:
 
     @property
     def is_own(self) -> bool:
-        """It is one of the seeds of this installation, so that no stranger's code is run."""
+        """True if the program is one of the initial programs of this installation, and so no stranger's
+        code.
+        """
         return self.path.resolve().parent == resources.folder("seeds").resolve()
 
 

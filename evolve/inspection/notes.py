@@ -14,7 +14,7 @@ MAX_DIFF = 12_000
 
 
 def note_of(run: RunRecord, history: RunHistory, candidate: Candidate) -> str:
-    """Where a candidate comes from, what it was worth, and how it differs from its main parent."""
+    """Return a note on a candidate: its origin, its scores, and the difference to its main parent."""
     change, test = history.change(candidate), history.tests().get(candidate.number)
     lines = [f"# #{candidate.number} {_safe(one_line(title(candidate)))}"]
     if candidate.message:

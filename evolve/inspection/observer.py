@@ -1,4 +1,4 @@
-"""Who watches a campaign."""
+"""Protocol of an observer of a campaign."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def _lines(figure: Figure) -> list[str]:
 
 
 def _window(members: Sequence[_Point], dominated: Sequence[_Point]) -> tuple[_Span, _Span]:
-    """What to draw: no qualities that lie far off, and of the rest all of the front."""
+    """Return the window to draw: without outlying qualities, and with all of the rest of the front."""
     qualities = fences([y for _, y in (*members, *dominated)])
     low, high = fences([x for x, _ in (*members, *dominated)])
     kept = [x for x, y in members if qualities[0] <= y <= qualities[1]]
@@ -135,7 +135,7 @@ def _padded(span: tuple[float, float]) -> tuple[float, float]:
 
 
 def _scores(span: tuple[float, float]) -> tuple[float, float]:
-    """As ``_padded``, but not beyond 0 and 1 where scores lie between them."""
+    """Pad a span like ``_padded``, but not beyond 0 and 1 where scores lie between them."""
     low, high = _padded(span)
     return (max(0.0, low) if span[0] >= 0 else low), (min(1.0, high) if span[1] <= 1 else high)
 

@@ -1,4 +1,4 @@
-"""What a search came to: hypervolume by evaluations and by price, and what was lost before and after it."""
+"""Progress of a search: hypervolume by evaluations and by price, and the losses before and after it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from evolve.runs.history import STATIC, RunHistory, title
 
 Data = dict[str, Any]
 CLOCKS = {"evaluations": "evaluations", "usd": "USD", "tokens": "tokens"}
-"""What progress is drawn over, as far as a run has it, and how it is called."""
+"""Axes that progress is drawn over, as far as a run has them → their labels."""
 
 
 def progress_data(history: RunHistory, calls: Sequence[Call]) -> list[Data]:
@@ -50,7 +50,7 @@ def gained(history: RunHistory) -> Interval | None:
 
 
 def outcome_data(run: RunRecord, history: RunHistory) -> Data:
-    """Everything that ``outcome_view`` shows."""
+    """Return the data of ``outcome_view``."""
     calls = calls_of(run)
     before, after = history.best_seed, history.best
     gain = gained(history)

@@ -16,10 +16,10 @@ LOADINGS = 4
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of the map.
+    """Axis of the map.
 
     Attributes:
-        share: of the variance of all features that lies along it.
+        share: share of the variance of all features that lies along it.
         loadings: the features that weigh most in it, with the sign and size of their weight.
     """
 

@@ -21,7 +21,7 @@ DEFAULT_ROOT = Path("runs")
 
 
 def closing_view(run: RunRecord, history: RunHistory, command: str = "evolve") -> RenderableType:
-    """What a person wants to know when a campaign has stopped.
+    """Return the summary shown when a campaign has stopped.
 
     Args:
         command: how this program is called, as it would have to be typed.

@@ -62,7 +62,7 @@ def front_data(run: str, history: RunHistory) -> Data:
 
 @dataclass(frozen=True)
 class Detail:
-    """How much a table of candidates says: digits of the program's id, intervals, and units in cells."""
+    """Level of detail of a table of candidates: digits of the program's id, intervals, and units in cells."""
 
     digits: int = 12
     interval: Literal["full", "short", "none"] = "full"
@@ -77,7 +77,9 @@ DETAILS = (
     Detail(digits=0, interval="short", units=False),
     Detail(digits=0, interval="none", units=False),
 )
-"""What is given up first where a terminal is narrow: hash, then intervals, then units; never # and name."""
+"""Levels for narrower and narrower terminals: hash, then intervals, then units are dropped; never # and
+name.
+"""
 
 
 def candidates_table(
@@ -148,7 +150,7 @@ def front_view(data: Mapping[str, Any], plot_width: int | None = None) -> Render
 
 
 def show_data(run: RunRecord, history: RunHistory, candidate: Candidate) -> Data:
-    """One candidate in full: its place, its parts, and its evaluations without their items."""
+    """Return one candidate in full: its place, its parts, and its evaluations without their items."""
     program = run.program(candidate.program)
     return {
         "run": run.name,

@@ -1,4 +1,4 @@
-"""Everything that happened to one question: what was given, written, asked, retrieved, answered, scored."""
+"""Trace of one question: what was given, written, asked, retrieved, answered, scored."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STAGES = {
     Stage.NOT_RETRIEVED: "the evidence was written, but read did not return all of it",
     Stage.NOT_USED: "the evidence was retrieved, and the answer is wrong nevertheless",
 }
-"""What each stage means, in a sentence."""
+"""Meaning of each stage, in a sentence."""
 MAX_WRITES = 20
 """Episodes of which the writing is shown."""
 SHOWN = 600
@@ -80,7 +80,9 @@ def _only_match(text: str, tasks: Sequence[str]) -> str:
 def trace_data(
     run: RunRecord, candidate: Candidate, evaluation: Evaluation, item: ItemResult, questions: Questions
 ) -> Data:
-    """One item with all that is known of it. ``writes`` are those of the episodes that hold its evidence."""
+    """Return one item with all its recorded data. ``writes`` are those of the episodes that hold its
+    evidence.
+    """
     task = questions.tasks.get(item.task)
     return {
         "run": run.name,

@@ -46,7 +46,7 @@ def replace_file(path: Path, data: bytes, write: Write = os.write) -> None:
 
 
 def restore_folders(path: Path, folders: Iterable[str]) -> None:
-    """In the directory ``path``, make those of ``folders`` that are missing, and remove unfinished files.
+    """Create the missing ones of ``folders`` in the directory ``path``, and remove unfinished files.
 
     Only for the one who holds the directory's lock.
     """

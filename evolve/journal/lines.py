@@ -26,12 +26,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class LineFormat(Generic[T]):
-    """What stands in a line.
+    """Format of a line.
 
     Attributes:
-        adapter: of the records.
-        noun: what a record is called, with its article.
-        otherwise: what the user can do where a file is lost, as an imperative.
+        adapter: pydantic adapter of the records.
+        noun: name of a record, with its article.
+        otherwise: advice to the user where a file is lost, as an imperative.
     """
 
     adapter: TypeAdapter[T]

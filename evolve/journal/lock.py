@@ -1,4 +1,4 @@
-"""One writer to a directory: a lock that the system gives back when its holder ends, however it ends."""
+"""Lock for one writer to a directory; the system releases it when its holder ends, however it ends."""
 
 from __future__ import annotations
 

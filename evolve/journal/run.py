@@ -64,7 +64,7 @@ class RunRecord:
 
     @property
     def name(self) -> str:
-        """What the run is called."""
+        """Name of the run."""
         return self.path.name
 
     @property
@@ -117,7 +117,7 @@ class RunRecord:
         return None
 
     def last_written(self) -> float | None:
-        """When the last event was recorded: seconds since the epoch; None where there is no journal."""
+        """Time of the last event: seconds since the epoch; None where there is no journal."""
         try:
             return (self.path / "journal.jsonl").stat().st_mtime
         except FileNotFoundError:
@@ -146,7 +146,7 @@ class RunRecord:
         return program
 
     def has_program(self, program_id: str) -> bool:
-        """Whether there is a file of the program, whatever it holds."""
+        """Return whether there is a file of the program, whatever it holds."""
         return self._program_path(program_id).is_file()
 
     def evaluation(self, program_id: str, subset: str, conditions: str | None = None) -> Evaluation | None:

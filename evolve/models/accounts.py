@@ -1,4 +1,4 @@
-"""Whom a model call is charged to: the candidate that it is made for."""
+"""Candidate that a model call is charged to."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def charged_candidate() -> int | None:
 
 
 def charged_to_test() -> bool:
-    """Whether the calls made here are part of the final test."""
+    """Return whether the calls made here are part of the final test."""
     return _TEST.get()

@@ -20,14 +20,14 @@ STRUCTURED, SYSTEM, LIMIT, THOUGHTS = "structured output", "system messages", "r
 LEFT_OUT = "left out"
 """The use of a feature that is not sent; other uses are what is sent in its place."""
 FILE_NAME = "negotiated.jsonl"
-"""Of the file in a run's directory."""
+"""Name of the file in a run's directory."""
 _CONFIRMATIONS = 3
 
 Key = tuple[str, str]
 
 
 class Adaptation(Record):
-    """One feature of requests that a server refuses, and what is sent in its place."""
+    """Feature of requests that a server refuses, and its replacement."""
 
     at: float = Field(description="when it was found, in seconds since 1970")
     model: str
@@ -106,12 +106,12 @@ class AdaptationFile:
 
 
 class Adaptations:
-    """What the servers of one gateway take, shared by its roles. Thread-safe.
+    """Adaptations to the servers of one gateway, shared by its roles. Thread-safe.
 
     Args:
-        log: outlives the process; None to keep none.
-        notify: told of each adaptation, in a sentence.
-        now: seconds since 1970.
+        log: record that outlives the process; None to keep none.
+        notify: called with a sentence on each adaptation.
+        now: clock, in seconds since 1970.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""How long to wait before a call is tried again."""
+"""Pause before a call is retried."""
 
 from __future__ import annotations
 

@@ -48,20 +48,20 @@ class _Outage:
 
 
 class Breaker:
-    """Lets calls to one endpoint through, one at a time while it is down. Lives on one event loop.
+    """Circuit breaker of one endpoint: lets calls through one at a time while it is down. For one event loop.
 
     Closed, every attempt goes through. After several consecutive failures of the endpoint it opens, unless
     all are errors that it answered to one and the same call, which may be that call's own fault. Open, calls
     queue, and the first of the queue is tried as a probe after a pause. If it fails, the next one is tried
     after twice the pause; if the endpoint answers (a refusal is an answer too) all go on. When ``patience``
-    seconds have passed, whoever waits is told so; calls that come later try once, without waiting.
+    seconds have passed, the waiting calls fail; calls that come later try once, without waiting.
 
     Args:
-        endpoint: how it is called in the news.
-        patience: seconds.
-        clock: seconds, monotonic.
-        sleep: as ``asyncio.sleep``.
-        observer: is told of each outage; called on the event loop, must return soon.
+        endpoint: its name in notifications.
+        patience: seconds to wait for the endpoint.
+        clock: monotonic clock, in seconds.
+        sleep: replaces ``asyncio.sleep``.
+        observer: called with each outage on the event loop; must return soon.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Breaker:
         self._outage: _Outage | None = None
         self._turn = asyncio.Lock()  # first come, first served
         self.verdicts = 0
-        """How often patience has ended; a call passes what it was when the call began."""
+        """Number of times that patience has ended; a call passes the number at its beginning."""
         self.successes = 0
         """Attempts that had a result."""
 

@@ -1,4 +1,4 @@
-"""What all model calls of a campaign together may cost, with those in flight counted."""
+"""Spending limit on all model calls of a campaign, with those in flight counted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FIRST_ANSWER = 1_000
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a call: in tokens, and in USD where a price is known."""
+    """Cost of a call: in tokens, and in USD where a price is known."""
 
     tokens: int = 0
     usd: float = 0.0
@@ -66,7 +66,7 @@ class Budget:
             self._changed.notify_all()
 
     def _passed(self, estimate: Cost) -> str:
-        """Which cap could be passed, in words; empty if none."""
+        """Return the limit that the estimated call could pass, in words; empty if none."""
         total = sum(self._reserved.values(), start=self.spent + estimate)
         if self.max_usd is not None and total.usd > self.max_usd:
             return _reached(
@@ -84,7 +84,7 @@ class Budget:
 
 
 class AnswerLength:
-    """How long the next answer in a role may be: a maximum that forgets slowly.
+    """Expected length of the next answer in a role: a maximum that forgets slowly.
 
     Args:
         limit: tokens that an answer can have; None where that is not known.

@@ -30,7 +30,7 @@ def key_of(request: Mapping[str, Any]) -> str:
 
 @dataclass(eq=False)
 class _Put:
-    """What a thread waits to have written."""
+    """Values that a thread waits to have written."""
 
     values: Mapping[str, bytes]
     done: bool = False
@@ -69,11 +69,11 @@ class ReplyCache:
             ) from error
 
     def get(self, key: str) -> bytes | None:
-        """What was put under ``key``; None if nothing was."""
+        """Return the value of ``key``, or None."""
         return self.get_many([key]).get(key)
 
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """What was put under ``keys``, for those under which anything was."""
+        """Return the values of those of ``keys`` that have one."""
         found: dict[str, bytes] = {}
         with self._said():
             for start in range(0, len(keys), _AT_ONCE):

@@ -17,7 +17,7 @@ from evolve.records import Record, Usage
 
 
 class Call(Record):
-    """One call to a model, with all of its attempts."""
+    """Record of one call to a model, with all of its attempts."""
 
     at: float = Field(description="when it ended, in seconds since 1970")
     role: Role
@@ -42,7 +42,7 @@ class Call(Record):
 
     @property
     def usage(self) -> Usage:
-        """What it cost now: nothing if it was cached."""
+        """Usage of the call; empty if it was cached."""
         if self.cached:
             return Usage()
         return Usage(
@@ -55,10 +55,10 @@ class Call(Record):
 
 
 class CallLog(Protocol):
-    """Where calls are recorded. Thread-safe."""
+    """Log of model calls. Thread-safe."""
 
     def past(self) -> Iterable[Call]:
-        """Those of before."""
+        """Return the calls recorded before."""
         ...
 
     def append(self, call: Call) -> None:

@@ -17,11 +17,11 @@ Role = Literal["task", "reflector", "toolkit", "judge", "embedding"]
 Cause = Literal[
     "extract", "query", "answer", "act", "judge", "reflect", "repair", "toolkit", "embed", "preflight"
 ]
-"""What a call is made for: counts and prices are told apart by it."""
+"""Purpose of a call, by which counts and prices are kept."""
 
 
 class Message(TypedDict):
-    """One turn of a conversation with a model."""
+    """Turn of a conversation with a model."""
 
     role: Literal["system", "user", "assistant"]
     content: str
@@ -29,15 +29,15 @@ class Message(TypedDict):
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """One question to a model.
+    """Request to a chat model.
 
     Attributes:
         messages: the conversation, oldest first.
-        cause: what it is asked for.
+        cause: purpose of the request.
         schema: a JSON schema that the answer must follow, sent as ``response_format`` where the model takes
-            one. The answer is not validated here: whoever asks does.
-        name: of the schema.
-        options: parameters of this call that go before those of its role, such as ``max_tokens``.
+            one. The answer is not validated here; the caller does that.
+        name: name of the schema.
+        options: parameters of this call that override those of its role, such as ``max_tokens``.
         repeat: number of the re-run it belongs to; another number is another request to every cache.
         left_out: characters that the messages leave out to fit the model's context, for the record of calls.
     """

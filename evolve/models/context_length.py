@@ -123,7 +123,9 @@ def has_server(settings: ModelSettings) -> bool:
 async def _of_ollama(
     client: httpx.AsyncClient, base: str, name: str, parameters: Mapping[str, Any]
 ) -> int | None:
-    """As configured, as its model file says, or Ollama's default; at most what the model was trained on."""
+    """Return the configured context length, else that of the model file, else Ollama's default; at most the
+    length it was trained on.
+    """
     shown = await _json(client, "POST", f"{base}/api/show", {"model": name})
     info = shown.get("model_info")
     lengths = [

@@ -24,7 +24,7 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: Fibonacci hashing (
 
 
 class Embedder(Protocol):
-    """Turns texts into unit vectors. Thread-safe; the same text always gives the same vector."""
+    """Embedder of texts as unit vectors. Thread-safe; the same text always gives the same vector."""
 
     @property
     def identity(self) -> str:
@@ -170,7 +170,7 @@ class CachedEmbedder:
 
     @property
     def identity(self) -> str:
-        """That of the inner embedder: remembering changes no vector."""
+        """Identity of the inner embedder: remembering changes no vector."""
         return self._inner.identity
 
     @property
@@ -180,7 +180,7 @@ class CachedEmbedder:
 
     @property
     def waits(self) -> bool:
-        """As the inner embedder."""
+        """True if the inner embedder's calls are waited for."""
         return self._inner.waits
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:

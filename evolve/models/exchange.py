@@ -1,4 +1,4 @@
-"""One call to a model from end to end: slot, budget, attempts, account."""
+"""Run one model call from end to end: slot, budget, attempts, accounting."""
 
 from __future__ import annotations
 
@@ -36,8 +36,10 @@ _RANK: Mapping[Cause, int] = {
     "answer": 3,
     "judge": 4,
 }
-"""Who has the next slot: what most must still come after. Of what fills a memory and what asks one that is
-filled, the first goes first, so that no memory is still to be filled when all others have answered."""
+"""Priority of each cause for the next slot; causes with the most steps still to follow go first. Calls that
+fill a memory precede calls that ask a filled one, so that no memory is still to be filled when all others
+have answered.
+"""
 
 
 class _Counted(Protocol):
@@ -50,7 +52,7 @@ C = TypeVar("C", bound=_Counted)
 
 @dataclass(frozen=True)
 class Order:
-    """What a call is: who asks which model, for what, what it must read, and what of it was left out."""
+    """Specification of a call: role, cause, model, texts to read, and the characters left out of them."""
 
     role: Role
     cause: Cause
@@ -63,28 +65,28 @@ class Order:
 
 @dataclass(frozen=True)
 class Bill:
-    """What a call took, with its failed attempts."""
+    """Usage and time of a call, with its failed attempts."""
 
     usage: Usage
     seconds: float
 
 
 class Exchange:
-    """Makes calls: at most so many at once, within the budget, as often as it takes. On one event loop.
+    """Runner of model calls: bounded concurrency, budget, retries. For one event loop.
 
     Args:
         provider: carries the attempts.
-        concurrency: calls in flight at the same time, of all roles; see ``_RANK`` for who waits longer.
+        concurrency: most calls in flight at the same time, of all roles; see ``_RANK`` for their priorities.
         patience: seconds to wait for a provider that is down, or that limits the rate.
-        budget: what may be spent.
+        budget: spending limit.
         log: records the calls; None to record none.
         tally: adds them up.
-        observer: is told of outages.
-        backoff: between attempts.
+        observer: told of outages.
+        backoff: pause between attempts.
         rng: draws the jitter.
-        clock: seconds, monotonic.
-        now: seconds since 1970, for the records.
-        sleep: as ``asyncio.sleep``.
+        clock: monotonic clock, in seconds.
+        now: clock for the records, in seconds since 1970.
+        sleep: replaces ``asyncio.sleep``.
     """
 
     def __init__(
@@ -165,7 +167,8 @@ class Exchange:
         )
 
     async def _attempts(self, order: Order, attempt: Callable[[], Awaitable[C]], made: _Made) -> C:
-        """As many as it takes. Waiting for a provider that is down, or that limits the rate, uses none up.
+        """Attempt the call until it succeeds or fails for good. Waiting for a provider that is down or limits
+        the rate uses no attempt up.
 
         A request that is sent again because it was fitted to the server uses none up either.
         """
@@ -283,7 +286,7 @@ class _SameError:
 
 @dataclass(eq=False)
 class _Made:
-    """What was done so far for one call."""
+    """State of one call in progress."""
 
     began: float
     attempts: int = 0

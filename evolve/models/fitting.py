@@ -122,7 +122,7 @@ class Room:
 
 
 NO_LIMIT = Room()
-"""Of a model whose context is not known."""
+"""Room of a model whose context length is unknown."""
 
 
 def shortened(text: str, most: int) -> str:

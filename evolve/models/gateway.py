@@ -142,10 +142,10 @@ class Gateway:
         )
 
     def is_priced(self, role: Role, settings: ModelSettings) -> bool:
-        """Whether the price of a model in a role is known.
+        """Return whether the price of a model in a role is known.
 
         Raises:
-            InfrastructureError: what knows it cannot be asked.
+            InfrastructureError: the source of prices cannot be asked.
         """
         written = 0 if role == "embedding" else 1
         return self.price(settings, 1, written) is not None
@@ -165,7 +165,7 @@ class Gateway:
         return price
 
     def accounts(self) -> Accounts:
-        """What was spent so far, restarts included: per role, cause, candidate and model, and in total."""
+        """Return the usage so far, restarts included: per role, cause, candidate and model, and in total."""
         return self._tally.accounts()
 
     def activity(self) -> Activity:
@@ -258,7 +258,7 @@ def open_gateway(**settings: Any) -> Gateway:
 
 
 def _unheard(news: OutageNews) -> None:
-    """For whoever wants no news."""
+    """Ignore the news of an outage."""
 
 
 async def _all(work: Sequence[Coroutine[Any, Any, T]]) -> list[T | BaseException]:

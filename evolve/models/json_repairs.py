@@ -58,7 +58,7 @@ _QUOTES = re.compile("[\"'“”‘’]")
 
 
 def _kept_all(source: str, value: object) -> bool:
-    """Whether all words and numbers of the source, with or without its comments, are in the value.
+    """Return whether all words and numbers of the source, with or without its comments, are in the value.
 
     Quotes come in pairs: those that the value does not hold must be even in number.
     """
@@ -114,7 +114,9 @@ def _finite(value: object) -> bool:
 
 
 def _balanced_end(text: str, start: int) -> int:
-    """Where the brace at ``start`` is closed, texts not looked at; 0 if nowhere."""
+    """Return the end of the object whose brace opens at ``start``, ignoring strings; 0 if it is not
+    closed.
+    """
     depth = 0
     for brace in re.compile(r"[{}]").finditer(text, start):
         depth += 1 if brace[0] == "{" else -1

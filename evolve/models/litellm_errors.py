@@ -1,8 +1,8 @@
-"""What litellm's errors mean: whether another attempt may succeed, and whose fault it is.
+"""Classification of litellm's errors: whether another attempt may succeed, and where the fault lies.
 
-litellm maps the errors of its providers to classes of its own, but not evenly: a status of 500 may come as a
-bad request, a dropped connection and a page of HTML both as an internal server error. So what is read is the
-status, the code of the API and what led to the error, and hardly its class.
+litellm maps the errors of its providers to classes of its own, but inconsistently: a status of 500 may come
+as a bad request, a dropped connection and a page of HTML both as an internal server error. So we read the
+status, the code of the API and the cause of the error, and hardly its class.
 """
 
 from __future__ import annotations
@@ -45,14 +45,15 @@ def explained(
     missing_key: Callable[[ModelSettings], str],
     providers: Iterable[str] = (),
 ) -> AttemptFailed:
-    """What ``error`` means for a call to the model of ``settings``; the message holds no key.
+    """Return ``error`` as a failed attempt at a call to the model of ``settings``; the message holds no key.
 
     Args:
         error: as litellm raised it.
-        settings: of the model that was asked.
-        environ: whose secrets are kept out of the message.
-        missing_key: the environment variable that the model's provider needs and that is not set, if any.
-        providers: names of those that litellm knows.
+        settings: settings of the model.
+        environ: environment whose secrets are kept out of the message.
+        missing_key: returns the environment variable that the model's provider needs and that is not set, if
+            any.
+        providers: names of the providers that litellm knows.
     """
     if _NO_PROVIDER in str(error):
         return AttemptFailed("setup", unknown_provider(settings.model, providers), sent=False)
@@ -97,7 +98,8 @@ def explained(
 
 
 def unknown_provider(model: str, providers: Iterable[str]) -> str:
-    """What is said of a model whose provider litellm does not know, with the likeliest one that it does.
+    """Return the message for a model whose provider litellm does not know, with the most similar known
+    provider.
 
     >>> unknown_provider("opnai/gpt-5-mini", ["openai", "anthropic"])
     "there is no provider 'opnai'; did you mean openai/gpt-5-mini?"
@@ -113,7 +115,7 @@ def unknown_provider(model: str, providers: Iterable[str]) -> str:
 
 
 def no_key(variable: str) -> str:
-    """What is said where a key is missing."""
+    """Return the message for a missing key."""
     return f"the environment variable {variable} is not set; it must hold the key"
 
 
@@ -196,7 +198,7 @@ def _was_dropped(chain: list[BaseException]) -> bool:
 
 
 def _has_body(error: BaseException) -> bool:
-    """Whether an error came with one of the API's form, and not with a page of a proxy."""
+    """Return whether an error came with a body in the API's form, and not with a page of a proxy."""
     return isinstance(getattr(error, "body", None), Mapping) or bool(_error_in(_text(error)))
 
 
@@ -216,7 +218,7 @@ def _message(error: Exception) -> str:
 
 
 def _text(error: BaseException) -> str:
-    """What an error says, without litellm's names of its class and of the provider's."""
+    """Return the text of an error without litellm's class name and the provider's."""
     return re.sub(
         r"^(litellm\.)?\w*(Error|Exception): ", "", str(error).strip().rpartition("Exception - ")[2]
     )

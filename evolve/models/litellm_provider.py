@@ -69,12 +69,12 @@ def warm_up_litellm() -> None:
 
 
 class LitellmProvider:
-    """Carries requests through litellm, without its retries, caches, budgets and callbacks.
+    """Provider that sends requests through litellm, without its retries, caches, budgets and callbacks.
 
     Importing litellm takes 4–8 s, and happens when the first request or price is asked for.
 
     Args:
-        environ: where keys are looked up.
+        environ: environment that holds the keys.
     """
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
@@ -96,7 +96,7 @@ class LitellmProvider:
         options: Mapping[str, Any],
         schema: tuple[str, Mapping[str, Any]] | None,
     ) -> Completed:
-        """One chat completion."""
+        """Request a chat completion."""
         parameters = dict(options)
         if schema is not None:
             self._check_schema(settings)
@@ -127,11 +127,11 @@ class LitellmProvider:
         return Embedded(vectors, tokens)
 
     async def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
-        """By the settings, or by litellm's table."""
+        """Return the price by the settings, else by litellm's table; None where neither has one."""
         return self._price(settings, read, written, None)
 
     async def context_tokens(self, settings: ModelSettings) -> int | None:
-        """What the server says, else litellm's table; never a failure."""
+        """Return the context length that the server states, else litellm's; never fails."""
         key = self._environ.get(settings.key_env) if settings.key_env else None
         found = await served_context(settings, key) if has_server(settings) else None
         return found or tabled_context(settings.model, self._litellm.model_cost)
@@ -148,7 +148,9 @@ class LitellmProvider:
             raise AttemptFailed("rejected", message, status=400, sent=False)
 
     def _takes_schema(self, model: str) -> bool:
-        """What litellm's table says; of a model that it does not have, whether the provider's API can."""
+        """Return whether litellm's table says that the model takes a schema; for unlisted models, whether the
+        provider's API does.
+        """
         if model in self._litellm.model_cost or model.partition("/")[2] in self._litellm.model_cost:
             return bool(self._litellm.supports_response_schema(model))
         return "response_format" in (self._litellm.get_supported_openai_params(model) or ())

@@ -82,7 +82,7 @@ class MadeUpProvider:
         return None if self._prices is None else await self._prices.price(settings, read, written)
 
     async def context_tokens(self, settings: ModelSettings) -> int | None:
-        """As configured, or by litellm's table; no server is asked."""
+        """Return the configured context length, else litellm's; no server is asked."""
         if settings.context_tokens is not None or self._prices is None:
             return settings.context_tokens
         return tabled_context(settings.model, load_litellm().model_cost)

@@ -124,7 +124,7 @@ class Negotiation:
         return self._unnamed(failure, repeated)
 
     def _use(self, feature: str, message: str) -> str | None:
-        """What to send in the place of a feature that ``message`` names."""
+        """Return the replacement of a feature that ``message`` names; None if there is none."""
         if feature == STRUCTURED:
             return next_mode(self._sent.mode, self._request.ladder)
         if feature == SYSTEM:

@@ -13,7 +13,8 @@ _LABEL = re.compile(r"^\W*(?:user |the )?(?:question|query)\W*:\W*", re.IGNORECA
 
 
 class ExtractiveModel:
-    """Answers chat messages with the passages of their longest text that share most with their question.
+    """Extractive toolkit model: answers with the passages of the longest text that share most with the
+    question.
 
     The question is the last line that ends in a question mark or is labelled as one; without any it is the
     last line. Passages keep their order and their words; shared terms are weighted by IDF. It is a rule, not

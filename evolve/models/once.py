@@ -1,4 +1,4 @@
-"""Whoever asks for what is being asked already waits for that answer."""
+"""Coalesce identical in-flight requests (single-flight)."""
 
 from __future__ import annotations
 

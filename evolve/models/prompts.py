@@ -74,12 +74,12 @@ class Prompt:
 
 
 class Prompts(Mapping[str, Prompt]):
-    """Some prompt files of a folder.
+    """Prompt files of a folder, by name.
 
     Args:
-        folder: where they are, such as ``importlib.resources.files(package) / "prompts"``.
-        names: their names without ``.md``.
-        own: a folder whose files of these names take the place of the others.
+        folder: the folder, such as ``importlib.resources.files(package) / "prompts"``.
+        names: file names without ``.md``.
+        own: a folder whose files of these names replace the others.
 
     Raises:
         UsageError: a file of ``own`` cannot be read, lacks a section, or has a slot that nothing fills.
@@ -91,7 +91,7 @@ class Prompts(Mapping[str, Prompt]):
         replaced = _replaced(own, texts) if own is not None else {}
         texts |= replaced
         self.own_digest = _digest(replaced) if replaced else ""
-        """As ``digest``, of the files that stand in ``own``; empty where none does."""
+        """Digest of the files in ``own``, as ``digest``; empty where there are none."""
         self._prompts = {name: Prompt(name, text) for name, text in texts.items()}
         self.digest = _digest(texts)
         """Changes with every word of the files."""

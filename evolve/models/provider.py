@@ -31,7 +31,7 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Completed:
-    """What a chat model said in one attempt; ``finish`` is read by ``evolve.models.finish``.
+    """Completion of a chat model in one attempt; ``finish`` is read by ``evolve.models.finish``.
 
     Attributes:
         thought: there were thoughts besides the text, which count against the limit of tokens.
@@ -53,21 +53,21 @@ class Embedded:
 
 
 class AttemptFailed(Exception):
-    """One attempt failed.
+    """Failure of one attempt.
 
     Args:
-        kind: what sort of failure it is if it is final.
+        kind: kind of failure, if it is final.
         message: what was expected and found; holds no key.
         transient: another attempt may succeed.
-        unreachable: it speaks against the endpoint and not only against this request.
+        unreachable: the endpoint seems to be down, and not only this request at fault.
         wait: seconds that the provider asked to wait, if it did.
-        limited: the provider is well, but was asked too often.
-        tokens: that were reported nevertheless.
-        status: of the HTTP response, or as litellm says it; None where there was none.
+        limited: the provider is up, but its rate limit was reached.
+        tokens: tokens that were reported nevertheless.
+        status: status of the HTTP response, or litellm's; None where there was none.
         answered: the server answered with an error of its own: it is up, whatever is wrong with the request.
         sent: the request left this machine; else litellm refused it.
-        again: the request is fitted to the server and to be sent at once; it says nothing of the endpoint.
-        thought: what was cut off was, in part, thoughts.
+        again: the request was fitted to the server and is to be sent at once; no sign of an outage.
+        thought: the text that was cut off consisted in part of thoughts.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ def without_numbers(message: str) -> str:
 
 
 class Provider(Protocol):
-    """Carries requests. Whatever goes wrong is raised as ``AttemptFailed``."""
+    """Transport of requests to model providers. All failures are raised as ``AttemptFailed``."""
 
     async def ready(self) -> None:
         """Load what takes long to load, so that it is not counted as the time of a call."""
@@ -124,7 +124,7 @@ class Provider(Protocol):
         options: Mapping[str, Any],
         schema: tuple[str, Mapping[str, Any]] | None,
     ) -> Completed:
-        """One chat completion; ``options`` are all parameters, ``schema`` a name and a JSON schema."""
+        """Request a chat completion; ``options`` are all parameters, ``schema`` a name and a JSON schema."""
         ...
 
     async def embed(self, settings: ModelSettings, texts: Sequence[str]) -> Embedded:

@@ -31,10 +31,10 @@ _PATIENCE = 10.0  # seconds for a process to end that was told to
 
 
 class ProviderProcess:
-    """Carries requests through litellm in a process that is started at once, and again should it be lost.
+    """Provider that runs litellm in a process of its own, started at once and restarted if it is lost.
 
-    A request that was under way in one that was lost fails as if the provider had dropped the connection. To
-    be used on one event loop. Keys are those of the environment of now.
+    A request in flight when the process is lost fails as if the provider had dropped the connection. For use
+    on one event loop. Keys are those of the environment at the time of the start.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class ProviderProcess:
         options: Mapping[str, Any],
         schema: tuple[str, Mapping[str, Any]] | None,
     ) -> Completed:
-        """One chat completion."""
+        """Request a chat completion."""
         sent = None if schema is None else (schema[0], dict(schema[1]))
         value = await self._ask("chat", settings, messages=list(messages), options=dict(options), schema=sent)
         return Completed(**{**value, "tokens": Tokens(**value["tokens"])})
@@ -63,11 +63,11 @@ class ProviderProcess:
         return Embedded([unpacked(text) for text in value["vectors"]], Tokens(**value["tokens"]))
 
     async def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
-        """By the settings, or by litellm's table."""
+        """Return the price by the settings, else by litellm's table."""
         return await self._ask("price", settings, read=read, written=written)
 
     async def context_tokens(self, settings: ModelSettings) -> int | None:
-        """What the server says, else litellm's table."""
+        """Return the context length that the server states, else litellm's."""
         return await self._ask("context", settings)
 
     async def close(self) -> None:
@@ -91,7 +91,7 @@ class ProviderProcess:
 
 
 class _Worker:
-    """One process, from its start to its end."""
+    """Provider process, from its start to its end."""
 
     def __init__(self) -> None:
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
@@ -118,11 +118,11 @@ class _Worker:
 
     @property
     def lost(self) -> bool:
-        """It has ended."""
+        """True once the process has ended."""
         return self._end is not None
 
     async def ready(self) -> None:
-        """Until it says that it is ready, or ends."""
+        """Wait until the process is ready or has ended."""
         if self._listening is None:
             self._listening = asyncio.create_task(self._listen())
         await self._settled.wait()

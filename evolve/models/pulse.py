@@ -13,12 +13,12 @@ WINDOW = 60.0
 
 @dataclass(frozen=True)
 class Activity:
-    """What models are doing.
+    """Current activity of the models.
 
     Attributes:
         under_way: calls that a server is answering.
-        read: tokens per second over the last ``WINDOW`` seconds, of calls that ended in them.
-        written: the same of replies.
+        read: prompt tokens per second over the last ``WINDOW`` seconds, of calls that ended in them.
+        written: reply tokens per second over the same time.
     """
 
     under_way: int
@@ -30,10 +30,10 @@ class Activity:
 
 
 class Pulse:
-    """Counts calls under way and tokens. Written on one event loop, read by any thread.
+    """Counter of calls in flight and of tokens. Written on one event loop, read by any thread.
 
     Args:
-        clock: seconds, monotonic.
+        clock: monotonic clock, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -87,7 +87,7 @@ class RemoteChat:
         return await self.answer(request)
 
     async def answer(self, request: ChatRequest, *, partial: bool = False) -> Reply:
-        """As ``ask``; with ``partial`` an answer that was cut off at ``max_tokens`` is one too."""
+        """Ask like ``ask``; with ``partial``, an answer that was cut off at ``max_tokens`` counts as one."""
         options = self._options(request)
         order = self._order(request, options)
         key = self._key(request, options, partial)
@@ -110,7 +110,7 @@ class RemoteChat:
     def recorded(
         self, request: ChatRequest, *, partial: bool = False, accounted: bool = False
     ) -> Reply | None:
-        """What was answered to just this and is kept; None if nothing is. Asks nothing; any thread may.
+        """Return the cached reply to exactly this request, or None. Asks no model; safe from any thread.
 
         Args:
             request: as it was asked.

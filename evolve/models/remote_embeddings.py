@@ -18,7 +18,7 @@ from evolve.models.settings import ModelSettings, identity_of
 
 BATCH_TEXTS = 128
 BATCH_CHARACTERS = 200_000
-"""One request holds no more; OpenAI takes 2,048 texts and 300,000 tokens."""
+"""Most characters of one request; OpenAI takes 2,048 texts and 300,000 tokens."""
 
 
 class RemoteEmbedder:
@@ -87,7 +87,7 @@ class RemoteEmbedder:
         return _unit([known[text] for text in texts])
 
     def recorded(self, texts: Sequence[str]) -> np.ndarray | None:
-        """As ``embed``, of vectors that are kept; None unless all of them are. Asks nobody."""
+        """Return the cached vectors of ``texts``, or None unless all are cached. Asks no model."""
         known = self._remembered(list(dict.fromkeys(texts)))
         return _unit([known[text] for text in texts]) if texts and known.keys() >= set(texts) else None
 
@@ -140,7 +140,7 @@ class RemoteEmbedder:
         return embedded
 
     def _wrong(self, embedded: Embedded, expected: int) -> str:
-        """What is wrong with the vectors, in words; empty if nothing is."""
+        """Return the fault in the vectors, in words; empty if there is none."""
         if len(embedded.vectors) != expected:
             return f"expected {expected} vectors, found {len(embedded.vectors)}"
         lengths = {len(vector) for vector in embedded.vectors}

@@ -1,4 +1,4 @@
-"""What the gateway must be told of a model; ``evolve.config.RoleConfig`` is one of these."""
+"""Settings of a model for the gateway; ``evolve.config.RoleConfig`` implements them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class ModelSettings(Protocol):
 
     @property
     def model(self) -> str:
-        """As litellm names it."""
+        """LiteLLM id, such as openai/gpt-5-mini."""
         ...
 
     @property
@@ -34,27 +34,27 @@ class ModelSettings(Protocol):
 
     @property
     def max_tokens(self) -> int | None:
-        """Of one answer."""
+        """Most tokens of one answer."""
         ...
 
     @property
     def context_tokens(self) -> int | None:
-        """Of prompt and reply together; None: ask the server."""
+        """Tokens of prompt and reply together; None: ask the server."""
         ...
 
     @property
     def structured(self) -> StructuredOutput:
-        """How JSON of a form is asked for."""
+        """Way in which structured JSON is requested."""
         ...
 
     @property
     def timeout_seconds(self) -> float:
-        """For one attempt."""
+        """Seconds for one attempt."""
         ...
 
     @property
     def attempts(self) -> int:
-        """Of one call, on transient errors."""
+        """Attempts of one call, on transient errors."""
         ...
 
     @property
@@ -64,7 +64,7 @@ class ModelSettings(Protocol):
 
     @property
     def dimension(self) -> int | None:
-        """Of an embedding model's vectors."""
+        """Dimension of an embedding model's vectors."""
         ...
 
     @property

@@ -12,13 +12,13 @@ from evolve.models.settings import ModelSettings, endpoint_of
 
 
 class Slots:
-    """So many places, for one event loop.
+    """Priority semaphore for one event loop.
 
-    As ``asyncio.Semaphore``, but a place that becomes free goes to the most urgent of those who wait, and of
-    equally urgent ones to whoever came first.
+    Like ``asyncio.Semaphore``, but a free place goes to the most urgent waiter, and among equally urgent ones
+    to the first that came.
 
     Args:
-        number: how many may have a place at the same time, at least 1.
+        number: places, at least 1.
     """
 
     def __init__(self, number: int) -> None:

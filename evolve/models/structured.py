@@ -59,7 +59,7 @@ def read_object(text: str, fields: Collection[str] = ()) -> dict[str, Any]:
 
 
 def find_object(text: str, fields: Collection[str] = ()) -> Found:
-    """As ``read_object``, with the place of the object."""
+    """Find the object that ``read_object`` reads, with its place in the text."""
     problem: Unusable | None = None
     for spans in ([(0, len(text))], code_fences(text)):
         try:

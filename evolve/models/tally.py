@@ -36,7 +36,7 @@ class Account:
     shortened: int = 0
 
     def plus(self, call: Call) -> Account:
-        """With ``call`` in it."""
+        """Return the account with ``call`` added."""
         return Account(
             usage=self.usage + call.usage,
             seconds=self.seconds + (0.0 if call.cached else call.seconds),
@@ -61,7 +61,7 @@ class Accounts:
 
 
 class Tally:
-    """Adds calls up as they come. Thread-safe."""
+    """Running totals of calls. Thread-safe."""
 
     def __init__(self, past: Iterable[Call] = ()) -> None:
         self._sums = Accounts()

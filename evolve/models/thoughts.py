@@ -172,7 +172,7 @@ def _without_tagged(text: str) -> str:
 
 
 def _end_of(text: str, marks: Sequence[_Mark], number: int) -> _Mark | None:
-    """Where the thoughts of an opening tag end: at the first closing tag outside of code.
+    """Return the end of the thoughts of an opening tag: the first closing tag outside of code.
 
     If there is none, at the last one that is not merely spoken of: a fence or a quote that the thoughts
     opened and never closed may hide it.
@@ -204,7 +204,7 @@ def _marks(text: str) -> Iterator[_Mark]:
 
 
 def _inside(places: Sequence[int], spans: Sequence[_Span]) -> list[bool]:
-    """Whether each of ``places``, which ascend, lies within one of ``spans``."""
+    """Return for each of ``places``, which ascend, whether it lies within one of ``spans``."""
     ordered = sorted(spans)
     result, number, reach = [], 0, -1
     for place in places:
@@ -222,7 +222,7 @@ def _begins_line(text: str, place: int) -> bool:
 
 
 def _quoted(text: str, mark: _Mark) -> bool:
-    """Whether a quote or backtick touches the tag, as where a tag is spoken of."""
+    """Return whether a quote or backtick touches the tag, as where the text talks about a tag."""
     return text[mark.start - 1 : mark.start] in ("'", '"', "`") or text[mark.end : mark.end + 1] in (
         "'",
         '"',

@@ -19,7 +19,7 @@ def estimate_tokens(text: str) -> int:
 
 
 def estimate_usage(read: Iterable[str], written: str) -> Usage:
-    """What one model call would have cost that had to read ``read`` and produced ``written``."""
+    """Estimate the usage of one model call that reads ``read`` and writes ``written``."""
     return Usage(
         calls=1, tokens_in=sum(estimate_tokens(text) for text in read), tokens_out=estimate_tokens(written)
     )

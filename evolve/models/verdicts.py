@@ -152,7 +152,7 @@ def _in_words(text: str, key: str) -> bool | None:
 
 
 def _readings(text: str, key: str) -> Iterator[bool | None]:
-    """What each sentence states: yes, no, or None for one that hedges."""
+    """Yield the statement of each sentence: yes, no, or None for one that hedges."""
     for sentence in _SENTENCE.split(text):
         if sentence.rstrip().endswith("?"):
             continue

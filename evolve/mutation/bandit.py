@@ -1,4 +1,4 @@
-"""Which arm to pull next, by what each brought and what it cost."""
+"""Budgeted Thompson sampling: the next arm, by the gain and the cost of earlier pulls."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Pull:
-    """What came of one pull of an arm.
+    """Outcome of one pull of an arm.
 
     Attributes:
         arm: its name.
-        gain: what it brought; what is not above 0 counts as nothing.
-        usd: what it cost; None where no price is known, which counts as the dearest.
+        gain: reward of the pull; 0 and below count as nothing.
+        usd: cost of the pull; None where no price is known, which counts as the highest known price.
     """
 
     arm: str
@@ -57,12 +57,12 @@ class BudgetedThompson:
             )
 
     def choose(self, arms: Sequence[str], rng: random.Random, *, upto: int | None = None) -> str:
-        """One of ``arms``, in the order of which ties are broken.
+        """Choose one of ``arms``; ties are broken by their order.
 
         Args:
             arms: at least one name; one that was never pulled has an even prior.
             rng: source of all randomness; two draws for each arm.
-            upto: take only outcomes of this number and lower ones into account; left out: all.
+            upto: use only outcomes of this number and lower ones; None: all.
         """
         # A copy in one step: outcomes may be told while this runs.
         told = sorted(dict(self._pulls).items())

@@ -1,4 +1,4 @@
-"""What a child may not change: by the scope of its mutation, or by an ablation; and whether it did."""
+"""Parts that a candidate may not change, by the scope of its mutation or by an ablation, and the check."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _COMPOSE: Mapping[str, Callable[[str, str], str]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Frozen:
-    """What the children of one program may not change.
+    """Parts that the candidates of one program may not change.
 
     Attributes:
-        marks: piece → what it must still be in a child (see ``Pieces.marks``); empty where there is none.
+        marks: piece → its required form in a candidate (see ``Pieces.marks``); empty where there is none.
         closed: nothing may be added either.
         total: nothing is left to change.
     """
@@ -64,7 +64,7 @@ class Frozen:
 
 
 def frozen_parts(program: MemoryProgram, scope: Scope, freeze: Part | None = None) -> Frozen:
-    """What a child of ``program`` may not change in a mutation of ``scope``.
+    """Return the parts that a candidate of ``program`` may not change in a mutation of ``scope``.
 
     ``read`` and ``query`` freeze what ``__init__`` and ``write`` use, directly or not: a helper that serves
     reading as well stays as it is, as does a knob that they name.
@@ -125,11 +125,11 @@ def _storing(pieces: Pieces) -> set[str]:
 
 
 class Freezing:
-    """Gives the parent's frozen part to every child of another mutator.
+    """Mutator wrapper that restores the parent's frozen part in every candidate.
 
     Args:
-        inner: makes the children.
-        part: what stays as it is: the instruction constants, or all the rest.
+        inner: makes the candidates.
+        part: the part that stays as it is: the instruction constants, or all the rest.
     """
 
     def __init__(self, inner: Mutator, part: Part):

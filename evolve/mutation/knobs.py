@@ -21,7 +21,7 @@ def rounded(knob: Knob, value: float) -> float:
 
 
 def changes(knobs: Mapping[str, Knob], values: Mapping[str, float]) -> str:
-    """What is new of ``values``: ``top_k 5 → 8, decay 0.9 → 0.75``; empty where nothing is."""
+    """Describe the changed ``values``: ``top_k 5 → 8, decay 0.9 → 0.75``; empty where none changed."""
     return ", ".join(
         f"{name} {knobs[name].default:g} → {value:g}"
         for name, value in values.items()

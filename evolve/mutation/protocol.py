@@ -1,4 +1,4 @@
-"""What a mutator is given and what it gives back."""
+"""Mutator protocol, with its input and output."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from evolve.program import MemoryProgram
 from evolve.records import Candidate, Episode, Evaluation, Task, Try, Usage
 
 Scope = Literal["read", "write", "query", "response", "extraction", "everything"]
-"""What a mutation may touch. ``read``: the method and its helpers. ``write``: all logic, the schema kept.
-``query``: the instruction and the schema of the Query, and ``read``. ``response``: its instruction and what
-is always known. ``extraction``: the schema and the instruction of the KnowledgeItem, and all logic. The rest
-is checked to be unchanged."""
+"""Part of a program that a mutation may change. ``read``: the method and its helpers. ``write``: all logic,
+the schema kept. ``query``: the instruction and the schema of the Query, and ``read``. ``response``: its
+instruction and ``ALWAYS_ON_KNOWLEDGE``. ``extraction``: the schema and the instruction of the KnowledgeItem,
+and all logic. The rest is checked to be unchanged.
+"""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Another program that may inspire a child; ``why`` it is shown, such as best sibling."""
+    """Reference program that may inspire a candidate; ``why`` it is shown, such as best sibling."""
 
     candidate: Candidate
     program: MemoryProgram
@@ -112,7 +113,8 @@ class Refusal:
 
 
 class Mutator(Protocol):
-    """Makes a child of a parent. The same brief and an equal ``rng`` state give the same child.
+    """Mutator: makes a candidate from a parent. The same brief and an equal ``rng`` state give the same
+    child.
 
     Example:
         >>> class Nothing:

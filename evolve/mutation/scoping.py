@@ -1,4 +1,4 @@
-"""Which part of a program a mutation should touch: where the evidence is lost, against what a child costs.
+"""Choice of the part that a mutation should change: where evidence is lost, against a candidate's cost.
 
 A child that changes everything has every episode extracted, every query formulated and every answer given
 anew; one that changes only ``read`` has nothing asked but the answers to what it retrieves differently.
@@ -33,7 +33,7 @@ CHANGED_ANSWERS = 0.3
 
 @dataclass(frozen=True)
 class Workload:
-    """What one evaluation asks: episodes that are extracted, tasks that are asked and answered."""
+    """Calls of one evaluation: episodes to extract from, tasks to ask and answer."""
 
     episodes: int
     tasks: int

@@ -56,7 +56,8 @@ class MemoryFolder:
         )
 
     def read(self) -> tuple[Opened | None, list[Remembered]]:
-        """Who opened it last, and all that was remembered, in order; None and nothing in a new one.
+        """Return the last opening and all remembered texts, in order; None and an empty list for a new
+        folder.
 
         Raises:
             UsageError: the journal is damaged.
@@ -105,6 +106,8 @@ class MemoryFolder:
 
 
 def _is_left_over(present: set[str]) -> bool:
-    """Nothing but what a process leaves that was killed before it had written the first line."""
+    """Return whether the folder holds only leftovers of a process that was killed before it had written the
+    first line.
+    """
     known = {LOCK, REPLIES, CALLS}
     return all(name in known or name.startswith((f".{JOURNAL}.", REPLIES)) for name in present)

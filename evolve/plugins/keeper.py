@@ -15,7 +15,7 @@ from evolve.sandboxes.protocol import Limits, Sandbox, Services, Session
 
 
 class Keeper:
-    """Writes and reads. Not thread-safe.
+    """Session of the plug-in's program, kept equal to its journal. Not thread-safe.
 
     The journal is replayed into a new session at the first call, and again after any call that may have left
     the session in another state than the journal's: a write that failed, a program that died. There are no
@@ -92,7 +92,9 @@ class Keeper:
         self._count += 1
 
     def read(self, query: Fields) -> str:
-        """What the program recalls; in a branch, so that it changes nothing. Raises as ``write``."""
+        """Return the text that the program recalls; in a branch, so that it changes nothing. Raises as
+        ``write``.
+        """
         session = self.live()
         try:
             with session.branch():

@@ -26,7 +26,8 @@ except ImportError as error:
 
 
 class MemoryRetriever(BaseRetriever):
-    """What a memory recalls, as one document; none where it recalls nothing. ``memory`` stays the caller's.
+    """LangChain retriever of a memory: one document with all recalled text, or none. The caller owns
+    ``memory``.
 
     A program words what it recalls as one text, in its own order and with its own headings: it is not cut up.
     """

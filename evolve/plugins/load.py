@@ -27,7 +27,7 @@ from evolve.sandboxes.choose import choose
 from evolve.sandboxes.protocol import Limits
 
 PATIENCE_SECONDS = 60.0
-"""How long an outage of a provider is waited out: somebody waits for the answer."""
+"""Seconds to wait out an outage of a provider: a user waits for the answer."""
 
 
 def load(
@@ -138,9 +138,9 @@ def _config(model: str | RoleConfig, embedding: str | RoleConfig, max_usd: float
 
 
 def _limits(plugin: Plugin, raised: Mapping[str, float], tell: Callable[[str], None]) -> Limits:
-    """What the plug-in asks for, but no more than the host's defaults, or than the caller says.
+    """Return the limits that the plug-in asks for, capped at the host's defaults or the caller's.
 
-    Anybody may have written the manifest.
+    The manifest is not trusted: anybody may have written it.
     """
     manifest = plugin.manifest
     asked = _known(

@@ -1,4 +1,4 @@
-"""What a plug-in says of itself, and how it is seen that nothing of it was changed."""
+"""Manifest of a plug-in, and the hash that shows whether it was changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LONGEST_NAME = 60
 
 
 class Score(Record):
-    """How the program did on one subset of its benchmark."""
+    """Score of the program on one subset of its benchmark."""
 
     subset: str
     metric: str
@@ -57,7 +57,7 @@ class Ancestor(Record):
 
 
 class Provenance(Record):
-    """Where the program comes from."""
+    """Origin of the program."""
 
     run: str
     number: int
@@ -93,13 +93,13 @@ class Manifest(Record):
         return self.model_copy(update={"hash": self.digest()})
 
     def digest(self) -> str:
-        """What the hash has to be."""
+        """Return the hash that the content must have."""
         content = self.model_dump(mode="json", exclude={"hash"})
         return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
 
 
 def sha256(data: bytes) -> str:
-    """In hexadecimal."""
+    """Return the SHA-256 digest in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 

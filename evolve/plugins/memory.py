@@ -84,7 +84,7 @@ class Memory:
             self._keeper.write(checked, item)
 
     def recall(self, question: str) -> str:
-        """What the memory holds for ``question``, as the program words it. Changes nothing."""
+        """Return the program's text for ``question``; empty if it recalls nothing. Changes nothing."""
         return self._recalled(question).retrieved.strip("\n")
 
     def answer(self, question: str) -> str:
@@ -105,7 +105,7 @@ class Memory:
             self._keeper.rewrite(zip(texts, self._extracted(texts), strict=True))
 
     def __len__(self) -> int:
-        """How many texts are remembered."""
+        """Number of remembered texts."""
         with self._lock:
             self._check_open()
             return len(self._keeper)

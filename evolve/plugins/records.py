@@ -1,4 +1,4 @@
-"""What the journal of a memory holds: who opened it, and what was remembered."""
+"""Records in the journal of a memory: openings and remembered texts."""
 
 from __future__ import annotations
 

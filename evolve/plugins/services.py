@@ -1,4 +1,4 @@
-"""What the host does for a program whose writes are to be repeated without asking a model."""
+"""Host services for a program whose writes are to be repeated without asking a model."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RepeatableServices:
 
     @contextmanager
     def recording(self) -> Iterator[list[Told]]:
-        """What the model says meanwhile is added to the list."""
+        """Record the model's answers in the list while the context is open."""
         self._recorded = []
         try:
             yield self._recorded
@@ -55,14 +55,14 @@ class RepeatableServices:
             self._script = None
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """As the inner services."""
+        """Embed with the inner services."""
         return self._inner.embed(texts)
 
     def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
-        """What the model said then, or says now.
+        """Return the model's recorded answer, else a new one.
 
         Raises:
-            UsageError: it was not asked this then.
+            UsageError: the record holds another request in its place.
         """
         request = key_of({"messages": messages, "options": options})
         if self._script is not None:

@@ -20,14 +20,14 @@ NOTHING = "Nothing was found."
 
 
 class RememberArguments(BaseModel):
-    """What ``remember`` takes."""
+    """Arguments of ``remember``."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     text: str = Field(description="what to store, with names and dates written out")
 
 
 class RecallArguments(BaseModel):
-    """What ``recall`` takes."""
+    """Arguments of ``recall``."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     question: str = Field(description="a whole question, with the names that it is about")
@@ -47,7 +47,7 @@ def remember(memory: Memory, text: str) -> str:
 
 
 def recall(memory: Memory, question: str) -> str:
-    """What the memory holds, or a word for nothing: an empty answer confuses models."""
+    """Return the recalled text, or a phrase that says there is none: an empty answer confuses models."""
     return memory.recall(question).strip() or NOTHING
 
 

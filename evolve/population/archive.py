@@ -15,14 +15,14 @@ from evolve.population.sorting import Layer, TolerantSorting
 
 @dataclass(frozen=True)
 class Change:
-    """What one candidate did to the front.
+    """Effect of one candidate on the Pareto front.
 
     Attributes:
         entered: it is on the front now.
-        displaced: keys, in rising order, of the members that it threw out.
+        displaced: keys, in rising order, of the members that it displaced.
         dominated_by: lowest key of the members that kept it out; None if it entered.
-        restored: keys, in rising order, of those that became members again, since it threw out what had kept
-            them out; none without an objective with a tolerance.
+        restored: keys, in rising order, of those that became members again, since it displaced the members
+            that had kept them out; none without an objective with a tolerance.
     """
 
     entered: bool
@@ -92,7 +92,7 @@ class ParetoArchive:
         return tuple(sorted(self._eligible.keys)) if self._sorting is None else self._members
 
     def __len__(self) -> int:
-        """How many candidates were ever added."""
+        """Number of candidates ever added."""
         return len(self._levels)
 
     def __contains__(self, key: int) -> bool:

@@ -1,4 +1,4 @@
-"""What is optimised, in which direction, and how fine a difference counts."""
+"""Objectives: their direction, and the resolution at which they are compared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class Objective:
-    """One axis of the search, with the grid that its values are laid on before they are compared.
+    """Axis of the search, with the grid that its values are rounded to before they are compared.
 
     The grid keeps measurement noise from deciding dominance. Each value goes to its nearest grid point on its
     own, without regard to what it is compared with; dominance between grid points is therefore transitive,
@@ -73,7 +73,7 @@ class Objective:
 
     @property
     def tolerant(self) -> bool:
-        """Whether values that differ may count as equal beyond the grid."""
+        """True if values that differ may count as equal beyond the grid."""
         return self.tolerance > 1 or self.margin > 0
 
     def level(self, value: float) -> float:
@@ -168,7 +168,7 @@ def objective(
 
 
 class SearchSettings(Protocol):
-    """What of the configuration of a search says how candidates are compared (``evolve.config``)."""
+    """Part of the search configuration that decides how candidates are compared (``evolve.config``)."""
 
     @property
     def objectives(self) -> Sequence[str]:

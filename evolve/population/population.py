@@ -133,7 +133,7 @@ class Population:
         self._discarded.add(number)
 
     def _partner(self, parent: Candidate, number: int) -> Candidate | None:
-        """Another candidate, by the same selector; not of the front, where measured time has a say."""
+        """Select a second parent by the same selector; not from the front, which measured time may change."""
         others = [c for c in self.pool.candidates if c.complete and c.number != parent.number]
         rng = rng_for(self._seed, "partner", number)
         return self._selector.select(others, self.pool.archive, rng) if others else None

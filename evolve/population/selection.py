@@ -1,4 +1,4 @@
-"""Which candidate becomes the next parent."""
+"""Parent selection."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class ParentSelector(Protocol):
     def select(
         self, candidates: Sequence[Candidate], archive: ParetoArchive, rng: random.Random
     ) -> Candidate:
-        """One of ``candidates`` that did not fail.
+        """Return one of ``candidates`` that did not fail.
 
         Args:
-            candidates: everyone in the population, by rising number.
-            archive: the objectives of all who did not fail, under their numbers.
+            candidates: the whole population, by rising number.
+            archive: the objectives of all that did not fail, under their numbers.
             rng: source of all randomness.
 
         Raises:
-            ValueError: there is none that did not fail.
+            ValueError: all candidates failed.
         """
         ...
 
@@ -66,7 +66,7 @@ class Softmax:
         archive: ParetoArchive,
         rng: random.Random,
     ) -> Candidate:
-        """One at random, the better ones more often."""
+        """Draw a candidate at random, better ones more often."""
         eligible = unfailed(candidates)
         qualities = [candidate.objectives["quality"] for candidate in eligible]
         return rng.choices(eligible, _boltzmann(qualities, self.temperature))[0]
@@ -74,19 +74,19 @@ class Softmax:
 
 @dataclass(frozen=True)
 class PerItem:
-    """Whoever is the best at something keeps a chance: p ∝ its share in the items that it is best on.
+    """Selection by per-item wins: p ∝ a candidate's share in the items that it is best on.
 
-    Each item of the static subset is one vote, for its highest score, shared evenly by all who reach that. So
-    a specialist that alone answers three questions stands beside a generalist that answers a hundred as
-    others do, and who is best on none is never drawn. An item that nobody earned anything on has no vote;
-    where there are no votes, all have the same chance. The idea is that of GEPA's front over instances
-    (Agrawal et al., arXiv 2507.19457), which counts an item once for each of those who tie.
+    Each item of the static subset is one vote for its highest score, shared evenly by all that reach it. So a
+    specialist that alone answers three questions keeps a chance next to a generalist that answers a hundred
+    as others do, and a candidate that is best on none is never drawn. An item on which no candidate scored
+    has no vote; without any votes, all have the same chance. The idea is that of GEPA's front over instances
+    (Agrawal et al., arXiv 2507.19457), which counts an item once for each candidate in a tie.
     """
 
     def select(
         self, candidates: Sequence[Candidate], archive: ParetoArchive, rng: random.Random
     ) -> Candidate:
-        """One at random, by the votes."""
+        """Draw a candidate at random, by the votes."""
         eligible = unfailed(candidates)
         best: dict[str, float] = {}
         for candidate in eligible:
@@ -126,7 +126,7 @@ class Recency:
     def select(
         self, candidates: Sequence[Candidate], archive: ParetoArchive, rng: random.Random
     ) -> Candidate:
-        """One at random, the better and the less tried ones more often."""
+        """Draw a candidate at random, better and less tried ones more often."""
         eligible = unfailed(candidates)
         children = Counter(candidate.parents[0] for candidate in candidates if candidate.parents)
         values = [c.objectives["quality"] + self.bonus / (1 + children[c.number]) for c in eligible]
@@ -188,7 +188,7 @@ class Uniform:
     def select(
         self, candidates: Sequence[Candidate], archive: ParetoArchive, rng: random.Random
     ) -> Candidate:
-        """One at random."""
+        """Draw a candidate uniformly at random."""
         return rng.choice(unfailed(candidates))
 
 
@@ -207,7 +207,7 @@ SELECTORS: Mapping[str, Callable[[], ParentSelector]] = MappingProxyType(
 
 
 def merit(candidate: Candidate) -> tuple[float, float, int]:
-    """What the best has most of: quality; then, on a tie, the lower cost if known; then the earlier birth."""
+    """Sort key of the best candidate: quality; ties broken by lower cost if known, then by age."""
     objectives = candidate.objectives
     return objectives["quality"], -objectives.get("cost", 0.0), -candidate.number
 
@@ -219,10 +219,10 @@ def _boltzmann(values: Sequence[float], temperature: float) -> list[float]:
 
 
 def unfailed(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Those that did not fail, in their order.
+    """Return the candidates that did not fail, in their order.
 
     Raises:
-        ValueError: there is none.
+        ValueError: all candidates failed.
     """
     eligible = [candidate for candidate in candidates if candidate.complete]
     if not eligible:

@@ -191,7 +191,9 @@ def _schema(source: str, tree: ast.Module) -> Iterator[Problem]:
 def _order(
     owner: str, specs: Sequence[FieldSpec], declared: Mapping[str, ast.AnnAssign]
 ) -> Iterator[Problem]:
-    """What ``@dataclass`` refuses at load: a field without a default after one that has it."""
+    """Yield the problem that ``@dataclass`` would raise at load: a field without a default after one that has
+    it.
+    """
     optional = ""
     for spec in specs:
         if not spec.required:

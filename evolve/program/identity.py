@@ -1,4 +1,4 @@
-"""When two sources are the same program."""
+"""Identity of programs: the canonical form in which two sources are the same program."""
 
 from __future__ import annotations
 

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
-"""What ``parse`` raises: bad syntax, a null byte or lone surrogate, or nesting beyond the parser's limits."""
+"""Errors that ``parse`` raises: bad syntax, a null byte or lone surrogate, or nesting beyond the parser's
+limits.
+"""
 
 
 _ONE_AT_A_TIME = threading.RLock()

@@ -72,7 +72,7 @@ class Knob:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a program is made of.
+    """Parts of a program.
 
     Attributes:
         instructions: the three instruction constants by name.
@@ -151,7 +151,9 @@ def knobs_of(value: Any) -> dict[str, Knob]:
 
 
 def is_knob_entry(entry: Any) -> bool:
-    """Whether ``entry`` is three numbers within ±``MAX_KNOB``, low <= default <= high and low < high."""
+    """Return whether ``entry`` is three numbers within ±``MAX_KNOB``, low <= default <= high and low <
+    high.
+    """
     if not (isinstance(entry, (tuple, list)) and len(entry) == 3):
         return False
     if not all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in entry):
@@ -227,7 +229,7 @@ def called_name(node: ast.expr) -> str:
 
 
 def gives_default(value: ast.expr | None) -> bool:
-    """What a field is assigned to is, or has, a default."""
+    """Return whether the value assigned to a field is, or has, a default."""
     options = field_call(value)
     return value is not None if options is None else "default" in options or "default_factory" in options
 

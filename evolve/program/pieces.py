@@ -27,7 +27,7 @@ _PIECES: Mapping[str, Callable[[str], str]] = MappingProxyType(
         "text": lambda text: f"{_TABLE}[{text!r}]",
     }
 )
-"""What kind of mention a name has → the piece that is meant."""
+"""Kind of mention of a name → the piece that it refers to."""
 
 
 @dataclass(frozen=True)

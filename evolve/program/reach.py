@@ -1,4 +1,4 @@
-"""Which functions of a program are reached from others: where their names are mentioned in code that is."""
+"""Reachability of a program's functions: by mentions of their names in code that is reached."""
 
 from __future__ import annotations
 

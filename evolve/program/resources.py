@@ -1,4 +1,4 @@
-"""What the parts of a program share: by this a method is known to need a line of ``__init__``."""
+"""Resources that the parts of a program share, by which a method needs a line of ``__init__``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FED_IN = ("__init__", "_index")
 
 
 def resources(source: Source, found: Iterable[ast.stmt]) -> set[str]:
-    """What statements of ``source`` share with others, see ``Facts.resources``."""
+    """Return the resources that statements of ``source`` share with others, see ``Facts.resources``."""
     return {name for statement in found for name in source.facts(statement).resources}
 
 

@@ -78,7 +78,7 @@ class Source(SplicedText):
         return [part for found in parts for part in found]
 
     def facts(self, node: ast.stmt) -> Facts:
-        """What a statement of this text mentions."""
+        """Return the names and resources that a statement of this text mentions."""
         return facts_by_text.of(self, node)
 
     def facts_within(self, node: ast.stmt) -> list[Facts]:
@@ -90,7 +90,7 @@ class Source(SplicedText):
 
     @cached_property
     def mentions(self) -> Mapping[str, int]:
-        """How often each name stands behind a dot or in quotes."""
+        """Number of times each name follows a dot or is quoted."""
         found: Counter[str] = Counter()
         for facts in (facts for node in self.tree.body for facts in self.facts_within(node)):
             found.update(facts.mentions)

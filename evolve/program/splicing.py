@@ -38,12 +38,12 @@ class SplicedText:
 
     @cached_property
     def tree(self) -> ast.Module:
-        """Its syntax tree."""
+        """Syntax tree of the text."""
         return tree_of(self.text)
 
     @cached_property
     def lines(self) -> list[str]:
-        """Its lines, without line feeds."""
+        """Lines of the text, without line feeds."""
         return self.text.split("\n")
 
     def text_of(self, node: ast.stmt | ast.expr, *, decorated: bool = True) -> str:
@@ -219,7 +219,7 @@ class Editing:
         self._lines[begin:end] = lines
 
     def _is_comment(self, place: int, margin: str | None = None) -> bool:
-        """Whether the line at an index is a comment, as far in as ``margin`` is long."""
+        """Return whether the line at an index is a comment, as far in as ``margin`` is long."""
         if place < 0 or self._numbers[place] in self._of.string_lines:
             return False
         line = self._lines[place]
@@ -247,7 +247,7 @@ def texts_of(source: str, nodes: Sequence[ast.AST]) -> list[str]:
 
 
 def _spans(data: bytes, nodes: Sequence[ast.AST]) -> dict[ast.AST, tuple[int, int]]:
-    """Where each node begins and ends, in bytes: lines are split as the Python parser splits them."""
+    """Return the span of each node in bytes: lines are split as the Python parser splits them."""
     starts = [0, *(match.end() for match in _LINE_END.finditer(data))]
     return {
         node: (starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset)  # type: ignore[attr-defined]

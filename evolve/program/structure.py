@@ -1,6 +1,6 @@
-"""What a program is built of, read from its syntax tree: its storage, its steps, and countable features.
+"""Structure of a program, from its syntax tree: its storage, its steps, and countable features.
 
-Nothing is run. A program can hide what it does from this (``getattr``, ``exec``): it is for reading, and
+Nothing is run. A program can hide its behaviour from this (``getattr``, ``exec``): it is for reading, and
 decides nothing.
 """
 
@@ -61,11 +61,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Phase:
-    """What ``__init__``, ``write`` or ``read`` does, all the methods that it calls counted in.
+    """Phase of a program: ``__init__``, ``write`` or ``read`` with all the methods that it calls.
 
     Attributes:
         steps: the methods in the order in which they are first called, itself left out.
-        uses: attributes of the toolkit that are touched, each with how often it is mentioned.
+        uses: attributes of the toolkit that are touched, each with its number of mentions.
         sql: the SQL statements, as they are written.
     """
 

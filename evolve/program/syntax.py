@@ -1,4 +1,4 @@
-"""What a syntax tree says of a program's names: which are bound, looked up and mentioned, and by what."""
+"""Names in a syntax tree: which are bound, looked up and mentioned, and by what."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def bound_names(node: ast.stmt) -> set[str]:
 
 
 def is_text(node: ast.stmt) -> bool:
-    """Whether a statement is a string: a docstring."""
+    """Return whether a statement is a bare string, such as a docstring."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)

@@ -1,4 +1,4 @@
-"""Records of an evaluation: of episodes, of tasks, and of the whole."""
+"""Records of an evaluation: episodes, tasks, and the whole."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evolve.records.base import Fields, Record
 
 
 class Stage(StrEnum):
-    """Where on its way to the answer the gold evidence was lost (DESIGN §4, *Attribution*)."""
+    """Stage on the way to the answer at which the gold evidence was lost."""
 
     NOT_GIVEN = "not_given"
     LOST_IN_WRITE = "lost_in_write"
@@ -91,7 +91,7 @@ class Interval(Record):
 
     @property
     def method(self) -> str:
-        """How it was found, such as ``Student's t over 4 groups``; empty where that is not recorded."""
+        """Method of the interval, such as ``Student's t over 4 groups``; empty where that is not recorded."""
         return f"Student's t over {self.units} {self.unit}" if self.unit else ""
 
     def __str__(self) -> str:
@@ -99,7 +99,7 @@ class Interval(Record):
 
 
 class WriteResult(Record):
-    """What became of one episode."""
+    """Result of writing one episode."""
 
     episode: str
     item: Fields
@@ -109,7 +109,7 @@ class WriteResult(Record):
 
 
 class Step(Record):
-    """One action in an environment, and what came of it."""
+    """Action in an environment and the observation after it."""
 
     command: str
     observation: str
@@ -157,7 +157,7 @@ class ItemOutcome(Record):
 
     @property
     def conclusive(self) -> bool:
-        """Whether every model and judge gave what the score needs."""
+        """True if every model and judge gave what the score needs."""
         return not self.inconclusive
 
     def filled(self, **values: object) -> ItemOutcome:
@@ -230,5 +230,5 @@ class Evaluation(Record):
         return {item.task: item.group for item in self.items}
 
     def stages(self) -> dict[Stage, int]:
-        """How many items were lost at each stage."""
+        """Number of items lost at each stage."""
         return {stage: sum(item.stage == stage for item in self.items) for stage in Stage}

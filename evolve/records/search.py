@@ -1,4 +1,4 @@
-"""Records of a search: candidates, and the answers that they were made of."""
+"""Records of a search: candidates, and the model replies that they were made from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ come (``lost``)."""
 
 
 class Try(Record):
-    """One answer of a model that was asked for a child."""
+    """Reply of a model that was asked for a candidate."""
 
     kind: Literal["draw", "repair"] = Field(
         description="asked anew, or told what was wrong with the last one"
@@ -53,5 +53,5 @@ class Candidate(Record):
 
     @property
     def complete(self) -> bool:
-        """It has objectives: it can be compared, and be a parent."""
+        """True if the candidate has objectives, so that it can be compared and be a parent."""
         return not self.failed and not self.raced

@@ -1,4 +1,4 @@
-"""Records of what a benchmark is made of."""
+"""Records that make up a benchmark."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Evidence(Record):
 
 
 class Criterion(Record):
-    """One line of a rubric. Gold, as answers are."""
+    """Criterion of a rubric. Gold, as answers are."""
 
     text: str = Field(description="what an answer must, or with negative points must not, do")
     points: float = Field(description="points if it is met; negative for what should not be there")
 
 
 class Task(Record):
-    """One question, with what it takes to score its answer: accepted answers, a rubric, or an environment.
+    """Question with what is needed to score its answer: accepted answers, a rubric, or an environment.
 
     Example:
         >>> Task(id="q1", question="Where does Ada live?", answers=("Lisbon",)).answers[0]
@@ -50,7 +50,7 @@ class Task(Record):
 
 
 class Episode(Record):
-    """One experience to remember.
+    """Experience to remember.
 
     Example:
         >>> Episode(id="monday", text="Ada: I moved to Lisbon.").text

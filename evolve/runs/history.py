@@ -19,15 +19,16 @@ SEED = "seed"
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the campaign was when a candidate had joined.
+    """Progress of the campaign when a candidate had joined.
 
     Attributes:
-        number: the candidate.
-        evaluations: evaluations made until then, those for diagnosis and those of failed candidates too.
-        seconds: what those evaluations took, summed over workers. The journal has no time of day for
-            single events, so that this is the clock that a pause between two processes does not move.
-        hypervolume: of the front, see ``ParetoArchive.hypervolume``; the reference is the worst value that
-            any candidate of the run has in each objective.
+        number: number of the candidate.
+        evaluations: evaluations made until then, those for failure analysis and of failed candidates
+            included.
+        seconds: duration of those evaluations, summed over workers. The journal has no time of day for
+            single events, so this is the clock that a pause between two processes does not move.
+        hypervolume: of the Pareto front, see ``ParetoArchive.hypervolume``; the reference is the worst value
+            that any candidate of the run has in each objective.
         best: the highest quality; None while all failed.
     """
 
@@ -190,7 +191,7 @@ class RunHistory:
 
     @property
     def conditions(self) -> str | None:
-        """What scores of this run are taken under; None for a new run."""
+        """Conditions of this run's scores; None for a new run."""
         return self.started[0].conditions if self.started else None
 
     @property

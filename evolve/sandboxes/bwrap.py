@@ -54,14 +54,15 @@ _ENVIRONMENT = {**ENVIRONMENT, "HOME": "/tmp", "TMPDIR": "/tmp", "PATH": os.defp
 
 
 class BwrapSandbox:
-    """Runs each program in namespaces of its own, by bubblewrap 0.8 or newer, with this interpreter.
+    """Sandbox that runs each program in namespaces of its own, by bubblewrap 0.8 or newer, with this
+    interpreter.
 
     Args:
         pool: sandboxes to keep started for programs to come.
-        limits: those that most programs are going to be opened with.
+        limits: the limits that most programs are expected to have.
 
     Raises:
-        InfrastructureError: it does not work here; the message is what ``probe`` says.
+        InfrastructureError: it does not work here; the message is that of ``probe``.
     """
 
     isolation: Isolation = "bwrap"
@@ -159,7 +160,9 @@ def _filter() -> Iterator[int]:
 
 
 def _restriction(settings: Path = Path("/proc/sys")) -> str:
-    """What on this machine keeps users from making namespaces, with the remedy; empty if nothing is known."""
+    """Return the setting of this machine that keeps users from making namespaces, with the remedy; empty if
+    none is known.
+    """
     for name, closed, remedy in _RESTRICTIONS:
         try:
             value = (settings / name).read_text("utf-8").strip()
@@ -171,7 +174,7 @@ def _restriction(settings: Path = Path("/proc/sys")) -> str:
 
 
 def _shape(limits: Limits) -> Hashable:
-    """What ``sandboxed`` takes of the limits."""
+    """Return the limits that a sandbox is started with."""
     return limits.scratch_mb, limits.processes
 
 

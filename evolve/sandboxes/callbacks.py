@@ -1,4 +1,4 @@
-"""What the host does for a program in the middle of one call, charged before it is done."""
+"""Callbacks of a program to the host in the middle of one call, charged before they are done."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from evolve.sandboxes.protocol import Limits, Services
 
 
 class Callbacks:
-    """Answers the callbacks of one write or read and keeps its account.
+    """Handler of the callbacks of one write or read, with their account.
 
     Attributes:
         seconds: time spent in services.
         usage: model work done.
-        refusal: the first callback over a budget, or that no model can be asked: the call has failed,
-            whatever the program makes of it.
-        outage: the first failure of a service: the evaluation is void. Or the campaign's budget is spent.
+        refusal: the first callback over a budget, or that no model can answer: the call has failed,
+            whatever the program does with it.
+        outage: the first failure of a service, which voids the evaluation; or the campaign's spending limit.
     """
 
     def __init__(

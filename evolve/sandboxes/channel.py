@@ -20,7 +20,7 @@ class Closed(Exception):
 
 
 class Abandoned(Exception):
-    """This end was closed by another thread while a call was running."""
+    """Closing of this end by another thread while a call was running."""
 
 
 class Deadline(Exception):
@@ -39,7 +39,7 @@ class Streams(Protocol):
         ...
 
     def receive(self) -> tuple[bytes, bytes]:
-        """What has arrived on the channel and on stderr, a bounded amount. Raises ``Closed`` at the end."""
+        """Return a bounded amount of data from the channel and from stderr. Raises ``Closed`` at the end."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Which sandbox to use: what was asked for, or the best that is there; never less than that in silence."""
+"""Choice of the sandbox: the requested one, or the best available; never a weaker one in silence."""
 
 from __future__ import annotations
 

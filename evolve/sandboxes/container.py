@@ -1,4 +1,4 @@
-"""How a program's container is made: all that stands between it and the host, for Docker and Podman."""
+"""Options of a program's container: all that isolates it from the host, for Docker and Podman."""
 
 from __future__ import annotations
 

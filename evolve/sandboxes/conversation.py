@@ -29,19 +29,20 @@ class Ended(Exception):
 
 
 class Conversation:
-    """What is said over a channel, one request at a time. Not thread-safe.
+    """Exchange of requests and replies over a channel, one request at a time. Not thread-safe.
 
-    A branch is opened and left without waiting for the worker to say so: what follows is sent at once, and
-    what is due comes before its answer. So a read costs the two processes one exchange and not three.
+    A branch is opened and left without waiting for the worker to confirm it: the next request is sent at
+    once, and the confirmations come before its answer. So a read costs the two processes one exchange and not
+    three.
 
-    Every method raises, besides what its own text says:
+    Every method raises, besides the errors in its own docstring:
 
     - ``ProgramError``, fatal: the worker broke the protocol, or a deadline;
     - ``Ended``, ``Closed``, ``Abandoned``: the worker, the connection, or this end of it is gone.
 
     Attributes:
         branches: the requests that opened the branches which are open, the innermost last.
-        begun: when the last call began, on the clock: everything that was due before it had come.
+        begun: clock time at which the last call began, after all confirmations had come.
         clock: the supervisor's times of the last call; None before the first.
     """
 

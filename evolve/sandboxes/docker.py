@@ -33,13 +33,13 @@ _STDERR = 2
 
 
 class DockerSandbox:
-    """Runs each program in a container of its own.
+    """Sandbox that runs each program in a container of its own.
 
     Args:
         client: the engine.
         image: an image with ``python3`` 3.11 or newer and numpy.
         pool: containers to keep started for programs to come, from now on.
-        limits: those that programs are expected to be opened with; others are slower once.
+        limits: the limits that programs are expected to have; others are slower once.
     """
 
     isolation: Isolation = "docker"
@@ -56,7 +56,7 @@ class DockerSandbox:
     def connect(
         cls, progress: Callable[[str], None] = lambda _: None, *, pool: int = 0, limits: Limits | None = None
     ) -> DockerSandbox:
-        """On the engine of this machine: builds the image if needed, removes what dead hosts have left.
+        """Connect to the engine of this machine: build the image if needed, remove leftovers of dead hosts.
 
         Raises:
             InfrastructureError: no engine answers, the image cannot be built or no container starts.
@@ -129,7 +129,7 @@ class DockerSandbox:
 
 
 def _shape(limits: Limits) -> tuple[int, int, int]:
-    """What a container is made with; all else is told to its worker with the program."""
+    """Return the limits that a container is made with; the others are sent to its worker with the program."""
     return limits.memory_mb, limits.processes, limits.scratch_mb
 
 
@@ -250,7 +250,7 @@ class AttachedStreams:
         return bytes(said), bytes(printed)
 
     def connected(self) -> bool:
-        """Whether the other end has not hung up; nothing is received."""
+        """Return whether the other end is still connected, without receiving anything."""
         poll = select.poll()
         poll.register(self._descriptor(), select.POLLRDHUP)
         return not poll.poll(0)

@@ -26,11 +26,11 @@ _START_IT = "Start Docker (DOCKER_HOST names another engine), or choose another 
 
 @dataclass(frozen=True)
 class Engine:
-    """What starts the containers.
+    """Container engine.
 
     Attributes:
         name: Docker or Podman.
-        version: of it.
+        version: its version.
 
     Example:
         >>> Engine("Podman", "4.3.1").command
@@ -42,12 +42,12 @@ class Engine:
 
     @property
     def podman(self) -> bool:
-        """Whether it is Podman, which answers as Docker does and takes some options otherwise."""
+        """True for Podman, which answers as Docker does but takes some options in another form."""
         return self.name == "Podman"
 
     @property
     def command(self) -> str:
-        """Its command in a shell."""
+        """Name of its shell command."""
         return self.name.lower()
 
     @property
@@ -59,10 +59,10 @@ class Engine:
 
 
 def identify(client: DockerClient) -> Engine:
-    """Which engine ``client`` talks to, by the components that it names.
+    """Return the engine that ``client`` talks to, by the components that it names.
 
     Raises:
-        InfrastructureError: it does not say.
+        InfrastructureError: the engine does not tell.
     """
     with engine_errors("The engine does not tell its version"):
         said = client.version()

@@ -108,7 +108,7 @@ def ensure_image(client: DockerClient, recipe: Recipe, progress: Callable[[str],
 
 
 def has_image(client: DockerClient, tag: str) -> bool:
-    """Whether the engine has the image ``tag``."""
+    """Return whether the engine has the image ``tag``."""
     from docker.errors import ImageNotFound
 
     with engine_errors("The Docker engine could not say whether it has the sandbox image"):

@@ -1,8 +1,8 @@
-"""What a worker may say, and the strict reading of it.
+"""Messages of a worker, and their strict reader.
 
 A message is a frame of 4 bytes of length, big-endian, and UTF-8 JSON. Everything is checked on the bytes
-before it is parsed, or on the parsed value before it is used; whatever does not fit is a ``ProgramError``
-of kind ``protocol``, never another exception.
+before it is parsed, or on the parsed value before it is used; a message that does not fit is a
+``ProgramError`` of kind ``protocol``, never another exception.
 """
 
 from __future__ import annotations

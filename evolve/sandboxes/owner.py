@@ -1,4 +1,4 @@
-"""Who a container or a folder belongs to: a process of this machine, that may have ended meanwhile."""
+"""Owner of a container or a folder: a process of this machine, which may have ended."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def identity(process: int | None = None) -> str:
 
 
 def alive(owner: str) -> bool:
-    """Whether the process of that ``identity`` runs; True also for what is none of ours."""
+    """Return whether the process of that ``identity`` runs; True also for foreign identities."""
     number = owner.partition(":")[0]
     if not number.isdigit():
         return True

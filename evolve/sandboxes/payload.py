@@ -1,4 +1,4 @@
-"""What is sent into a sandbox to run there: one Python text, so that nothing has to be mounted."""
+"""Worker code sent into a sandbox: one Python text, so that nothing has to be mounted."""
 
 from __future__ import annotations
 

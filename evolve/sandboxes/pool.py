@@ -17,27 +17,29 @@ class Waiting(Worker, Protocol):
     """A worker of which one can tell whether it has ended while nobody talked to it."""
 
     def alive(self) -> bool:
-        """Whether it still runs, without taking anything from its streams."""
+        """Return whether the worker still runs, without taking anything from its streams."""
         ...
 
 
 HEAD_START_SECONDS = 0.03
-"""Before another is started: whoever took the last one is loading a program, on processors that are few."""
+"""Pause before another worker is started: the program that took the last one is still loading, on few
+processors.
+"""
 
 W = TypeVar("W", bound=Waiting)
 
 
 class WarmPool(Generic[W]):
-    """Keeps up to ``size`` workers started, each for one use. Thread-safe.
+    """Pool of up to ``size`` started workers, each for one use. Thread-safe.
 
-    A thread of its own starts them, from the beginning. They all have the limits that were asked for last;
-    where those change, what waits is ended. If starting fails, the pool rests until the next ``take``, which
+    A thread of its own starts them, from the beginning. They all have the limits of the last request; when
+    those change, waiting workers are ended. If starting fails, the pool rests until the next ``take``, which
     starts a worker itself if none is left, and so meets the error.
 
     Args:
         start: starts a worker, raising ``InfrastructureError``.
-        size: how many to keep; 0 for none.
-        key: what of the limits a worker is started with; workers of an equal key serve each other's limits.
+        size: number of workers to keep; 0 for none.
+        key: the limits that a worker is started with; workers of an equal key serve each other's limits.
         expected: the limits to begin with; None: none are started before the first ``take``.
     """
 

@@ -24,10 +24,10 @@ _CHUNK = 1 << 18
 
 
 class ProcessSandbox:
-    """Runs each program in a subprocess of its own: own session, empty environment, own scratch directory.
+    """Sandbox that runs each program in a subprocess: own session, empty environment, own scratch directory.
 
-    It keeps accidents away from the host (loops, crashes, too much memory), not attacks. What hosts that were
-    killed have left in the folder for temporary files is removed when one is made.
+    It keeps accidents away from the host (loops, crashes, too much memory), not attacks. Leftovers of killed
+    hosts in the folder for temporary files are removed when one is made.
 
     Args:
         python: the interpreter to run, with numpy; None for the one that runs this.
@@ -189,7 +189,7 @@ class PipeStreams:
 
     @staticmethod
     def _read(pipe: object) -> bytes | None:
-        """What is there; None if nothing is yet, empty at the end."""
+        """Return the available bytes; None if there are none yet, empty at the end."""
         try:
             return os.read(pipe.fileno(), _CHUNK)  # type: ignore[attr-defined]
         except BlockingIOError:

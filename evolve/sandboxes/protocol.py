@@ -20,7 +20,7 @@ Isolation = Literal["docker", "bwrap", "process"]
 
 @dataclass(frozen=True)
 class Limits:
-    """What a program may use. The defaults are the paper's where it names one.
+    """Resource limits of a program. The defaults are the paper's where it names one.
 
     Attributes:
         call_seconds: time for one write or read, model time not counted.
@@ -63,7 +63,7 @@ class Deferred(Exception):
 
 @runtime_checkable
 class Services(Protocol):
-    """What the host does for a program on request. Called from the session's own thread.
+    """Host services for a program. Called from the session's own thread.
 
     An ``InfrastructureError`` or ``BudgetReached`` raised here comes out of the call, and a ``ProgramError``
     fails it, even where the program catches what it sees. ``Deferred`` leaves the call unmade: see there.
@@ -81,17 +81,17 @@ class Services(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a write or read did, as the host saw it.
+    """Result of a write or read, as the host saw it.
 
     Attributes:
-        text: what read returned; empty for a write.
+        text: text that read returned; empty for a write.
         seconds: time that the program took, the time spent in services not counted; by ``clock``.
         usage: toolkit model calls made on the way.
         logs: lines of toolkit.logger.debug, at most 50 of at most 500 characters.
-        wall_seconds: wall time of it.
-        cpu_seconds: CPU time of it; None where it is not known.
-        clock: what ``seconds`` is: ``free core``, wall time less the time that the program waited for a CPU;
-            ``cpu``, where the machine does not tell that; ``wall``, where nothing but wall time is known.
+        wall_seconds: wall time.
+        cpu_seconds: CPU time; None where it is not known.
+        clock: kind of ``seconds``: ``free core``, wall time less the time that the program waited for a CPU;
+            ``cpu``, where the machine does not tell that; ``wall``, where only wall time is known.
     """
 
     text: str
@@ -104,10 +104,10 @@ class Outcome:
 
 
 class Session(Protocol):
-    """One loaded program. Not thread-safe. Also a context manager, which closes it.
+    """Session of one loaded program. Not thread-safe. Also a context manager, which closes it.
 
-    Every call raises ``ProgramError`` for what the program did wrong and ``InfrastructureError`` for what we
-    did. After an error with ``fatal`` set, only ``close`` may be called. Whatever ``Deferred`` a service
+    Every call raises ``ProgramError`` for faults of the program and ``InfrastructureError`` for faults of the
+    host. After an error with ``fatal`` set, only ``close`` may be called. A ``Deferred`` that a service
     raises in the middle of a call comes out of that call, as it is.
     """
 
@@ -141,7 +141,7 @@ class Session(Protocol):
 
 
 class Sandbox(Protocol):
-    """Makes sessions. Thread-safe: several evaluations open sessions at the same time.
+    """Sandbox: opens sessions. Thread-safe: several evaluations open sessions at the same time.
 
     Example:
         >>> import evolve
@@ -152,7 +152,7 @@ class Sandbox(Protocol):
 
     @property
     def isolation(self) -> Isolation:
-        """What stands between the program and this machine; recorded in every evaluation."""
+        """Isolation between the program and this machine; recorded in every evaluation."""
         ...
 
     def open(self, source: str, services: Services, limits: Limits) -> Session:

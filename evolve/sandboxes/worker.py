@@ -11,11 +11,11 @@ from evolve.sandboxes.channel import Streams
 
 @dataclass(frozen=True)
 class Death:
-    """How a worker ended.
+    """Exit of a worker.
 
     Attributes:
         description: for people, to follow "the process ended": "it exited with status 3".
-        out_of_memory: the kernel killed it for want of memory.
+        out_of_memory: the kernel killed it because it ran out of memory.
     """
 
     description: str
@@ -42,7 +42,7 @@ class Worker(Protocol):
         ...
 
     def death(self) -> Death:
-        """How it ended, asked after its streams have.
+        """Return how the worker ended, once its streams have.
 
         Raises:
             InfrastructureError: it did not end by itself; the engine or the connection broke.

@@ -28,7 +28,7 @@ _LIMITS = tuple(name for name in SandboxConfig.model_fields if name not in ("bac
 
 @dataclass(frozen=True)
 class Act:
-    """Something that a command would do on the host on behalf of a file.
+    """Act of a command on the host on behalf of a file.
 
     Attributes:
         kind: ``execute``, ``connect``, ``ask``, ``write`` or ``limit``.
@@ -70,11 +70,11 @@ def execution(place: Place) -> Iterator[Act]:
 
 
 def acts_of(config: CampaignConfig, *, recorded: bool) -> list[Act]:
-    """Everything that a campaign with ``config`` does outside of the sandbox; each once.
+    """Return every act of a campaign with ``config`` outside of the sandbox, once each.
 
     Args:
         recorded: the configuration is that of a run directory. Then models at their provider's own address
-            with its usual key count too, and limits above the defaults: whoever resumes a run names neither.
+            with its usual key count too, and limits above the defaults: a resuming user names neither.
 
     Raises:
         UsageError: there is no such benchmark, or its file cannot be read.
@@ -139,7 +139,7 @@ def _addresses(value: JsonValue) -> Iterator[str]:
 
 
 def _is_this_machine(address: str) -> bool:
-    """Whether ``address`` surely leads to no other machine."""
+    """Return whether ``address`` surely leads to no other machine."""
     if re.search(r"[\\@\s]", address):  # read in different ways by different libraries
         return False
     try:

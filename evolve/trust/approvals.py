@@ -39,7 +39,7 @@ class Approvals:
         return cls(state / "evolve" / "approved")
 
     def knows(self, act: Act) -> bool:
-        """Whether ``act`` was approved."""
+        """Return whether ``act`` was approved."""
         return (self.folder / act.digest).is_file()
 
     def remember(self, acts: Iterable[Act]) -> None:

@@ -12,14 +12,14 @@ Ask = Callable[[str], bool]
 
 
 class Gate:
-    """Lets acts pass that are approved, and has the user approve others.
+    """Gate that lets approved acts pass and asks the user to approve others.
 
     Args:
-        approvals: what was approved before.
+        approvals: the earlier approvals.
         trust: the user gave ``--trust``.
         ask: shows a question at a terminal and returns the answer; None where nobody can be asked.
         command: the command that approves, for the message.
-        notify: told where an approval could not be remembered.
+        notify: called when an approval could not be remembered.
     """
 
     def __init__(

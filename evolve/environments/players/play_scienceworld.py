@@ -1,4 +1,4 @@
-"""Plays one variation of a task of ScienceWorld, or tells of many. Starts a JVM, which ends with it."""
+"""Player of one variation of a ScienceWorld task, or lister of many. Starts a JVM, which ends with it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Game:
         }
 
     def goal(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """What is to be done in a variation, as ``open`` takes it."""
+        """Return the goal of a variation; arguments as for ``open``."""
         self.open(request)
         return {"goal": condensed(self._env.get_task_description())}
 
@@ -55,7 +55,7 @@ class Game:
         return {}
 
     def reset(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        """To the start."""
+        """Restart the variation."""
         text, info = self._env.reset()
         return self._seen(text, info, done=False)
 

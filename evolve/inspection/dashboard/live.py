@@ -58,7 +58,7 @@ class LiveReport:
         return True
 
     def _current(self) -> str:
-        """What the run looks like from outside: its journal, and whether somebody writes."""
+        """Return a digest of the run's visible state: its journal, and whether a process is writing."""
         journal = self._run.path / "journal.jsonl"
         found = journal.stat() if journal.is_file() else None
         seen = (found.st_size, found.st_mtime_ns) if found else None

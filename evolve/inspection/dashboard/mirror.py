@@ -157,7 +157,7 @@ class StudyMirror:
         return self._run.program(candidate.program)
 
     def close(self) -> None:
-        """Let another process mirror the run. Safe to call again."""
+        """Release the lock, so that another process can mirror the run. Safe to call again."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -190,7 +190,7 @@ def _frozen(
 
 
 def _attributes(history: RunHistory, candidate: Candidate) -> dict[str, Any]:
-    """What stands beside a trial's values."""
+    """Return the attributes of a trial besides its values."""
     change, quality = history.change(candidate), history.quality(candidate.number)
     found = {
         "title": title(candidate),

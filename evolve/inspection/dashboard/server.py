@@ -1,4 +1,4 @@
-"""One server for both: the live report at ``/``, optuna-dashboard at ``/dashboard``."""
+"""Server of the live report at ``/`` and of optuna-dashboard at ``/dashboard``."""
 
 from __future__ import annotations
 

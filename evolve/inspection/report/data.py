@@ -1,4 +1,4 @@
-"""What a report shows, as JSON-able data: a pure projection of a run's events, programs and evaluations."""
+"""Data of a report, JSON-able: a pure projection of a run's events, programs and evaluations."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ ITEM_BYTES = 2_200_000
 
 @dataclass(frozen=True)
 class Report:
-    """What the page is made of.
+    """Data of the page.
 
     Attributes:
         main: everything but the items; read when the page opens.
-        items: what became of each task, compressed (see ``pack_items``); read when a person asks for it.
+        items: result of each task, compressed (see ``pack_items``); read on demand.
     """
 
     main: Data
@@ -98,7 +98,7 @@ def _static(run: RunRecord, candidate: Candidate) -> Evaluation | None:
 
 @dataclass
 class _Seen:
-    """What is kept of the evaluations that were read: the units of the first one, the category of a task."""
+    """Data kept of the evaluations that were read: the units of the first one, the category of a task."""
 
     first: Evaluation | None = None
     categories: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What became of each task, small enough to travel inside the page."""
+"""Result of each task, compressed to travel inside the page."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _item(item: ItemResult, lines: Texts) -> Data:
 
 
 def _writes(evaluation: Evaluation, gold: set[str], lines: Texts) -> dict[str, list[int]]:
-    """What the agent extracted of the episodes that hold evidence, or how their write failed."""
+    """Return the agent's extractions of the episodes that hold evidence, or how their write failed."""
     written = {}
     for write in evaluation.writes:
         if write.failure:

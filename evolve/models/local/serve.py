@@ -75,7 +75,9 @@ def start(settings: ServerSettings) -> Any:
 
 
 def names_pooling(path: str) -> bool:
-    """Whether a GGUF file says how its token vectors become one: embedding models do, others are averaged."""
+    """Return whether a GGUF file names its pooling of token vectors: embedding models do, others are
+    averaged.
+    """
     with Path(path).open("rb") as file:
         return b".pooling_type" in file.read(_METADATA)
 

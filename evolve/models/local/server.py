@@ -243,7 +243,7 @@ class LocalServer:
 
 
 class _Process:
-    """One process, from its start to its end. The constructor returns once it serves."""
+    """Server process, from its start to its end. The constructor returns once it serves."""
 
     def __init__(self, settings: ServerSettings, command: Sequence[str]) -> None:
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process

@@ -16,11 +16,11 @@ _DECORATION = " \t*_`#>-"
 
 @dataclass(frozen=True)
 class Answer:
-    """What was answered.
+    """Parsed answer of a model.
 
     Attributes:
         message: the commit message, one printable line of at most ``MESSAGE_CHARACTERS``.
-        edit: the text in which the edit stands.
+        edit: the text that contains the edit.
     """
 
     message: str
@@ -51,7 +51,7 @@ def read_answer(text: str) -> Answer:
 
 
 def _message(line: str) -> str | None:
-    """What the line gives as commit message; None if it is no such line."""
+    """Return the commit message that the line gives; None if it gives none."""
     name, colon, rest = line.strip(_DECORATION).partition(":")
     if not colon or name.strip(_DECORATION).lower() not in _NAMES:
         return None

@@ -89,7 +89,7 @@ def _read_block(lines: Sequence[str], opening: int, blocks: list[tuple[list[str]
 def _read_even_block(
     lines: Sequence[str], opening: int, width: int, blocks: list[tuple[list[str], list[str]]]
 ) -> int:
-    """As ``_read_block``, where all marks have the length ``width``."""
+    """Read a block like ``_read_block``, where all marks have the length ``width``."""
     name = f"Block {len(blocks) + 1}"
     old: list[str] = []
     new: list[str] | None = None

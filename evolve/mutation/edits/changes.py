@@ -121,7 +121,9 @@ def _locate(lines: Sequence[str], change: Change) -> _Located:
 
 
 def _places(lines: Sequence[str], change: Change) -> Iterator[list[Place]]:
-    """Where the change fits, by ever looser readings; the first that fits anywhere counts."""
+    """Yield the places where the change fits, by looser and looser readings; the first that fits anywhere
+    counts.
+    """
     readings = [(change.old, change.new), *([change.otherwise] if change.otherwise else [])]
     readings += [trimmed for reading in readings if (trimmed := without_frame(*reading)) not in readings]
     for old, new in readings:

@@ -137,14 +137,14 @@ def _last_of_each(parts: Sequence[Code], old: Source) -> list[Definition]:
 
 
 def _is_scratch(definition: Definition, used: set[str], old: Source) -> bool:
-    """Whether a definition is a variable that neither the program nor a definition uses."""
+    """Return whether a definition is a variable that neither the program nor a definition uses."""
     if isinstance(definition.node, (*FUNCTIONS, ast.ClassDef)) or definition.name.isupper():
         return False
     return definition.name not in used and definition.name not in old.definitions
 
 
 def takes_self(node: ast.stmt) -> bool:
-    """Whether a definition is a method by its first parameter or its decorators."""
+    """Return whether a definition is a method by its first parameter or its decorators."""
     if not isinstance(node, FUNCTIONS):
         return False
     arguments = [*node.args.posonlyargs, *node.args.args]

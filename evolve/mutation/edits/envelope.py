@@ -126,7 +126,7 @@ def _parts(value: Any) -> Iterator[str]:
 
 
 def _is_code(value: object) -> bool:
-    """Whether a value under a name that is not known, such as that of a method, may be code."""
+    """Return whether a value under an unknown name, such as that of a method, may be code."""
     return (
         isinstance(value, str)
         and re.search(r"(?m)^[ \t]*(?:def|class|import|@\w+|[A-Z_]{3,} *=)", value) is not None

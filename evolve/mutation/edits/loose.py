@@ -45,12 +45,14 @@ def _trimmed(lines: Sequence[str]) -> _Lines:
 
 
 def spaced_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str]) -> Iterator[Place]:
-    """Where ``old`` stands but for the kind and number of blanks."""
+    """Yield the places that match ``old`` except for the kind and number of blanks."""
     yield from _matches(lines, old, new, range(len(lines)))
 
 
 def gapped_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str]) -> Iterator[Place]:
-    """Where ``old`` stands but for blank lines, comments and docstrings that it leaves out."""
+    """Yield the places that match ``old`` except for blank lines, comments and docstrings that it leaves
+    out.
+    """
     seen: set[tuple[int, int]] = set()
     wanted = tuple(line for line in old if line.strip())
     known = {_key(line) for line in wanted}
@@ -67,7 +69,7 @@ def gapped_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str]) 
 
 
 def partial_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str]) -> Iterator[Place]:
-    """Where ``old`` is one line, and part of a line of the program."""
+    """Yield the places where ``old``, a single line, is part of a line of the program."""
     wanted, given = _trimmed(old), _trimmed(new)
     if len(wanted) != 1 or len(given) > 1 or not re.search(r"\w", wanted[0]):
         return
@@ -93,7 +95,7 @@ _INVISIBLE = {ord(character): None for character in "\u200b\u200c\u2060\ufeff"}
 def _matches(
     lines: Sequence[str], old: Sequence[str], new: Sequence[str], numbers: Sequence[int]
 ) -> Iterator[Place]:
-    """Where the keys of ``old`` follow each other among the lines ``numbers``."""
+    """Yield the places where the keys of ``old`` follow each other among the lines ``numbers``."""
     wanted = [_key(line) for line in old]
     if not any(wanted):
         return
@@ -113,7 +115,7 @@ def _matches(
 def _merged(
     lines: Sequence[str], old: Sequence[str], new: Sequence[str], found: Sequence[int]
 ) -> _Lines | None:
-    """What to put in the place of the lines ``found`` and of those between them.
+    """Return the replacement of the lines ``found`` and of those between them; None if they cannot be merged.
 
     Lines that ``old`` and ``new`` share stay as they are in the program, and so do blank lines and comments
     of the program between them.

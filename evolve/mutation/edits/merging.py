@@ -41,7 +41,7 @@ def merged_class(text: str, given: Definition, old: ast.ClassDef) -> str:
 
 
 def _needed(source: Source, old: ast.ClassDef, new: ast.ClassDef, missing: list[str]) -> bool:
-    """Whether the program needs a member that the new class lacks."""
+    """Return whether the program needs a member that the new class lacks."""
     if any(name.startswith("__") or name in _CONTRACT for name in missing):
         return True
     old_parts = set(map(id, ast.walk(old)))

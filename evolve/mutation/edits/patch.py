@@ -39,7 +39,7 @@ class _Hunk:
 
 
 def is_patch(text: str, language: str = "") -> bool:
-    """Whether ``text`` is a unified patch or holds one."""
+    """Return whether ``text`` is a unified patch or holds one."""
     lines = text.split("\n")
     if any(re.match(r"@@(?: |$)", line) for line in lines):
         return any(line.startswith(("+", "-")) for line in lines)

@@ -28,7 +28,7 @@ def exact_places(lines: Sequence[str], wanted: Sequence[str]) -> Iterator[int]:
 def shifted_places(
     lines: Sequence[str], wanted: Sequence[str], replacement: Sequence[str]
 ) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Where ``wanted`` stands but for white space at line ends and one indentation more or less in all lines.
+    """Find ``wanted`` up to white space at line ends and a common shift of the indentation.
 
     Yields:
         The index, and ``replacement`` indented as the lines there are.

@@ -228,7 +228,7 @@ def _mark(node: ast.stmt) -> str:
 
 
 def _is_program(code: Code, old: Source) -> bool:
-    """Whether ``code`` stands for all of the program ``old``: with the contract, nothing left out."""
+    """Return whether ``code`` replaces all of the program ``old``: with the contract, nothing left out."""
     given = {definition.name: definition for definition in code.definitions}
     names = {name for node in old.tree.body for name in bound_names(node)}
     required = {name for name in (*CLASSES, *CONSTANTS) if name in names}
@@ -243,7 +243,7 @@ def _is_program(code: Code, old: Source) -> bool:
 
 
 def _partial(definition: Definition, old: Source) -> bool:
-    """Whether a class is given without a part that its other parts, or the contract, need."""
+    """Return whether a class is given without a part that its other parts, or the contract, need."""
     node = definition.node
     before = old.classes.get(definition.name)
     if not isinstance(node, ast.ClassDef) or before is None:

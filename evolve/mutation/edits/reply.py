@@ -157,7 +157,7 @@ def read_reply(text: str) -> Reply:
 
 
 def is_label(line: str) -> bool:
-    """Whether ``line`` gives the commit message, or is its heading."""
+    """Return whether ``line`` gives the commit message, or is its heading."""
     if _TAG.fullmatch(line):
         return True
     match = _LABEL.fullmatch(line)
@@ -217,7 +217,7 @@ def _fenced_message(lines: Sequence[str], opening: int) -> tuple[str, int] | Non
 
 
 def _plain(text: str) -> str:
-    """One line less what decorates it as a whole: emphasis, a list's dash, quotes."""
+    """Strip one line of its decoration as a whole: emphasis, a list's dash, quotes."""
     plain = text.strip(_DECORATION)
     start = text.find(plain) if plain else 0
     tail = text[start + len(plain) :].rstrip()
@@ -228,7 +228,7 @@ def _plain(text: str) -> str:
 
 
 def _masked(lines: Sequence[str], fences: Sequence[Fence]) -> list[bool]:
-    """For each line whether it is part of an edit or of code, so that it is no prose."""
+    """Return for each line whether it is part of an edit or of code, and so no prose."""
     inside = [False] * len(lines)
     number = 0
     while number < len(lines):
@@ -247,7 +247,7 @@ def _masked(lines: Sequence[str], fences: Sequence[Fence]) -> list[bool]:
 
 
 def _holds_edit(text: str) -> bool:
-    """Whether an edit, rather than a closing remark, may stand in ``text``."""
+    """Return whether an edit, rather than a closing remark, may be in ``text``."""
     lines = text.split("\n")
     marks = ("@@", "--- ", "diff --git ", "*** ")
     if any(BLOCK_OPENS.fullmatch(line) or line.startswith(marks) for line in lines):

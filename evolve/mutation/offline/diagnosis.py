@@ -1,4 +1,4 @@
-"""What the failures have in common: attribution by stage, refined to cues that point at an operator."""
+"""Failure analysis: attribution by stage, refined to cues that point at an operator."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _cues(item: ItemResult, task: Task, episodes: Mapping[str, Episode], longest
 def _cues_of(
     evidence: Evidence, item: ItemResult, task: Task, episodes: Mapping[str, Episode]
 ) -> Iterator[Cue]:
-    """What one missing passage has to do with the question and with what came back."""
+    """Yield the cues on one missing passage, from its relation to the question and to the retrieved text."""
     asked = set(content_words(task.question))
     shared = asked & set(content_words(evidence.text))
     yield Cue.WORDS if shared else Cue.PARAPHRASE

@@ -66,13 +66,14 @@ class OfflineMutator:
 
 
 class LearningOfflineMutator(OfflineMutator):
-    """Of a few operators that are drawn as before, takes the one that has brought the most (``Learns``).
+    """Rule-based mutator that draws a few operators and takes the one with the highest gain so far
+    (``Learns``).
 
-    What a child gained over its parent is put down to every operator that had a part in it. See
+    A candidate's gain over its parent is credited to every operator that had a part in it. See
     ``BudgetedThompson``: no operator costs anything here.
 
     Args:
-        window: the child of number n is made from what became of the children up to n − window.
+        window: candidate number n is made from the outcomes of the candidates up to n − window.
         attribution: see ``OfflineMutator``.
     """
 

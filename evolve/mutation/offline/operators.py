@@ -23,16 +23,16 @@ from evolve.program.source import source_of
 
 @dataclass(frozen=True)
 class Edit:
-    """What an operator did: the new source, and one sentence on what changed and why."""
+    """Result of an operator: the new source, and one sentence on what changed and why."""
 
     source: str
     message: str
 
 
 class Operator(Protocol):
-    """One way to change a program.
+    """Rule for changing a program.
 
-    ``cues`` holds the weight with which each cue speaks for it; ``prior`` is its weight without any.
+    ``cues`` holds the weight that each cue gives it; ``prior`` is its weight without any.
     """
 
     @property

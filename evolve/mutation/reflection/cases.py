@@ -1,4 +1,4 @@
-"""One item or one write of an evaluation as text: all that was said, asked and returned on the way."""
+"""Text of one item or one write of an evaluation: all that was said, asked and returned on the way."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _PASSAGES, _STEPS, _LOGS = 4, 12, 20
 
 @dataclass(frozen=True)
 class Width:
-    """How wide texts are shown: ``scale`` in (0, 1] times what there is room for in a large prompt."""
+    """Width of shown texts: ``scale`` in (0, 1] times the room in a large prompt."""
 
     scale: float = 1.0
 
     def __call__(self, characters: int) -> int:
-        """At most so many characters, but never fewer than 160."""
+        """Return the scaled number of characters, but never fewer than 160."""
         return max(160, int(characters * self.scale))
 
 
@@ -92,7 +92,7 @@ def write_text(write: WriteResult, episode: Episode, width: Width) -> str:
 
 
 def failures_text(failures: Sequence[Failure], total: int, what: str, width: Width) -> str:
-    """How many of ``total`` calls of ``what`` failed, and of each sort of failure one in full."""
+    """Return how many of ``total`` calls of ``what`` failed, and one failure of each kind in full."""
     sorts: dict[tuple[str, str], list[Failure]] = {}
     for failure in failures:
         sorts.setdefault((failure.kind, failure.message[:200]), []).append(failure)

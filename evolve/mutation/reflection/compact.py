@@ -67,7 +67,7 @@ def compact_conversation(
 
 
 def _known(m: Material, texts: Prompt) -> Iterator[str]:
-    """What does not change between two draws for the same parent."""
+    """Yield the sections that do not change between two draws for the same parent."""
     brief = m.brief
     score = _score(m)
     if score:
@@ -166,7 +166,7 @@ def _fitted(program: MemoryProgram, characters: float) -> str:
 
 
 def opening_of(program: MemoryProgram) -> str:
-    """How ``program`` begins, as it is shown: its imports and the first two words after them.
+    """Return the beginning of ``program`` as it is shown: its imports and the first two words after them.
 
     An answer that holds it repeats the program, which a short reply has no room for.
 

@@ -11,7 +11,7 @@ _ITEMS = 30
 
 
 def quality_text(candidate: Candidate) -> str:
-    """Its quality on the items that count, or that it failed."""
+    """Return the candidate's quality on the items that count, or that it failed."""
     quality = candidate.objectives.get("quality")
     if candidate.raced:
         return f"given up after {len(candidate.item_scores)} items, on which it did clearly worse"
@@ -36,7 +36,7 @@ def born_text(candidate: Candidate, change: str = "") -> str:
 
 
 def strengths_text(first: Candidate, second: Candidate) -> str:
-    """Who wins which of the items that both were scored on."""
+    """Return which of two candidates wins which of the items that both were scored on."""
     shared = sorted(first.item_scores.keys() & second.item_scores.keys())
     if not shared:
         return f"#{first.number}: {quality_text(first)}; #{second.number}: {quality_text(second)}."

@@ -18,18 +18,18 @@ from evolve.sandboxes.protocol import Limits
 LEAST_TOKENS = 4_000
 _ABOUT_CHARACTERS = 1_500
 _FULL_WIDTH_TOKENS = 30_000
-"""From this bound on, single texts are shown as wide as they ever are."""
+"""Prompt size in tokens from which single texts are shown at full width."""
 
 
 @dataclass(frozen=True)
 class Setback:
-    """Why there has to be another round.
+    """Reason for another round.
 
     Attributes:
-        error: what went wrong, for the model.
-        attempt: its last answer; empty where none arrived.
-        became: what sort of answer it was.
-        line: of the answer that is at fault, where one is known.
+        error: the error, for the model.
+        attempt: the model's last answer; empty where none arrived.
+        became: kind of answer.
+        line: the faulty line of the answer, where one is known.
         cut_off: the answer was longer than allowed.
     """
 
@@ -46,7 +46,7 @@ class Setback:
 
 
 def width_of(tokens: int) -> float:
-    """How wide single texts are shown in a prompt of ``tokens``, in (0, 1]."""
+    """Return the width of single texts in a prompt of ``tokens``, in (0, 1]."""
     return min(1.0, tokens / _FULL_WIDTH_TOKENS)
 
 

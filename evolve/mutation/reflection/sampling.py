@@ -1,4 +1,4 @@
-"""What of a diagnosis is shown, drawn by a random generator that is passed in."""
+"""Sample of a failure analysis to show, drawn by a random generator that is passed in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reflection shows, one function for each section."""
+"""Sections of a reflection prompt, one function for each."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Material:
 
 
 def sections(material: Material) -> list[Section]:
-    """Everything that there is to show, in the order in which it is read."""
+    """Return all sections, in reading order."""
     makers = _BLIND if material.blind else _SECTIONS
     return [section for make in makers for section in make(material)]
 
@@ -145,7 +145,7 @@ def _score(m: Material) -> Iterator[Section]:
 
 
 def _breakage(m: Material) -> Iterator[Section]:
-    """What failed outright; a program that loses what it should keep shows nothing else."""
+    """Yield the section on outright failures; a program that loses what it should keep shows nothing else."""
     diagnosis = m.brief.diagnosis
     parts = []
     if diagnosis.failure:

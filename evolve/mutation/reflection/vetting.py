@@ -1,4 +1,4 @@
-"""From an answer to a child that works, or to what is wrong with it."""
+"""Vet a model's answer: the resulting candidate if it works, else the error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from evolve.program.static import static_problems
 from evolve.records import Became, Failure
 
 TryOut = Callable[[MemoryProgram], Failure | None]
-"""What breaks first when a program is loaded and tried on a little, if anything."""
+"""Function that loads a program, tries it on a little, and returns its first failure, if any."""
 _PROBLEMS, _AROUND, _LINE = 6, 2, 160
 
 

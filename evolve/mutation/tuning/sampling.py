@@ -1,4 +1,4 @@
-"""Which knob values to try next: Optuna's TPE, in memory."""
+"""Sampler of knob values: Optuna's TPE, in memory."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class Sampler:
         }
 
     def tell(self, objectives: Sequence[float] | None, shortfall: float = 0.0) -> None:
-        """What came of the values asked for last.
+        """Record the outcome of the last values.
 
         Args:
             objectives: their outcome, in the order of ``maximise``; None where they failed.
-            shortfall: by how much they miss what is asked of them; at 0 and below nothing is missing.
+            shortfall: amount by which they violate the constraint; at 0 and below they satisfy it.
         """
         assert self._trial is not None  # it was asked first
         if objectives is None:

@@ -1,4 +1,4 @@
-"""Some children are tuned, the others are made as before."""
+"""Mutator that tunes a share of the candidates and makes the others with the inner mutator."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Tuning:
 
     @property
     def identity(self) -> str:
-        """Of both mutators, with the share."""
+        """Identity of both mutators, with the share."""
         return f"{self._tuner.identity} × {self._share:g}, {self._inner.identity}"
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:

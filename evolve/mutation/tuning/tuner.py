@@ -29,17 +29,19 @@ from evolve.scoring import evidence_recall, rubric_coverage
 
 OPERATOR = "tune"
 LEAST_QUESTIONS = 4
-"""With fewer there is nothing to tell settings apart by."""
+"""Fewest questions on which settings can be told apart."""
 LOOK_EVERY = 5
 """Questions between two looks at whether a setting is still worth going on with."""
 RISK = 0.1
-"""Of giving up a setting that would have drawn level with a better one."""
+"""Probability of stopping a setting that would have drawn level with a better one."""
 LESS = 0.95
 """Share of the parent's characters below which the same quality counts as cheaper."""
 
 
 class Rehearse(Protocol):
-    """Runs a program on recorded items and queries; see ``evolve.evaluation.rehearsal.Rehearsal``."""
+    """Function that runs a program on recorded items and queries; see
+    ``evolve.evaluation.rehearsal.Rehearsal``.
+    """
 
     def __call__(
         self,
@@ -187,7 +189,9 @@ class Tuner:
         queries: Sequence[tuple[Task, Fields]],
         whole: list[Tried],
     ) -> Tried | None:
-        """What came of ``values``, added to ``whole`` if it was tried to the end; None where nothing came."""
+        """Try ``values``, and add the result to ``whole`` if it was tried to the end; None where it was
+        not.
+        """
         scores: dict[str, float] = {}
         lengths: dict[str, int] = {}
 
@@ -209,7 +213,7 @@ class Tuner:
     def _hopeless(
         self, scores: Mapping[str, float], lengths: Mapping[str, int], whole: Sequence[Tried], total: int
     ) -> bool:
-        """One of ``whole`` is no longer, as far as can be seen, and will stay better."""
+        """Return whether one of ``whole`` is no longer, as far as can be seen, and will stay better."""
         length = fmean(lengths.values())
         for rival in whole:
             if self._frugal and fmean(rival.lengths[task] for task in scores) > length:
@@ -221,7 +225,7 @@ class Tuner:
 
 
 def recording(brief: Brief) -> tuple[list[tuple[Episode, Fields]], list[tuple[Task, Fields]]]:
-    """What the agent extracted and asked when the parent was diagnosed, where it gave anything."""
+    """Return the agent's extractions and queries from the parent's failure analysis, where it gave any."""
     diagnosis = brief.diagnosis
     writes = [
         (brief.episodes[write.episode], write.item)
@@ -237,9 +241,9 @@ def recording(brief: Brief) -> tuple[list[tuple[Episode, Fields]], list[tuple[Ta
 
 
 def proxy(task: Task, retrieved: str) -> float:
-    """How much of what a good answer needs was retrieved, in [0, 1], by text alone.
+    """Return the share of what a good answer needs that was retrieved, in [0, 1], by text alone.
 
-    The gold evidence; without any the words of a rubric, or those of the gold answer.
+    It is the share of the gold evidence; without evidence, of the words of a rubric or of the gold answer.
     """
     if task.rubric and not task.evidence:
         return rubric_coverage(task, retrieved)
@@ -247,7 +251,9 @@ def proxy(task: Task, retrieved: str) -> float:
 
 
 def choices(parent: Tried, others: Sequence[Tried], *, frugal: bool) -> list[Tried]:
-    """What a child may be: the best, if it beats the parent; and the shortest that is no worse, if frugal."""
+    """Return the settings a candidate may have: the best, if it beats the parent; and the shortest that is no
+    worse, if frugal.
+    """
     found: list[Tried] = []
     better = [tried for tried in others if tried.quality > parent.quality]
     if better:

@@ -33,7 +33,7 @@ def unbound_locals(tree: ast.Module) -> Iterator[Problem]:
 
 @dataclass
 class _Loop:
-    """What is assigned where a loop is left or begun anew."""
+    """States of assignment where a loop is left or begun anew."""
 
     breaks: list[_State] = field(default_factory=list)
     continues: list[_State] = field(default_factory=list)
@@ -83,7 +83,7 @@ class _Function:
             )
 
     def _before_loop_of(self, name: str, line: int) -> bool:
-        """Whether the use at ``line`` shares a loop with an assignment further down."""
+        """Return whether the use at ``line`` shares a loop with an assignment further down."""
         lines = [assignment.line for assignment in self._assignments.get(name, [])]
         return any(
             isinstance(loop, (ast.For, ast.AsyncFor, ast.While))

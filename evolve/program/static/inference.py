@@ -53,7 +53,7 @@ class Scopes:
         return iter(self._order)
 
     def is_local(self, name: ast.Name) -> bool:
-        """Whether a name is bound by a function or comprehension around it."""
+        """Return whether a name is bound by a function or comprehension around it."""
         return any(name.id in self._bound[id(scope)] for scope in self._scope_of.get(id(name), ()))
 
     def type_of(self, node: ast.expr) -> Type | None:
@@ -186,7 +186,7 @@ class Scopes:
 
 
 def _targets(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr | None]]:
-    """What a statement assigns to, and the value where it is assigned as it is."""
+    """Yield the targets of a statement, each with its value where it is assigned as it is."""
     if isinstance(node, ast.Assign):
         yield from ((target, node.value) for target in node.targets)
     elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)):

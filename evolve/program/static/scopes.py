@@ -1,4 +1,4 @@
-"""What belongs to a scope of a program, and what it binds."""
+"""Nodes of a scope of a program, and the names it binds."""
 
 from __future__ import annotations
 

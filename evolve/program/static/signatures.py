@@ -59,7 +59,7 @@ def signature_of(name: str, arguments: ast.arguments, *, bound: bool) -> Signatu
 
 
 def mismatch(call: ast.Call, signature: Signature, called: str) -> str:
-    """What is wrong with the arguments of ``call``; empty if they fit, or if that cannot be seen."""
+    """Return the fault in the arguments of ``call``; empty if they fit, or if that cannot be determined."""
     starred = any(isinstance(argument, ast.Starred) for argument in call.args)
     spread = any(keyword.arg is None for keyword in call.keywords)
     given = [keyword.arg for keyword in call.keywords if keyword.arg is not None]

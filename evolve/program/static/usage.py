@@ -27,11 +27,11 @@ _GIVEN = {
 
 @dataclass(frozen=True)
 class _Program:
-    """What a program defines at its top level.
+    """Top-level definitions of a program.
 
     Attributes:
         types: its classes and the toolkit's, by name.
-        functions: signatures of top-level functions that are defined once and keep theirs.
+        functions: signatures of top-level functions that are defined once and never rebound.
         by_text: attributes that it reaches by text (``hasattr``) or sets from outside of a class.
     """
 
