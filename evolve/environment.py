@@ -1,4 +1,4 @@
-"""A world to act in, step by step: games and simulators behind one seam."""
+"""Protocol of environments: games and simulators to act in, step by step."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Environment(Protocol):
         ...
 
     def step(self, command: str) -> Observation:
-        """Do ``command``. A command that is not possible costs a step and says so in the text."""
+        """Execute ``command``. An impossible command costs a step and says so in the text."""
         ...
 
     def close(self) -> None:
-        """End it and whatever it started. Safe to call again."""
+        """End it and all that it started. Safe to call again."""
         ...
 
 

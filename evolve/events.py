@@ -19,7 +19,7 @@ USD is reached.
 
 
 class Started(Record):
-    """A process began or went on with the campaign."""
+    """A process started or resumed the campaign."""
 
     type: Literal["started"] = "started"
     time: str = Field(description="UTC, ISO 8601")
@@ -35,7 +35,7 @@ class Started(Record):
 
 
 class Proposed(Record):
-    """A child was made; its program is stored. It has a number, and no score yet."""
+    """A candidate was made; its program is stored. It has a number, and no score yet."""
 
     type: Literal["proposed"] = "proposed"
     number: int
@@ -73,7 +73,7 @@ class Joined(Record):
 
 
 class Discarded(Record):
-    """A number whose child did not come to be: refused, a duplicate, or broken beyond repair."""
+    """A number without a candidate: refused, a duplicate, or broken beyond repair."""
 
     type: Literal["discarded"] = "discarded"
     number: int

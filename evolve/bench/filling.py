@@ -1,7 +1,7 @@
 """Fill the cells of a bench: benchmark by benchmark, several programs at the same time.
 
-A benchmark is opened once for all its programs, which then share what the agent extracted. What was finished
-before under the same conditions is not asked again.
+A benchmark is opened once for all its programs, which then share the agent's extractions. Cells finished
+before under the same conditions are not evaluated again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FINISHED = ("complete", "failed")
 again.
 """
 IN_A_ROW = 3
-"""Evaluations that our own machinery lost, one after the other, after which a benchmark is given up."""
+"""Consecutive evaluations lost to failures of our own, after which a benchmark is abandoned."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,10 @@ class Filler:
         self._paused = ""
 
     def fill(self, columns: Sequence[Column], contenders: Sequence[Contender]) -> dict[str, Filled]:
-        """Fill all columns; key of a column → what it came to.
+        """Fill all columns, and return key of a column → its state.
 
-        Where no more may be spent on models, the rest is left; the same command with a higher cap goes on.
+        When the spending limit is reached, the rest is left out; the same command with a higher limit
+        resumes.
 
         Raises:
             InfrastructureError: the disk does not take it.
@@ -134,7 +135,7 @@ class Filler:
         return self._paused
 
     def _due(self, column: Column, conditions: str, contenders: Sequence[Contender]) -> list[Contender]:
-        """The programs without a result here, each once; what was lost before comes last."""
+        """Return the programs without a result here, each once; those lost before come last."""
         cells = [c for c in self._directory.cells() if c.benchmark == column.key and c.subset == self._split]
         done = {c.program for c in cells if c.conditions == conditions and c.status in FINISHED}
         lost = Counter(c.program for c in cells if c.status not in FINISHED)
@@ -152,7 +153,7 @@ class Filler:
         conditions: str,
         due: Sequence[Contender],
     ) -> str:
-        """Evaluate ``due``; why the column is not full, if so."""
+        """Evaluate ``due``; return the reason why the column is incomplete, or an empty text."""
 
         def work(contender: Contender) -> _Scored:
             try:
@@ -179,7 +180,7 @@ class Filler:
                     self._tell(cell, done, len(due))
                     lost = lost + 1 if evaluation.status == "inconclusive" else 0
                     if lost == IN_A_ROW and done < len(due):
-                        problem = f"Given up after {lost} programs in a row without a score: {cell.reason}"
+                        problem = f"Stopped after {lost} programs in a row without a score: {cell.reason}"
                 if problem:
                     feed.drop()
                     feed.close()

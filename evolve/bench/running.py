@@ -37,17 +37,17 @@ def run_bench(
     tell: Tell,
     connect: Callable[..., Gateway] | None = None,
 ) -> dict[str, Any]:
-    """Fill what is missing of the bench ``name``, and return its ``bench_data``.
+    """Fill the missing cells of the bench ``name``, and return its ``bench_data``.
 
     Everything is looked up before anything is written. Without programs all seeds are taken; without
     benchmarks those that the programs were evolved on, else the embedded one.
 
     Args:
-        config: what is asked for; recorded, so that it can be left out the next time.
+        config: the configuration; recorded, so that it can be left out the next time.
         root: the folder of runs.
         unsafe_local: programs of others may run in a bare process.
         notify: told in a sentence what the user should know.
-        tell: told of each cell as it is finished: its column's heading, how many are done and due there.
+        tell: called for each finished cell: its column's heading, and the numbers done and due there.
         connect: makes the gateway; see ``open_roles``.
 
     Raises:

@@ -21,9 +21,9 @@ Cells = dict[tuple[str, str], Cell]
 def current(
     cells: Iterable[Cell], columns: Sequence[Column], filled: Mapping[str, Filled], subset: str
 ) -> Cells:
-    """The cells that count: in each column those taken under one and the same conditions.
+    """Return the cells that count: in each column those of the same conditions.
 
-    These are the conditions of now, or, where the benchmark could not be opened, those of its last cell.
+    These are the present conditions, or, where the benchmark could not be opened, those of its last cell.
     """
     cells = [cell for cell in cells if cell.subset == subset]
     found: Cells = {}

@@ -56,7 +56,7 @@ class Actor:
 
         Raises:
             ModelError: of kind outage or setup.
-            BudgetReached: no more may be spent.
+            BudgetReached: the spending limit is reached.
         """
         steps: list[Step] = []
         usage, reward = Usage(), 0.0
@@ -81,10 +81,10 @@ class Actor:
     async def _choose(
         self, beginning: Observation, steps: Sequence[Step], commands: Sequence[str]
     ) -> tuple[str, Usage, str]:
-        """A command, what it took, and why there is none.
+        """Return a command, its usage, and the reason if there is none.
 
-        One that is not possible is asked for again; if the second is not possible either, it is done as it
-        was said: the environment tells the agent so, as it would tell anybody.
+        An impossible command is asked for again; if the second is impossible too, it is carried out as given,
+        and the environment says so.
         """
         asked = await ask_in(
             self.room,
@@ -166,8 +166,8 @@ class Actor:
 class _Opened:
     """An environment whose calls, which may block, are all made in one thread of its own.
 
-    Not in the event loop's own pool: simulators that think for seconds would hold up whatever else is done
-    there. It is closed after the call that is going on, even where the task is cancelled meanwhile.
+    Not in the event loop's own pool: simulators that think for seconds would block everything else there. It
+    is closed after the current call, even if the task is cancelled meanwhile.
     """
 
     def __init__(self, open_environment: Callable[[], Environment]) -> None:

@@ -38,7 +38,7 @@ _NEGATION = re.compile(r"\b(?:no|not|never|none|nothing|hardly)\b|n't\b", re.IGN
 
 @dataclass(frozen=True)
 class Line:
-    """A passage with the date of the heading that it stands under, where there is one."""
+    """A passage with the date of its heading, where there is one."""
 
     text: str
     anchor: date | None

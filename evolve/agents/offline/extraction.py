@@ -1,8 +1,8 @@
 """Fill the fields of a KnowledgeItem or a Query by what they are called: one table, no model.
 
 A field is matched by the words of its name, then by those of its description, against ``RULES``; the first
-rule that has one of the words gives its values. What fits no rule gets the text itself: the gist of an
-episode, or the question.
+rule that has one of the words gives its values. A field that fits no rule gets the text itself: the gist of
+an episode, or the question.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _persons(source: Source) -> Sequence[str]:
 
 
 def _dates(source: Source) -> Sequence[str]:
-    """All that a question names; of an episode only the date that it bears, if it bears one."""
+    """All dates that a question names; of an episode only its own date, if it has one."""
     found = dates.expressions(source.text)
     if source.asked:
         return found

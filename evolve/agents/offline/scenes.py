@@ -1,7 +1,7 @@
-"""Scenes: which place a text adventure tells of, what is seen there, and where its exits lead.
+"""Scenes of a text adventure: the place, the things seen there, and where its exits lead.
 
-Read from the plain English that such games are told in ("You are in the kitchen. To the west: hall."), both
-from observations and from transcripts of past runs. A text that names no place has no scenes.
+Parsed from the plain English of such games ("You are in the kitchen. To the west: hall."), both from
+observations and from transcripts of past runs. A text that names no place has no scenes.
 """
 
 from __future__ import annotations
@@ -91,9 +91,9 @@ def scene(command: str, text: str) -> Scene:
 
 
 def transcripts(memory: str) -> list[tuple[Scene, ...]]:
-    """The runs that ``memory`` tells of, blocks without a blank line between them, in their order.
+    """The past runs in ``memory``, blocks without a blank line in them, in their order.
 
-    What was taken in a run is not seen in its later scenes: there it is where it was put, not where it was
+    Things taken in a run are not in its later scenes: they are where they were put, not where they were
     found. Goals are no scenes. A run of which only the commands are known has scenes without places.
     """
     return [run for block in memory.split("\n\n") if (run := _run(block.strip().splitlines()))]

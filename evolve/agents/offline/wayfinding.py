@@ -1,4 +1,4 @@
-"""Find the way: a map of places, drawn from what was told and walked, and what to do to find a thing by it.
+"""Way finding: a map of places, drawn from texts and moves, and the commands that lead to a thing.
 
 Only for worlds in which a move does not say where it leads ("go north"): elsewhere no map is needed, and
 none is drawn.
@@ -39,7 +39,7 @@ class Place:
 class Map:
     """Places and the ways between them.
 
-    What the agent saw and walked itself counts before what it was told; a past run that contradicts it was
+    The agent's own observations and moves count before the memory's; a past run that contradicts them was
     elsewhere, and is left out. Of two runs that contradict each other the first counts. A run of which only
     the commands are known is taken to have begun where the agent began, and is followed as far as there are
     exits. Unless something else is known, the opposite direction leads back.
@@ -73,8 +73,8 @@ class Map:
 
         Args:
             start: a place.
-            wanted: tells of another place whether it is to be reached.
-            unknown: an exit that leads nobody knows where is wanted as well.
+            wanted: returns whether another place is a target.
+            unknown: an exit with an unknown end counts as a target as well.
         """
         waiting, been = deque([(start, "")]), {start}
         while waiting:
@@ -118,7 +118,7 @@ class Map:
                     place.opened.add(things_in(here.command))
 
     def _walked(self, start: str, route: Sequence[Scene]) -> list[Scene]:
-        """``route`` with the places of its commands; one that nobody named gets a name made up."""
+        """``route`` with the places of its commands; an unnamed place gets a made-up name."""
         place, placed = start, []
         for here in route:
             direction = direction_of(here.command)
@@ -179,7 +179,7 @@ class Wayfinder:
         return self._here if self._ways.get(self._here) else ""
 
     def observe(self, command: str, text: str, commands: Sequence[str]) -> None:
-        """Take note of what ``command`` brought; an empty command for the beginning of the episode."""
+        """Record the result of ``command``; an empty command stands for the beginning of the episode."""
         told = scene(command, text)
         place = told.place or ("" if direction_of(command) else self._here)
         # A text that does not name the place tells only what is new there.
@@ -247,6 +247,6 @@ class Wayfinder:
         return not (trusting and known.told) or (hidden and bool(known.closed - known.opened))
 
     def _unsearched(self, drawn: Map, place: str, trusting: bool) -> list[str]:
-        """The commands that open what is closed at ``place``, without what trusted runs opened."""
+        """The commands that open closed things at ``place``, except for those that trusted runs opened."""
         opened = drawn.places[place].opened if trusting else set()
         return [command for command in self._closed[place] if things_in(command) not in opened]
