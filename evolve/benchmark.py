@@ -427,7 +427,9 @@ def _folder(data_dir: Path, *, scope: str = "") -> Benchmark:
 
 
 def _is_name(text: str) -> bool:
-    """Return whether an installed benchmark has this name: it precedes a folder that happens to have it too."""
+    """Return whether an installed benchmark has this name: it precedes a folder that happens to have it
+    too.
+    """
     return _installed(text).is_file()
 
 

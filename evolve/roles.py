@@ -239,4 +239,4 @@ def _embedder(models: ModelsConfig, passages: Sequence[str], components: Compone
 def _told(news: OutageNews) -> str:
     if news.down:
         return f"{news.endpoint} does not answer ({news.reason}). The campaign waits for it."
-    return f"{news.endpoint} answers again, after {news.seconds:.0f} s. The campaign goes on."
+    return f"{news.endpoint} answers again, after {news.seconds:.0f} s. The campaign continues."

@@ -1,4 +1,4 @@
-"""Initial programs evaluated with models that are made up, to count what would be sent."""
+"""Evaluation of the initial programs with simulated models, to count the requests of a campaign."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from evolve.records import Candidate, Evaluation
 from evolve.workbench import Workbench
 
 TEST_TASKS = 48
-"""Test tasks that the initial programs are asked; what more there are is extrapolated."""
+"""Most test tasks that the initial programs are asked; further ones are extrapolated."""
 _DRAWS = 64
 
 
@@ -53,7 +53,7 @@ class Measured:
 
 
 def measure(config: CampaignConfig, bench: Workbench, programs: Sequence[MemoryProgram]) -> Measured:
-    """Evaluate the initial programs on the static and on test tasks, and ask for a child of each."""
+    """Evaluate the initial programs on the static and on test tasks, and ask for an offspring of each."""
     found = Measured()
     complete: dict[int, tuple[MemoryProgram, Evaluation]] = {}
     gateway = bench.roles.gateway
@@ -91,7 +91,7 @@ def _measure_children(
     watch: Watch,
     found: Measured,
 ) -> None:
-    """Diagnose each program and have a reflector asked for a child, of which none comes."""
+    """Diagnose each program and ask a simulated reflector for an offspring, which gives none."""
     changes = {"search.mutators": "model", "search.tune": 0.0, "search.optimizer": "evolve"}
     maker = nursery(merged(config, changes), bench)
     candidates = [_candidate(n, program, scores) for n, (program, scores) in complete.items()]

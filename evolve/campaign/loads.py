@@ -1,4 +1,4 @@
-"""Calls and tokens by what they are for, and what share of them a changed program makes new."""
+"""Calls and tokens by purpose, and the share of them that a changed program makes new."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""The search itself.
+"""Search loop.
 
-Children are worked on as workers become free, and settled in the order of their numbers. The parent of child
-n is drawn when all up to n − window are settled: so it is chosen from a population that is as new as the
-window lets it be, and the result depends on the configuration alone, not on how many workers there are or
-which of them is quicker. All state is a function of the journal: a campaign that was killed asks the same
-questions again and takes what is recorded.
+Candidates are made as workers become free, and settled in the order of their numbers. The parent of candidate
+n is drawn when all up to n − window are settled. So it is drawn from a population as new as the window
+allows, and the result depends on the configuration alone, not on the number of workers or their speed. All
+state is a function of the journal: a killed campaign repeats its decisions and takes recorded results.
 """
 
 from __future__ import annotations
@@ -71,15 +70,15 @@ class Campaign:
         self._started = clock()
 
     def run(self, observer: Callable[[Event], None]) -> Summary:
-        """Run it to its budget, or go on with it; then test the best.
+        """Run or resume the campaign up to its budget, then test the best.
 
         Args:
-            observer: is told every event, those of earlier processes too, from this thread.
+            observer: called with every event, including those of earlier processes, from this thread.
 
         Raises:
             UsageError: every seed failed, or the run was begun under other conditions.
-            InfrastructureError: something of ours failed; the same command goes on from there.
-            BudgetReached: tokens or USD are spent; the same command with a higher cap goes on from there.
+            InfrastructureError: something of ours failed; the same command resumes from there.
+            BudgetReached: the spending limit is reached; the same command with a higher one resumes.
         """
         record = self.recorder
         record.open(observer)
@@ -95,11 +94,11 @@ class Campaign:
         return summary
 
     def search(self) -> StopReason:
-        """Make children until the budget or the time is used up.
+        """Make candidates until the budget or the time is used up.
 
         Raises:
-            InfrastructureError, BudgetReached: why a child could not be finished, when all that was under
-                way has come to its end.
+            InfrastructureError, BudgetReached: a candidate could not be finished; raised when all jobs in
+                flight have ended.
         """
         history, first = self.recorder.history, len(self._seeds)
         end, window = first + self.config.budget, self.config.under_way
@@ -107,7 +106,7 @@ class Campaign:
         requests: dict[int, Request] = {}
         with JobsUnderWay(self._crew, self.recorder) as jobs:
             while settled < end:
-                # Strictly by turns, so that what each parent is drawn from does not depend on the workers.
+                # Strictly in turn, so that no parent's population depends on the workers.
                 while asked < end and asked - settled < window:
                     request = requests[asked] = self.population.ask()
                     if not history.is_settled(asked) and not (jobs.stopped or self.out_of_time):
@@ -126,7 +125,7 @@ class Campaign:
         return "budget" if settled == end else "time"
 
     def settle(self, request: Request, outcome: Outcome | None = None) -> None:
-        """Record what became of a child, unless that was done, and tell the population."""
+        """Record the result of a candidate, unless that was done, and report it to the population."""
         number, history = request.number, self.recorder.history
         if outcome is not None:
             self.recorder.conclude(number, outcome)
@@ -144,7 +143,7 @@ class Campaign:
         return limit is not None and self._clock() - self._started >= limit
 
     def close(self) -> None:
-        """End the workers, the models and the sandbox, and give the lock of the run back."""
+        """End the workers, the models and the sandbox, and release the lock of the run."""
         self._crew.close()
         self.workbench.close()
         self._run.close()
@@ -156,7 +155,7 @@ class Campaign:
         self.close()
 
     def _join_seeds(self) -> None:
-        """Evaluate the seeds that have no record, and begin the population with all of them."""
+        """Evaluate the initial programs that have no record, and start the population with all of them."""
         for number, program in enumerate(self._seeds):
             self.recorder.register(number, program)
         history, static = self.recorder.history, self.workbench.subsets.static
@@ -165,9 +164,9 @@ class Campaign:
             name = self._seeds[number].name
             if evaluation.status == "inconclusive":
                 raise UsageError(
-                    f"The seed {name} has no score: {evaluation.reason}. Give the same "
-                    "command again to ask once more, leave the seed out with --seeds, or take a stronger "
-                    "model; what was scored is kept."
+                    f"The seed {name} has no score: {evaluation.reason}. Rerun the command to "
+                    "ask once more, leave the seed out with --seeds, or take a stronger model; finished "
+                    "evaluations are kept."
                 )
             self.recorder.join(evaluation, number=number, name=name)
         for seed in history.candidates[: len(self._seeds)]:
@@ -177,7 +176,7 @@ class Campaign:
             raise UsageError(f"Every seed failed, so that there is nothing to evolve: {reasons}.")
 
     def _test(self, reason: StopReason) -> Summary:
-        """Score the best and every seed on the test tasks, which nothing was chosen by, if any are asked."""
+        """Score the best and every seed on the test tasks, which no choice depended on, if there are any."""
         pool, subset = self.population.pool, self.workbench.subsets.test
         best = pool.best
         assert best is not None  # _join_seeds made sure of it
@@ -192,7 +191,7 @@ class Campaign:
         return Summary(best, pool.front, reason, tests, comparisons)
 
     def _job(self, request: Request) -> Rear:
-        """All that it takes to make the child of ``request``, from what is settled now."""
+        """Return the job that makes the candidate of ``request``, from the candidates settled now."""
         pool, subsets = self.population.pool, self.workbench.subsets
         return job_of(request, pool, self.recorder, self.config, subsets)
 

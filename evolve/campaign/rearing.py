@@ -1,7 +1,7 @@
 """Jobs of a campaign (make and evaluate candidates), run in a thread or on another machine.
 
-A job holds all that it needs, and its outcome all that came of it: whoever does it shares nothing with the
-process that decides, which alone writes the record.
+A job holds all its inputs, and its outcome all its results: a worker shares nothing with the deciding
+process, which alone writes the record.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ _FURTHER_SCOPES = 3
 
 @dataclass(frozen=True)
 class Rear:
-    """Make a child and evaluate it.
+    """Job that makes a candidate and evaluates it.
 
     Attributes:
         request: its number and parents.
         program: the parent's.
         partner_program: the partner's, if there is one.
-        family: what else its mutator is shown.
-        known: fingerprints of the programs that are settled.
-        rivals: the front, which may show that the child need not be evaluated to the end.
-        feedback: what became of earlier children, for a mutator that learns.
-        diagnosis: of the parent, where it was made before.
-        fitness: of the parent on the static subset, for a mutator that only counts failures.
-        child: where an earlier process got so far: the child, which has only to be evaluated.
+        family: other programs that its mutator is shown.
+        known: fingerprints of the settled programs.
+        rivals: the front, for early stopping of the candidate.
+        feedback: results of earlier candidates, for a mutator that learns.
+        diagnosis: failure analysis of the parent, where it was made before.
+        fitness: evaluation of the parent on the static subset, for a mutator that only counts failures.
+        child: the candidate, where an earlier process made it; then it has only to be evaluated.
     """
 
     request: Request
@@ -65,7 +65,7 @@ class Rear:
 
 @dataclass(frozen=True)
 class Score:
-    """Evaluate a candidate on a subset: a seed, or the best at the end."""
+    """Job that evaluates a candidate on a subset: an initial program, or the best at the end."""
 
     number: int
     program: MemoryProgram
@@ -142,7 +142,7 @@ class Nursery:
         self._guard = threading.Lock()
 
     def work(self, job: Rear | Score) -> Outcome:
-        """Do ``job``. Raises nothing for what a program, the infrastructure or a budget did."""
+        """Do ``job``. Failures of a program or the infrastructure and a spending limit are not raised."""
         test = isinstance(job, Score) and job.subset == "test"
         with charged_to(job.number, test=test):
             if isinstance(job, Score):
@@ -176,9 +176,9 @@ class Nursery:
         return outcome
 
     def _diagnosed(self, job: Rear) -> tuple[Evaluation, Evaluation | None]:
-        """The parent on the items that it is to learn from, made once; and again if it was made just now.
+        """Return the parent's failure analysis, made once; and again, if it was made just now.
 
-        A program is given these items when it is first picked as a parent: most never are.
+        A program is evaluated on these items when it is first selected as a parent: most never are.
         """
         parent = job.request.parent
         with self._alone(job.program.id):
@@ -217,7 +217,7 @@ class Nursery:
         return self._mutator.mutate(brief, rng_for(self._seed, "mutation", job.number))
 
     def _scopes(self, job: Rear, diagnosis: Evaluation) -> tuple[Scope, ...]:
-        """The scope of the mutation, and those of further attempts at it."""
+        """Return the scope of the mutation, and those of further attempts."""
         if not self._scoped or (self._crossed_everywhere and job.partner_program is not None):
             return ("everything",)
         static = self._subsets.static
@@ -228,7 +228,9 @@ class Nursery:
         )
 
     def _confirmed(self, outcome: Outcome, program: MemoryProgram, first: Evaluation) -> Outcome:
-        """The mean of two runs, or why there is no second one; then the first waits for it in the caches."""
+        """Return the mean of two runs, or the reason why there is no second one; the first stays in the
+        caches.
+        """
         again = self._evaluated(outcome, program, self._subsets.static, repeat=1)
         if again.stopped is not None or again.evaluation is None:
             return replace(again, evaluation=None)
@@ -267,5 +269,5 @@ class Nursery:
 def _outage(number: int, evaluation: Evaluation) -> InfrastructureError:
     return InfrastructureError(
         f"Candidate #{number} could not be evaluated on {evaluation.subset}: {evaluation.reason}",
-        remedy="Nothing is lost: mend it and give the same command again to go on.",
+        remedy="Nothing is lost: fix this and rerun the command to resume.",
     )

@@ -21,7 +21,7 @@ from evolve.mutation.tuning import Tuner, Tuning
 from evolve.workbench import Workbench
 
 _OFFLINE_SCOPES: tuple[Scope, ...] = ("read", "write", "everything")
-"""Parts of a program that make a difference to an agent that goes by rules."""
+"""Scopes that can make a difference to a rule-based agent."""
 RULES = "rules"
 """The name of the offline operators in an ensemble."""
 
@@ -35,10 +35,10 @@ def nursery(config: CampaignConfig, workbench: Workbench, components: Components
         workbench.subsets,
         _tuning(config, workbench, inventive),
         seed=config.seed,
-        # A frozen part narrows what may change already; a blind model is not told where evidence is lost.
+        # A frozen part already narrows the changes; a blind model is not told where evidence is lost.
         scoped=bool(config.reflecting) and search.scoped and search.freeze is None and not _blind(search),
         risk=search.racing_risk if search.racing else None,
-        # Rules give the same answer again: there is no luck to be had from them.
+        # Rules give the same answer again: a second run shows nothing new.
         confirm=search.confirm and not config.has_rule_agent,
         learner=inventive if isinstance(inventive, Learns) else None,
         crossed_everywhere=config.mutators == "model",
@@ -47,7 +47,7 @@ def nursery(config: CampaignConfig, workbench: Workbench, components: Components
 
 
 def _blind(search: SearchConfig) -> bool:
-    """Models are shown nothing of what a program did."""
+    """Return whether models are shown nothing of a program's behaviour."""
     return not search.attribution and search.failures_shown == 0
 
 
@@ -59,7 +59,7 @@ def mutator_identity(
 
 
 def _tuning(config: CampaignConfig, workbench: Workbench, inner: Mutator) -> Mutator:
-    """``inner``, some of whose children are left to be made by tuning numbers."""
+    """Return ``inner``, with a share of the candidates made by tuning hyperparameters."""
     search = config.search
     if not search.tune or search.freeze == "code":
         return inner
@@ -98,7 +98,7 @@ def _inventive(config: CampaignConfig, workbench: Workbench, components: Compone
 
 
 def _rules(config: CampaignConfig) -> Mutator:
-    """The offline operators, kept from changing what is frozen; models are told of it and keep to it."""
+    """Return the offline operators, kept from changing frozen parts; models are told of them instead."""
     search = config.search
     rules: Mutator
     if search.operators == "bandit":

@@ -42,7 +42,7 @@ def compared(
         subset: the test tasks.
 
     Returns:
-        intervals that hold together at 95 % (Bonferroni); none for an evaluation that is not complete.
+        intervals with a joint level of 95 % (Bonferroni); none for an incomplete evaluation.
     """
     scores = {number: e.item_scores for number, e in results.items() if e.status == "complete"}
     groups = {task.id: task.group for task in subset.tasks}

@@ -1,4 +1,4 @@
-"""The option --trust, and the gate that a command asks before it executes what a file names."""
+"""The option --trust, and the gate that a command asks before it executes code that a file names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TrustOption = Annotated[
 
 
 def gate(trust: bool) -> Gate:
-    """The gate of this command: it asks at a terminal, and else refuses."""
+    """Return the gate of this command: it asks at a terminal, and refuses otherwise."""
     from evolve.trust import Approvals, Gate
 
     at_terminal = sys.stdin.isatty() and sys.stderr.isatty()

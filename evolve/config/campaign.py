@@ -1,4 +1,4 @@
-"""The configuration of a campaign as a whole, and what of it may change when a run goes on."""
+"""Configuration of a whole campaign, and the keys that may change when a run is resumed."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class CampaignConfig(Section):
         default={}, description="option of the benchmark → its value as text"
     )
     data_dir: Path | None = Field(
-        default=None, description="where the benchmark's data are; left out: its default"
+        default=None, description="folder of the benchmark's data; default: its own default"
     )
     seeds: tuple[str, ...] = Field(
-        default=DEFAULT_SEEDS, min_length=1, description="programs to begin with: names in seeds/ or paths"
+        default=DEFAULT_SEEDS, min_length=1, description="initial programs: names in seeds/ or paths"
     )
-    seed: int = Field(default=0, ge=0, description="of every random choice")
+    seed: int = Field(default=0, ge=0, description="random seed")
     budget: int = Field(default=40, ge=0, description="children to make")
     window: int | None = Field(
         default=None,
@@ -81,12 +81,14 @@ class CampaignConfig(Section):
 
     @property
     def under_way(self) -> int:
-        """Children under way at once: the window."""
+        """Candidates in flight at once: the window."""
         return self.window or self.jobs
 
     @property
     def has_rule_agent(self) -> bool:
-        """The agent goes by rules: it costs nothing, and its answers show only what is retrieved."""
+        """True if the agent is rule-based: it costs nothing, and its answers depend only on the retrieved
+        text.
+        """
         given = self.evaluation.agent
         return self.models.task.is_offline if given is None else given == "rules"
 
@@ -104,7 +106,7 @@ class CampaignConfig(Section):
 
     @property
     def reflecting(self) -> tuple[ReflectorConfig, ...]:
-        """The reflectors that make children."""
+        """Reflectors that make candidates."""
         return () if self.mutators == "rules" else self.models.reflecting
 
     @property
@@ -122,11 +124,11 @@ class CampaignConfig(Section):
 
     @property
     def rotating(self) -> int:
-        """Tasks of a rotating subset; 0: the static subset is in its place."""
+        """Tasks of a rotating subset; 0: the static subset is used instead."""
         given = self.evaluation.rotating
         if given is None and self.reflecting:
             return 40 if self.has_rule_agent else 8
-        return given or 0  # the rules of the offline mutator count failures, and see no single one
+        return given or 0  # the rules of the offline mutator count failures, and read no single one
 
     @field_validator("benchmark")
     @classmethod
@@ -154,7 +156,7 @@ class CampaignConfig(Section):
 
 
 def _absolute_if_path(text: str) -> str:
-    """A name stays as it is; what is meant as a path (a separator, or the suffix .py) is made absolute."""
+    """Make a path (a separator, or the suffix .py) absolute, and return a name unchanged."""
     if os.sep in text or text.endswith(".py"):
         return str(Path(text).expanduser().absolute())
     return text

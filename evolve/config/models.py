@@ -14,18 +14,18 @@ from evolve.config.sections import Section
 from evolve.records import StructuredOutput
 
 OFFLINE = "offline"
-"""The name of the rules that stand in for a model where none is wanted."""
+"""Name of the rules that replace a model."""
 _SECRET = re.compile(r"(^|[-_])(key|token|secret|password|authorization)$", re.IGNORECASE)
 
 
 class RoleConfig(Section):
-    """A model in a role. In TOML either the model's name alone, or a table."""
+    """Model of a role. In TOML either the model's name alone, or a table."""
 
     model: str = Field(
         default=OFFLINE,
         min_length=1,
-        description="as litellm names it, such as openai/gpt-5.4-mini; gguf:PATH or local: served on this "
-        "machine; or offline",
+        description="LiteLLM id, such as openai/gpt-5.4-mini; gguf:PATH or local: served on this machine; "
+        "or offline",
     )
     parameters: dict[str, JsonValue] = Field(
         default={}, description="sent with every call as they are: temperature, reasoning_effort, ..."
@@ -72,7 +72,7 @@ class RoleConfig(Section):
 
     @property
     def is_offline(self) -> bool:
-        """Rules, no model."""
+        """True if rules play the role, without a model."""
         return self.model == OFFLINE
 
     @model_validator(mode="before")
@@ -166,14 +166,14 @@ class ModelsConfig(Section):
 
     @property
     def reflecting(self) -> tuple[ReflectorConfig, ...]:
-        """The models that reflect; none in an offline search."""
+        """Models that reflect; none in an offline search."""
         if self.reflectors or self.reflector.is_offline:
             return self.reflectors
         return (ReflectorConfig(**self.reflector.model_dump()),)
 
 
 def _secrets_in(value: JsonValue) -> Iterator[str]:
-    """The names, at any depth, under which people put keys."""
+    """Yield the names, at any depth, that look like those of secrets."""
     if isinstance(value, dict):
         for name, inner in value.items():
             if _SECRET.search(name):

@@ -37,8 +37,8 @@ an environment.
 def named(kind: Kind) -> AfterValidator:
     """Return a validator of the names of ``kind``: built in, registered, or of a plug-in.
 
-    Of a recorded configuration any name passes (``context={"recorded": True}``): a run can be looked at where
-    the plug-in that it used is not installed.
+    In a recorded configuration any name is accepted (``context={"recorded": True}``): a run can be inspected
+    where the plug-in that it used is not installed.
     """
 
     def check(name: str, info: ValidationInfo) -> str:
@@ -52,7 +52,7 @@ def named(kind: Kind) -> AfterValidator:
 
 
 class Section(BaseModel):
-    """Immutable, closed to unknown keys, finite numbers only."""
+    """Base of the sections: immutable, closed to unknown keys, finite numbers only."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -76,7 +76,7 @@ class SearchConfig(Section):
     objectives: tuple[Objective, ...] = Field(
         default=("quality", "cost", "latency"),
         min_length=1,
-        description="what spans the front; quality among them",
+        description="axes of the Pareto front; quality among them",
     )
     epsilon: dict[Objective, NonNegativeFloat] = Field(
         default_factory=dict,
@@ -111,9 +111,7 @@ class SearchConfig(Section):
         default=True,
         description="a reflecting model is told which part to change, by attribution and by what it costs",
     )
-    racing: bool = Field(
-        default=True, description="a child that cannot come to lie on the front is given up early"
-    )
+    racing: bool = Field(default=True, description="stop candidates early that cannot reach the Pareto front")
     confirm: bool = Field(
         default=True,
         description="with a model: a child that may displace a front member by luck is run a second time",
@@ -297,20 +295,20 @@ class SandboxConfig(Section):
     frame_bytes: int = Field(default=4_000_000, ge=1_024, description="the largest message of the worker")
 
     def limits(self) -> Limits:
-        """The same as the sandbox takes it."""
+        """Limits as the sandbox takes them."""
         from evolve.sandboxes.protocol import Limits  # numpy, which a reader of configurations does not need
 
         return Limits(**self.model_dump(exclude={"backend", "pool"}))
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """``, did you mean …?`` where something of ``known`` is close to ``name``, else nothing."""
+    """Return ``, did you mean …?`` if a name in ``known`` is close to ``name``, else an empty text."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f", did you mean {close[0]}?" if close else ""
 
 
 def distinct(names: tuple[T, ...]) -> tuple[T, ...]:
-    """``names``; a ``ValueError`` if one stands there twice."""
+    """Return ``names``; a ``ValueError`` if one occurs twice."""
     twice = sorted({str(name) for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"given more than once: {', '.join(twice)}")

@@ -78,7 +78,7 @@ class Downloader:
                 problem = str(broken)
         kept = part.stat().st_size if part.is_file() else 0
         state = (
-            f"{kept} bytes are kept: give the same command again to go on"
+            f"{kept} bytes are kept: rerun the command to resume"
             if kept
             else "Nothing has come: look whether this machine reaches the source and try again"
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from evolve.errors import UsageError
 
-REMEDY = "Mend it there, or fetch the file again."
+REMEDY = "Fix it there, or fetch the file again."
 
 
 @dataclass(frozen=True)

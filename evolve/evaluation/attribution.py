@@ -15,7 +15,7 @@ from evolve.records import Evidence, Fields, Stage, Task
 from evolve.scoring import contains_passage, content_words
 
 LOW_SCORE = 0.5
-"""A score below this one is a failure case."""
+"""Scores below this one are failure cases."""
 
 
 @dataclass(frozen=True)
@@ -36,26 +36,28 @@ class Memory:
 
     @cached_property
     def given_words(self) -> frozenset[str]:
-        """Content words of all that was given."""
+        """Content words of all given episodes."""
         return frozenset(word for text in self.given.values() for word in content_words(text))
 
     @cached_property
     def received_words(self) -> frozenset[str]:
-        """Content words of all that was received."""
+        """Content words of all received texts."""
         return frozenset(word for text in self.received.values() for word in content_words(text))
 
 
 def attribute(
     task: Task, score: float, *, memory: Memory, retrieved: str, low: float = LOW_SCORE
 ) -> Stage | None:
-    """The first stage at which something that the answer needs is missing; None for a score from ``low`` on.
+    """Return the first stage at which something that the answer needs is missing; None for a score of at
+    least ``low``.
 
-    - ``NOT_GIVEN``: a passage of the evidence stands in no episode of the subset. No program can help it.
+    - ``NOT_GIVEN``: a passage of the evidence is in no episode of the subset. No program can help that.
     - ``LOST_IN_WRITE``: every passage was given, but the write of its episode failed, or ``write`` ignores
-      the raw text and the extracted item does not have it. What a program drops *inside* ``write`` cannot be
-      seen from outside: it counts as not retrieved.
-    - ``NOT_RETRIEVED``: what ``read`` returned lacks a passage. Evidence retrieved in part is not retrieved.
-    - ``NOT_USED``: all was there and the score is low nevertheless.
+      the raw text and the extracted item does not have it. Losses *inside* ``write`` cannot be seen from
+      outside: they count as not retrieved.
+    - ``NOT_RETRIEVED``: the text that ``read`` returned lacks a passage. Evidence retrieved in part is not
+      retrieved.
+    - ``NOT_USED``: all evidence was retrieved, but the score is low.
 
     A task without gold evidence is traced by the content words of its gold answer instead; one with neither
     cannot be traced, and has no stage.

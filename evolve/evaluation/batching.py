@@ -34,7 +34,7 @@ SAMPLE = 2
 
 
 class HostServices:
-    """The ``Services`` of the sandbox protocol, by one embedder and one model; as thread-safe as they are.
+    """``Services`` of the sandbox protocol with one embedder and one model; as thread-safe as they are.
 
     Args:
         embedder: behind ``toolkit.embed``.
@@ -52,7 +52,7 @@ class HostServices:
         if not texts:
             return np.zeros((0, self._embedder.dimension), dtype=np.float32)
         vectors = np.asarray(self._embedder.embed(list(texts)), dtype=np.float32)
-        expected = (len(texts), self._embedder.dimension)  # which may be known from those vectors only
+        expected = (len(texts), self._embedder.dimension)  # which may be known only from those vectors
         if vectors.shape != expected or not np.isfinite(vectors).all():
             raise InfrastructureError(
                 f"The embedder {self._embedder.identity!r} gave an array of shape {vectors.shape}; expected "
@@ -68,19 +68,19 @@ class HostServices:
 
 
 class DeferringServices:
-    """Services that can put an answer off, ask for many at once, and know the answers afterwards.
+    """Services that can defer requests, send many at once, and answer them afterwards.
 
-    To be used by one session, from its thread.
+    For use by one session, from its thread.
 
     Args:
-        inner: does the work.
-        model: answers completions, which are to be put off; None where ``inner`` does, on the spot.
-        embedder: makes the vectors, which are to be put off; None where ``inner`` does, on the spot.
+        inner: the services that do the work.
+        model: answers completions, which are deferred; None where ``inner`` answers them at once.
+        embedder: makes the vectors, which are deferred; None where ``inner`` makes them at once.
         repeat: number of a re-run that measures noise.
 
     Attributes:
-        answered: requests whose answers were at hand.
-        unforeseen: answers that were asked for one at a time, while the program waited.
+        answered: requests whose answers were known.
+        unforeseen: requests sent one at a time, while the program waited.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class DeferringServices:
         return np.stack([self._vectors[text] for text in texts])
 
     def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
-        """The answer, if it is known; else it is asked for, or put off inside of ``deferring``."""
+        """Return the answer if it is known; else ask for it, or defer it inside of ``deferring``."""
         if self._model is None:
             return self._inner.complete(messages, options)
         key = json.dumps([messages, options], sort_keys=True)
@@ -133,7 +133,7 @@ class DeferringServices:
 
     @contextmanager
     def deferring(self) -> Iterator[None]:
-        """Put off whatever is not known."""
+        """Defer all requests without a known answer."""
         self._deferring = True
         try:
             yield
@@ -141,11 +141,11 @@ class DeferringServices:
             self._deferring = False
 
     def ask(self) -> None:
-        """Ask for all that was put off, and remember the answers and the errors.
+        """Send all deferred requests, and remember the answers and the errors.
 
         Raises:
             InfrastructureError: the embedding model could not be asked.
-            BudgetReached: no more may be spent on it.
+            BudgetReached: the spending limit is reached.
         """
         wanted, texts = dict(self._wanted), list(self._texts)
         self._wanted.clear()
@@ -154,7 +154,7 @@ class DeferringServices:
             try:
                 self._embed(texts)
             except ModelError as error:
-                # One text may spoil it for all: each call then asks for its own when its turn comes.
+                # One bad text may fail the whole batch: each call then asks for its own when its turn comes.
                 if not error.of_this_call:
                     raise
         if wanted and self._model is not None:
@@ -174,13 +174,13 @@ _Writes = Sequence[tuple[Episode, Extraction]]
 
 
 class Foresight:
-    """Prefetches what the writes of one memory ask of models.
+    """Prefetcher of the model requests in the writes of one memory.
 
     Args:
         session: with the memory's branch entered.
         services: the session's.
-        writes: episodes with what was extracted of them, in order.
-        rounds: how often a write may ask for something that depends on the answer before.
+        writes: episodes with their extracted items, in order.
+        rounds: most requests of a write that each depend on the answer before.
     """
 
     def __init__(
@@ -190,8 +190,8 @@ class Foresight:
         self._services = services
         self._writes = writes
         self._rounds = rounds
-        self._unforeseen = -1  # at the last look; before the first one, less than there can be
-        self._sampled: int | None = None  # where the sample begins, while there is one
+        self._unforeseen = -1  # at the last look; initially less than any count
+        self._sampled: int | None = None  # beginning of the sample, while there is one
         self._looking = len(writes) > SAMPLE
 
     def before(self, place: int) -> None:
@@ -210,7 +210,7 @@ class Foresight:
                 self._foresee(self._asking(self._writes[place:]))
 
     def _sample(self, place: int) -> None:
-        """See what the write at ``place`` asks, and the next one, if the first asks for what is not kept."""
+        """Try the write at ``place``, and the next one if the first has uncached requests."""
         self._unforeseen, answered = self._services.unforeseen, self._services.answered
         first = self._asking(self._writes[place : place + 1])
         if first:
@@ -218,10 +218,10 @@ class Foresight:
             others = self._writes[place + 1 : place + SAMPLE]
             self._rounds = self._foresee([*first, *self._asking(others)])
         elif self._services.answered == answered:
-            self._looking = False  # one that asks nothing is taken at its word
+            self._looking = False  # a write without requests is taken as such
 
     def _foresee(self, asking: _Writes) -> int:
-        """Ask until none of ``asking`` wants anything; how often that was, no more than ``rounds``."""
+        """Send requests until none of ``asking`` has any, at most ``rounds`` times; return how often."""
         for done in range(1, self._rounds + 1):
             self._services.ask()
             if done < self._rounds:
@@ -242,6 +242,6 @@ class Foresight:
                 self._session.write(extraction.fields, episode.text)
         except Deferred:
             return True
-        except ProgramError:  # what goes wrong here goes wrong again when it counts
+        except ProgramError:  # an error here recurs in the real call
             return False
         return False

@@ -1,4 +1,6 @@
-"""A newcomer that would push a program off the front by luck is run again, and the runs are averaged."""
+"""Confirmation: a candidate that may displace a front member by luck is run again, and the runs are
+averaged.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,10 @@ def may_be_luck(evaluation: Evaluation, rivals: Sequence[Rival]) -> bool:
 
 
 def averaged(first: Evaluation, again: Evaluation) -> Evaluation:
-    """``first`` with the scores of both; an item that only one of them could score keeps that score.
+    """Return ``first`` with the mean scores of both; an item that only one of them could score keeps that
+    score.
 
-    What was asked, retrieved and answered is that of the first run. ``again`` must be complete.
+    Queries, retrieved texts and answers are those of the first run. ``again`` must be complete.
     """
     others = {item.task: item for item in again.items}
     items = tuple(_averaged(item, others[item.task]) for item in first.items)

@@ -1,4 +1,4 @@
-"""Score a memory program on a subset: ingest, ask, score, attribute (DESIGN §4)."""
+"""Score a memory program on a subset: ingest, ask, score, attribute."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from evolve.statistics import mean_interval
 INCONCLUSIVE_SHARE = 0.2
 """Share of inconclusive items or writes above which the whole evaluation is inconclusive."""
 UNKNOWN = Interval(mean=math.nan, low=math.nan, high=math.nan)
-"""The quality of an inconclusive evaluation: no number, so that it cannot be taken for a score."""
+"""Quality of an inconclusive evaluation: not a number, so that it cannot be taken for a score."""
 _ZERO = Interval(mean=0.0, low=0.0, high=0.0)
 
 
@@ -59,7 +59,7 @@ class TriedSessions:
         self._guard = threading.Lock()
 
     def put(self, program: str, opened: Opened) -> None:
-        """Keep the session of the program with this id; it is the caller's no more."""
+        """Store the session of the program with this id, which the caller gives up."""
         with self._guard:
             self._kept.append((program, opened))
             surplus = self._kept[: -self._capacity or None]
@@ -68,7 +68,9 @@ class TriedSessions:
             other.session.close()
 
     def take(self, program: str) -> Opened | None:
-        """The session of the program with this id, now the caller's to close; None if there is none."""
+        """Return the session of the program with this id, which the caller must close; None if there is
+        none.
+        """
         with self._guard:
             for kept in self._kept:
                 if kept[0] == program:
@@ -141,7 +143,7 @@ class Evaluator:
 
     @property
     def conditions(self) -> str:
-        """A short hash of all that decides the scores besides program and subset.
+        """Short hash of all that decides the scores besides program and subset.
 
         The benchmark's content, agent, judge, models, limits and metric; not the sandbox, since a backend
         must not change a score.
@@ -151,26 +153,26 @@ class Evaluator:
     def evaluate(
         self, program: MemoryProgram, subset: Subset, repeat: int = 0, referee: Referee | None = None
     ) -> Evaluation:
-        """The scores of ``program`` on ``subset``.
+        """Evaluate ``program`` on ``subset``.
 
-        Never raises for what a program or the infrastructure did: the status says it. Inconclusive with
-        items means that too many of them were, which asking again would not mend.
+        Failures of a program or the infrastructure are not raised: the status reports them. Inconclusive with
+        items means that too many items were inconclusive, which asking again would not change.
 
         Args:
-            program: what to score.
+            program: the program.
             subset: tasks (at least one) and episodes of the benchmark.
-            repeat: number of a re-run that measures noise; every model is asked anew.
-            referee: may give the program up on the way: the status is then ``raced``.
+            repeat: number of a re-run that measures noise; every model is asked again.
+            referee: may stop the evaluation early: the status is then ``raced``.
 
         Raises:
-            BudgetReached: the campaign may spend no more on models.
+            BudgetReached: the spending limit is reached.
         """
         started = self._clock()
         try:
             program.check()
             trial = Trial(self._at, program, subset, repeat, referee)
             evaluation = self._concluded(program, subset, trial, self._carry_out(program, trial))
-        except ProgramError as error:  # what is not caught around a write or a read: contract and load
+        except ProgramError as error:  # errors outside of writes and reads: contract and load
             evaluation = self._failed(program, subset, Failure.of(error, "load"))
         except InfrastructureError as error:
             evaluation = self._record(
@@ -266,7 +268,9 @@ def _clock_of(items: Sequence[ItemOutcome]) -> ClockKind:
 
 
 def quality_of(items: Sequence[ItemOutcome]) -> Interval:
-    """Mean score of the items that have one, with an interval over groups of tasks where they have groups."""
+    """Return the mean score of the items that have one, with an interval over groups of tasks where they have
+    groups.
+    """
     scored = [item for item in items if item.conclusive]
     groups = {item.task: item.group for item in scored}
     return mean_interval({item.task: item.score for item in scored}, clusters=groups)

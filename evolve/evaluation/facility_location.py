@@ -1,4 +1,6 @@
-"""Choose the items that cover a set of others best: max Σ_v max_{e ∈ S} sim(v, e), |S| = k."""
+"""Facility location, the choice of items that best cover a set of others: max Σ_v max_{e ∈ S} sim(v, e), |S|
+= k.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,9 @@ def facility_location(similarity: np.ndarray, count: int) -> list[int]:
     gain still beats the old gains of all others is the greedy choice. Ties go to the lower index.
 
     Args:
-        similarity: shape ``(v, e)``: of each row, to be covered, to each column, which may be chosen.
-        count: how many columns; all of them where there are not as many.
+        similarity: similarity of each row, to be covered, to each column, which may be chosen; shape ``(v,
+            e)``.
+        count: number of columns; all of them where there are fewer.
 
     Returns:
         Indices of columns in the order in which they were chosen.

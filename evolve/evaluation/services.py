@@ -14,7 +14,7 @@ class ToolkitModel(Protocol):
 
     @property
     def identity(self) -> str:
-        """Name and version of everything that decides what it says."""
+        """Name and version of everything that decides its answers."""
         ...
 
     def complete(
@@ -23,12 +23,12 @@ class ToolkitModel(Protocol):
         """The answer to chat ``messages``.
 
         Args:
-            repeat: number of a re-run that measures noise: what was answered in another one is no answer.
+            repeat: number of a re-run that measures noise; answers of other re-runs are not used.
 
         Raises:
-            ProgramError: the program asked for what no model can be asked.
+            ProgramError: the program made a request that no model can answer.
             InfrastructureError: the model could not be reached.
-            BudgetReached: no more may be spent.
+            BudgetReached: the spending limit is reached.
         """
         ...
 

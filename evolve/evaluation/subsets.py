@@ -85,19 +85,19 @@ class Subsets:
 
     @cached_property
     def static(self) -> Subset:
-        """The fixed validation tasks that give fitness."""
+        """Fixed validation tasks that give fitness."""
         return self._subset("static", self._static)
 
     @cached_property
     def memories(self) -> Mapping[str, str]:
-        """Static task → the group whose memory it is asked of; empty in pooled scope."""
+        """Static task → group of its memory; empty in pooled scope."""
         if self._benchmark.scope == "pooled":
             return {}
         return {task.id: task.group for task in self.static.tasks}
 
     @cached_property
     def test(self) -> Subset:
-        """The test tasks with all their episodes, whatever the ratio; empty where none is to be asked."""
+        """Test tasks with all their episodes, whatever the ratio; empty if there are to be none."""
         tasks = self._benchmark.test
         if self._test is not None and self._test < len(tasks):
             drawn = self._rng("test").choice(len(tasks), self._test, replace=False)
@@ -115,18 +115,19 @@ class Subsets:
 
     @cached_property
     def spare(self) -> tuple[Task, ...]:
-        """The validation tasks that are not static; all of them where there is none."""
+        """Validation tasks that are not static; all of them where there is none."""
         static = set(self._static)
         every = self._benchmark.validation
         return tuple(task for place, task in enumerate(every) if place not in static) or every
 
     def among(self, name: str, tasks: Sequence[Task]) -> Subset:
-        """``tasks`` of validation, with episodes as every validation subset has them."""
+        """Return a subset of the validation ``tasks``, with episodes as in every validation subset."""
         places = {task.id: place for place, task in enumerate(self._benchmark.validation)}
         return self._subset(name, sorted(places[task.id] for task in tasks))
 
     def rotating(self, number: int) -> Subset:
-        """Validation tasks to learn from, others for each ``number``; none of them static, where possible.
+        """Return validation tasks to learn from, different for each ``number``; none of them static, if
+        possible.
 
         The static subset, if rotating ones are to have no tasks.
         """
@@ -196,7 +197,7 @@ class Subsets:
         return {episode.id: row for row, episode in enumerate(self._benchmark.episodes)}
 
     def _rng(self, purpose: str) -> np.random.Generator:
-        """A generator of its own for each purpose, so that no draw depends on which were made before."""
+        """Return a separate generator for each purpose, so that no draw depends on earlier ones."""
         digest = hashlib.sha256(f"{self._seed}/{purpose}".encode()).digest()
         return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 

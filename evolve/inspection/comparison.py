@@ -102,7 +102,7 @@ def comparison_data(runs: Sequence[RunRecord]) -> Data:
 
 
 def comparison_view(data: Data) -> RenderableType:
-    """A table with a row for each run, and what the runs come to together."""
+    """Return a table with a row for each run, and a summary of all runs."""
     first = data["runs"][0]["run"]
     table = Table(title="Runs", title_justify="left", title_style="bold")
     columns = (
@@ -182,7 +182,7 @@ def _hypervolumes(outcomes: Sequence[Outcome]) -> list[float | None]:
 
 
 def _summary(rows: Sequence[Data]) -> Data | None:
-    """Mean and deviation over the runs that were tested, as the paper's stability table has them."""
+    """Return mean and deviation over the tested runs, as in the paper's stability table."""
     means = [row["test"]["mean"] for row in rows if row["test"]]
     if len(means) < 2 or len({row["benchmark"] for row in rows}) > 1:
         return None

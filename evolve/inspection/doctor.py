@@ -52,13 +52,13 @@ def doctor_data(
 ) -> Data:
     """The state of the installation, the engine, the sandbox and the benchmarks.
 
-    ``intact`` is False where the installation itself is broken: a package or a folder is missing. No Docker
-    and no data are no damage: there is work that needs neither.
+    ``intact`` is False where the installation itself is broken: a package or a folder is missing. Missing
+    Docker or data are no damage: not all work needs them.
 
     Args:
-        probe: says what the Docker engine has; ``docker_data`` if left out.
-        bwrap: why bubblewrap cannot be used, or None; ``BwrapSandbox.probe`` if left out.
-        check: tries the sandbox that auto takes; ``check_data`` if left out.
+        probe: describes the Docker engine; default: ``docker_data``.
+        bwrap: returns why bubblewrap cannot be used, or None; default: ``BwrapSandbox.probe``.
+        check: tries the sandbox that auto takes; default: ``check_data``.
     """
     from evolve.sandboxes.bwrap import BwrapSandbox
     from evolve.sandboxes.protocol import Limits
@@ -88,7 +88,9 @@ def doctor_data(
 
 
 def registered_data(registry: Registry = REGISTRY) -> list[Data]:
-    """The parts of a search by kind and name, with their source, and why one cannot be used, if so."""
+    """Return the parts of a search by kind and name, with their source and the reason if one cannot be
+    used.
+    """
     return [asdict(part) for kind in KINDS for part in registry.registered(kind)]
 
 
@@ -107,7 +109,7 @@ def docker_data() -> Data:
             engine = identify(client)
             recipe = Recipe.from_environment()
             present = has_image(client, recipe.tag)
-            if present:  # an engine that answers may refuse one of a container's limits
+            if present:  # an engine that answers may refuse a limit of a container
                 DockerSandbox(client, recipe.tag).try_once(Limits())
         finally:
             client.close()

@@ -40,7 +40,7 @@ _USES = {
 def explain_data(run: RunRecord, candidate: Candidate, questions: Questions) -> Data:
     """Storage, phases, fields and knobs of a candidate's program, and statistics of its static evaluation.
 
-    ``structure`` is None for a program that does not parse, ``behaviour`` where it was not evaluated whole.
+    ``structure`` is None for a program that does not parse, ``behaviour`` where its evaluation is incomplete.
     """
     program = run.program(candidate.program)
     static = run.evaluation(candidate.program, STATIC)
@@ -149,7 +149,7 @@ def explain_view(data: Mapping[str, Any]) -> RenderableType:
         blocks.append(Text(one_line(data["message"], 400)))
     found = data["structure"]
     if found is None:
-        blocks.append(Text("The program does not parse, so that nothing can be said of it.", style="red"))
+        blocks.append(Text("The program does not parse, so it cannot be explained.", style="red"))
     else:
         blocks += [*_memory(found), *_phases(found)]
     if data["behaviour"]:

@@ -25,7 +25,8 @@ CLOCKS = {"evaluations": "evaluations", "usd": "USD", "tokens": "tokens"}
 
 
 def progress_data(history: RunHistory, calls: Sequence[Call]) -> list[Data]:
-    """A point for each candidate, in the order in which they joined, with what models had taken until then.
+    """Return a point for each candidate, in the order in which they joined, with the models' usage until
+    then.
 
     ``tokens`` is None where no model was asked, ``usd`` also where the price of a call is not known.
     """
@@ -42,7 +43,7 @@ def progress_data(history: RunHistory, calls: Sequence[Call]) -> list[Data]:
 
 
 def gained(history: RunHistory) -> Interval | None:
-    """Quality of the best minus that of the best seed, paired over the tasks of validation."""
+    """Return the quality of the best minus that of the best seed, paired over the tasks of validation."""
     best, seed = history.best, history.best_seed
     if best is None or seed is None or best.number == seed.number:
         return None

@@ -15,7 +15,7 @@ from evolve.records import Usage
 
 
 def spent(run: RunRecord) -> Accounts:
-    """The sums over all model calls of ``run``, whichever process made them; UsageError if damaged."""
+    """Return the sums over all model calls of ``run``, of all its processes; UsageError if damaged."""
     return Tally(calls_of(run)).accounts()
 
 
@@ -106,7 +106,7 @@ def spending_line(accounts: Accounts) -> str:
 
 
 def price(usage: Usage) -> str:
-    """USD, and for how many calls no price is known: these are never told as 0."""
+    """Return USD, and the number of calls without a known price, which never count as 0."""
     if usage.unpriced == 0:
         return f"{usage.usd:,.4f} USD"
     if usage.unpriced == usage.calls:

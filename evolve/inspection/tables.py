@@ -22,11 +22,11 @@ from evolve.runs.history import STATIC, TEST, RunHistory, title
 
 Data = dict[str, Any]
 EXTREMES = 3
-"""Items shown of the best and of the worst."""
+"""Number of best and of worst items shown."""
 
 
 def candidate_data(history: RunHistory, candidate: Candidate) -> Data:
-    """A candidate with its intervals, as JSON-able data."""
+    """Return a candidate with its intervals, as JSON-able data."""
     best = history.best
     quality, test = history.quality(candidate.number), history.quality(candidate.number, "test")
     return {
@@ -139,7 +139,7 @@ def front_view(data: Mapping[str, Any], plot_width: int | None = None) -> Render
     """``front_data`` for a terminal.
 
     Args:
-        plot_width: columns for a drawing of the front above the table; None for none.
+        plot_width: columns of a plot of the front above the table; None for no plot.
     """
     if not data["front"]:
         return Text(f"The run {data['run']} has no candidate with a score yet.")

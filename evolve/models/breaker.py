@@ -1,4 +1,4 @@
-"""A circuit breaker: while a provider is down, calls wait for it instead of failing one after the other."""
+"""Circuit breaker: while a provider is down, calls wait for it instead of failing one after the other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
 
 OPENS_AFTER = 5
-"""Consecutive failures, of whichever calls, after which a provider counts as down."""
+"""Consecutive failures, of any calls, after which a provider counts as down."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds between probes; each pause is twice the one before."""
 
@@ -26,8 +26,8 @@ class OutageNews:
     Attributes:
         endpoint: its address, or its name.
         down: it went down; else it answers again.
-        seconds: how long it was down.
-        reason: what the last failure said; empty when it is back.
+        seconds: duration of the outage.
+        reason: message of the last failure; empty when it is back.
     """
 
     endpoint: str
@@ -37,7 +37,7 @@ class OutageNews:
 
 
 class OutOfPatience(Exception):
-    """The provider was down for longer than one is willing to wait."""
+    """Outage of a provider that lasted longer than ``patience``."""
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Breaker:
 
     @property
     def open(self) -> bool:
-        """The endpoint counts as down."""
+        """True if the endpoint counts as down."""
         return self._outage is not None
 
     def is_alone(self, call: object) -> bool:
@@ -99,13 +99,13 @@ class Breaker:
     async def through(
         self, attempt: Callable[[], Awaitable[T]], *, since: int, opens_after: int, call: object = None
     ) -> T:
-        """The result of ``attempt``, made when it is its turn.
+        """Make ``attempt`` when it is its turn, and return its result.
 
         Args:
             attempt: one attempt; made once, or not at all.
-            since: ``verdicts`` when the call began of which it is an attempt.
-            opens_after: how many consecutive failures open the breaker, if fewer than ``OPENS_AFTER``.
-            call: the call that it is an attempt of; None where that is not known.
+            since: ``verdicts`` at the beginning of its call.
+            opens_after: number of consecutive failures that open the breaker, if fewer than ``OPENS_AFTER``.
+            call: the attempt's call; None where that is not known.
 
         Raises:
             AttemptFailed: as the attempt did.
@@ -151,7 +151,7 @@ class Breaker:
     def _failed(self, failure: AttemptFailed, opens_after: int, call: object) -> None:
         self._failures += 1
         alone = failure.answered and call is not None and self.is_alone(call)
-        # Errors that are not answers speak of the endpoint, whoever meets them.
+        # Errors that are not answers indicate an outage, whatever call meets them.
         self._failed_calls.add(call if failure.answered else None)
         if self._outage is None and self._failures >= opens_after and not alone:
             self._outage = _Outage(began=self._clock())

@@ -123,15 +123,15 @@ class Exchange:
         self._lengths: dict[tuple[Role, Cause, int | None], AnswerLength] = {}
 
     async def make(self, order: Order, attempt: Callable[[], Awaitable[C]]) -> tuple[C, Bill]:
-        """The result of the first ``attempt`` that succeeds, and what all of them took.
+        """Return the result of the first ``attempt`` that succeeds, and the usage of all attempts.
 
         Raises:
-            ModelError: for good.
-            BudgetReached: it could pass the budget; nothing was asked.
+            ModelError: the call failed for good.
+            BudgetReached: it could pass the spending limit; no request was sent.
         """
         await self._provider.ready()
         rank = _RANK[order.cause]
-        # That of the endpoint first: who waits for a slow server takes no place from the others.
+        # The endpoint's slot first: a call that waits for a slow server takes no slot from the others.
         async with self._limits.taken(order.settings, rank), self._slots.taken(rank), self.pulse.call():
             estimate = await self._estimate(order)
             reservation = await self._budget.reserve(estimate)
@@ -148,7 +148,7 @@ class Exchange:
             return result, Bill(made.usage, made.seconds)
 
     def record_cached(self, order: Order, usage: Usage) -> None:
-        """Record a call that the cache answered, with what it took when it was made."""
+        """Record a call that the cache answered, with the usage of the original call."""
         self.book(
             Call(
                 at=self._now(),
@@ -219,7 +219,7 @@ class Exchange:
         self.pulse.add(usage.tokens_in, usage.tokens_out)
         if made.outcome == "ok":
             self._length(order).saw(usage.tokens_out)
-        # A price that is not known after all is taken as estimated: what is spent must not be lost.
+        # An unknown price is taken as estimated: spending must not be lost.
         usd = estimate.usd if usage.unpriced else usage.usd
         try:
             self.book(made.call(order, self._now()))
@@ -262,7 +262,7 @@ class Exchange:
 
 @dataclass
 class _SameError:
-    """The error that the server answered to all attempts of a call: no outage, but the request's fault."""
+    """Error that the server answered to all attempts of a call: no outage, but a fault of the request."""
 
     message: str = ""
     times: int = 0
@@ -277,7 +277,7 @@ class _SameError:
         self.message = message
 
     def rejection(self, failure: AttemptFailed) -> AttemptFailed:
-        """The failure as one of the request, which the account of its tokens has already."""
+        """Return the failure as a rejection of the request, whose tokens are accounted for already."""
         message = (
             f"{failure.message} (the same error to each of {self.times} attempts, so it is the request's)"
         )
@@ -335,8 +335,8 @@ class _Made:
 
 
 _REMEDIES: dict[ModelErrorKind, str] = {
-    "outage": "Nothing is lost: give the same command again when the provider answers.",
-    "setup": "Mend that and give the same command again; what was paid for is kept.",
+    "outage": "Nothing is lost: rerun the command when the provider answers.",
+    "setup": "Fix this and rerun the command; finished work is kept.",
     "truncated": "Raise max_tokens of this role, or leave it out.",
     "too_long": "Use a model with a longer context for this role.",
 }

@@ -35,7 +35,7 @@ _VALIDATION = re.compile(
     r"unsupported (value|parameter)",
     re.IGNORECASE,
 )
-"""Messages with which a server refuses a request, even under the status of an error of its own."""
+"""Messages with which a server refuses a request, even under the status of a server error."""
 
 
 def explained(
@@ -145,7 +145,7 @@ def _unreadable(text: str) -> AttemptFailed:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and what led to it, the last first."""
+    """Yield the error and its causes, the last first."""
     found: BaseException | None = error
     while found is not None:
         yield found
@@ -153,7 +153,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _code(error: BaseException) -> str:
-    """The API's code of an error, which litellm keeps in one place or another, or only in the text."""
+    """Return the API's code of an error, which litellm keeps in several places, or only in the text."""
     attribute, body = {"code": getattr(error, "code", None)}, getattr(error, "body", None)
     for source in (body, attribute, _error_in(_text(error))):
         if isinstance(source, Mapping) and isinstance(code := source.get("code"), str) and not code.isdigit():
@@ -162,12 +162,14 @@ def _code(error: BaseException) -> str:
 
 
 def _was_answered(chain: list[BaseException]) -> bool:
-    """A response with an error's status came."""
+    """Return whether a response with an error status came."""
     return any(type(error).__name__ == "HTTPStatusError" for error in chain)
 
 
 def _was_misread(chain: list[BaseException], text: str) -> bool:
-    """litellm failed over a response that came, whatever it calls that: a missing key, a wrong type."""
+    """Return whether litellm failed to read a response, whatever it calls that: a missing key, a wrong
+    type.
+    """
     if "Invalid response object" in text or "no 'choices'" in text or "'choices' that is not" in text:
         return True
     misread = any(isinstance(error, LookupError | TypeError | AttributeError | ValueError) for error in chain)
@@ -176,7 +178,7 @@ def _was_misread(chain: list[BaseException], text: str) -> bool:
 
 
 def _is_refused(chain: list[BaseException]) -> bool:
-    """An error of the API, or one of litellm's before anything was sent."""
+    """Return whether the API refused the request, or litellm before sending it."""
     return any(
         type(error).__name__ in ("UnsupportedParamsError", "APIStatusError") or 400 <= _status(error) < 500
         for error in chain
@@ -189,7 +191,9 @@ def _status(error: BaseException) -> int:
 
 
 def _was_dropped(chain: list[BaseException]) -> bool:
-    """A connection failed, in whichever of litellm's clients; by name, since only litellm imports them."""
+    """Return whether a connection failed in one of litellm's clients; by name, since only litellm imports
+    them.
+    """
     return any(
         isinstance(error, OSError | asyncio.TimeoutError)
         or any(base.__name__ in _TRANSPORT for base in type(error).__mro__)
@@ -209,7 +213,7 @@ def _headers(error: Exception) -> Mapping[str, str]:
 
 
 def _message(error: Exception) -> str:
-    """The provider's message, whole, and the parameter that it names beside it."""
+    """Return the provider's whole message, with the parameter that it names."""
     text = _text(error)
     found = _error_in(text)
     message = str(found.get("message") or text or type(error).__name__).strip().rstrip(".")

@@ -1,4 +1,4 @@
-"""The toolkit model of an offline campaign: it quotes the text that it was given, by rule."""
+"""Toolkit model of an offline campaign: quotes the given text, by rule."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ExtractiveModel:
     def complete(
         self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
     ) -> Completion:
-        """The matching passages; the leading ones where none matches. Usage is estimated."""
+        """Return the matching passages; the leading ones where none matches. Usage is estimated."""
         texts = [message.get("content", "") for message in messages]
         question = find_question(texts)
         source = max(texts, key=len, default="")

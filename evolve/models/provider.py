@@ -1,4 +1,4 @@
-"""The seam to whatever carries a request to a model: one attempt, no retry, no memory, no account."""
+"""Provider protocol: one attempt at a request, without retries, cache or accounting."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Tokens:
     """Tokens of one attempt, and their price.
 
     Attributes:
-        read: by the model.
-        written: by the model.
+        read: tokens read by the model.
+        written: tokens written by the model.
         usd: their price; None where it is not known.
-        estimated: the provider reported none: these are a rule of thumb.
+        estimated: the provider reported no tokens: these are a rule of thumb.
     """
 
     read: int = 0
@@ -46,7 +46,7 @@ class Completed:
 
 @dataclass(frozen=True)
 class Embedded:
-    """Vectors of one attempt, in the order of the texts; nothing is checked yet but that they are numbers."""
+    """Vectors of one attempt, in the order of the texts; checked only to be numbers."""
 
     vectors: Sequence[Sequence[float]]
     tokens: Tokens
@@ -102,7 +102,7 @@ class AttemptFailed(Exception):
 
 
 def without_numbers(message: str) -> str:
-    """Return an error message without what differs each time, such as the numbers of requests.
+    """Return an error message without its changing parts, such as the numbers of requests.
 
     >>> without_numbers("Request 1f3c9a02-77 failed after 31 ms")
     'Request # failed after # ms'
@@ -114,7 +114,7 @@ class Provider(Protocol):
     """Transport of requests to model providers. All failures are raised as ``AttemptFailed``."""
 
     async def ready(self) -> None:
-        """Load what takes long to load, so that it is not counted as the time of a call."""
+        """Load slow dependencies, so that this is not counted as the time of a call."""
         ...
 
     async def chat(
@@ -132,7 +132,7 @@ class Provider(Protocol):
         ...
 
     async def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
-        """USD for so many tokens; None where the price is not known."""
+        """Return the price of tokens in USD; None where it is not known."""
         ...
 
     async def context_tokens(self, settings: ModelSettings) -> int | None:

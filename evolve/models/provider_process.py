@@ -1,8 +1,8 @@
-"""A provider in a process of its own, so that what litellm computes is not waited for by anybody else.
+"""Provider in a process of its own, so that litellm's computation delays nothing else.
 
-litellm takes milliseconds of a processor for each call, and many calls come at once. In this process the
-threads that talk to sandboxes would stand still meanwhile, and the times of reads, which are scores, would be
-those of litellm. It takes seconds to import, too, which pass while other things are made ready.
+litellm takes milliseconds of CPU for each call, and many calls come at once. In this process, the threads
+that talk to sandboxes would stand still meanwhile, and the times of reads, which are scores, would include
+litellm's. Its import takes seconds, too, which pass in parallel with other preparations.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class ProviderProcess:
         await self._worker.close()
 
     async def _ask(self, operation: str, settings: ModelSettings, **arguments: Any) -> Any:
-        async with self._replacing:  # by one of the many that find it lost
+        async with self._replacing:  # by one of several callers that find it lost
             if self._worker.lost:
                 await self._worker.close()
                 self._worker = _Worker()
@@ -128,7 +128,7 @@ class _Worker:
         await self._settled.wait()
 
     async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The answer to ``request``.
+        """Return the answer to ``request``.
 
         Raises:
             AttemptFailed: there is none, because the process has ended.
@@ -136,7 +136,7 @@ class _Worker:
         await self.ready()
         if self.lost:
             raise self._failure()
-        assert self._frames is not None  # that it is ready was said through them
+        assert self._frames is not None  # the ready message came through them
         number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         self._frames.send({"id": number, **request})
@@ -199,7 +199,7 @@ class _Worker:
 
 
 def _past_proxies(environ: Mapping[str, str]) -> dict[str, str]:
-    """Environment that has servers on this machine asked directly: no proxy leads to them."""
+    """Return an environment in which servers on this machine are asked without a proxy."""
     given = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
     hosts = ",".join([*filter(None, [given]), "127.0.0.1", "localhost"])
     return {"no_proxy": hosts, "NO_PROXY": hosts}

@@ -122,7 +122,7 @@ def unpacked(text: str) -> array[float]:
 
 
 def main() -> None:
-    """Serve litellm over stdin and stdout, which nothing that is printed gets to."""
+    """Serve litellm over stdin and stdout, kept apart from all printing."""
     incoming, outgoing = os.fdopen(os.dup(0), "rb", 0), os.fdopen(os.dup(1), "wb", 0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -131,7 +131,7 @@ def main() -> None:
     from evolve.models.litellm_provider import LitellmProvider, warm_up_litellm
 
     warm_up_litellm()
-    # What was imported is never garbage; each full collection would go through all of it.
+    # Imported objects are never garbage; each full collection would go through all of them.
     gc.collect()
     gc.freeze()
 

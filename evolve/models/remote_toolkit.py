@@ -1,4 +1,6 @@
-"""The model behind ``toolkit.llm_completion``: what a program may ask of it, and whose fault a failure is."""
+"""Model behind ``toolkit.llm_completion``: validation of a program's requests, and attribution of
+failures.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ _LONGEST = 1_000_000  # tokens; more is no limit
 
 
 class RemoteToolkit:
-    """The toolkit's model, which programs reach from their sandbox. Thread-safe.
+    """Toolkit model, which programs reach from their sandbox. Thread-safe.
 
     Args:
         chat: asks the model.
@@ -41,13 +43,14 @@ class RemoteToolkit:
     def complete(
         self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
     ) -> Completion:
-        """The answer to ``messages``; one that reached the program's own ``max_tokens`` is an answer too.
+        """Return the answer to ``messages``; one that reached the program's own ``max_tokens`` is an answer
+        too.
 
         Raises:
-            ProgramError: ``contract`` for messages or options that are not possible, ``budget`` for a prompt
-                that does not fit the model.
+            ProgramError: ``contract`` for invalid messages or options, ``budget`` for a prompt that does not
+                fit the model.
             ModelError: any other failure.
-            BudgetReached: the campaign's, not the program's.
+            BudgetReached: the campaign's spending limit, not the program's.
         """
         (outcome,) = self.complete_all([(messages, options)], repeat)
         if isinstance(outcome, EvolveError):

@@ -10,7 +10,7 @@ from evolve.records import StructuredOutput
 
 
 class ModelSettings(Protocol):
-    """A model and how it is asked. The fields are described where a user gives them, in ``RoleConfig``."""
+    """Model and its call settings. ``RoleConfig``, where a user gives them, describes the fields."""
 
     @property
     def model(self) -> str:
@@ -19,7 +19,7 @@ class ModelSettings(Protocol):
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Sent with every call."""
+        """Parameters sent with every call."""
         ...
 
     @property
@@ -69,21 +69,21 @@ class ModelSettings(Protocol):
 
     @property
     def usd_per_million_in(self) -> float | None:
-        """Price of what is read; None for litellm's table."""
+        """Price of tokens read; None for litellm's table."""
         ...
 
     @property
     def usd_per_million_out(self) -> float | None:
-        """Price of what is written; None for litellm's table."""
+        """Price of tokens written; None for litellm's table."""
         ...
 
 
 def identity_of(settings: ModelSettings) -> str:
-    """The model and its parameters: what decides what it says, and not by which way it is reached."""
+    """Return the model and its parameters, which decide its answers, but not how it is reached."""
     parameters = dict(settings.parameters)
     if settings.max_tokens is not None:
         parameters["max_tokens"] = settings.max_tokens
-    if settings.context_tokens is not None:  # it decides what prompts leave out
+    if settings.context_tokens is not None:  # it decides which parts prompts leave out
         parameters["context_tokens"] = settings.context_tokens
     if settings.structured != "auto":
         parameters["structured"] = settings.structured

@@ -1,7 +1,7 @@
 """Reader of model replies: thoughts removed, one JSON object read, or ``Unusable`` with the reason.
 
-Agent, judge, reflector and toolkit read replies with these functions and no others. Nothing is guessed: a
-reply with two readings is refused, with a text that tells the model what to correct.
+Agent, judge, reflector and toolkit read replies only with these functions. Nothing is guessed: a reply with
+two readings is refused, with a text that tells the model what to correct.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def shortened(value: object) -> str:
 
 
 def _distinct(found: Iterator[Found]) -> Sequence[Found]:
-    """The objects that differ from each other; ``1`` and ``true`` are different."""
+    """Return the distinct objects; ``1`` and ``true`` are different."""
     return list({json.dumps(one.value, sort_keys=True): one for one in found}.values())
 
 
@@ -94,7 +94,7 @@ def _objects(text: str, offset: int) -> Iterator[Found]:
     """The objects of a text that are not within others; ``offset`` is added to their places.
 
     Raises:
-        Unusable: something begins like an object and is not readable.
+        Unusable: an object begins but is not readable.
     """
     place = text.find("{")
     while place >= 0:
@@ -145,4 +145,4 @@ def _no_constant(name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_distinct_keys, parse_constant=_no_constant)
-"""Line breaks inside of texts are let pass: the meaning is plain."""
+"""Decoder that permits line breaks inside of strings: their meaning is clear."""

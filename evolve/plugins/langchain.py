@@ -1,4 +1,4 @@
-"""A memory in LangChain and LangGraph: a retriever, and the two tools. Needs the extra ``langchain``."""
+"""Memory for LangChain and LangGraph: a retriever, and the two tools. Needs the extra ``langchain``."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ class MemoryRetriever(BaseRetriever):
 
 
 def memory_tools(memory: Memory) -> list[BaseTool]:
-    """The tools ``remember`` and ``recall``; what goes wrong in a call is its answer, to be mended."""
+    """Return the tools ``remember`` and ``recall``; an error in a call becomes its answer, for the model to
+    fix.
+    """
 
     def remember(text: str) -> str:
         return _said(lambda: tools.remember(memory, text))

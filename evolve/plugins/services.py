@@ -16,12 +16,12 @@ from evolve.sandboxes.protocol import Services
 
 
 class RepeatableServices:
-    """Services that write down what the toolkit's model said, or say it again. For one session.
+    """Services that record the toolkit model's answers, or replay them. For one session.
 
     Vectors are computed or, of remote models, cached by the embedder: the journal does not hold them.
 
     Args:
-        inner: does the work.
+        inner: services that do the work.
     """
 
     def __init__(self, inner: Services) -> None:
@@ -41,12 +41,11 @@ class RepeatableServices:
 
     @contextmanager
     def repeating(self, told: Sequence[Told], *, strict: bool) -> Iterator[None]:
-        """Requests are meanwhile answered by ``told``, in its order.
+        """Answer requests from ``told``, in its order, while the context is open.
 
         Args:
-            strict: refuse a request that differs from the one the answer was given to. The same program may
-                ask differently (by the date, say) and is given the answer that it was given then; another
-                program may not.
+            strict: refuse a request that differs from the recorded one. The same program may ask differently
+                (with the date, say) and gets the recorded answer; another program may not.
         """
         self._script, self._strict = iter(told), strict
         try:
@@ -69,8 +68,8 @@ class RepeatableServices:
             told = next(self._script, None)
             if told is None or (self._strict and told.request != request):
                 raise UsageError(
-                    "This version of the plug-in asks its model something else for what is stored than the "
-                    "version that stored it, so that it cannot be replayed for nothing. Load it with "
+                    "This version of the plug-in asks its model something else for the stored texts than the "
+                    "version that stored them, so they cannot be replayed without calls. Load it with "
                     "reextract=True to have it asked."
                 )
             return Completion(text=told.text, usage=Usage())

@@ -1,4 +1,4 @@
-"""A memory as two tools of an agent: what they are called, what they take, and plain OpenAI tool calls."""
+"""Two agent tools of a memory: names, arguments, and plain OpenAI tool calls."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _DESCRIPTIONS = {"remember": REMEMBER, "recall": RECALL}
 
 
 def remember(memory: Memory, text: str) -> str:
-    """Store ``text``, and say so to the agent."""
+    """Store ``text``, and return a confirmation for the agent."""
     memory.remember(text)
     return STORED
 
@@ -52,7 +52,7 @@ def recall(memory: Memory, question: str) -> str:
 
 
 def openai_tools() -> list[dict[str, Any]]:
-    """The value of ``tools`` in a request to a chat API of OpenAI's form."""
+    """Return the value of ``tools`` in a request to an OpenAI-compatible chat API."""
     return [
         {
             "type": "function",
@@ -67,9 +67,9 @@ def openai_tools() -> list[dict[str, Any]]:
 
 
 def call_openai_tool(memory: Memory, call: Any) -> dict[str, str]:
-    """Do one of a message's ``tool_calls``; gives the message of role ``tool`` to send back.
+    """Run one of a message's ``tool_calls``; return the message of role ``tool`` to send back.
 
-    What goes wrong with the call is said in that message, so that the model can mend it: an unknown tool, bad
+    An error of the call is reported in that message, so that the model can fix it: an unknown tool, bad
     arguments, a program or a model that failed.
 
     Args:

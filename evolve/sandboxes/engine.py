@@ -20,7 +20,7 @@ POOL_SIZE = 128
 
 _FULL = "no space left on device"
 _MAKE_ROOM = "Free space on the disk of the Docker engine (`docker system df` says what holds it)."
-_BUILD_IT = "Give the same command again: it builds the image."
+_BUILD_IT = "Rerun the command: it builds the image."
 _START_IT = "Start Docker (DOCKER_HOST names another engine), or choose another sandbox with --sandbox."
 
 

@@ -63,7 +63,7 @@ def _said_as_ours() -> Iterator[None]:
     except OSError as error:
         raise InfrastructureError(
             f"No folder can be made for a program's temporary files: {error}.",
-            remedy="Make room there or name another folder by TMPDIR, and give the same command again.",
+            remedy="Make room there or name another folder by TMPDIR, and rerun the command.",
         ) from error
 
 

@@ -15,7 +15,7 @@ from evolve.program import MemoryProgram
 from evolve.program.structure import features
 
 KEPT = 1_024
-"""Programs that are not read again when a dashboard makes its page anew."""
+"""Number of cached programs, not read again when a dashboard rebuilds its page."""
 
 
 @dataclass(frozen=True)
