@@ -106,7 +106,8 @@ class ChatModel(Protocol):
         ...
 
     def run(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-        """Run coroutines that ask concurrently, and return their results in order. All of them are awaited,
-        so that no paid answer is lost; then the first exception, if any, is raised.
+        """Run coroutines that ask concurrently, and return their results in order.
+
+        All of them are awaited, so that no paid answer is lost; then the first exception, if any, is raised.
         """
         ...

@@ -160,7 +160,7 @@ class Gateway:
             (price,) = self.run([self._provider.price(settings, read, written)])
         except AttemptFailed as failure:
             raise InfrastructureError(
-                f"The price of {settings.model} could not be found out: {failure.message}."
+                f"The price of {settings.model} could not be determined: {failure.message}."
             ) from failure
         return price
 

@@ -16,8 +16,9 @@ class Once(Generic[T]):
         self._flights: dict[str, asyncio.Future[T]] = {}
 
     async def make(self, key: str, request: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
-        """Return the result of ``request``, or of an equal one in flight; and whether this one was made. An
-        error of the other request is raised here too; if it was cancelled, this one is made.
+        """Return the result of ``request``, or of an equal one in flight; and whether this one was made.
+
+        An error of the other request is raised here too; if it was cancelled, this one is made.
         """
         while (flight := self._flights.get(key)) is not None:
             await asyncio.wait([flight])

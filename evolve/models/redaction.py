@@ -12,8 +12,10 @@ _KEY_LIKE = re.compile(r"\b(?:(?:sk|pk|rk|gsk|xai|hf)[-_][\w\-*]{6,}|AIza[\w\-]{
 
 
 def redacted(text: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Return ``text`` without secrets. Secrets are the values of environment variables that are named like
-    secrets, and texts that look like a key.
+    """Return ``text`` without secrets.
+
+    Secrets are the values of environment variables that are named like secrets, and texts that look like a
+    key.
     """
     for name, value in environ.items():
         if _NAMED_SECRET.search(name) and len(value) >= _SHORTEST:

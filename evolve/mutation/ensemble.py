@@ -1,4 +1,4 @@
-"""Several mutators, of which each child is made by one: by weight, or by gain for its price."""
+"""Ensembles of mutators: one makes each candidate, chosen by weight, or by gain per USD."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Member:
     """A mutator of an ensemble.
 
     Attributes:
-        name: short, such as the model's; it is recorded with each child, behind its operator.
-        mutator: makes children.
-        weight: above 0; how often it is drawn, relative to the others.
-        scoped: it keeps to the scope of a brief, so that each scope can be an arm of its own.
+        name: short name, such as the model's; recorded with each candidate, after its operator.
+        mutator: makes candidates.
+        weight: relative frequency of draws, above 0.
+        scoped: it observes the scope of a brief, so that each scope can be an arm of its own.
     """
 
     name: str
@@ -55,10 +55,10 @@ class Feedback:
 
 @runtime_checkable
 class Learns(Protocol):
-    """A mutator that is to be told what became of its children."""
+    """Mutator that learns from the results of its candidates."""
 
     def tell(self, feedback: Feedback) -> None:
-        """Tell an outcome. What was told before may be told again, as it is recorded. Thread-safe."""
+        """Learn an outcome. Earlier outcomes may be repeated when a run resumes. Thread-safe."""
         ...
 
 
@@ -78,7 +78,7 @@ class Ensemble:
         return _identity("weights", self._members)
 
     def tell(self, feedback: Feedback) -> None:
-        """Pass an outcome on to the member that it is of; see ``Learns``."""
+        """Pass an outcome on to its member; see ``Learns``."""
         _pass_on(feedback, self._members)
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
@@ -150,7 +150,7 @@ class LearningEnsemble:
         )
 
     def tell(self, feedback: Feedback) -> None:
-        """See ``Learns``. An operator of none of the members, such as one of old, is passed over."""
+        """See ``Learns``. Operators of no member, such as a removed one's, are ignored."""
         _pass_on(feedback, self._members)
         pulls = []
         for part in _parts(feedback):
@@ -166,7 +166,7 @@ class LearningEnsemble:
 
 
 def _pass_on(feedback: Feedback, members: dict[str, Member]) -> None:
-    """Tell each member that had a part in the child of it, as if it had worked alone."""
+    """Pass the outcome on to each member that had a part in the candidate, as if it had worked alone."""
     for part in _parts(feedback):
         made, _, name = part.operator.partition(_BY)
         member = members.get(name)
@@ -175,10 +175,10 @@ def _pass_on(feedback: Feedback, members: dict[str, Member]) -> None:
 
 
 def _parts(feedback: Feedback) -> tuple[Feedback, ...]:
-    """The outcome of the member that made the child, and of the one that could not before it.
+    """Return the outcome of the member that made the candidate, and of the one that failed before it.
 
-    Attempts of models and their price are the latter's; the former has the improvement, and the price of
-    the evaluation.
+    Attempts of models and their price belong to the latter; the improvement and the price of the evaluation
+    to the former.
     """
     made, _, failed = feedback.operator.partition(_AFTER)
     if not failed:

@@ -1,4 +1,4 @@
-"""Mutation from the failures on the fitness set, for a mutator that counts them and sees no single one."""
+"""Mutation from the failures on the fitness set, for a mutator that only counts them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from evolve.mutation.protocol import Brief, Mutator, Proposal, Refusal
 class OnFitnessSet:
     """Mutator wrapper that shows the parent on the static subset, where reflecting models see a rotating one.
 
-    A model that is shown tasks learns their answers, so that it is given others than those that count. Rules
-    weigh their operators by how many tasks fail at which stage: the more tasks, the less noise.
+    A model that is shown tasks learns their answers, so it is shown other tasks than those that count. Rules
+    weigh their operators by the number of tasks that fail at each stage: the more tasks, the less noise.
 
     Args:
         inner: makes the children.

@@ -39,10 +39,10 @@ class Frozen:
     total: bool
 
     def changed(self, child: MemoryProgram) -> list[str]:
-        """The frozen pieces that are another in ``child``, are missing there, or were added.
+        """Return the frozen pieces that ``child`` changed, removed or added.
 
         Raises:
-            ProgramError: the child does not parse.
+            ProgramError: the candidate does not parse.
         """
         present = Pieces.of(child).marks
         changed = [name for name, mark in self.marks.items() if present.get(name, "") != mark]
@@ -119,7 +119,7 @@ def _of_scope(pieces: Pieces, scope: Scope) -> set[str]:
 
 
 def _storing(pieces: Pieces) -> set[str]:
-    """All that decides what is stored."""
+    """Names of all pieces that decide what is stored."""
     roots = [HEAD, f"{BASE_CLASS}.__init__", f"{BASE_CLASS}.write"]
     return set(pieces.reached(roots, past=[f"{BASE_CLASS}.read"]))
 
@@ -138,11 +138,13 @@ class Freezing:
 
     @property
     def identity(self) -> str:
-        """The inner mutator's, with what is frozen."""
+        """Identity of the inner mutator, with the frozen part."""
         return f"{self._inner.identity}/freeze-{self._part}"
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        """The inner mutator's child with the part put back; refused where nothing else was changed."""
+        """Return the inner mutator's candidate with the part restored; refused where nothing else was
+        changed.
+        """
         outcome = self._inner.mutate(brief, rng)
         if isinstance(outcome, Refusal):
             return outcome

@@ -1,4 +1,4 @@
-"""New values for a program's numbers, and how they are told."""
+"""New values for a program's hyperparameters, and their description."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evolve.program.parts import Knob
 def rounded(knob: Knob, value: float) -> float:
     """``value`` within the knob's bounds; whole for an integer knob, else to a thousandth of the bounds.
 
-    A number with sixteen digits would be nothing that a person likes to read in a program.
+    A number with sixteen digits would be hard to read in a program.
     """
     if knob.integer:
         value = round(value)

@@ -15,7 +15,7 @@ from evolve.records import Candidate
 
 
 class ParentSelector(Protocol):
-    """A rule that picks a parent. What it picks depends on its arguments alone.
+    """Selector of parents. The choice depends only on the arguments.
 
     Example:
         >>> class Best:
@@ -106,9 +106,9 @@ class PerItem:
 class Recency:
     """The paper's rule with curiosity: p ∝ exp((quality + bonus / (1 + children)) / temperature).
 
-    ``children`` are those that were evaluated with the candidate as their main parent, failed and raced ones
-    too. What is new has none, and counts for ``bonus`` more than it scored; a parent that had three counts
-    for a quarter of that. With a bonus of 0 it is ``Softmax``.
+    ``children`` are the offspring evaluated with the candidate as their main parent, including failed and
+    early-stopped ones. A new candidate has none, and counts for ``bonus`` more than its score; a parent of
+    three for a quarter of that. With a bonus of 0 it is ``Softmax``.
 
     Args:
         temperature: above 0, in units of quality.
@@ -135,12 +135,14 @@ class Recency:
 
 @dataclass(frozen=True)
 class ParetoRank:
-    """NSGA-II's binary tournament: of two at random, the lower rank wins; in one rank, the less crowded."""
+    """NSGA-II's binary tournament: of two candidates at random, the lower rank wins; in the same rank, the
+    less crowded.
+    """
 
     def select(
         self, candidates: Sequence[Candidate], archive: ParetoArchive, rng: random.Random
     ) -> Candidate:
-        """The winner of one tournament; on a full tie the one that was drawn first."""
+        """Return the winner of one tournament; on a full tie, the one drawn first."""
         eligible = unfailed(candidates)
         if len(eligible) == 1:
             return eligible[0]
@@ -163,13 +165,15 @@ class Max:
         archive: ParetoArchive,
         rng: random.Random,
     ) -> Candidate:
-        """The best; no randomness."""
+        """Return the best; no randomness."""
         return max(unfailed(candidates), key=merit)
 
 
 @dataclass(frozen=True)
 class Latest:
-    """No population: always the newest, better or worse than its parent; the paper's ablation of the pool."""
+    """Chain without a population: always the newest, better or worse than its parent; the paper's ablation of
+    the pool.
+    """
 
     def select(
         self,
@@ -177,13 +181,13 @@ class Latest:
         archive: ParetoArchive,
         rng: random.Random,
     ) -> Candidate:
-        """The one of the highest number; no randomness."""
+        """Return the candidate of the highest number; no randomness."""
         return max(unfailed(candidates), key=lambda candidate: candidate.number)
 
 
 @dataclass(frozen=True)
 class Uniform:
-    """All have the same chance, the worst as the best: the control that says what any preference is worth."""
+    """Uniform selection, the worst as likely as the best: the control for every other selector."""
 
     def select(
         self, candidates: Sequence[Candidate], archive: ParetoArchive, rng: random.Random
@@ -214,7 +218,7 @@ def merit(candidate: Candidate) -> tuple[float, float, int]:
 
 def _boltzmann(values: Sequence[float], temperature: float) -> list[float]:
     """Weights ∝ exp(value / temperature)."""
-    best = max(values)  # as every weight is then at most 1, and one is 1, no sum can overflow or vanish
+    best = max(values)  # every weight is then at most 1, and one is 1, so no sum can overflow or vanish
     return [math.exp((value - best) / temperature) for value in values]
 
 

@@ -49,8 +49,8 @@ def facts_of(node: ast.AST) -> Facts:
     resources: set[str] = set()
     imports: list[tuple[int, tuple[str, ...] | None]] = []
     first = first_line(node) if isinstance(node, ast.stmt) else 1
-    prose: set[ast.AST] = set()  # strings that stand alone, in which "from x" is no table
-    for part in ast.walk(node):  # what stands in a node comes after it
+    prose: set[ast.AST] = set()  # bare strings, in which "from x" is not a table
+    for part in ast.walk(node):  # the parts of a node come after it
         if isinstance(part, ast.Name):
             if isinstance(part.ctx, ast.Load):
                 loaded.add(part.id)

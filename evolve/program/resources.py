@@ -9,7 +9,7 @@ from evolve.program.source import Function, Source
 from evolve.program.syntax import statements
 
 FED_IN = ("__init__", "_index")
-"""The methods that set up and fill what the steps of ``read`` look up."""
+"""The methods that set up and fill the resources that the steps of ``read`` look up."""
 
 
 def resources(source: Source, found: Iterable[ast.stmt]) -> set[str]:
@@ -18,11 +18,11 @@ def resources(source: Source, found: Iterable[ast.stmt]) -> set[str]:
 
 
 def body(source: Source, method: str) -> list[ast.stmt]:
-    """The statements of a method of KnowledgeBase; none where there is no such method."""
+    """Return the statements of a method of KnowledgeBase; empty where there is no such method."""
     function: Function | None = source.methods.get(method)
     return statements(function) if function else []
 
 
 def quotes(text: str, name: str) -> bool:
-    """``name`` stands in ``text`` as a string."""
+    """Return whether ``text`` contains ``name`` as a string."""
     return f'"{name}"' in text or f"'{name}'" in text

@@ -43,7 +43,7 @@ class Table:
 
     Attributes:
         module: ``fts5`` for a full-text index; empty for an ordinary table.
-        columns: what stands between its parentheses, on one line.
+        columns: text between its parentheses, on one line.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Structure:
     Attributes:
         tables: tables that it creates.
         attributes: containers that ``__init__`` makes: name → kind.
-        phases: name of the phase → what it does.
+        phases: name of the phase → its structure.
     """
 
     tables: tuple[Table, ...]
@@ -116,7 +116,7 @@ def structure(program: MemoryProgram) -> Structure | None:
 def features(program: MemoryProgram) -> dict[str, dict[str, float]] | None:
     """Countable features of ``program`` by group; None where it does not parse.
 
-    Groups: ``storage`` (what of the toolkit each phase uses, tables, containers), ``shape`` (node types of
+    Groups: ``storage`` (toolkit attributes used by each phase, tables, containers), ``shape`` (node types of
     the tree, as log(1 + count)), ``steps`` (names of its methods and of the functions it calls, 0 or 1),
     ``schema`` (fields), ``knobs`` (their values, as a share of their range).
     """

@@ -10,9 +10,9 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class Mention(NamedTuple):
-    """A name in code: looked up or bound (``name``), behind a dot (``attribute``), or a string (``text``).
+    """Name in code: looked up or bound (``name``), after a dot (``attribute``), or a string (``text``).
 
-    ``place`` is the line, from 1, and the column of the expression that it is in.
+    ``place`` is the line, from 1, and the column of its expression.
     """
 
     kind: Literal["name", "attribute", "text"]

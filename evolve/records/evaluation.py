@@ -22,7 +22,7 @@ class Stage(StrEnum):
 
 
 class Usage(Record):
-    """Model work: calls made, and tokens read and written by the model (estimates are said to be so)."""
+    """Usage of models: calls made, and tokens read and written by the model."""
 
     calls: int = 0
     tokens_in: int = 0
@@ -55,7 +55,7 @@ class Usage(Record):
 
 
 class Completion(Record):
-    """The answer of the toolkit's model."""
+    """Answer of the toolkit's model."""
 
     text: str
     usage: Usage
@@ -71,7 +71,7 @@ class Failure(Record):
 
     @classmethod
     def of(cls, error: ProgramError, where: str) -> Failure:
-        """The record of ``error``, which happened at ``where``."""
+        """Return the record of ``error``, which happened at ``where``."""
         return cls(kind=error.kind, where=where, message=error.message, detail=error.detail[-4000:])
 
 
@@ -174,13 +174,13 @@ CostUnit = Literal["tokens", "usd"]
 
 
 class Evaluation(Record):
-    """A program on a subset.
+    """Evaluation of a program on a subset.
 
-    ``complete``: every item has a score, or says why it has none (a few may: ``ItemOutcome.inconclusive``).
-    ``failed``: the program broke, and ``failure`` says how; its quality is 0 because it earned 0.
-    ``raced``: it was given up after some of the items, and ``reason`` says why; what it scored on them is no
-    score on the subset. ``inconclusive``: our own machinery broke; there is no score, and there must not be
-    one.
+    ``complete``: every item has a score, or the reason why it has none (a few may:
+    ``ItemOutcome.inconclusive``). ``failed``: the program broke, and ``failure`` says how; its quality is 0
+    because it earned 0. ``raced``: it was stopped early after some of the items, for the ``reason``; its
+    scores on them are not a score on the subset. ``inconclusive``: a model or sandbox failed; there is no
+    score, and there must not be one.
 
     Example:
         >>> import evolve
@@ -212,7 +212,7 @@ class Evaluation(Record):
     seconds: float = Field(default=0.0, description="wall time of the whole evaluation")
 
     def objective(self, name: str) -> float:
-        """The value of the objective ``name``: quality, cost, latency or size."""
+        """Return the value of the objective ``name``: quality, cost, latency or size."""
         if name == "quality":
             return self.quality.mean
         if name in ("cost", "latency", "size"):
@@ -221,7 +221,7 @@ class Evaluation(Record):
 
     @property
     def item_scores(self) -> dict[str, float]:
-        """Task id → score, of the items that have one."""
+        """Task id → score, for the items that have one."""
         return {item.task: item.score for item in self.items if item.conclusive}
 
     @property

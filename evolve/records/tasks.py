@@ -8,15 +8,15 @@ from evolve.records.base import Record
 
 
 class Evidence(Record):
-    """A passage that a correct answer rests on. Gold: never enters a sandbox or a prompt that answers.
+    """Passage that supports the correct answer. Gold: never enters a sandbox or an answering prompt.
 
     Example:
         >>> Evidence(episode="monday", text="Ada moved to Lisbon.").episode
         'monday'
     """
 
-    episode: str = Field(description="id of the episode it stands in")
-    text: str = Field(description="the passage, as it stands in the episode's text")
+    episode: str = Field(description="id of its episode")
+    text: str = Field(description="the passage, exactly as in the episode's text")
 
 
 class Criterion(Record):

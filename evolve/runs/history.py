@@ -45,16 +45,15 @@ class RunHistory:
 
     Attributes:
         objectives: names of the objectives that span the front.
-        budget: children that the campaign may make.
-        axes: the objectives, and how fine a difference of each counts on the front; by default those of
-            their names.
+        budget: number of candidates that the campaign may make.
+        axes: the objectives, with their resolution on the front; by default those of their names.
         started: each process that worked on the campaign, in order.
-        finished: how the last process ended; None while it runs or if it was killed.
-        discarded: number → why that child did not come to be.
+        finished: end of the last process; None while it runs or if it was killed.
+        discarded: number → reason why there is no such candidate.
         comparisons: best against others on the test set, in order.
-        tries: number → what became of each reply of the model that was asked for that child.
+        tries: number → outcome of each model reply for that candidate.
         groups: static task → its group, of the tasks that have one.
-        initial: programs that the campaign begins with.
+        initial: number of initial programs.
         programs: ids of all programs that an event names.
 
     Example:
@@ -105,7 +104,7 @@ class RunHistory:
         return cls.of(run.config, run.events())
 
     def apply(self, event: Event) -> bool:
-        """Take the next event in; False if it is not new, as when a resumed campaign tells its past."""
+        """Apply the next event; False if it is not new, as when a resumed campaign repeats its past."""
         self._seen.update(past.model_dump_json() for past in self._past)
         self._past.clear()
         line = event.model_dump_json()
@@ -116,7 +115,7 @@ class RunHistory:
         return True
 
     def add(self, event: Event) -> None:
-        """Take the next event in, which is known to be new."""
+        """Apply the next event, which is known to be new."""
         match event:
             case Started():
                 self.started.append(event)
@@ -147,7 +146,7 @@ class RunHistory:
         self._joined.append((number, len(self._evaluated), self._seconds))
         if self._pool is not None and number not in self._candidates:
             self._pool.add(candidate)
-        else:  # of a number that the journal holds twice, the last one counts
+        else:  # if the journal holds a number twice, the last one counts
             self._pool = None
         self._candidates[number] = candidate
         self._scores.pop(number, None)
@@ -167,7 +166,7 @@ class RunHistory:
 
     @property
     def pool(self) -> CandidatePool:
-        """The candidates with their Pareto front. To be read, not added to."""
+        """The candidates with their Pareto front. Read-only."""
         if self._pool is None:
             self._pool = CandidatePool(self._axes(), self.candidates)
         return self._pool
@@ -186,7 +185,7 @@ class RunHistory:
 
     @property
     def best_seed(self) -> Candidate | None:
-        """The one that the search had to beat: the best of the seeds by the same rule; None if all failed."""
+        """Baseline of the search: the best of the seeds by the same rule; None if all failed."""
         return max((c for c in self.seeds if c.complete), key=merit, default=None)
 
     @property
@@ -201,12 +200,12 @@ class RunHistory:
 
     @property
     def settled(self) -> int:
-        """Number of children of the budget that joined or were given up."""
+        """Number of candidates of the budget that joined or were discarded."""
         joined = sum(candidate.operator != SEED for candidate in self._candidates.values())
         return joined + len(self.discarded)
 
     def is_settled(self, number: int) -> bool:
-        """Return whether it is recorded what became of a candidate."""
+        """Return whether the result of a candidate is recorded."""
         return number in self._candidates or number in self.discarded
 
     def is_recorded(self, event: Event) -> bool:
@@ -225,7 +224,7 @@ class RunHistory:
 
     @property
     def inconclusive(self) -> int:
-        """Number of evaluations without a score, for no fault of the program."""
+        """Number of evaluations without a score, through no fault of the program."""
         return sum(event.status == "inconclusive" for event in self._evaluated.values())
 
     def candidate(self, number: int) -> Candidate | None:
@@ -233,7 +232,7 @@ class RunHistory:
         return self._candidates.get(number)
 
     def proposed(self, number: int) -> Proposed | None:
-        """Return how the child ``number`` was made, if it was."""
+        """Return how candidate ``number`` was made, if it was."""
         return self._proposed.get(number)
 
     def evaluated(self, number: int, subset: str = STATIC) -> Evaluated | None:
@@ -254,7 +253,7 @@ class RunHistory:
 
     @property
     def in_flight(self) -> tuple[Proposed, ...]:
-        """Children that were made and have no outcome yet, by rising number."""
+        """Candidates that were made and have no result yet, by rising number."""
         return tuple(self._proposed[n] for n in sorted(self._proposed) if not self.is_settled(n))
 
     def change(self, candidate: Candidate) -> Interval | None:
@@ -274,7 +273,7 @@ class RunHistory:
         return Interval(mean=mean, low=-1.0, high=1.0)
 
     def _finite(self, candidate: Candidate) -> Mapping[str, float]:
-        """The scores of a candidate that are numbers, kept for when its children are compared with it."""
+        """Return the finite scores of a candidate, cached for comparisons with its offspring."""
         known = self._scores.get(candidate.number)
         if known is None:
             known = {k: v for k, v in candidate.item_scores.items() if math.isfinite(v)}
@@ -322,5 +321,5 @@ class RunHistory:
 
 
 def title(candidate: Candidate) -> str:
-    """Return what to call a candidate in a line: the name of a seed, the operator of a child."""
+    """Return a candidate's short title: the name of a seed, the operator of offspring."""
     return candidate.name or candidate.operator

@@ -40,14 +40,14 @@ class Callbacks:
         self._calls = 0
 
     def answer(self, request: Embed | Complete) -> dict[str, Any]:
-        """The message to send back."""
+        """Return the message to send back."""
         started = self._clock()
         try:
             return self._embed(request) if isinstance(request, Embed) else self._complete(request)
         except (InfrastructureError, BudgetReached) as error:
             self.outage = self.outage or error
             return {"error": "the model could not be reached; this evaluation is void"}
-        except ProgramError as error:  # over a budget, or what cannot be asked
+        except ProgramError as error:  # over a budget, or an impossible request
             self.refusal = self.refusal or error
             return {"error": error.message}
         finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def identity(process: int | None = None) -> str:
-    """The number of a process and, where /proc tells it, its start time, for numbers come round.
+    """Return the number of a process and, where /proc has it, its start time (PID reuse).
 
     Args:
         process: its number; None for this one.

@@ -1,7 +1,7 @@
-"""The two seams of a sandbox: who starts one, and what can be done inside.
+"""Protocols of a sandbox and of its sessions.
 
-Everything that comes out of a session was said by a hostile program. It is validated before it is believed,
-and nothing of it is ever unpickled, executed or used as a path.
+All output of a session comes from a hostile program. It is validated before use, and never unpickled,
+executed or used as a path.
 """
 
 from __future__ import annotations
@@ -54,10 +54,11 @@ class Limits:
 
 
 class Deferred(Exception):
-    """A service does not know its answer yet: drop the branch, and do the same in a new one once it does.
+    """Deferral of an unknown answer: drop the branch, and repeat the call in a new one once the answer is
+    known.
 
-    Neither the program's failure nor ours, so no part of the tree of errors. The program never learns of it:
-    its process ends where it asked. ``Session.branch`` says what becomes of the session.
+    Neither the program's failure nor ours, so not part of the hierarchy of errors. The program never sees it:
+    its process ends at the request. ``Session.branch`` describes the session afterwards.
     """
 
 
@@ -75,7 +76,7 @@ class Services(Protocol):
         ...
 
     def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
-        """The toolkit model's answer to chat ``messages``; ``options`` as the program gave them."""
+        """Return the toolkit model's answer to chat ``messages``; ``options`` as the program gave them."""
         ...
 
 
@@ -120,19 +121,19 @@ class Session(Protocol):
         ...
 
     def branch(self) -> AbstractContextManager[None]:
-        """A copy of the program's whole state; leaving the context drops every change made inside.
+        """Enter a copy of the program's whole state; leaving the context drops every change made inside.
 
         Branches nest: one for each group's memory, one within it for each read. Leaving never raises for a
-        session that is already gone. What goes wrong with opening or leaving one may be met by the next call.
+        session that is already gone. An error in opening or leaving one may come out of the next call.
 
         A ``write`` or ``read`` that raises ``Deferred`` ends the innermost branch at once: until its context
-        is left, each further call raises ``InfrastructureError``; after that the session goes on as it was
-        when the branch was opened. ``Deferred`` outside of every branch closes the session.
+        is left, each further call raises ``InfrastructureError``; after that the session is as it was when
+        the branch was opened. ``Deferred`` outside of every branch closes the session.
         """
         ...
 
     def close(self) -> None:
-        """End it and all that it started, at once. Safe to call again, and from another thread."""
+        """End the session and all that it started, at once. Safe to call again, and from another thread."""
         ...
 
     def __enter__(self) -> Session: ...
@@ -161,7 +162,7 @@ class Sandbox(Protocol):
         Raises:
             ProgramError: the program could not be loaded (``kind`` load, timeout, memory, crash, ...).
             InfrastructureError: the sandbox could not be started.
-            Deferred: the program's ``__init__`` asked for what is not known yet; nothing is left open.
+            Deferred: the program's ``__init__`` made a request without a known answer; nothing is left open.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The open sessions of a sandbox, so that closing the sandbox ends them all."""
+"""Open sessions of a sandbox, so that closing the sandbox ends them all."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Roster:
     def open(
         self, start: Callable[[Limits], Worker], source: str, services: Services, limits: Limits
     ) -> WorkerSession:
-        """Start a worker and load ``source`` in it; what ``Sandbox.open`` promises."""
+        """Start a worker and load ``source`` in it, like ``Sandbox.open``."""
         self._check()
         self._used_numpy.append(_NUMPY.search(source) is not None)
         session = WorkerSession(start(limits), services, limits, on_close=self._remove)

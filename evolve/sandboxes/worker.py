@@ -1,4 +1,4 @@
-"""The seam between a session and a backend: a worker process that was started somewhere."""
+"""Worker protocol between a session and a backend: a started worker process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Death:
 
     @classmethod
     def of(cls, *, code: int | None, signal: int | None, out_of_memory: bool = False) -> Death:
-        """The end by an exit status or by a signal."""
+        """Return the end by an exit status or by a signal."""
         if signal is None:
             return cls(f"it exited with status {code}", out_of_memory)
         return cls(f"it was killed by {signal_name(signal)}", out_of_memory)
@@ -34,11 +34,11 @@ class Worker(Protocol):
 
     @property
     def streams(self) -> Streams:
-        """The bytes to and from it."""
+        """Byte streams to and from the worker."""
         ...
 
     def kill(self) -> None:
-        """End it and all that it started."""
+        """End the worker and all that it started."""
         ...
 
     def death(self) -> Death:
@@ -50,7 +50,7 @@ class Worker(Protocol):
         ...
 
     def release(self) -> None:
-        """Give back descriptors and files. Called once no call is running, after ``kill``."""
+        """Release descriptors and files. Called once no call is running, after ``kill``."""
         ...
 
 

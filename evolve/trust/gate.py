@@ -1,4 +1,4 @@
-"""The question that is asked before a received file may act on the host."""
+"""Approval gate for acts on the host on behalf of a received file."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Gate:
         self._notify = notify
 
     def admit(self, acts: Sequence[Act], *, typed: Iterable[Act] = (), source: str) -> None:
-        """Return if ``acts`` may be done, and remember that.
+        """Return if ``acts`` are approved, and remember that.
 
         Args:
-            acts: what would be done.
+            acts: the intended acts.
             typed: acts that the user named on the command line, which approves them.
             source: the file that asks for the acts, for the message.
 

@@ -1,4 +1,4 @@
-"""A model's answer: what it says that it did, and the edit itself."""
+"""Model answers: the commit message, and the edit itself."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Answer:
 
 
 def read_answer(text: str) -> Answer:
-    """The commit message, from a line ``MESSAGE: ...`` ahead of the edit, and the edit.
+    """Return the commit message, from a line ``MESSAGE: ...`` ahead of the edit, and the edit.
 
-    Thoughts may stand before that line, and fenced blocks in them.
+    Thoughts may precede that line, with fenced blocks in them.
 
     Raises:
-        EditError: there is no such line, or it says nothing.
+        EditError: there is no such line, or it is empty.
     """
     lines = with_unix_newlines(text).split("\n")
     number: int | None = 0

@@ -72,11 +72,11 @@ class Code:
 def read_code(text: str) -> Code:
     """Read the code of a fence.
 
-    Indentation as a whole, tabs, non-breaking spaces, curly quotes outside of what parses, and methods at
-    another margin than the code before them are put right.
+    Corrects common indentation, tabs, non-breaking spaces, curly quotes outside of valid code, and methods at
+    another margin than the code before them.
 
     Raises:
-        SyntaxError: it is no Python.
+        SyntaxError: it is not Python.
     """
     plain, owners = normalised(with_unix_newlines(text))
     tree = tree_of(plain)
@@ -219,7 +219,7 @@ def _comments(text: str) -> dict[int, tuple[int, str]]:
 
 
 def _above(line: int, comments: dict[int, tuple[int, str]]) -> list[str]:
-    """The comment lines directly above ``line``, those that stand for left out code excepted."""
+    """Return the comment lines directly above ``line``, except for those in place of omitted code."""
     found: list[str] = []
     while (line := line - 1) in comments and comments[line][0] >= 0:
         if not is_elision(comments[line][1]) and not _NARRATION.match(comments[line][1]):

@@ -1,4 +1,6 @@
-"""Find lines that a model copied inexactly: tabs for spaces, blanks in a line, lost lines, part of a line."""
+"""Matching of lines that a model copied inexactly: tabs for spaces, blanks in a line, lost lines, part of a
+line.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ _Lines = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Place:
-    """Lines ``start`` to ``end`` (exclusive, from 0) of a program, and what to put there."""
+    """Lines ``start`` to ``end`` (exclusive, from 0) of a program, and their replacement."""
 
     start: int
     end: int
@@ -84,7 +86,7 @@ def partial_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str])
 
 
 def _key(line: str) -> str:
-    """``line`` without blanks and without a remark at its end."""
+    """Return ``line`` without blanks and without a comment at its end."""
     plain = line.translate(_INVISIBLE)
     return "".join((_REMARK.sub("", plain) or plain).split())
 

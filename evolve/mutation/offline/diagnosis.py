@@ -11,11 +11,11 @@ from evolve.records import Episode, Evidence, ItemResult, Stage, Task
 from evolve.scoring import contains_passage, content_words
 
 _SPEAKER = re.compile(r"\w+(?=:)|[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){1,4}(?=:)")
-_FULL = 0.7  # of the longest text that came back: below it there was room for more
+_FULL = 0.7  # share of the longest retrieved text, below which there was room for more
 
 
 class Cue(StrEnum):
-    """A circumstance of a failure, found by comparing what came back with the gold evidence."""
+    """Circumstance of a failure, found by comparing the retrieved text with the gold evidence."""
 
     LOST = "the evidence did not survive write"
     UNUSED = "the evidence came back and was not used"
@@ -35,12 +35,12 @@ class Cue(StrEnum):
 
 
 def _speaker(line: str) -> list[str]:
-    """Return the names of who speaks, such as Mary and Lee of ``Mary Lee: …``; none if nobody does."""
+    """Return the names of the speaker, such as Mary and Lee of ``Mary Lee: …``; empty if there is none."""
     match = _SPEAKER.match(line)
     words = match[0].split() if match else []
     if len(words) < 2:
         return words
-    capitals = [word for word in words if word[0].isupper()]  # "de" and "van" name nobody
+    capitals = [word for word in words if word[0].isupper()]  # "de" and "van" are not names
     return capitals if words[0][0].isupper() and words[-1][0].isupper() else []
 
 

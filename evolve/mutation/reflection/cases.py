@@ -39,8 +39,8 @@ def case_text(
     """The whole conversation about one task.
 
     Args:
-        stages: say where the evidence was lost.
-        episodes: to tell evidence that was given from evidence that was not.
+        stages: state where the evidence was lost.
+        episodes: given episodes, to mark evidence that was not given.
     """
     return "\n".join(_case_lines(item, task, width, stages, episodes))
 
@@ -111,15 +111,15 @@ def failure_text(failure: Failure, width: Width) -> str:
 
 
 def time_text(seconds: float) -> str:
-    """A time, in whole seconds: a prompt that named it exactly would never be the same twice.
+    """Format a time in whole seconds: with the exact time, no prompt would ever be the same twice.
 
-    Whoever asks the same again is answered from the cache, in another campaign too.
+    Equal prompts are answered from the cache, in another campaign too.
     """
     return "under 1 s" if seconds < 1 else f"{seconds:.0f} s"
 
 
 def indented(text: str) -> str:
-    """``text`` as a quotation: every line indented."""
+    """Return ``text`` as a quotation: every line indented."""
     return "\n".join(f"    {line}" for line in text.split("\n"))
 
 

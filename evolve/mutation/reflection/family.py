@@ -1,4 +1,4 @@
-"""Candidates beside each other: what a step brought, and which of two programs is better at what."""
+"""Comparison of candidates: the gain of a step, and the strengths of two programs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def quality_text(candidate: Candidate) -> str:
 
 
 def step_text(child: Candidate, parent: Candidate) -> str:
-    """A child against its parent in a line, with its commit message; a loss is marked."""
+    """Return a candidate against its parent in a line, with its commit message; a loss is marked."""
     before, after = parent.objectives.get("quality"), child.objectives.get("quality")
     change = ""
     if not child.failed and before is not None and after is not None:

@@ -1,4 +1,4 @@
-"""Ideas for a change that go with what failures have in common, and the method to begin with."""
+"""Ideas for a change that match the failures, and the method to start from."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Idea:
 
     Attributes:
         text: the change, in the imperative.
-        place: where it is made.
+        place: place of the change.
         method: text of a method of the program there, without indentation; empty where there is none.
     """
 
@@ -89,8 +89,8 @@ def ideas_of(texts: Prompt, section: str) -> tuple[Idea, ...]:
 def methods_at(program: MemoryProgram, place: Place) -> tuple[str, ...]:
     """The methods of ``program`` that decide what happens at ``place``, as text without indentation.
 
-    ``write`` are those that ``write`` uses and ``read`` does not; those that give something back are
-    preferred. ``output`` are those that ``read`` uses and that join a text; ``rank`` are the others.
+    ``write`` are those that ``write`` uses and ``read`` does not; those that return a value are preferred.
+    ``output`` are those that ``read`` uses and that join a text; ``rank`` are the others.
     """
     try:
         source = source_of(program.source)

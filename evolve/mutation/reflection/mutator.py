@@ -1,4 +1,4 @@
-"""The mutator: ask a model for a child, again if what it gives does not work."""
+"""The reflective mutator: asks a model for a candidate, again if the reply does not work."""
 
 from __future__ import annotations
 
@@ -171,15 +171,16 @@ class ReflectionMutator:
         )
 
     def tell(self, feedback: Feedback) -> None:
-        """Learn from the attempts at an earlier child; see ``evolve.mutation.ensemble.Learns``."""
+        """Learn from the attempts at an earlier candidate; see ``evolve.mutation.ensemble.Learns``."""
         self._retrying.tell(feedback.number, feedback.tries)
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        """A child that keeps the contract, what is frozen, and the trials; or why there is none.
+        """Return a candidate that passes the contract, the frozen parts and the trials; or the reason why
+        there is none.
 
         Raises:
-            ModelError: an outage, or a setup that does not work; nothing is known about the child.
-            BudgetReached: no more may be spent.
+            ModelError: an outage, or a setup that does not work; nothing is known about the candidate.
+            BudgetReached: the spending limit is reached.
             InfrastructureError: the sandbox failed.
         """
         if brief.partner is not None and self._crossover is not None:
@@ -220,7 +221,7 @@ class ReflectionMutator:
         )
 
     def _series(self, material: Material, rng: random.Random) -> Proposal | Refusal:
-        """Ask until a child works, the attempts are used up, or the same reply comes again."""
+        """Ask until a candidate works, the attempts are used up, or the same reply comes again."""
         tokens, cut_off = self._prompt_tokens, 0
         setback: Setback | None = None
         reason, replies, seen = "", set[str](), list[str]()
@@ -289,7 +290,7 @@ class ReflectionMutator:
 
     def _child(self, reply: Reply, material: Material) -> Child:
         frozen = material.frozen
-        if self._style == "compact":  # the scope is a hint; what the campaign freezes is not
+        if self._style == "compact":  # the scope is a hint; the campaign's frozen part is not
             frozen = frozen_parts(material.brief.program, "everything", self._freeze)
         return child_of(
             reply.text,
@@ -345,7 +346,7 @@ class ReflectionMutator:
 
 
 def _operator(material: Material, child: Child | None = None) -> str:
-    """The operator's name; of a child that went beyond its scope, that of the whole program."""
+    """Return the operator's name; for a candidate that went beyond its scope, that of the whole program."""
     brief = material.brief
     if material.crossing:
         return "crossover"

@@ -41,7 +41,7 @@ class Setback:
 
     @property
     def fruitless(self) -> bool:
-        """The answer was a program that brings nothing: a new draw is told, so that it makes another."""
+        """True if the answer was a program without gain, which a new draw is told to avoid."""
         return self.became in ("worse", "no effect", "same", "duplicate")
 
 
@@ -81,8 +81,8 @@ def conversation(
     """The messages of one round, of at most ``tokens`` tokens as they are estimated.
 
     A repair has the original prompt, the last attempt (a quarter of the room at most) and its error (an
-    eighth at most), however many rounds there were; the prompt is fitted into what these leave. A new draw
-    is told of an answer that did not arrive, of one that changed nothing, and of one that was known.
+    eighth at most), however many rounds there were; the prompt is fitted into the rest. A new draw is told of
+    an answer that did not arrive, of one that changed nothing, and of one that was known.
     """
     attempt = error = ""
     if setback and kind == "draw" and not setback.attempt:

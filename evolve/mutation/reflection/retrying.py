@@ -1,4 +1,4 @@
-"""The choice of how a model is asked again: a fresh draw, or the conversation with its error."""
+"""Choice of how to ask a model again: a fresh draw, or the conversation with its error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from evolve.records import Try
 
 Retry = Literal["draw", "repair"]
 _PRIOR = 3
-"""Imagined attempts before the first real one, so that a plausible start costs little to correct."""
+"""Pseudo-counts of the prior, small so that a wrong start is soon corrected."""
 
 
 class Retrying:
@@ -34,7 +34,9 @@ class Retrying:
         """Settings that decide the choice besides the outcomes."""
 
     def tell(self, number: int, tries: tuple[Try, ...]) -> None:
-        """Tell what became of the attempts at child ``number``; what was told may be told again."""
+        """Learn the results of the attempts at candidate ``number``; they may be repeated when a run
+        resumes.
+        """
         again = tries[1:]
         if again:
             pulls = [Pull(one.kind, float(one.became == "valid"), None) for one in again]

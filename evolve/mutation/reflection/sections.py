@@ -36,19 +36,19 @@ _GENERATIONS, _SIBLINGS = 12, 12
 
 @dataclass(frozen=True)
 class Material:
-    """All that a reflection is made of.
+    """Content of a reflection prompt.
 
     Attributes:
-        brief: what the mutator was given.
+        brief: context of the mutation.
         drawn: the examples to show.
-        frozen: what the child may not change.
+        frozen: parts that the candidate may not change.
         freeze: the ablation of the campaign, if there is one.
         edit: the form of the answer.
-        read_characters: what a read may return.
+        read_characters: most characters that a read may return.
         attribution: show where the evidence was lost.
-        crossing: the child is of two parents.
+        crossing: the candidate has two parents.
         width: of the texts shown.
-        blind: nothing is shown of what the program did, its score apart.
+        blind: nothing is shown of the program's behaviour except for its score.
         ideas: changes to suggest.
         texts: the prompts.
     """

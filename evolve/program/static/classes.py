@@ -1,4 +1,4 @@
-"""Classes as their users see them: attributes, methods and what these give."""
+"""Interfaces of classes: attributes, methods and their types."""
 
 from __future__ import annotations
 

@@ -22,9 +22,9 @@ _State = frozenset[str]
 def unbound_locals(tree: ast.Module) -> Iterator[Problem]:
     """A problem for each local variable that is, or may be, used before it is assigned.
 
-    "May be" is said of a name that some branch of an ``if`` leaves unassigned, where no condition around the
-    use repeats one around the assignment. Loops are taken to run at least once, and the body of a ``try``
-    to be completed.
+    A name "may be" unbound if some branch of an ``if`` leaves it unassigned, and no condition around the use
+    repeats one around the assignment. Loops are assumed to run at least once, and the body of a ``try`` to be
+    completed.
     """
     for node in ast.walk(tree):
         if isinstance(node, FUNCTIONS):
@@ -46,7 +46,7 @@ class _Assignment:
 
 
 class _Function:
-    """Flow of assignments in a function. A state is the names surely assigned; None: unreachable."""
+    """Flow of assignments in a function. A state is the set of names surely assigned; None: unreachable."""
 
     def __init__(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         self._node = node

@@ -15,9 +15,9 @@ _SHOWN = 12
 
 
 def knob_problems(tree: ast.Module) -> Iterator[Problem]:
-    """A problem for each constant name looked up in KNOBS that is not there.
+    """Yield a problem for each constant name looked up in KNOBS that is not there.
 
-    Looked up is ``KNOBS["x"]``, and ``f("x")`` for each top-level function ``f`` that returns something of
+    A lookup is ``KNOBS["x"]``, or ``f("x")`` for a top-level function ``f`` that returns part of
     ``KNOBS[parameter]``.
     """
     if sum(assigned_name(node) == _TABLE for node in tree.body) != 1 or _is_changed(tree):

@@ -20,8 +20,9 @@ _BUILTINS = frozenset(dir(builtins)) - {"license", "credits", "copyright", "exit
 
 
 def undefined_names(tree: ast.Module) -> Iterator[Problem]:
-    """A problem for each use of a name that nothing binds; names in annotations that are never evaluated,
-    and programs with ``from x import *``, are passed over."""
+    """Yield a problem for each use of an unbound name, except for names in annotations that are never
+    evaluated, and programs with ``from x import *``.
+    """
     if any(isinstance(n, ast.ImportFrom) and any(a.name == "*" for a in n.names) for n in ast.walk(tree)):
         return
     found = [m for m in Checker(tree, "program").messages if isinstance(m, _UNDEFINED)]

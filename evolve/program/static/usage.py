@@ -1,4 +1,4 @@
-"""Uses of the program's own classes and functions, and of the toolkit, that cannot work."""
+"""Impossible uses of the program's own classes and functions, and of the toolkit."""
 
 from __future__ import annotations
 
