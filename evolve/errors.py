@@ -130,6 +130,6 @@ class BudgetReached(EvolveError):
         message: which limit, the spending so far, and how to raise it.
 
     Example:
-        >>> isinstance(BudgetReached("1.00 of 1.00 USD are spent."), InfrastructureError)
+        >>> isinstance(BudgetReached("The limit of 1.00 USD is reached."), InfrastructureError)
         False
     """

@@ -1,7 +1,7 @@
 """Events of a campaign: the journal stores them, the live view shows them.
 
 The state of a campaign is a pure function of these events in their order (``evolve.runs.history`` folds
-them), so a run that was killed goes on from the last one that was written whole.
+them), so a killed run resumes from the last complete one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Proposed(Record):
     message: str
     usd: float | None = Field(default=None, description="price of making it; None where none is known")
     tries: tuple[Try, ...] = Field(
-        default=(), description="what became of each answer of the model, if one made it"
+        default=(), description="result of each reply of the model, if one made it"
     )
 
 

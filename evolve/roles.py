@@ -92,7 +92,7 @@ def open_roles(
     connect: Callable[..., Gateway] | None = None,
     components: Components = AS_CONFIGURED,
 ) -> Roles:
-    """Give every part of ``config.models`` to whoever plays it.
+    """Open the models, servers and rules for every role of ``config.models``.
 
     Args:
         config: names the models and what may be spent.
@@ -136,7 +136,7 @@ def open_roles(
     if local.servers:
         roles.local = local
         if any(is_local(role.model) for role in (models.task, models.toolkit)):
-            roles.cost_unit = "tokens"  # they cost nothing, and programs differ all the same
+            roles.cost_unit = "tokens"  # they cost nothing, yet programs differ
     return roles
 
 

@@ -27,7 +27,9 @@ class BenchConfig(Section):
     benchmarks: tuple[str, ...] = Field(default=(), description="as ``find_columns`` takes them")
     split: Split = Field(default="test", description="the test set, or the validation tasks of fitness")
     against: str = Field(default="", description="the program that the others are compared with, if any")
-    data_dir: Path | None = Field(default=None, description="the benchmarks' data; left out: the defaults")
+    data_dir: Path | None = Field(
+        default=None, description="folder of the benchmarks' data; default: their own"
+    )
     campaign: CampaignConfig = Field(
         default=CampaignConfig(), description="models, evaluation, sandbox, jobs and budgets; no search"
     )

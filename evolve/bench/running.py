@@ -100,7 +100,7 @@ class _Plan:
 
 
 def _planned(config: BenchConfig, root: Path) -> _Plan:
-    """Return the plan that the names in ``config`` stand for, with ``config`` made independent of the working
+    """Return the plan behind the names in ``config``, with ``config`` made independent of the working
     directory.
     """
     contenders = find_contenders(config.programs or seed_names(), root)

@@ -46,15 +46,18 @@ class CampaignConfig(Section):
         default=DEFAULT_SEEDS, min_length=1, description="initial programs: names in seeds/ or paths"
     )
     seed: int = Field(default=0, ge=0, description="random seed")
-    budget: int = Field(default=40, ge=0, description="children to make")
+    budget: int = Field(default=40, ge=0, description="candidates to make")
     window: int | None = Field(
         default=None,
         ge=1,
-        description="children under way at once, so that a parent is drawn without knowing what becomes of "
-        "those: narrow learns more from each, wide is faster; left out: jobs, and kept when they change",
+        description="candidates in flight at once, so that a parent is drawn before their results are "
+        "known: narrow learns more from each, wide is faster; default: jobs, and kept when "
+        "they change",
     )
     jobs: int = Field(
-        default=2, ge=1, description="children worked on at the same time, window at most; decides no result"
+        default=2,
+        ge=1,
+        description="candidates worked on at the same time, window at most; does not change the result",
     )
     cluster: str | None = Field(
         default=None,
@@ -62,17 +65,17 @@ class CampaignConfig(Section):
     )
     executor: Annotated[str, named("executor")] | None = Field(
         default=None,
-        description="where jobs are worked on; left out: dask where a cluster is given, else threads; or a "
+        description="executor of jobs; default: dask where a cluster is given, else threads; or a "
         "registered name",
     )
     max_seconds: float | None = Field(
-        default=None, gt=0, description="wall time after which no child is begun"
+        default=None, gt=0, description="wall time after which no candidate is begun"
     )
     max_usd: float | None = Field(
-        default=None, gt=0, description="price of all model calls after which the campaign pauses"
+        default=None, gt=0, description="spending limit on all model calls, at which the campaign pauses"
     )
     max_tokens: int | None = Field(
-        default=None, gt=0, description="tokens of all model calls after which the campaign pauses"
+        default=None, gt=0, description="limit on the tokens of all model calls, at which the campaign pauses"
     )
     search: SearchConfig = SearchConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

@@ -77,7 +77,7 @@ class Simulator:
         return self.played(self.start(variables), opening)
 
     def played(self, player: Player, opening: Mapping[str, Any]) -> Played:
-        """Open a game, or the next one, in a ``player`` that runs. Whoever started it closes it."""
+        """Open a game, or the next one, in a ``player`` that runs. The caller closes it."""
         player.ask({"do": "open", **opening}, self.start_seconds)
         return Played(self, player)
 

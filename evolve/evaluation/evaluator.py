@@ -59,7 +59,7 @@ class TriedSessions:
         self._guard = threading.Lock()
 
     def put(self, program: str, opened: Opened) -> None:
-        """Store the session of the program with this id, which the caller gives up."""
+        """Store the session of the program with this id, which no longer belongs to the caller."""
         with self._guard:
             self._kept.append((program, opened))
             surplus = self._kept[: -self._capacity or None]

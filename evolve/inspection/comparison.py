@@ -67,7 +67,7 @@ def comparison_data(runs: Sequence[RunRecord]) -> Data:
     """Return the data of ``comparison_view``.
 
     Hypervolumes share one reference, the worst value of each objective in any of the runs. They are of the
-    objectives that all have but for latency: seconds depend on how busy the machine was. Intervals of
+    objectives that all have, except for latency: seconds depend on how busy the machine was. Intervals of
     differences hold together: each is at 1 − 0.05 / their number (Bonferroni).
     """
     outcomes = [Outcome.of(run) for run in runs]

@@ -112,7 +112,7 @@ class LiveView:
         if now := under_way(history):
             grid.add_row("now", Text(one_line(now, 60)), "")
         counts = f"{len(history.candidates)} candidates, {history.failures} failed, "
-        counts += f"{len(history.discarded)} given up, {history.inconclusive} inconclusive"
+        counts += f"{len(history.discarded)} discarded, {history.inconclusive} inconclusive"
         grid.add_row("so far", Text(counts), "")
         if bill := self._bill():
             grid.add_row("models", Text(bill), "")

@@ -34,7 +34,7 @@ def described(event: Event, history: RunHistory) -> str | None:
             return _joined(event, history)
         case Discarded():
             reason = one_line(event.reason)
-            return f"{_count(history)} #{event.number} {one_line(event.operator)} given up: {reason}"
+            return f"{_count(history)} #{event.number} {one_line(event.operator)} discarded: {reason}"
         case Compared():
             return f"#{event.best} minus #{event.other} on the test set: {difference(event.difference)}"
         case Finished():
@@ -59,7 +59,7 @@ def _joined(event: Joined, history: RunHistory) -> str:
     if candidate.failed:
         return f"{who}: failed"
     if candidate.raced:
-        return f"{who}: given up after {len(candidate.item_scores)} items"
+        return f"{who}: stopped early after {len(candidate.item_scores)} items"
     quality = score(history.quality(candidate.number, STATIC), candidate.objectives.get("quality"))
     last = not candidate.parents and len(history.seeds) == history.initial
     warning = f"\n{saturation(history)}" if last and saturation(history) else ""

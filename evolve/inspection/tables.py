@@ -112,7 +112,7 @@ def _candidates(
         table.add_column(heading_of, justify="right", no_wrap=True)
     for row in rows:
         values = row["objectives"]
-        broken = "failed" if row["failed"] else "given up" if row["raced"] else ""
+        broken = "failed" if row["failed"] else "stopped early" if row["raced"] else ""
         quality = broken or _score(interval_of(row["quality"]), values.get("quality"), detail)
         cells = [str(row["number"]), one_line(row["title"], 40), quality]
         if detail.digits:
@@ -265,7 +265,7 @@ def evaluation_view(data: Mapping[str, Any]) -> RenderableType:
             "failed", Text(one_line(f"{failure['kind']} in {failure['where']}: {failure['message']}", 400))
         )
     else:
-        status = "given up" if data["status"] == "raced" else data["status"]
+        status = "stopped early" if data["status"] == "raced" else data["status"]
         table.add_row(status, Text(one_line(data["reason"], 400)))
     took = f"{data['isolation']}, {duration(data['seconds'])}"
     heading = Text(f"\n{data['subset']}: {data['tasks']} tasks, isolation {took}", style="bold")

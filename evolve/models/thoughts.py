@@ -173,8 +173,8 @@ def _without_tagged(text: str) -> str:
 def _end_of(text: str, marks: Sequence[_Mark], number: int) -> _Mark | None:
     """Return the end of the thoughts of an opening tag: the first closing tag outside of code.
 
-    If there is none, at the last one that is not merely spoken of: a fence or a quote that the thoughts
-    opened and never closed may hide it.
+    If there is none, the last one that is not merely quoted: a fence or a quote that the thoughts opened and
+    never closed may hide it.
     """
     last = None
     for place in range(number + 1, len(marks)):

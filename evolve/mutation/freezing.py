@@ -67,7 +67,7 @@ def frozen_parts(program: MemoryProgram, scope: Scope, freeze: Part | None = Non
     """Return the parts that a candidate of ``program`` may not change in a mutation of ``scope``.
 
     ``read`` and ``query`` freeze what ``__init__`` and ``write`` use, directly or not: a helper that serves
-    reading as well stays as it is, as does a knob that they name.
+    reading as well stays as it is, and so does a knob that they name.
 
     Args:
         program: the parent.

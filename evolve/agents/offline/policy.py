@@ -127,7 +127,7 @@ class Policy:
         return chosen
 
     def observe(self, command: str, observation: Observation) -> None:
-        """Record the result of ``command``; an empty command stands for the beginning of the episode."""
+        """Record the result of ``command``; an empty command means the beginning of the episode."""
         situation = (observation.text, observation.commands)
         self._wayfinder.observe(command, observation.text, observation.commands)
         if command:

@@ -179,7 +179,7 @@ class Wayfinder:
         return self._here if self._ways.get(self._here) else ""
 
     def observe(self, command: str, text: str, commands: Sequence[str]) -> None:
-        """Record the result of ``command``; an empty command stands for the beginning of the episode."""
+        """Record the result of ``command``; an empty command means the beginning of the episode."""
         told = scene(command, text)
         place = told.place or ("" if direction_of(command) else self._here)
         # A text that does not name the place tells only what is new there.

@@ -11,7 +11,7 @@ from serving import condensed, serve
 STEP_LIMIT = 100
 """Moves after which the engine ends an episode: the package's own default."""
 LEFT_OUT = "reset task"
-"""Begins anew, which takes back what can only be done once."""
+"""Command that restarts the task, which would undo irreversible steps."""
 
 
 class Game:
@@ -69,7 +69,7 @@ class Game:
         commands = [command for command in info["valid"] if command != LEFT_OUT]
         if not commands and not done:
             raise RuntimeError("the game names no command that is possible: it is not played as it should be")
-        # The engine gives up at a mistake that cannot be mended, with a score of -100.
+        # The engine gives up at an irreversible mistake, with a score of -100.
         return {"text": condensed(text), "commands": commands, "reward": info["score"] / 100, "done": done}
 
 

@@ -29,7 +29,7 @@ from evolve.scoring import evidence_recall, rubric_coverage
 
 OPERATOR = "tune"
 LEAST_QUESTIONS = 4
-"""Fewest questions on which settings can be told apart."""
+"""Fewest questions on which settings can be distinguished."""
 LOOK_EVERY = 5
 """Questions between two checks that a setting can still win."""
 RISK = 0.1

@@ -33,7 +33,7 @@ def unbound_locals(tree: ast.Module) -> Iterator[Problem]:
 
 @dataclass
 class _Loop:
-    """States of assignment where a loop is left or begun anew."""
+    """States of assignment where a loop is left or repeated."""
 
     breaks: list[_State] = field(default_factory=list)
     continues: list[_State] = field(default_factory=list)
