@@ -111,8 +111,8 @@ def _decoded(text: str, start: int) -> tuple[dict[str, Any], int]:
         value, end = _DECODER.raw_decode(text, start)
         return _sound(value), end
     except json.JSONDecodeError as error:
-        if (mended := repaired(text, start)) is not None:
-            return _sound(mended[0]), mended[1]
+        if (fixed := repaired(text, start)) is not None:
+            return _sound(fixed[0]), fixed[1]
         near = text[max(0, error.pos - 20) : error.pos + 20]
         problem = f"the JSON is not valid: {error.msg} near {near!r}."
     except RecursionError:

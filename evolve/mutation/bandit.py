@@ -68,20 +68,20 @@ class BudgetedThompson:
         told = sorted(dict(self._pulls).items())
         pulls = [pull for number, together in told if upto is None or number <= upto for pull in together]
         most = max((pull.gain for pull in pulls), default=0.0)
-        dearest = max((pull.usd for pull in pulls if pull.usd is not None), default=0.0)
+        highest = max((pull.usd for pull in pulls if pull.usd is not None), default=0.0)
         ratios: dict[str, float] = {}
         for arm in arms:
             own = [pull for pull in pulls if pull.arm == arm]
             theta = _sampled([max(pull.gain, 0.0) / most if most > 0 else 0.0 for pull in own], rng)
-            kappa = _sampled([_price(pull, dearest) for pull in own], rng)
-            ratios[arm] = theta / kappa if dearest > 0 else theta
+            kappa = _sampled([_price(pull, highest) for pull in own], rng)
+            ratios[arm] = theta / kappa if highest > 0 else theta
         return max(arms, key=ratios.__getitem__)
 
 
-def _price(pull: Pull, dearest: float) -> float:
-    if pull.usd is None or dearest <= 0:
+def _price(pull: Pull, highest: float) -> float:
+    if pull.usd is None or highest <= 0:
         return 1.0
-    return max(pull.usd, 0.0) / dearest
+    return max(pull.usd, 0.0) / highest
 
 
 def _sampled(shares: Sequence[float], rng: random.Random) -> float:

@@ -69,8 +69,8 @@ def export(
         raise UsageError(f"--licence {licence!r}: expected an SPDX expression, such as Apache-2.0.")
     if not candidate.complete:
         raise UsageError(
-            f"Candidate {candidate.number} of {run.name!r} {'failed' if candidate.failed else 'stopped early'}, "
-            "so it has no scores. Choose one of `evolve front`."
+            f"Candidate {candidate.number} of {run.name!r} has no scores, because it "
+            f"{'failed' if candidate.failed else 'was stopped early'}. Choose one of `evolve front`."
         )
     folder = out / name
     if folder.exists() or folder.is_symlink():
