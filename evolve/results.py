@@ -1,4 +1,4 @@
-"""Runs and results as a Python program reads them: candidates, front, tests, tables and reports."""
+"""Runs and results for Python programs: candidates, front, tests, tables and reports."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Run:
     Methods that return ``Data`` give what the command of that name prints with ``--json``.
 
     Args:
-        record: of the run.
-        keep: kept as long as this object, such as a temporary directory that the run is in.
+        record: record of the run.
+        keep: object to keep alive as long as this one, such as the run's temporary directory.
 
     Example:
         >>> import evolve
@@ -130,7 +130,7 @@ class Run:
         return outcome_data(self.record, self.history)
 
     def lineage(self, which: int | str | None = None) -> Data:
-        """Return who descends from whom, of all or of one candidate: ``evolve lineage``."""
+        """Return the family tree of all candidates or of one: ``evolve lineage``."""
         from evolve.inspection.lineage import lineage_data
 
         return lineage_data(self.history, None if which is None else self._plain(which))
@@ -257,7 +257,7 @@ class Result:
 
     Attributes:
         run: the run directory.
-        reason: why the search stopped: ``budget``, the candidates; or ``time``.
+        reason: reason why the search stopped: ``budget``, the number of candidates; or ``time``.
         comparisons: the best against each initial program on the test set, paired.
 
     Example:
@@ -312,7 +312,9 @@ class CheckReport:
 
     @property
     def ok(self) -> bool:
-        """It keeps the contract, and did not fail where it was tried. Warnings do not count."""
+        """True if the program keeps the contract and did not fail where it was tried. Warnings do not
+        count.
+        """
         return not self.problems and self.failure is None
 
     def raise_for_problems(self) -> None:

@@ -94,7 +94,7 @@ def test_a_campaign_from_run_to_diff(root: Path, tiny: Path) -> None:
     assert "add --unsafe-local" in err
     code, out, err = invoke(*campaign(root, tiny, "--unsafe-local"))
     assert code == 0, err
-    assert "The campaign goes on" in out
+    assert "The campaign resumes" in out
     assert journal.read_text().count('"joined"') == recorded
     assert set((root / "tiny" / "programs").iterdir()) == programs
 
@@ -298,7 +298,7 @@ def test_what_ends_a_campaign(
     monkeypatch.setattr(evolve.campaign, "build", broken)
     result = invoke(*campaign(root, tiny))
     assert result[0] == code
-    assert ("no engine" if code == 1 else "the same command goes on from here") in result[2]
+    assert ("no engine" if code == 1 else "the same command resumes from here") in result[2]
 
 
 @pytest.fixture
@@ -321,7 +321,7 @@ def test_ended_and_resumed(sent: signal.Signals, root: Path, tiny: Path) -> None
     _, err = process.communicate(timeout=300)
     if sent == signal.SIGINT:
         assert process.returncode == 130, err
-        assert "the same command goes on from here" in err
+        assert "the same command resumes from here" in err
         assert "Traceback" not in err
     joined = _events(journal, "joined")
     paid = {path: path.stat().st_mtime_ns for path in (root / "tiny" / "evaluations").glob("*.json")}

@@ -1,10 +1,9 @@
-"""The search itself.
+"""Search loop.
 
-Children are worked on as workers become free, and settled in the order of their numbers. The parent of child
-n is drawn when all up to n − window are settled: so it is chosen from a population that is as new as the
-window lets it be, and the result depends on the configuration alone, not on how many workers there are or
-which of them is quicker. All state is a function of the journal: a campaign that was killed asks the same
-questions again and takes what is recorded.
+Candidates are made as workers become free, and settled in the order of their numbers. The parent of candidate
+n is drawn when all up to n − window are settled. So it is drawn from a population as new as the window
+allows, and the result depends on the configuration alone, not on the number of workers or their speed. All
+state is a function of the journal: a killed campaign repeats its decisions and takes recorded results.
 """
 
 from __future__ import annotations
@@ -30,24 +29,24 @@ from evolve.workbench import Workbench
 
 
 class Campaign:
-    """One campaign, decided on and recorded by one process. A subclass may override ``search``.
+    """Search loop of one campaign, in one process. A subclass may override ``search``.
 
-    A context manager, which ends the workers and the sandbox and gives the run's lock back.
+    A context manager: leaving it ends the workers and the sandbox and releases the run's lock.
 
     Args:
-        config: what to do.
-        run: where it is recorded.
-        workbench: what evaluates.
-        crew: does jobs.
-        seeds: the programs to begin with.
-        clock: seconds, monotonic.
-        mutator: identity of what makes children, to be recorded.
+        config: configuration of the campaign.
+        run: directory where it is recorded.
+        workbench: evaluator, subsets and roles.
+        crew: executor of jobs.
+        seeds: the initial programs.
+        clock: monotonic clock, in seconds.
+        mutator: identity of the mutator, to be recorded.
         selector: picks parents; None: the configured one.
 
     Attributes:
         recorder: writes the record; its ``history`` is the state of the run.
-        population: the candidates that are settled, and the requests for those to come.
-        steering: carries out what users ask of the campaign while it runs.
+        population: the settled candidates, and the requests for those to come.
+        steering: carries out requests of users.
     """
 
     def __init__(
@@ -75,15 +74,15 @@ class Campaign:
         self._started = clock()
 
     def run(self, observer: Callable[[Event], None]) -> Summary:
-        """Run it to its budget, or go on with it; then test the best.
+        """Run or resume the campaign up to its budget, then test the best.
 
         Args:
-            observer: is told every event, those of earlier processes too, from this thread.
+            observer: called with every event, including those of earlier processes, from this thread.
 
         Raises:
             UsageError: every seed failed, or the run was begun under other conditions.
-            InfrastructureError: something of ours failed; the same command goes on from there.
-            BudgetReached: tokens or USD are spent; the same command with a higher cap goes on from there.
+            InfrastructureError: something of ours failed; the same command resumes from there.
+            BudgetReached: the spending limit is reached; the same command with a higher one resumes.
         """
         record = self.recorder
         record.open(observer)
@@ -100,18 +99,18 @@ class Campaign:
         return summary
 
     def search(self) -> StopReason:
-        """Make children until the budget or the time is used up.
+        """Make candidates until the budget or the time is used up.
 
         Raises:
-            InfrastructureError, BudgetReached: why a child could not be finished, when all that was under
-                way has come to its end.
+            InfrastructureError, BudgetReached: a candidate could not be finished; raised when all jobs in
+                flight have ended.
         """
         history, window = self.recorder.history, self.config.under_way
         asked = settled = len(self._seeds)
         requests: dict[int, Request] = {}
         with JobsUnderWay(self._crew, self.recorder) as jobs:
             while settled < (end := self._end(asked)):
-                # Strictly by turns, so that what each parent is drawn from does not depend on the workers.
+                # Strictly in turn, so that no parent's population depends on the workers.
                 while asked < end and asked - settled < window and not self.steering.paused:
                     request = requests[asked] = self.population.ask()
                     if not (jobs.stopped or self.steering.over) and (job := self._job(request)):
@@ -134,7 +133,7 @@ class Campaign:
         return "stopped" if self.steering.stopped else "time"
 
     def settle(self, request: Request, outcome: Outcome | None = None) -> None:
-        """Record what became of a child, unless that was done, and tell the population."""
+        """Record the result of a candidate, unless that was done, and report it to the population."""
         number, history = request.number, self.recorder.history
         if outcome is not None:
             self.recorder.conclude(number, outcome)
@@ -146,7 +145,7 @@ class Campaign:
             (self.population.adopt if number in history.added else self.population.tell)(candidate)
 
     def close(self) -> None:
-        """End the workers, the models and the sandbox, and give the lock of the run back."""
+        """End the workers, the models and the sandbox, and release the lock of the run."""
         self._crew.close()
         self.workbench.close()
         self._run.close()
@@ -158,7 +157,7 @@ class Campaign:
         self.close()
 
     def _join_seeds(self) -> None:
-        """Evaluate the seeds that have no record, and begin the population with all of them."""
+        """Evaluate the initial programs that have no record, and start the population with all of them."""
         for number, program in enumerate(self._seeds):
             self.recorder.register(number, program)
         history, static = self.recorder.history, self.workbench.subsets.static
@@ -167,9 +166,9 @@ class Campaign:
             name = self._seeds[number].name
             if evaluation.status == "inconclusive":
                 raise UsageError(
-                    f"The seed {name} has no score: {evaluation.reason}. Give the same "
-                    "command again to ask once more, leave the seed out with --seeds, or take a stronger "
-                    "model; what was scored is kept."
+                    f"The seed {name} has no score: {evaluation.reason}. Rerun the command to "
+                    "ask once more, leave the seed out with --seeds, or take a stronger model; finished "
+                    "evaluations are kept."
                 )
             self.recorder.join(evaluation, number=number, name=name)
         for seed in history.candidates[: len(self._seeds)]:

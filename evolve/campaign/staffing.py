@@ -1,4 +1,4 @@
-"""Who makes children and scores them, in this process or in a worker of a cluster."""
+"""Build what makes and scores candidates, in this process or in a worker of a cluster."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from evolve.mutation.tuning import Tuner, Tuning
 from evolve.workbench import Workbench
 
 _OFFLINE_SCOPES: tuple[Scope, ...] = ("read", "write", "everything")
-"""Parts of a program that make a difference to an agent that goes by rules."""
+"""Scopes that can make a difference to a rule-based agent."""
 RULES = "rules"
 """The name of the offline operators in an ensemble."""
 
 
 def nursery(config: CampaignConfig, workbench: Workbench, components: Components = AS_CONFIGURED) -> Nursery:
-    """What does the jobs of the campaign that ``config`` describes."""
+    """Build the worker for the jobs of the campaign that ``config`` describes."""
     inventive = _inventive(config, workbench, components)
     search = config.search
     return Nursery(
@@ -35,10 +35,10 @@ def nursery(config: CampaignConfig, workbench: Workbench, components: Components
         workbench.subsets,
         _tuning(config, workbench, inventive),
         seed=config.seed,
-        # A frozen part narrows what may change already; a blind model is not told where evidence is lost.
+        # A frozen part already narrows the changes; a blind model is not told where evidence is lost.
         scoped=bool(config.reflecting) and search.scoped and search.freeze is None and not _blind(search),
         risk=search.racing_risk if search.racing else None,
-        # Rules give the same answer again: there is no luck to be had from them.
+        # Rules give the same answer again: a second run shows nothing new.
         confirm=search.confirm and not config.has_rule_agent,
         learner=inventive if isinstance(inventive, Learns) else None,
         crossed_everywhere=config.mutators == "model",
@@ -47,19 +47,19 @@ def nursery(config: CampaignConfig, workbench: Workbench, components: Components
 
 
 def _blind(search: SearchConfig) -> bool:
-    """Models are shown nothing of what a program did."""
+    """Return whether models are shown nothing of a program's behaviour."""
     return not search.attribution and search.failures_shown == 0
 
 
 def mutator_identity(
     config: CampaignConfig, workbench: Workbench, components: Components = AS_CONFIGURED
 ) -> str:
-    """What decides how children are made: rules or models, a digest of the prompts, and settings."""
+    """Return the identity of the mutator: rules or models, a digest of the prompts, and settings."""
     return _tuning(config, workbench, _inventive(config, workbench, components)).identity
 
 
 def _tuning(config: CampaignConfig, workbench: Workbench, inner: Mutator) -> Mutator:
-    """``inner``, some of whose children are left to be made by tuning numbers."""
+    """Return ``inner``, with a share of the candidates made by tuning hyperparameters."""
     search = config.search
     if not search.tune or search.freeze == "code":
         return inner
@@ -75,7 +75,9 @@ def _tuning(config: CampaignConfig, workbench: Workbench, inner: Mutator) -> Mut
 
 
 def _inventive(config: CampaignConfig, workbench: Workbench, components: Components) -> Mutator:
-    """What changes more than numbers: the rules, models that reflect, both, or a registered mutator."""
+    """Build the mutator that changes more than numbers: rules, reflecting models, both, or a registered
+    one.
+    """
     if config.mutators not in BUILT_IN["mutator"]:
         smoke = workbench.subsets.smoke
         own = components.make(
@@ -96,7 +98,7 @@ def _inventive(config: CampaignConfig, workbench: Workbench, components: Compone
 
 
 def _rules(config: CampaignConfig) -> Mutator:
-    """The offline operators, kept from changing what is frozen; models are told of it and keep to it."""
+    """Return the offline operators, kept from changing frozen parts; models are told of them instead."""
     search = config.search
     rules: Mutator
     if search.operators == "bandit":
@@ -107,7 +109,7 @@ def _rules(config: CampaignConfig) -> Mutator:
 
 
 def _ensemble(config: CampaignConfig, mutators: Sequence[Mutator], static: Subset) -> Mutator:
-    """One mutator of the ``mutators``, one for each reflector of the configuration, and the rules."""
+    """Combine ``mutators``, one for each reflector of the configuration plus the rules, into one mutator."""
     search, both = config.search, config.mutators == "both"
     if len(mutators) == 1 and search.ensemble == "weights" and not both:
         return mutators[0]

@@ -1,4 +1,4 @@
-"""How a campaign ended: the best, the front, and the scores on the test set."""
+"""Summary of a finished campaign: the best, the Pareto front, and the scores on the test set."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from evolve.statistics import paired_interval
 
 @dataclass(frozen=True)
 class Summary:
-    """How a campaign ended.
+    """Result of a finished campaign.
 
     Attributes:
         best: the candidate of the highest quality on the static subset.
         front: the non-dominated candidates by number.
-        reason: why it stopped.
-        tests: candidate number → quality on the test set, of the best and of every seed.
-        comparisons: the best against each seed on the test set.
+        reason: reason why it stopped.
+        tests: candidate number → quality on the test set, for the best and every initial program.
+        comparisons: the best against each initial program on the test set.
     """
 
     best: Candidate
@@ -81,7 +81,7 @@ def compared(
         subset: the test tasks.
 
     Returns:
-        intervals that hold together at 95 % (Bonferroni); none for an evaluation that is not complete.
+        intervals with a joint level of 95 % (Bonferroni); none for an incomplete evaluation.
     """
     scores = {number: e.item_scores for number, e in results.items() if e.status == "complete"}
     groups = {task.id: task.group for task in subset.tasks}

@@ -1,4 +1,4 @@
-"""The command line (DESIGN §8). Nothing heavy is imported here: each command imports what it needs."""
+"""The command line. Nothing heavy is imported here: each command imports what it needs."""
 
 from evolve.cli.app import app
 from evolve.cli.bench import bench

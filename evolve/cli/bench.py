@@ -1,4 +1,4 @@
-"""``evolve bench``: programs beside each other on benchmarks."""
+"""``evolve bench``: tables of programs × benchmarks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def bench(
         Path | None,
         typer.Argument(
             metavar="[CONFIG.toml]",
-            help="A configuration as of `evolve run`: its models, evaluation, sandbox.",
+            help="Configuration file of `evolve run`: its models, evaluation, sandbox.",
         ),
     ] = None,
     programs: Annotated[
@@ -47,7 +47,7 @@ def bench(
         typer.Option(
             "--programs",
             "-p",
-            help="Seeds, paths, plug-ins, RUN or RUN:ID, with commas; left out: all seeds.",
+            help="Seeds, paths, plug-ins, RUN or RUN:ID, separated by commas; default: all seeds.",
         ),
     ] = None,
     benchmarks: Annotated[
@@ -55,7 +55,7 @@ def bench(
         typer.Option(
             "--benchmarks",
             "-b",
-            help="NAME or NAME:KEY=VALUE, with commas; left out: those that the programs were evolved on.",
+            help="NAME or NAME:KEY=VALUE, separated by commas; default: those of the programs' runs.",
         ),
     ] = None,
     name: Annotated[str, typer.Option("--name", "-n", help="Of the bench.")] = "bench",
@@ -65,11 +65,11 @@ def bench(
         typer.Option("--split", help="The test set, or the validation tasks that give fitness."),
     ] = None,
     against: Annotated[
-        str | None, typer.Option("--against", help="A program that each other one is compared with.")
+        str | None, typer.Option("--against", help="Program that all others are compared with.")
     ] = None,
     export: Annotated[
         list[Path] | None,
-        typer.Option("--export", help="A file to write: .md, .csv, .png or .svg; may be repeated."),
+        typer.Option("--export", help="File to write: .md, .csv, .png or .svg; may be repeated."),
     ] = None,
     data_dir: Annotated[
         Path | None,
@@ -92,9 +92,9 @@ def bench(
 ) -> None:
     """Score programs on benchmarks: a table with intervals, cost and latency.
 
-    The same command goes on after a kill, and repeats nothing that was finished; what is left out then keeps
-    its recorded value. With programs of several runs it is the transfer matrix. Exit code 1 if cells are
-    missing, for no fault of a program.
+    The same command resumes after a kill and repeats no finished evaluation; options left out then keep their
+    recorded values. With programs of several runs it prints the transfer matrix. Exit code 1 if cells are
+    missing through no fault of a program.
     """
     from evolve.bench.config import adjusted
     from evolve.bench.exports import check_export
@@ -138,7 +138,7 @@ def _admit(
     trust: bool,
     recorded: bool,
 ) -> None:
-    """Ask before a benchmark is executed that a run, a bench or a folder names."""
+    """Ask before executing a benchmark that a run, a bench or a folder names."""
     from evolve.bench.columns import split_spelling
     from evolve.bench.running import acts_of_bench
     from evolve.trust import typed_acts
@@ -151,7 +151,9 @@ def _admit(
 
 
 def _base(config_file: Path | None, root: Path, name: str) -> BenchConfig:
-    """What is recorded under ``name``, with the models and settings of a file, where one is given."""
+    """Return the configuration recorded under ``name``, with the models and settings of a file if one is
+    given.
+    """
     from evolve.bench.config import BenchConfig, adjusted
     from evolve.bench.directory import recorded_config
     from evolve.config import load_config
@@ -178,7 +180,7 @@ def _bench(
         with ended_as_by_ctrl_c() as check:
             data = run_bench(name, asked, root=root, unsafe_local=unsafe_local, notify=complain, tell=tell)
     except KeyboardInterrupt:
-        complain("Interrupted. Nothing that was finished is lost: the same command goes on from here.")
+        complain("Interrupted. Finished work is kept: the same command resumes from here.")
         raise typer.Exit(INTERRUPTED) from None
     for path in export:
         write(data, path)

@@ -114,7 +114,7 @@ def run(
 ) -> None:
     """Start or resume a campaign.
 
-    The same command resumes a run of the same name; what is left out then keeps its recorded value.
+    The same command resumes a run of the same name; options left out then keep their recorded values.
     """
     overrides = overrides_of(locals())
     begun = _Begun(config_file, root, overrides, benchmark_options(option, scope), trust)
@@ -133,7 +133,7 @@ def run(
 
 @dataclass(frozen=True)
 class _Begun:
-    """What was typed, from which the configuration of a run is put together."""
+    """Command-line arguments from which the configuration of a run is assembled."""
 
     config_file: Path | None
     root: Path
@@ -142,7 +142,7 @@ class _Begun:
     trust: bool
 
     def admitted(self, name: str | None, **more: Any) -> tuple[str, CampaignConfig]:
-        """Name and configuration of a run, once what it would execute or send is approved."""
+        """Return name and configuration of a run, once all that it would execute or send is approved."""
         overrides = {**self.overrides, **more}
         name, config, recorded = _settled(self.config_file, self.root, name, overrides, self.options)
         named = self.config_file or self.overrides.get("benchmark")
@@ -171,9 +171,9 @@ def _compare(names: list[str], root: Path) -> None:
 def _settled(
     config_file: Path | None, root: Path, name: str | None, overrides: dict[str, Any], options: dict[str, str]
 ) -> tuple[str, CampaignConfig, bool]:
-    """The name of the run, its whole configuration, and whether there is such a run already.
+    """Return the name of the run, its whole configuration, and whether it exists.
 
-    The configuration is of defaults, recorded or given in a file, then flags. Executes nothing.
+    The configuration is made of defaults, then the record or a file, then flags. Executes nothing.
     """
     from evolve.arguments import RunPlace, stored_programs
     from evolve.benchmark import locate
@@ -232,6 +232,6 @@ def _campaign(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bo
         console().print(spending_table(spent(RunRecord.open(root, name))))
         raise typer.Exit(0) from None
     except KeyboardInterrupt:
-        complain("Interrupted. Nothing that was finished is lost: the same command goes on from here.")
+        complain("Interrupted. Finished work is kept: the same command resumes from here.")
         raise typer.Exit(INTERRUPTED) from None
     console().print(closing_view(record, RunHistory.read(record), command=invocation(sys.argv[0])))

@@ -17,18 +17,18 @@ from evolve.inspection.text import difference, duration, one_line, score
 from evolve.runs.history import SEED, STATIC, TEST, RunHistory, title
 
 CEILING = 0.98
-"""Quality from which on a benchmark leaves nothing to find, of the 1 that is possible."""
+"""Quality, of at most 1, above which a benchmark leaves little to find."""
 
 
 def described(event: Event, history: RunHistory) -> str | None:
-    """``event`` in a line; None for one that says nothing to a person.
+    """Return ``event`` in a line; None for one of no interest to a person.
 
     Args:
         history: with ``event`` applied.
     """
     match event:
         case Started():
-            verb = "goes on" if event.resumed else "begins"
+            verb = "resumes" if event.resumed else "begins"
             changed = ""
             if len(history.started) > 1 and history.started[-2].mutator not in ("", event.mutator):
                 changed = (
@@ -44,7 +44,7 @@ def described(event: Event, history: RunHistory) -> str | None:
             return _joined(event, history)
         case Discarded():
             reason = one_line(event.reason)
-            return f"{_count(history)} #{event.number} {one_line(event.operator)} given up: {reason}"
+            return f"{_count(history)} #{event.number} {one_line(event.operator)} discarded: {reason}"
         case Compared():
             return f"#{event.best} minus #{event.other} on the test set: {difference(event.difference)}"
         case Steered():
@@ -77,7 +77,7 @@ def steered_text(event: Steered) -> str:
 
 def _evaluated(event: Evaluated) -> str | None:
     if event.status == "inconclusive":
-        return f"#{event.number} on {event.subset}: inconclusive, for no fault of the program"
+        return f"#{event.number} on {event.subset}: inconclusive, through no fault of the program"
     if event.subset == TEST:
         return f"#{event.number} on the test set: {score(event.quality)}"
     return None
@@ -95,7 +95,7 @@ def _joined(event: Joined, history: RunHistory) -> str:
     if candidate.failed:
         return f"{who}: failed"
     if candidate.raced:
-        return f"{who}: given up after {len(candidate.item_scores)} items"
+        return f"{who}: stopped early after {len(candidate.item_scores)} items"
     quality = score(history.quality(candidate.number, STATIC), candidate.objectives.get("quality"))
     last = seed and len(history.seeds) == history.initial
     warning = f"\n{saturation(history)}" if last and saturation(history) else ""
@@ -113,7 +113,9 @@ def _count(history: RunHistory) -> str:
 
 
 def saturation(history: RunHistory) -> str:
-    """Return why there is little to find, and what to do, once all initial programs are in; else empty."""
+    """Return why there is little to find, and what to do, once all initial programs are evaluated; else an
+    empty text.
+    """
     best = history.best_seed
     if best is None or len(history.seeds) < history.initial or best.objectives["quality"] < CEILING:
         return ""
@@ -125,7 +127,7 @@ def saturation(history: RunHistory) -> str:
 
 
 def under_way(history: RunHistory) -> str:
-    """Return what the campaign does now, in a few words; empty when it has ended."""
+    """Return the campaign's current activity in a few words; empty when it has ended."""
     if history.finished is not None:
         return ""
     if len(history.seeds) < history.initial:

@@ -1,4 +1,4 @@
-"""The runs of a folder: what each has found, and whether a process works on it now."""
+"""The runs of a folder: their results, and whether a process is writing to them."""
 
 from __future__ import annotations
 

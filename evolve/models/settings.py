@@ -1,4 +1,4 @@
-"""What the gateway must be told of a model; ``evolve.config.RoleConfig`` is one of these."""
+"""Settings of a model for the gateway; ``evolve.config.RoleConfig`` implements them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from evolve.records import StructuredOutput
 
 
 class ModelSettings(Protocol):
-    """A model and how it is asked. The fields are described where a user gives them, in ``RoleConfig``."""
+    """Model and its call settings. ``RoleConfig``, where a user gives them, describes the fields."""
 
     @property
     def model(self) -> str:
-        """As litellm names it."""
+        """LiteLLM id, such as openai/gpt-5-mini."""
         ...
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Sent with every call."""
+        """Parameters sent with every call."""
         ...
 
     @property
@@ -34,27 +34,27 @@ class ModelSettings(Protocol):
 
     @property
     def max_tokens(self) -> int | None:
-        """Of one answer."""
+        """Most tokens of one answer."""
         ...
 
     @property
     def context_tokens(self) -> int | None:
-        """Of prompt and reply together; None: ask the server."""
+        """Tokens of prompt and reply together; None: ask the server."""
         ...
 
     @property
     def structured(self) -> StructuredOutput:
-        """How JSON of a form is asked for."""
+        """Way in which structured JSON is requested."""
         ...
 
     @property
     def timeout_seconds(self) -> float:
-        """For one attempt."""
+        """Seconds for one attempt."""
         ...
 
     @property
     def attempts(self) -> int:
-        """Of one call, on transient errors."""
+        """Attempts of one call, on transient errors."""
         ...
 
     @property
@@ -64,26 +64,26 @@ class ModelSettings(Protocol):
 
     @property
     def dimension(self) -> int | None:
-        """Of an embedding model's vectors."""
+        """Dimension of an embedding model's vectors."""
         ...
 
     @property
     def usd_per_million_in(self) -> float | None:
-        """Price of what is read; None for litellm's table."""
+        """Price of tokens read; None for litellm's table."""
         ...
 
     @property
     def usd_per_million_out(self) -> float | None:
-        """Price of what is written; None for litellm's table."""
+        """Price of tokens written; None for litellm's table."""
         ...
 
 
 def identity_of(settings: ModelSettings) -> str:
-    """The model and its parameters: what decides what it says, and not by which way it is reached."""
+    """Return the model and its parameters, which decide its answers, but not how it is reached."""
     parameters = dict(settings.parameters)
     if settings.max_tokens is not None:
         parameters["max_tokens"] = settings.max_tokens
-    if settings.context_tokens is not None:  # it decides what prompts leave out
+    if settings.context_tokens is not None:  # it decides which parts prompts leave out
         parameters["context_tokens"] = settings.context_tokens
     if settings.structured != "auto":
         parameters["structured"] = settings.structured

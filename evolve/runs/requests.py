@@ -31,7 +31,7 @@ def _new_id() -> str:
 
 
 class SteeringRequest(Record):
-    """One request.
+    """A request of a user to a campaign.
 
     Example:
         >>> SteeringRequest(id="1f", action="hint", text="Prefer recent facts.").action
@@ -78,7 +78,7 @@ def append_request(run: Path, request: SteeringRequest, write: Write = os.write)
         finally:
             log.close()
     finally:
-        os.close(descriptor)  # gives the lock back
+        os.close(descriptor)  # releases the lock
 
 
 class RequestReader:

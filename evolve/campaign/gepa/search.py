@@ -1,4 +1,4 @@
-"""A campaign whose children are made by GEPA."""
+"""A campaign whose candidates are made by GEPA."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from evolve.campaign.loop import Campaign
 from evolve.events import StopReason
 
 MINIBATCH = 3
-"""Tasks that a child and its parent are compared on first: GEPA's own default."""
+"""Tasks on which a candidate and its parent are compared first: GEPA's own default."""
 _LOG = logging.getLogger(__name__)
 
 
 class GepaCampaign(Campaign):
-    """A ``Campaign`` that changes nothing but the instruction constants of its one seed, as GEPA decides.
+    """Campaign that changes only the instruction constants of its one seed, as GEPA decides.
 
-    The static subset is what GEPA keeps its Pareto front over; the rest of validation is what it draws its
-    minibatches from. Each iteration of GEPA is a child of the budget: it becomes a candidate if it does
-    better than its parent on a minibatch, and is recorded as given up if not.
+    GEPA keeps its Pareto front over the static subset, and draws its minibatches from the rest of validation.
+    Each iteration of GEPA counts as one candidate of the budget: it joins if it does better than its parent
+    on a minibatch, and is recorded as discarded if not.
 
-    GEPA is deterministic but for what models say, and starts anew in each process: what was scored before is
-    found in the run, and what was proposed before is proposed again without asking. So a campaign that was
-    killed goes on where it was, and nothing of GEPA's own state has to be kept.
+    GEPA is deterministic except for model replies, and starts from the beginning in each process: earlier
+    scores are found in the run, and earlier proposals are repeated without asking. So a killed campaign
+    resumes where it was, and none of GEPA's own state has to be kept.
     """
 
     def search(self) -> StopReason:
@@ -68,14 +68,14 @@ class GepaCampaign(Campaign):
         return self.steering.over
 
     def _tell(self, number: int) -> None:
-        """Tell the population what is recorded of a child; who its parent is, GEPA decided."""
+        """Report a recorded candidate to the population; GEPA decided on its parent."""
         request = self.population.ask()
         assert request.number == number
         self.settle(request)
 
 
 class _Logger:
-    """GEPA's progress, for whoever turns on logging."""
+    """GEPA's progress messages, sent to the log."""
 
     def log(self, message: str) -> None:
         _LOG.debug("%s", message)

@@ -1,7 +1,7 @@
-"""The compact prompt: what a small or slow model needs for one change, in at most 2,500 tokens.
+"""The compact prompt: the needs of a small or slow model for one change, in at most 2,500 tokens.
 
-What stays the same between two draws for one parent comes first, so that a server that keeps the beginning of
-a prompt reads about a third of it anew.
+The parts that stay the same between two draws for one parent come first, so that a server with a prefix cache
+reads only about a third of the prompt again.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def compact_conversation(
     """The messages of a draw, of at most ``tokens`` tokens as they are estimated.
 
     Args:
-        notes: sentences about earlier draws, which stand last.
+        notes: sentences about earlier draws, which come last.
     """
     texts = material.texts["compact"]
     left = tokens * CHARACTERS_PER_TOKEN - len(system)
@@ -68,7 +68,7 @@ def compact_conversation(
 
 
 def _known(m: Material, texts: Prompt) -> Iterator[str]:
-    """What does not change between two draws for the same parent."""
+    """Yield the sections that do not change between two draws for the same parent."""
     brief = m.brief
     score = _score(m)
     if score:
@@ -147,7 +147,7 @@ def _hints(m: Material) -> Iterator[str]:
 def _form(m: Material, texts: Prompt) -> Iterator[str]:
     """The ideas, and the form of the answer with a real method of the program as its example.
 
-    A small model repeats what stands last: so that is the method to be changed, where one is known.
+    A small model repeats what comes last: so that is the method to be changed, where one is known.
     """
     method = m.ideas[0].method if m.ideas else ""
     focus = m.edit == "definitions" and bool(method) and m.freeze != "code"
@@ -172,7 +172,7 @@ def _fitted(program: MemoryProgram, characters: float) -> str:
 
 
 def opening_of(program: MemoryProgram) -> str:
-    """How ``program`` begins, as it is shown: its imports and the first two words after them.
+    """Return the beginning of ``program`` as it is shown: its imports and the first two words after them.
 
     An answer that holds it repeats the program, which a short reply has no room for.
 
