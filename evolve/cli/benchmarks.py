@@ -68,6 +68,7 @@ def check_benchmark(
     scope: ScopeOption = None,
     option: OptionsOption = None,
     data_dir: DataOption = None,
+    trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check that a benchmark can be used: every problem of a folder of your own, with file, line and field.
@@ -78,6 +79,7 @@ def check_benchmark(
 
     from evolve.benchmark import find
 
+    admit_benchmark(name, trust)
     entry = find(name)
     problems = entry.problems(data_dir, benchmark_options(option, scope))
     listed = "\n".join(f"- {problem}" for problem in problems)

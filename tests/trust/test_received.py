@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import json
+import py_compile
 import shutil
 from pathlib import Path
 
@@ -197,7 +199,8 @@ def test_a_flag_that_names_a_model_does_not_approve_the_address_beside_it(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "command", [["benchmarks", "show"], ["benchmarks", "fetch"], ["evaluate", "lexical", "-b"]]
+    "command",
+    [["benchmarks", "show"], ["benchmarks", "fetch"], ["benchmarks", "check"], ["evaluate", "lexical", "-b"]],
 )
 def test_a_file_in_a_folder_of_data_is_not_executed(command: list[str], tmp_path: Path, mark: Path) -> None:
     folder = tmp_path / "data"
@@ -211,6 +214,19 @@ def test_a_file_in_a_folder_of_data_is_not_executed(command: list[str], tmp_path
     assert not mark.exists()
     invoke(*command, folder / "benchmark.py")
     assert mark.exists(), "a file that is typed is approved"
+
+
+def test_what_is_executed_is_the_file_that_was_approved(tmp_path: Path, mark: Path) -> None:
+    """Not the bytecode beside it, which Python would take for it without a look at the file."""
+    file, other = tmp_path / "mine.py", tmp_path / "other.py"
+    file.write_text(SMALL.read_text().replace("small(", "mine("))
+    other.write_text(f"{file.read_text()}\nopen({str(mark)!r}, 'w')\n")
+    cached = importlib.util.cache_from_source(str(file))
+    py_compile.compile(
+        str(other), cfile=cached, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+    )
+    assert invoke("benchmarks", "show", file)[0] == 0
+    assert not mark.exists()
 
 
 def test_a_typed_file_is_remembered(tmp_path: Path) -> None:
