@@ -226,6 +226,11 @@ class Entry:
         """Checks that all is there that it needs besides ``files``; None where nothing else is needed."""
         return getattr(self.loader, "__evolve_requires__", None)
 
+    def played(self, data_dir: Path) -> list[Path]:
+        """The files in ``data_dir`` that a simulator plays, which executes code that they hold."""
+        patterns = getattr(self.loader, "__evolve_plays__", ())
+        return sorted({file for pattern in patterns for file in data_dir.glob(pattern) if file.is_file()})
+
     @property
     def options(self) -> dict[str, Any]:
         """The keyword options of the loader with their defaults."""
@@ -284,7 +289,11 @@ class Entry:
 def benchmark(loader: Loader, /) -> Loader: ...
 @overload
 def benchmark(
-    *, files: Iterable[DataFile] = ..., card: Mapping[str, str] = ..., requires: Requirement | None = ...
+    *,
+    files: Iterable[DataFile] = ...,
+    card: Mapping[str, str] = ...,
+    requires: Requirement | None = ...,
+    plays: Iterable[str] = ...,
 ) -> Callable[[Loader], Loader]: ...
 def benchmark(
     loader: Loader | None = None,
@@ -293,6 +302,7 @@ def benchmark(
     files: Iterable[DataFile] = (),
     card: Mapping[str, str] = MappingProxyType({}),
     requires: Requirement | None = None,
+    plays: Iterable[str] = (),
 ) -> Loader | Callable[[Loader], Loader]:
     """Mark ``loader(data_dir, *, option=default, ...) -> Benchmark`` as the benchmark of its file.
 
@@ -304,6 +314,8 @@ def benchmark(
         card: what ``evolve benchmarks show`` can say of it where it cannot be loaded.
         requires: called before it is loaded, with the folder of its data: checks what else must be there,
             such as a simulator. ``evolve benchmarks`` asks it instead of loading.
+        plays: glob patterns of the files in its data that a simulator plays, which executes code in them: a
+            configuration that names a folder with such files needs approval (docs/security.md).
     """
 
     def mark(function: Loader) -> Loader:
@@ -311,6 +323,7 @@ def benchmark(
         function.__evolve_files__ = tuple(files)  # type: ignore[attr-defined]
         function.__evolve_card__ = card  # type: ignore[attr-defined]
         function.__evolve_requires__ = requires  # type: ignore[attr-defined]
+        function.__evolve_plays__ = tuple(plays)  # type: ignore[attr-defined]
         return function
 
     return mark if loader is None else mark(loader)
