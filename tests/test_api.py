@@ -73,7 +73,7 @@ class Retune:
         program = evolve.MemoryProgram(with_knobs(context.program.source, {name: value}))
         return evolve.Proposal(program, "retune", f"{name} = {value}", (context.parent.number,))
 
-    def tell(self, feedback) -> None:
+    def observe(self, feedback) -> None:
         self.told.append(feedback.number)
 
 

@@ -15,7 +15,7 @@ from evolve.campaign.rearing import Outcome, Rear, Score
 from evolve.campaign.recording import record_facts
 from evolve.campaign.reflectors import style_of
 from evolve.campaign.site import Message, Site
-from evolve.campaign.staffing import mutator_identity, nursery
+from evolve.campaign.staffing import mutator_of, nursery
 from evolve.campaign.starting import named_selector
 from evolve.components import AS_CONFIGURED, Components
 from evolve.config import CampaignConfig, merged
@@ -120,7 +120,7 @@ def build(
         workbench = bench.equipped(config, roles)
         record_facts(run, workbench)
         allowed = unsafe_local or trusted
-        mutator = mutator_identity(config, workbench, components)
+        mutator = mutator_of(config, workbench, components).identity
         crew = _crew(config, workbench, run, components, unsafe_local=allowed, notify=notify)
     except BaseException:
         for close in reversed(closing):

@@ -19,8 +19,7 @@ from evolve.evaluation import Evaluator, Subset, Subsets
 from evolve.evaluation.confirming import averaged, may_be_luck
 from evolve.evaluation.racing import Referee, Rival
 from evolve.models.accounts import charged_to
-from evolve.mutation import Brief, Mutator, Proposal, Refusal, Scope
-from evolve.mutation.ensemble import Feedback, Learns
+from evolve.mutation import Brief, Feedback, Mutator, Proposal, Refusal, Scope
 from evolve.mutation.scoping import Workload, choose_scope
 from evolve.population import Request, rng_for
 from evolve.program import MemoryProgram
@@ -107,7 +106,6 @@ class Nursery:
         scoped: mutations are told which part to change.
         risk: of giving up a child that should have been kept; None to evaluate every child to the end.
         confirm: run a child again that may displace a front member by luck.
-        learner: what is told of earlier children before it makes another, if anything.
         crossed_everywhere: a child of two parents may change everything; else its mutator decides that.
         among: scopes in which a change can have an effect.
     """
@@ -122,7 +120,6 @@ class Nursery:
         scoped: bool,
         risk: float | None = None,
         confirm: bool = False,
-        learner: Learns | None = None,
         crossed_everywhere: bool = True,
         among: Sequence[Scope] = get_args(Scope),
     ) -> None:
@@ -133,7 +130,6 @@ class Nursery:
         self._scoped = scoped
         self._risk = risk
         self._confirm = confirm
-        self._learner = learner
         self._crossed_everywhere = crossed_everywhere
         self._scopes_among = tuple(among)
         self._diagnoses: dict[str, Evaluation] = {}
@@ -191,9 +187,8 @@ class Nursery:
             return made, made
 
     def _mutated(self, job: Rear, diagnosis: Evaluation) -> Proposal | Refusal:
-        if self._learner is not None:
-            for feedback in job.feedback:
-                self._learner.tell(feedback)
+        for feedback in job.feedback:
+            self._mutator.observe(feedback)
         subset = self._subsets.rotating(job.request.parent.number)
         scopes = self._scopes(job, diagnosis)
         brief = Brief(

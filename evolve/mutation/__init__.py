@@ -1,5 +1,5 @@
 """How a child is made of a parent."""
 
-from evolve.mutation.protocol import Brief, Mutator, Proposal, Reference, Refusal, Scope
+from evolve.mutation.protocol import Brief, Feedback, Mutator, Proposal, Reference, Refusal, Scope
 
-__all__ = ["Brief", "Mutator", "Proposal", "Reference", "Refusal", "Scope"]
+__all__ = ["Brief", "Feedback", "Mutator", "Proposal", "Reference", "Refusal", "Scope"]

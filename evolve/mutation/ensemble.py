@@ -5,11 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
 
 from evolve.mutation.bandit import BudgetedThompson, Pull
-from evolve.mutation.protocol import Brief, Mutator, Proposal, Refusal, Scope
-from evolve.records import Try
+from evolve.mutation.protocol import Brief, Feedback, Mutator, Proposal, Refusal, Scope
 
 _CROSSOVER, _BY, _AFTER = "crossover", " by ", " after "
 
@@ -31,38 +29,7 @@ class Member:
     scoped: bool = True
 
 
-@dataclass(frozen=True)
-class Feedback:
-    """What became of a child.
-
-    Attributes:
-        number: of the child.
-        operator: as the proposal or the refusal named it.
-        improvement: quality of the child less that of its parent; 0 where no child came of it.
-        usd: price of the mutation, repairs included, and of the evaluation where it was counted in USD; None
-            where no price is known.
-        tries: what became of each answer of the model, if one made the child.
-        evaluation_usd: what of ``usd`` is the price of the evaluation.
-    """
-
-    number: int
-    operator: str
-    improvement: float
-    usd: float | None
-    tries: tuple[Try, ...] = ()
-    evaluation_usd: float = 0.0
-
-
-@runtime_checkable
-class Learns(Protocol):
-    """A mutator that is to be told what became of its children."""
-
-    def tell(self, feedback: Feedback) -> None:
-        """Tell an outcome. What was told before may be told again, as it is recorded. Thread-safe."""
-        ...
-
-
-class Ensemble:
+class Ensemble(Mutator):
     """Draws a member for each child by the weights.
 
     Args:
@@ -77,8 +44,8 @@ class Ensemble:
         """Of all members, with their weights."""
         return _identity("weights", self._members)
 
-    def tell(self, feedback: Feedback) -> None:
-        """Pass an outcome on to the member that it is of; see ``Learns``."""
+    def observe(self, feedback: Feedback) -> None:
+        """Pass a result on to the member that it is of; see ``Mutator``."""
         _pass_on(feedback, self._members)
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
@@ -88,7 +55,7 @@ class Ensemble:
         return _signed(self._members[name].mutator.mutate(brief, rng), name)
 
 
-class LearningEnsemble:
+class LearningEnsemble(Mutator):
     """Draws a member for each child, and the scope too if there are several, by improvement per USD.
 
     Where nothing has a price, improvement per child counts.
@@ -148,8 +115,8 @@ class LearningEnsemble:
             outcome, _signed(self._members[self._fallback].mutator.mutate(brief, rng), self._fallback)
         )
 
-    def tell(self, feedback: Feedback) -> None:
-        """See ``Learns``. An operator of none of the members, such as one of old, is passed over."""
+    def observe(self, feedback: Feedback) -> None:
+        """See ``Mutator``. An operator of none of the members, such as one of old, is passed over."""
         _pass_on(feedback, self._members)
         pulls = []
         for part in _parts(feedback):
@@ -169,8 +136,8 @@ def _pass_on(feedback: Feedback, members: dict[str, Member]) -> None:
     for part in _parts(feedback):
         made, _, name = part.operator.partition(_BY)
         member = members.get(name)
-        if member is not None and isinstance(member.mutator, Learns):
-            member.mutator.tell(replace(part, operator=made))
+        if member is not None:
+            member.mutator.observe(replace(part, operator=made))
 
 
 def _parts(feedback: Feedback) -> tuple[Feedback, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Episode, Evaluation, Task, Try, Usage
@@ -111,8 +111,36 @@ class Refusal:
     tries: tuple[Try, ...] = ()
 
 
+@dataclass(frozen=True)
+class Feedback:
+    """Result of one child, for a mutator that learns.
+
+    Attributes:
+        number: of the child.
+        operator: as the proposal or the refusal named it.
+        improvement: quality of the child less that of its parent; 0 where no child came of it.
+        usd: price of the mutation, repairs included, and of the evaluation where it was counted in USD; None
+            where no price is known.
+        tries: what became of each answer of the model, if one made the child.
+        evaluation_usd: what of ``usd`` is the price of the evaluation.
+
+    Example:
+        >>> Feedback(3, "reflect/read", improvement=0.25, usd=0.01).improvement
+        0.25
+    """
+
+    number: int
+    operator: str
+    improvement: float
+    usd: float | None
+    tries: tuple[Try, ...] = ()
+    evaluation_usd: float = 0.0
+
+
 class Mutator(Protocol):
     """Makes a child of a parent. The same brief and an equal ``rng`` state give the same child.
+
+    A class need not inherit from this; one that does not learn may leave ``observe`` out.
 
     Example:
         >>> class Nothing:
@@ -136,3 +164,42 @@ class Mutator(Protocol):
             InfrastructureError: a model could not be reached; nothing is known about the child.
         """
         ...
+
+    def observe(self, feedback: Feedback) -> None:
+        """Learn from the result of an earlier child; does nothing by default.
+
+        Called before ``mutate``, with every child that is settled by then, whoever made it: results of other
+        operators are to be passed over. The same results come again with each later child and when a run is
+        resumed, so observing one twice must change nothing. Called from several threads.
+        """
+        return
+
+
+class Adapted(Mutator):
+    """An object of a user that has no ``observe``; ``tell``, the former name of it, is called if present.
+
+    Args:
+        inner: has ``identity`` and ``mutate``.
+    """
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    @property
+    def identity(self) -> str:
+        """Identity of the object."""
+        return self._inner.identity
+
+    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
+        """Return what the object makes; see ``Mutator``."""
+        return self._inner.mutate(brief, rng)
+
+    def observe(self, feedback: Feedback) -> None:
+        """Pass a result on to ``tell``, if there is one."""
+        if hasattr(self._inner, "tell"):
+            self._inner.tell(feedback)
+
+
+def completed(thing: Any) -> Mutator:
+    """Return ``thing``, with an ``observe`` if it has none."""
+    return thing if hasattr(thing, "observe") else Adapted(thing)

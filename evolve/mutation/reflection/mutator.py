@@ -13,9 +13,8 @@ from evolve.models.chat import ChatModel, ChatRequest, Message, Reply
 from evolve.models.prompts import Prompts
 from evolve.mutation.edits import EditName
 from evolve.mutation.edits.answer import one_line
-from evolve.mutation.ensemble import Feedback
 from evolve.mutation.freezing import Part, frozen_parts
-from evolve.mutation.protocol import Brief, Proposal, Refusal
+from evolve.mutation.protocol import Brief, Feedback, Mutator, Proposal, Refusal
 from evolve.mutation.reflection.cases import Width
 from evolve.mutation.reflection.compact import (
     COMPACT_TOKENS,
@@ -63,7 +62,7 @@ class Sampling:
         return options
 
 
-class ReflectionMutator:
+class ReflectionMutator(Mutator):
     """Shows a model the parent and its failures, and makes a program of what it answers.
 
     With a partner in the brief, the child is a crossover: both are shown, with what each is better at.
@@ -169,8 +168,8 @@ class ReflectionMutator:
             f"reflection/2/{self._texts.digest}/{told}/{'/'.join(map(str, settings))}/{self._model.identity}"
         )
 
-    def tell(self, feedback: Feedback) -> None:
-        """Learn from the attempts at an earlier child; see ``evolve.mutation.ensemble.Learns``."""
+    def observe(self, feedback: Feedback) -> None:
+        """Learn from the attempts at an earlier child; see ``Mutator``."""
         self._retrying.tell(feedback.number, feedback.tries)
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
