@@ -135,6 +135,34 @@ def test_an_object_is_needed_again_to_resume(things: Benchmark, tmp_path: Path) 
     assert again.run.config.budget == 2
 
 
+class Versioned(Retune):
+    """A mutator whose version is an argument."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__()
+        self.identity = f"versioned-{version}"
+
+
+@pytest.mark.parametrize("settings", [{}, {"search.freeze": "instructions"}], ids=["tuned", "frozen"])
+def test_a_run_goes_on_with_the_mutator_it_was_begun_with_only(
+    things: Benchmark, tmp_path: Path, settings: dict[str, object]
+) -> None:
+    quick = QUICK | {"unsafe_local": True, "settings": {**QUICK["settings"], **settings}}
+
+    def search(mutator: object, candidates: int) -> evolve.Result:
+        place = tmp_path / "mine"
+        return evolve.run(
+            things, programs=["lexical"], max_candidates=candidates, run=place, mutator=mutator, **quick
+        )
+
+    search(Versioned("1"), 1)
+    assert search(Versioned("1"), 2).run.config.budget == 2
+    with pytest.raises(evolve.UsageError, match=r"'versioned-1' is now 'versioned-2'.*Pass the mutator"):
+        search(Versioned("2"), 3)
+    with pytest.raises(evolve.UsageError, match=r"'object:Versioned' recorded, 'object:Retune' given"):
+        search(Retune(), 3)
+
+
 def test_programs_of_a_custom_mutator_are_not_trusted(things: Benchmark) -> None:
     with pytest.raises(evolve.UsageError, match="unsafe"):
         evolve.run(things, programs=["lexical"], max_candidates=1, mutator=Retune(), **QUICK)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from evolve.events import Compared, Discarded, Evaluated, Event, Finished, Joined, Proposed, Started
 from evolve.inspection.text import difference, duration, one_line, score
 from evolve.runs.history import STATIC, TEST, RunHistory, title
+from evolve.text import changed_parts
 
 CEILING = 0.98
 """Quality from which on a benchmark leaves nothing to find, of the 1 that is possible."""
@@ -20,10 +21,11 @@ def described(event: Event, history: RunHistory) -> str | None:
         case Started():
             verb = "goes on" if event.resumed else "begins"
             changed = ""
-            if len(history.started) > 1 and history.started[-2].mutator not in ("", event.mutator):
+            before = history.started[-2].mutator if len(history.started) > 1 else ""
+            if before not in ("", event.mutator):
                 changed = (
-                    " What makes children (rules, model, prompts or settings) has changed since it last ran: "
-                    "earlier children were made otherwise."
+                    " The mutator (rules, model, prompts or settings) has changed since the last start, so "
+                    f"earlier children were made differently: {changed_parts(before, event.mutator)}."
                 )
             return f"The campaign {verb}; isolation: {event.isolation}.{changed}"
         case Proposed():
