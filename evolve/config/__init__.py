@@ -19,7 +19,8 @@ from evolve.config.files import (
 )
 from evolve.config.models import OFFLINE, LocalServerConfig, ModelsConfig, ReflectorConfig, RoleConfig
 from evolve.config.presets import PRESETS
-from evolve.config.sections import EvaluationConfig, SandboxConfig, SearchConfig
+from evolve.config.sandbox import Limits, SandboxConfig
+from evolve.config.sections import EvaluationConfig, SearchConfig
 
 __all__ = [
     "DEFAULT_SEEDS",
@@ -28,6 +29,7 @@ __all__ = [
     "PRESETS",
     "CampaignConfig",
     "EvaluationConfig",
+    "Limits",
     "LocalServerConfig",
     "ModelsConfig",
     "ReflectorConfig",

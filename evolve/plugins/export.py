@@ -8,7 +8,6 @@ import re
 import secrets
 import shutil
 import sys
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -90,7 +89,7 @@ def export(
         benchmark=Path(run.config.benchmark).stem,
         scores=tuple(_score(found) for found in run.evaluations(program.id) if _reported(found)),
         models=models,
-        limits=asdict(run.config.sandbox.limits()),
+        limits=run.config.sandbox.limits().model_dump(),
         dimension=dimension,
         item_schema=item_schema(program.parts),
         provenance=Provenance(

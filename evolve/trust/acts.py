@@ -10,14 +10,14 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
 from evolve.benchmark import Place, locate
-from evolve.config import CampaignConfig, RoleConfig, SandboxConfig, merged
+from evolve.config import CampaignConfig, Limits, RoleConfig, SandboxConfig, merged
 from evolve.errors import UsageError
 from evolve.kinds import OBJECT
 from evolve.registry import REGISTRY
@@ -150,7 +150,7 @@ def _is_this_machine(address: str) -> bool:
 
 
 def _raised(sandbox: SandboxConfig) -> Iterator[Act]:
-    usual = asdict(SandboxConfig().limits())
+    usual = Limits().model_dump()
     for name in _LIMITS:
         value = getattr(sandbox, name)
         if value > usual[name]:
