@@ -17,7 +17,14 @@ from evolve.config.files import (
     to_toml,
     with_window,
 )
-from evolve.config.models import OFFLINE, LocalServerConfig, ModelsConfig, ReflectorConfig, RoleConfig
+from evolve.config.models import (
+    OFFLINE,
+    LocalServerConfig,
+    ModelsConfig,
+    ModelSettings,
+    ReflectorConfig,
+    RoleConfig,
+)
 from evolve.config.presets import PRESETS
 from evolve.config.sandbox import Limits, SandboxConfig
 from evolve.config.sections import EvaluationConfig, SearchConfig
@@ -31,6 +38,7 @@ __all__ = [
     "EvaluationConfig",
     "Limits",
     "LocalServerConfig",
+    "ModelSettings",
     "ModelsConfig",
     "ReflectorConfig",
     "RoleConfig",

@@ -18,8 +18,13 @@ OFFLINE = "offline"
 _SECRET = re.compile(r"(^|[-_])(key|token|secret|password|authorization)$", re.IGNORECASE)
 
 
-class RoleConfig(Section):
-    """A model in a role. In TOML either the model's name alone, or a table."""
+class ModelSettings(Section):
+    """A model and how it is asked.
+
+    Example:
+        >>> ModelSettings(model="openai/gpt-5-mini", parameters={"temperature": 0}).attempts
+        5
+    """
 
     model: str = Field(
         default=OFFLINE,
@@ -70,16 +75,6 @@ class RoleConfig(Section):
         default=None, ge=0, description="price of a million tokens written; left out: litellm's table"
     )
 
-    @property
-    def is_offline(self) -> bool:
-        """Rules, no model."""
-        return self.model == OFFLINE
-
-    @model_validator(mode="before")
-    @classmethod
-    def _by_name(cls, value: Any) -> Any:
-        return {"model": value} if isinstance(value, str) else value
-
     @field_validator("model")
     @classmethod
     def _absolute_gguf(cls, model: str) -> str:
@@ -95,6 +90,20 @@ class RoleConfig(Section):
                 "variable and name that by key_env"
             )
         return parameters
+
+
+class RoleConfig(ModelSettings):
+    """A model in a role. In TOML either the model's name alone, or a table."""
+
+    @property
+    def is_offline(self) -> bool:
+        """Rules, no model."""
+        return self.model == OFFLINE
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        return {"model": value} if isinstance(value, str) else value
 
 
 class ReflectorConfig(RoleConfig):
