@@ -120,7 +120,7 @@ def test_a_gateway_asks_through_it(
         assert gateway.is_priced("task", settings)
         model = gateway.chat("task", settings)
         requests = [ChatRequest(({"role": "user", "content": str(n)},), "answer") for n in range(8)]
-        replies = model.run([model.ask(request) for request in requests])
+        replies = model.ask_all(requests)
     assert [reply.text for reply in replies] == ["fine"] * 8
     assert gateway.accounts().total.usage.usd > 0
 
@@ -132,7 +132,7 @@ def test_one_that_cannot_start_is_said_once_and_clearly(
     with Gateway(provider=ProviderProcess()) as gateway:
         model = gateway.chat("task", role_config("gpt-4o-mini"))
         with pytest.raises(ModelError, match=r"did not start: status 1; it printed: no litellm here") as said:
-            model.run([model.ask(ChatRequest(tuple(HELLO), "answer"))])
+            model.ask(ChatRequest(tuple(HELLO), "answer"))
     assert said.value.kind == "setup"
 
 

@@ -314,7 +314,7 @@ class ReflectionMutator(Mutator):
             # Equal prompts for two children, or in two attempts, are two questions, to a cache too.
             repeat=material.brief.number * (1 + self._repairs) + attempt,
         )
-        return self._model.run([self._model.ask(request)])[0]
+        return self._model.ask(request)
 
     def _messages(
         self, material: Material, tokens: int, setback: Setback | None, kind: Retry
