@@ -19,9 +19,9 @@ from evolve.config import (
     merged,
     with_window,
 )
+from evolve.files.durable import replace_file
 from evolve.inspection.lookup import find_program
 from evolve.journal import RunRecord, checked_name
-from evolve.journal.durable import replace_file
 from evolve.program import MemoryProgram
 from evolve.seeds import seed_names, seed_program
 from evolve.trust import Approvals, Gate, acts_of, typed_acts

@@ -14,8 +14,8 @@ from pathlib import Path
 import evolve
 from evolve.config import CampaignConfig
 from evolve.errors import UsageError
+from evolve.files.durable import said_as_ours
 from evolve.journal import RunRecord
-from evolve.journal.durable import said_as_ours
 from evolve.models.weights import pack_weights, unpack_weights
 from evolve.plugins.find import installed_plugins
 from evolve.plugins.manifest import (
