@@ -1,4 +1,4 @@
-"""Public functions ``run``, ``evaluate``, ``check`` and ``open_run``: the command line calls them too."""
+"""Public functions ``run``, ``evaluate``, ``check``, ``open_run``; the command line calls them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from evolve.arguments import is_own, overrides_of, program_of, settle, split_pla
 from evolve.config import CampaignConfig, ModelsConfig, merged
 from evolve.errors import InfrastructureError, UsageError
 from evolve.events import Event
-from evolve.journal import RunRecord
 from evolve.program import MemoryProgram
 from evolve.records import Evaluation
 from evolve.results import CheckReport, Result, Run
+from evolve.trust import Approvals, Gate
 
 if TYPE_CHECKING:
     from evolve.benchmark import Benchmark
@@ -100,47 +100,33 @@ def run(
         >>> result.reason, result.run.config.selection, len(result.run.candidates) <= 2
         ('budget', 'object:Newest', True)
     """
-    from evolve.campaign import build
+    from evolve.search import open_search
 
     tell = notify or _LOG.info
-    arguments = overrides_of(
-        {
-            "budget": max_candidates,
-            "max_usd": max_usd,
-            "max_tokens": max_tokens,
-            "max_seconds": max_seconds,
-            "search.objectives": None if objectives is None else tuple(objectives),
-            "seed": seed,
-            "jobs": jobs,
-        },
-        benchmark=benchmark,
-        models=models,
-        settings=settings,
-        parts={
-            "selector": selector,
-            "mutator": mutator,
-            "agent": agent,
-            "judge": judge,
-            "sandbox": sandbox,
-            "embedder": embedder,
-            "executor": executor,
-            "optimizer": optimizer,
-        },
-    )
-    place = split_place(run)
-    settled = settle(place, arguments, programs=programs, options=options, config=config)
-    settled.admit(trust=trust, notify=tell)
-    with build(
-        settled.config,
-        root=place.root,
-        name=place.name,
-        unsafe_local=unsafe_local,
-        notify=tell,
-        components=arguments.components,
-    ) as campaign:
-        record = RunRecord.open(place.root, place.name)
-        summary = campaign.run(_Watch(len(record.events()), tuple(callbacks)))
-    return Result(Run(record, place.keep), summary.reason, summary.comparisons)
+    given = {
+        "budget": max_candidates,
+        "max_usd": max_usd,
+        "max_tokens": max_tokens,
+        "max_seconds": max_seconds,
+        "search.objectives": None if objectives is None else tuple(objectives),
+        "seed": seed,
+        "jobs": jobs,
+    }
+    parts = {
+        "selector": selector,
+        "mutator": mutator,
+        "agent": agent,
+        "judge": judge,
+        "sandbox": sandbox,
+        "embedder": embedder,
+        "executor": executor,
+        "optimizer": optimizer,
+    }
+    arguments = overrides_of(given, benchmark=benchmark, models=models, settings=settings, parts=parts)
+    settled = settle(split_place(run), arguments, programs=programs, options=options, config=config)
+    settled.admit(_gate("run", trust, tell))
+    with open_search(settled, unsafe_local=unsafe_local, notify=tell) as search:
+        return search.start(_Watch(len(search.run.events), tuple(callbacks)))
 
 
 def evaluate(
@@ -289,6 +275,12 @@ def open_run(run: str | Path) -> Run:
     """
     place = split_place(run)
     return Run.open(place.root, place.name)
+
+
+def _gate(function: str, trust: bool, notify: Callable[[str], None]) -> Gate:
+    """The gate of a function, which refuses what was not approved, unless it is trusted."""
+    command = f"evolve.{function}(..., trust=True)"
+    return Gate(Approvals.of_user(), trust=trust, command=command, notify=notify)
 
 
 class _Watch:

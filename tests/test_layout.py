@@ -9,10 +9,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 ROOMS = """
-    __main__ cli api bench arguments results candidates plugins inspection campaign workbench roles trust
-    runs journal events mutation evaluation agents models environments sandboxes population benchmark data
-    benchmark_file environment seeds program config components scoring statistics records registry kinds text
-    files resources errors
+    __main__ cli api bench search arguments results candidates plugins inspection campaign workbench roles
+    trust runs journal events mutation evaluation agents models environments sandboxes population benchmark
+    data benchmark_file environment seeds program config components scoring statistics records registry kinds
+    text files resources errors
 """.split()  # noqa: SIM905
 """Modules and packages of ``evolve`` from the top down: none imports one that stands before it.
 
