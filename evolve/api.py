@@ -54,22 +54,22 @@ def run(
     trust: bool = False,
     notify: Callable[[str], None] | None = None,
 ) -> Result:
-    """Start or resume a search; return when it has ended. What is left out is as configured.
+    """Start or resume a search; return when it has ended. Omitted arguments are as configured.
 
     Args:
         benchmark: name, path, or object; default: chronicle, which is generated.
         programs: initial programs; default: all seeds.
         models: models by role, or one LiteLLM id for every role; default: rules, no model.
         max_candidates: candidates to make besides the initial programs; default: 40.
-        max_usd: price of all model calls at which the search pauses.
-        max_tokens: tokens of all model calls at which it pauses.
+        max_usd: spending limit on all model calls, at which the search pauses.
+        max_tokens: limit on the tokens of all model calls, at which it pauses.
         max_seconds: wall time after which no candidate is begun.
-        objectives: what spans the Pareto front, of quality, cost, latency and size.
+        objectives: axes of the Pareto front, of quality, cost, latency and size.
         seed: random seed.
-        jobs: candidates worked on at the same time; decides no result.
+        jobs: candidates worked on at the same time; does not change the result.
         selector: object with ``select(candidates, archive, rng)``, a class of them, or a registered name. The
             parts that follow are given in the same way.
-        mutator: makes candidates, in the place of rules and models.
+        mutator: makes candidates, instead of rules and models.
         agent: uses the memory.
         judge: grades answers.
         sandbox: where programs run: docker, bwrap, process, auto, or an object.
@@ -170,7 +170,7 @@ def evaluate(
 
     Raises:
         UsageError: there is no such program, benchmark or setting.
-        InfrastructureError: it could not be evaluated, for no fault of the program.
+        InfrastructureError: it could not be evaluated, through no fault of the program.
 
     Example:
         >>> import evolve
@@ -199,7 +199,7 @@ def evaluate(
         evaluation = bench.evaluator.evaluate(chosen, getattr(bench.subsets, split))
     if evaluation.status == "inconclusive":
         raise InfrastructureError(
-            f"The program could not be evaluated, for no fault of its own: {evaluation.reason}"
+            f"The program could not be evaluated, through no fault of its own: {evaluation.reason}"
         )
     return evaluation
 
@@ -362,7 +362,7 @@ def _gate(function: str, trust: bool, notify: Callable[[str], None]) -> Gate:
 
 
 class _Watch:
-    """Passes events on to callbacks, but for the first ``past``, which an earlier process recorded."""
+    """Pass events on to callbacks, except for the first ``past``, which an earlier process recorded."""
 
     def __init__(self, past: int, callbacks: tuple[Callable[[Event], object], ...]) -> None:
         self._past = past

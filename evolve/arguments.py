@@ -50,11 +50,11 @@ _ROLES = ("task", "toolkit", "judge", "reflector")
 
 @dataclass(frozen=True)
 class Arguments:
-    """What a caller asked for.
+    """Overrides and components of one call of the API.
 
     Attributes:
-        overrides: dotted key → value, of settings; of parts passed as objects their recorded names.
-        components: those objects.
+        overrides: dotted key → value of each setting; for parts passed as objects, their recorded names.
+        components: the objects that were passed.
     """
 
     overrides: Mapping[str, Any]
@@ -136,8 +136,8 @@ class Settled:
         config: what to do.
         components: parts that were passed as objects.
         recorded: the run exists.
-        own: settings that the caller named, which approves what they have this machine execute or send.
-        source: who asks for the rest, for messages.
+        own: settings that the caller named, which approves the code and requests they lead to.
+        source: origin of the other settings, for messages.
         trusted: a configuration that the caller made.
     """
 
@@ -212,7 +212,7 @@ def program_of(program: str | Path | MemoryProgram, root: Path) -> MemoryProgram
         root: folder of runs, for ``RUN:ID``.
 
     Raises:
-        UsageError: there is none, or its file cannot be read.
+        UsageError: there is no such program, or its file cannot be read.
 
     Example:
         >>> program_of("lexical", Path("runs")).name
@@ -233,7 +233,7 @@ def is_own(program: MemoryProgram) -> bool:
 
 
 def stored_programs(programs: Iterable[str | Path | MemoryProgram], place: RunPlace) -> tuple[str, ...]:
-    """Return names and paths of initial programs; those that have none are kept beside the runs.
+    """Return names and paths of initial programs; those without one are stored next to the runs.
 
     A program is kept under its id, so that the same call finds it again when it resumes the run.
     """
@@ -246,6 +246,8 @@ def _stored(program: str | Path | MemoryProgram, lookup: Path, root: Path) -> st
         return str(program.expanduser().absolute())
     if isinstance(program, str) and "\n" not in program:
         is_path = program.endswith(".py") or os.sep in program
+        if not is_path and program not in seed_names() and (lookup / program / "config.toml").is_file():
+            program = f"{program}:"  # the best of a run
         if is_path or ":" not in program:
             return program
     found = program_of(program, lookup)

@@ -1,4 +1,4 @@
-"""What a benchmark is, and how one is found: by a name in ``benchmarks/`` or by the user's path."""
+"""Benchmarks, found by name in ``benchmarks/`` or by the user's path."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Scope = Literal["pooled", "grouped"]
 Learning = Literal["offline", "online"]
 Loader = Callable[..., "Benchmark"]
 Requirement = Callable[[Path], None]
-"""Given the folder of the data: raises UsageError, with the remedy, where something is lacking. Quick."""
+"""Check of the data folder: raises UsageError, with the remedy, where something is missing. Quick."""
 
 
 class InvalidBenchmark(UsageError):
@@ -54,18 +54,17 @@ class Benchmark:
         validation: the tasks that the search sees.
         test: the tasks that are scored once, when the search has ended. Disjoint from ``validation``.
         scope: one memory for all episodes, or one for each group.
-        metric: what a model's answers are ranked by: a key of ``evolve.scoring.METRICS``; ``judge`` or
-            ``rubric``, which ask a judge; or ``reward``, what was earned in the environment.
+        metric: score of a model's answers: a key of ``evolve.scoring.METRICS``; ``judge`` or ``rubric``,
+            which ask a judge; or ``reward``, earned in the environment.
         retrieval_metric: the metric of what ``read`` returned, which needs no model; it is the quality of
             an offline campaign, unless that acts in an environment.
         learning: ``offline``, an episode's text is extracted and written; or ``online``, an episode is a
-            question that is answered first, and what the score and the right answer taught is written.
+            question that is answered first, and the lesson from its score and right answer is written.
         environment: opens the world that a task is acted out in; None where tasks are answered in words.
-        max_steps: of acting out one task.
-        guidance: category of tasks → what a judge is to hold to with such a one, beyond what it holds to
-            anyway.
+        max_steps: most steps of acting out one task.
+        guidance: category of tasks → further instruction for the judge of such a task.
         version: changes whenever the data or the protocol do, so that scores are never mixed.
-        card: what the data are, from where, under which licence, and how the protocol differs from the
+        card: description of the data, their source and licence, and how the protocol differs from the
             original's: shown by ``evolve benchmarks``.
 
     Example:
@@ -145,7 +144,7 @@ def _problems(benchmark: Benchmark) -> Iterable[str]:
 
 
 def _flaws(task: Task) -> Iterator[str]:
-    """What makes a task impossible to ask or to score, whatever the metric."""
+    """Yield the reasons why a task cannot be asked or scored, whatever the metric."""
     if not task.question.strip() and not task.world:
         yield f"the question of task {task.id!a} is empty"
     if any(not answer.strip() for answer in task.answers):
@@ -168,7 +167,7 @@ def _unscorable(benchmark: Benchmark) -> Iterator[str]:
 
 
 def can_score(metric: str, task: Task, *, acted: bool) -> bool:
-    """Whether ``task`` has what it takes to be scored by ``metric``; ``acted``: there is an environment."""
+    """Return whether ``task`` has all that ``metric`` needs; ``acted``: there is an environment."""
     if metric in METRICS:
         return METRICS[metric].applies(task)
     return {
@@ -180,7 +179,7 @@ def can_score(metric: str, task: Task, *, acted: bool) -> bool:
 
 @dataclass(frozen=True)
 class Entry:
-    """A benchmark that can be loaded: its loader, what its file is, and what it takes."""
+    """Benchmark that can be loaded: its loader, its file, and its options."""
 
     name: str
     path: Path
@@ -197,13 +196,13 @@ class Entry:
         return getattr(self.loader, "__evolve_files__", ())
 
     def files_for(self, options: Mapping[str, str]) -> tuple[DataFile, ...]:
-        """Those of ``files`` that it needs with ``options``; UsageError if an option is not known."""
+        """Return the ``files`` needed with ``options``; UsageError if an option is not known."""
         self._check(options)
         given = {name: str(default) for name, default in self.options.items()} | dict(options)
         return tuple(file for file in self.files if file.is_needed(given))
 
     def problems(self, data_dir: Path | None, options: Mapping[str, str]) -> list[str]:
-        """Return what keeps it from being loaded; of a folder's files, what is wrong with every record."""
+        """Return the reasons why it cannot be loaded; of a folder's files, the fault in every record."""
         if self.loader is _folder:
             found = folder.problems(data_dir or self.data_dir)
             if found:
@@ -218,12 +217,12 @@ class Entry:
 
     @property
     def card(self) -> Mapping[str, str]:
-        """What can be said of it before it is loaded; more is in the card of what was loaded."""
+        """Description available before loading; the card of the loaded benchmark has more."""
         return getattr(self.loader, "__evolve_card__", {})
 
     @property
     def requires(self) -> Requirement | None:
-        """Checks that all is there that it needs besides ``files``; None where nothing else is needed."""
+        """Check of the requirements besides ``files``; None where there are none."""
         return getattr(self.loader, "__evolve_requires__", None)
 
     @property
@@ -238,12 +237,12 @@ class Entry:
         """Load it.
 
         Args:
-            data_dir: where its data files are; None for the default place, ``default_data_dir(name)``.
+            data_dir: directory of its data files; None for the default, ``default_data_dir(name)``.
             options: option name → text; the text is read as the type of the option's default.
 
         Raises:
-            UsageError: data or what else it needs are missing, data are malformed, an option is unknown or of
-                the wrong type, or the function is none that a benchmark can be loaded by.
+            UsageError: data or other requirements are missing, data are malformed, an option is unknown or of
+                the wrong type, or the function is not a benchmark's loader.
         """
         self._check(options)
         known = self.options
@@ -269,7 +268,7 @@ class Entry:
 
     @property
     def data_dir(self) -> Path:
-        """Where its data are looked for if nothing else is said."""
+        """Default directory of its data."""
         return self.path if self.path.is_dir() else default_data_dir(self.name)
 
     def _check(self, options: Mapping[str, str]) -> None:
@@ -299,11 +298,11 @@ def benchmark(
     The name of the benchmark is the name of the file; its summary is the first line of the docstring.
 
     Args:
-        loader: the function, where this stands as ``@benchmark``.
-        files: with ``@benchmark(files=...)``: what it reads, for ``evolve benchmarks fetch``.
-        card: what ``evolve benchmarks show`` can say of it where it cannot be loaded.
-        requires: called before it is loaded, with the folder of its data: checks what else must be there,
-            such as a simulator. ``evolve benchmarks`` asks it instead of loading.
+        loader: the function, if used as ``@benchmark``.
+        files: with ``@benchmark(files=...)``: the files that it reads, for ``evolve benchmarks fetch``.
+        card: description that ``evolve benchmarks show`` prints if it cannot be loaded.
+        requires: called with the data folder before loading: checks other requirements, such as a simulator.
+            ``evolve benchmarks`` calls it instead of loading.
     """
 
     def mark(function: Loader) -> Loader:
@@ -317,7 +316,7 @@ def benchmark(
 
 
 def default_data_dir(name: str) -> Path:
-    """Where the data of ``name`` are looked for: ``$EVOLVE_DATA/name``, else the user's cache."""
+    """Return the default data directory of ``name``: ``$EVOLVE_DATA/name``, else in the user's cache."""
     root = os.environ.get("EVOLVE_DATA")
     if root:
         return Path(root).expanduser() / name
@@ -380,11 +379,11 @@ def locate(name_or_path: str) -> Place:
 
 
 def find(name_or_path: str) -> Entry:
-    """The benchmark called ``name_or_path``, or the one that the file or folder at that path defines.
+    """Return the benchmark called ``name_or_path``, or the one that the file or folder at that path defines.
 
     A folder with a ``benchmark.py`` is that file; one with episodes and questions as JSON lines is read by
-    ``evolve.data.folder``. **Executes the file**, with the user's rights: whoever takes the name from a file
-    that others may have made asks ``evolve.trust.Gate`` before.
+    ``evolve.data.folder``. **Executes the file**, with the user's rights: ask ``evolve.trust.Gate`` first if
+    the name comes from a file that others may have made.
 
     Raises:
         UsageError: no such benchmark, or its file does not define exactly one.
@@ -415,11 +414,11 @@ def _registered(name: str) -> Loader:
 
 
 def _folder(data_dir: Path, *, scope: str = "") -> Benchmark:
-    """A folder of your own: episodes and questions as JSON lines, settings in benchmark.toml.
+    """Folder of your own: episodes and questions as JSON lines, settings in benchmark.toml.
 
     Args:
         data_dir: the folder.
-        scope: ``pooled`` or ``grouped``; empty for what benchmark.toml says, else pooled.
+        scope: ``pooled`` or ``grouped``; empty: as in benchmark.toml, else pooled.
     """
     contents = folder.read(data_dir)
     if scope:
@@ -428,7 +427,9 @@ def _folder(data_dir: Path, *, scope: str = "") -> Benchmark:
 
 
 def _is_name(text: str) -> bool:
-    """An installed benchmark is called so: it comes before a folder that happens to have its name."""
+    """Return whether an installed benchmark has this name: it precedes a folder that happens to have it
+    too.
+    """
     return _installed(text).is_file()
 
 

@@ -11,10 +11,10 @@ from evolve.errors import UsageError
 
 
 def execute(path: Path) -> ModuleType:
-    """The module that the file at ``path`` makes. It is the user's own code, unlike a memory program.
+    """Execute the file at ``path`` and return its module. It is the user's own code, unlike a memory program.
 
     Raises:
-        UsageError: it cannot be loaded, or raised something while it was.
+        UsageError: it cannot be loaded, or raised an error while loading.
     """
     name = f"evolve_benchmark_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -27,7 +27,7 @@ def execute(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except UsageError:
         raise
-    except Exception as error:  # whatever it raises is its author's to see
+    except Exception as error:  # the author must see any error
         raise UsageError(
             f"The benchmark file {path} failed to load: {type(error).__name__}: {error}"
         ) from error

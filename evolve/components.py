@@ -1,4 +1,4 @@
-"""Parts of a search that a Python program passes as objects, beside those that its configuration names."""
+"""Parts of a search that a Python program passes as objects, besides those that its configuration names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evolve.registry import REGISTRY, Registry
 
 @dataclass(frozen=True)
 class Components:
-    """Objects that a Python program passes in the place of registered names; None: as configured.
+    """Objects that a Python program passes instead of registered names; None: as configured.
 
     Example:
         >>> Components(selector=3).names
@@ -49,4 +49,4 @@ class Components:
 
 
 AS_CONFIGURED = Components()
-"""No object was passed: every part is the one that the configuration names."""
+"""Components without any object: every part is the one that the configuration names."""

@@ -1,4 +1,4 @@
-"""A world to act in, step by step: games and simulators behind one seam."""
+"""Protocol of environments: games and simulators to act in, step by step."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from evolve.records import Task
 
 @dataclass(frozen=True)
 class Observation:
-    """What the agent is told after a step.
+    """Observation of the agent after a step.
 
     Attributes:
-        text: what it sees.
-        commands: every command that is possible now; empty where the environment does not say.
-        reward: what was earned so far, in [0, 1]; gold, never shown to the agent.
+        text: description shown to the agent.
+        commands: every command that is possible now; empty where the environment does not list them.
+        reward: reward so far, in [0, 1]; gold, never shown to the agent.
         done: the episode is over.
     """
 
@@ -27,7 +27,8 @@ class Observation:
 
 
 class Environment(Protocol):
-    """One episode of one task. Not thread-safe; lives on the host, where no program reaches it.
+    """Environment of one episode of one task. Not thread-safe; lives on the host, where no program reaches
+    it.
 
     Every method raises ``InfrastructureError`` when the simulator behind it died or passed its deadline.
     """
@@ -37,13 +38,13 @@ class Environment(Protocol):
         ...
 
     def step(self, command: str) -> Observation:
-        """Do ``command``. A command that is not possible costs a step and says so in the text."""
+        """Execute ``command``. An impossible command costs a step and says so in the text."""
         ...
 
     def close(self) -> None:
-        """End it and whatever it started. Safe to call again."""
+        """End it and all that it started. Safe to call again."""
         ...
 
 
 OpenEnvironment = Callable[[Task], Environment]
-"""Opens the environment of a task, by its ``world``."""
+"""Function that opens the environment of a task, by its ``world``."""

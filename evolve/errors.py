@@ -1,11 +1,10 @@
-"""The one tree of errors: whose fault it is decides what happens next.
+"""Hierarchy of errors, by whose fault it is, which decides the handling.
 
-EvolveError
-├── UsageError            the user's: said in one message, exit code 2, nothing half-written
-├── ProgramError          the candidate's: recorded, scored, shown to whoever repairs the program
-├── InfrastructureError   ours: engine, image or provider; retried, then *inconclusive*, never a score
-│   └── ModelError        one call to a model failed for good; its kind says what can still be done
-└── BudgetReached         the campaign's budget of tokens or USD is spent: it pauses, and can be resumed
+EvolveError ├── UsageError            the user's: said in one message, exit code 2, nothing half-written ├──
+ProgramError          the candidate's: recorded, scored, shown to the mutator that repairs it ├──
+InfrastructureError   ours: engine, image or provider; retried, then *inconclusive*, never a score │   └──
+ModelError        one call to a model failed for good; its kind says what can still be done └── BudgetReached
+the limit on tokens or USD is reached: the campaign pauses, and can be resumed
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ FAILURE_KINDS: tuple[FailureKind, ...] = get_args(FailureKind)
 
 ModelErrorKind = Literal[
     "outage",  # transient errors (429, 5xx, connection, stall) outlived every retry
-    "setup",  # wrong key, no such model, not allowed: the same for every call until the user mends it
+    "setup",  # wrong key, no such model, not allowed: the same for every call until the user fixes it
     "truncated",  # the answer was cut off at the limit of tokens
     "filtered",  # the provider's content filter refused
     "refused",  # the model refused to answer
@@ -40,7 +39,7 @@ ModelErrorKind = Literal[
 
 
 class EvolveError(Exception):
-    """Base of every error raised on purpose here; its text is fit to be shown as it is.
+    """Base of every deliberate error of this package; its text can be shown as it is.
 
     Example:
         >>> issubclass(UsageError, EvolveError), issubclass(BudgetReached, EvolveError)
@@ -53,7 +52,7 @@ class EvolveError(Exception):
 
 
 class UsageError(EvolveError):
-    """The user asked for something that cannot be done; the message says what to do instead.
+    """Request of the user that cannot be fulfilled; the message says what to do instead.
 
     Example:
         >>> import evolve
@@ -65,10 +64,10 @@ class UsageError(EvolveError):
 
 
 class ProgramError(EvolveError):
-    """A memory program failed.
+    """Failure of a memory program.
 
     Args:
-        kind: what sort of failure, one of ``FAILURE_KINDS``.
+        kind: kind of failure, one of ``FAILURE_KINDS``.
         message: one or two sentences that a person or a language model can act on.
         detail: the traceback or the offending text, where there is one.
         fatal: the session is gone; no further call can be made on it.
@@ -87,7 +86,7 @@ class ProgramError(EvolveError):
 
 
 class InfrastructureError(EvolveError):
-    """Something of ours failed; no program may be blamed for it.
+    """Failure outside of the program under evaluation, which is not blamed for it.
 
     Args:
         message: what was expected and what was found.
@@ -105,7 +104,7 @@ class InfrastructureError(EvolveError):
 
 
 class ModelError(InfrastructureError):
-    """One model call failed for good, after all retries that its kind allows.
+    """Model call that failed for good, after all retries that its kind allows.
 
     Args:
         kind: what sort of failure, one of ``ModelErrorKind``.
@@ -119,17 +118,18 @@ class ModelError(InfrastructureError):
 
     @property
     def of_this_call(self) -> bool:
-        """Another call may well succeed: neither an outage nor a wrong setup."""
+        """True if another call may well succeed: neither an outage nor a wrong setup."""
         return self.kind not in ("outage", "setup")
 
 
 class BudgetReached(EvolveError):
-    """The next model call could pass the campaign's budget. Nothing failed: with a higher one it goes on.
+    """Spending limit that the next model call could pass. Nothing failed: a higher limit resumes the
+    campaign.
 
     Args:
-        message: which budget, what is spent of it, and how to raise it.
+        message: which limit, the spending so far, and how to raise it.
 
     Example:
-        >>> isinstance(BudgetReached("1.00 of 1.00 USD are spent."), InfrastructureError)
+        >>> isinstance(BudgetReached("The limit of 1.00 USD is reached."), InfrastructureError)
         False
     """

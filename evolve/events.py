@@ -1,7 +1,7 @@
-"""What a campaign does, as a stream of events: the journal stores them, the live view shows them.
+"""Events of a campaign: the journal stores them, the live view shows them.
 
 The state of a campaign is a pure function of these events in their order (``evolve.runs.history`` folds
-them), so a run that was killed goes on from the last one that was written whole.
+them), so a killed run resumes from the last complete one.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from pydantic import Field, TypeAdapter
 
 from evolve.records import Candidate, CostUnit, Interval, Record, Stage, Status, Try
 
-StopReason = Literal["budget", "time", "spent"]
-"""Why a campaign stops by itself: its budget of children is used, its time is up, or the tokens or the USD
-that its models may take are spent."""
+StopReason = Literal["budget", "time", "spent", "stopped"]
+"""Reason why a campaign ends: all candidates are made, its time is up, its limit on tokens or USD is reached,
+or a user stopped it with ``evolve stop``."""
+
+Action = Literal["add", "hint", "withdraw", "pause", "resume", "stop"]
+"""Request of a user to a running campaign."""
 
 
 class Started(Record):
-    """A process began or went on with the campaign."""
+    """A process started or resumed the campaign."""
 
     type: Literal["started"] = "started"
     time: str = Field(description="UTC, ISO 8601")
@@ -34,7 +37,7 @@ class Started(Record):
 
 
 class Proposed(Record):
-    """A child was made; its program is stored. It has a number, and no score yet."""
+    """A candidate was made; its program is stored. It has a number, and no score yet."""
 
     type: Literal["proposed"] = "proposed"
     number: int
@@ -44,7 +47,7 @@ class Proposed(Record):
     message: str
     usd: float | None = Field(default=None, description="price of making it; None where none is known")
     tries: tuple[Try, ...] = Field(
-        default=(), description="what became of each answer of the model, if one made it"
+        default=(), description="result of each reply of the model, if one made it"
     )
 
 
@@ -72,7 +75,7 @@ class Joined(Record):
 
 
 class Discarded(Record):
-    """A number whose child did not come to be: refused, a duplicate, or broken beyond repair."""
+    """A number without a candidate: refused, a duplicate, or broken beyond repair."""
 
     type: Literal["discarded"] = "discarded"
     number: int
@@ -94,8 +97,21 @@ class Compared(Record):
     )
 
 
+class Steered(Record):
+    """A user's request was carried out, from a certain candidate on."""
+
+    type: Literal["steered"] = "steered"
+    request: str = Field(description="id of the request")
+    action: Action
+    number: int = Field(description="first candidate that it concerns; of an added program its own number")
+    text: str = Field(default="", description="the hint, or the message of an added program")
+    program: str = Field(default="", description="id of the added program")
+    parents: tuple[int, ...] = Field(default=(), description="of the added program, where the user named one")
+    hint: str = Field(default="", description="id of the hint that is withdrawn")
+
+
 class Finished(Record):
-    """The campaign stopped by itself."""
+    """The campaign ended."""
 
     type: Literal["finished"] = "finished"
     reason: StopReason
@@ -103,6 +119,7 @@ class Finished(Record):
 
 
 Event = Annotated[
-    Started | Proposed | Evaluated | Joined | Discarded | Compared | Finished, Field(discriminator="type")
+    Started | Proposed | Evaluated | Joined | Discarded | Compared | Steered | Finished,
+    Field(discriminator="type"),
 ]
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)

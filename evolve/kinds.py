@@ -1,4 +1,4 @@
-"""Kinds of parts that a search is made of: their built-in names, and what an object of each must have."""
+"""Kinds of parts of a search: their built-in names, and the attributes that an object of each must have."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = MappingProxyType(
         },
     }
 )
-"""Kind → name → where the part is defined; empty where it is made of several settings, by its own package."""
+"""Kind → name → definition of the part; empty where its own package makes it from several settings."""
 REQUIRED: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
     {
         "selector": ("select",),
@@ -75,16 +75,16 @@ def group(kind: Kind) -> str:
 
 
 def made(kind: Kind, thing: Any, label: str, **offered: Any) -> Any:
-    """Return ``thing``, or what calling it makes, checked to have what ``kind`` requires.
+    """Return ``thing``, or the result of calling it, checked to have the attributes that ``kind`` requires.
 
     Args:
-        kind: of the object.
+        kind: kind of the object.
         thing: an object, or a class or function that makes one.
         label: names it in messages.
         offered: see ``Registry.make``.
 
     Raises:
-        UsageError: it takes what is not offered, raises something, or lacks an attribute.
+        UsageError: it takes a parameter that is not offered, raises an error, or lacks an attribute.
     """
     if not (inspect.isclass(thing) or inspect.isroutine(thing)):
         check(kind, thing, label)

@@ -3,7 +3,7 @@
 A part is passed as an object, or named. A name is one of ``evolve.kinds.BUILT_IN``, one that a program gave
 to ``evolve.register``, or that of an entry point in the group ``evolve.<kind>s`` of an installed package.
 Entry points are listed without importing anything; a plug-in is imported when its name is used, so a broken
-one stops nothing else.
+one affects nothing else.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Registered:
     """A part that is available by name.
 
     Attributes:
-        kind: what it is.
-        name: how it is selected.
+        kind: kind of the part.
+        name: name by which it is selected.
         source: ``built in``, ``this program``, or the package that it comes from.
-        problem: why it cannot be used, with the remedy; empty where nothing is known against it.
+        problem: reason why it cannot be used, with the remedy; empty where none is known.
     """
 
     kind: Kind
@@ -69,7 +69,7 @@ class Registry:
         """Register ``thing`` as ``name``; a name of this program may be given again, as in a notebook.
 
         Raises:
-            UsageError: the name is built in, or is none; or ``thing`` cannot be of that kind.
+            UsageError: the name is built in or invalid; or ``thing`` cannot be of that kind.
         """
         if not _NAME.fullmatch(name):
             raise UsageError(
@@ -97,7 +97,7 @@ class Registry:
         return bool(_NAME.fullmatch(name)) and any(entry.name == name for entry in self._plugins(kind))
 
     def problem(self, kind: Kind, name: str) -> str:
-        """Return why ``name`` is no name of ``kind``, listing those that are; empty if it is one."""
+        """Return why ``name`` is not a name of ``kind``, listing the valid ones; empty if it is one."""
         if name in BUILT_IN[kind] or name.startswith(OBJECT) or self.has(kind, name):
             return ""
         known = self.names(kind)
@@ -106,7 +106,7 @@ class Registry:
         return f"expected one of {', '.join(map(repr, known))}{hint}"
 
     def get(self, kind: Kind, name: str) -> Any:
-        """Return what is registered as ``name``, importing it if need be.
+        """Return the part registered as ``name``, importing it if needed.
 
         Raises:
             UsageError: there is no such name, two packages claim it, or its plug-in cannot be imported; the
@@ -145,17 +145,17 @@ class Registry:
         """Return an object of ``kind``: a class or a function is called, an object is taken as it is.
 
         Args:
-            kind: what to make.
-            name: as which it is registered.
-            offered: what a class or function may take, by the names of its parameters.
+            kind: kind of the part.
+            name: name under which it is registered. offered: arguments that a class or function may take, by
+                the names of its parameters.
 
         Raises:
-            UsageError: as ``get``; or what was made cannot be of that kind.
+            UsageError: as ``get``; or the object cannot be of that kind.
         """
         return made(kind, self.get(kind, name), _label(kind, name, self._source(kind, name)), **offered)
 
     def registered(self, kind: Kind) -> Iterator[Registered]:
-        """List the parts of ``kind`` with their sources. Imports every plug-in to say whether that works."""
+        """List the parts of ``kind`` with their sources. Imports every plug-in to check that it works."""
         for name in BUILT_IN[kind]:
             yield Registered(kind, name, "built in")
         for name in (name for of, name in self._added if of == kind):
@@ -188,10 +188,10 @@ class Registry:
 class Register:
     """Decorators that register a class, a function or an object under a name: ``evolve.register``.
 
-    Each method is a decorator with the name alone, and registers at once what is given besides.
+    Each method is a decorator if called with the name alone, and registers a second argument at once.
 
     Args:
-        registry: where to register.
+        registry: the registry to add to.
 
     Example:
         >>> import evolve

@@ -1,4 +1,4 @@
-"""Find the folders that are not Python packages, in a checkout and in an installed wheel alike."""
+"""Lookup of the folders that are not Python packages, in a checkout and in an installed wheel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def folder(name: Folder) -> Path:
-    """The directory that holds ``name``: inside the package (wheel) or beside it (checkout, editable).
+    """Return the directory ``name``: inside the package (wheel) or next to it (checkout, editable).
 
     Raises:
         InfrastructureError: neither place has it, so the installation is broken.

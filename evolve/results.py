@@ -1,4 +1,4 @@
-"""Runs and results as a Python program reads them: candidates, front, tests, tables and reports."""
+"""Runs and results for Python programs: candidates, front, tests, tables and reports."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from evolve.inspection.lookup import find_candidate
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Failure, Interval
+from evolve.runs import steering
 from evolve.runs.history import RunHistory
 
 Data = dict[str, Any]
@@ -27,8 +28,8 @@ class Run:
     Methods that return ``Data`` give what the command of that name prints with ``--json``.
 
     Args:
-        record: of the run.
-        keep: kept as long as this object, such as a temporary directory that the run is in.
+        record: record of the run.
+        keep: object to keep alive as long as this one, such as the run's temporary directory.
 
     Example:
         >>> import evolve
@@ -129,7 +130,7 @@ class Run:
         return outcome_data(self.record, self.history)
 
     def lineage(self, which: int | str | None = None) -> Data:
-        """Return who descends from whom, of all or of one candidate: ``evolve lineage``."""
+        """Return the family tree of all candidates or of one: ``evolve lineage``."""
         from evolve.inspection.lineage import lineage_data
 
         return lineage_data(self.history, None if which is None else self._plain(which))
@@ -162,6 +163,55 @@ class Run:
 
         programs = (self.record.program(self._plain(which).program) for which in (before, after))
         return diff_data(*programs)
+
+    def add(
+        self, program: str | Path | MemoryProgram, *, message: str = "", parents: Iterable[int] = ()
+    ) -> str:
+        """Add a program by hand, also while the campaign runs: ``evolve add``.
+
+        Args:
+            program: name of a seed, path, ``RUN:ID`` of a run in the same folder, source, or program.
+            message: what it is, or what was changed.
+            parents: numbers of the candidates that it was made from.
+
+        Returns:
+            id of the request, which the journal names once it is carried out.
+
+        Raises:
+            ProgramError: it breaks the contract.
+            UsageError: there is no such program, or a parent is no candidate of the run.
+        """
+        from evolve.arguments import program_of
+
+        chosen = program_of(program, self.path.parent)
+        return steering.add_program(self.record, chosen, message=message, parents=tuple(parents)).id
+
+    def hint(self, text: str) -> str:
+        """Have the prompts of the next candidates say ``text``: ``evolve hint``.
+
+        Returns:
+            id of the hint, to withdraw it.
+
+        Raises:
+            UsageError: it is empty or too long, or no model of the run reads hints.
+        """
+        return steering.hint(self.record, text).id
+
+    def withdraw(self, hint: str) -> None:
+        """Withdraw a hint: ``evolve hint --withdraw``; UsageError where there is none of that id."""
+        steering.withdraw(self.record, hint)
+
+    def pause(self) -> None:
+        """Have the campaign begin no candidate until ``resume``; UsageError where no process runs it."""
+        steering.pause(self.record)
+
+    def resume(self) -> None:
+        """Have a campaign that was paused go on; UsageError where no process runs it."""
+        steering.resume(self.record)
+
+    def stop(self) -> None:
+        """Have the campaign finish what is under way, test the best and end; UsageError if none runs."""
+        steering.stop(self.record)
 
     def report(self, path: str | Path) -> Path:
         """Write one HTML file that shows all of the run and needs no network: ``evolve report``."""
@@ -207,7 +257,7 @@ class Result:
 
     Attributes:
         run: the run directory.
-        reason: why the search stopped: ``budget``, the candidates; or ``time``.
+        reason: reason why the search stopped: ``budget``, the number of candidates; or ``time``.
         comparisons: the best against each initial program on the test set, paired.
 
     Example:
@@ -262,7 +312,9 @@ class CheckReport:
 
     @property
     def ok(self) -> bool:
-        """It keeps the contract, and did not fail where it was tried. Warnings do not count."""
+        """True if the program keeps the contract and did not fail where it was tried. Warnings do not
+        count.
+        """
         return not self.problems and self.failure is None
 
     def raise_for_problems(self) -> None:

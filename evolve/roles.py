@@ -32,11 +32,11 @@ REMEMBERED_TEXTS = 100_000
 
 @dataclass
 class Roles:
-    """Whoever plays which part. A context manager, which ends the gateway.
+    """Agents, judge, embedder and models of a campaign. A context manager, which ends the gateway.
 
     Attributes:
-        gateway: the way to the models; None where all parts are played by rules.
-        cost_unit: what a program's work is counted in: USD where task and toolkit model have known prices.
+        gateway: client for all model calls; None where rules play all roles.
+        cost_unit: unit of a program's cost: USD where task and toolkit model have known prices.
         local: the servers on this machine, which end with the roles; None where no role asks one.
     """
 
@@ -92,7 +92,7 @@ def open_roles(
     connect: Callable[..., Gateway] | None = None,
     components: Components = AS_CONFIGURED,
 ) -> Roles:
-    """Give every part of ``config.models`` to whoever plays it.
+    """Open the models, servers and rules for every role of ``config.models``.
 
     Args:
         config: names the models and what may be spent.
@@ -136,7 +136,7 @@ def open_roles(
     if local.servers:
         roles.local = local
         if any(is_local(role.model) for role in (models.task, models.toolkit)):
-            roles.cost_unit = "tokens"  # they cost nothing, and programs differ all the same
+            roles.cost_unit = "tokens"  # they cost nothing, yet programs differ
     return roles
 
 
@@ -239,4 +239,4 @@ def _embedder(models: ModelsConfig, passages: Sequence[str], components: Compone
 def _told(news: OutageNews) -> str:
     if news.down:
         return f"{news.endpoint} does not answer ({news.reason}). The campaign waits for it."
-    return f"{news.endpoint} answers again, after {news.seconds:.0f} s. The campaign goes on."
+    return f"{news.endpoint} answers again, after {news.seconds:.0f} s. The campaign continues."

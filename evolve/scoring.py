@@ -1,8 +1,8 @@
-"""How an answer, and what was retrieved for it, are scored. Pure functions of text: no model, no disk.
+"""Metrics of an answer and of the text retrieved for it. Pure functions of text: no model, no disk.
 
 Every metric is in [0, 1], higher is better, and takes ``(task, answer, retrieved)``, so that a benchmark may
-name any of them. ``f1``, ``exact_match``, ``locomo_f1`` and ``hotpot_f1`` look at the answer; ``coverage``,
-``evidence_recall``, ``episode_recall`` and ``rubric_coverage`` at what was retrieved, which needs no model.
+name any of them. ``f1``, ``exact_match``, ``locomo_f1`` and ``hotpot_f1`` score the answer; ``coverage``,
+``evidence_recall``, ``episode_recall`` and ``rubric_coverage`` the retrieved text, which needs no model.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Metric:
         name: its key in ``METRICS``.
         description: one sentence for tables and reports.
         score: ``(task, answer, retrieved) -> float`` in [0, 1].
-        applies: whether a task has what it takes to be scored so.
+        applies: whether the metric can score a task.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Metric:
 
 
 def normalise(text: str) -> str:
-    """``text`` as SQuAD compares it: lower case, without punctuation and articles, single spaces.
+    """Normalise ``text`` as SQuAD does: lower case, without punctuation and articles, single spaces.
 
     The rule of the official SQuAD v1.1 script (Rajpurkar et al., 2016).
     """
@@ -65,7 +65,9 @@ def normalise(text: str) -> str:
 
 
 def _normalised(text: str) -> str:
-    """As ``normalise``, without Unicode punctuation and width, and with unspaced scripts split."""
+    """Normalise like ``normalise``, without Unicode punctuation and width, and with unspaced scripts
+    split.
+    """
     return normalise(plain(text))
 
 
@@ -75,11 +77,11 @@ def content_words(text: str) -> list[str]:
 
 
 def contains_passage(retrieved: str, passage: str) -> bool:
-    """Whether ``passage`` stands in ``retrieved``, however that was cut and laid out.
+    """Return whether ``retrieved`` contains ``passage``, however it was cut and laid out.
 
-    Found means: its words stand there in one run (case, punctuation and white space do not matter), or at
-    least ``SHINGLE_SHARE`` of its runs of ``SHINGLE`` words do. The second tolerates a cut or an insertion
-    but no bag of words. A passage shorter than a shingle must stand there whole.
+    Contains means: the passage's words occur in one run (case, punctuation and white space do not matter), or
+    at least ``SHINGLE_SHARE`` of its runs of ``SHINGLE`` words do. The second tolerates a cut or an insertion
+    but no bag of words. A passage shorter than a shingle must occur whole.
     """
     whole, part = _view(retrieved), _passage(passage)
     if not part.words:
@@ -95,8 +97,8 @@ def rubric_score(points_met: Sequence[tuple[float, bool]]) -> float:
     """clip(Σ points met / Σ positive points, 0, 1), the rubric score of HealthBench and of the paper M★.
 
     Args:
-        points_met: for each criterion its points, negative for what an answer should not do, and whether
-            the answer meets it.
+        points_met: for each criterion its points, negative for a fault of an answer, and whether the answer
+            meets it.
 
     Raises:
         ValueError: no criterion has positive points, so that there is nothing to earn.
@@ -122,7 +124,7 @@ def exact_match(task: Task, answer: str) -> float:
 
 
 def coverage(task: Task, retrieved: str) -> float:
-    """Share of the distinct content words of the gold answer that stand in ``retrieved``.
+    """Share of the distinct content words of the gold answer that are in ``retrieved``.
 
     A gold answer made of stop words only is compared by all its words.
     """
@@ -143,9 +145,9 @@ def evidence_recall(task: Task, retrieved: str) -> float:
 
 
 def episode_recall(task: Task, retrieved: str) -> float:
-    """Share of the task's gold episodes of which at least one gold passage stands in ``retrieved``.
+    """Share of the task's gold episodes with at least one gold passage in ``retrieved``.
 
-    The room that ``read`` has takes the place of k. LongMemEval reports ``episode_recall_any`` and
+    The length limit of ``read`` takes the role of k. LongMemEval reports ``episode_recall_any`` and
     ``episode_recall_all`` instead of this share. A task without gold evidence falls back to ``coverage``.
     """
     if not task.evidence:
@@ -155,7 +157,7 @@ def episode_recall(task: Task, retrieved: str) -> float:
 
 
 def episode_recall_any(task: Task, retrieved: str) -> float:
-    """1 if a gold passage of at least one gold episode stands in ``retrieved``, else 0.
+    """1 if a gold passage of at least one gold episode is in ``retrieved``, else 0.
 
     ``recall_any`` of LongMemEval (Wu et al., 2025, ``src/retrieval/eval_utils.py``), over sessions. A task
     without gold evidence falls back to ``coverage``.
@@ -166,7 +168,7 @@ def episode_recall_any(task: Task, retrieved: str) -> float:
 
 
 def episode_recall_all(task: Task, retrieved: str) -> float:
-    """1 if a gold passage of every gold episode stands in ``retrieved``, else 0.
+    """1 if a gold passage of every gold episode is in ``retrieved``, else 0.
 
     ``recall_all`` of LongMemEval; see ``episode_recall_any``.
     """
@@ -177,16 +179,16 @@ def episode_recall_all(task: Task, retrieved: str) -> float:
 
 
 def _episodes(task: Task, retrieved: str) -> tuple[set[str], set[str]]:
-    """The gold episodes of which a passage is there, and all of them."""
+    """Return the gold episodes with a retrieved passage, and all of them."""
     found = {p.episode for p in task.evidence if contains_passage(retrieved, p.text)}
     return found, {passage.episode for passage in task.evidence}
 
 
 def rubric_coverage(task: Task, retrieved: str) -> float:
-    """How far the words of what a good answer must say stand in ``retrieved``: a proxy, not a rubric score.
+    """Return the coverage of a good answer's words by ``retrieved``: a proxy, not a rubric score.
 
-    For each criterion with positive points, the share of its distinct content words that stand there, those
-    of the question left out, since a memory need not supply them; the mean is weighted by the points.
+    For each criterion with positive points, the share of its distinct content words in ``retrieved``, without
+    those of the question, since a memory need not supply them; the mean is weighted by the points.
     Criteria with negative points do not count: words cannot tell whether a fault was avoided.
     """
     asked, there = set(content_words(task.question)), _view(retrieved).vocabulary
@@ -217,8 +219,8 @@ def locomo_f1(task: Task, answer: str) -> float:
     """The official LoCoMo metric: F1 over Porter stems, by category.
 
     Multi-hop (category 1): gold answer and answer are split at commas, each gold part takes its best part of
-    the answer, and the mean is the score. Open-domain (category 3): only what stands before the first ``;``
-    of the gold answer counts. The rest: plain F1. Commas and "and" are dropped with the articles. After
+    the answer, and the mean is the score. Open-domain (category 3): only the text before the first ``;`` of
+    the gold answer counts. The rest: plain F1. Commas and "and" are dropped with the articles. After
     ``task_eval/evaluation.py`` of snap-research/locomo (Maharana et al., 2024), which stems with NLTK's
     variant of Porter; here it is Porter's own, so that a rare word may stem differently.
     """
@@ -241,7 +243,7 @@ def _of_retrieved(score: Callable[[Task, str], float]) -> Callable[[Task, str, s
 
 
 GRADED = ("judge", "rubric", "reward")
-"""Qualities that are no metric of text."""
+"""Qualities that are not a metric of text."""
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         metric.name: metric
@@ -316,13 +318,15 @@ def _words(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _view(retrieved: str) -> _View:
-    """The same retrieved text is asked about once for each passage and each metric in a row."""
+    """Return the view of a text, cached since each passage and metric in a row uses the same retrieved
+    text.
+    """
     return _View(_words(retrieved))
 
 
 @lru_cache(maxsize=16_384)
 def _passage(passage: str) -> _View:
-    """Gold passages come back for every candidate: they have a cache of their own."""
+    """Return the view of a gold passage, cached separately since passages recur for every candidate."""
     return _View(_words(passage))
 
 

@@ -1,4 +1,4 @@
-"""The seed programs that come with this installation, found by name."""
+"""Seed programs of this installation, by name."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from evolve.program import MemoryProgram
 
 
 def seed_names() -> list[str]:
-    """The names of the seeds in alphabetical order."""
+    """Return the names of the seeds in alphabetical order."""
     return sorted(path.stem for path in resources.folder("seeds").glob("*.py"))
 
 
 def seed_path(name: str) -> Path:
-    """The file of the seed ``name``; UsageError where there is none."""
+    """Return the file of the seed ``name``; UsageError where there is none."""
     path = resources.folder("seeds") / f"{name}.py"
     names = seed_names()
     if name not in names:
@@ -30,7 +30,7 @@ def seed_path(name: str) -> Path:
 
 
 def seed_program(name: str) -> MemoryProgram:
-    """The seed called ``name``, or the program at that path if it ends in ``.py``.
+    """Return the seed called ``name``, or the program at that path if it ends in ``.py``.
 
     Raises:
         UsageError: there is none, or its file cannot be read.

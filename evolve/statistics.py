@@ -8,7 +8,7 @@ that of Clopper & Pearson for "none of n units differs". ``benchmarks/statistics
 with the bootstrap over tasks and over groups.
 
 ``bootstrap_interval`` is the percentile bootstrap as in Efron & Tibshirani, *An Introduction to the
-Bootstrap* (1993), §13.3. It is too narrow for a handful of values and knows no groups.
+Bootstrap* (1993), §13.3. It is too narrow for a handful of values and ignores groups.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def mean_interval(
         clusters: item id → its group, such as a conversation; an empty name is a group of its own. Groups are
             the units if there are at least two; the mean stays that over items.
         level: confidence, in (0, 1).
-        bounds: the least and the greatest possible value; the interval is cut off there,
-            or at what was found beyond. It is the whole of
-            ``bounds`` for fewer than two items. The mean of no item is 0, by convention.
+        bounds: the least and the greatest possible value; the interval is cut off there, or at a found value
+            beyond. It is the whole of ``bounds`` for fewer than two items. The mean of no item is 0, by
+            convention.
 
     Raises:
         ValueError: a score is not finite, ``level`` is out of range, or ``clusters`` lacks an item.
@@ -95,7 +95,7 @@ def paired_interval(
 def _units(
     items: list[str], values: np.ndarray, clusters: Mapping[str, str] | None
 ) -> tuple[np.ndarray, np.ndarray, Literal["tasks", "groups"]]:
-    """Sum and number of the values of each unit."""
+    """Return sum and number of the values of each unit."""
     if clusters is not None:
         lost = [item for item in items if item not in clusters]
         if lost:
@@ -112,7 +112,7 @@ def _units(
 def _around(
     mean: float, sums: np.ndarray, sizes: np.ndarray, level: float, bounds: tuple[float, float]
 ) -> tuple[float, float]:
-    """The interval of Σ sums / Σ sizes over two or more units."""
+    """Return the interval of Σ sums / Σ sizes over two or more units."""
     units, tail = len(sums), (1 - level) / 2
     residuals = sums - mean * sizes
     error = math.sqrt(units / (units - 1) * float((residuals**2).sum())) / float(sizes.sum())
@@ -124,7 +124,7 @@ def _around(
 
 
 def probability_of_t(value: float, freedom: int) -> float:
-    """The probability that Student's t with ``freedom`` degrees of freedom is ``value`` or less."""
+    """Return the probability that Student's t with ``freedom`` degrees of freedom is ``value`` or less."""
     from scipy.special import stdtr  # only where it is asked for: the import takes a while
 
     return float(stdtr(freedom, value))
@@ -152,9 +152,9 @@ def bootstrap_interval(
         level: confidence, in (0, 1).
         resamples: bootstrap resamples.
         seed: the same seed and values give the same interval.
-        bounds: the least and the greatest possible value. One value says nothing about the spread, so that
-            its interval is the whole of ``bounds``, never a point that looks certain. No value at all: the
-            same with mean 0, by convention.
+        bounds: the least and the greatest possible value. One value does not show the spread, so its interval
+            is the whole of ``bounds``, never a point that looks certain. No value at all: the same with mean
+            0, by convention.
 
     Raises:
         ValueError: a value is not finite, or an argument is out of its range.

@@ -21,7 +21,7 @@ UNSPACED = (
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # Han
     "\U00020000-\U0003ffff"  # Han, extensions
 )
-"""The ranges of those scripts, for a class of a regular expression."""
+"""Ranges of those scripts, for a character class of a regular expression."""
 _PART = re.compile(r"[^/,() ]+|[/,() ]+")
 _WORD = re.compile(r"\w+")
 _TOKEN = re.compile(rf"[{UNSPACED}][\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]*|[^\W{UNSPACED}]+")

@@ -1,4 +1,4 @@
-"""Everything that it takes to evaluate a program, put together from a configuration."""
+"""Evaluation setup, built from a configuration: benchmark, roles, subsets and evaluator."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ Notify = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Bench:
-    """What can be found in order before a model is asked or a file written: benchmark, metric and sandbox."""
+    """Benchmark, metric and sandbox, which are checked before a model is asked or a file written."""
 
     benchmark: Benchmark
     metric: str
     sandbox: Sandbox
 
     def equipped(self, config: CampaignConfig, roles: Roles) -> Workbench:
-        """With an evaluator for it, and ``roles`` to close. Embeds the questions.
+        """Return the setup with an evaluator, and ``roles`` to close. Embeds the questions.
 
         Raises:
             InfrastructureError, BudgetReached: the embedding model could not be asked.
@@ -53,7 +53,8 @@ class Bench:
             episode_ratio=settings.episode_ratio,
             rotating_groups=settings.rotating_groups,
             kmeans_starts=settings.kmeans_starts,
-            # What is asked is the benchmark's and not the search's: runs under other seeds can be compared.
+            # The questions depend on the benchmark, not on the search: runs under other seeds can be
+            # compared.
             seed=0,
         )
         evaluator = Evaluator(
@@ -80,7 +81,9 @@ class Bench:
 
 @dataclass(frozen=True)
 class Workbench:
-    """A benchmark with an evaluator for it. A context manager, which closes sandbox and models."""
+    """Evaluation setup: a benchmark with an evaluator for it. A context manager, which closes sandbox and
+    models.
+    """
 
     benchmark: Benchmark
     subsets: Subsets
@@ -97,11 +100,11 @@ class Workbench:
 
     @property
     def conditions(self) -> str:
-        """A short hash of what decides a campaign's scores: how is evaluated, and what is asked."""
+        """Short hash of all that decides a campaign's scores: evaluation settings and questions."""
         return self.conditions_on(self.subsets.static)
 
     def conditions_on(self, subset: Subset) -> str:
-        """A short hash of what decides scores on ``subset`` besides the program."""
+        """Return a short hash of all that decides scores on ``subset`` besides the program."""
         asked = [[entry.id for entry in part] for part in (subset.tasks, subset.episodes)]
         return digest((self.evaluator.conditions, asked))
 
@@ -112,7 +115,9 @@ class Workbench:
 
 
 def fits_in_one_read(benchmark: Benchmark, characters: int) -> str:
-    """Say that a program may return every episode that a memory holds, which decides nothing; else empty."""
+    """Return a warning if a program may return every episode of a memory, which makes a poor test; else an
+    empty text.
+    """
     groups: dict[str, int] = {}
     for episode in benchmark.of_groups({task.group for task in benchmark.validation}):
         group = episode.group if benchmark.scope == "grouped" else ""
@@ -128,7 +133,7 @@ def fits_in_one_read(benchmark: Benchmark, characters: int) -> str:
 
 
 def passages_of(benchmark: Benchmark) -> list[str]:
-    """The lines that word frequencies are taken from: none that only the test set's memories hold."""
+    """Return the lines that word frequencies are taken from: none that only the test set's memories hold."""
     groups = {task.group for task in benchmark.validation}
     return [line for e in benchmark.of_groups(groups) for line in e.text.split("\n") if line.strip()]
 
@@ -137,8 +142,8 @@ def load_benchmark(config: CampaignConfig, components: Components = AS_CONFIGURE
     """Load the benchmark and settle the metric of quality.
 
     Raises:
-        UsageError: the benchmark is unknown, its data are missing, or the metric needs a model that there is
-            none of.
+        UsageError: the benchmark is unknown, its data are missing, or the metric needs a model that is not
+            configured.
     """
     benchmark = components.benchmark
     if benchmark is None:
@@ -158,16 +163,16 @@ def open_bench(
     """Load the benchmark and start the sandbox.
 
     Args:
-        config: what to evaluate with.
+        config: the configuration.
         unsafe_local: programs may run in a bare process.
         trusted: only programs of this project's own seeds and operators will be run.
-        notify: told in a sentence what the user should know, such as the isolation in use.
-        loaded: what ``load_benchmark`` gave, if it was called before.
+        notify: called with sentences for the user, such as the isolation in use.
+        loaded: result of ``load_benchmark``, if it was called before.
         components: a benchmark and a sandbox that were passed as objects.
 
     Raises:
         UsageError: as ``load_benchmark``, or no sandbox may be used.
-        InfrastructureError: a sandbox that was asked for by name cannot be started.
+        InfrastructureError: a sandbox requested by name cannot be started.
     """
     benchmark, metric = loaded or load_benchmark(config, components)
     if components.sandbox is not None:
@@ -193,11 +198,11 @@ def build_evaluator(
     connect: Callable[..., Gateway] | None = None,
     components: Components = AS_CONFIGURED,
 ) -> Workbench:
-    """What it takes to evaluate programs outside of a campaign; see ``open_bench``.
+    """Build the setup for evaluating programs outside of a campaign; see ``open_bench``.
 
     Args:
         cache: file of model replies kept for good; None to keep none.
-        calls: file of the account of calls, which a budget is kept by; None to keep none.
+        calls: file of the account of calls, by which the budget is kept; None to keep none.
         connect: makes the gateway; see ``open_roles``.
         components: parts that were passed as objects.
     """
@@ -226,15 +231,15 @@ def build_evaluator(
 
 
 def reply_cache(config: CampaignConfig, root: Path) -> Path:
-    """The file that model replies are kept in: one for all runs under ``root``, unless it is configured."""
+    """Return the cache file of model replies: one for all runs under ``root``, unless it is configured."""
     return config.models.cache or root / ".cache" / "models.sqlite"
 
 
 def _metric(config: CampaignConfig, benchmark: Benchmark) -> str:
-    """The quality: as configured, or the benchmark's own choice for the models in use."""
+    """Return the quality metric: as configured, or the benchmark's own choice for the models in use."""
     metric = config.evaluation.metric
     if metric == "auto":
-        # The offline agent only stands in for a model; what it can show is what the memory retrieves.
+        # The offline agent only replaces a model; its answers can only show what the memory retrieves.
         offline = config.has_rule_agent and benchmark.environment is None
         metric = benchmark.retrieval_metric if offline else benchmark.metric
     if metric in JUDGED and config.models.judge.is_offline and config.evaluation.judge is None:
@@ -246,7 +251,7 @@ def _metric(config: CampaignConfig, benchmark: Benchmark) -> str:
 
 
 def seed_programs(names: tuple[str, ...]) -> list[MemoryProgram]:
-    """The programs called ``names``: those of ``seeds/`` by name, others by path.
+    """Return the programs called ``names``: those of ``seeds/`` by name, others by path.
 
     Raises:
         UsageError: a name or path is unknown, or the program breaks the contract.
@@ -260,7 +265,7 @@ def seed_programs(names: tuple[str, ...]) -> list[MemoryProgram]:
 
 
 def programs_of(run: Path) -> set[str]:
-    """The ids of all programs that stand in the run directory ``run`` or its journal; none if there is none.
+    """Return the ids of all programs in the run directory ``run`` or its journal; empty if there is none.
 
     Raises:
         UsageError: the journal is damaged.
@@ -273,7 +278,7 @@ def programs_of(run: Path) -> set[str]:
 
 
 def is_trusted(config: CampaignConfig, present: Iterable[str] = ()) -> bool:
-    """Whether a campaign runs only code of this project: its own seeds, changed by its own operators.
+    """Return whether a campaign runs only code of this project: its own seeds, changed by its own operators.
 
     Args:
         present: ids of the programs that the run has already. A program that is none of the seeds may have

@@ -21,6 +21,7 @@ from evolve import resources
 from evolve.cli import app
 from evolve.cli.app import ended_as_by_ctrl_c, invocation
 from evolve.errors import InfrastructureError
+from evolve.results import Run
 
 SEED = resources.folder("seeds") / "lexical.py"
 BENCHMARK = '''
@@ -93,7 +94,7 @@ def test_a_campaign_from_run_to_diff(root: Path, tiny: Path) -> None:
     assert "add --unsafe-local" in err
     code, out, err = invoke(*campaign(root, tiny, "--unsafe-local"))
     assert code == 0, err
-    assert "The campaign goes on" in out
+    assert "The campaign resumes" in out
     assert journal.read_text().count('"joined"') == recorded
     assert set((root / "tiny" / "programs").iterdir()) == programs
 
@@ -297,7 +298,7 @@ def test_what_ends_a_campaign(
     monkeypatch.setattr(evolve.search, "build", broken)
     result = invoke(*campaign(root, tiny))
     assert result[0] == code
-    assert ("no engine" if code == 1 else "the same command goes on from here") in result[2]
+    assert ("no engine" if code == 1 else "the same command resumes from here") in result[2]
 
 
 @pytest.fixture
@@ -320,7 +321,7 @@ def test_ended_and_resumed(sent: signal.Signals, root: Path, tiny: Path) -> None
     _, err = process.communicate(timeout=300)
     if sent == signal.SIGINT:
         assert process.returncode == 130, err
-        assert "the same command goes on from here" in err
+        assert "the same command resumes from here" in err
         assert "Traceback" not in err
     joined = _events(journal, "joined")
     paid = {path: path.stat().st_mtime_ns for path in (root / "tiny" / "evaluations").glob("*.json")}
@@ -442,3 +443,21 @@ def test_what_to_type_next_can_be_typed(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("PATH", "/nowhere")
     assert Path(invocation(str(program))).samefile(program)
     assert invocation("/usr/lib/evolve/__main__.py") == f"{sys.executable} -m evolve"
+
+
+def test_a_search_begins_with_programs_of_another_run(root: Path, tiny: Path) -> None:
+    assert invoke(*campaign(root, tiny, "--name", "first"))[0] == 0
+    best = Run.open(root, "first").best
+    least = ["--sandbox", "process", "--unsafe-local", "--static", "4", "--budget", "0", "--test", "0"]
+    begin = ["run", "--root", root, "--benchmark", tiny, *least]
+    code, _, err = invoke(*begin, "--name", "second", "--programs", f"first:{best.number},first,lexical")
+    assert code == 2
+    assert "given more than once" in err
+    code, _, err = invoke(*begin, "--name", "second", "--programs", "first:1,first:0")
+    assert code == 0, err
+    second = Run.open(root, "second")
+    first = Run.open(root, "first")
+    assert [c.program for c in second.candidates] == [first.candidate(n).program for n in (1, 0)]
+    code, _, err = invoke(*begin, "--name", "third", "--programs", "first")
+    assert code == 0, err
+    assert Run.open(root, "third").best.program == best.program

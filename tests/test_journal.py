@@ -146,7 +146,7 @@ def test_a_full_disk_at_any_byte_leaves_the_journal_whole(tmp_path: Path) -> Non
     for room in range(size):
         disk = Disk(room)
         with RunDirectory.create_or_open(tmp_path, "run", CONFIG, write=disk) as run:
-            with pytest.raises(InfrastructureError, match=r"No space left.*same command again"):
+            with pytest.raises(InfrastructureError, match=r"No space left.*rerun the command"):
                 run.append(EVENTS[2])
             assert journal.read_bytes() == before
             disk.room = 10**6

@@ -1,1 +1,1 @@
-"""Who uses the memory, and who judges: by rule, or by a language model."""
+"""Task agents and judges, rule-based or backed by a language model."""

@@ -1,4 +1,4 @@
-"""What an online episode is after it was answered: the text that something is learnt from."""
+"""Text of an answered online episode, from which the agent extracts knowledge."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from evolve.records import Step, Task
 
 
 def lesson(task: Task, answer: str, score: float, steps: Sequence[Step] = ()) -> str:
-    """The text of an episode that was a question: what was asked, answered or done, and what was right.
+    """Return the text of an answered online episode: the question, the answer or the steps, and the right
+    answer.
 
-    It is gold of an episode, which is there to be learnt from; never make it of a task that is scored.
+    It reveals an episode's gold, which may be learnt from; never make one of a task that is scored.
 
     Args:
         task: the question, with its accepted answers or its rubric.
-        answer: what the agent answered; not shown where it acted.
-        score: what that earned, in [0, 1]; NaN where it could not be scored.
-        steps: what was done in an environment, if the task was acted out.
+        answer: the agent's answer; not shown where it acted.
+        score: score of the answer, in [0, 1]; NaN where it could not be scored.
+        steps: commands and observations, if the task was acted out.
     """
     parts = [f"Question: {task.question}"]
     if steps:

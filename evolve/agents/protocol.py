@@ -1,8 +1,8 @@
 """The agent that uses a memory, and the judge that grades its answers. Both are held fixed by a campaign.
 
-Calls take many things at once so that an implementation may ask a model about them concurrently; results
-come back in the order of the requests. ``repeat`` numbers a re-run that measures noise: an agent with a
-model behind it asks anew for each number, and takes what it was told before for the same one.
+Calls take many things at once so that an implementation may ask a model about them concurrently; results come
+back in the order of the requests. ``repeat`` numbers a re-run that measures noise: an agent with a model
+behind it asks again for each number, and reuses the earlier answers for the same one.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from evolve.records import Episode, Failure, Fields, Step, Task, Usage
 
 @dataclass(frozen=True)
 class AgentResult:
-    """Common part of whatever an agent returns for one item.
+    """Common part of an agent's results for one item.
 
     Attributes:
-        inconclusive: why there is nothing, where no program is to blame: its model or an environment failed.
+        inconclusive: reason why there is no result, if no program is to blame: a model or an environment
+            failed.
 
     Example:
         >>> Response("", Usage(), inconclusive="The provider filtered the prompt.").inconclusive
@@ -36,9 +37,9 @@ class Extraction(AgentResult):
     """Values for the fields of a KnowledgeItem or a Query.
 
     Attributes:
-        fields: field name → value; empty where there are none to be had.
-        usage: what the model read and wrote for them, re-asking included.
-        failure: of kind ``extraction``: the model could not fill the schema, asked twice. The program's.
+        fields: field name → value; empty where there are none.
+        usage: tokens and USD of the model, re-asking included.
+        failure: of kind ``extraction``: the model could not fill the program's schema, asked twice.
     """
 
     fields: Fields
@@ -47,7 +48,7 @@ class Extraction(AgentResult):
 
     @property
     def usable(self) -> bool:
-        """There are fields."""
+        """True if there are usable fields."""
         return self.failure is None and not self.inconclusive
 
 
@@ -61,7 +62,7 @@ class Response(AgentResult):
 
 @dataclass(frozen=True)
 class Recollection:
-    """A task with what the memory gave for it."""
+    """A task with the text that the memory returned for it."""
 
     task: Task
     query: Fields
@@ -70,12 +71,12 @@ class Recollection:
 
 @dataclass(frozen=True)
 class Conduct(AgentResult):
-    """How the agent acted in an environment.
+    """Run of the agent in an environment.
 
     Attributes:
-        steps: what it did and saw, in order.
-        reward: what it had earned at the end, in [0, 1].
-        usage: of all its model calls.
+        steps: commands and observations, in order.
+        reward: reward at the end, in [0, 1].
+        usage: tokens and USD of all its model calls.
     """
 
     steps: tuple[Step, ...]
@@ -84,11 +85,11 @@ class Conduct(AgentResult):
 
 
 class TaskAgent(Protocol):
-    """Uses a memory program through its instructions and its schema.
+    """Agent that uses a memory program through its instructions and its schema.
 
-    Methods raise ``InfrastructureError`` when a model cannot be reached and ``BudgetReached`` when no more
-    may be spent; what concerns one item only is said in its result. An implementation reads only the
-    question, the group and the world of a task: its answers, rubric and evidence are gold.
+    Methods raise ``InfrastructureError`` when a model cannot be reached and ``BudgetReached`` when the
+    spending limit is reached; a failure of one item only is part of its result. An implementation reads only
+    the question, the group and the world of a task: its answers, rubric and evidence are gold.
 
     Example:
         >>> from evolve.agents.offline import OfflineAgent
@@ -138,13 +139,13 @@ class TaskAgent(Protocol):
 
 @dataclass(frozen=True)
 class Grade:
-    """What a judge says of an answer.
+    """Verdict of a judge on an answer.
 
     Attributes:
-        score: in [0, 1]; None where no verdict could be had, which leaves the item inconclusive.
-        reason: the verdict in words; for None, why there is none.
-        usage: of all calls for it.
-        met: with a rubric: which criteria were met, in their order.
+        score: in [0, 1]; None without a verdict, which makes the item inconclusive.
+        reason: the verdict in words; with None, the reason why there is none.
+        usage: tokens and USD of all calls for it.
+        met: with a rubric, whether each criterion was met, in their order.
     """
 
     score: float | None
@@ -154,7 +155,7 @@ class Grade:
 
 
 class Judge(Protocol):
-    """Grades answers against gold ones, or by a rubric. Never sees what the memory returned.
+    """Judge that grades answers against gold ones, or by a rubric. It never sees what the memory returned.
 
     Example:
         >>> class Exact:

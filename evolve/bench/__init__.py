@@ -1,1 +1,1 @@
-"""Programs beside each other on benchmarks: what is asked, the record of it, its tables, and their export."""
+"""Tables of programs × benchmarks: planning, evaluation, record, and export."""

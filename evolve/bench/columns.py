@@ -17,10 +17,10 @@ class Column:
     """A benchmark with its options.
 
     Attributes:
-        key: as it is spelled, a path made absolute; what its scores are recorded under.
-        heading: the same with the benchmark's name in the place of a path.
+        key: its spelling, a path made absolute; the key of its recorded scores.
+        heading: the same with the benchmark's name instead of a path.
         entry: the benchmark.
-        config: what its programs are evaluated with.
+        config: configuration of the evaluations.
     """
 
     key: str
@@ -57,9 +57,9 @@ def find_columns(
 
     Args:
         texts: see ``split_spelling``.
-        base: what all of them are evaluated with.
+        base: configuration of all evaluations.
         data_dir: a benchmark's data, or a folder with a folder of each benchmark's; None for the defaults.
-        homes: spelling → where a run had the data, for what ``data_dir`` does not say.
+        homes: spelling → data directory of a run, where ``data_dir`` does not give one.
 
     Raises:
         UsageError: there is no such benchmark, it has no such option, or two have one name.

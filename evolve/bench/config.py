@@ -1,4 +1,4 @@
-"""What a bench is told, as it stands in its directory: bench.toml."""
+"""Configuration of a bench, as its directory records it in bench.toml."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ _LEFT_OUT = {*_OF_A_SEARCH, "max_seconds", "search"}
 
 
 class BenchConfig(Section):
-    """Which programs on which benchmarks, and how they are evaluated."""
+    """Programs, benchmarks and evaluation settings of a bench."""
 
     programs: tuple[str, ...] = Field(default=(), description="as ``find_contenders`` takes them")
     benchmarks: tuple[str, ...] = Field(default=(), description="as ``find_columns`` takes them")
     split: Split = Field(default="test", description="the test set, or the validation tasks of fitness")
     against: str = Field(default="", description="the program that the others are compared with, if any")
-    data_dir: Path | None = Field(default=None, description="the benchmarks' data; left out: the defaults")
+    data_dir: Path | None = Field(
+        default=None, description="folder of the benchmarks' data; default: their own"
+    )
     campaign: CampaignConfig = Field(
         default=CampaignConfig(), description="models, evaluation, sandbox, jobs and budgets; no search"
     )

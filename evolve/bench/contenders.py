@@ -1,4 +1,4 @@
-"""The programs of a bench, found by what the user calls them."""
+"""The programs of a bench, found by the user's names for them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Contender:
     """A program in a bench.
 
     Attributes:
-        name: what its row is called.
-        program: what is scored.
-        is_own: it is a seed of this installation, so that no stranger's code is run.
+        name: name of its row.
+        program: the program.
+        is_own: it is an initial program of this installation, so that no stranger's code is run.
         home: the benchmark that it was evolved on, as a column is spelled; empty for what no run made.
         home_data: where that run had the benchmark's data; None for the default.
     """
@@ -44,7 +44,7 @@ def find_contenders(texts: Iterable[str], root: Path) -> list[Contender]:
 
     Args:
         texts: the path of a file or of an exported plug-in, ``RUN:ID``, the name of a seed, of an installed
-            plug-in, or of a run, which stands for its best program.
+            plug-in, or of a run, which means its best program.
         root: the folder of runs.
 
     Raises:

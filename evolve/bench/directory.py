@@ -76,7 +76,7 @@ _FORMAT = LineFormat(TypeAdapter(Cell), noun="a cell of a bench", otherwise="beg
 
 
 def recorded_config(root: Path, name: str) -> BenchConfig | None:
-    """What the bench ``name`` was asked for last; None where there is none.
+    """Return the last recorded configuration of the bench ``name``; None where there is none.
 
     Raises:
         UsageError: the name is that of a run or of something else, or the file was broken by hand.
@@ -94,13 +94,13 @@ def recorded_config(root: Path, name: str) -> BenchConfig | None:
 
 
 class BenchDirectory:
-    """A bench on disk, for its one writer, who holds the lock until ``close``. Thread-safe.
+    """Bench on disk, for its one writer, which holds the lock until ``close``. Thread-safe.
 
     Args:
         root: the folder of runs.
-        name: of the bench; made if there is none.
-        config: what is asked for; replaces what is recorded.
-        notify: told what was mended on the way.
+        name: name of the bench; made if there is none.
+        config: the configuration; replaces the recorded one.
+        notify: told of repairs on the way.
         write: ``os.write``, or its stand-in.
 
     Raises:
@@ -167,7 +167,7 @@ class BenchDirectory:
             benchmark: its name, for that of the file.
 
         Raises:
-            InfrastructureError: it was not kept, and is to be done again.
+            InfrastructureError: it was not kept, and must be evaluated again.
         """
         safe = re.sub(r"[^A-Za-z0-9._-]+", "-", benchmark)
         file = f"{cell.program}-{safe}-{cell.subset}-{cell.conditions}.json"
@@ -176,7 +176,7 @@ class BenchDirectory:
         self._log.append(cell)
 
     def close(self) -> None:
-        """Give the lock back. Safe to call again."""
+        """Release the lock. Safe to call again."""
         self._log.close()
         if self._lock >= 0:
             os.close(self._lock)

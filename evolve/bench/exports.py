@@ -48,7 +48,7 @@ def export(data: Mapping[str, Any], path: Path) -> None:
 
 
 def markdown(data: Mapping[str, Any]) -> str:
-    """The tables one after the other, and why cells have no score."""
+    """Return the tables one after the other, and the reasons why cells have no score."""
     parts = [_markdown(grid) for grid in grids(data)]
     told = [f"- {words_in_markdown(text)}" for text in problems(data)]
     if told:
@@ -73,7 +73,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def comma_separated(data: Mapping[str, Any]) -> str:
-    """A line for each program and benchmark; an empty field is a number that there is not."""
+    """Return a line for each program and benchmark; an empty field means that there is no number."""
     columns = {column["benchmark"]: column for column in data["benchmarks"]}
     ids = {row["name"]: row["program"] for row in data["programs"]}
     families = {"against": data["against"], "transfer": data["transfer"]}

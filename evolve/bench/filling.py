@@ -1,7 +1,7 @@
 """Fill the cells of a bench: benchmark by benchmark, several programs at the same time.
 
-A benchmark is opened once for all its programs, which then share what the agent extracted. What was finished
-before under the same conditions is not asked again.
+A benchmark is opened once for all its programs, which then share the agent's extractions. Cells finished
+before under the same conditions are not evaluated again.
 """
 
 from __future__ import annotations
@@ -29,18 +29,20 @@ if TYPE_CHECKING:
     from evolve.models.gateway import Gateway
 
 FINISHED = ("complete", "failed")
-"""What is not asked again. An inconclusive cell is no result: the next command tries it anew."""
+"""Statuses that are not evaluated again. An inconclusive cell is no result: the next command tries it
+again.
+"""
 IN_A_ROW = 3
-"""Evaluations that our own machinery lost, one after the other, after which a benchmark is given up."""
+"""Consecutive evaluations lost to failures of our own, after which a benchmark is abandoned."""
 
 
 @dataclass(frozen=True)
 class Filled:
-    """What a column came to.
+    """State of a column after an evaluation.
 
     Attributes:
-        conditions: what its scores are taken under; empty where the benchmark could not be opened.
-        problem: why it is not full, for no fault of a program, if so.
+        conditions: conditions of its scores; empty where the benchmark could not be opened.
+        problem: reason why it is incomplete for no fault of a program; empty if it is complete.
     """
 
     conditions: str = ""
@@ -55,15 +57,15 @@ class _Scored:
 
 
 class Filler:
-    """Evaluates what is missing and records it.
+    """Evaluate missing cells and record them.
 
     Args:
         directory: where finished cells are kept.
-        split: which tasks are asked.
-        root: the folder of runs, beside which model replies are kept.
+        split: the tasks to ask.
+        root: the folder of runs, next to which model replies are kept.
         unsafe_local: programs of others may run in a bare process.
-        notify: told in a sentence what the user should know; the same sentence once.
-        tell: told of each cell as it is finished, with how many are done and due in its column.
+        notify: called with a sentence for the user; never twice with the same.
+        tell: called for each finished cell, with the numbers done and due in its column.
         connect: makes the gateway; see ``open_roles``.
     """
 
@@ -88,9 +90,10 @@ class Filler:
         self._paused = ""
 
     def fill(self, columns: Sequence[Column], contenders: Sequence[Contender]) -> dict[str, Filled]:
-        """Fill all columns; key of a column → what it came to.
+        """Fill all columns, and return key of a column → its state.
 
-        Where no more may be spent on models, the rest is left; the same command with a higher cap goes on.
+        When the spending limit is reached, the rest is left out; the same command with a higher limit
+        resumes.
 
         Raises:
             InfrastructureError: the disk does not take it.
@@ -132,7 +135,7 @@ class Filler:
         return self._paused
 
     def _due(self, column: Column, conditions: str, contenders: Sequence[Contender]) -> list[Contender]:
-        """The programs without a result here, each once; what was lost before comes last."""
+        """Return the programs without a result here, each once; those lost before come last."""
         cells = [c for c in self._directory.cells() if c.benchmark == column.key and c.subset == self._split]
         done = {c.program for c in cells if c.conditions == conditions and c.status in FINISHED}
         lost = Counter(c.program for c in cells if c.status not in FINISHED)
@@ -150,7 +153,7 @@ class Filler:
         conditions: str,
         due: Sequence[Contender],
     ) -> str:
-        """Evaluate ``due``; why the column is not full, if so."""
+        """Evaluate ``due``; return the reason why the column is incomplete, or an empty text."""
 
         def work(contender: Contender) -> _Scored:
             try:
@@ -177,7 +180,7 @@ class Filler:
                     self._tell(cell, done, len(due))
                     lost = lost + 1 if evaluation.status == "inconclusive" else 0
                     if lost == IN_A_ROW and done < len(due):
-                        problem = f"Given up after {lost} programs in a row without a score: {cell.reason}"
+                        problem = f"Stopped after {lost} programs in a row without a score: {cell.reason}"
                 if problem:
                     feed.drop()
                     feed.close()

@@ -1,4 +1,4 @@
-"""The tables of a bench as texts, for whoever draws them: the terminal, or a Markdown file."""
+"""The tables of a bench as texts, for the terminal or a Markdown file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Grid:
         title: what it shows.
         header: of all columns, the programs' first.
         rows: as many cells each.
-        notes: sentences that belong below it.
+        notes: sentences below the table.
     """
 
     title: str
@@ -33,7 +33,7 @@ class Grid:
 
 
 def grids(data: Data) -> list[Grid]:
-    """The tables of ``bench_data``: scores, cost, latency, and the differences that were asked for."""
+    """Return the tables of ``bench_data``: scores, cost, latency, and the requested differences."""
     found = [
         _per_cell(data, f"Scores on the {SPLITS[data['split']]}", _score, _score_notes(data)),
         _per_cell(data, "Cost for each task, ingestion amortised", _cost),
@@ -49,7 +49,7 @@ def grids(data: Data) -> list[Grid]:
 
 
 def problems(data: Data) -> list[str]:
-    """Why cells have no score, a sentence for each benchmark and each program that it concerns."""
+    """Return the reasons why cells have no score, one sentence for each benchmark and program concerned."""
     told = [f"{row['benchmark']}: {row['problem']}" for row in data["benchmarks"] if row["problem"]]
     return told + [
         f"{cell['benchmark']}, {cell['program']}: {cell['status']}: {one_line(cell['reason'], 400)}"

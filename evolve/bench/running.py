@@ -1,4 +1,4 @@
-"""One command's work on a bench, from names to tables."""
+"""Run one bench command, from names to tables."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ def run_bench(
     tell: Tell,
     connect: Callable[..., Gateway] | None = None,
 ) -> dict[str, Any]:
-    """Fill what is missing of the bench ``name``, and return its ``bench_data``.
+    """Fill the missing cells of the bench ``name``, and return its ``bench_data``.
 
     Everything is looked up before anything is written. Without programs all seeds are taken; without
     benchmarks those that the programs were evolved on, else the embedded one.
 
     Args:
-        config: what is asked for; recorded, so that it can be left out the next time.
+        config: the configuration; recorded, so that it can be left out the next time.
         root: the folder of runs.
         unsafe_local: programs of others may run in a bare process.
         notify: told in a sentence what the user should know.
-        tell: told of each cell as it is finished: its column's heading, how many are done and due there.
+        tell: called for each finished cell: its column's heading, and the numbers done and due there.
         connect: makes the gateway; see ``open_roles``.
 
     Raises:
@@ -77,7 +77,7 @@ def run_bench(
 
 
 def acts_of_bench(config: BenchConfig, root: Path, *, recorded: bool) -> list[Act]:
-    """Everything that ``run_bench`` does outside of the sandbox. Executes nothing; arguments as there.
+    """Return every act of ``run_bench`` outside of the sandbox, without executing any; arguments as there.
 
     Args:
         recorded: see ``evolve.trust.acts_of``.
@@ -100,7 +100,9 @@ class _Plan:
 
 
 def _planned(config: BenchConfig, root: Path) -> _Plan:
-    """What the names in ``config`` stand for, and ``config`` as it is understood from anywhere."""
+    """Return the plan behind the names in ``config``, with ``config`` made independent of the working
+    directory.
+    """
     contenders = find_contenders(config.programs or seed_names(), root)
     against = None
     if config.against:

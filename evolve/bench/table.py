@@ -1,4 +1,4 @@
-"""What a bench has come to, as plain data: scores, costs, latencies, and differences with their intervals."""
+"""Results of a bench as plain data: scores, costs, latencies, and differences with their intervals."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Cells = dict[tuple[str, str], Cell]
 def current(
     cells: Iterable[Cell], columns: Sequence[Column], filled: Mapping[str, Filled], subset: str
 ) -> Cells:
-    """The cells that count: in each column those taken under one and the same conditions.
+    """Return the cells that count: in each column those of the same conditions.
 
-    These are the conditions of now, or, where the benchmark could not be opened, those of its last cell.
+    These are the present conditions, or, where the benchmark could not be opened, those of its last cell.
     """
     cells = [cell for cell in cells if cell.subset == subset]
     found: Cells = {}
@@ -43,7 +43,7 @@ def bench_data(
     cells: Cells,
     against: Contender | None,
 ) -> Data:
-    """Everything that is shown and exported.
+    """Return all data that is shown and exported.
 
     The intervals of all differences to ``against`` hold together at 95 %: each is at 1 − 0.05 / their number
     (Bonferroni); so do those of the transfer between benchmarks.

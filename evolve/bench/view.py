@@ -14,7 +14,7 @@ from evolve.inspection.text import printable
 
 
 def bench_view(data: Mapping[str, Any]) -> RenderableType:
-    """The tables one below the other, and why cells have no score."""
+    """Return the tables one below the other, and the reasons why cells have no score."""
     blocks: list[RenderableType] = []
     for grid in grids(data):
         blocks.extend((_table(grid), *(Text(note, style="dim") for note in grid.notes), Text()))

@@ -1,4 +1,6 @@
-"""A search campaign: seeds are evaluated, children are made and evaluated in rounds, the best is tested."""
+"""A search campaign: initial programs are evaluated, candidates are made and evaluated, the best is
+tested.
+"""
 
 from evolve.campaign.build import build
 from evolve.campaign.loop import Campaign

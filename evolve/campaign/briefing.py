@@ -1,4 +1,4 @@
-"""What is known of a parent's family when a child of it is asked for. Pure functions of the population."""
+"""Ancestors, siblings and reference programs of a parent. Pure functions of the population."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def family(
     """The family of ``request.parent``.
 
     Args:
-        request: a child to be made.
-        candidates: everyone in the population, by rising number.
+        request: the candidate to be made.
+        candidates: the whole population, by rising number.
         programs: candidate number → program.
-        references: other programs to show, at most: the best of the parent's children, the newest candidate
-            that did not fail, those that are better than the parent at the most items, and front members.
+        references: most other programs to show: the parent's best offspring, the newest candidate that did
+            not fail, those that beat the parent at the most items, and front members.
         front: the non-dominated candidates.
     """
     by_number = {candidate.number: candidate for candidate in candidates}
@@ -61,7 +61,7 @@ def _inspiring(
     candidates: Sequence[Candidate],
     front: Sequence[Candidate],
 ) -> Iterator[tuple[Candidate, str]]:
-    """Other programs worth a look, with the reason, the most telling first."""
+    """Yield other programs worth a look, with the reason, the most relevant first."""
     alive = [sibling for sibling in siblings if sibling.complete]
     if alive:
         yield max(alive, key=merit), "the parent's best child so far"

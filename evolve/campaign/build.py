@@ -1,4 +1,4 @@
-"""Put a campaign together from its configuration."""
+"""Build a campaign from its configuration."""
 
 from __future__ import annotations
 
@@ -52,26 +52,26 @@ def build(
     connect: Callable[..., Gateway] | None = None,
     components: Components = AS_CONFIGURED,
 ) -> Campaign:
-    """A campaign ready to run, new or resumed. Nothing is written before everything was found in order.
+    """Build a campaign ready to run, new or resumed. Nothing is written before everything is checked.
 
-    Calling this is to approve what ``config`` has this machine execute and send, and is remembered: whoever
-    took the configuration from a file of others asks ``evolve.trust.Gate`` before.
+    Calling this approves all that ``config`` has this machine execute and send, and the approval is
+    remembered: ask ``evolve.trust.Gate`` first if the configuration comes from a file of others.
 
     Args:
-        config: what to do; of a recorded run only the keys in ``config.MAY_CHANGE`` may differ.
+        config: the configuration; of a recorded run only the keys in ``config.MAY_CHANGE`` may differ.
         root: the folder of runs.
-        name: of the run.
-        unsafe_local: programs may run in a bare process that are not this project's own, or that stood in
-            the run directory before.
+        name: name of the run.
+        unsafe_local: programs that are not this project's own, or that were in the run directory before, may
+            run in a bare process.
         notify: told in a sentence what the user should know.
         connect: makes the gateway; see ``open_roles``.
         components: parts that are passed as objects; ``config`` holds their ``names``.
 
     Raises:
         UsageError: a name, path, option or recorded configuration does not fit.
-        InfrastructureError: the sandbox asked for cannot be started, the embedding model not be asked, or the
-            cluster not be reached.
-        BudgetReached: the embedding model may not be asked any more.
+        InfrastructureError: the requested sandbox cannot be started, the embedding model cannot be asked, or
+            the cluster cannot be reached.
+        BudgetReached: the spending limit is reached before the embedding model is asked.
     """
     _check(config, components)
     optimizer = components.get("optimizer", config.search.optimizer)
@@ -79,7 +79,7 @@ def build(
     seeds = seed_programs(config.seeds)
     trusted = is_trusted(config, programs_of(root / name))
     acts = acts_of(config, recorded=True)
-    # Where others evaluate, no container need wait for it here.
+    # Where other machines evaluate, no container need wait for it here.
     here = config if config.cluster is None else merged(config, {"sandbox.pool": 0})
     loaded = load_benchmark(here, components)
     past = recorded_calls(root / name / "calls.jsonl")
@@ -117,7 +117,10 @@ def build(
         crew = _crew(config, workbench, run, components, unsafe_local=allowed, notify=notify)
         _say_what_to_know(config, workbench, notify)
         closing.pop_all()  # the campaign closes them from here on
-    return optimizer(config, run, workbench, crew, seeds, mutator=mutator, selector=selector)
+    search = optimizer(config, run, workbench, crew, seeds, mutator=mutator, selector=selector)
+    if isinstance(search, Campaign):
+        search.steering.bare = workbench.sandbox.isolation == "process" and not unsafe_local
+    return search
 
 
 def _check(config: CampaignConfig, components: Components) -> None:
@@ -141,7 +144,7 @@ def _say_what_to_know(config: CampaignConfig, workbench: Workbench, notify: Noti
 
 
 def _account(run: RunDirectory, calls: Sequence[Call]) -> None:
-    """Put calls that were made before there was a run into its account."""
+    """Add calls made before the run existed to its account."""
     if calls:
         file = CallFile(run.calls)
         try:
@@ -194,7 +197,9 @@ def _crew(
 
 
 def _check_parts(config: CampaignConfig, components: Components) -> None:
-    """Import the plug-ins that ``config`` names, so that a broken one is said before anything is written."""
+    """Import the plug-ins that ``config`` names, so that a broken one is reported before anything is
+    written.
+    """
     named: tuple[tuple[Kind, str | None], ...] = (
         ("mutator", config.mutators),
         ("agent", config.evaluation.agent),

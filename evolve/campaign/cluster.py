@@ -1,9 +1,9 @@
-"""The work of a campaign on the workers of a dask cluster, by dask's own futures.
+"""Executor on the workers of a dask cluster, by dask's own futures.
 
 A job and its outcome travel as pickles between processes of one user, who runs the same version of this
-software on all of them; dask's own security (``tls://``) is what keeps others out. A worker that is lost
-costs only what it was doing: dask gives its jobs to other workers, up to the ``allowed-failures`` of the
-scheduler (3, if it is not configured).
+software on all of them; dask's own security (``tls://``) keeps others out. A lost worker costs only its
+current jobs: dask gives its jobs to other workers, up to the ``allowed-failures`` of the scheduler (3, if it
+is not configured).
 """
 
 from __future__ import annotations
@@ -29,38 +29,39 @@ R_co = TypeVar("R_co", covariant=True)
 
 CONNECT_SECONDS = 15.0
 LOOK_SECONDS = 2.0
-"""How often it is looked whether there is any worker left."""
-SAME_COMMAND = "Nothing is lost: the same command goes on from here."
+"""Seconds between two checks that a worker is left."""
+SAME_COMMAND = "Nothing is lost: the same command resumes from here."
 
 
 class Workshop(Protocol[J_contra, R_co]):
-    """Does jobs in a worker process, several at the same time."""
+    """Protocol of a worker process's side: runs jobs, several at the same time."""
 
     def work(self, job: J_contra) -> R_co:
-        """Do ``job``; says in its outcome what went wrong."""
+        """Do ``job``; a failure is reported in its outcome."""
         ...
 
     def close(self) -> None:
-        """End what is under way, soon, and give everything back. Safe to call again."""
+        """End running jobs soon, and release everything. Safe to call again."""
         ...
 
 
 Tell = Callable[[str], None]
-"""Says something to the process that decides, while a job is under way."""
+"""Function that sends text to the deciding process while a job is running."""
 
 
 class DaskCrew(Generic[J, R]):
-    """A ``Crew`` of the workers of a dask cluster, those that come later among them.
+    """Executor on the workers of a dask cluster, including those that join later.
 
     Args:
-        address: of the scheduler, such as tcp://host:8786.
-        name: of the workshops: those of the same name, that a killed process left behind, are replaced.
-        equip: makes the workshop of a worker process when its first job comes; pickled. An error of it is
-            said to be that worker's, and ends the work.
-        jobs: how many at the same time, on all workers together.
-        lost: the outcome of a job whose workers died, one after the other.
-        hear: is told what workshops tell, on a thread of dask's, before the outcome of the job that they told
-            it in. What it raises ends the work.
+        address: address of the scheduler, such as tcp://host:8786.
+        name: name of the workers' state: state of the same name that a killed process left behind is
+            replaced.
+        equip: makes the state of a worker process when its first job comes; pickled. Its error is reported as
+            that worker's, and ends the work.
+        jobs: number of jobs at the same time, on all workers together.
+        lost: makes the outcome of a job whose workers died, one after the other.
+        hear: called with the messages of workers, on a thread of dask's, before the outcome of the job that
+            sent them. An error that it raises ends the work.
         patience: seconds to wait for a worker where there is none.
 
     Raises:
@@ -89,7 +90,7 @@ class DaskCrew(Generic[J, R]):
         try:
             self._client.subscribe_topic(name, self._heard)
             self._client.register_plugin(Post(name, equip), name=name)
-        except Exception as error:  # it may be whatever a worker cannot load
+        except Exception as error:  # any error of a worker that cannot load it
             self._client.close()
             raise InfrastructureError(
                 f"The workers at {address} could not be prepared: {type(error).__name__}: {error}.",
@@ -117,12 +118,14 @@ class DaskCrew(Generic[J, R]):
     def close(self) -> None:
         """See ``Crew``. Ends the workshops."""
         if self._client.status == "running":
-            with suppress(OSError, TimeoutError):  # the scheduler is gone: there is nobody left to tell
+            with suppress(OSError, TimeoutError):  # the scheduler is gone: nobody is left to notify
                 self._ask("unregister_worker_plugin", name=self._name)
         self._client.close()
 
     def _next(self, shift: _Shift[J]) -> tuple[J, Future] | None:
-        """The next job that is done, with its future; None if no job follows. Looks after the cluster."""
+        """Return the next finished job with its future; None if no job follows. Checks the cluster
+        meanwhile.
+        """
         without = 0.0
         while True:
             found = shift.next(LOOK_SECONDS)
@@ -138,7 +141,7 @@ class DaskCrew(Generic[J, R]):
                 )
 
     def _workers(self) -> int:
-        """How many there are; 0 too where the scheduler does not say."""
+        """Return the number of workers; 0 too where the scheduler does not answer."""
         try:
             return len(self._ask("ncores"))
         except (OSError, TimeoutError):
@@ -176,7 +179,7 @@ class DaskCrew(Generic[J, R]):
 
 
 class _Shift(Generic[J]):
-    """The jobs of one call of ``outcomes``: given to the cluster as slots become free, and waited for."""
+    """Jobs of one call of ``outcomes``: submitted to the cluster as slots become free, and waited for."""
 
     def __init__(self, client: Client, name: str, jobs: int) -> None:
         self._client = client
@@ -185,15 +188,15 @@ class _Shift(Generic[J]):
         self._last = False
         self.slots = threading.Semaphore(jobs)
         self.under_way: dict[str, tuple[J, Future]] = {}
-        """Key of the future → job and future: dask forgets a job that nobody holds the future of."""
+        """Key of the future → job and future: dask forgets a job whose future is not held."""
 
     @property
     def over(self) -> bool:
-        """No job is under way, and none will follow."""
+        """True if no job is running and none will follow."""
         return self._last and not self.under_way
 
     def feed(self, feed: Feed[J]) -> None:
-        """Give the jobs of ``feed`` to the cluster, until it is closed."""
+        """Submit the jobs of ``feed`` to the cluster, until it is closed."""
         try:
             while True:
                 self.slots.acquire()
@@ -209,7 +212,9 @@ class _Shift(Generic[J]):
         self._done.put(None)
 
     def next(self, seconds: float) -> tuple[J, Future] | Waiting | None:
-        """The next job that is done, ``Waiting`` if none is for some seconds, None when none will follow."""
+        """Return the next finished job, ``Waiting`` if none is for some seconds, None when none will
+        follow.
+        """
         try:
             key = self._done.get(timeout=seconds)
         except queue.Empty:
@@ -226,15 +231,15 @@ class _Shift(Generic[J]):
 
 
 class Waiting:
-    """Nothing is done yet."""
+    """Marker of a job that is not done yet."""
 
 
 class Post(WorkerPlugin):
-    """A workshop in a worker process, made when the first job comes.
+    """Dask plug-in with the state of a worker process, made when the first job comes.
 
     Args:
-        name: of the campaign, to tell it something.
-        equip: makes the workshop.
+        name: name of the campaign, to send it messages.
+        equip: makes the state.
     """
 
     def __init__(self, name: str, equip: Callable[[Tell], Workshop[J, R]]) -> None:
@@ -272,7 +277,7 @@ class Post(WorkerPlugin):
         except EvolveError as error:
             raise InfrastructureError(
                 f"{where} cannot do the campaign's work. {error}",
-                remedy=f"Mend that, or end this worker. {SAME_COMMAND}",
+                remedy=f"Fix this, or end this worker. {SAME_COMMAND}",
             ) from error
 
     def _close(self) -> None:
@@ -294,6 +299,6 @@ def _connected(address: str) -> Client:
     except (OSError, TimeoutError, ValueError) as error:
         raise InfrastructureError(
             f"There is no dask scheduler at {address}: {error}.",
-            remedy="Start one with `dask scheduler`, give the address that it says, and start workers with "
+            remedy="Start one with `dask scheduler`, give the address that it prints, and start workers with "
             "`dask worker ADDRESS`.",
         ) from error

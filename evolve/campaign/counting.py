@@ -1,4 +1,4 @@
-"""Initial programs evaluated with models that are made up, to count what would be sent."""
+"""Evaluation of the initial programs with simulated models, to count the requests of a campaign."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from evolve.records import Candidate, Evaluation
 from evolve.workbench import Workbench
 
 TEST_TASKS = 48
-"""Test tasks that the initial programs are asked; what more there are is extrapolated."""
+"""Most test tasks that the initial programs are asked; further ones are extrapolated."""
 _DRAWS = 64
 
 
 @dataclass
 class Measured:
-    """What evaluating the initial programs took.
+    """Measured load of evaluating the initial programs.
 
     Attributes:
-        static: on the static subset, with what they share asked once.
-        whole: mean of what one program alone takes there, with nothing of it known before.
+        static: on the static subset, with shared calls counted once.
+        whole: mean for one program alone on the static subset, with an empty cache.
         test: of all programs on the test subset.
         diagnosis: mean on a rotating subset.
         reflection: mean of one reply of a reflector.
-        scopes: of mutations, how often each is drawn.
+        scopes: number of draws of each mutation scope.
         seconds: mean time of one static evaluation.
     """
 
@@ -53,7 +53,7 @@ class Measured:
 
 
 def measure(config: CampaignConfig, bench: Workbench, programs: Sequence[MemoryProgram]) -> Measured:
-    """Evaluate the initial programs on the static and on test tasks, and ask for a child of each."""
+    """Evaluate the initial programs on the static and on test tasks, and ask for an offspring of each."""
     found = Measured()
     complete: dict[int, tuple[MemoryProgram, Evaluation]] = {}
     gateway = bench.roles.gateway
@@ -91,7 +91,7 @@ def _measure_children(
     watch: Watch,
     found: Measured,
 ) -> None:
-    """Diagnose each program and have a reflector asked for a child, of which none comes."""
+    """Diagnose each program and ask a simulated reflector for an offspring, which gives none."""
     changes = {"search.mutators": "model", "search.tune": 0.0, "search.optimizer": "evolve"}
     maker = nursery(merged(config, changes), bench)
     candidates = [_candidate(n, program, scores) for n, (program, scores) in complete.items()]
@@ -127,7 +127,7 @@ def _measure_children(
 
 
 def _whole(static: Loads, bench: Workbench, programs: int) -> dict[Cause, CallLoad]:
-    """What one program takes on the static subset if nothing of it was asked before."""
+    """Return the load of one program on the static subset with an empty cache."""
     subset = bench.subsets.static
     whole: dict[Cause, CallLoad] = {cause: load * (1 / programs) for cause, load in static.items()}
     asked: tuple[tuple[Cause, int], ...] = (("extract", len(subset.episodes)), ("query", len(subset.tasks)))
@@ -138,7 +138,9 @@ def _whole(static: Loads, bench: Workbench, programs: int) -> dict[Cause, CallLo
 
 
 def _sampled(bench: Workbench) -> tuple[Subset, dict[str, float]]:
-    """At most ``TEST_TASKS`` test tasks, and the factors from their calls to those of all test tasks."""
+    """Return at most ``TEST_TASKS`` test tasks, and the factors from their calls to those of all test
+    tasks.
+    """
     test = bench.subsets.test
     step = max(1, -(-len(test.tasks) // TEST_TASKS))
     tasks = test.tasks[::step]

@@ -1,4 +1,4 @@
-"""Who does a campaign's work: a seam, and threads of this process behind it.
+"""Executor protocol and the thread-pool executor.
 
 Work waits on sandboxes and models, so threads are enough here; ``evolve.campaign.cluster`` puts the same jobs
 on other machines.
@@ -19,11 +19,11 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 PATIENCE = 10.0
-"""Seconds to wait for work to end that was told to."""
+"""Seconds to wait for stopped work to end."""
 
 
 class Feed(Generic[J]):
-    """Jobs to be done, given one by one by whoever decides on the next. Thread-safe."""
+    """Queue of jobs, filled one by one by the search loop. Thread-safe."""
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[J | None] = queue.SimpleQueue()
@@ -31,27 +31,27 @@ class Feed(Generic[J]):
 
     @property
     def closed(self) -> bool:
-        """No job will follow."""
+        """True if no job will follow."""
         return self._closed
 
     def put(self, job: J) -> None:
-        """Have ``job`` done."""
+        """Add ``job``."""
         self._jobs.put(job)
 
     def close(self) -> None:
-        """Say that no job will follow. Safe to call again."""
+        """Declare that no job will follow. Safe to call again."""
         self._closed = True
         self._jobs.put(None)
 
     def drop(self) -> list[J]:
-        """Take back the jobs that nobody has begun."""
+        """Remove the jobs that no worker has begun."""
         dropped: list[J] = []
         while (job := self.take(wait=False)) is not None:
             dropped.append(job)
         return dropped
 
     def take(self, *, wait: bool = True) -> J | None:
-        """The next job; None when the feed is closed, or when there is none now and ``wait`` is False."""
+        """Return the next job; None when the queue is closed, or when it is empty and ``wait`` is False."""
         try:
             job = self._jobs.get(block=wait)
         except queue.Empty:
@@ -62,38 +62,39 @@ class Feed(Generic[J]):
 
 
 class Crew(Protocol[J, R_co]):
-    """Does jobs, several at the same time, by a function that it was given when it was made.
+    """Executor of jobs, several at the same time, with a function that it was given when it was made.
 
-    The function says in its outcome what went wrong, and does not raise; if it does all the same, that ends
-    all the work, and comes out of ``outcomes``.
+    The function reports failures in its outcome and does not raise; if it does, that ends all the work, and
+    ``outcomes`` raises it.
     """
 
     def outcomes(self, feed: Feed[J]) -> Generator[R_co, None, None]:
-        """What comes of the jobs, in the order in which they are done, until the feed is closed and empty.
+        """Yield job results in the order in which they are done, until the queue is closed and empty.
 
         Where the caller stops early, by closing the generator or by an exception, the feed is emptied and
-        closed, and what is under way is ended, so that this returns soon; the crew is of no further use then.
+        closed, and running jobs are ended, so that this returns soon; the executor cannot be used again.
 
         Args:
-            feed: is taken from as workers become free. More jobs may be put into it while outcomes come.
+            feed: queue that jobs are taken from as workers become free. More may be added while outcomes
+                come.
 
         Raises:
-            InfrastructureError: workers were lost in a way that is not a job's.
+            InfrastructureError: workers were lost, through no fault of a job.
         """
         ...
 
     def close(self) -> None:
-        """End what is under way and give everything back. Safe to call again."""
+        """End running jobs and release everything. Safe to call again."""
         ...
 
 
 class Threads(Generic[J, R]):
-    """A ``Crew`` of threads of this process.
+    """Executor with threads of this process.
 
     Args:
         work: does a job.
-        jobs: how many at the same time.
-        halt: makes ``work`` end soon wherever it is; safe to call again.
+        jobs: number of jobs at the same time.
+        halt: makes running ``work`` end soon; safe to call again.
     """
 
     def __init__(self, work: Callable[[J], R], jobs: int, halt: Callable[[], None] = lambda: None) -> None:
@@ -120,7 +121,7 @@ class Threads(Generic[J, R]):
             feed.close()
             self._end()
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # joblib's, of results that nobody wants now
+                warnings.simplefilter("ignore", UserWarning)  # joblib's, about unneeded results
                 pulled.close()
 
     def close(self) -> None:
@@ -152,7 +153,7 @@ class Threads(Generic[J, R]):
             self._changed.notify_all()
 
     def _end(self) -> None:
-        """Halt the jobs that are under way and see them end, or run out of patience with them."""
+        """Halt the running jobs and wait until they end or patience runs out."""
         with self._changed:
             if not self._under_way:
                 return

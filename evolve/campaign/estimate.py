@@ -1,8 +1,9 @@
-"""Estimate of what a campaign will ask of its models, from the prompts that it would send.
+"""Estimate of a campaign's model calls, from the prompts that it would send.
 
 The initial programs are evaluated as the campaign would do it, in the sandbox and with real prompts, but by a
-provider that sends nothing (``models.made_up``). What children will ask is extrapolated from that: each part
-of a program that a mutation may change makes some of the prompts new, and the rest is found in the cache.
+provider that sends nothing (``models.made_up``). The calls of candidates are extrapolated from that: each
+part of a program that a mutation may change makes some of the prompts new, and the other replies are in the
+cache.
 """
 
 from __future__ import annotations
@@ -27,29 +28,29 @@ if TYPE_CHECKING:
     from evolve.models.gateway import Gateway
 
 ATTEMPTS = 1.5
-"""Replies that a reflector is asked for until a child comes of it or is given up."""
+"""Mean number of replies until a reflector has given a valid candidate or failed."""
 EVALUATED = 0.75
-"""Evaluations that a child amounts to: some fail or are given up early, some run twice."""
+"""Evaluations per candidate: some fail or are stopped early, some run twice."""
 PARENTS = 0.4
-"""Parents that are diagnosed for each child: most have several children."""
+"""Parents diagnosed per candidate: most have several offspring."""
 JUDGED_ANEW = 0.75
 """Share of the answers that a judge is asked about: equal answers to a question are judged once."""
 REPLY_TOKENS: Mapping[Cause, float] = MappingProxyType({"answer": 16.0, "reflect": 400.0, "repair": 400.0})
-"""Length of replies that have no form, where none was recorded for the model."""
+"""Tokens of free-form replies, where none were recorded for the model."""
 
 
 @dataclass(frozen=True)
 class RoleEstimate:
-    """What one role will take.
+    """Expected calls, tokens, cost and time of one role.
 
     Attributes:
-        role: whose.
-        model: as litellm names it; several reflectors with commas.
+        role: name of the role.
+        model: LiteLLM id; several reflectors separated by commas.
         calls: number of calls.
-        tokens_in: of all prompts.
-        tokens_out: of all replies.
+        tokens_in: tokens of all prompts.
+        tokens_out: tokens of all replies.
         usd: price of both; None where it is not known.
-        seconds: time of the calls at the recorded or measured speed; None where there is no such.
+        seconds: time of the calls at the recorded or measured speed; None where neither is known.
     """
 
     role: Role
@@ -63,19 +64,19 @@ class RoleEstimate:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a campaign will ask, and take.
+    """Expected size and cost of a campaign.
 
     Attributes:
         benchmark: name.
-        metric: of quality.
-        programs: initial programs.
-        children: to be made.
-        static_tasks: asked of each program.
-        episodes: remembered for them.
-        rotating_tasks: asked of each parent besides.
-        test_tasks: asked at the end, of the best and of each initial program.
-        roles: of models alone; empty where rules play all parts.
-        sandbox_seconds: time of the programs themselves, by as many jobs as are configured.
+        metric: metric of quality.
+        programs: number of initial programs.
+        children: number of candidates to make.
+        static_tasks: tasks asked of each program.
+        episodes: episodes remembered for them.
+        rotating_tasks: further tasks asked of each parent.
+        test_tasks: tasks asked at the end, of the best and of each initial program.
+        roles: one estimate per role that a model plays; empty where rules play all.
+        sandbox_seconds: time of the programs themselves, with the configured number of jobs.
     """
 
     benchmark: str
@@ -91,13 +92,13 @@ class Estimate:
 
     @property
     def usd(self) -> float | None:
-        """Of all roles; None where a price is not known."""
+        """Price of all roles; None where a price is not known."""
         prices = [role.usd for role in self.roles]
         return None if None in prices else sum(usd for usd in prices if usd is not None)
 
     @property
     def seconds(self) -> float | None:
-        """Of models and programs together; None where the speed of a model is not known."""
+        """Time of models and programs together; None where the speed of a model is not known."""
         times = [role.seconds for role in self.roles]
         if None in times:
             return None
@@ -110,8 +111,8 @@ def estimate(config: CampaignConfig, *, root: Path, unsafe_local: bool, notify: 
     Calls, tokens and USD of a new run are within about a factor of two; replies in the cache make it cheaper.
 
     Args:
-        config: of the campaign.
-        root: the folder of runs, whose accounts tell how fast and how long a model replies.
+        config: configuration of the campaign.
+        root: the folder of runs, whose accounts give the speed and length of a model's replies.
         unsafe_local: programs of others may run in a bare process.
         notify: told in a sentence what the user should know.
 
@@ -165,7 +166,7 @@ def estimate(config: CampaignConfig, *, root: Path, unsafe_local: bool, notify: 
 
 
 def _remote(models: ModelsConfig, paces: Paces, notify: Notify) -> ModelsConfig:
-    """``models`` with servers in place of files; one is started only to see how fast it is, and ended."""
+    """``models`` with servers in place of files; one is started only to measure its speed, and ended."""
     from evolve.config.names import is_local
     from evolve.models.local.opening import open_local
 
@@ -191,7 +192,9 @@ def _remote(models: ModelsConfig, paces: Paces, notify: Notify) -> ModelsConfig:
 
 
 def _of_campaign(config: CampaignConfig, found: Measured) -> dict[Cause, CallLoad]:
-    """What the whole campaign asks: initial programs, children and their parents, and the final test."""
+    """Return the load of the whole campaign: initial programs, candidates and their parents, and the final
+    test.
+    """
     by_model = {"both": 0.5, "model": 1.0, "rules": 0.0}[config.mutators] * config.budget
     child = _child(found.scopes or Counter({"everything": 1}))
     rules = FRESH["read"]
@@ -256,7 +259,7 @@ def _roles(config: CampaignConfig, loads: Loads, paces: Paces, bench: Workbench)
 
 
 def _mean_price(gateway: Gateway, settings: Sequence[RoleConfig], read: int, written: int) -> float | None:
-    """Price of so many tokens, shared out over several models by their weights."""
+    """Price of the tokens, averaged over several models by their weights."""
     weights = [getattr(one, "weight", 1.0) for one in settings]
     prices = [gateway.price(one, read, written) for one in settings]
     known = [price * weight for price, weight in zip(prices, weights, strict=True) if price is not None]
@@ -264,7 +267,7 @@ def _mean_price(gateway: Gateway, settings: Sequence[RoleConfig], read: int, wri
 
 
 def _child(scopes: Counter[Scope]) -> dict[Cause, float]:
-    """Share of a whole evaluation's calls that a child of a model asks anew, over what it may change."""
+    """Share of a whole evaluation's calls that a model's candidate makes new, over the scopes."""
     total = scopes.total()
     return {
         cause: sum(times / total * FRESH[scope].get(cause, 0.0) for scope, times in scopes.items())

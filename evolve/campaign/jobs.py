@@ -1,4 +1,4 @@
-"""Jobs of a campaign: what it takes to make a child, and what is under way."""
+"""Jobs of a campaign: their contents, and those in flight."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Job = Rear | Score
 
 
 class JobsUnderWay:
-    """Jobs that were handed to workers. A context manager, which ends those that have not come back.
+    """Jobs in flight. A context manager, which ends those that have not come back.
 
     Args:
-        crew: does jobs.
-        recorder: records what comes of them.
+        crew: executor of jobs.
+        recorder: records their results.
 
     Attributes:
-        numbers: of the candidates whose jobs have not come back.
-        arrived: candidate number → what came of its job, of those that were finished.
-        stopped: why a job could not be finished; the first such reason.
+        numbers: numbers of the candidates whose jobs have not come back.
+        arrived: candidate number → result of its finished job.
+        stopped: reason why a job could not be finished; the first such reason.
     """
 
     def __init__(self, crew: Crew[Job, Outcome], recorder: Recorder) -> None:
@@ -47,7 +47,9 @@ class JobsUnderWay:
         self._outcomes.close()
 
     def begin(self, job: Job) -> None:
-        """Hand ``job`` to the workers, unless an earlier process finished it without settling its child."""
+        """Submit ``job`` to the workers, unless an earlier process finished it without settling its
+        candidate.
+        """
         kept = self._recorder.kept(job)
         if kept is None:
             self._feed.put(job)
@@ -56,10 +58,10 @@ class JobsUnderWay:
             self.arrived[job.number] = Outcome(job, evaluation=kept)
 
     def wait(self) -> Outcome:
-        """Wait for the next job to come back, record what came of it, and return that.
+        """Wait for the next job to come back, record its result, and return it.
 
         Raises:
-            InfrastructureError: workers were lost in a way that is not a job's.
+            InfrastructureError: workers were lost, through no fault of a job.
         """
         outcome = next(self._outcomes)
         self.numbers.discard(outcome.number)
@@ -70,11 +72,11 @@ class JobsUnderWay:
         return outcome
 
     def drop(self) -> None:
-        """Take back the jobs that no worker has begun."""
+        """Remove the jobs that no worker has begun."""
         self.numbers -= {job.number for job in self._feed.drop()}
 
     def raise_if_stopped(self) -> None:
-        """Raise what kept a job from being finished, if anything did."""
+        """Raise the error that kept a job from being finished, if any."""
         if self.stopped is not None:
             raise self.stopped
 
@@ -82,7 +84,7 @@ class JobsUnderWay:
 def scored(
     numbers: Iterable[int], subset: Subset, crew: Crew[Job, Outcome], recorder: Recorder
 ) -> Iterator[tuple[int, Evaluation]]:
-    """Yield candidate number and evaluation on ``subset``: what is kept at once, the others as they come.
+    """Yield candidate number and evaluation on ``subset``: stored ones at once, the others as they come.
 
     Raises:
         InfrastructureError, BudgetReached: at the end, if one could not be made.
@@ -106,19 +108,19 @@ def scored(
 def job_of(
     request: Request, pool: CandidatePool, recorder: Recorder, config: CampaignConfig, subsets: Subsets
 ) -> Rear:
-    """Return all that it takes to make the child of ``request``, from what is settled now.
+    """Return the job that makes the candidate of ``request``, from the candidates settled now.
 
     Args:
-        request: number and parents of the child.
+        request: number and parents of the candidate.
         pool: the candidates so far, with their front.
         recorder: programs and record of the run.
-        config: of the campaign.
-        subsets: tasks that a parent is diagnosed on.
+        config: configuration of the campaign.
+        subsets: source of the tasks that a parent is diagnosed on.
     """
     number, parent, programs = request.number, request.parent, recorder.programs
     program = programs[parent.number]
     partner = request.partner if _crosses(number, config) else None
-    # Rules beside a model count failures on more tasks than the model may see.
+    # Rules used with a model count failures on more tasks than the model may see.
     both = config.mutators == "both"
     fitness = recorder.stored(program, subsets.static) if both else None
     return Rear(
@@ -131,12 +133,15 @@ def job_of(
         feedback=_feedback(number, recorder, config),
         diagnosis=recorder.stored(program, subsets.rotating(parent.number)),
         fitness=fitness,
+        hints=tuple(hint.text for hint in recorder.history.hints(number)),
         child=recorder.proposed(number),
     )
 
 
 def _crosses(number: int, config: CampaignConfig) -> bool:
-    """Whether a child may take from a second parent. Where rules take part, the mutators decide that."""
+    """Return whether a candidate may take from a second parent; where rules take part, the mutators
+    decide.
+    """
     if config.mutators != "model":
         return True
     return rng_for(config.seed, "crossover", number).random() < config.search.crossover
@@ -150,7 +155,7 @@ def _references(config: CampaignConfig) -> int:
 
 
 def _rivals(pool: CandidatePool, config: CampaignConfig) -> tuple[Rival, ...]:
-    """The front, as a child is measured by it on the way; measured time has no say in that."""
+    """Return the front members for early stopping; measured time is not compared."""
     by_cost = "cost" in config.search.objectives
     return tuple(
         Rival(c.number, c.item_scores, c.objectives["cost"] if by_cost else None) for c in pool.untimed_front
@@ -158,10 +163,11 @@ def _rivals(pool: CandidatePool, config: CampaignConfig) -> tuple[Rival, ...]:
 
 
 def _feedback(number: int, recorder: Recorder, config: CampaignConfig) -> tuple[Feedback, ...]:
-    """What became of the children settled before child ``number`` is made, for a mutator that learns."""
+    """Return feedback on the candidates settled before ``number`` is made, for a mutator that learns."""
     if config.mutators == "rules" and config.search.operators != "bandit":
         return ()
     settled = range(len(recorder.history.seeds), number - config.under_way + 1)
     # Rules cost nothing but the evaluation of what they make.
     both = config.mutators == "both"
-    return tuple(recorder.feedback(n, evaluation=both) for n in settled)
+    added = recorder.history.added
+    return tuple(recorder.feedback(n, evaluation=both) for n in settled if n not in added)

@@ -1,4 +1,4 @@
-"""Calls and tokens by what they are for, and what share of them a changed program makes new."""
+"""Calls and tokens by purpose, and the share of them that a changed program makes new."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FRESH: Mapping[Scope, Mapping[Cause, float]] = MappingProxyType(
         "everything": {**_LOGIC, "extract": 0.5, "query": 0.5, "answer": 0.8},
     }
 )
-"""What a mutation changed → share of the calls of a whole evaluation that are new to the cache."""
+"""Mutation scope → share of the calls of a whole evaluation that are not in the cache yet."""
 ROLE_OF: Mapping[Cause, Role] = MappingProxyType(
     {
         "extract": "task",
@@ -58,7 +58,7 @@ class CallLoad:
         return CallLoad(self.calls * times, self.read * times, self.written * times)
 
     def per_call(self) -> CallLoad:
-        """Of one call; nothing where there was none."""
+        """Return the mean load per call; an empty load if there were no calls."""
         return self * (1 / self.calls) if self.calls else CallLoad()
 
 
@@ -72,7 +72,7 @@ def total_of(loads: Sequence[Loads]) -> dict[Cause, CallLoad]:
 
 
 class Watch:
-    """What models were asked since it was last looked at.
+    """Meter of model calls since the last reading.
 
     Args:
         accounts: gives the sums so far.
@@ -83,7 +83,7 @@ class Watch:
         self._before = _loads(accounts())
 
     def taken(self) -> dict[Cause, CallLoad]:
-        """By cause, since the last look."""
+        """Return the load by cause since the last call."""
         now = _loads(self._accounts())
         before, self._before = self._before, now
         return {cause: load - before.get(cause, CallLoad()) for cause, load in now.items()}

@@ -1,10 +1,9 @@
-"""The search itself.
+"""Search loop.
 
-Children are worked on as workers become free, and settled in the order of their numbers. The parent of child
-n is drawn when all up to n − window are settled: so it is chosen from a population that is as new as the
-window lets it be, and the result depends on the configuration alone, not on how many workers there are or
-which of them is quicker. All state is a function of the journal: a campaign that was killed asks the same
-questions again and takes what is recorded.
+Candidates are made as workers become free, and settled in the order of their numbers. The parent of candidate
+n is drawn when all up to n − window are settled. So it is drawn from a population as new as the window
+allows, and the result depends on the configuration alone, not on the number of workers or their speed. All
+state is a function of the journal: a killed campaign repeats its decisions and takes recorded results.
 """
 
 from __future__ import annotations
@@ -14,37 +13,40 @@ from collections.abc import Callable, Sequence
 
 from evolve.campaign.crew import Crew
 from evolve.campaign.jobs import Job, JobsUnderWay, job_of, scored
-from evolve.campaign.rearing import Outcome, Rear
+from evolve.campaign.rearing import Outcome
 from evolve.campaign.recorder import Recorder
 from evolve.campaign.starting import empty_population, started
-from evolve.campaign.summary import Summary, compared
+from evolve.campaign.steering import Steering
+from evolve.campaign.summary import Summary, tested
 from evolve.config import CampaignConfig
 from evolve.errors import BudgetReached, UsageError
 from evolve.events import Event, Finished, StopReason
 from evolve.journal import RunDirectory
 from evolve.population import ParentSelector, Request
 from evolve.program import MemoryProgram
+from evolve.runs.requests import RequestReader
 from evolve.workbench import Workbench
 
 
 class Campaign:
-    """One campaign, decided on and recorded by one process. A subclass may override ``search``.
+    """Search loop of one campaign, in one process. A subclass may override ``search``.
 
-    A context manager, which ends the workers and the sandbox and gives the run's lock back.
+    A context manager: leaving it ends the workers and the sandbox and releases the run's lock.
 
     Args:
-        config: what to do.
-        run: where it is recorded.
-        workbench: what evaluates.
-        crew: does jobs.
-        seeds: the programs to begin with.
-        clock: seconds, monotonic.
-        mutator: identity of what makes children, to be recorded.
+        config: configuration of the campaign.
+        run: directory where it is recorded.
+        workbench: evaluator, subsets and roles.
+        crew: executor of jobs.
+        seeds: the initial programs.
+        clock: monotonic clock, in seconds.
+        mutator: identity of the mutator, to be recorded.
         selector: picks parents; None: the configured one.
 
     Attributes:
         recorder: writes the record; its ``history`` is the state of the run.
-        population: the candidates that are settled, and the requests for those to come.
+        population: the settled candidates, and the requests for those to come.
+        steering: carries out requests of users.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Campaign:
         self.workbench = workbench
         self.recorder = Recorder(run, config, workbench.evaluator.conditions)
         self.population = empty_population(config, selector)
+        self.steering = Steering(RequestReader(run.path).read, self.recorder, config.max_seconds, clock)
         self._run = run
         self._crew = crew
         self._seeds = seeds
@@ -71,15 +74,15 @@ class Campaign:
         self._started = clock()
 
     def run(self, observer: Callable[[Event], None]) -> Summary:
-        """Run it to its budget, or go on with it; then test the best.
+        """Run or resume the campaign up to its budget, then test the best.
 
         Args:
-            observer: is told every event, those of earlier processes too, from this thread.
+            observer: called with every event, including those of earlier processes, from this thread.
 
         Raises:
             UsageError: every seed failed, or the run was begun under other conditions.
-            InfrastructureError: something of ours failed; the same command goes on from there.
-            BudgetReached: tokens or USD are spent; the same command with a higher cap goes on from there.
+            InfrastructureError: something of ours failed; the same command resumes from there.
+            BudgetReached: the spending limit is reached; the same command with a higher one resumes.
         """
         record = self.recorder
         record.open(observer)
@@ -87,7 +90,8 @@ class Campaign:
         try:
             self._join_seeds()
             reason = self.search()
-            summary = self._test(reason)
+            pool, test = self.population.pool, self.workbench.subsets.test
+            summary = tested(pool, len(self._seeds), test, self._crew, self.recorder, reason)
         except BudgetReached:
             self._finish("spent")
             raise
@@ -95,38 +99,41 @@ class Campaign:
         return summary
 
     def search(self) -> StopReason:
-        """Make children until the budget or the time is used up.
+        """Make candidates until the budget or the time is used up.
 
         Raises:
-            InfrastructureError, BudgetReached: why a child could not be finished, when all that was under
-                way has come to its end.
+            InfrastructureError, BudgetReached: a candidate could not be finished; raised when all jobs in
+                flight have ended.
         """
-        history, first = self.recorder.history, len(self._seeds)
-        end, window = first + self.config.budget, self.config.under_way
-        asked = settled = first
+        history, window = self.recorder.history, self.config.under_way
+        asked = settled = len(self._seeds)
         requests: dict[int, Request] = {}
         with JobsUnderWay(self._crew, self.recorder) as jobs:
-            while settled < end:
-                # Strictly by turns, so that what each parent is drawn from does not depend on the workers.
-                while asked < end and asked - settled < window:
+            while settled < (end := self._end(asked)):
+                # Strictly in turn, so that no parent's population depends on the workers.
+                while asked < end and asked - settled < window and not self.steering.paused:
                     request = requests[asked] = self.population.ask()
-                    if not history.is_settled(asked) and not (jobs.stopped or self.out_of_time):
-                        jobs.begin(self._job(request))
+                    if not (jobs.stopped or self.steering.over) and (job := self._job(request)):
+                        jobs.begin(job)
                     asked += 1
                 if history.is_settled(settled) or settled in jobs.arrived:
                     self.settle(requests.pop(settled), jobs.arrived.pop(settled, None))
                     settled += 1
                 elif jobs.numbers:
                     jobs.wait()
-                    if jobs.stopped or self.out_of_time:
+                    if jobs.stopped or self.steering.over:
                         jobs.drop()
+                elif self.steering.paused and not self.steering.over:
+                    self.steering.wait()
                 else:
                     break
         jobs.raise_if_stopped()
-        return "budget" if settled == end else "time"
+        if settled >= end:
+            return "budget"
+        return "stopped" if self.steering.stopped else "time"
 
     def settle(self, request: Request, outcome: Outcome | None = None) -> None:
-        """Record what became of a child, unless that was done, and tell the population."""
+        """Record the result of a candidate, unless that was done, and report it to the population."""
         number, history = request.number, self.recorder.history
         if outcome is not None:
             self.recorder.conclude(number, outcome)
@@ -135,16 +142,10 @@ class Campaign:
             self.population.discard(number)
         else:
             self.recorder.register(number, self._run.program(candidate.program))
-            self.population.tell(candidate)
-
-    @property
-    def out_of_time(self) -> bool:
-        """Whether the configured time is up, so that no child is to be begun any more."""
-        limit = self.config.max_seconds
-        return limit is not None and self._clock() - self._started >= limit
+            (self.population.adopt if number in history.added else self.population.tell)(candidate)
 
     def close(self) -> None:
-        """End the workers, the models and the sandbox, and give the lock of the run back."""
+        """End the workers, the models and the sandbox, and release the lock of the run."""
         self._crew.close()
         self.workbench.close()
         self._run.close()
@@ -156,7 +157,7 @@ class Campaign:
         self.close()
 
     def _join_seeds(self) -> None:
-        """Evaluate the seeds that have no record, and begin the population with all of them."""
+        """Evaluate the initial programs that have no record, and start the population with all of them."""
         for number, program in enumerate(self._seeds):
             self.recorder.register(number, program)
         history, static = self.recorder.history, self.workbench.subsets.static
@@ -165,9 +166,9 @@ class Campaign:
             name = self._seeds[number].name
             if evaluation.status == "inconclusive":
                 raise UsageError(
-                    f"The seed {name} has no score: {evaluation.reason}. Give the same "
-                    "command again to ask once more, leave the seed out with --seeds, or take a stronger "
-                    "model; what was scored is kept."
+                    f"The seed {name} has no score: {evaluation.reason}. Rerun the command to "
+                    "ask once more, leave the seed out with --seeds, or take a stronger model; finished "
+                    "evaluations are kept."
                 )
             self.recorder.join(evaluation, number=number, name=name)
         for seed in history.candidates[: len(self._seeds)]:
@@ -176,23 +177,17 @@ class Campaign:
             reasons = "; ".join(f"{p.name}: {self.recorder.why_failed(p)}" for p in self._seeds)
             raise UsageError(f"Every seed failed, so that there is nothing to evolve: {reasons}.")
 
-    def _test(self, reason: StopReason) -> Summary:
-        """Score the best and every seed on the test tasks, which nothing was chosen by, if any are asked."""
-        pool, subset = self.population.pool, self.workbench.subsets.test
-        best = pool.best
-        assert best is not None  # _join_seeds made sure of it
-        if not subset.tasks:
-            return Summary(best, pool.front, reason)
-        seeds = [seed.number for seed in pool.candidates[: len(self._seeds)] if seed.complete]
-        results = dict(scored(sorted({*seeds, best.number}), subset, self._crew, self.recorder))
-        comparisons = compared(best.number, seeds, results, subset)
-        for comparison in comparisons:
-            self.recorder.record(comparison)
-        tests = {number: evaluation.quality for number, evaluation in results.items()}
-        return Summary(best, pool.front, reason, tests, comparisons)
+    def _end(self, asked: int) -> int:
+        """The number after the last candidate, once the requests of users are carried out."""
+        self.steering.take(asked)
+        return len(self._seeds) + self.config.budget + len(self.recorder.history.added)
 
-    def _job(self, request: Request) -> Rear:
-        """All that it takes to make the child of ``request``, from what is settled now."""
+    def _job(self, request: Request) -> Job | None:
+        """All that it takes to make or evaluate what has the number of ``request``; None if it is settled."""
+        if self.recorder.history.is_settled(request.number):
+            return None
+        if request.number in self.recorder.history.added:
+            return self.steering.added(request.number)
         pool, subsets = self.population.pool, self.workbench.subsets
         return job_of(request, pool, self.recorder, self.config, subsets)
 

@@ -1,4 +1,4 @@
-"""How fast and how long models have replied in recorded runs."""
+"""Speed and length of model replies in recorded runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from evolve.models.calls import Call, recorded_calls
 from evolve.models.chat import Cause
 
 LEAST_CALLS = 20
-"""Recorded calls below which a mean says nothing."""
+"""Fewest recorded calls for a mean."""
 
 
 class TimeEstimate(Protocol):
@@ -30,9 +30,9 @@ class ModelPace:
     """Speed and reply length of a model for one cause.
 
     Attributes:
-        per_token: wall seconds for each token read or written, with as many calls at once as there were.
+        per_token: wall seconds per token read or written, at the recorded concurrency.
         written: mean tokens of a reply; None where that was not recorded.
-        speed: of one request alone, where it was measured and not recorded.
+        speed: speed of one request alone, where it was measured and not recorded.
     """
 
     per_token: float = 0.0
@@ -55,7 +55,7 @@ class Paces:
     """Paces of models, by model and cause.
 
     Args:
-        calls: recorded; those from a cache, and those that failed, tell nothing.
+        calls: recorded calls; those from a cache and those that failed are ignored.
     """
 
     def __init__(self, calls: Iterable[Call] = ()) -> None:
@@ -66,12 +66,12 @@ class Paces:
                 self._calls[call.model].append(call)
 
     def measured(self, model: str, speed: TimeEstimate | None) -> None:
-        """Take ``speed`` for a model of which too few calls are recorded."""
+        """Use ``speed`` for a model with too few recorded calls."""
         if speed is not None:
             self._speeds[model] = speed
 
     def of(self, model: str, cause: Cause) -> ModelPace | None:
-        """The pace of ``model``; None where nothing is known."""
+        """Return the pace of ``model``; None where it is unknown."""
         calls = self._calls.get(model, [])
         replies = [call.tokens_out for call in calls if call.cause == cause]
         written = sum(replies) / len(replies) if len(replies) >= LEAST_CALLS else None
@@ -83,7 +83,7 @@ class Paces:
 
 
 def recorded_paces(root: Path) -> Paces:
-    """Paces of all calls in the runs under ``root``; a run whose account is damaged is passed over."""
+    """Paces of all calls in the runs under ``root``; runs with a damaged account are skipped."""
     calls: list[Call] = []
     for run in runs_in(root):
         try:

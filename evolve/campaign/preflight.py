@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from evolve.models.gateway import Gateway
 
 PATIENCE_SECONDS = 20.0
-"""How long a provider that is down is waited for."""
+"""Seconds to wait for a provider that is down."""
 QUESTION = "Reply with the one word: ready"
 _OFF = "skip this check with --no-preflight (models.preflight = false)"
 
@@ -39,7 +39,7 @@ class _Asked:
 
 
 class _Kept:
-    """``CallLog`` in memory: what was recorded before, and what is asked now."""
+    """``CallLog`` in memory: calls recorded before, and calls made now."""
 
     def __init__(self, past: Sequence[Call]) -> None:
         self._past = past
@@ -60,22 +60,22 @@ def preflight(
     notify: Callable[[str], None],
     connect: Callable[..., Gateway] | None = None,
 ) -> list[Call]:
-    """Ask each model of ``config`` one tiny question; the calls, for the account of the run.
+    """Ask each model of ``config`` one tiny question; return the calls, for the account of the run.
 
     Models on this machine are left out, since their server is checked when it starts; so is a judge that
-    ``metric`` does not ask. Where rules play all parts, or ``models.preflight`` is off, nothing happens. A
-    reply of any kind will do, one that is cut off or refused too.
+    ``metric`` does not ask. Where rules play all roles, or ``models.preflight`` is off, nothing happens. Any
+    reply will do, including one that is cut off or refused.
 
     Args:
         config: names the models.
-        metric: of quality.
+        metric: metric of quality.
         past: calls of the run so far, which count towards its budget.
-        notify: told who answered, and for what price.
+        notify: told which models answered, and the price.
         connect: makes the gateway; see ``open_roles``.
 
     Raises:
         UsageError: models that cannot be asked: a key is missing or refused, there is no such model or
-            provider, or it does not answer. All of them are named, and what to do is said once.
+            provider, or it does not answer. The message names all of them, with one remedy.
     """
     models = _models(config, metric)
     if not config.models.preflight or is_offline(config.models) or not models:
@@ -91,7 +91,7 @@ def preflight(
     ) as gateway:
         try:
             problems = [f"  {one.name}: {problem}" for one in models if (problem := _problem(gateway, one))]
-        except BudgetReached:  # the campaign says so itself, with what it has
+        except BudgetReached:  # the campaign reports it itself
             return kept.made
     if problems:
         listed = "\n".join(problems)
@@ -123,8 +123,8 @@ def _models(config: CampaignConfig, metric: str) -> list[_Asked]:
 
 
 def _problem(gateway: Gateway, asked: _Asked) -> str:
-    """Why a model cannot be asked; empty if it can."""
-    # One attempt is enough: what is down for a moment is waited for, and not counted.
+    """Return the reason why a model cannot be asked; empty if it can."""
+    # One attempt is enough: a short outage is waited for, and not counted.
     settings = asked.settings.model_copy(update={"attempts": 1})
     role = asked.roles[0]
     try:
@@ -140,7 +140,7 @@ def _problem(gateway: Gateway, asked: _Asked) -> str:
         cause = error.__cause__
         if not isinstance(cause, AttemptFailed):
             return error.message.rstrip(".")
-        if cause.limited:  # it is there, and knows the key
+        if cause.limited:  # it exists, and accepts the key
             return ""
         before = cause.__cause__
         why = f" ({before.message})" if isinstance(before, AttemptFailed) else ""

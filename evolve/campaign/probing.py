@@ -1,4 +1,4 @@
-"""Trial of a child on a few tasks of its parent's diagnosis: it works, and something differs."""
+"""Probe of a candidate on a few tasks of its parent's failure analysis: it works, and something differs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from evolve.statistics import paired_interval
 
 OFFLINE_TASKS, MODEL_TASKS = 40, 3
 """Tasks of a probe where the agent is rule-based, and where each costs model calls."""
-_LEAST_TO_JUDGE = 8  # tasks, below which nobody is called worse
+_LEAST_TO_JUDGE = 8  # fewest tasks for calling a candidate worse
 _NOTHING = (
     "read returned an empty text in all of {} questions about real episodes; it must find something there"
 )
 
 
 class Probe:
-    """Reads of a child, compared with those of its parent's diagnosis. Nothing is answered or scored.
+    """Comparison of a candidate's reads with those of its parent's failure analysis. Nothing is answered or
+    scored.
 
     Args:
         evaluator: tries the child.
@@ -39,12 +40,12 @@ class Probe:
         self._tasks = tasks
 
     def __call__(self, program: MemoryProgram, brief: Brief) -> Failure | NoEffect | Worse | None:
-        """The first failure of ``program``; that it returns what the parent does, or worse; or None.
+        """Return the first failure of ``program``; that its reads equal the parent's or are worse; or None.
 
-        A child whose instructions differ, or whose parent has no reads to compare with, has an effect. One
-        that returns nothing at all fails. One is worse whose evidence recall is lower by an interval of the
-        paired difference that excludes 0, over 8 tasks or more. Failures are passed over where the parent
-        fails on some tasks, too.
+        A candidate whose instructions differ, or whose parent has no reads to compare with, has an effect.
+        One that returns nothing at all fails. A candidate is worse if its evidence recall is lower and the
+        interval of the paired difference excludes 0, over 8 tasks or more. Failures are ignored where the
+        parent fails on some tasks, too.
 
         Raises:
             InfrastructureError: the sandbox or a model failed, so that nothing is known of the program.
@@ -70,13 +71,14 @@ class Probe:
         return _worse(before, reads.texts, [brief.tasks[name] for name in compared])
 
     def _same_texts(self, child: MemoryProgram, parent: MemoryProgram) -> bool:
-        """The texts of the two programs that a model reads are equal."""
+        """Return whether the texts of the two programs that a model reads are equal."""
         new, old = child.parts, parent.parts
         return new.always_on == old.always_on and (self._offline or new.instructions == old.instructions)
 
 
 def probe_subset(brief: Brief, count: int, *, pooled: bool) -> Subset | None:
-    """At most ``count`` tasks of the diagnosis with the episodes of their memories; None if it has no task.
+    """Return at most ``count`` tasks of the diagnosis with the episodes of their memories; None if it has no
+    task.
 
     The lowest scores come first. Of memories that are kept apart by group, as few as possible are filled.
     """
@@ -100,7 +102,9 @@ def _of_few_groups(tasks: Sequence[Task], count: int) -> list[Task]:
 
 
 def _worse(before: Mapping[str, str], after: Mapping[str, str], tasks: Sequence[Task]) -> Worse | None:
-    """That evidence recall fell clearly over those of ``tasks`` that have evidence; None otherwise."""
+    """Return by how much evidence recall fell over the ``tasks`` that have evidence; None if the drop is not
+    significant.
+    """
     judged = [task for task in tasks if task.evidence]
     if len(judged) < _LEAST_TO_JUDGE:
         return None

@@ -1,7 +1,7 @@
-"""One piece of a campaign's work, from its start to its end, in a thread or on another machine.
+"""Jobs of a campaign (make and evaluate candidates), run in a thread or on another machine.
 
-A job holds all that it needs, and its outcome all that came of it: whoever does it shares nothing with the
-process that decides, which alone writes the record.
+A job holds all its inputs, and its outcome all its results: a worker shares nothing with the deciding
+process, which alone writes the record.
 """
 
 from __future__ import annotations
@@ -30,19 +30,20 @@ _FURTHER_SCOPES = 3
 
 @dataclass(frozen=True)
 class Rear:
-    """Make a child and evaluate it.
+    """Job that makes a candidate and evaluates it.
 
     Attributes:
         request: its number and parents.
         program: the parent's.
         partner_program: the partner's, if there is one.
-        family: what else its mutator is shown.
-        known: fingerprints of the programs that are settled.
-        rivals: the front, which may show that the child need not be evaluated to the end.
-        feedback: what became of earlier children, for a mutator that learns.
-        diagnosis: of the parent, where it was made before.
-        fitness: of the parent on the static subset, for a mutator that only counts failures.
-        child: where an earlier process got so far: the child, which has only to be evaluated.
+        family: other programs that its mutator is shown.
+        known: fingerprints of the settled programs.
+        rivals: the front, for early stopping of the candidate.
+        feedback: results of earlier candidates, for a mutator that learns.
+        diagnosis: failure analysis of the parent, where it was made before.
+        fitness: evaluation of the parent on the static subset, for a mutator that only counts failures.
+        hints: requests of the user.
+        child: the candidate, where an earlier process made it; then it has only to be evaluated.
     """
 
     request: Request
@@ -54,17 +55,18 @@ class Rear:
     feedback: tuple[Feedback, ...] = ()
     diagnosis: Evaluation | None = None
     fitness: Evaluation | None = None
+    hints: tuple[str, ...] = ()
     child: MemoryProgram | None = None
 
     @property
     def number(self) -> int:
-        """Of the candidate."""
+        """Number of the candidate."""
         return self.request.number
 
 
 @dataclass(frozen=True)
 class Score:
-    """Evaluate a candidate on a subset: a seed, or the best at the end."""
+    """Job that evaluates a candidate on a subset: an initial program, or the best at the end."""
 
     number: int
     program: MemoryProgram
@@ -73,14 +75,14 @@ class Score:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job; whatever was finished before it stopped is kept.
+    """Result of a job; everything finished before it stopped is kept.
 
     Attributes:
-        job: what was to be done.
-        diagnosis: of the parent, if it was made for this job.
-        made: what came of the mutation; None for a ``Score``, or where it was not got to.
-        evaluation: of the child or the candidate; None where there is none to be had.
-        stopped: why the job was not finished: an outage, or a budget that is spent.
+        job: the job.
+        diagnosis: failure analysis of the parent, if it was made for this job.
+        made: result of the mutation; None for a ``Score``, or if the job stopped before it.
+        evaluation: of the candidate; None where there is none.
+        stopped: reason why the job was not finished: an outage, or a spending limit that was reached.
     """
 
     job: Rear | Score
@@ -91,22 +93,23 @@ class Outcome:
 
     @property
     def number(self) -> int:
-        """Of the candidate."""
+        """Number of the candidate."""
         return self.job.number
 
 
 class Nursery:
-    """Does jobs. Thread-safe.
+    """Worker that makes and evaluates candidates. Thread-safe.
 
     Args:
         evaluator: scores programs.
-        subsets: on these.
-        mutator: makes children.
-        seed: of all randomness, which is drawn from it and the number of the child.
+        subsets: subsets to score on.
+        mutator: makes candidates.
+        seed: random seed; random draws depend on it and the number of the candidate.
         scoped: mutations are told which part to change.
-        risk: of giving up a child that should have been kept; None to evaluate every child to the end.
-        confirm: run a child again that may displace a front member by luck.
-        crossed_everywhere: a child of two parents may change everything; else its mutator decides that.
+        risk: probability of stopping a candidate early that should have been kept; None: evaluate every
+            candidate to the end.
+        confirm: evaluate a candidate again that may displace a front member by luck.
+        crossed_everywhere: a candidate of two parents may change everything; else its mutator decides that.
         among: scopes in which a change can have an effect.
     """
 
@@ -137,7 +140,7 @@ class Nursery:
         self._guard = threading.Lock()
 
     def work(self, job: Rear | Score) -> Outcome:
-        """Do ``job``. Raises nothing for what a program, the infrastructure or a budget did."""
+        """Do ``job``. Failures of a program or the infrastructure and a spending limit are not raised."""
         test = isinstance(job, Score) and job.subset == "test"
         with charged_to(job.number, test=test):
             if isinstance(job, Score):
@@ -171,9 +174,9 @@ class Nursery:
         return outcome
 
     def _diagnosed(self, job: Rear) -> tuple[Evaluation, Evaluation | None]:
-        """The parent on the items that it is to learn from, made once; and again if it was made just now.
+        """Return the parent's failure analysis, made once; and again, if it was made just now.
 
-        A program is given these items when it is first picked as a parent: most never are.
+        A program is evaluated on these items when it is first selected as a parent: most never are.
         """
         parent = job.request.parent
         with self._alone(job.program.id):
@@ -205,13 +208,14 @@ class Nursery:
             ancestors=job.family.ancestors,
             siblings=job.family.siblings,
             references=job.family.references,
+            hints=job.hints,
             scope=scopes[0],
             scopes=scopes[1:],
         )
         return self._mutator.mutate(brief, rng_for(self._seed, "mutation", job.number))
 
     def _scopes(self, job: Rear, diagnosis: Evaluation) -> tuple[Scope, ...]:
-        """The scope of the mutation, and those of further attempts at it."""
+        """Return the scope of the mutation, and those of further attempts."""
         if not self._scoped or (self._crossed_everywhere and job.partner_program is not None):
             return ("everything",)
         static = self._subsets.static
@@ -222,7 +226,9 @@ class Nursery:
         )
 
     def _confirmed(self, outcome: Outcome, program: MemoryProgram, first: Evaluation) -> Outcome:
-        """The mean of two runs, or why there is no second one; then the first waits for it in the caches."""
+        """Return the mean of two runs, or the reason why there is no second one; the first stays in the
+        caches.
+        """
         again = self._evaluated(outcome, program, self._subsets.static, repeat=1)
         if again.stopped is not None or again.evaluation is None:
             return replace(again, evaluation=None)
@@ -251,7 +257,7 @@ class Nursery:
 
     @contextmanager
     def _alone(self, key: str) -> Iterator[None]:
-        """One thread at a time for each key."""
+        """Hold the lock of ``key``: one thread at a time for each key."""
         with self._guard:
             lock = self._locks[key]
         with lock:
@@ -261,5 +267,5 @@ class Nursery:
 def _outage(number: int, evaluation: Evaluation) -> InfrastructureError:
     return InfrastructureError(
         f"Candidate #{number} could not be evaluated on {evaluation.subset}: {evaluation.reason}",
-        remedy="Nothing is lost: mend it and give the same command again to go on.",
+        remedy="Nothing is lost: fix this and rerun the command to resume.",
     )

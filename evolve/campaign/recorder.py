@@ -1,4 +1,4 @@
-"""The only writer of a campaign's record: what came of each job, and who the candidates are."""
+"""The only writer of a campaign's record: results of jobs, and candidates."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def _nobody(event: Event) -> None:
 
 
 class Recorder:
-    """Records outcomes as they come and candidates as they are settled. To be used from one thread.
+    """Recorder of outcomes as they come and of candidates as they are settled. For use from one thread.
 
     Args:
         run: keeps programs, evaluations and events.
-        config: of the campaign.
-        conditions: what scores are taken under.
+        config: configuration of the campaign.
+        conditions: conditions of the scores.
 
     Attributes:
-        history: the state of the run, with all that was recorded.
+        history: the state of the run, with everything recorded.
     """
 
     def __init__(self, run: RunDirectory, config: CampaignConfig, conditions: str) -> None:
@@ -42,7 +42,7 @@ class Recorder:
 
     @property
     def programs(self) -> Mapping[int, MemoryProgram]:
-        """Candidate number → program, of all that were registered."""
+        """Candidate number → program, of all registered programs."""
         return self._programs
 
     @property
@@ -51,10 +51,10 @@ class Recorder:
         return frozenset(self._numbers)
 
     def open(self, observer: Callable[[Event], None]) -> None:
-        """Read the record, telling it to ``observer``, who is told all that follows too.
+        """Read the record and report it to ``observer``, which gets all further events too.
 
         Raises:
-            UsageError: the journal is damaged, or the file of a recorded program was changed or is no text.
+            UsageError: the journal is damaged, or the file of a recorded program was changed or is not text.
         """
         self._observer = observer
         for event in self._run.events():
@@ -65,7 +65,7 @@ class Recorder:
                 self._run.program(program)
 
     def record(self, event: Event) -> None:
-        """Record an event, then tell it. What an earlier process recorded is not said twice."""
+        """Record an event, then report it. Events that an earlier process recorded are not repeated."""
         if self.history.is_recorded(event):
             return
         self._run.append(event)
@@ -73,24 +73,37 @@ class Recorder:
         self._observer(event)
 
     def register(self, number: int, program: MemoryProgram) -> None:
-        """Remember a candidate's program, and keep it."""
+        """Register a candidate's program, and store it."""
         self._programs[number] = program
         self._numbers.setdefault(program.fingerprint, number)
         self._run.save_program(program)
 
+    def save(self, program: MemoryProgram) -> str:
+        """Keep a program under no number yet, and return its id."""
+        self._run.save_program(program)
+        return program.id
+
+    def program_of(self, program: str) -> MemoryProgram:
+        """Return the program of an id; UsageError where its file is missing or was changed."""
+        return self._run.program(program)
+
+    def number_of(self, program: MemoryProgram) -> int | None:
+        """Return the number of the candidate that is the same program; None where there is none."""
+        return self._numbers.get(program.fingerprint)
+
     def proposed(self, number: int) -> MemoryProgram | None:
-        """Return the child that an earlier process made under ``number`` and did not settle, if it did."""
+        """Return the candidate that an earlier process made under ``number`` and did not settle, if any."""
         event = self.history.proposed(number)
         return self._run.program(event.program) if event else None
 
     def stored(self, program: MemoryProgram, subset: Subset) -> Evaluation | None:
-        """Return the evaluation that is kept, if there is one under the same conditions."""
+        """Return the stored evaluation, if there is one under the same conditions."""
         return self._run.evaluation(program.id, subset.name, self._conditions)
 
     def kept(self, job: Rear | Score) -> Evaluation | None:
-        """Return the evaluation that an earlier process made for ``job`` without settling its child."""
-        child = job.child if isinstance(job, Rear) else None
-        return self._run.evaluation(child.id, STATIC, self._conditions) if child else None
+        """Return the evaluation that an earlier process made for ``job`` without settling its candidate."""
+        program, subset = (job.child, STATIC) if isinstance(job, Rear) else (job.program, job.subset)
+        return self._run.evaluation(program.id, subset, self._conditions) if program else None
 
     def why_failed(self, program: MemoryProgram) -> str:
         """Return the message of the failure that ``program`` was evaluated with."""
@@ -98,7 +111,7 @@ class Recorder:
         return found.failure.message if found and found.failure else "no reason is recorded"
 
     def take(self, outcome: Outcome) -> None:
-        """Record what was finished, as soon as it comes."""
+        """Record the finished parts of a job as soon as they come."""
         if outcome.diagnosis is not None and isinstance(outcome.job, Rear):
             self.keep(outcome.job.request.parent.number, outcome.diagnosis)
         made = outcome.made
@@ -108,7 +121,7 @@ class Recorder:
             self.keep(outcome.number, outcome.evaluation)
 
     def propose(self, number: int, made: Proposal) -> None:
-        """Keep a child's program, and say that it was made."""
+        """Store a candidate's program, and record that it was made."""
         self._run.save_program(made.program)
         self.record(
             Proposed(
@@ -123,20 +136,20 @@ class Recorder:
         )
 
     def keep(self, number: int, evaluation: Evaluation) -> None:
-        """Store an evaluation, and say so if it is a score."""
+        """Store an evaluation, and record it if it is a score."""
         self._run.save_evaluation(evaluation)
         if evaluation.status != "inconclusive":
             self.record(_evaluated(number, evaluation))
 
     def conclude(self, number: int, outcome: Outcome) -> None:
-        """Record a candidate whose turn has come, or the reason why there is none."""
+        """Record the candidate whose turn it is, or the reason why there is none."""
         made, evaluation = outcome.made, outcome.evaluation
         if isinstance(made, Refusal):
             self.discard(number, made.operator, made.reason, _price(made), made.tries)
             return
         origin = self.history.proposed(number)
         program = made.program if made else self.proposed(number)
-        assert program is not None  # a child was made now, or proposed before
+        assert program is not None  # a candidate was made now, or proposed before
         if program.fingerprint in self._numbers:
             reason = f"the same program as candidate #{self._numbers[program.fingerprint]}"
         elif evaluation is not None and evaluation.status == "inconclusive":
@@ -161,7 +174,7 @@ class Recorder:
     def discard(
         self, number: int, operator: str, reason: str, usd: float | None, tries: tuple[Try, ...] = ()
     ) -> None:
-        """Record a number that no candidate has, with the reason."""
+        """Record a number without a candidate, with the reason."""
         self.record(Discarded(number=number, operator=operator, reason=reason, usd=usd, tries=tries))
 
     def join(self, evaluation: Evaluation, **place: object) -> None:
@@ -178,14 +191,14 @@ class Recorder:
         self.record(Joined(candidate=Candidate.model_validate(candidate | place)))
 
     def feedback(self, number: int, *, evaluation: bool) -> Feedback:
-        """Return what became of a child that is settled, for a mutator that learns from it.
+        """Return the result of a settled candidate, for a mutator that learns from it.
 
         Args:
             evaluation: count the price of its evaluation, too.
         """
         history = self.history
         made = history.discarded.get(number) or history.proposed(number)
-        assert made is not None  # a settled child was proposed or discarded
+        assert made is not None  # a settled candidate was proposed or discarded
         child, gain, price = history.candidate(number), 0.0, 0.0
         if child is not None and child.complete:
             parent = history.candidate(child.parents[0])

@@ -1,4 +1,4 @@
-"""Facts of a run that are recorded when it is made, so that a look at it loads no benchmark."""
+"""Facts recorded when a run is made, so that inspecting it loads no benchmark."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def record_facts(run: RunDirectory, workbench: Workbench) -> None:
     """Record questions and offline weights of ``run`` where they are missing.
 
     Raises:
-        UsageError: what is recorded is damaged.
+        UsageError: the record is damaged.
         InfrastructureError: the disk does not take it.
     """
     if run.tasks() is None:
@@ -42,7 +42,9 @@ def _tasks(workbench: Workbench) -> bytes:
 
 
 def _by_use(workbench: Workbench) -> Iterator[Task]:
-    """Tasks in the order of how surely they are asked: of fitness, of the test, then others of validation."""
+    """Tasks in the order of their likelihood to be asked: of fitness, of the test, then others of
+    validation.
+    """
     static, test = workbench.subsets.static.tasks, workbench.subsets.test.tasks
     yield from static
     yield from test
@@ -51,7 +53,7 @@ def _by_use(workbench: Workbench) -> Iterator[Task]:
 
 
 def _gold(benchmark: Benchmark, tasks: list[Task]) -> Iterator[Episode]:
-    """The episodes that hold evidence, by the tasks that rest on them; each once."""
+    """The episodes that hold evidence, in the order of the tasks that need them; each once."""
     episodes = {episode.id: episode for episode in benchmark.episodes}
     wanted = dict.fromkeys(passage.episode for task in tasks for passage in task.evidence)
     for name in wanted:

@@ -1,4 +1,4 @@
-"""Mutators of reflecting models: what each is shown, how it answers, and how it is asked again."""
+"""Mutators of reflecting models: their prompts, edit forms and retries."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def reflecting(
 
 
 def style_of(config: CampaignConfig, role: RoleConfig, model: ChatModel) -> Style:
-    """The prompt that fits the model: compact for one that this machine serves or whose context is small."""
+    """Return the prompt style of the model: compact if this machine serves it or its context is small."""
     if config.search.prompt != "auto":
         return config.search.prompt
     context = getattr(model, "context_tokens", None)
@@ -71,7 +71,7 @@ def style_of(config: CampaignConfig, role: RoleConfig, model: ChatModel) -> Styl
 
 
 def prompt_room(most: int, role: RoleConfig, model: ChatModel) -> int:
-    """``most`` tokens, or what the model's context leaves beside a reply, where that is known and less."""
+    """Return ``most`` tokens, or the model's context less a reply, where that is known and smaller."""
     context = getattr(model, "context_tokens", None)
     if not isinstance(context, int):
         return most
@@ -80,7 +80,7 @@ def prompt_room(most: int, role: RoleConfig, model: ChatModel) -> int:
 
 
 def _is_served_here(role: RoleConfig) -> bool:
-    """A model that this machine serves, which is small and slow beside a provider's."""
+    """Return whether this machine serves the model, which is then small and slow."""
     return is_local(role.model) or urlsplit(role.api_base or "").hostname in _LOOPBACK
 
 

@@ -1,4 +1,4 @@
-"""A campaign's work in a worker of a cluster, with the models, the sandbox and the data of its machine."""
+"""Worker of a campaign on a cluster, with the models, the sandbox and the data of its machine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Message(Record):
-    """What a worker tells the deciding process while it works: a model call, or news for the user."""
+    """Message of a worker to the deciding process: a model call, or news for the user."""
 
     call: Call | None = None
     news: str = ""
@@ -35,13 +35,13 @@ class Message(Record):
 
 @dataclass(frozen=True)
 class Site:
-    """Equips a worker process for the jobs of a campaign. Picklable.
+    """Factory of a worker process's state for the jobs of a campaign. Picklable.
 
     Attributes:
-        config: of the campaign; its paths must lead to the same on the worker's machine.
+        config: configuration of the campaign; its paths must lead to the same files on the worker's machine.
         unsafe_local: programs may run in a bare process there.
-        conditions: what the evaluator of the deciding process scores under.
-        version: of this software there.
+        conditions: conditions of the deciding process's evaluator.
+        version: version of this software there.
     """
 
     config: CampaignConfig
@@ -50,14 +50,14 @@ class Site:
     version: str = __version__
 
     def __call__(self, tell: Tell) -> Workplace:
-        """Sandbox, models and nursery, ready.
+        """Open the sandbox, the models and the worker.
 
         Args:
-            tell: takes messages for the deciding process.
+            tell: sends messages to the deciding process.
 
         Raises:
             UsageError: something is missing here, or scores would not be comparable.
-            InfrastructureError: the sandbox cannot be started, or the embedding model not be asked.
+            InfrastructureError: the sandbox cannot be started, or the embedding model cannot be asked.
         """
         if self.version != __version__:
             raise UsageError(f"It has version {__version__} of evolve-memory; expected {self.version}.")
@@ -88,7 +88,7 @@ class Site:
 
 
 class Workplace:
-    """A nursery with its workbench, to be closed together."""
+    """Worker with its evaluation setup, to be closed together."""
 
     def __init__(self, nursery: Nursery, workbench: Workbench) -> None:
         self._nursery = nursery
@@ -99,18 +99,18 @@ class Workplace:
         return self._nursery.work(job)
 
     def close(self) -> None:
-        """End what is under way, the models and the sandbox. Safe to call again."""
+        """End running jobs, the models and the sandbox. Safe to call again."""
         self._workbench.close()
 
 
 class _Reporting:
-    """A ``CallLog`` that tells of calls: the account is kept by the deciding process."""
+    """``CallLog`` that reports calls: the deciding process keeps the account."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
 
     def gateway(self, **parts: Any) -> Gateway:
-        """A gateway whose calls are told."""
+        """Return a gateway whose calls are reported."""
         from evolve.models.gateway import open_gateway  # which an offline campaign does not need
 
         parts["calls"] = self
@@ -124,6 +124,6 @@ class _Reporting:
 
 
 def _reply_cache(config: CampaignConfig) -> Path:
-    """The file of replies on a worker's machine: not beside the runs, which may be out of its reach."""
+    """Return the file of replies on a worker's machine: not next to the runs, which may be unreachable."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return config.models.cache or Path(cache) / "evolve" / "models.sqlite"

@@ -1,4 +1,4 @@
-"""Who makes children and scores them, in this process or in a worker of a cluster."""
+"""Build what makes and scores candidates, in this process or in a worker of a cluster."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from evolve.mutation.tuning import Tuner, Tuning
 from evolve.workbench import Workbench
 
 _OFFLINE_SCOPES: tuple[Scope, ...] = ("read", "write", "everything")
-"""Parts of a program that make a difference to an agent that goes by rules."""
+"""Scopes that can make a difference to a rule-based agent."""
 RULES = "rules"
 """The name of the offline operators in an ensemble."""
 
 
 def nursery(config: CampaignConfig, workbench: Workbench, components: Components = AS_CONFIGURED) -> Nursery:
-    """What does the jobs of the campaign that ``config`` describes."""
+    """Build the worker for the jobs of the campaign that ``config`` describes."""
     search = config.search
     return Nursery(
         workbench.evaluator,
         workbench.subsets,
         mutator_of(config, workbench, components),
         seed=config.seed,
-        # A frozen part narrows what may change already; a blind model is not told where evidence is lost.
+        # A frozen part already narrows the changes; a blind model is not told where evidence is lost.
         scoped=bool(config.reflecting) and search.scoped and search.freeze is None and not _blind(search),
         risk=search.racing_risk if search.racing else None,
-        # Rules give the same answer again: there is no luck to be had from them.
+        # Rules give the same answer again: a second run shows nothing new.
         confirm=search.confirm and not config.has_rule_agent,
         crossed_everywhere=config.mutators == "model",
         among=_OFFLINE_SCOPES if config.has_rule_agent else get_args(Scope),
@@ -46,7 +46,7 @@ def nursery(config: CampaignConfig, workbench: Workbench, components: Components
 
 
 def _blind(search: SearchConfig) -> bool:
-    """Models are shown nothing of what a program did."""
+    """Return whether models are shown nothing of a program's behaviour."""
     return not search.attribution and search.failures_shown == 0
 
 
@@ -58,7 +58,7 @@ def mutator_of(
 
 
 def _tuning(config: CampaignConfig, workbench: Workbench, inner: Mutator) -> Mutator:
-    """``inner``, some of whose children are left to be made by tuning numbers."""
+    """Return ``inner``, with a share of the candidates made by tuning hyperparameters."""
     search = config.search
     if not search.tune or search.freeze == "code":
         return inner
@@ -74,7 +74,9 @@ def _tuning(config: CampaignConfig, workbench: Workbench, inner: Mutator) -> Mut
 
 
 def _inventive(config: CampaignConfig, workbench: Workbench, components: Components) -> Mutator:
-    """What changes more than numbers: the rules, models that reflect, both, or a registered mutator."""
+    """Build the mutator that changes more than numbers: rules, reflecting models, both, or a registered
+    one.
+    """
     if config.mutators not in BUILT_IN["mutator"]:
         smoke = workbench.subsets.smoke
         own = completed(
@@ -97,7 +99,7 @@ def _inventive(config: CampaignConfig, workbench: Workbench, components: Compone
 
 
 def _rules(config: CampaignConfig) -> Mutator:
-    """The offline operators, kept from changing what is frozen; models are told of it and keep to it."""
+    """Return the offline operators, kept from changing frozen parts; models are told of them instead."""
     search = config.search
     rules: Mutator
     if search.operators == "bandit":
@@ -108,7 +110,7 @@ def _rules(config: CampaignConfig) -> Mutator:
 
 
 def _ensemble(config: CampaignConfig, mutators: Sequence[Mutator], static: Subset) -> Mutator:
-    """One mutator of the ``mutators``, one for each reflector of the configuration, and the rules."""
+    """Combine ``mutators``, one for each reflector of the configuration plus the rules, into one mutator."""
     search, both = config.search, config.mutators == "both"
     if len(mutators) == 1 and search.ensemble == "weights" and not both:
         return mutators[0]

@@ -1,4 +1,4 @@
-"""What a campaign starts with: its population, and the event that says under which conditions it goes on."""
+"""Start or resume a campaign: its population, and the event that records its conditions."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def started(
     """Return the event that a process starts or resumes the campaign.
 
     Args:
-        run: its name.
-        history: what was recorded before.
-        config: what to do.
-        workbench: what evaluates.
-        mutator: identity of what makes children.
+        run: name of the run.
+        history: the record so far.
+        config: the configuration.
+        workbench: the evaluation setup.
+        mutator: identity of the mutator.
 
     Raises:
-        UsageError: recorded scores or children could not be compared with those to come.
+        UsageError: recorded scores or candidates could not be compared with new ones.
     """
     past, now = history.conditions, workbench.conditions
     if past not in (None, now):
@@ -80,7 +80,7 @@ def _check_mutator(run: str, history: RunHistory, config: CampaignConfig, mutato
 
 
 def _prompts(run: str, history: RunHistory, config: CampaignConfig) -> str:
-    """The digest of the user's own prompts; refused where a run was begun with others."""
+    """Return the digest of the user's own prompts; UsageError where the run was begun with others."""
     folder = config.search.prompts_dir
     now = texts_of(folder).own_digest if config.reflecting else ""
     if history.prompts not in (None, now):

@@ -1,26 +1,31 @@
-"""How a campaign ended: the best, the front, and the scores on the test set."""
+"""Summary of a finished campaign: the best, the Pareto front, and the scores on the test set."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from evolve.campaign.crew import Crew
+from evolve.campaign.jobs import Job, scored
+from evolve.campaign.rearing import Outcome
+from evolve.campaign.recorder import Recorder
 from evolve.evaluation import Subset
 from evolve.events import Compared, StopReason
+from evolve.population import CandidatePool
 from evolve.records import Candidate, Evaluation, Interval
 from evolve.statistics import paired_interval
 
 
 @dataclass(frozen=True)
 class Summary:
-    """How a campaign ended.
+    """Result of a finished campaign.
 
     Attributes:
         best: the candidate of the highest quality on the static subset.
         front: the non-dominated candidates by number.
-        reason: why it stopped.
-        tests: candidate number → quality on the test set, of the best and of every seed.
-        comparisons: the best against each seed on the test set.
+        reason: reason why it stopped.
+        tests: candidate number → quality on the test set, for the best and every initial program.
+        comparisons: the best against each initial program on the test set.
     """
 
     best: Candidate
@@ -28,6 +33,40 @@ class Summary:
     reason: StopReason
     tests: dict[int, Interval] = field(default_factory=dict)
     comparisons: tuple[Compared, ...] = ()
+
+
+def tested(
+    pool: CandidatePool,
+    initial: int,
+    subset: Subset,
+    crew: Crew[Job, Outcome],
+    recorder: Recorder,
+    reason: StopReason,
+) -> Summary:
+    """Score the best and the initial programs on the test tasks, if there are any.
+
+    Args:
+        pool: all candidates; one of them has a score.
+        initial: number of initial programs, which have the lowest numbers.
+        subset: the test tasks.
+        crew: evaluates.
+        recorder: records evaluations and comparisons.
+        reason: why the search ended.
+
+    Raises:
+        InfrastructureError, BudgetReached: an evaluation could not be made.
+    """
+    best = pool.best
+    assert best is not None  # the search does not begin without a score
+    if not subset.tasks:
+        return Summary(best, pool.front, reason)
+    seeds = [seed.number for seed in pool.candidates[:initial] if seed.complete]
+    results = dict(scored(sorted({*seeds, best.number}), subset, crew, recorder))
+    comparisons = compared(best.number, seeds, results, subset)
+    for comparison in comparisons:
+        recorder.record(comparison)
+    tests = {number: evaluation.quality for number, evaluation in results.items()}
+    return Summary(best, pool.front, reason, tests, comparisons)
 
 
 def compared(
@@ -42,7 +81,7 @@ def compared(
         subset: the test tasks.
 
     Returns:
-        intervals that hold together at 95 % (Bonferroni); none for an evaluation that is not complete.
+        intervals with a joint level of 95 % (Bonferroni); none for an incomplete evaluation.
     """
     scores = {number: e.item_scores for number, e in results.items() if e.status == "complete"}
     groups = {task.id: task.group for task in subset.tasks}

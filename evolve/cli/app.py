@@ -1,4 +1,4 @@
-"""The application, and what its commands share: errors as messages, the console, common options."""
+"""The application and shared parts of its commands: errors as messages, the console, common options."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 INTERRUPTED = 130
-"""Exit code of a process that Ctrl-C ended, as shells have it."""
+"""Exit code of a process that Ctrl-C ended, as in shells."""
 PIPE_WIDTH = 120
 """Columns of a table that goes to a file or a pipe."""
 
@@ -34,7 +34,7 @@ class Commands(TyperGroup):
     """Commands whose errors are one message on stderr and an exit code, never a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was given."""
+        """Run the command."""
         try:
             return super().invoke(ctx)
         except EvolveError as error:
@@ -88,9 +88,9 @@ OptionsOption = Annotated[
     list[str] | None,
     typer.Option("--option", "-o", metavar="KEY=VALUE", help="Option of the benchmark; may be repeated."),
 ]
-DataOption = Annotated[Path | None, typer.Option("--data-dir", help="Where the benchmark's data are.")]
+DataOption = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the benchmark's data.")]
 MetricOption = Annotated[
-    str | None, typer.Option("--metric", help="What quality is; auto: the benchmark's own choice.")
+    str | None, typer.Option("--metric", help="Quality metric; auto: the benchmark's own choice.")
 ]
 StaticOption = Annotated[
     int | None, typer.Option("--static", help="Validation tasks that give fitness.", min=1)
@@ -112,8 +112,8 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="Of agent, toolkit, judge and reflector, as litellm names it: provider/model; gguf:PATH: a file "
-        "that is served on this machine; local: a small one that is fetched; or a registered agent.",
+        help="Model for all roles: a LiteLLM id (provider/model); gguf:PATH: a file that is served on this "
+        "machine; local: a small one that is fetched; or a registered agent.",
     ),
 ]
 JudgeOption = Annotated[
@@ -138,9 +138,9 @@ DEFAULT_ROOT = Path("runs")
 def model_flags(
     model: str | None, *, judge: str | None, embedding: str | None, reflector: str | None = None
 ) -> dict[str, str | None]:
-    """The models that were named as keys of a configuration; ``model`` plays what no other was named for.
+    """Return the models as keys of a configuration; ``model`` plays all roles without a model of their own.
 
-    A registered agent may stand in the place of ``model``, and a registered judge in that of ``judge``.
+    A registered agent may replace ``model``, and a registered judge ``judge``.
     """
     named: dict[str, str | None] = {}
     if model and REGISTRY.has("agent", model):
@@ -157,7 +157,9 @@ def model_flags(
 
 
 def benchmark_options(given: Iterable[str] | None, scope: str | None) -> dict[str, str]:
-    """``KEY=VALUE`` texts and the scope as options of a benchmark; UsageError for a text without ``=``."""
+    """Return ``KEY=VALUE`` texts and the scope as options of a benchmark; UsageError for a text without
+    ``=``.
+    """
     options = {}
     for text in given or ():
         key, equals, value = text.partition("=")
@@ -168,26 +170,25 @@ def benchmark_options(given: Iterable[str] | None, scope: str | None) -> dict[st
 
 
 def listed(text: str | None) -> tuple[str, ...] | None:
-    """The parts of a list with commas; None where nothing was given."""
+    """Return the parts of a list with commas; None where nothing was given."""
     return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 LONGEST_END = 4.0
-"""Seconds that an interrupted command may take to close sandboxes and models, before it ends without that."""
+"""Most seconds for an interrupted command to close sandboxes and models, before it ends without that."""
 
 
 @contextmanager
 def ended_as_by_ctrl_c(
     seconds: float = LONGEST_END, end: Callable[[int], None] = os._exit
 ) -> Iterator[Callable[[], None]]:
-    """A supervisor's signal is an interrupt: sandboxes and models are closed on the way out.
+    """Treat a supervisor's signal as an interrupt: close sandboxes and models on the way out.
 
-    On a loaded machine that may take long. A process that is still here some seconds after the interrupt is
-    ended all the same: what it wrote is whole at any instant, and the containers that it leaves are removed
-    by the next one.
+    On a loaded machine that may take long. A process still running some seconds after the interrupt is ended:
+    its files are complete at any instant, and the next process removes the containers that it leaves.
 
-    Gives what is to be called now and then: it raises the ``KeyboardInterrupt`` that Python has lost, as it
-    does where one comes in the middle of a finalizer or of a library's import.
+    The context is a function to call now and then: it raises a ``KeyboardInterrupt`` that Python has lost, as
+    happens in the middle of a finalizer or of a library's import.
 
     Args:
         seconds: from the interrupt to the end.
@@ -202,7 +203,7 @@ def ended_as_by_ctrl_c(
     def await_end() -> None:
         came.wait()
         if not over.wait(seconds):
-            complain("Interrupted. What was under way was dropped; the same command goes on from here.")
+            complain("Interrupted. Unfinished work was dropped; the same command resumes from here.")
             sys.stderr.flush()
             end(INTERRUPTED)
 
@@ -214,7 +215,7 @@ def ended_as_by_ctrl_c(
     threading.Thread(target=await_end, name="end", daemon=True).start()
 
     before = {signal.SIGTERM: signal.signal(signal.SIGTERM, interrupt)}
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # who runs in the background ignores it
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a background process ignores it
         before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
     try:
         yield check
@@ -233,12 +234,13 @@ def say(text: str, *, err: bool = False) -> None:
 
 
 def complain(text: str) -> None:
-    """Say ``text`` on stderr."""
+    """Print ``text`` on stderr."""
     say(text, err=True)
 
 
 def invocation(program: str) -> str:
-    """How to call this program again from here: ``evolve`` only where a shell would find this very one.
+    """Return the command that calls this program again from here: ``evolve`` only if the shell would find
+    this very one.
 
     Args:
         program: the path that it was called by, ``sys.argv[0]``.
@@ -254,7 +256,7 @@ def invocation(program: str) -> str:
 
 
 def console() -> Console:
-    """Standard output; as wide as the terminal, or ``PIPE_WIDTH`` where it is none."""
+    """Return a console on standard output; as wide as the terminal, else ``PIPE_WIDTH``."""
     from evolve.cli.console import SafeConsole
 
     fixed = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH

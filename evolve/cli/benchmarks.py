@@ -70,7 +70,8 @@ def check_benchmark(
     data_dir: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check that a benchmark can be used: every problem of a folder of your own, with file, line and field.
+    """Check that a benchmark can be used, and list every problem of your own folder with file, line and
+    field.
 
     The exit code is 0 if it can, else 1.
     """
@@ -93,12 +94,12 @@ def fetch_benchmark(
     name: NameArgument,
     option: OptionsOption = None,
     data_dir: DataOption = None,
-    again: Annotated[bool, typer.Option("--again", help="Fetch also what is there.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Fetch files again that are there.")] = False,
     trust: TrustOption = False,
 ) -> None:
-    """Fetch the data of a benchmark from their official source; what broke off goes on.
+    """Fetch the data of a benchmark from their official source; resumes a broken download.
 
-    Lengths and known checksums are verified, and that the benchmark loads: until then nothing has its name.
+    Lengths, known checksums and the loading of the benchmark are verified before a file gets its final name.
     """
     from evolve.benchmark import find
     from evolve.data.fetching import fetch
@@ -123,7 +124,7 @@ def fetch_benchmark(
 
 
 def _downloader() -> Downloader:
-    """One that shows how far it is, where somebody looks."""
+    """Build a downloader that shows its progress on a terminal."""
     from evolve.data.download import Downloader
 
     def progress(url: str, done: int, total: int) -> None:

@@ -115,7 +115,7 @@ def run(
 ) -> None:
     """Start or resume a campaign.
 
-    The same command resumes a run of the same name; what is left out then keeps its recorded value.
+    The same command resumes a run of the same name; options left out then keep their recorded values.
     """
     typed = _Typed(config_file, root, overrides_of(locals()), benchmark_options(option, scope), trust)
     first = typed.settled(name)
@@ -132,7 +132,7 @@ def run(
 
 @dataclass(frozen=True)
 class _Typed:
-    """What was typed, from which the configuration of a run is put together."""
+    """Command-line arguments from which the configuration of a run is assembled."""
 
     config_file: Path | None
     root: Path
@@ -141,17 +141,19 @@ class _Typed:
     trust: bool
 
     def settled(self, name: str | None, **more: Any) -> Settled:
-        """Place and configuration of a run, once what it would execute or send is approved.
+        """Return place and configuration of a run, once all that it would execute or send is approved.
 
         Args:
-            name: of the run; None: that of its benchmark.
+            name: name of the run; None: that of its benchmark.
         """
         from evolve.arguments import Arguments, RunPlace, settle
         from evolve.components import AS_CONFIGURED
 
+        overrides = {**self.overrides, **more}
         found = settle(
             RunPlace(self.root, self._benchmark() if name is None else name),
-            Arguments({**self.overrides, **more}, AS_CONFIGURED),
+            Arguments(overrides, AS_CONFIGURED),
+            programs=overrides.pop("seeds", None),
             options=self.options,
             config=self.config_file,
             source="the command line",
@@ -215,6 +217,6 @@ def _search(settled: Settled, *, unsafe_local: bool, plain: bool) -> None:
         console().print(spending_table(spent(RunRecord.open(place.root, place.name))))
         raise typer.Exit(0) from None
     except KeyboardInterrupt:
-        complain("Interrupted. Nothing that was finished is lost: the same command goes on from here.")
+        complain("Interrupted. Finished work is kept: the same command resumes from here.")
         raise typer.Exit(INTERRUPTED) from None
     console().print(closing_view(run.record, run.history, command=invocation(sys.argv[0])))

@@ -15,7 +15,7 @@ _HIDDEN_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u
 
 
 class SafeConsole(Console):
-    """Console that prints texts without control characters, whoever wrote them; its own styles stay."""
+    """Console that strips control characters from all texts; its own styles stay."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render as ``Console`` does, every text filtered."""
@@ -32,5 +32,5 @@ def say(text: str, *, err: bool = False) -> None:
 
 
 def say_json(text: str) -> None:
-    """Print JSON; what a terminal could obey is escaped, so that its meaning stays."""
+    """Print JSON with control characters escaped, which keeps its meaning."""
     typer.echo(_HIDDEN_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))

@@ -1,4 +1,4 @@
-"""``evolve seeds``, ``doctor`` and ``init``: what is there to work with, and a benchmark to begin with."""
+"""``evolve seeds``, ``doctor`` and ``init``: list programs, check the installation, start a benchmark."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def show_seed(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a seed.", show_default=False)],
     as_json: JsonOption = False,
 ) -> None:
-    """Show a seed: what it does, its fields and hyperparameters, and its source."""
+    """Show a seed: its description, fields, hyperparameters and source."""
     from evolve.inspection.catalogue import seed_data, seed_view
 
     data = seed_data(name)
@@ -46,7 +46,7 @@ def init(
         Path, typer.Argument(metavar="DIR", help="Folder of the new benchmark.", show_default=False)
     ],
 ) -> None:
-    """Write a small benchmark of your own to begin with: episodes, questions and a configuration."""
+    """Write a small benchmark to start from: episodes, questions and a configuration."""
     from evolve.data.starter import write_starter
 
     for path in write_starter(folder):
@@ -56,9 +56,9 @@ def init(
 
 
 def doctor(as_json: JsonOption = False) -> None:
-    """Say what works on this machine.
+    """Check the installation.
 
-    Python, packages, Docker, which sandbox is taken and why, benchmarks with and without their data.
+    Covers Python, packages, Docker, the choice of the sandbox, and benchmarks with and without their data.
     """
     from evolve.inspection.doctor import doctor_data, doctor_view
 

@@ -21,7 +21,7 @@ def _root(context: typer.Context, as_json: JsonOption = False) -> None:
 
 @model_commands.command("list")
 def list_models(as_json: JsonOption = False) -> None:
-    """List the models that can be fetched by name, and where those are that were.
+    """List the models that can be fetched by name, and the paths of fetched ones.
 
     A model of your own is a GGUF file: evolve run --model gguf:PATH.
     """

@@ -28,14 +28,14 @@ def _option(flag: str, kind: Kind, what: str) -> Any:
 
 
 _OPTIONS = {
-    "selection": _option("--selection", "selector", "How a parent is chosen"),
-    "mutators": _option("--mutators", "mutator", "Who makes candidates (auto: both with a reflector)"),
+    "selection": _option("--selection", "selector", "Parent selection"),
+    "mutators": _option("--mutators", "mutator", "Source of candidates (auto: both with a reflector)"),
     "optimizer": _option("--optimizer", "optimizer", "Search (gepa: prompts of one program; extra: gepa)"),
 }
 
 
 def with_registered_names(command: Callable[..., None]) -> Callable[..., None]:
-    """Let the options of ``command`` that select a part take registered names besides the built-in ones.
+    """Accept registered names besides the built-in ones in the options of ``command`` that select a part.
 
     The configuration checks the name, and lists those that there are.
     """
@@ -48,7 +48,7 @@ class NamesCommand(TyperCommand):
     """Command whose help lists the parts that plug-ins add. Listing them imports none."""
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        """Write the names under the options."""
+        """Write the names below the options."""
         super().format_epilog(ctx, formatter)
         rows = [(name, f"{kind}, from {source}") for kind in KINDS for name, source in REGISTRY.sources(kind)]
         if rows:

@@ -1,4 +1,4 @@
-"""``evolve export`` and ``evolve serve``: take a program home, and let agents use it."""
+"""``evolve export`` and ``evolve serve``: export a program, and serve it to agents."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ PluginArgument = Annotated[
     typer.Argument(metavar="PLUGIN", help="Name of an installed plug-in, or its folder.", show_default=False),
 ]
 DataFolderOption = Annotated[
-    Path | None, typer.Option("--data", help="Where it remembers; left out: it forgets at the end.")
+    Path | None,
+    typer.Option("--data", help="Folder of its memory; default: forget at the end."),
 ]
 HttpOption = Annotated[
     str | None,
     typer.Option(
-        "--http", metavar="HOST:PORT", help="Listen here, at the path /mcp; left out: standard input."
+        "--http",
+        metavar="HOST:PORT",
+        help="Listen here, at the path /mcp; default: standard input.",
     ),
 ]
 TokenEnvOption = Annotated[
@@ -33,18 +36,18 @@ TokenEnvOption = Annotated[
     typer.Option(
         "--token-env",
         metavar="NAME",
-        help="Environment variable with the bearer token; needed where others reach --http.",
+        help="Environment variable with the bearer token; required if others can reach --http.",
     ),
 ]
 AllowHostOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--allow-host", metavar="NAME", help="Name that clients of --http call it by; may be repeated."
+        "--allow-host", metavar="NAME", help="Host name that clients of --http use; may be repeated."
     ),
 ]
 MemoryModelOption = Annotated[
     str,
-    typer.Option("--model", "-m", help="As of evolve run; offline: rules, no model."),
+    typer.Option("--model", "-m", help="As for evolve run; offline: rules, no model."),
 ]
 MemoryEmbeddingOption = Annotated[str, typer.Option("--embedding", help="The same for vectors.")]
 RefuseUsdOption = Annotated[
@@ -68,13 +71,14 @@ def export(
     candidate: Annotated[
         str | None,
         typer.Argument(
-            metavar="[ID]", help="Number of a candidate, or digits of its program's id; left out: the best."
+            metavar="[ID]",
+            help="Number of a candidate, or digits of its program's id; default: the best.",
         ),
     ] = None,
     name: Annotated[
-        str, typer.Option("--name", help="Of the plug-in: lower-case letters, digits, hyphens.")
+        str, typer.Option("--name", help="Name of the plug-in: lower-case letters, digits, hyphens.")
     ] = "",
-    out: Annotated[Path, typer.Option("--out", help="The folder to put the package in, as NAME.")] = Path(),
+    out: Annotated[Path, typer.Option("--out", help="Folder to write the package into, as NAME.")] = Path(),
     licence: Annotated[
         str, typer.Option("--licence", help="SPDX expression; the seeds and operators here are Apache-2.0.")
     ] = "Apache-2.0",
@@ -87,7 +91,7 @@ def export(
     from evolve.runs.history import RunHistory
 
     if not name:
-        raise UsageError("--name is missing: what shall the plug-in be called? For example --name my-memory.")
+        raise UsageError("--name is missing: give the plug-in a name, for example --name my-memory.")
     record = RunRecord.open(root, run)
     history = RunHistory.read(record)
     chosen = find_candidate(history, candidate)
@@ -112,7 +116,7 @@ def serve(
 ) -> None:
     """Serve a plug-in to agents as an MCP server with the tools remember and recall, until Ctrl-C.
 
-    Needs the extra mcp. Standard output belongs to the protocol; everything else is said on stderr.
+    Needs the extra mcp. Standard output belongs to the protocol; messages go to stderr.
     """
     from evolve.plugins.load import load
     from evolve.plugins.server import serve_http, serve_stdio
@@ -131,7 +135,7 @@ def serve(
         notify=complain,
     ) as memory:
         if data is None:
-            complain("No --data: what is remembered is gone when this ends.")
+            complain("No --data: the memory is lost when this process ends.")
         if listener is None:
             serve_stdio(memory)
             return
@@ -154,7 +158,7 @@ def _listening(address: str, token: str) -> tuple[socket.socket, str]:
 
 
 def _token(variable: str | None) -> str:
-    """The token in the environment variable, empty where none is named; UsageError for a bad one."""
+    """Return the token in the environment variable, empty where none is named; UsageError for a bad one."""
     if variable is None:
         return ""
     token = os.environ.get(variable, "")
@@ -167,7 +171,7 @@ def _token(variable: str | None) -> str:
 
 
 def _limits(given: list[str]) -> dict[str, float]:
-    """``NAME=VALUE`` texts as limits; UsageError for another text."""
+    """Return ``NAME=VALUE`` texts as limits; UsageError for another text."""
     limits = {}
     for text in given:
         name, _, value = text.partition("=")

@@ -40,7 +40,7 @@ def evaluate(
     program: ProgramArgument,
     benchmark: BenchmarkOption = None,
     split: Annotated[
-        Literal["static", "test"], typer.Option("--split", help="Which tasks to score it on.")
+        Literal["static", "test"], typer.Option("--split", help="Tasks to score it on.")
     ] = "static",
     scope: ScopeOption = None,
     option: OptionsOption = None,
@@ -58,7 +58,7 @@ def evaluate(
 ) -> None:
     """Score a program on a benchmark.
 
-    Exit code 1 if the program fails. --json has every item: query, what was retrieved, answer, score.
+    Exit code 1 if the program fails. --json has every item: query, retrieved text, answer, score.
     """
     from evolve import api
     from evolve.inspection.lookup import find_program
@@ -100,7 +100,7 @@ def check(
 ) -> None:
     """Check a program and try it in the sandbox.
 
-    First the contract and static checks, on the source alone; then a few episodes and questions of the
+    Checks the contract and runs static checks on the source; then tries a few episodes and questions of the
     embedded benchmark. Static checks give warnings: undefined names, wrong arguments, unknown attributes.
     Exit code 1 with the reason if the program breaks the contract or fails in the sandbox.
     """
@@ -130,4 +130,4 @@ def check(
 
 
 class BrokenProgram(EvolveError):
-    """The program that was to be checked failed."""
+    """Failure of the checked program."""

@@ -1,4 +1,4 @@
-"""Options of ``evolve run``, and which key of the configuration each of them sets."""
+"""Options of ``evolve run``, and the configuration key that each of them sets."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from evolve.cli.app import listed, model_flags
 
 ConfigFileArgument = Annotated[
     Path | None,
-    typer.Argument(metavar="[CONFIG.toml]", help="A configuration; flags have precedence over it."),
+    typer.Argument(metavar="[CONFIG.toml]", help="Configuration file; flags override it."),
 ]
 NameOption = Annotated[
-    str | None, typer.Option("--name", "-n", help="Of the run; left out: the benchmark's name.")
+    str | None, typer.Option("--name", "-n", help="Name of the run; default: the benchmark's name.")
 ]
 BudgetOption = Annotated[int | None, typer.Option("--budget", help="Children to make.", min=0)]
 JobsOption = Annotated[int | None, typer.Option("--jobs", "-j", help="Evaluations at the same time.", min=1)]
 WindowOption = Annotated[
     int | None,
-    typer.Option("--window", help="Children under way at once; left out: as many as jobs.", min=1),
+    typer.Option("--window", help="Candidates in flight at once; default: as many as jobs.", min=1),
 ]
 ClusterOption = Annotated[
     str | None,
@@ -31,9 +31,14 @@ ClusterOption = Annotated[
         help="Dask scheduler whose workers evaluate, as tcp://host:8786; local: threads here.",
     ),
 ]
-SeedOption = Annotated[int | None, typer.Option("--seed", help="Of every random choice.", min=0)]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Random seed.", min=0)]
 SeedsOption = Annotated[
-    str | None, typer.Option("--seeds", help="Programs to begin with: names or paths, with commas.")
+    str | None,
+    typer.Option(
+        "--programs",
+        "--seeds",
+        help="Initial programs, separated by commas: names, paths, RUN:ID, or RUN for its best.",
+    ),
 ]
 OptimizerOption = Annotated[
     Literal["evolve", "gepa"] | None,
@@ -43,14 +48,14 @@ OptimizerOption = Annotated[
 ]
 SelectionOption = Annotated[
     Literal["softmax", "pareto", "per_item", "recency", "max", "latest", "uniform"] | None,
-    typer.Option("--selection", help="How a parent is chosen."),
+    typer.Option("--selection", help="Parent selection."),
 ]
 ObjectivesOption = Annotated[
-    str | None, typer.Option("--objectives", help="quality, cost, latency, size: with commas.")
+    str | None, typer.Option("--objectives", help="quality, cost, latency, size: separated by commas.")
 ]
 RotatingOption = Annotated[
     int | None,
-    typer.Option("--rotating", help="Other validation tasks to learn from, for each parent.", min=0),
+    typer.Option("--rotating", help="Further validation tasks to learn from, for each parent.", min=0),
 ]
 TestOption = Annotated[
     int | None,
@@ -61,41 +66,44 @@ AttributionOption = Annotated[
     typer.Option("--attribution/--no-attribution", help="Pick operators by where evidence was lost."),
 ]
 FreezeOption = Annotated[
-    Literal["instructions", "code"] | None, typer.Option("--freeze", help="What no child may change.")
+    Literal["instructions", "code"] | None,
+    typer.Option("--freeze", help="Part that must not change."),
 ]
 ReflectorOption = Annotated[
-    str | None, typer.Option("--reflector", help="The model that makes children of parents.")
+    str | None, typer.Option("--reflector", help="Model that makes candidates from parents.")
 ]
 MutatorsOption = Annotated[
     Literal["auto", "both", "model", "rules"] | None,
-    typer.Option("--mutators", help="Who makes children where a reflector is given; auto: both."),
+    typer.Option("--mutators", help="Source of candidates if a reflector is given; auto: both."),
 ]
 PromptOption = Annotated[
     Literal["auto", "compact", "full"] | None,
-    typer.Option("--prompt", help="What a reflector is shown; auto: compact for a local or small one."),
+    typer.Option("--prompt", help="Prompt of a reflector; auto: compact for a local or small one."),
 ]
 EditOption = Annotated[
     Literal["auto", "definitions", "blocks", "patch", "whole"] | None,
-    typer.Option("--edit", help="Form in which a reflector gives a child; auto: definitions."),
+    typer.Option("--edit", help="Edit format of a reflector; auto: definitions."),
 ]
 PromptsDirOption = Annotated[
     Path | None,
-    typer.Option("--prompts-dir", help="Folder of prompts of your own for the reflector."),
+    typer.Option("--prompts-dir", help="Folder of your own reflector prompts."),
 ]
 PresetOption = Annotated[
     Literal["paper"] | None,
-    typer.Option("--preset", help="Settings under a name; other flags have precedence over it."),
+    typer.Option("--preset", help="Named settings; other flags override them."),
 ]
 MaxSecondsOption = Annotated[
-    float | None, typer.Option("--max-seconds", help="Wall time after which no child is begun.")
+    float | None, typer.Option("--max-seconds", help="Wall time after which no candidate is begun.")
 ]
 RepeatsOption = Annotated[
     int,
     typer.Option(
-        "--repeats", help="Run it under so many seeds, as NAME-1, NAME-2, ..., and compare them.", min=1
+        "--repeats",
+        help="Run under this many seeds, as NAME-1, NAME-2, ..., and compare them.",
+        min=1,
     ),
 ]
-PlainOption = Annotated[bool, typer.Option("--plain", help="A line for each event, no live view.")]
+PlainOption = Annotated[bool, typer.Option("--plain", help="Print one line per event, no live view.")]
 PreflightOption = Annotated[
     bool | None,
     typer.Option(
@@ -133,11 +141,11 @@ KEYS: Mapping[str, str] = MappingProxyType(
 )
 """Name of an option → key of the configuration; models and the preset are set by ``overrides_of``."""
 LISTS = ("seeds", "objectives")
-"""Options that take a list with commas."""
+"""Options that take a list separated by commas."""
 
 
 def overrides_of(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys of the configuration that options set; those left out set none.
+    """Return the configuration keys that options set; omitted options set none.
 
     Args:
         options: name of an option of ``run`` → its value, None where it was left out.

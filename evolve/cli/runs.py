@@ -1,4 +1,6 @@
-"""``evolve runs``, ``show``, ``front``, ``progress``, ``trace`` and the others that look at campaigns."""
+"""``evolve runs``, ``show``, ``front``, ``progress``, ``trace`` and the other commands that inspect
+campaigns.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ _ID_HELP = "Number of a candidate, or the first digits of its program's id"
 
 
 def list_runs(root: RootOption = DEFAULT_ROOT, as_json: JsonOption = False) -> None:
-    """List the runs with their state and best score; those that a process works on now are marked."""
+    """List the runs with their state and best score; active ones are marked."""
     from evolve.inspection.runs import runs_data, runs_view
     from evolve.journal import runs_in
 
@@ -31,7 +33,7 @@ def remove_runs(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     root: RootOption = DEFAULT_ROOT,
 ) -> None:
-    """Delete runs with everything in them. A run that a process works on is left alone."""
+    """Delete runs with everything in them. A run that a process writes to is left alone."""
     from evolve.journal import RunRecord
     from evolve.journal.folders import remove
 
@@ -48,7 +50,7 @@ def rename_run(
     name: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.", show_default=False)],
     root: RootOption = DEFAULT_ROOT,
 ) -> None:
-    """Rename a run. A run that a process works on is left alone."""
+    """Rename a run. A run that a process writes to is left alone."""
     from evolve.journal import RunRecord
     from evolve.journal.folders import rename
 
@@ -58,14 +60,14 @@ def rename_run(
 def show_candidate(
     run: RunArgument,
     candidate: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help=f"{_ID_HELP}; left out: the best.")
+        str | None, typer.Argument(metavar="[ID]", help=f"{_ID_HELP}; default: the best.")
     ] = None,
     root: RootOption = DEFAULT_ROOT,
     as_json: JsonOption = False,
 ) -> None:
     """Show a candidate of a run, the best by default.
 
-    Where it comes from, what it is made of, how it scored and where its file is.
+    Shows its origin, its parts, its scores and the path of its file.
     """
     from evolve.inspection.tables import show_view
 
@@ -74,7 +76,7 @@ def show_candidate(
 
 
 def front(run: RunArgument, root: RootOption = DEFAULT_ROOT, as_json: JsonOption = False) -> None:
-    """Show the candidates that no other one beats: a drawing and a table."""
+    """Show the Pareto front: a plot and a table."""
     from evolve.inspection.tables import front_view
 
     data = _open(run, root).summary()
@@ -86,7 +88,7 @@ def compare(
     root: RootOption = DEFAULT_ROOT,
     as_json: JsonOption = False,
 ) -> None:
-    """Put runs beside each other: what they found on the test set, and what it took."""
+    """Compare runs: their results on the test set, and their cost."""
     from evolve.inspection.comparison import comparison_data, comparison_view
     from evolve.journal import RunRecord
 
@@ -95,10 +97,10 @@ def compare(
 
 
 def progress(run: RunArgument, root: RootOption = DEFAULT_ROOT, as_json: JsonOption = False) -> None:
-    """Show what the search came to: hypervolume by evaluations and by price, and losses before and after.
+    """Show the progress of the search: hypervolume by evaluations and by price, and losses before and after.
 
-    Before is the best seed, after the best program: the score in each category, and at which stage evidence
-    was lost. Where models were asked, what each role took.
+    Compares the best seed with the best program: the score in each category, and the stages at which evidence
+    was lost. Where models were asked, lists each role's usage.
     """
     from evolve.inspection.progress import outcome_view
 
@@ -118,7 +120,7 @@ def lineage(
     root: RootOption = DEFAULT_ROOT,
     as_json: JsonOption = False,
 ) -> None:
-    """Show who descends from whom, with what each change was and what it was worth."""
+    """Show the family tree of candidates, with each change and its gain."""
     from evolve.inspection.lineage import lineage_view
 
     data = _open(run, root).lineage(candidate or None)
@@ -133,12 +135,12 @@ def trace(
     ],
     subset: Annotated[
         str | None,
-        typer.Option("--subset", help="static, test or rotating-N; left out: the first that has it."),
+        typer.Option("--subset", help="static, test or rotating-N; default: the first that has it."),
     ] = None,
     root: RootOption = DEFAULT_ROOT,
     as_json: JsonOption = False,
 ) -> None:
-    """Show all that happened to one question: written, asked, retrieved, answered, and where it was lost."""
+    """Show the trace of one question: written, asked, retrieved, answered, and where it was lost."""
     from evolve.inspection.traces import trace_view
 
     data = _open(run, root).trace(candidate, item, subset)
@@ -148,12 +150,12 @@ def trace(
 def explain(
     run: RunArgument,
     candidate: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help=f"{_ID_HELP}; left out: the best.")
+        str | None, typer.Argument(metavar="[ID]", help=f"{_ID_HELP}; default: the best.")
     ] = None,
     root: RootOption = DEFAULT_ROOT,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what a program stores and how it retrieves, from its source and from what it did."""
+    """Explain what a program stores and how it retrieves, from its source and its behaviour."""
     from evolve.inspection.explain import explain_view
 
     data = _open(run, root).explain(candidate)
@@ -187,14 +189,15 @@ def report(
             "--output",
             "-o",
             metavar="FILE.html",
-            help="Left out: RUN.html, here; of several runs report.html.",
+            help="Output file; default: RUN.html, or report.html for several runs.",
         ),
     ] = None,
     root: RootOption = DEFAULT_ROOT,
 ) -> None:
     """Write one HTML file that shows runs in full and needs no network.
 
-    Front, progress, losses, lineage, a map of all programs, and every program with its diff and its tasks.
+    Contains the front, progress, losses, lineage, a map of all programs, and every program with its diff and
+    tasks.
     """
     from evolve.inspection.report import build_report, write_report
     from evolve.journal import RunRecord
@@ -212,12 +215,12 @@ def report(
 
 def dashboard(
     run: RunArgument,
-    port: Annotated[int, typer.Option("--port", help="Where to listen; 0: any that is free.", min=0)] = 8080,
+    port: Annotated[int, typer.Option("--port", help="Port; 0: any free one.", min=0)] = 8080,
     root: RootOption = DEFAULT_ROOT,
 ) -> None:
     """Serve the live report of a run, and optuna-dashboard on a mirror of it, until Ctrl-C.
 
-    Needs the extra dashboard. The campaign may be running in another process; nothing of it is changed.
+    Needs the extra dashboard. The campaign may be running in another process; it is not affected.
     """
     from evolve.inspection.dashboard import open_dashboard
     from evolve.journal import RunRecord

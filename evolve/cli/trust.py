@@ -1,4 +1,4 @@
-"""The option --trust, and the gate that a command asks before it executes what a file names."""
+"""The option --trust, and the gate that a command asks before it executes code that a file names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TrustOption = Annotated[
 
 
 def gate(trust: bool) -> Gate:
-    """The gate of this command: it asks at a terminal, and else refuses."""
+    """Return the gate of this command: it asks at a terminal, and refuses otherwise."""
     from evolve.trust import Approvals, Gate
 
     at_terminal = sys.stdin.isatty() and sys.stderr.isatty()
@@ -37,7 +37,7 @@ def gate(trust: bool) -> Gate:
 
 
 def admit_benchmark(benchmark: str, trust: bool) -> None:
-    """Let the benchmark that was named on the command line be loaded; UsageError if it is not approved."""
+    """Admit the benchmark named on the command line; UsageError if it is not approved."""
     from evolve.benchmark import locate
     from evolve.trust import execution
 

@@ -1,4 +1,4 @@
-"""What a campaign is told: one frozen, validated configuration, read from and written to TOML.
+"""Configuration of a campaign: one frozen, validated model, read from and written to TOML.
 
 Fields that are paths are held absolute (relative ones are taken from the working directory), so that a
 recorded run resumes from anywhere.

@@ -1,4 +1,4 @@
-"""The configuration of a campaign as a whole, and what of it may change when a run goes on."""
+"""Configuration of a whole campaign, and the keys that may change when a run is resumed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEFAULT_SEEDS = ("vector_search", "llm_summarizer", "experience_learner", "lexic
 
 
 class CampaignConfig(Section):
-    """Everything that decides what a campaign does.
+    """Configuration of a campaign: every setting that decides what it does.
 
     Example:
         >>> config = CampaignConfig(budget=10, search={"selection": "pareto"})
@@ -40,21 +40,24 @@ class CampaignConfig(Section):
         default={}, description="option of the benchmark → its value as text"
     )
     data_dir: Path | None = Field(
-        default=None, description="where the benchmark's data are; left out: its default"
+        default=None, description="folder of the benchmark's data; default: its own default"
     )
     seeds: tuple[str, ...] = Field(
-        default=DEFAULT_SEEDS, min_length=1, description="programs to begin with: names in seeds/ or paths"
+        default=DEFAULT_SEEDS, min_length=1, description="initial programs: names in seeds/ or paths"
     )
-    seed: int = Field(default=0, ge=0, description="of every random choice")
-    budget: int = Field(default=40, ge=0, description="children to make")
+    seed: int = Field(default=0, ge=0, description="random seed")
+    budget: int = Field(default=40, ge=0, description="candidates to make")
     window: int | None = Field(
         default=None,
         ge=1,
-        description="children under way at once, so that a parent is drawn without knowing what becomes of "
-        "those: narrow learns more from each, wide is faster; left out: jobs, and kept when they change",
+        description="candidates in flight at once, so that a parent is drawn before their results are "
+        "known: narrow learns more from each, wide is faster; default: jobs, and kept when "
+        "they change",
     )
     jobs: int = Field(
-        default=2, ge=1, description="children worked on at the same time, window at most; decides no result"
+        default=2,
+        ge=1,
+        description="candidates worked on at the same time, window at most; does not change the result",
     )
     cluster: str | None = Field(
         default=None,
@@ -62,17 +65,17 @@ class CampaignConfig(Section):
     )
     executor: Annotated[str, named("executor")] | None = Field(
         default=None,
-        description="where jobs are worked on; left out: dask where a cluster is given, else threads; or a "
+        description="executor of jobs; default: dask where a cluster is given, else threads; or a "
         "registered name",
     )
     max_seconds: float | None = Field(
-        default=None, gt=0, description="wall time after which no child is begun"
+        default=None, gt=0, description="wall time after which no candidate is begun"
     )
     max_usd: float | None = Field(
-        default=None, gt=0, description="price of all model calls after which the campaign pauses"
+        default=None, gt=0, description="spending limit on all model calls, at which the campaign pauses"
     )
     max_tokens: int | None = Field(
-        default=None, gt=0, description="tokens of all model calls after which the campaign pauses"
+        default=None, gt=0, description="limit on the tokens of all model calls, at which the campaign pauses"
     )
     search: SearchConfig = SearchConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -81,18 +84,20 @@ class CampaignConfig(Section):
 
     @property
     def under_way(self) -> int:
-        """Children under way at once: the window."""
+        """Candidates in flight at once: the window."""
         return self.window or self.jobs
 
     @property
     def has_rule_agent(self) -> bool:
-        """The agent goes by rules: it costs nothing, and its answers show only what is retrieved."""
+        """True if the agent is rule-based: it costs nothing, and its answers depend only on the retrieved
+        text.
+        """
         given = self.evaluation.agent
         return self.models.task.is_offline if given is None else given == "rules"
 
     @property
     def mutators(self) -> str:
-        """Who makes children: both, model, rules (where no reflector is given), or a registered name."""
+        """Mutators in use: both, model, rules (where no reflector is given), or a registered name."""
         search = self.search
         if search.mutators not in BUILT_IN["mutator"]:
             return search.mutators
@@ -104,12 +109,12 @@ class CampaignConfig(Section):
 
     @property
     def reflecting(self) -> tuple[ReflectorConfig, ...]:
-        """The reflectors that make children."""
+        """Reflectors that make candidates."""
         return () if self.mutators == "rules" else self.models.reflecting
 
     @property
     def selection(self) -> str:
-        """How a parent is chosen. In the paper the best one alone was worse, with models."""
+        """Parent selector in use. In the paper, always taking the best was worse with models."""
         if self.search.selection:
             return self.search.selection
         by_rules = not self.reflecting or (self.mutators == "both" and self.has_rule_agent)
@@ -122,11 +127,11 @@ class CampaignConfig(Section):
 
     @property
     def rotating(self) -> int:
-        """Tasks of a rotating subset; 0: the static subset is in its place."""
+        """Tasks of a rotating subset; 0: the static subset is used instead."""
         given = self.evaluation.rotating
         if given is None and self.reflecting:
             return 40 if self.has_rule_agent else 8
-        return given or 0  # the rules of the offline mutator count failures, and see no single one
+        return given or 0  # the rules of the offline mutator count failures, and read no single one
 
     @field_validator("benchmark")
     @classmethod
@@ -154,7 +159,7 @@ class CampaignConfig(Section):
 
 
 def _absolute_if_path(text: str) -> str:
-    """A name stays as it is; what is meant as a path (a separator, or the suffix .py) is made absolute."""
+    """Make a path (a separator, or the suffix .py) absolute, and return a name unchanged."""
     if os.sep in text or text.endswith(".py"):
         return str(Path(text).expanduser().absolute())
     return text

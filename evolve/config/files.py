@@ -23,11 +23,12 @@ MAY_CHANGE = frozenset(
     models.concurrency models.patience_seconds models.cache models.local.slots models.local.threads
     models.preflight search.prompts_dir""".split()  # noqa: SIM905
 )
-"""Keys that may differ when a run is resumed: how much, how fast and from where, not what is measured.
+"""Keys that may differ when a run is resumed: budgets, speed and locations, but not what is measured.
 
-Data may lie elsewhere than before; what they hold is part of an evaluation's conditions, and compared."""
+Data may have moved; their content is part of an evaluation's conditions, and compared.
+"""
 _OF_A_ROLE = frozenset({"api_base", "key_env", "timeout_seconds", "attempts", "concurrency"})
-"""The same of every model: by which way it is reached, not which it is."""
+"""The same for every model: how it is reached, not which it is."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ class _Added:
     """Keys that a section got at one time.
 
     Attributes:
-        section: where they stand.
+        section: their section.
         mark: one of them, which every run since has recorded.
-        before: key → what runs did that were recorded before.
+        before: key → value in effect for earlier runs.
     """
 
     section: str
@@ -64,15 +65,15 @@ _ADDED = (
     _Added("search", "latency_tolerance", {"latency_tolerance": 1.0, "latency_margin": 0.0}),
     _Added("evaluation", "kmeans_starts", {"kmeans_starts": 1}),
 )
-"""What was added to the configuration. A resumed run keeps all of these keys where they are left out."""
+"""Keys added to the configuration later. A resumed run keeps all of these keys where they are left out."""
 
 
 def load_config(path: Path) -> CampaignConfig:
     """Read a configuration.
 
     Raises:
-        UsageError: the file is missing, is no TOML, or has an unknown key or a value that is not possible;
-            every such key is listed with what was found and what is expected.
+        UsageError: the file is missing, is not TOML, or has an unknown key or an invalid value; every such
+            key is listed with the found and the expected value.
     """
     try:
         content = path.read_bytes()
@@ -84,7 +85,8 @@ def load_config(path: Path) -> CampaignConfig:
 
 
 def parse_recorded(content: bytes, path: Path) -> CampaignConfig:
-    """Return the configuration that a run recorded as ``path``, with what older runs did where it is silent.
+    """Return the configuration that a run recorded as ``path``, with the values in effect for older runs
+    where keys are missing.
 
     Raises:
         UsageError: as ``load_config``.
@@ -107,14 +109,14 @@ def _parsed(content: bytes, path: Path) -> dict[str, Any]:
 
 
 def to_toml(config: CampaignConfig) -> str:
-    """``config`` as TOML that ``load_config`` reads back as an equal value; what is None is left out."""
+    """Return ``config`` as TOML that ``load_config`` reads back as an equal value; None is left out."""
     return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
 
 
 def merged(
     base: CampaignConfig, overrides: Mapping[str, object], *, source: str = "the command line"
 ) -> CampaignConfig:
-    """``base`` with some fields replaced.
+    """Return ``base`` with some fields replaced.
 
     Args:
         overrides: dotted key, such as ``search.temperature`` → its new value.
@@ -134,10 +136,10 @@ def merged(
 
 
 def with_window(config: CampaignConfig, recorded: CampaignConfig | None) -> CampaignConfig:
-    """``config`` with what it leaves out and the run that it resumes has recorded.
+    """Return ``config`` completed with recorded values of the run that it resumes.
 
-    That is the window, of its own jobs in a new run; and how models are asked for children, tasks are chosen
-    and latencies are compared, so that a run ends as it was begun, whatever has become the default since.
+    These are the window (in a new run, the number of jobs), and the settings for mutation prompts, choice of
+    tasks and comparison of latencies, so that a run ends as it was begun even if defaults have changed.
     """
     settings: dict[str, object] = {}
     if recorded is not None:
@@ -150,7 +152,7 @@ def with_window(config: CampaignConfig, recorded: CampaignConfig | None) -> Camp
 
 
 def check_resumable(old: CampaignConfig, new: CampaignConfig) -> None:
-    """Refuse to go on with a run under another configuration than it was begun with.
+    """Refuse to resume a run under another configuration than it was begun with.
 
     Raises:
         UsageError: keys other than ``MAY_CHANGE`` differ; each is listed with both values.
@@ -168,7 +170,7 @@ def check_resumable(old: CampaignConfig, new: CampaignConfig) -> None:
 
 
 def flattened(config: CampaignConfig) -> dict[str, Any]:
-    """Dotted key → value for every field, in the order of the fields."""
+    """Return dotted key → value for every field, in the order of the fields."""
     return dict(_flat(config, ""))
 
 
@@ -195,7 +197,7 @@ def _validated(data: Mapping[str, Any], *, source: str, recorded: bool = False) 
 
 
 def _explained(detail: ErrorDetails) -> str:
-    """One line of what is wrong: key path, what was found, what is expected."""
+    """Return one line on an error: key path, what was found, what is expected."""
     path = [str(part) for part in detail["loc"]]
     key = ".".join(path)
     if detail["type"] == "extra_forbidden":
@@ -211,13 +213,15 @@ def _explained(detail: ErrorDetails) -> str:
 
 
 def _sections_with(name: str) -> list[str]:
-    """Where a key of this name may stand: the top level or sections, of models only those of a role."""
+    """Return the places where a key of this name is allowed: the top level or sections; of models only those
+    of a role.
+    """
     keys = (key.rpartition(".") for key in flattened(CampaignConfig()) if key.rpartition(".")[2] == name)
     return [f"the section [{section}]" if section else "the top level" for section, _, _ in keys]
 
 
 def _keys_beside(path: list[str]) -> list[str]:
-    """The known keys of the table in which the last of ``path`` stands."""
+    """Return the known keys of the table that contains the last key of ``path``."""
     section: type[Section] = CampaignConfig
     for part in path[:-1]:
         if part.isdigit():  # a place in an array of tables, whose type was found already

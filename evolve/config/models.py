@@ -1,4 +1,4 @@
-"""Which model plays which part, and how it is asked."""
+"""Models per role, and their call settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from evolve.config.sections import Section
 from evolve.records import StructuredOutput
 
 OFFLINE = "offline"
-"""The name of the rules that stand in for a model where none is wanted."""
+"""Name of the rules that replace a model."""
 _SECRET = re.compile(r"(^|[-_])(key|token|secret|password|authorization)$", re.IGNORECASE)
 
 
@@ -29,50 +29,51 @@ class ModelSettings(Section):
     model: str = Field(
         default=OFFLINE,
         min_length=1,
-        description="as litellm names it, such as openai/gpt-5.4-mini; gguf:PATH or local: served on this "
-        "machine; or offline",
+        description="LiteLLM id, such as openai/gpt-5.4-mini; gguf:PATH or local: served on this machine; "
+        "or offline",
     )
     parameters: dict[str, JsonValue] = Field(
-        default={}, description="sent with every call as they are: temperature, reasoning_effort, ..."
+        default={},
+        description="parameters sent with every call unchanged: temperature, reasoning_effort, ...",
     )
-    api_base: str | None = Field(
-        default=None, description="address of the server, where it is not the default"
-    )
+    api_base: str | None = Field(default=None, description="address of the server, if not the default")
     key_env: str | None = Field(
         default=None,
-        description="environment variable that holds the key; left out: the provider's usual one",
+        description="environment variable that holds the key; default: the provider's usual one",
     )
     max_tokens: int | None = Field(
         default=None,
         ge=1,
-        description="of one answer; left out: by what is asked, 512 for a query to 8192 for a reflection, "
-        "and 16384 more for a model that thinks (docs/tutorial/own-model.md)",
+        description="most tokens of one answer; default: by its purpose, from 512 for a query to 8192 for"
+        " a reflection, and 16384 more for a model that thinks (docs/tutorial/own-model.md)",
     )
     context_tokens: int | None = Field(
         default=None,
         ge=256,
-        description="of prompt and reply together; prompts are fitted to it; left out: the server is asked",
+        description="tokens of prompt and reply together; prompts are fitted to it; default: ask the server",
     )
     structured: StructuredOutput = Field(
         default="auto",
-        description="how a model is asked for JSON: json_schema, json_object, or the prompt alone; auto: the "
-        "first of them that the server takes, found out once",
+        description="way to request JSON from the model: json_schema, json_object, or the prompt alone; "
+        "auto: the first of them that the server accepts, found out once",
     )
     timeout_seconds: float = Field(default=120.0, gt=0, description="for one attempt")
-    attempts: int = Field(default=5, ge=1, description="of one call, on transient errors")
+    attempts: int = Field(default=5, ge=1, description="attempts of one call, on transient errors")
     concurrency: int | None = Field(
         default=None,
         ge=1,
-        description="calls in flight at the same time to this model's server; left out: no limit of its own",
+        description="calls in flight at the same time to this model's server; default: no limit of its own",
     )
     dimension: int | None = Field(
-        default=None, ge=1, description="of an embedding model; left out: whatever its first answer has"
+        default=None,
+        ge=1,
+        description="dimension of an embedding model's vectors; default: that of its first answer",
     )
     usd_per_million_in: float | None = Field(
-        default=None, ge=0, description="price of a million tokens read; left out: litellm's table"
+        default=None, ge=0, description="price of a million tokens read; default: litellm's table"
     )
     usd_per_million_out: float | None = Field(
-        default=None, ge=0, description="price of a million tokens written; left out: litellm's table"
+        default=None, ge=0, description="price of a million tokens written; default: litellm's table"
     )
 
     @field_validator("model")
@@ -107,9 +108,9 @@ class RoleConfig(ModelSettings):
 
 
 class ReflectorConfig(RoleConfig):
-    """One of several reflectors."""
+    """Settings of one of several reflectors."""
 
-    weight: float = Field(default=1.0, gt=0, description="how often it is drawn, relative to the others")
+    weight: float = Field(default=1.0, gt=0, description="relative frequency of draws")
 
 
 class LocalServerConfig(Section):
@@ -122,12 +123,12 @@ class LocalServerConfig(Section):
     threads: int | None = Field(
         default=None,
         ge=1,
-        description="of computation; left out: one for each core that is idle when the server starts",
+        description="threads of computation; default: one per core that is idle when the server starts",
     )
 
 
 class ModelsConfig(Section):
-    """Which model plays which part.
+    """Model of each role.
 
     Example:
         >>> models = ModelsConfig(task="openai/gpt-5-mini", reflector="openai/gpt-5")
@@ -136,9 +137,9 @@ class ModelsConfig(Section):
     """
 
     task: RoleConfig = Field(default=RoleConfig(), description="the agent that uses the memory")
-    reflector: RoleConfig = Field(default=RoleConfig(), description="makes children of parents")
+    reflector: RoleConfig = Field(default=RoleConfig(), description="makes candidates from parents")
     reflectors: tuple[ReflectorConfig, ...] = Field(
-        default=(), description="several reflectors in the place of one; see search.ensemble"
+        default=(), description="several reflectors instead of one; see search.ensemble"
     )
     toolkit: RoleConfig = Field(default=RoleConfig(), description="answers toolkit.llm_completion")
     judge: RoleConfig = Field(default=RoleConfig(), description="grades answers")
@@ -150,14 +151,14 @@ class ModelsConfig(Section):
     patience_seconds: float = Field(
         default=1800.0,
         ge=0,
-        description="how long an outage of a provider is waited out before the campaign stops",
+        description="seconds to wait out an outage of a provider before the campaign stops",
     )
     preflight: bool = Field(
-        default=True, description="each model is asked one tiny question before a campaign starts or goes on"
+        default=True, description="ask each model one tiny question before a campaign starts or resumes"
     )
     cache: Path | None = Field(
         default=None,
-        description="file of replies kept for good; left out: .cache/models.sqlite beside the runs",
+        description="file of the persistent cache of replies; default: .cache/models.sqlite next to the runs",
     )
 
     @field_validator("cache")
@@ -175,14 +176,14 @@ class ModelsConfig(Section):
 
     @property
     def reflecting(self) -> tuple[ReflectorConfig, ...]:
-        """The models that reflect; none in an offline search."""
+        """Models that reflect; none in an offline search."""
         if self.reflectors or self.reflector.is_offline:
             return self.reflectors
         return (ReflectorConfig(**self.reflector.model_dump()),)
 
 
 def _secrets_in(value: JsonValue) -> Iterator[str]:
-    """The names, at any depth, under which people put keys."""
+    """Yield the names, at any depth, that look like those of secrets."""
     if isinstance(value, dict):
         for name, inner in value.items():
             if _SECRET.search(name):

@@ -14,7 +14,7 @@ WORDLLAMA = "wordllama"
 
 
 def is_local(model: str) -> bool:
-    """Whether ``model`` is answered by a server on this machine that is started for it.
+    """Return whether ``model`` is answered by a server on this machine that is started for it.
 
     >>> is_local("gguf:/models/qwen.gguf"), is_local("local"), is_local("openai/gpt-5-mini")
     (True, True, False)

@@ -1,4 +1,4 @@
-"""Sets of values under a name."""
+"""Named sets of settings."""
 
 from __future__ import annotations
 
@@ -36,4 +36,4 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         )
     }
 )
-"""Name → dotted key → value; what is given besides has precedence."""
+"""Name → dotted key → value; other given settings have precedence."""

@@ -26,15 +26,16 @@ Objective = Literal["quality", "cost", "latency", "size"]
 Freeze = Literal["instructions", "code"]
 Edit = Literal["auto", "definitions", "blocks", "patch", "whole"]
 QUALITIES = (*METRICS, *GRADED)
-"""What quality can be: a metric of text; what a judge says of an answer, as a whole or by a rubric; or what
-was earned in an environment."""
+"""Quality metrics: a text metric; a judge's score of an answer, as a whole or by a rubric; or the reward of
+an environment.
+"""
 
 
 def named(kind: Kind) -> AfterValidator:
     """Return a validator of the names of ``kind``: built in, registered, or of a plug-in.
 
-    Of a recorded configuration any name passes (``context={"recorded": True}``): a run can be looked at where
-    the plug-in that it used is not installed.
+    In a recorded configuration any name is accepted (``context={"recorded": True}``): a run can be inspected
+    where the plug-in that it used is not installed.
     """
 
     def check(name: str, info: ValidationInfo) -> str:
@@ -48,36 +49,38 @@ def named(kind: Kind) -> AfterValidator:
 
 
 class Section(BaseModel):
-    """Immutable, closed to unknown keys, finite numbers only."""
+    """Base of the sections: immutable, closed to unknown keys, finite numbers only."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SearchConfig(Section):
-    """How parents are chosen and children are made."""
+    """Parent selection and mutation settings."""
 
     optimizer: Annotated[str, named("optimizer")] = Field(
         default="evolve",
-        description="who makes children: our own search; or gepa, which rewrites one seed's instructions; or "
-        "a registered name",
+        description="source of candidates: evolve, our own search; gepa, which rewrites the instructions "
+        "of one seed; or a registered name",
     )
     selection: Annotated[str, named("selector")] | None = Field(
         default=None,
-        description="how a parent is chosen from the population, or a registered name; left out: softmax "
-        "where a model reflects, as in the paper, else max, which was measured to pay (docs/search.md)",
+        description="selector of parents, or a registered name; default: softmax where a model reflects, "
+        "as in the paper, else max, which was better in measurements (docs/search.md)",
     )
     temperature: float = Field(
-        default=0.15, gt=0, description="of softmax and recency selection: p ∝ exp(quality / temperature)"
+        default=0.15,
+        gt=0,
+        description="temperature of softmax and recency selection: p ∝ exp(quality / temperature)",
     )
     objectives: tuple[Objective, ...] = Field(
         default=("quality", "cost", "latency"),
         min_length=1,
-        description="what spans the front; quality among them",
+        description="axes of the Pareto front; quality among them",
     )
     epsilon: dict[Objective, NonNegativeFloat] = Field(
         default_factory=dict,
-        description="how fine a difference counts on the front, by objective: a grid of quality, or of "
-        "doublings of cost (default 0.125) and latency (without a tolerance 1, else none)",
+        description="resolution of an objective on the front: of a grid of quality, or of doublings of "
+        "cost (default 0.125) and latency (without a tolerance 1, else none)",
     )
     latency_tolerance: float = Field(
         default=2.0,
@@ -92,109 +95,110 @@ class SearchConfig(Section):
         "times the default or more",
     )
     attribution: bool = Field(
-        default=True, description="operators are picked by where the evidence was lost; off: at random"
+        default=True, description="pick operators by where the evidence was lost; off: at random"
     )
     operators: Literal["weights", "bandit"] = Field(
         default="weights",
-        description="offline operators: drawn by their weights; or of four drawn, the one that brought most "
-        "so far, which is not proven to pay",
+        description="offline operators: weights draws them by their weights; bandit takes, of four drawn,"
+        " the one with the highest gain so far (no benefit is proven)",
     )
-    freeze: Freeze | None = Field(default=None, description="the part of a program that no child may change")
+    freeze: Freeze | None = Field(
+        default=None, description="the part of a program that no candidate may change"
+    )
     crossover: float = Field(
-        default=0.15, ge=0, le=1, description="share of a reflecting model's children made of two parents"
+        default=0.15, ge=0, le=1, description="share of a reflecting model's candidates with two parents"
     )
     scoped: bool = Field(
         default=True,
-        description="a reflecting model is told which part to change, by attribution and by what it costs",
+        description="tell a reflecting model which part to change, by attribution and by cost",
     )
-    racing: bool = Field(
-        default=True, description="a child that cannot come to lie on the front is given up early"
-    )
+    racing: bool = Field(default=True, description="stop candidates early that cannot reach the Pareto front")
     confirm: bool = Field(
         default=True,
-        description="with a model: a child that may displace a front member by luck is run a second time",
+        description="with a model: run a candidate a second time if it may displace a front member by luck",
     )
     racing_risk: float = Field(
         default=0.05,
         gt=0,
         lt=0.5,
-        description="chance, for each rival, of giving up a child that a whole evaluation would have kept",
+        description="probability, per front member, of stopping a candidate early that a whole evaluation"
+        " would have kept",
     )
     tune: float = Field(
         default=0.0,
         ge=0,
         le=1,
-        description="share of children whose KNOBS are tuned on recorded queries, without a model call; "
-        "each takes the sandbox about thirty more runs, and no gain in quality is proven: off",
+        description="share of candidates whose KNOBS are tuned on recorded queries, without a model call;"
+        " each takes about thirty more sandbox runs, and no gain in quality is proven: off",
     )
     references: bool = Field(
-        default=True, description="a reflecting model is shown other programs of the population"
+        default=True,
+        description="show a reflecting model other programs of the population",
     )
     repairs: int = Field(
-        default=3, ge=0, description="attempts after the first one, where a model's child does not work"
+        default=3, ge=0, description="attempts after the first one, where a model's candidate does not work"
     )
     retry: Literal["auto", "draw", "repair"] = Field(
         default="auto",
-        description="what such an attempt is: draw asks anew, with another case; repair tells the error; "
-        "auto: whichever paid for this model",
+        description="kind of such an attempt: draw asks again with another case; repair sends the error; "
+        "auto: the one with more success for this model",
     )
     edit: Edit = Field(
         default="auto",
-        description="how a reflecting model gives a child: changed definitions, search/replace blocks, a "
+        description="edit format of a reflecting model: changed definitions, search/replace blocks, a "
         "patch, or a whole file; auto: definitions",
     )
     prompt: Literal["auto", "compact", "full"] = Field(
         default="auto",
-        description="what a reflecting model is shown: compact is 2,500 tokens with one failure; full is all "
-        "that there is; auto: compact for a local model or a context below 16,384 tokens",
+        description="prompt of a reflecting model: compact has 2,500 tokens with one failure; full has "
+        "all sections; auto: compact for a local model or a context below 16,384 tokens",
     )
     failures_shown: int | None = Field(
         default=None,
         ge=0,
-        description="failures that a reflecting model is shown; left out: 1 in a compact prompt, else 2",
+        description="failures shown to a reflecting model; default: 1 in a compact prompt, else 2",
     )
     successes_shown: int | None = Field(
         default=None,
         ge=0,
         le=1,
-        description="successes that a reflecting model is shown; left out: 0 in a compact prompt, else 1",
+        description="successes shown to a reflecting model; default: 0 in a compact prompt, else 1",
     )
     references_shown: int | None = Field(
         default=None,
         ge=0,
-        description="other programs that a reflecting model is shown: best sibling, newest, better at some "
-        "items, front members; left out: 0 in a compact prompt, 3 in a full one",
+        description="most other programs shown to a reflecting model: best sibling, newest, better at "
+        "some items, front members; default: 0 in a compact prompt, 3 in a full one",
     )
     ideas_shown: int | None = Field(
         default=None,
         ge=0,
-        description="changes suggested to a reflecting model, drawn by what the failures have in common; "
-        "left out: 1 in a compact prompt, else 0",
+        description="changes suggested to a reflecting model, drawn by the common failure cues; default: "
+        "1 in a compact prompt, else 0",
     )
     mutators: Annotated[str, named("mutator")] = Field(
         default="auto",
-        description="who makes children where a reflector is given: the model, the rules, or both, sharing "
-        "the budget by what they bring, the rules also in place of a model that gave no "
-        "program; auto: both; a registered name: that mutator alone, with or without a "
+        description="source of candidates if a reflector is given: the model, the rules, or both, which "
+        "share the budget by their gain, with the rules also replacing a model that gave no "
+        "program; auto: both; a registered name: only that mutator, with or without a "
         "reflector",
     )
     prompts_dir: Path | None = Field(
         default=None,
-        description="folder of prompt files of your own, such as compact.md; those that it lacks are the "
-        "package's",
+        description="folder of your own prompt files, such as compact.md; missing ones are the package's",
     )
     probe: bool = Field(
         default=True,
-        description="a model's child is tried on a few tasks first: one that fails is drawn again, one that "
-        "changes nothing is not evaluated",
+        description="try a model's candidate on a few tasks first: one that fails is drawn again, one "
+        "that changes nothing is not evaluated",
     )
     prompt_tokens: int = Field(
-        default=60_000, ge=4_000, description="the most that a reflection may show, in estimated tokens"
+        default=60_000, ge=4_000, description="most estimated tokens of a reflection prompt"
     )
     ensemble: Literal["weights", "bandit"] = Field(
         default="weights",
-        description="reflectors are drawn by their weights; or they, and the scopes of a mutation, by the "
-        "improvement per USD that each brought so far",
+        description="weights: draw reflectors by their weights; bandit: draw them, and the scopes of a "
+        "mutation, by their improvement per USD so far",
     )
 
     @field_validator("prompts_dir")
@@ -211,50 +215,48 @@ class SearchConfig(Section):
 
 
 class EvaluationConfig(Section):
-    """What one evaluation of a program asks, and how it is scored."""
+    """Size and scoring of one evaluation of a program."""
 
     static: int | None = Field(
         default=None,
         ge=1,
-        description="validation tasks of the fixed subset for fitness; by default 200 offline, 48 else",
+        description="validation tasks of the fixed fitness set; default: 200 offline, else 48",
     )
     rotating: int | None = Field(
         default=None,
         ge=0,
-        description="validation tasks, others for each parent, that give the failures to learn from; "
-        "0: the static ones give them; left out: 0 where no model reflects, which would learn those by "
-        "heart, else 8, or 40 offline",
+        description="further validation tasks for each parent, whose failures are learnt from; 0: the "
+        "static ones give them; default: 0 where no model reflects (a model would memorise "
+        "those), else 8, or 40 offline",
     )
     kmeans_starts: int = Field(
         default=10, ge=1, description="runs of k-means, of which the best chooses the tasks of a subset"
     )
     rotating_groups: int = Field(
-        default=2, ge=1, description="grouped scope: at most so many groups' memories in one rotating subset"
+        default=2, ge=1, description="grouped scope: most groups' memories in one rotating subset"
     )
     episode_ratio: float | None = Field(
         default=None,
         gt=0,
-        description="episodes ingested for each validation task of the subset; left out: all",
+        description="episodes ingested for each validation task of the subset; default: all",
     )
     test: int | None = Field(
         default=None,
         ge=0,
-        description="tasks of the test set, drawn at random, that the best and every seed are asked "
-        "at the end; 0: none; left out: all",
+        description="tasks of the test set, drawn at random, for the final test of the best and every "
+        "seed; 0: none; default: all",
     )
     metric: str = Field(
-        default="auto", description="what quality is; auto: the benchmark's own choice for the models in use"
+        default="auto", description="quality metric; auto: the benchmark's own choice for the models in use"
     )
-    low: float = Field(
-        default=0.5, ge=0, le=1, description="an item that scores below it counts as a failure"
-    )
+    low: float = Field(default=0.5, ge=0, le=1, description="items that score below it count as failures")
     agent: Annotated[str, named("agent")] | None = Field(
         default=None,
-        description="registered agent that uses the memory; left out: that of models.task, or rules",
+        description="registered agent that uses the memory; default: that of models.task, or rules",
     )
     judge: Annotated[str, named("judge")] | None = Field(
         default=None,
-        description="registered judge that grades answers; left out: that of models.judge, or rules",
+        description="registered judge that grades answers; default: that of models.judge, or rules",
     )
 
     @field_validator("metric")
@@ -266,13 +268,13 @@ class EvaluationConfig(Section):
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """``, did you mean …?`` where something of ``known`` is close to ``name``, else nothing."""
+    """Return ``, did you mean …?`` if a name in ``known`` is close to ``name``, else an empty text."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f", did you mean {close[0]}?" if close else ""
 
 
 def distinct(names: tuple[T, ...]) -> tuple[T, ...]:
-    """``names``; a ``ValueError`` if one stands there twice."""
+    """Return ``names``; a ``ValueError`` if one occurs twice."""
     twice = sorted({str(name) for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"given more than once: {', '.join(twice)}")

@@ -1,4 +1,4 @@
-"""One file over HTTP into a ``.part`` file, which a later attempt goes on with."""
+"""Download of one file over HTTP into a ``.part`` file, which a later attempt resumes."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Downloader:
                 problem = str(broken)
         kept = part.stat().st_size if part.is_file() else 0
         state = (
-            f"{kept} bytes are kept: give the same command again to go on"
+            f"{kept} bytes are kept: rerun the command to resume"
             if kept
             else "Nothing has come: look whether this machine reaches the source and try again"
         )
@@ -180,7 +180,9 @@ def _check(url: str, response: httpx.Response) -> None:
 
 
 def _resumable(part: Path, may_mix: bool) -> tuple[int, str]:
-    """How many bytes can be built upon, and what tells whether the source's file is still the same."""
+    """Return the number of bytes to resume from, and the tag that tells whether the source's file is
+    unchanged.
+    """
     if not part.is_file():
         return 0, ""
     tag = _tag(part).read_text(encoding="ascii").strip() if _tag(part).is_file() else ""

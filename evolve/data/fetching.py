@@ -43,7 +43,7 @@ def fetch(
     Raises:
         UsageError: the folder cannot be written, a checksum is wrong or another than at the first fetch, or
             ``verify`` says so. Nothing is left under a final name.
-        InfrastructureError: the source cannot be reached; what has come is kept, and the next call goes on.
+        InfrastructureError: the source cannot be reached; received data are kept, and the next call resumes.
     """
     wanted = [file for file in files if again or not _is_there(file, data_dir)]
     if not wanted:
@@ -134,7 +134,7 @@ def _remove_empty(folder: Path) -> None:
 
 
 def _link(source: Path, target: Path) -> None:
-    """Let ``verify`` see a file that was there before."""
+    """Link a file that existed before to where ``verify`` looks for it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     target.symlink_to(source.resolve())

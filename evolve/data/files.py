@@ -48,7 +48,9 @@ class DataFile:
             raise UsageError(f"The source of {self.name} is {self.url!r}; expected an http or https address.")
 
     def is_needed(self, options: Mapping[str, str]) -> bool:
-        """Whether the benchmark needs it when it is loaded with ``options``, all of them as text."""
+        """Return whether the benchmark needs the file when it is loaded with ``options``, all of them as
+        text.
+        """
         return all(options.get(option, "") in values for option, values in self.needed.items())
 
 

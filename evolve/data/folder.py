@@ -40,7 +40,7 @@ _QUESTION = ("id", "question", *_GOLD, "group", "category", "split", "evidence",
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """What the folder says, as the arguments of a ``Benchmark``.
+    """Read the folder into the arguments of a ``Benchmark``.
 
     Where no question has a ``split``, ``test_share`` of each category is held out for test (0.4 unless
     ``benchmark.toml`` says otherwise). The metric is ``rubric`` if all questions have one, else ``f1``.

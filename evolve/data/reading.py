@@ -165,7 +165,7 @@ def _text(content: bytes, path: Path, first_line: int = 1) -> str:
 
 
 def _not_json(path: Path, line: int, error: json.JSONDecodeError, begin: int | None = None) -> UsageError:
-    """What is wrong where; ``begin``: the line on which the record begins, which may be where to look."""
+    """Build the error for invalid JSON; ``begin``: first line of the record, which may be where to look."""
     record = f" (in the record that begins on line {begin})" if begin not in (None, line) else ""
     return UsageError(f"{path} is not JSON: line {line}, column {error.colno}{record}: {error.msg}. {_AGAIN}")
 
@@ -176,7 +176,7 @@ def _too_much(path: Path, line: int, error: Exception) -> UsageError:
 
 
 def _skip(text: str, position: int) -> int:
-    """Where the white space that begins at ``position`` ends."""
+    """Return the end of the white space that begins at ``position``."""
     while text[position : position + 1] in (" ", "\n", "\r", "\t"):
         position += 1
     return position

@@ -9,7 +9,7 @@ from typing import Any
 
 from evolve.errors import UsageError
 
-REMEDY = "Mend it there, or fetch the file again."
+REMEDY = "Fix it there, or fetch the file again."
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Row:
     fields: Mapping[str, Any]
 
     def __contains__(self, key: str) -> bool:
-        """Whether the field is there and not null."""
+        """Return whether the field is there and not null."""
         return self.fields.get(key) is not None
 
     def value(self, key: str, *kinds: type) -> Any:
@@ -107,7 +107,7 @@ def as_record(value: Any, where: str) -> Row:
 
 
 def is_unicode(text: str) -> bool:
-    """Whether ``text`` can be written as UTF-8: it has no lone surrogate."""
+    """Return whether ``text`` can be written as UTF-8: it has no lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:

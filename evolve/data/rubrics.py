@@ -1,4 +1,6 @@
-"""What the rubric benchmarks share: a conversation as a question, and a marked question as an episode."""
+"""Conversion shared by the rubric benchmarks: a conversation to a question, a marked question to an
+episode.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def shuffled(entries: Iterable[T], key: Callable[[T], str], salt: str) -> list[T
 
 
 def seats(sizes: Mapping[C, int], total: int) -> dict[C, int]:
-    """How many of ``total`` each category gets, in proportion to its size: by largest remainder.
+    """Divide ``total`` among the categories in proportion to their sizes, by largest remainder.
 
     Args:
         sizes: category → how many there are; ties go to the category that comes first.

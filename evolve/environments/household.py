@@ -11,20 +11,20 @@ from evolve.environment import Observation
 Kind = Literal["put", "heat", "clean", "cool", "light"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TREATED: dict[Kind, str] = {"heat": "hot", "clean": "clean", "cool": "cold"}
-"""What a thing is once it has been treated so."""
+"""Treatment → state of a thing that was treated."""
 NOTHING = "Nothing happens."
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where things can be: a piece of furniture or an appliance.
+    """Piece of furniture or appliance that things can be in.
 
     Attributes:
         name: such as "drawer 2"; unique in its home.
-        room: which room it is in.
+        room: name of the room.
         closed: it has a door, which is shut when a visit begins.
-        does: what can be done with it; empty for mere furniture.
-        broken: it does not do it.
+        does: treatment that it offers; empty for mere furniture.
+        broken: it does not work.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Home:
-    """Its places in a fixed order, and where each thing is when a visit begins: thing → name of a place."""
+    """Home: its places in a fixed order, and thing → name of its place when a visit begins."""
 
     name: str
     places: tuple[Place, ...]
@@ -45,7 +45,7 @@ class Home:
 
 @dataclass(frozen=True)
 class Goal:
-    """What is to be reached with one thing; ``target`` is the place it must end up in, none for ``light``."""
+    """Goal for one thing; ``target`` is the place it must end up in, empty for ``light``."""
 
     kind: Kind
     thing: str
@@ -62,7 +62,7 @@ class Goal:
 
 
 class Household:
-    """One visit to ``home`` with one ``goal``: an ``Environment``. Hands hold one thing at a time.
+    """Environment of one visit to ``home`` with one ``goal``. Hands hold one thing at a time.
 
     The reward is 1 when the goal is reached, which ends the visit, and 0 before.
     """
@@ -91,7 +91,7 @@ class Household:
         return self._observed(getattr(self, f"_{verb}")(rest))
 
     def close(self) -> None:
-        """There is nothing to end."""
+        """Do nothing: there is no process to end."""
 
     def commands(self) -> tuple[str, ...]:
         """All that can be done now."""

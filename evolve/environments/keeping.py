@@ -1,4 +1,4 @@
-"""What a simulator took minutes to tell is kept in the user's cache."""
+"""Cache on disk for data that takes a simulator minutes to produce."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 
 def kept(name: str, tell: Callable[[], Any]) -> Any:
-    """What ``tell`` says, plain JSON; from the cache if it was said before under ``name``.
+    """Return the plain JSON of ``tell``, from the user's cache if it was called before under ``name``.
 
-    A file in the cache that cannot be read is told anew. Whoever tells is killed half-way leaves nothing.
+    An unreadable cache file is replaced. A process that is killed half-way leaves no file.
     """
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     path = Path(home) / "evolve" / "made" / f"{name}.json"

@@ -18,7 +18,7 @@ REPLY_BYTES = 8_000_000
 """A longer reply is taken for a fault."""
 PRINTED_TAIL = 2_000
 INHERITED = ("PATH", "LANG", "LC_ALL", "JAVA_HOME", "LD_LIBRARY_PATH", "SYSTEMROOT")
-"""What a player is told of the host's environment variables: no key is among them."""
+"""Environment variables of the host that a player inherits; none holds a key."""
 _LOOK_UP_SECONDS = 0.5
 
 

@@ -77,7 +77,7 @@ class Simulator:
         return self.played(self.start(variables), opening)
 
     def played(self, player: Player, opening: Mapping[str, Any]) -> Played:
-        """Open a game, or the next one, in a ``player`` that runs. Whoever started it closes it."""
+        """Open a game, or the next one, in a ``player`` that runs. The caller closes it."""
         player.ask({"do": "open", **opening}, self.start_seconds)
         return Played(self, player)
 
@@ -89,7 +89,7 @@ class Simulator:
 
 
 class Played:
-    """One game in one process: an ``Environment``."""
+    """Environment of one game, played in a process of its own."""
 
     def __init__(self, simulator: Simulator, player: Player) -> None:
         self._simulator = simulator
@@ -129,7 +129,7 @@ def interpreter() -> str:
 
 
 def _has(python: str, package: str) -> bool:
-    """Whether ``python`` can find ``package``; it is not imported."""
+    """Return whether ``python`` can find ``package``, without importing it."""
     if python == sys.executable:
         return importlib.util.find_spec(package) is not None
     look = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({package!r}) is None)"

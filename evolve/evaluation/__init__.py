@@ -1,4 +1,4 @@
-"""Evaluating memory programs: subsets, ingestion, asking, scoring and attribution (DESIGN §4)."""
+"""Evaluation of memory programs: subsets, ingestion, asking, scoring and attribution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where on its way to the answer the gold evidence was lost, by text alone (DESIGN §4, *Attribution*)."""
+"""Attribution of lost gold evidence to a stage on its way to the answer, by text alone."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from evolve.records import Evidence, Fields, Stage, Task
 from evolve.scoring import contains_passage, content_words
 
 LOW_SCORE = 0.5
-"""A score below this one is a failure case."""
+"""Scores below this one are failure cases."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What one memory was given and what it took in.
+    """Episodes given to one memory and the text that its ``write`` received.
 
     Attributes:
         given: episode id → its text, for every episode of the subset that belongs to this memory.
-        received: episode id → what ``write`` had to work with, see ``received_text``. Episodes whose write
-            failed are missing.
+        received: episode id → the text that ``write`` had to work with, see ``received_text``. Episodes whose
+            write failed are missing.
         verbatim: ``write`` looks at the raw text. Where it does not, all that is stored was worded by the
             agent, and a passage counts as present also where the content words of the answer are.
     """
@@ -36,26 +36,28 @@ class Memory:
 
     @cached_property
     def given_words(self) -> frozenset[str]:
-        """Content words of all that was given."""
+        """Content words of all given episodes."""
         return frozenset(word for text in self.given.values() for word in content_words(text))
 
     @cached_property
     def received_words(self) -> frozenset[str]:
-        """Content words of all that was received."""
+        """Content words of all received texts."""
         return frozenset(word for text in self.received.values() for word in content_words(text))
 
 
 def attribute(
     task: Task, score: float, *, memory: Memory, retrieved: str, low: float = LOW_SCORE
 ) -> Stage | None:
-    """The first stage at which something that the answer needs is missing; None for a score from ``low`` on.
+    """Return the first stage at which something that the answer needs is missing; None for a score of at
+    least ``low``.
 
-    - ``NOT_GIVEN``: a passage of the evidence stands in no episode of the subset. No program can help it.
+    - ``NOT_GIVEN``: a passage of the evidence is in no episode of the subset. No program can help that.
     - ``LOST_IN_WRITE``: every passage was given, but the write of its episode failed, or ``write`` ignores
-      the raw text and the extracted item does not have it. What a program drops *inside* ``write`` cannot be
-      seen from outside: it counts as not retrieved.
-    - ``NOT_RETRIEVED``: what ``read`` returned lacks a passage. Evidence retrieved in part is not retrieved.
-    - ``NOT_USED``: all was there and the score is low nevertheless.
+      the raw text and the extracted item does not have it. Losses *inside* ``write`` cannot be seen from
+      outside: they count as not retrieved.
+    - ``NOT_RETRIEVED``: the text that ``read`` returned lacks a passage. Evidence retrieved in part is not
+      retrieved.
+    - ``NOT_USED``: all evidence was retrieved, but the score is low.
 
     A task without gold evidence is traced by the content words of its gold answer instead; one with neither
     cannot be traced, and has no stage.
@@ -70,7 +72,9 @@ def attribute(
 
 
 def reads_raw_text(parts: Parts) -> bool:
-    """Whether ``write`` mentions its second argument at all, by syntax; True where that cannot be told."""
+    """Return whether ``write`` mentions its second argument at all, by syntax; True where that cannot be
+    determined.
+    """
     source = parts.methods.get("write", "")
     try:
         function = parse(textwrap.dedent(source)).body[0]
@@ -83,7 +87,9 @@ def reads_raw_text(parts: Parts) -> bool:
 
 
 def received_text(item: Fields, raw_text: str, *, verbatim: bool) -> str:
-    """What ``write`` had to work with: the item's values, and the raw text if it looks at that."""
+    """Return the text that ``write`` had to work with: the item's values, and the raw text if it looks at
+    that.
+    """
     worded = json.dumps(item, ensure_ascii=False)
     return f"{worded}\n{raw_text}" if verbatim else worded
 
@@ -115,6 +121,6 @@ def _by_words(task: Task, memory: Memory, retrieved: str) -> _Trace:
 
 
 def _has_answer(task: Task, text: str) -> bool:
-    """Whether all words of the answer stand in ``text``; never for a task that is acted or marked."""
+    """Return whether ``text`` has all words of the answer; never for a task that is acted or marked."""
     wanted = frozenset(content_words(task.answers[0] if task.answers else ""))
     return bool(wanted) and wanted <= frozenset(content_words(text))

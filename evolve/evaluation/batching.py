@@ -1,16 +1,16 @@
-"""Answers to a program's calls of models: at once, put off and batched, or prefetched for many writes.
+"""Batching of a program's model calls: answered at once, deferred and batched, or prefetched for many writes.
 
-A session makes one call after another, but many reads can be in want of an answer at the same time. A read
-that asks for what is not known yet is given up (``Deferred``) and its branch dropped; what all of them wanted
-is then asked for at once, and they are made again. So 40 reads with one model call of two seconds each take
-about two seconds and not eighty. What was answered before and is kept is known at once.
+A session makes one call after another, but many reads can wait for an answer at the same time. A read that
+asks for an unknown answer is abandoned (``Deferred``) and its branch dropped; all missing answers are then
+requested at once, and the reads are made again. So 40 reads with one model call of two seconds each take
+about two seconds instead of eighty. Cached answers are known at once.
 
 A write must see what the one before it stored. Most programs that ask a model in ``write`` show it the
 episode and nothing of what is stored, so that the request is known before the turn of the write has come.
-Writes are tried in branches that are thrown away, only to see what they ask. Whether that is what they ask
-when their turn comes is tested on the second write, tried before the first was made: if it is not, no more
-was wasted than what one write asks, and the rest are made one after the other. Where answers are kept of an
-earlier program that wrote alike, nothing is tried until a write asks for what is not kept.
+Writes are tried in branches that are thrown away, only to see their requests. Whether they make the same
+requests when their turn comes is tested on the second write, tried before the first was made: if they do
+not, only the requests of one write were wasted, and the rest are made one after the other. Where answers to
+an earlier program with the same writes are cached, nothing is tried until a write asks for one that is not.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from evolve.records import Completion, Episode
 from evolve.sandboxes.protocol import Deferred, Services, Session
 
 SAMPLE = 2
-"""Writes on which it is tested that they ask what they asked ahead of their turn."""
+"""Number of writes used to test that requests are the same ahead of their turn."""
 
 
 class HostServices:
-    """The ``Services`` of the sandbox protocol, by one embedder and one model; as thread-safe as they are.
+    """``Services`` of the sandbox protocol with one embedder and one model; as thread-safe as they are.
 
     Args:
         embedder: behind ``toolkit.embed``.
@@ -52,7 +52,7 @@ class HostServices:
         if not texts:
             return np.zeros((0, self._embedder.dimension), dtype=np.float32)
         vectors = np.asarray(self._embedder.embed(list(texts)), dtype=np.float32)
-        expected = (len(texts), self._embedder.dimension)  # which may be known from those vectors only
+        expected = (len(texts), self._embedder.dimension)  # which may be known only from those vectors
         if vectors.shape != expected or not np.isfinite(vectors).all():
             raise InfrastructureError(
                 f"The embedder {self._embedder.identity!r} gave an array of shape {vectors.shape}; expected "
@@ -63,24 +63,24 @@ class HostServices:
         return vectors / np.where(lengths > 0, lengths, 1)
 
     def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
-        """What the toolkit model answers."""
+        """Return the toolkit model's answer."""
         return self._model.complete(messages, options, self._repeat)
 
 
 class DeferringServices:
-    """Services that can put an answer off, ask for many at once, and know the answers afterwards.
+    """Services that can defer requests, send many at once, and answer them afterwards.
 
-    To be used by one session, from its thread.
+    For use by one session, from its thread.
 
     Args:
-        inner: does the work.
-        model: answers completions, which are to be put off; None where ``inner`` does, on the spot.
-        embedder: makes the vectors, which are to be put off; None where ``inner`` does, on the spot.
+        inner: the services that do the work.
+        model: answers completions, which are deferred; None where ``inner`` answers them at once.
+        embedder: makes the vectors, which are deferred; None where ``inner`` makes them at once.
         repeat: number of a re-run that measures noise.
 
     Attributes:
-        answered: requests whose answers were at hand.
-        unforeseen: answers that were asked for one at a time, while the program waited.
+        answered: requests whose answers were known.
+        unforeseen: requests sent one at a time, while the program waited.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class DeferringServices:
         self.unforeseen = 0
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """As the inner services; put off inside of ``deferring`` if a vector is not known."""
+        """Embed with the inner services; deferred inside of ``deferring`` if a vector is not known."""
         if self._embedder is None or not texts:
             return self._inner.embed(texts)
         missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]
@@ -114,7 +114,7 @@ class DeferringServices:
         return np.stack([self._vectors[text] for text in texts])
 
     def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
-        """The answer, if it is known; else it is asked for, or put off inside of ``deferring``."""
+        """Return the answer if it is known; else ask for it, or defer it inside of ``deferring``."""
         if self._model is None:
             return self._inner.complete(messages, options)
         key = json.dumps([messages, options], sort_keys=True)
@@ -133,7 +133,7 @@ class DeferringServices:
 
     @contextmanager
     def deferring(self) -> Iterator[None]:
-        """Put off whatever is not known."""
+        """Defer all requests without a known answer."""
         self._deferring = True
         try:
             yield
@@ -141,11 +141,11 @@ class DeferringServices:
             self._deferring = False
 
     def ask(self) -> None:
-        """Ask for all that was put off, and remember the answers and the errors.
+        """Send all deferred requests, and remember the answers and the errors.
 
         Raises:
             InfrastructureError: the embedding model could not be asked.
-            BudgetReached: no more may be spent on it.
+            BudgetReached: the spending limit is reached.
         """
         wanted, texts = dict(self._wanted), list(self._texts)
         self._wanted.clear()
@@ -154,7 +154,7 @@ class DeferringServices:
             try:
                 self._embed(texts)
             except ModelError as error:
-                # One text may spoil it for all: each call then asks for its own when its turn comes.
+                # One bad text may fail the whole batch: each call then asks for its own when its turn comes.
                 if not error.of_this_call:
                     raise
         if wanted and self._model is not None:
@@ -162,7 +162,7 @@ class DeferringServices:
             self._known.update(zip(wanted, answers, strict=True))
 
     def _kept(self, texts: Sequence[str]) -> bool:
-        """Whether the vectors of ``texts`` can be had without asking the model."""
+        """Return whether the vectors of ``texts`` are cached."""
         return isinstance(self._embedder, KeepsVectors) and self._embedder.recorded(texts) is not None
 
     def _embed(self, texts: Sequence[str]) -> None:
@@ -174,13 +174,13 @@ _Writes = Sequence[tuple[Episode, Extraction]]
 
 
 class Foresight:
-    """Prefetches what the writes of one memory ask of models.
+    """Prefetcher of the model requests in the writes of one memory.
 
     Args:
         session: with the memory's branch entered.
         services: the session's.
-        writes: episodes with what was extracted of them, in order.
-        rounds: how often a write may ask for something that depends on the answer before.
+        writes: episodes with their extracted items, in order.
+        rounds: most requests of a write that each depend on the answer before.
     """
 
     def __init__(
@@ -190,12 +190,14 @@ class Foresight:
         self._services = services
         self._writes = writes
         self._rounds = rounds
-        self._unforeseen = -1  # at the last look; before the first one, less than there can be
-        self._sampled: int | None = None  # where the sample begins, while there is one
+        self._unforeseen = -1  # at the last look; initially less than any count
+        self._sampled: int | None = None  # beginning of the sample, while there is one
         self._looking = len(writes) > SAMPLE
 
     def before(self, place: int) -> None:
-        """To be called before the write at ``place``: asks what it and later writes will want, if it may."""
+        """Prefetch the requests of the write at ``place`` and of later ones, if allowed. Call it before that
+        write.
+        """
         if not self._looking:
             return
         missed = self._services.unforeseen > self._unforeseen
@@ -208,7 +210,7 @@ class Foresight:
                 self._foresee(self._asking(self._writes[place:]))
 
     def _sample(self, place: int) -> None:
-        """See what the write at ``place`` asks, and the next one, if the first asks for what is not kept."""
+        """Try the write at ``place``, and the next one if the first has uncached requests."""
         self._unforeseen, answered = self._services.unforeseen, self._services.answered
         first = self._asking(self._writes[place : place + 1])
         if first:
@@ -216,10 +218,10 @@ class Foresight:
             others = self._writes[place + 1 : place + SAMPLE]
             self._rounds = self._foresee([*first, *self._asking(others)])
         elif self._services.answered == answered:
-            self._looking = False  # one that asks nothing is taken at its word
+            self._looking = False  # a write without requests is taken as such
 
     def _foresee(self, asking: _Writes) -> int:
-        """Ask until none of ``asking`` wants anything; how often that was, no more than ``rounds``."""
+        """Send requests until none of ``asking`` has any, at most ``rounds`` times; return how often."""
         for done in range(1, self._rounds + 1):
             self._services.ask()
             if done < self._rounds:
@@ -229,7 +231,7 @@ class Foresight:
         return self._rounds
 
     def _asking(self, writes: _Writes) -> _Writes:
-        """Those of ``writes`` that ask for what is not known; ``services`` remember what."""
+        """Return the ``writes`` with unknown requests, which ``services`` remember."""
         return [write for write in writes if self._asks(*write)]
 
     def _asks(self, episode: Episode, extraction: Extraction) -> bool:
@@ -240,6 +242,6 @@ class Foresight:
                 self._session.write(extraction.fields, episode.text)
         except Deferred:
             return True
-        except ProgramError:  # what goes wrong here goes wrong again when it counts
+        except ProgramError:  # an error here recurs in the real call
             return False
         return False

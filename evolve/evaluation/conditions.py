@@ -1,4 +1,6 @@
-"""What decides scores besides program and subset, as a short hash: scores under two are never mixed."""
+"""Short hash of all that decides scores besides program and subset; scores under two hashes are never
+mixed.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from evolve.benchmark import Benchmark
 
 
 def content(benchmark: Benchmark) -> tuple[str, ...]:
-    """What tells benchmarks apart, whatever options they were loaded with: name and all content."""
+    """Return name and content of a benchmark, which tell benchmarks apart whatever their options."""
     hashed = hashlib.sha256()
     for entry in (*benchmark.episodes, *benchmark.validation, *benchmark.test):
         hashed.update(entry.model_dump_json().encode())

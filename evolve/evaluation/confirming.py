@@ -1,4 +1,6 @@
-"""A newcomer that would push a program off the front by luck is run again, and the runs are averaged."""
+"""Confirmation: a candidate that may displace a front member by luck is run again, and the runs are
+averaged.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,12 @@ from evolve.statistics import paired_interval
 
 
 def may_be_luck(evaluation: Evaluation, rivals: Sequence[Rival]) -> bool:
-    """Whether the program would dominate a rival by a difference whose 95 % interval does not exclude 0.
+    """Return whether the program would dominate a rival by a difference whose 95 % interval does not exclude
+    0.
 
     Args:
-        evaluation: of the newcomer, complete.
-        rivals: the front, with scores on the same subset.
+        evaluation: complete evaluation of the new program.
+        rivals: the Pareto front, with scores on the same subset.
     """
     scores = evaluation.item_scores
     for rival in rivals:
@@ -30,9 +33,10 @@ def may_be_luck(evaluation: Evaluation, rivals: Sequence[Rival]) -> bool:
 
 
 def averaged(first: Evaluation, again: Evaluation) -> Evaluation:
-    """``first`` with the scores of both; an item that only one of them could score keeps that score.
+    """Return ``first`` with the mean scores of both; an item that only one of them could score keeps that
+    score.
 
-    What was asked, retrieved and answered is that of the first run. ``again`` must be complete.
+    Queries, retrieved texts and answers are those of the first run. ``again`` must be complete.
     """
     others = {item.task: item for item in again.items}
     items = tuple(_averaged(item, others[item.task]) for item in first.items)

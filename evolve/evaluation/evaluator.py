@@ -1,4 +1,4 @@
-"""Score a memory program on a subset: ingest, ask, score, attribute (DESIGN §4)."""
+"""Score a memory program on a subset: ingest, ask, score, attribute."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from evolve.sandboxes.protocol import Limits, Sandbox
 from evolve.statistics import mean_interval
 
 INCONCLUSIVE_SHARE = 0.2
-"""With more than this share of items or writes inconclusive, the whole evaluation is."""
+"""Share of inconclusive items or writes above which the whole evaluation is inconclusive."""
 UNKNOWN = Interval(mean=math.nan, low=math.nan, high=math.nan)
-"""The quality of an inconclusive evaluation: no number, so that it cannot be taken for a score."""
+"""Quality of an inconclusive evaluation: not a number, so that it cannot be taken for a score."""
 _ZERO = Interval(mean=0.0, low=0.0, high=0.0)
 
 
@@ -44,13 +44,13 @@ class Reads:
 
 
 class TriedSessions:
-    """Keeps the last sessions that were tried, each to be taken once. Thread-safe.
+    """Pool of sessions that were smoke-tested, each to be taken once. Thread-safe.
 
-    What is used in branches only leaves nothing behind, so that a session which was tried is as good as a new
-    one. Those that nobody takes are closed when others come, or with their sandbox.
+    Work in branches leaves nothing behind, so a session that was tested is as good as a new one. Sessions
+    that nobody takes are closed when others come, or with their sandbox.
 
     Args:
-        capacity: how many: as many as programs are made at the same time; 0 to keep none.
+        capacity: number of sessions, as many as programs are made at the same time; 0 to keep none.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -59,7 +59,7 @@ class TriedSessions:
         self._guard = threading.Lock()
 
     def put(self, program: str, opened: Opened) -> None:
-        """Keep the session of the program with this id; it is the caller's no more."""
+        """Store the session of the program with this id, which no longer belongs to the caller."""
         with self._guard:
             self._kept.append((program, opened))
             surplus = self._kept[: -self._capacity or None]
@@ -68,7 +68,9 @@ class TriedSessions:
             other.session.close()
 
     def take(self, program: str) -> Opened | None:
-        """The session of the program with this id, now the caller's to close; None if there is none."""
+        """Return the session of the program with this id, which the caller must close; None if there is
+        none.
+        """
         with self._guard:
             for kept in self._kept:
                 if kept[0] == program:
@@ -78,25 +80,25 @@ class TriedSessions:
 
 
 class Evaluator:
-    """Scores programs under fixed conditions. Thread-safe if its parts are.
+    """Evaluator of programs under fixed conditions. Thread-safe if its parts are.
 
     Args:
-        benchmark: where the subsets come from; its scope decides which episodes share a memory.
+        benchmark: source of the subsets; its scope decides which episodes share a memory.
         agent: uses the memory.
         judge: grades answers, asked only where ``metric`` is ``judge`` or ``rubric``.
         sandbox: runs the programs.
         embedder: behind ``toolkit.embed``.
         model: behind ``toolkit.llm_completion``.
-        limits: what a program may use.
-        metric: the quality, see ``scorer.Scorer``. It is the caller who decides, by the configuration,
-            between the benchmark's ``metric`` and its ``retrieval_metric``.
+        limits: resource limits of a program.
+        metric: the quality, see ``scorer.Scorer``. The caller decides, by the configuration, between the
+            benchmark's ``metric`` and its ``retrieval_metric``.
         low: a score below this one is attributed to a stage.
-        looks: how often a referee is asked on the way, at most. Where models are waited for, few: what lies
-            between two looks is asked at once.
-        tried: how many programs that were tried are kept loaded, to be evaluated without a new sandbox.
-        cost_unit: what a program's cost is counted in; ``usd`` only where every model has a known price.
-        memo: items and queries made before; a new one if it is not given.
-        clock: seconds, monotonic.
+        looks: most interim analyses for early stopping. Few where models are waited for: all calls between
+            two of them are made at once.
+        tried: number of smoke-tested programs kept loaded, to be evaluated without a new sandbox.
+        cost_unit: unit of a program's cost; ``usd`` only where every model has a known price.
+        memo: items and queries made before; None: a new one.
+        clock: monotonic clock, in seconds.
 
     Raises:
         UsageError: the metric is unknown or does not fit the benchmark.
@@ -141,7 +143,7 @@ class Evaluator:
 
     @property
     def conditions(self) -> str:
-        """A short hash of all that decides the scores besides program and subset.
+        """Short hash of all that decides the scores besides program and subset.
 
         The benchmark's content, agent, judge, models, limits and metric; not the sandbox, since a backend
         must not change a score.
@@ -151,26 +153,26 @@ class Evaluator:
     def evaluate(
         self, program: MemoryProgram, subset: Subset, repeat: int = 0, referee: Referee | None = None
     ) -> Evaluation:
-        """The scores of ``program`` on ``subset``.
+        """Evaluate ``program`` on ``subset``.
 
-        Never raises for what a program or the infrastructure did: the status says it. Inconclusive with
-        items means that too many of them were, which asking again would not mend.
+        Failures of a program or the infrastructure are not raised: the status reports them. Inconclusive with
+        items means that too many items were inconclusive, which asking again would not change.
 
         Args:
-            program: what to score.
+            program: the program.
             subset: tasks (at least one) and episodes of the benchmark.
-            repeat: number of a re-run that measures noise; every model is asked anew.
-            referee: may give the program up on the way: the status is then ``raced``.
+            repeat: number of a re-run that measures noise; every model is asked again.
+            referee: may stop the evaluation early: the status is then ``raced``.
 
         Raises:
-            BudgetReached: the campaign may spend no more on models.
+            BudgetReached: the spending limit is reached.
         """
         started = self._clock()
         try:
             program.check()
             trial = Trial(self._at, program, subset, repeat, referee)
             evaluation = self._concluded(program, subset, trial, self._carry_out(program, trial))
-        except ProgramError as error:  # what is not caught around a write or a read: contract and load
+        except ProgramError as error:  # errors outside of writes and reads: contract and load
             evaluation = self._failed(program, subset, Failure.of(error, "load"))
         except InfrastructureError as error:
             evaluation = self._record(
@@ -179,7 +181,7 @@ class Evaluator:
         return evaluation.model_copy(update={"seconds": self._clock() - started})
 
     def smoke(self, program: MemoryProgram, subset: Subset) -> Failure | None:
-        """What breaks first when ``program`` is checked, loaded and tried on ``subset``, if anything.
+        """Check and load ``program`` and try it on ``subset``; return its first failure, or None.
 
         If nothing does, it stays loaded for the evaluation that is likely to follow; see ``tried``.
 
@@ -189,7 +191,7 @@ class Evaluator:
         return self.tried(program, subset).failure
 
     def tried(self, program: MemoryProgram, subset: Subset) -> Reads:
-        """As ``smoke``, with what the reads returned.
+        """Try ``program`` like ``smoke``, and return the failure with the texts of the reads.
 
         Raises:
             InfrastructureError: the sandbox or a model failed, so that nothing is known of the program.
@@ -216,7 +218,7 @@ class Evaluator:
         return run
 
     def _concluded(self, program: MemoryProgram, subset: Subset, trial: Trial, run: SessionRun) -> Evaluation:
-        """What the trial came to."""
+        """Return the evaluation that the trial amounts to."""
         if trial.failure:
             return self._failed(program, subset, trial.failure, run.writes)
         by_task = {item.task: item for item in trial.items}
@@ -260,20 +262,22 @@ class Evaluator:
 
 
 def _clock_of(items: Sequence[ItemOutcome]) -> ClockKind:
-    """What the seconds of the reads that were made are: the coarsest of their clocks."""
+    """Return the clock of the reads' seconds: the coarsest one used."""
     used = {item.clock for item in items if item.cpu_seconds is not None or item.wall_seconds}
     return "wall" if "wall" in used or not used else "cpu" if "cpu" in used else "free core"
 
 
 def quality_of(items: Sequence[ItemOutcome]) -> Interval:
-    """Mean score of the items that have one, with an interval over groups of tasks where they have groups."""
+    """Return the mean score of the items that have one, with an interval over groups of tasks where they have
+    groups.
+    """
     scored = [item for item in items if item.conclusive]
     groups = {item.task: item.group for item in scored}
     return mean_interval({item.task: item.score for item in scored}, clusters=groups)
 
 
 def _too_little(items: Sequence[ItemOutcome], writes: Sequence[WriteResult]) -> str:
-    """Why there is too little to score a program by, if so."""
+    """Return the reason why there is too little to score a program by; empty if there is enough."""
     for what, reasons in (
         ("items", [item.inconclusive for item in items]),
         ("writes", [write.inconclusive for write in writes]),

@@ -1,4 +1,6 @@
-"""Choose the items that cover a set of others best: max Σ_v max_{e ∈ S} sim(v, e), |S| = k."""
+"""Facility location, the choice of items that best cover a set of others: max Σ_v max_{e ∈ S} sim(v, e), |S|
+= k.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,9 @@ def facility_location(similarity: np.ndarray, count: int) -> list[int]:
     gain still beats the old gains of all others is the greedy choice. Ties go to the lower index.
 
     Args:
-        similarity: shape ``(v, e)``: of each row, to be covered, to each column, which may be chosen.
-        count: how many columns; all of them where there are not as many.
+        similarity: similarity of each row, to be covered, to each column, which may be chosen; shape ``(v,
+            e)``.
+        count: number of columns; all of them where there are fewer.
 
     Returns:
         Indices of columns in the order in which they were chosen.
@@ -38,11 +41,13 @@ def facility_location(similarity: np.ndarray, count: int) -> list[int]:
 
 
 def lower_bound(similarity: np.ndarray) -> np.ndarray:
-    """What covers a row before anything is chosen: its least similarity, so that signs do not matter."""
+    """Return the cover of each row before any column is chosen: its least similarity, so that signs do not
+    matter.
+    """
     rows, columns = similarity.shape
     return similarity.min(axis=1) if columns else np.zeros(rows)
 
 
 def gain_of(similarity: np.ndarray, column: int, covered: np.ndarray) -> float:
-    """How much better the rows are covered once ``column`` is chosen too."""
+    """Return the gain in the rows' cover once ``column`` is chosen too."""
     return float(np.maximum(similarity[:, column] - covered, 0.0).sum())

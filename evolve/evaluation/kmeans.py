@@ -1,4 +1,4 @@
-"""k-means on unit vectors or any others, and the items that stand for the clusters."""
+"""k-means, and the items that represent the clusters."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ DIGITS = 9
 def kmeans(
     points: np.ndarray, clusters: int, rng: np.random.Generator, *, starts: int = 1, iterations: int = 100
 ) -> np.ndarray:
-    """Centroids, shape ``(clusters, d)``: Lloyd's algorithm from k-means++ (Arthur & Vassilvitskii, 2007).
+    """Return centroids, shape ``(clusters, d)``, by Lloyd's algorithm from k-means++ (Arthur & Vassilvitskii,
+    2007).
 
     Args:
         points: shape ``(n, d)``.
         clusters: 1 to n.
-        rng: decides the starts, and nothing else is random.
+        rng: decides the starts, the only random part.
         starts: runs from different starts, of which the one with the smallest sum of squared distances from
             points to their centroids is kept; the first of equal ones.
         iterations: an upper bound for each run; it stops when no point changes its cluster.
@@ -54,7 +55,7 @@ def _lloyd(points: np.ndarray, clusters: int, rng: np.random.Generator, iteratio
 
 
 def _spread_within(points: np.ndarray, centroids: np.ndarray) -> float:
-    """Sum of the squared distances from points to their centroids, steady in its last digits."""
+    """Return the sum of the squared distances from points to their centroids, rounded by ``steady``."""
     total = squared_distances(points, centroids).min(axis=1).sum(keepdims=True)
     return float(steady(total, float((points**2).sum()))[0])
 
@@ -62,7 +63,8 @@ def _spread_within(points: np.ndarray, centroids: np.ndarray) -> float:
 def representatives(
     points: np.ndarray, count: int, rng: np.random.Generator, *, starts: int = 1
 ) -> list[int]:
-    """The indices of exactly ``count`` distinct points: for each k-means centroid the nearest not yet taken.
+    """Return the indices of exactly ``count`` distinct points: for each k-means centroid the nearest not yet
+    taken.
 
     All indices where ``count`` is at least the number of points. Sorted. ``starts`` is that of ``kmeans``.
 
@@ -91,11 +93,11 @@ def squared_distances(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
 
 
 def steady(values: np.ndarray, scale: float) -> np.ndarray:
-    """``values`` to ``DIGITS`` digits of ``scale``, so that what is equal but for rounding is equal.
+    """Round ``values`` to ``DIGITS`` digits of ``scale``, so that values equal up to rounding errors are
+    equal.
 
-    A matrix product differs in its last bits between machines, and on one machine with the number of threads
-    that it gets. Ties are common (both of two points are as far from their mean), and what is chosen must not
-    depend on that.
+    The last bits of a matrix product differ between machines, and with the number of threads. Ties are common
+    (two points are equally far from their mean), and the choice must not depend on those bits.
     """
     if not scale > 0:
         return values

@@ -1,5 +1,6 @@
-"""Items and queries that the agent fills in: cached, since children often share schemas and instructions with
-their parents, and prefetched."""
+"""Cache and prefetching of the agent's items and queries: candidates often share schemas and instructions
+with their parents.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +18,11 @@ from evolve.records import Episode, Task
 
 E = TypeVar("E", Episode, Task)
 _By = tuple[str, str, str, tuple[FieldSpec, ...], int]
-"""What is filled, by which agent, with which instruction and fields, and the number of the re-run."""
+"""Key of a cached extraction: kind, agent, instruction, fields, and the number of the re-run."""
 
 
 class Memo:
-    """Remembers items and queries by all that decides them. Thread-safe; lives as long as a process does."""
+    """In-memory cache of items and queries by all that decides them. Thread-safe."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[_By, Hashable], Extraction] = {}
@@ -36,10 +37,10 @@ class Memo:
         """``agent.extract``, asked only about episodes that are new, all of them at once.
 
         Args:
-            agent: who extracts; its identity is part of the key.
-            parts: of these the schema of the item and its instruction decide.
+            agent: the extracting agent; its identity is part of the key.
+            parts: parts of the program, of which the item's schema and instruction matter.
             episodes: what to extract from.
-            repeat: a re-run to measure noise has its own number, and is extracted anew.
+            repeat: number of a re-run that measures noise, which is extracted again.
         """
         instruction = parts.instructions.get("INSTRUCTION_KNOWLEDGE_ITEM", "")
         return self._filled(
@@ -76,7 +77,7 @@ class Memo:
         with self._lock:
             fresh = dict(zip(missing, made, strict=True))
             for i, extraction in fresh.items():
-                if not extraction.inconclusive:  # what a model refused once it may give the next time
+                if not extraction.inconclusive:  # a model may answer next time what it refused once
                     fresh[i] = self._known.setdefault(keys[i], extraction)
             return [fresh[i] if i in fresh else self._known[key] for i, key in enumerate(keys)]
 
@@ -88,9 +89,9 @@ class AgentInputs:
     read, so that memories are filled meanwhile: call ``finish`` after ``prefetch``.
 
     Args:
-        agent: fills them in.
+        agent: the agent.
         memo: cache of earlier ones.
-        parts: of the program.
+        parts: parts of the program.
         stints: the memories, in order.
         online: episodes are questions and get queries; ``OnlineLearner`` extracts their items.
         repeat: number of a re-run that measures noise.
@@ -117,11 +118,11 @@ class AgentInputs:
         self._formulating: dict[tuple[str, ...], Future[list[Extraction]]] = {}
 
     def prefetch(self, place: int = 0) -> None:
-        """Ask for whatever the memories need from ``place`` up to the next interim look.
+        """Request all that the memories need from ``place`` up to the next interim analysis.
 
         Raises:
             InfrastructureError: a model could not be reached.
-            BudgetReached: no more may be spent.
+            BudgetReached: the spending limit is reached.
         """
         episodes: list[Episode] = []
         tasks: list[Task] = []

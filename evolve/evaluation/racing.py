@@ -1,21 +1,22 @@
-"""Give a child up early when it cannot come to lie on the front (stochastic curtailment).
+"""Early stopping of candidates that cannot reach the Pareto front (stochastic curtailment).
 
-A child and a rival are compared on the same items. After n of N the mean difference that a whole evaluation
-would find is d = (Σ seen + Σ unseen) / N. With the items in random order, the mean of the unseen ones is
-spread about that of the seen ones with variance s² (1/n + 1/(N − n)), so that d is predicted to be about
+A candidate and a front member are compared on the same items. After n of N the mean difference that a whole
+evaluation would find is d = (Σ seen + Σ unseen) / N. With the items in random order, the mean of the unseen
+ones is spread about that of the seen ones with variance s² (1/n + 1/(N − n)), so that d is predicted to be
+about
 
     d̄ₙ  with standard error  s √((N − n) / (n N)),
 
-and a child is given up if d ≥ 0 has a predicted probability below the risk. This bounds the very error that
-matters: giving up what a whole evaluation would have kept. Every look spends a share of the risk
-(Bonferroni), so that looking often does not add up to a large one. Stochastic curtailment is due to Lan,
-Simon & Halperin (1982); racing of candidates to Maron & Moore (1994). ``benchmarks/search/racing.py`` counts
-the errors on recorded scores.
+and a candidate is stopped if d ≥ 0 has a predicted probability below the risk. This bounds the error that
+matters: stopping a candidate that a whole evaluation would have kept. Every interim analysis uses a share of
+the risk (Bonferroni), so that many of them do not add up to a large one. Stochastic curtailment is due to
+Lan, Simon & Halperin (1982); racing of candidates to Maron & Moore (1994). ``benchmarks/search/racing.py``
+counts the errors on recorded scores.
 
-Where memories are filled group by group, what is unseen is of other groups: the prediction is then made over
+Where memories are filled group by group, unseen items are of other groups: the prediction is then made over
 groups (``chance_of_groups``).
 
-A proven winner is not stopped: what it scored is what later children are measured by, so it is finished.
+A proven winner is not stopped: later candidates are compared with its scores, so it is evaluated to the end.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from evolve.records import ItemOutcome
 from evolve.statistics import probability_of_t
 
 LEAST = 8
-"""Items that must be seen before a child is given up: with fewer, s is a guess."""
+"""Fewest items before a candidate is stopped: with fewer, s is a guess."""
 LEAST_GROUPS = 4
-"""Groups that must be seen, where tasks have groups."""
+"""Fewest groups before it, where tasks have groups."""
 FLOOR = 0.05
-"""The least s: differences that happen to be alike so far do not prove that they will be."""
+"""Lower bound of s: differences that happen to be alike so far may still vary."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,9 @@ class Rival:
     """A candidate on the front.
 
     Attributes:
-        number: of the candidate.
+        number: number of the candidate.
         scores: task id → score, on the whole subset.
-        cost: of a task, in the unit of the evaluation; None where cost is no objective.
+        cost: cost per task, in the unit of the evaluation; None where cost is no objective.
     """
 
     number: int
@@ -53,16 +54,16 @@ class Rival:
 
 
 class Referee:
-    """Says when to give a child up.
+    """Early stopping of candidates that cannot reach the Pareto front (stochastic curtailment).
 
-    A rival counts only where it costs no more than the child will: a cheaper child may lie on the front
-    whatever its quality. Measured time is left out, since a search must not depend on how busy a machine
-    was; a child that could lie on the front only by its speed may be given up.
+    A front member counts only where it costs no more than the candidate will: a cheaper candidate may reach
+    the front whatever its quality. Measured time is left out, since a search must not depend on how busy a
+    machine was; a candidate that could reach the front only by its speed may be stopped.
 
     Args:
-        rivals: the front; without any, no child is given up.
-        risk: chance, for each rival, of giving up a child that a whole evaluation would have kept.
-        least: items before the first verdict.
+        rivals: the front; without any, no candidate is stopped.
+        risk: probability, per front member, of stopping a candidate that a whole evaluation would have kept.
+        least: items before the first interim analysis.
         groups: task id → group of the subset's tasks, where whole groups are asked one after the other: tasks
             of a group are alike, and the unseen ones are of other groups.
     """
@@ -83,13 +84,13 @@ class Referee:
         self._groups = groups
 
     def verdict(self, items: Sequence[ItemOutcome], cost: float, *, total: int, looks: int) -> str:
-        """Why the child is to be given up; empty if it is not.
+        """Return the reason to stop the candidate early; empty to go on.
 
         Args:
-            items: those that were scored so far.
-            cost: of a task, as a whole evaluation is expected to find it.
+            items: the items scored so far.
+            cost: expected cost per task of a whole evaluation.
             total: items of a whole evaluation.
-            looks: how often a verdict is asked for at most, which the risk is shared out over.
+            looks: most interim analyses, over which the risk is divided.
         """
         scores = {item.task: item.score for item in items if item.conclusive}
         for rival in self._rivals:
@@ -108,7 +109,7 @@ class Referee:
         return ""
 
     def _chance(self, differences: Mapping[str, float], total: int) -> tuple[float, str]:
-        """The chance to draw level, and over which groups it was taken."""
+        """Return the chance to draw level, and the groups over which it was computed."""
         every = set(self._groups.values())
         if not 2 <= len(every) < len(self._groups):
             return chance_to_draw_level(list(differences.values()), total, least=self._least), ""
@@ -122,10 +123,10 @@ class Referee:
 def chance_of_groups(
     seen: Sequence[Sequence[float]], total: int, groups: int, *, least: int = LEAST
 ) -> float:
-    """The predicted probability that the mean of all ``total`` differences is 0 or more, by groups.
+    """Return the predicted probability that the mean of all ``total`` differences is 0 or more, by groups.
 
-    As ``chance_to_draw_level``, with groups as units: with n items seen in g groups and m items unseen in h,
-    the error is (m / N) s √(g / n² + h / m²), where s² is the variance of a group's sum about its share of
+    Like ``chance_to_draw_level``, with groups as units: with n items seen in g groups and m items unseen in
+    h, the error is (m / N) s √(g / n² + h / m²), where s² is the variance of a group's sum about its share of
     the mean, and the distribution is Student's t with g − 1 degrees of freedom.
 
     Args:
@@ -148,11 +149,11 @@ def chance_of_groups(
 
 
 def chance_to_draw_level(differences: Sequence[float], total: int, *, least: int = LEAST) -> float:
-    """The predicted probability that the mean of all ``total`` differences is 0 or more.
+    """Return the predicted probability that the mean of all ``total`` differences is 0 or more.
 
     Args:
-        differences: those seen, from a random order.
-        total: how many there are in all.
+        differences: the differences seen, in random order.
+        total: number of differences in all.
         least: with fewer seen, or with all, nothing is predicted: 1.
     """
     n = len(differences)

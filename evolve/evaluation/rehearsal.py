@@ -1,4 +1,4 @@
-"""Run a program on what a model gave for it before: what would ``read`` return? No model is asked."""
+"""Replay of a program on recorded model outputs, to see what ``read`` would return. No model is asked."""
 
 from __future__ import annotations
 
@@ -22,32 +22,34 @@ from evolve.records import Completion, Episode, Fields, Task, Usage
 from evolve.sandboxes.protocol import Limits, Sandbox
 
 Hear = Callable[[Task, str], bool]
-"""Is told what ``read`` gave for a task, empty where it failed; whether to go on."""
+"""Function called with a task and the text of its ``read``, empty where it failed; returns whether to go
+on.
+"""
 
 
 class Unrecorded(Exception):
-    """The program asks a model for what it was never asked before: nothing can be said without a call."""
+    """Request of a program that no model was asked before: the replay cannot go on without a call."""
 
 
 @runtime_checkable
 class KeepsCompletions(Protocol):
-    """A model whose past answers can be had again."""
+    """Model whose past answers are kept."""
 
     def recorded(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion | None:
-        """What it answered to just this; None if it is not known. Asks nobody."""
+        """Return the recorded answer to exactly this request, or None. Asks no model."""
         ...
 
 
 class Rehearsal:
-    """Fills memories with recorded items and asks recorded queries, in a sandbox. Thread-safe.
+    """Replay of recorded items and queries in a sandbox. Thread-safe.
 
-    What a program asks of a model on the way is answered from the record, or by a rule that is computed here.
+    A program's model calls are answered from the record, or by a rule that is computed here.
 
     Args:
         sandbox: runs the programs.
         embedder: behind ``toolkit.embed``.
         model: behind ``toolkit.llm_completion``.
-        limits: what a program may use.
+        limits: resource limits of a program.
         scope: one memory for all, or one for each group asked about.
     """
 
@@ -75,13 +77,13 @@ class Rehearsal:
         queries: Sequence[tuple[Task, Fields]],
         hear: Hear,
     ) -> None:
-        """Write ``writes``, then ask ``queries`` group by group, each in its order, until told to stop.
+        """Write ``writes``, then ask ``queries`` group by group, each in its order, until ``hear`` says stop.
 
         Args:
-            source: of a valid program.
-            writes: what the agent extracted of each episode, in the order of writing.
-            queries: what it asked for each task.
-            hear: is told each read as it is done.
+            source: source of a valid program.
+            writes: the agent's item for each episode, in the order of writing.
+            queries: the agent's query for each task.
+            hear: called with each read.
 
         Raises:
             Unrecorded: a model would have to be asked.
@@ -125,7 +127,7 @@ class _Recorded:
 
 
 class _Vectors:
-    """An embedder that gives only what it gave before."""
+    """Embedder that returns only cached vectors."""
 
     waits = False
 
@@ -145,7 +147,7 @@ class _Vectors:
 
 
 class _Answers:
-    """A model that answers only what it answered before."""
+    """Model that returns only cached answers."""
 
     def __init__(self, inner: ToolkitModel) -> None:
         self._inner = inner

@@ -25,7 +25,7 @@ class Scorer:
         agent: answers, or acts where the benchmark has an environment.
         judge: asked only where the quality is ``judge`` or ``rubric``.
         metric: the quality: a key of ``METRICS``, or one of ``scoring.GRADED``.
-        benchmark: what is scored.
+        benchmark: the benchmark.
 
     Raises:
         UsageError: the metric is unknown, or tasks of the benchmark lack what it needs.
@@ -64,14 +64,14 @@ class Scorer:
         """Return ``items`` with the agent's answers and their scores.
 
         Args:
-            parts: of the program.
+            parts: parts of the program.
             asked: task id → the task, of every item.
             items: reads; inconclusive ones are not answered.
             repeat: number of a re-run that measures noise.
 
         Raises:
             InfrastructureError: a model or an environment could not be reached.
-            BudgetReached: no more may be spent.
+            BudgetReached: the spending limit is reached.
         """
         due = [item for item in items if item.conclusive]
         given = [Recollection(asked[item.task], item.query, item.retrieved) for item in due]

@@ -14,7 +14,7 @@ class ToolkitModel(Protocol):
 
     @property
     def identity(self) -> str:
-        """Name and version of everything that decides what it says."""
+        """Name and version of everything that decides its answers."""
         ...
 
     def complete(
@@ -23,12 +23,12 @@ class ToolkitModel(Protocol):
         """The answer to chat ``messages``.
 
         Args:
-            repeat: number of a re-run that measures noise: what was answered in another one is no answer.
+            repeat: number of a re-run that measures noise; answers of other re-runs are not used.
 
         Raises:
-            ProgramError: the program asked for what no model can be asked.
+            ProgramError: the program made a request that no model can answer.
             InfrastructureError: the model could not be reached.
-            BudgetReached: no more may be spent.
+            BudgetReached: the spending limit is reached.
         """
         ...
 
@@ -39,16 +39,20 @@ Asked = tuple[list[dict[str, str]], dict[str, Any]]
 
 @runtime_checkable
 class AwaitedModel(ToolkitModel, Protocol):
-    """One whose calls are waited for and not computed here, so that many should be under way at once."""
+    """Toolkit model whose calls are waited for and not computed here, so that many should be in flight at
+    once.
+    """
 
     def complete_all(self, asked: Sequence[Asked], repeat: int = 0) -> list[Completion | EvolveError]:
-        """What ``complete`` gives for each of ``asked``, or what it raises; all are under way at once."""
+        """Return the result of ``complete`` for each of ``asked``, or the error it raises; all are in flight
+        at once.
+        """
         ...
 
     def kept(
         self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
     ) -> Completion | None:
-        """What it answered to just this before, if that was kept; it asks nobody and counts as a call.
+        """Return the cached answer to exactly this request, or None. Asks no model, and counts as a call.
 
         Raises:
             ProgramError: the program asked for what no model can be asked.

@@ -1,7 +1,7 @@
 """Run of a program in its sandbox: fill one memory after another and read from it.
 
-Nothing gold passes through here into a session: it is given fields and the texts of episodes. In online
-learning an episode's fields hold what the agent was told of the right answer: that is what it learns from.
+No gold data passes through here into a session: it gets fields and the texts of episodes. In online learning
+an episode's fields include the lesson on the right answer, from which the program learns.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _NOTHING = Outcome("", 0.0, Usage())
 
 @dataclass(frozen=True)
 class Stint:
-    """One memory: what it is filled with, in order, and the blocks of tasks that it is asked.
+    """Work on one memory: the episodes to write, in order, and the blocks of tasks to ask.
 
     Attributes:
-        group: whose memory it is; empty for the one of pooled scope.
+        group: group of the memory; empty for the one of pooled scope.
         episodes: in their order.
-        blocks: in pooled scope one looks after each of them.
-        look: in grouped scope: one looks when this memory has been asked.
+        blocks: in pooled scope there is an interim analysis after each of them.
+        look: in grouped scope, there is an interim analysis after this memory.
     """
 
     group: str
@@ -48,7 +48,7 @@ class Opened:
     """An open session and the services that answer its calls.
 
     Attributes:
-        session: a loaded program; between two runs it is as it was when it had been loaded.
+        session: a loaded program; between two runs it is in the state after loading.
         deferring: its services if they wait for a model; None if every answer is computed on the spot.
     """
 
@@ -97,13 +97,13 @@ class SessionRun:
         stints: the memories, in order.
         inputs: items and queries for them.
         learner: teaches online episodes; None to write episodes as they are.
-        rounds: how often a read or write may be put off: once for each model call that it may make.
+        rounds: most deferrals of a read or write: one for each model call that it may make.
         clock: seconds, monotonic.
 
     Attributes:
         writes: results of the episodes so far.
         reads: results of the tasks so far.
-        usage: of extraction, of learning, and of the model calls in writes.
+        usage: usage of extraction, of learning, and of the model calls in writes.
         fatal: failure that ended the session, if any; the rest is not tried.
     """
 
@@ -132,12 +132,12 @@ class SessionRun:
     def __iter__(self) -> Generator[tuple[Stint, list[ItemOutcome]]]:
         """Yield each memory with the reads of one of its blocks; the memory is open until the next step.
 
-        A failed call is recorded and the run goes on, unless it ended the session: then a block may have
+        A failed call is recorded and the run continues, unless it ended the session: then a block may have
         fewer reads than tasks. Close the iterator to stop early.
 
         Raises:
             InfrastructureError: the sandbox or a model failed.
-            BudgetReached: no more may be spent.
+            BudgetReached: the spending limit is reached.
         """
         for place, stint in enumerate(self._stints):
             items = self._inputs.items(place)
@@ -154,12 +154,14 @@ class SessionRun:
 
     @property
     def failure(self) -> Failure | None:
-        """Why the program earned nothing: the session died, no write worked, or no read did."""
+        """Reason why the program earned nothing: the session died, no write worked, or no read did; None if
+        it did.
+        """
         return self.fatal or _if_all_failed(self.writes) or _if_all_failed(self.reads)
 
     @property
     def first_failure(self) -> Failure | None:
-        """Whatever went wrong first."""
+        """First failure, if any."""
         failures = (result.failure for result in (*self.writes, *self.reads) if result.failure)
         return next(failures, self.fatal)
 
@@ -194,7 +196,7 @@ class SessionRun:
 
     def _learnt(self, episode: Episode) -> tuple[Episode, Extraction]:
         """Return ``episode`` with the lesson of its question in its text, and the item of that text."""
-        assert self._learner  # who calls has looked
+        assert self._learner  # the caller has checked
         assert episode.task  # checked where the benchmark is made
         (query,) = self._inputs.queries({episode.id: episode.task})
         try:
@@ -225,7 +227,7 @@ class SessionRun:
     def _ask_once(
         self, tasks: Sequence[tuple[Task, Extraction]], done: dict[str, ItemOutcome], *, deferred: bool
     ) -> list[tuple[Task, Extraction]]:
-        """The tasks whose answer a model has still to be asked for."""
+        """Return the tasks that still wait for a model's answer."""
         waiting = []
         for task, query in tasks:
             try:

@@ -1,4 +1,4 @@
-"""Which tasks a program is scored on, and which episodes it is given for them (DESIGN §4, *Splits*)."""
+"""Task subsets that programs are scored on, with the episodes they are given."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class Subset:
 
 
 class Subsets:
-    """Draws subsets of one benchmark; the same arguments always draw the same ones. Thread-safe.
+    """Sampler of subsets of one benchmark; the same arguments always give the same ones. Thread-safe.
 
     Args:
-        benchmark: where tasks and episodes come from.
+        benchmark: source of tasks and episodes.
         embedder: embeds questions, and whole episodes where ``episode_ratio`` is given.
         static: tasks of the static subset; all of validation where it has fewer.
         rotating: tasks of each rotating subset; 0 to learn from the static one.
-        test: tasks of the test subset, drawn evenly, maybe none; None for all that there are.
+        test: tasks of the test subset, drawn evenly, possibly none; None for all that there are.
         episode_ratio: episodes per task of a validation subset, chosen by facility location (in grouped scope
             within each group); None for all episodes (of the groups asked about).
-        rotating_groups: in grouped scope, how many groups a rotating subset asks about: few, since each is a
+        rotating_groups: in grouped scope, number of groups a rotating subset asks about: few, since each is a
             memory to fill. More are drawn only where these have fewer than ``rotating`` tasks.
         kmeans_starts: runs of k-means, of which the best chooses the tasks.
-        seed: decides the k-means starts, and the groups and test tasks drawn.
+        seed: random seed of the k-means starts, and of the groups and test tasks drawn.
 
     Raises:
         UsageError: a size is not positive.
@@ -85,19 +85,19 @@ class Subsets:
 
     @cached_property
     def static(self) -> Subset:
-        """The fixed validation tasks that give fitness."""
+        """Fixed validation tasks that give fitness."""
         return self._subset("static", self._static)
 
     @cached_property
     def memories(self) -> Mapping[str, str]:
-        """Static task → the group whose memory it is asked of; empty in pooled scope."""
+        """Static task → group of its memory; empty in pooled scope."""
         if self._benchmark.scope == "pooled":
             return {}
         return {task.id: task.group for task in self.static.tasks}
 
     @cached_property
     def test(self) -> Subset:
-        """The test tasks with all their episodes, whatever the ratio; empty where none is to be asked."""
+        """Test tasks with all their episodes, whatever the ratio; empty if there are to be none."""
         tasks = self._benchmark.test
         if self._test is not None and self._test < len(tasks):
             drawn = self._rng("test").choice(len(tasks), self._test, replace=False)
@@ -106,7 +106,7 @@ class Subsets:
 
     @cached_property
     def smoke(self) -> Subset:
-        """One or two static tasks of one group with a few of its episodes: does a program run at all?"""
+        """Smoke test: one or two static tasks of one group with a few of its episodes."""
         group = self.static.tasks[0].group
         pooled = self._benchmark.scope == "pooled"
         tasks = tuple(task for task in self.static.tasks if pooled or task.group == group)
@@ -115,18 +115,19 @@ class Subsets:
 
     @cached_property
     def spare(self) -> tuple[Task, ...]:
-        """The validation tasks that are not static; all of them where there is none."""
+        """Validation tasks that are not static; all of them where there is none."""
         static = set(self._static)
         every = self._benchmark.validation
         return tuple(task for place, task in enumerate(every) if place not in static) or every
 
     def among(self, name: str, tasks: Sequence[Task]) -> Subset:
-        """``tasks`` of validation, with episodes as every validation subset has them."""
+        """Return a subset of the validation ``tasks``, with episodes as in every validation subset."""
         places = {task.id: place for place, task in enumerate(self._benchmark.validation)}
         return self._subset(name, sorted(places[task.id] for task in tasks))
 
     def rotating(self, number: int) -> Subset:
-        """Validation tasks to learn from, others for each ``number``; none of them static, where possible.
+        """Return validation tasks to learn from, different for each ``number``; none of them static, if
+        possible.
 
         The static subset, if rotating ones are to have no tasks.
         """
@@ -196,7 +197,7 @@ class Subsets:
         return {episode.id: row for row, episode in enumerate(self._benchmark.episodes)}
 
     def _rng(self, purpose: str) -> np.random.Generator:
-        """A generator of its own for each purpose, so that no draw depends on which were made before."""
+        """Return a separate generator for each purpose, so that no draw depends on earlier ones."""
         digest = hashlib.sha256(f"{self._seed}/{purpose}".encode()).digest()
         return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 

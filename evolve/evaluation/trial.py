@@ -20,7 +20,7 @@ from evolve.program import MemoryProgram
 from evolve.records import CostUnit, Failure, ItemOutcome, Usage
 
 EMBED_ROUNDS = 2
-"""How often a read may be put off for vectors, besides once for each model call."""
+"""Most deferrals of a read for vectors, besides one for each model call."""
 
 
 @dataclass(frozen=True)
@@ -40,22 +40,22 @@ class Conditions:
 
 
 class Trial:
-    """An evaluation under way. Used once, by one thread.
+    """An evaluation in progress. Used once, by one thread.
 
     Args:
-        conditions: what stays the same for all programs.
-        program: what is tried.
-        subset: on this.
+        conditions: the parts that are the same for all programs.
+        program: the program.
+        subset: the subset.
         repeat: number of a re-run that measures noise.
-        referee: may give the program up; None to go through with it.
+        referee: may stop the evaluation early; None: never.
 
     Attributes:
         repeat: as given.
         items: results so far, in the order in which they came.
-        reason: why the program was given up, if it was.
-        failure: why the program earned nothing, if so.
+        reason: reason for early stopping; empty without.
+        failure: reason why the program earned nothing, if any.
         first_failure: first failure of a write or read, if any.
-        kept: the session, where it was left open.
+        kept: the session, if it was left open.
     """
 
     def __init__(
@@ -86,13 +86,14 @@ class Trial:
         self.kept: Opened | None = None
 
     def prepare(self) -> None:
-        """Ask the agent for what the first memory needs; for all, where nobody stops to look.
+        """Request the agent's inputs for the first memory; for all memories, where there is no interim
+        analysis.
 
-        Memories are filled without waiting for queries: whoever prepares must ``finish``.
+        Memories are filled without waiting for queries: call ``finish`` afterwards.
 
         Raises:
             InfrastructureError: a model could not be reached.
-            BudgetReached: no more may be spent.
+            BudgetReached: the spending limit is reached.
         """
         self._inputs.prefetch()
 
@@ -106,7 +107,7 @@ class Trial:
         Raises:
             ProgramError: the program could not be loaded.
             InfrastructureError: the sandbox or a model failed.
-            BudgetReached: no more may be spent.
+            BudgetReached: the spending limit is reached.
         """
         try:
             return self._run(warm or self._open(), score=score)
@@ -116,7 +117,7 @@ class Trial:
             return self._run(self._open(), score=score)
 
     def finish(self) -> None:
-        """Wait for what is still being asked, whatever comes of it, so that nothing paid for is lost."""
+        """Wait for requests in flight, whatever their outcome, so that no paid answer is lost."""
         self._inputs.finish()
 
     def _open(self) -> Opened:
@@ -164,7 +165,7 @@ class Trial:
             self.items.append(item)
 
     def _memory(self, stint: Stint, run: SessionRun) -> Memory:
-        """What the memory of ``stint`` was given and received."""
+        """Return the episodes given to the memory of ``stint`` and the texts it received."""
         written = {
             write.episode: write.item
             for write in run.writes
@@ -181,7 +182,7 @@ class Trial:
         )
 
     def _verdict(self, referee: Referee, run: SessionRun) -> str:
-        """Why the program is to be given up now; empty if it is not, or if all was asked."""
+        """Return the reason to stop the program early now; empty to go on, or if all was asked."""
         asked, total = len(self.items), len(self._subset.tasks)
         if not asked or asked >= total:
             return ""
@@ -190,7 +191,7 @@ class Trial:
         return referee.verdict(self.items, cost, total=total, looks=looks)
 
     def _expected(self, run: SessionRun) -> Usage:
-        """What the whole evaluation will use, if it goes on as it has begun."""
+        """Return the expected usage of the whole evaluation, extrapolated from its beginning."""
         writes = max(1, len(run.writes))
         filling = _times(run.usage, len(self._subset.episodes) / writes)
         asking = sum((item.usage for item in self.items), Usage())
@@ -198,13 +199,13 @@ class Trial:
 
 
 def schedule(subset: Subset, scope: Scope, *, looks: int) -> list[Stint]:
-    """The memories of ``subset``; where one looks, in an order that is random and always the same.
+    """Return the memories of ``subset``; with interim analyses, in a random but fixed order.
 
     Args:
         subset: tasks and episodes.
         scope: one memory for all, or one for each group asked about.
-        looks: how often one wants to stop on the way, at most; the end is no stop. Pooled tasks are asked in
-            one block more than that; groups are taken together between two looks.
+        looks: most interim analyses; the end is none. Pooled tasks are asked in one block more than that;
+            groups are taken together between two of them.
     """
     if scope == "pooled":
         tasks = sorted(subset.tasks, key=lambda task: _random(task.id)) if looks else list(subset.tasks)
@@ -226,7 +227,7 @@ def schedule(subset: Subset, scope: Scope, *, looks: int) -> list[Stint]:
 
 
 def _random(name: str) -> bytes:
-    """A sort key that has nothing to do with what ``name`` means."""
+    """Return a sort key unrelated to the meaning of ``name``."""
     return hashlib.sha256(name.encode()).digest()
 
 

@@ -1,4 +1,4 @@
-"""Writing that survives a kill at any instant: the whole of it is on disk, or nothing."""
+"""Crash-safe writing: all of it is on disk, or nothing."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from evolve.errors import InfrastructureError
 
 Write = Callable[[int, bytes], int]
-"""``os.write``, or what stands for it in a test: may write less than it was given, may raise ``OSError``."""
+"""``os.write``, or a fake in a test: may write less than it was given, may raise ``OSError``."""
 TEMPORARY = ".tmp"
 """Suffix of a file that is being written; one that is left over may be removed."""
 
 
 def write_all(descriptor: int, data: bytes, write: Write) -> None:
-    """All of ``data``, in one call where the system takes it in one, and down to the disk."""
+    """Write all of ``data``, in one call if the system permits, and sync it to disk."""
     rest = memoryview(data)
     while rest:
         rest = rest[write(descriptor, bytes(rest)) :]
@@ -46,7 +46,7 @@ def replace_file(path: Path, data: bytes, write: Write = os.write) -> None:
 
 
 def restore_folders(path: Path, folders: Iterable[str]) -> None:
-    """In the directory ``path``, make those of ``folders`` that are missing, and remove unfinished files.
+    """Create the missing ones of ``folders`` in the directory ``path``, and remove unfinished files.
 
     Only for the one who holds the directory's lock.
     """
@@ -58,7 +58,7 @@ def restore_folders(path: Path, folders: Iterable[str]) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the names in ``folder`` to the disk, so that a rename survives a power failure too."""
+    """Sync the names in ``folder`` to disk, so that a rename survives a power failure too."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -74,5 +74,5 @@ def said_as_ours(path: Path) -> Iterator[None]:
     except OSError as error:
         raise InfrastructureError(
             f"{path} could not be written: {error.strerror or error}.",
-            remedy="What was recorded before is not lost: mend the cause and give the same command again.",
+            remedy="Earlier records are not lost: fix the cause and rerun the command.",
         ) from error

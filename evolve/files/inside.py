@@ -1,4 +1,4 @@
-"""Reading and checking files below a directory that somebody else may have made: no link is followed out."""
+"""Reading and checking of files in an untrusted directory: no link is followed out of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from evolve.errors import UsageError
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# Without O_NONBLOCK a named pipe in the place of a file would be waited for without end.
+# Without O_NONBLOCK, opening a named pipe in place of a file would block forever.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _REMEDY = "Replace it by the file itself if you trust where it leads."
 
@@ -43,7 +43,7 @@ def read_below(base: Path, *parts: str) -> bytes:
 def refuse_links(base: Path) -> None:
     """Raise UsageError if anything below ``base`` is neither a regular file nor a folder.
 
-    Whoever is going to write into ``base`` asks this first; it may be missing, and may itself be a link.
+    Call this before writing into ``base``, which may be missing, and may itself be a link.
     """
     folders = [base]
     while folders:

@@ -1,1 +1,1 @@
-"""Look at campaigns: as they run, and afterwards. Data first, then a rendering of the data."""
+"""Inspection of campaigns, running and finished: data first, then a rendering of the data."""

@@ -21,17 +21,17 @@ from evolve.records import Episode, Task
 
 Data = dict[str, Any]
 RECORDS = 3
-"""Episodes and tasks that are shown of a benchmark."""
+"""Most episodes and tasks shown of a benchmark."""
 EXCERPT = 400
-"""Characters of a text that are shown."""
+"""Most characters shown of a text."""
 
 
 def benchmarks_data() -> list[Data]:
-    """Each benchmark: name, what it is, its options, and whether its data are there.
+    """Return for each benchmark its name, description and options, and whether its data are there.
 
-    A benchmark that names its files, or what it requires, is not loaded for this, which could take minutes:
-    it is looked whether they are there. ``partial`` says that other files are in the folder, such as a
-    sample, which may do.
+    A benchmark that names its files or requirements is not loaded for this, which could take minutes; only
+    their presence is checked. ``partial`` means that other files are in the folder, such as a sample, which
+    may suffice.
     """
     return [_listed(entry) for entry in available()]
 
@@ -59,7 +59,9 @@ def _listed(entry: Entry) -> Data:
 
 
 def _met(entry: Entry) -> Data:
-    """Whether what it needs is there; it is not loaded, for which a simulator may think for minutes."""
+    """Return whether the benchmark's requirements are met, without loading it, which can take a simulator
+    minutes.
+    """
     try:
         if entry.requires is not None:
             entry.requires(entry.data_dir)
@@ -69,13 +71,14 @@ def _met(entry: Entry) -> Data:
 
 
 def benchmark_data(name_or_path: str, data_dir: Path | None, options: Mapping[str, str]) -> Data:
-    """One benchmark in full: description, card, files, and where its data are there sizes and first records.
+    """Return one benchmark in full: description, card, files and, if its data are there, sizes and first
+    records.
 
     Raises:
         UsageError: there is no such benchmark, or it has no such option.
     """
     entry = find(name_or_path)
-    entry.files_for(options)  # says if an option is not known
+    entry.files_for(options)  # raises if an option is not known
     facts, loaded = _loaded(entry, data_dir, options)
     data = _basics(entry) | facts | {"description": inspect.getdoc(entry.loader) or ""}
     data["data_dir"] = str(data_dir or entry.data_dir)
@@ -94,7 +97,7 @@ def _basics(entry: Entry) -> Data:
 
 
 def _loaded(entry: Entry, data_dir: Path | None, options: Mapping[str, str]) -> tuple[Data, Benchmark | None]:
-    """Whether it loads, and what it is then."""
+    """Return whether the benchmark loads, and the loaded benchmark."""
     try:
         loaded = entry.load(data_dir, options)
     except UsageError as error:
@@ -181,14 +184,14 @@ def benchmark_view(data: Mapping[str, Any]) -> RenderableType:
 
 
 def _prose(docstring: str) -> str:
-    """The paragraphs of a docstring without its sections, to be wrapped anew, and without its markup."""
+    """Return the paragraphs of a docstring without its sections, line breaks and markup."""
     paragraphs = re.split(r"\n\s*\n", re.split(r"\n(?:Args|Returns|Raises):\s*\n", docstring)[0])
     plain = (" ".join(paragraph.split()).replace("``", "") for paragraph in paragraphs)
     return "\n\n".join(paragraph for paragraph in plain if paragraph)
 
 
 def _arguments(docstring: str) -> dict[str, str]:
-    """What a docstring says of each argument."""
+    """Return the description of each argument in a docstring."""
     section = re.search(r"\nArgs:\s*\n(.*?)(?=\n\S|\Z)", docstring, re.DOTALL)
     found = re.findall(r"^ {4}(\w+): (.*(?:\n {5,}.*)*)", section[1] if section else "", re.MULTILINE)
     return {name: " ".join(text.split()).replace("``", "") for name, text in found}
@@ -241,7 +244,7 @@ def _task_view(task: Mapping[str, Any]) -> Table:
 
 
 def _cut(text: str, characters: int) -> str:
-    """``text``, an excerpt, with what it is an excerpt of."""
+    """Return an excerpt of ``text``, with the length of the whole."""
     more = f" … ({characters:,} characters)" if characters > len(text) else ""
     return printable(text) + more
 

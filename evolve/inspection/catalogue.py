@@ -21,12 +21,12 @@ Data = dict[str, Any]
 
 
 def seeds_data() -> list[Data]:
-    """Each seed: name, what it is, path, id, lines, and the names of its fields and knobs."""
+    """Return for each seed its name, description, path, id, lines, and the names of its fields and knobs."""
     return [_seed_data(resources.folder("seeds") / f"{name}.py") for name in seed_names()]
 
 
 def seed_data(name: str) -> Data:
-    """One seed in full: also its whole docstring and its source.
+    """Return one initial program in full, with its whole docstring and its source.
 
     Raises:
         UsageError: there is no seed of that name.

@@ -1,4 +1,4 @@
-"""Runs beside each other: what each found, what it took, and whether the difference is more than chance."""
+"""Comparison of runs: what each found, its cost, and whether the differences are significant."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Data = dict[str, Any]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to.
+    """Result of a run.
 
     Attributes:
         best: its best candidate's scores on the test set, task id → score; empty where it was not tested.
-        baseline: the same of the best of its seed programs on the test set.
-        groups: task id → group, of the tasks of the test set.
+        baseline: the same for the best of its initial programs.
+        groups: task id → group, for the tasks of the test set.
     """
 
     run: RunRecord
@@ -64,10 +64,10 @@ class Outcome:
 
 
 def comparison_data(runs: Sequence[RunRecord]) -> Data:
-    """Everything that ``comparison_view`` shows.
+    """Return the data of ``comparison_view``.
 
     Hypervolumes share one reference, the worst value of each objective in any of the runs. They are of the
-    objectives that all have but for latency: seconds depend on how busy the machine was. Intervals of
+    objectives that all have, except for latency: seconds depend on how busy the machine was. Intervals of
     differences hold together: each is at 1 − 0.05 / their number (Bonferroni).
     """
     outcomes = [Outcome.of(run) for run in runs]
@@ -102,7 +102,7 @@ def comparison_data(runs: Sequence[RunRecord]) -> Data:
 
 
 def comparison_view(data: Data) -> RenderableType:
-    """A table with a row for each run, and what the runs come to together."""
+    """Return a table with a row for each run, and a summary of all runs."""
     first = data["runs"][0]["run"]
     table = Table(title="Runs", title_justify="left", title_style="bold")
     columns = (
@@ -151,7 +151,9 @@ def _paired(outcome: Outcome, other: dict[str, float], level: float) -> Interval
 
 
 def _hypervolumes(outcomes: Sequence[Outcome]) -> list[float | None]:
-    """Of each run's front, over the objectives that all runs have, with one reference for all."""
+    """Return the hypervolume of each run's front, over the objectives that all runs have, with one reference
+    for all.
+    """
     shared = [
         name
         for name in outcomes[0].history.objectives
@@ -180,7 +182,7 @@ def _hypervolumes(outcomes: Sequence[Outcome]) -> list[float | None]:
 
 
 def _summary(rows: Sequence[Data]) -> Data | None:
-    """Mean and deviation over the runs that were tested, as the paper's stability table has them."""
+    """Return mean and deviation over the tested runs, as in the paper's stability table."""
     means = [row["test"]["mean"] for row in rows if row["test"]]
     if len(means) < 2 or len({row["benchmark"] for row in rows}) > 1:
         return None

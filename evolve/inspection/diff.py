@@ -1,4 +1,4 @@
-"""What differs between two programs, part by part: instructions, schema, knobs, methods, the rest."""
+"""Difference of two programs, part by part: instructions, schema, knobs, methods, the rest."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def diff_data(before: MemoryProgram, after: MemoryProgram) -> list[dict[str, str
 
 
 def diff_of_sections(old: Mapping[str, str], new: Mapping[str, str]) -> list[dict[str, str]]:
-    """``diff_data`` of programs of which the ``sections`` are known."""
+    """Return ``diff_data`` of programs with known ``sections``."""
     changed = (name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name))
     return [{"part": name, "diff": _unified(old.get(name, ""), new.get(name, ""))} for name in changed]
 
@@ -66,7 +66,7 @@ def diff_view(changes: Sequence[Mapping[str, Any]], before: str, after: str) -> 
 
 
 def _line(line: str, syntax: Syntax) -> Text:
-    """A line of a diff: its sign in colour, its code as Python; what did not change is dim."""
+    """Return a line of a diff: its sign in colour, its code as Python; unchanged lines are dim."""
     sign, code = line[:1], line[1:]
     if sign == "@":
         return Text(line, style=_STYLES["@"], overflow="fold")
@@ -78,7 +78,7 @@ def _line(line: str, syntax: Syntax) -> Text:
 
 
 def _sections(nodes: list[ast.stmt], lines: list[str], start: int, end: int) -> Iterator[tuple[str, str]]:
-    """Cut ``lines[start:end]``, in which ``nodes`` stand, at the end of each node."""
+    """Cut ``lines[start:end]``, which contain ``nodes``, at the end of each node."""
     for node in nodes:
         stop = node.end_lineno or node.lineno
         if isinstance(node, ast.ClassDef) and node.name == BASE_CLASS:

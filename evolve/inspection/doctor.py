@@ -1,4 +1,4 @@
-"""What works on this machine, and what to do about what does not."""
+"""Installation check: what works on this machine, and how to fix what does not."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ PACKAGES = (
     "tomli-w",
     "typer",
 )
-"""What pyproject.toml declares."""
+"""Packages that pyproject.toml declares."""
 LOCAL_PACKAGES = ("psutil", "safetensors", "tokenizers", "wordllama", "xllamacpp")
-"""What its extra ``local`` declares."""
+"""Packages that the extra ``local`` declares."""
 FOLDERS: tuple[resources.Folder, ...] = ("seeds", "benchmarks", "sandbox")
 
 
@@ -52,13 +52,13 @@ def doctor_data(
 ) -> Data:
     """The state of the installation, the engine, the sandbox and the benchmarks.
 
-    ``intact`` is False where the installation itself is broken: a package or a folder is missing. No Docker
-    and no data are no damage: there is work that needs neither.
+    ``intact`` is False where the installation itself is broken: a package or a folder is missing. Missing
+    Docker or data are no damage: not all work needs them.
 
     Args:
-        probe: says what the Docker engine has; ``docker_data`` if left out.
-        bwrap: why bubblewrap cannot be used, or None; ``BwrapSandbox.probe`` if left out.
-        check: tries the sandbox that auto takes; ``check_data`` if left out.
+        probe: describes the Docker engine; default: ``docker_data``.
+        bwrap: returns why bubblewrap cannot be used, or None; default: ``BwrapSandbox.probe``.
+        check: tries the sandbox that auto takes; default: ``check_data``.
     """
     from evolve.sandboxes.bwrap import BwrapSandbox
     from evolve.sandboxes.protocol import Limits
@@ -88,12 +88,16 @@ def doctor_data(
 
 
 def registered_data(registry: Registry = REGISTRY) -> list[Data]:
-    """The parts of a search by kind and name, with their source, and why one cannot be used, if so."""
+    """Return the parts of a search by kind and name, with their source and the reason if one cannot be
+    used.
+    """
     return [asdict(part) for kind in KINDS for part in registry.registered(kind)]
 
 
 def docker_data() -> Data:
-    """Whether an engine answers and starts containers, its version, and whether it has the sandbox image."""
+    """Check whether an engine answers and starts containers, its version, and whether it has the sandbox
+    image.
+    """
     from evolve.sandboxes.docker import DockerSandbox
     from evolve.sandboxes.engine import connect, identify
     from evolve.sandboxes.image import Recipe, has_image
@@ -105,7 +109,7 @@ def docker_data() -> Data:
             engine = identify(client)
             recipe = Recipe.from_environment()
             present = has_image(client, recipe.tag)
-            if present:  # an engine that answers may refuse one of a container's limits
+            if present:  # an engine that answers may refuse a limit of a container
                 DockerSandbox(client, recipe.tag).try_once(Limits())
         finally:
             client.close()
@@ -124,7 +128,7 @@ def docker_data() -> Data:
 
 
 def check_data(name: str) -> Data:
-    """What the self-check of the sandbox ``name`` found, or why it could not be made."""
+    """Return the result of the self-check of the sandbox ``name``, or the reason why it could not be made."""
     from evolve.sandboxes.choose import choose
     from evolve.sandboxes.selfcheck import self_check
 
@@ -139,7 +143,7 @@ def check_data(name: str) -> Data:
 
 
 def _sandbox(docker: Mapping[str, Any], bwrap: str | None) -> Data:
-    """What ``--sandbox auto`` would take, and why."""
+    """Return the backend that ``--sandbox auto`` would take, and why."""
     if docker["usable"]:
         built = (
             "has its image" if docker["built"] else f"builds its image from {docker['base']} when first used"
@@ -224,7 +228,7 @@ def _registered_lines(parts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str,
 
 
 def _local_lines(local: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Of the extra ``local`` and the models that run on this machine."""
+    """Return the lines on the extra ``local`` and the models that run on this machine."""
     packages = local["packages"]
     missing = [name for name, found in packages.items() if not found]
     if missing:

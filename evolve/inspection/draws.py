@@ -1,4 +1,4 @@
-"""Counts of what became of the replies of reflecting models."""
+"""Counts of reflecting models' replies by outcome."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NAMES: Mapping[Became, str] = MappingProxyType(
 
 
 def draw_counts(history: RunHistory) -> dict[str, int]:
-    """What became of a reply → how many replies, in a fixed order; empty where no model reflected.
+    """Return outcome → number of replies, in a fixed order; empty where no model reflected.
 
     A reply whose program was made at the same time by another child counts as valid.
     """

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def estimate_view(
     found: Estimate, *, max_usd: float | None = None, max_tokens: int | None = None
 ) -> RenderableType:
-    """Render what a campaign will ask: its tasks, and a row for each role with calls, tokens, USD and time.
+    """Render the estimate of a campaign: its tasks, and a row for each role with calls, tokens, USD and time.
 
     Args:
         found: the estimate.
-        max_usd: cap on the price, which is compared with it; None for no cap.
-        max_tokens: cap on tokens.
+        max_usd: limit on the price, to compare with; None for no limit.
+        max_tokens: limit on tokens.
     """
     blocks: list[RenderableType] = [
         Text(f"{found.benchmark}, {found.metric}: nothing was sent, nothing was written.", style="bold"),

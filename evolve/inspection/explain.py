@@ -1,4 +1,4 @@
-"""What a program stores and how it retrieves: from its syntax tree, and from what it did on the tasks."""
+"""Explanation of a program's storage and retrieval, from its syntax tree and its behaviour on the tasks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _USES = {
 def explain_data(run: RunRecord, candidate: Candidate, questions: Questions) -> Data:
     """Storage, phases, fields and knobs of a candidate's program, and statistics of its static evaluation.
 
-    ``structure`` is None for a program that does not parse, ``behaviour`` where it was not evaluated whole.
+    ``structure`` is None for a program that does not parse, ``behaviour`` where its evaluation is incomplete.
     """
     program = run.program(candidate.program)
     static = run.evaluation(candidate.program, STATIC)
@@ -56,7 +56,7 @@ def explain_data(run: RunRecord, candidate: Candidate, questions: Questions) -> 
 
 
 def structure_data(program: MemoryProgram) -> Data | None:
-    """What can be read from the source, as JSON-able data; None where it does not parse."""
+    """Return the facts that can be read from the source, as JSON-able data; None where it does not parse."""
     found = structure(program)
     if found is None:
         return None
@@ -83,7 +83,7 @@ def _phase_data(phase: Phase) -> Data:
 
 
 def _stores(found: Structure) -> list[str]:
-    """Where memories lie, a sentence each."""
+    """Return one sentence for each place where memories are stored."""
     stores = []
     for table in found.tables:
         kind = {"": "table", "fts5": "full-text index"}.get(table.module, f"virtual table ({table.module})")
@@ -95,7 +95,7 @@ def _stores(found: Structure) -> list[str]:
 
 
 def behaviour_data(evaluation: Evaluation, questions: Questions, limit: int) -> Data:
-    """How the reads of an evaluation went.
+    """Return statistics of the reads of an evaluation.
 
     Args:
         limit: characters that a read may return.
@@ -149,7 +149,7 @@ def explain_view(data: Mapping[str, Any]) -> RenderableType:
         blocks.append(Text(one_line(data["message"], 400)))
     found = data["structure"]
     if found is None:
-        blocks.append(Text("The program does not parse, so that nothing can be said of it.", style="red"))
+        blocks.append(Text("The program does not parse, so it cannot be explained.", style="red"))
     else:
         blocks += [*_memory(found), *_phases(found)]
     if data["behaviour"]:

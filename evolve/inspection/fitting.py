@@ -1,4 +1,4 @@
-"""Tables that give up detail in a fixed order until they fit the terminal."""
+"""Tables that drop detail in a fixed order until they fit the terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.table import Table
 
 
 class Fitted:
-    """The first of several tables whose smallest width fits; the last one where none does.
+    """First of several tables whose smallest width fits; the last one where none does.
 
     Args:
         tables: makers of tables, from the most to the least detailed. Columns that must not be cut are marked

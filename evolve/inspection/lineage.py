@@ -1,4 +1,4 @@
-"""Who descends from whom: the tree of a run, with what each change was and what it was worth."""
+"""Family tree of a run, with each candidate's change and its gain."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def ancestors(history: RunHistory, number: int) -> list[int]:
 
 
 def lineage_data(history: RunHistory, candidate: Candidate | None = None) -> Data:
-    """The tree of a run, or what concerns one candidate: its ancestors and its descendants.
+    """Return the tree of a run, or the ancestors and descendants of one candidate.
 
     Each hangs below its main parent; a second parent is named in ``parents``.
 
     Returns:
         ``roots``: nodes with ``children``; ``front``: numbers; ``candidate``: the one asked for, or None;
-        ``draws``: what became of the replies of reflecting models, see ``draw_counts``.
+        ``draws``: counts of the replies of reflecting models by outcome, see ``draw_counts``.
     """
     front = {member.number for member in history.front}
     line = ancestors(history, candidate.number) if candidate else []
@@ -109,8 +109,8 @@ def lineage_view(data: Mapping[str, Any], run: str) -> RenderableType:
 class _Tree:
     """A line for each node, its children below it, for rich.
 
-    Segments are made here: rich's ``Tree`` takes ten times as long and ``Text`` four times, which shows
-    where there are thousands of nodes.
+    Segments are made here: rich's ``Tree`` takes ten times as long and ``Text`` four times, which matters
+    with thousands of nodes.
     """
 
     def __init__(self, roots: Sequence[Mapping[str, Any]], asked: int | None) -> None:

@@ -1,4 +1,4 @@
-"""A campaign as it runs: a live view on a terminal, a line for each event anywhere else."""
+"""View of a running campaign: a live view on a terminal, a line for each event anywhere else."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from evolve.runs.history import RunHistory, title
 
 Clock = Callable[[], float]
 Bill = Callable[[], str]
-"""What models have taken so far, in a few words; nothing where none is asked."""
+"""Function that returns the models' usage so far in a few words; empty where no model is asked."""
 RECENT = 4
-"""Latest happenings that the live view shows."""
+"""Number of latest events that the live view shows."""
 MAX_ROWS = 12
-"""Members of the front that the live view shows."""
+"""Most front members that the live view shows."""
 
 
 def observer_for(
@@ -46,10 +46,10 @@ class LiveView:
 
     Args:
         console: a terminal.
-        name: of the run.
-        history: what the run had done before; the view goes on with it, and passes over what it knows.
+        name: name of the run.
+        history: the run before; the view continues it, and skips events that it has.
         clock: seconds, monotonic.
-        bill: what models have taken so far.
+        bill: returns the models' usage so far.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class LiveView:
         self._live = Live(get_renderable=self._drawn, console=console, refresh_per_second=4, transient=True)
 
     def __call__(self, event: Event) -> None:
-        """Take ``event`` in; it is drawn with the next refresh."""
+        """Apply ``event``; it is drawn with the next refresh."""
         with self._guard:
             line = described(event, self._history) if self._history.apply(event) else None
             self._pace.note()
@@ -112,7 +112,7 @@ class LiveView:
         if now := under_way(history):
             grid.add_row("now", Text(one_line(now, 60)), "")
         counts = f"{len(history.candidates)} candidates, {history.failures} failed, "
-        counts += f"{len(history.discarded)} given up, {history.inconclusive} inconclusive"
+        counts += f"{len(history.discarded)} discarded, {history.inconclusive} inconclusive"
         grid.add_row("so far", Text(counts), "")
         if bill := self._bill():
             grid.add_row("models", Text(bill), "")
@@ -126,14 +126,14 @@ class LiveView:
 
 
 class PlainLog:
-    """One line for each event, without escape codes."""
+    """Log with one line for each event, without escape codes."""
 
     def __init__(self, console: Console, history: RunHistory):
         self._console = console
         self._history = history
 
     def __call__(self, event: Event) -> None:
-        """Print what happened."""
+        """Print the event."""
         line = described(event, self._history) if self._history.apply(event) else None
         if line:
             self._console.print(Text(line), soft_wrap=True)
@@ -151,9 +151,9 @@ class PlainLog:
 
 
 class Pace:
-    """Time elapsed in this process, and an estimate of the time left from the children that it settled.
+    """Time elapsed in this process, and an estimate of the time left from the candidates that it settled.
 
-    The time that initial programs took is no part of the estimate. ``note`` is to be called after each event.
+    The time of the initial programs is not part of the estimate. Call ``note`` after each event.
     """
 
     def __init__(self, history: RunHistory, clock: Clock):
@@ -171,7 +171,9 @@ class Pace:
 
     @property
     def left(self) -> float | None:
-        """Seconds until the budget is used, at the mean pace so far; None before the first child."""
+        """Return the seconds until the budget is used, at the mean pace so far; None before the first
+        candidate.
+        """
         settled = self._history.settled - self._before
         if settled <= 0 or self._searching is None:
             return None

@@ -1,4 +1,4 @@
-"""Find what a user names: a candidate of a run, a seed, a program."""
+"""Lookup of what a user names: a candidate of a run, a seed, a program."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIN_PREFIX = 4
 
 
 def find_candidate(history: RunHistory, text: str | None) -> Candidate:
-    """The candidate that ``text`` names.
+    """Return the candidate that ``text`` names.
 
     Args:
         text: its number (``7`` or ``#7``), or a prefix of its program's id of at least ``MIN_PREFIX`` digits;
@@ -54,19 +54,21 @@ def find_candidate(history: RunHistory, text: str | None) -> Candidate:
 
 @dataclass(frozen=True)
 class Found:
-    """A program, and where it stands."""
+    """A program and its location."""
 
     program: MemoryProgram
     path: Path
 
     @property
     def is_own(self) -> bool:
-        """It is one of the seeds of this installation, so that no stranger's code is run."""
+        """True if the program is one of the initial programs of this installation, and so no stranger's
+        code.
+        """
         return self.path.resolve().parent == resources.folder("seeds").resolve()
 
 
 def find_program(text: str, root: Path) -> Found:
-    """The program that ``text`` names: the path of a file, the name of a seed, or ``RUN:ID``.
+    """Return the program that ``text`` names: the path of a file, the name of a seed, or ``RUN:ID``.
 
     Args:
         root: the folder of runs, for ``RUN:ID``; ``RUN:`` alone is the best program of the run.

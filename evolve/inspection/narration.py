@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from evolve.events import Compared, Discarded, Evaluated, Event, Finished, Joined, Proposed, Started
+from evolve.events import (
+    Compared,
+    Discarded,
+    Evaluated,
+    Event,
+    Finished,
+    Joined,
+    Proposed,
+    Started,
+    Steered,
+)
 from evolve.inspection.text import difference, duration, one_line, score
-from evolve.runs.history import STATIC, TEST, RunHistory, title
+from evolve.runs.history import SEED, STATIC, TEST, RunHistory, title
 from evolve.text import changed_parts
 
 CEILING = 0.98
-"""Quality from which on a benchmark leaves nothing to find, of the 1 that is possible."""
+"""Quality, of at most 1, above which a benchmark leaves little to find."""
 
 
 def described(event: Event, history: RunHistory) -> str | None:
-    """``event`` in a line; None for one that says nothing to a person.
+    """Return ``event`` in a line; None for one of no interest to a person.
 
     Args:
         history: with ``event`` applied.
     """
     match event:
         case Started():
-            verb = "goes on" if event.resumed else "begins"
+            verb = "resumes" if event.resumed else "begins"
             changed = ""
             before = history.started[-2].mutator if len(history.started) > 1 else ""
             if before not in ("", event.mutator):
@@ -36,16 +46,40 @@ def described(event: Event, history: RunHistory) -> str | None:
             return _joined(event, history)
         case Discarded():
             reason = one_line(event.reason)
-            return f"{_count(history)} #{event.number} {one_line(event.operator)} given up: {reason}"
+            return f"{_count(history)} #{event.number} {one_line(event.operator)} discarded: {reason}"
         case Compared():
             return f"#{event.best} minus #{event.other} on the test set: {difference(event.difference)}"
+        case Steered():
+            return steered_text(event)
         case Finished():
             return f"The campaign ended ({event.reason}) after {duration(event.seconds)}."
 
 
+def steered_text(event: Steered) -> str:
+    """Return what was done at a user's request.
+
+    Example:
+        >>> steered_text(Steered(request="1f", action="hint", number=7, text="Prefer recent facts."))
+        'Hint 1f, from candidate #7 on: Prefer recent facts.'
+    """
+    match event.action:
+        case "add":
+            return f"The program {event.program} is added as candidate #{event.number}."
+        case "hint":
+            return f"Hint {event.request}, from candidate #{event.number} on: {one_line(event.text)}"
+        case "withdraw":
+            return f"Hint {event.hint} is withdrawn, from candidate #{event.number} on."
+        case "pause":
+            return f"Paused before candidate #{event.number}: `evolve resume` goes on, `evolve stop` ends it."
+        case "resume":
+            return f"Goes on with candidate #{event.number}."
+        case "stop":
+            return "Stopped: what is under way is finished, then the best is tested."
+
+
 def _evaluated(event: Evaluated) -> str | None:
     if event.status == "inconclusive":
-        return f"#{event.number} on {event.subset}: inconclusive, for no fault of the program"
+        return f"#{event.number} on {event.subset}: inconclusive, through no fault of the program"
     if event.subset == TEST:
         return f"#{event.number} on the test set: {score(event.quality)}"
     return None
@@ -54,16 +88,18 @@ def _evaluated(event: Evaluated) -> str | None:
 def _joined(event: Joined, history: RunHistory) -> str:
     candidate = event.candidate
     who = f"#{candidate.number} {one_line(title(candidate), 40)}"
-    if not candidate.parents and history.initial:
+    seed = candidate.operator == SEED
+    if seed and history.initial:
         who = f"[{len(history.seeds)}/{history.initial} initial programs] {who}"
-    elif candidate.parents:
-        who = f"{_count(history)} {who} of {', '.join(f'#{number}' for number in candidate.parents)}"
+    elif not seed:
+        of = f" of {', '.join(f'#{number}' for number in candidate.parents)}" if candidate.parents else ""
+        who = f"{_count(history)} {who}{of}"
     if candidate.failed:
         return f"{who}: failed"
     if candidate.raced:
-        return f"{who}: given up after {len(candidate.item_scores)} items"
+        return f"{who}: stopped early after {len(candidate.item_scores)} items"
     quality = score(history.quality(candidate.number, STATIC), candidate.objectives.get("quality"))
-    last = not candidate.parents and len(history.seeds) == history.initial
+    last = seed and len(history.seeds) == history.initial
     warning = f"\n{saturation(history)}" if last and saturation(history) else ""
     return f"{who}: {quality}{_place(candidate.number, history)}{warning}"
 
@@ -79,7 +115,9 @@ def _count(history: RunHistory) -> str:
 
 
 def saturation(history: RunHistory) -> str:
-    """Return why there is little to find, and what to do, once all initial programs are in; else empty."""
+    """Return why there is little to find, and what to do, once all initial programs are evaluated; else an
+    empty text.
+    """
     best = history.best_seed
     if best is None or len(history.seeds) < history.initial or best.objectives["quality"] < CEILING:
         return ""
@@ -91,11 +129,13 @@ def saturation(history: RunHistory) -> str:
 
 
 def under_way(history: RunHistory) -> str:
-    """Return what the campaign does now, in a few words; empty when it has ended."""
+    """Return the campaign's current activity in a few words; empty when it has ended."""
     if history.finished is not None:
         return ""
     if len(history.seeds) < history.initial:
         return f"initial programs {len(history.seeds)}/{history.initial}"
+    if history.paused and not history.in_flight:
+        return "paused"
     if history.in_flight:
         shown = ", ".join(f"#{child.number} {child.operator}" for child in history.in_flight[:3])
         more = f" and {len(history.in_flight) - 3} more" if len(history.in_flight) > 3 else ""

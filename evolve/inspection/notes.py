@@ -10,11 +10,11 @@ from evolve.records import Candidate
 from evolve.runs.history import RunHistory, title
 
 MAX_DIFF = 12_000
-"""Characters of a diff that a note holds."""
+"""Most characters of a diff in a note."""
 
 
 def note_of(run: RunRecord, history: RunHistory, candidate: Candidate) -> str:
-    """Where a candidate comes from, what it was worth, and how it differs from its main parent."""
+    """Return a note on a candidate: its origin, its scores, and the difference to its main parent."""
     change, test = history.change(candidate), history.tests().get(candidate.number)
     lines = [f"# #{candidate.number} {_safe(one_line(title(candidate)))}"]
     if candidate.message:
@@ -40,11 +40,11 @@ def _diff(run: RunRecord, history: RunHistory, candidate: Candidate) -> list[str
     try:
         changes = diff_data(run.program(parent.program), run.program(candidate.program))
     except EvolveError:
-        return ["The program, or that of its parent, is not there any more."]
+        return ["The program, or that of its parent, is missing."]
     text = "\n\n".join(f"# {change['part']}\n{change['diff']}" for change in changes)
     if len(text) > MAX_DIFF:
         text = f"{text[:MAX_DIFF]}\n… and {len(text) - MAX_DIFF:,} characters more"
-    fence = "~" * max(3, _longest_run(text) + 1)  # nothing in a program can end the block
+    fence = "~" * max(3, _longest_run(text) + 1)  # no text in a program can end the block
     return [f"{fence}diff", printable(text), fence]
 
 
@@ -57,7 +57,7 @@ def _longest_run(text: str) -> int:
 
 
 def _safe(text: str) -> str:
-    """Foreign text as plain words: nothing in it is markup, a link or HTML."""
+    """Return foreign text as plain words, without markup, links or HTML."""
     return "".join(
         f"\\{c}" if c in "\\`*_{}[]()#+-.!|~>" else "&lt;" if c == "<" else "&amp;" if c == "&" else c
         for c in text

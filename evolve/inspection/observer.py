@@ -1,4 +1,4 @@
-"""Who watches a campaign."""
+"""Protocol of an observer of a campaign."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from evolve.events import Event
 
 
 class Observer(Protocol):
-    """Called with each event as it happens, from the campaign's own thread. A context manager around it."""
+    """Observer, called with each event from the campaign's own thread. A context manager around the
+    campaign.
+    """
 
     def __call__(self, event: Event) -> None:
-        """See ``event``, which is on disk already."""
+        """Observe ``event``, which is on disk already."""
         ...
 
     def __enter__(self) -> Observer: ...

@@ -24,7 +24,7 @@ def front_plot(data: Mapping[str, Any], width: int) -> Text | None:
         width: columns.
 
     Returns:
-        The drawing; None where there is nothing to draw: one objective, or no two different values.
+        The plot; None where there is nothing to draw: one objective, or no two different values.
     """
     axis = next((name for name in data["objectives"] if name != "quality"), None)
     if axis is None:
@@ -51,7 +51,7 @@ def front_plot(data: Mapping[str, Any], width: int) -> Text | None:
     figure.register_label_formatter(float, _label)
     if shown:
         figure.scatter([x for x, _ in shown], [y for _, y in shown])
-    # The worst first, so that the best one's number stands on top where two overlap.
+    # The worst first, so that the best one's number is on top where two overlap.
     for row, (x, y) in reversed(list(zip(data["front"], members, strict=True))):
         if _inside((x, y), spans):
             figure.text([x], [y], [f"#{row['number']}"])
@@ -59,12 +59,12 @@ def front_plot(data: Mapping[str, Any], width: int) -> Text | None:
     left_out = len(dominated) - len(shown)
     if outside or left_out:
         named = [f"#{number} of the front" for number in outside] + [f"{left_out} others"] * bool(left_out)
-        lines.append(f"Far off and not drawn: {', '.join(named)}.")
+        lines.append(f"Outliers, not drawn: {', '.join(named)}.")
     return Text("\n".join(lines), no_wrap=True, overflow="crop")
 
 
 def curve(points: Sequence[_Point], labels: tuple[str, str], width: int) -> Text | None:
-    """A quantity that keeps its value until the next point, from 0 upwards.
+    """Plot a quantity that keeps its value until the next point, from 0 upwards.
 
     Args:
         points: (x, y), by rising x.
@@ -72,7 +72,7 @@ def curve(points: Sequence[_Point], labels: tuple[str, str], width: int) -> Text
         width: columns.
 
     Returns:
-        The drawing; None where there is nothing to draw: no two different x, or no y above 0.
+        The plot; None where there is nothing to draw: no two different x, or no y above 0.
     """
     if len({x for x, _ in points}) < 2 or max(y for _, y in points) <= 0:
         return None
@@ -99,7 +99,7 @@ def _lines(figure: Figure) -> list[str]:
 
 
 def _window(members: Sequence[_Point], dominated: Sequence[_Point]) -> tuple[_Span, _Span]:
-    """What to draw: no qualities that lie far off, and of the rest all of the front."""
+    """Return the window to draw: without outlying qualities, and with all of the rest of the front."""
     qualities = fences([y for _, y in (*members, *dominated)])
     low, high = fences([x for x, _ in (*members, *dominated)])
     kept = [x for x, y in members if qualities[0] <= y <= qualities[1]]
@@ -107,7 +107,7 @@ def _window(members: Sequence[_Point], dominated: Sequence[_Point]) -> tuple[_Sp
 
 
 def fences(values: Sequence[float]) -> tuple[float, float]:
-    """The range of ``values`` without those that lie far off: beyond three times the quartiles' distance.
+    """Return the range of ``values`` without outliers: those beyond three times the quartiles' distance.
 
     These are the outer fences of Tukey, *Exploratory Data Analysis* (1977). A few bad programs would
     otherwise squeeze all the others into a corner of a drawing.
@@ -135,7 +135,7 @@ def _padded(span: tuple[float, float]) -> tuple[float, float]:
 
 
 def _scores(span: tuple[float, float]) -> tuple[float, float]:
-    """As ``_padded``, but not beyond 0 and 1 where scores lie between them."""
+    """Pad a span like ``_padded``, but not beyond 0 and 1 where scores lie between them."""
     low, high = _padded(span)
     return (max(0.0, low) if span[0] >= 0 else low), (min(1.0, high) if span[1] <= 1 else high)
 

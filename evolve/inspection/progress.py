@@ -1,4 +1,4 @@
-"""What a search came to: hypervolume by evaluations and by price, and what was lost before and after it."""
+"""Progress of a search: hypervolume by evaluations and by price, and the losses before and after it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from evolve.runs.history import STATIC, RunHistory, title
 
 Data = dict[str, Any]
 CLOCKS = {"evaluations": "evaluations", "usd": "USD", "tokens": "tokens"}
-"""What progress is drawn over, as far as a run has it, and how it is called."""
+"""Axes that progress is drawn over, as far as a run has them → their labels."""
 
 
 def progress_data(history: RunHistory, calls: Sequence[Call]) -> list[Data]:
-    """A point for each candidate, in the order in which they joined, with what models had taken until then.
+    """Return a point for each candidate, in the order in which they joined, with the models' usage until
+    then.
 
     ``tokens`` is None where no model was asked, ``usd`` also where the price of a call is not known.
     """
@@ -42,7 +43,7 @@ def progress_data(history: RunHistory, calls: Sequence[Call]) -> list[Data]:
 
 
 def gained(history: RunHistory) -> Interval | None:
-    """Quality of the best minus that of the best seed, paired over the tasks of validation."""
+    """Return the quality of the best minus that of the best seed, paired over the tasks of validation."""
     best, seed = history.best, history.best_seed
     if best is None or seed is None or best.number == seed.number:
         return None
@@ -50,7 +51,7 @@ def gained(history: RunHistory) -> Interval | None:
 
 
 def outcome_data(run: RunRecord, history: RunHistory) -> Data:
-    """Everything that ``outcome_view`` shows."""
+    """Return the data of ``outcome_view``."""
     calls = calls_of(run)
     before, after = history.best_seed, history.best
     gain = gained(history)

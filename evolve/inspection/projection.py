@@ -1,4 +1,4 @@
-"""A map of programs: their features in two dimensions, so that alike programs lie close together."""
+"""Map of programs: their features in two dimensions, so that similar programs are close together."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ LOADINGS = 4
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of the map.
+    """Axis of the map.
 
     Attributes:
-        share: of the variance of all features that lies along it.
+        share: share of the variance of all features that lies along it.
         loadings: the features that weigh most in it, with the sign and size of their weight.
     """
 
@@ -29,7 +29,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Projection:
-    """Coordinates of the programs, shape (n, 2), and what the axes stand for."""
+    """Coordinates of the programs, shape (n, 2), and the axes."""
 
     points: Matrix
     axes: tuple[Axis, Axis]
@@ -41,7 +41,7 @@ def project(programs: Sequence[Features]) -> Projection:
     Each feature is centred and scaled to unit variance; one that is the same in all programs is left out.
     Each group is then scaled by the root of its size, so that a group of many features counts as much as a
     group of few. The sign of an axis is set so that its largest weight is positive: equal programs always
-    give an equal map. Fewer than two different programs lie in one point.
+    give an equal map. Fewer than two different programs share one point.
     """
     nowhere = Projection(np.zeros((len(programs), 2)), (Axis(0.0, ()), Axis(0.0, ())))
     if len(programs) < 2:

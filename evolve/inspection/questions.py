@@ -17,7 +17,7 @@ class Questions:
     """Tasks and gold episodes of a run by id; both empty where they are not known.
 
     Attributes:
-        missing: why some or all are not known, if so.
+        missing: reason why some or all are unknown; empty if none are.
     """
 
     tasks: Mapping[str, Task] = field(default_factory=dict)
@@ -28,8 +28,8 @@ class Questions:
     def of(cls, run: RunRecord) -> Questions:
         """The recorded questions of ``run``. Executes nothing that the run names.
 
-        A run of an older version has none: then those of a packaged benchmark are loaded, where its data are
-        still there, and of any other benchmark it is said that they are missing.
+        A run of an older version has none: then those of a packaged benchmark are loaded if its data are
+        still there, and those of any other benchmark are reported as missing.
         """
         try:
             recorded = run.tasks()

@@ -1,4 +1,4 @@
-"""What the models of a run took: calls, tokens and USD, role by role."""
+"""Usage of the models of a run: calls, tokens and USD, role by role."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evolve.records import Usage
 
 
 def spent(run: RunRecord) -> Accounts:
-    """The sums over all model calls of ``run``, whichever process made them; UsageError if damaged."""
+    """Return the sums over all model calls of ``run``, of all its processes; UsageError if damaged."""
     return Tally(calls_of(run)).accounts()
 
 
@@ -25,14 +25,14 @@ def calls_of(run: RunRecord) -> list[Call]:
 
 
 def paid_until(numbers: Sequence[int], calls: Iterable[Call]) -> list[Usage]:
-    """What the search had taken when each of these candidates joined.
+    """Return the usage of the search up to the time when each of these candidates joined.
 
-    Candidates are settled in the order of their numbers, so that it is what calls charged to none, to this
-    number and to all before it took. The final test is no part of it. A parent's diagnosis is charged to the
-    parent, though it is made when it is first chosen.
+    Candidates are settled in the order of their numbers, so it is the usage of calls charged to no candidate,
+    to this number and to all before it. The final test is not included. A parent's failure analysis is
+    charged to the parent, though it is made when the parent is first chosen.
 
     Args:
-        numbers: of candidates, rising.
+        numbers: candidate numbers, rising.
     """
     by_number: dict[int, Usage] = {}
     for call in calls:
@@ -106,7 +106,7 @@ def spending_line(accounts: Accounts) -> str:
 
 
 def price(usage: Usage) -> str:
-    """USD, and for how many calls no price is known: these are never told as 0."""
+    """Return USD, and the number of calls without a known price, which never count as 0."""
     if usage.unpriced == 0:
         return f"{usage.usd:,.4f} USD"
     if usage.unpriced == usage.calls:

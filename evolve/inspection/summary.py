@@ -1,4 +1,4 @@
-"""The closing view of a campaign: front, test scores, where the files are, what to type next."""
+"""Closing view of a campaign: front, test scores, files, and next commands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEFAULT_ROOT = Path("runs")
 
 
 def closing_view(run: RunRecord, history: RunHistory, command: str = "evolve") -> RenderableType:
-    """What a person wants to know when a campaign has stopped.
+    """Return the summary shown when a campaign has stopped.
 
     Args:
         command: how this program is called, as it would have to be typed.
@@ -67,7 +67,7 @@ def _test_table(history: RunHistory) -> Table:
         table.add_column(column, overflow="fold")
     for compared in {c.other: c for c in history.comparisons if c.best == best}.values():
         paired = compared.difference
-        verdict = "better" if paired.low > 0 else "worse" if paired.high < 0 else "not told apart"
+        verdict = "better" if paired.low > 0 else "worse" if paired.high < 0 else "no significant difference"
         style = "green" if verdict == "better" else "red" if verdict == "worse" else "yellow"
         other = Text(_named(history, compared.other))
         table.add_row(other, score(tests.get(compared.other)), difference(paired), Text(verdict, style=style))

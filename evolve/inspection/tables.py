@@ -18,15 +18,15 @@ from evolve.inspection.text import amount, duration, one_line, score
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram, Parts
 from evolve.records import Candidate, Evaluation, Interval, ItemResult
-from evolve.runs.history import STATIC, TEST, RunHistory, title
+from evolve.runs.history import BY_HAND, STATIC, TEST, RunHistory, title
 
 Data = dict[str, Any]
 EXTREMES = 3
-"""Items shown of the best and of the worst."""
+"""Number of best and of worst items shown."""
 
 
 def candidate_data(history: RunHistory, candidate: Candidate) -> Data:
-    """A candidate with its intervals, as JSON-able data."""
+    """Return a candidate with its intervals, as JSON-able data."""
     best = history.best
     quality, test = history.quality(candidate.number), history.quality(candidate.number, "test")
     return {
@@ -62,7 +62,7 @@ def front_data(run: str, history: RunHistory) -> Data:
 
 @dataclass(frozen=True)
 class Detail:
-    """How much a table of candidates says: digits of the program's id, intervals, and units in cells."""
+    """Level of detail of a table of candidates: digits of the program's id, intervals, and units in cells."""
 
     digits: int = 12
     interval: Literal["full", "short", "none"] = "full"
@@ -77,7 +77,9 @@ DETAILS = (
     Detail(digits=0, interval="short", units=False),
     Detail(digits=0, interval="none", units=False),
 )
-"""What is given up first where a terminal is narrow: hash, then intervals, then units; never # and name."""
+"""Levels for narrower and narrower terminals: hash, then intervals, then units are dropped; never # and
+name.
+"""
 
 
 def candidates_table(
@@ -110,7 +112,7 @@ def _candidates(
         table.add_column(heading_of, justify="right", no_wrap=True)
     for row in rows:
         values = row["objectives"]
-        broken = "failed" if row["failed"] else "given up" if row["raced"] else ""
+        broken = "failed" if row["failed"] else "stopped early" if row["raced"] else ""
         quality = broken or _score(interval_of(row["quality"]), values.get("quality"), detail)
         cells = [str(row["number"]), one_line(row["title"], 40), quality]
         if detail.digits:
@@ -137,7 +139,7 @@ def front_view(data: Mapping[str, Any], plot_width: int | None = None) -> Render
     """``front_data`` for a terminal.
 
     Args:
-        plot_width: columns for a drawing of the front above the table; None for none.
+        plot_width: columns of a plot of the front above the table; None for no plot.
     """
     if not data["front"]:
         return Text(f"The run {data['run']} has no candidate with a score yet.")
@@ -148,7 +150,7 @@ def front_view(data: Mapping[str, Any], plot_width: int | None = None) -> Render
 
 
 def show_data(run: RunRecord, history: RunHistory, candidate: Candidate) -> Data:
-    """One candidate in full: its place, its parts, and its evaluations without their items."""
+    """Return one candidate in full: its place, its parts, and its evaluations without their items."""
     program = run.program(candidate.program)
     return {
         "run": run.name,
@@ -223,7 +225,8 @@ def show_view(data: Mapping[str, Any]) -> RenderableType:
 def _facts(data: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "program", data["path"]
     yield "what it is", one_line(data["message"], 400) or "–"
-    yield "parents", ", ".join(f"#{number}" for number in data["parents"]) or "none: a seed"
+    origin = "none: added by hand" if data["operator"] == BY_HAND else "none: a seed"
+    yield "parents", ", ".join(f"#{number}" for number in data["parents"]) or origin
     yield "children", ", ".join(f"#{number}" for number in data["children"]) or "none"
     place = "on the front" if data["on_front"] else "not on the front"
     yield "place", "failed" if data["failed"] else place + (", the best" if data["best"] else "")
@@ -263,7 +266,7 @@ def evaluation_view(data: Mapping[str, Any]) -> RenderableType:
             "failed", Text(one_line(f"{failure['kind']} in {failure['where']}: {failure['message']}", 400))
         )
     else:
-        status = "given up" if data["status"] == "raced" else data["status"]
+        status = "stopped early" if data["status"] == "raced" else data["status"]
         table.add_row(status, Text(one_line(data["reason"], 400)))
     took = f"{data['isolation']}, {duration(data['seconds'])}"
     heading = Text(f"\n{data['subset']}: {data['tasks']} tasks, isolation {took}", style="bold")

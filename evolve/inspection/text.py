@@ -1,4 +1,4 @@
-"""Numbers, durations and foreign text, made fit for a terminal and for JSON."""
+"""Format numbers, durations and foreign text for a terminal and for JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from evolve.records import CostUnit, Interval
 def printable(text: str) -> str:
     """``text`` without control characters other than newline and tab.
 
-    Programs and what they return are foreign text: an escape sequence in it must not reach a terminal.
+    Programs and their outputs are foreign text: an escape sequence in it must not reach a terminal.
     """
     if text.isprintable():  # the usual case, at the speed of C
         return text
@@ -68,7 +68,7 @@ def amount(objective: str, value: float | None, cost_unit: CostUnit = "tokens") 
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them: 42 s, 3 min 05 s, 2 h 10 min."""
+    """Format seconds: 42 s, 3 min 05 s, 2 h 10 min."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -83,7 +83,7 @@ def to_json(data: Any) -> str:
 
 
 def plain(data: Any) -> Any:
-    """``data`` as what JSON knows; a number that is not finite becomes None."""
+    """Return ``data`` with JSON types only; a number that is not finite becomes None."""
     if isinstance(data, BaseModel):
         return plain(data.model_dump(mode="json"))
     if isinstance(data, dict):
@@ -96,7 +96,7 @@ def plain(data: Any) -> Any:
 
 
 def words_in_markdown(text: str) -> str:
-    """Foreign ``text`` as words on one line of Markdown: no markup, no HTML, no link.
+    """Return foreign ``text`` as words on one line of Markdown: no markup, no HTML, no link.
 
     Example:
         >>> words_in_markdown("[a](http://b) <c>")
@@ -108,7 +108,7 @@ def words_in_markdown(text: str) -> str:
 
 
 def code_in_markdown(text: str) -> str:
-    """Foreign ``text`` as a code span of Markdown, which nothing in it can end.
+    """Return foreign ``text`` as a code span of Markdown, which nothing in it can end.
 
     Example:
         >>> code_in_markdown("a`b")

@@ -1,4 +1,4 @@
-"""Everything that happened to one question: what was given, written, asked, retrieved, answered, scored."""
+"""Trace of one question: what was given, written, asked, retrieved, answered, scored."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from evolve.scoring import contains_passage
 
 Data = dict[str, Any]
 STAGES = {
-    Stage.NOT_GIVEN: "a passage that the answer needs stood in no episode of the subset",
+    Stage.NOT_GIVEN: "a passage that the answer needs is in no episode of the subset",
     Stage.LOST_IN_WRITE: "the evidence was given, but write did not receive it or failed on it",
     Stage.NOT_RETRIEVED: "the evidence was written, but read did not return all of it",
     Stage.NOT_USED: "the evidence was retrieved, and the answer is wrong nevertheless",
 }
-"""What each stage means, in a sentence."""
+"""Meaning of each stage, in a sentence."""
 MAX_WRITES = 20
-"""Episodes of which the writing is shown."""
+"""Most episodes whose writing is shown."""
 SHOWN = 600
-"""Characters that a terminal is shown of what was given to ``write``."""
+"""Most characters shown on a terminal of a text given to ``write``."""
 
 
 def find_item(
     evaluations: Sequence[Evaluation], text: str, subset: str | None = None
 ) -> tuple[Evaluation, ItemResult]:
-    """The item whose task ``text`` names, and the evaluation that it stands in.
+    """Return the item whose task ``text`` names, and its evaluation.
 
     Args:
         evaluations: of one program.
         text: id of a task, or a part of the id that fits one task only.
-        subset: look there only; None takes static before test before the rotating ones.
+        subset: the only subset to search; None: static before test before the rotating ones.
 
     Raises:
         UsageError: there is none, or several tasks fit.
@@ -80,7 +80,9 @@ def _only_match(text: str, tasks: Sequence[str]) -> str:
 def trace_data(
     run: RunRecord, candidate: Candidate, evaluation: Evaluation, item: ItemResult, questions: Questions
 ) -> Data:
-    """One item with all that is known of it. ``writes`` are those of the episodes that hold its evidence."""
+    """Return one item with all its recorded data. ``writes`` are those of the episodes that hold its
+    evidence.
+    """
     task = questions.tasks.get(item.task)
     return {
         "run": run.name,
@@ -100,7 +102,7 @@ def trace_data(
 
 
 def evidence_data(task: Task, retrieved: str) -> list[Data]:
-    """The gold passages of a task, each with its episode and whether it stands in ``retrieved``."""
+    """Return the gold passages of a task, each with its episode and whether ``retrieved`` contains it."""
     return [
         {"episode": p.episode, "text": p.text, "retrieved": contains_passage(retrieved, p.text)}
         for p in task.evidence

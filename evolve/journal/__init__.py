@@ -1,4 +1,4 @@
-"""The run directory: append-only, crash-safe, resumable; nothing in it is pickled (DESIGN §7)."""
+"""The run directory: append-only, crash-safe, resumable; nothing in it is pickled."""
 
 from evolve.journal.run import RunDirectory, RunRecord, checked_name, runs_in
 

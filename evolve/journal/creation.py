@@ -1,4 +1,4 @@
-"""The directory of a new run: it appears whole or not at all."""
+"""Atomic creation of the directory of a new run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _UNFINISHED = ".new-"
 
 
 def create(path: Path, config: CampaignConfig, write: Write) -> None:
-    """Make the directory of a new run under another name, then give it its own.
+    """Make the directory of a new run under a temporary name, then rename it.
 
     Raises:
         UsageError: there is something else at ``path``.
@@ -55,7 +55,7 @@ def _make(path: Path, config: CampaignConfig, write: Write) -> None:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """No other process makes a run in ``folder`` meanwhile; each takes but a moment."""
+    """Keep other processes from making a run in ``folder`` meanwhile; each takes only a moment."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

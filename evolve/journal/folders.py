@@ -1,4 +1,4 @@
-"""Delete and rename whole runs, unless a process works on them."""
+"""Delete and rename whole runs, unless a process writes to them."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ def remove(run: RunRecord) -> None:
     """Delete ``run`` with everything in it.
 
     Raises:
-        UsageError: a process works on it.
+        UsageError: a process writes to it.
         InfrastructureError: its files cannot be deleted.
     """
     with _alone(run), said_as_ours(run.path):
-        # Without its configuration it is no run: a deletion that is cut short leaves none half there.
+        # Without its configuration it is no run: an interrupted deletion leaves no partial run.
         (run.path / "config.toml").unlink()
         shutil.rmtree(run.path)
 
 
 def rename(run: RunRecord, name: str) -> Path:
-    """Give ``run`` another name in the same folder; its new path.
+    """Rename ``run`` in the same folder, and return its new path.
 
     Raises:
-        UsageError: a process works on it, or the name is taken or cannot be one.
+        UsageError: a process writes to it, or the name is taken or cannot be one.
         InfrastructureError: it cannot be moved.
     """
     target = run.path.parent / checked_name(name)

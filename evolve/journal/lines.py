@@ -1,8 +1,8 @@
 """An append-only file of records, one JSON object to the line, that survives a kill at any instant.
 
 A line counts once its newline is there. A process that was killed while it appended leaves a last line that
-does not, or, after a power failure, one that is no JSON: readers pass over it, and the next writer cuts it
-off. Anything else that cannot be read is damage, and is said.
+does not, or, after a power failure, one that is not JSON: readers skip it, and the next writer cuts it off.
+Any other unreadable line is damage, and is reported.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class LineFormat(Generic[T]):
-    """What stands in a line.
+    """Format of a line.
 
     Attributes:
-        adapter: of the records.
-        noun: what a record is called, with its article.
-        otherwise: what the user can do where a file is lost, as an imperative.
+        adapter: pydantic adapter of the records.
+        noun: name of a record, with its article.
+        otherwise: advice to the user where a file is lost, as an imperative.
     """
 
     adapter: TypeAdapter[T]
@@ -40,7 +40,7 @@ class LineFormat(Generic[T]):
 
 
 def read_lines(path: Path, form: LineFormat[T]) -> tuple[list[T], int]:
-    """The records in ``path`` and how many bytes they take; what follows those bytes is a torn line.
+    """Return the records in ``path`` and their length in bytes; anything beyond is a torn line.
 
     Raises:
         UsageError: the file is missing or a symbolic link, or a line other than a torn last one is not a
@@ -65,16 +65,16 @@ def read_lines(path: Path, form: LineFormat[T]) -> tuple[list[T], int]:
 
 
 def to_line(record: object) -> bytes:
-    """``record`` as it stands in a file."""
+    """Return ``record`` as a line of the file."""
     return to_json(record, inf_nan_mode="constants") + b"\n"
 
 
 class LineLog(Generic[T]):
-    """The writer of such a file; there must be only one. Thread-safe.
+    """Writer of such a file; there must be only one. Thread-safe.
 
     Args:
         path: the file; it must exist.
-        form: what stands in it.
+        form: format of its lines.
         write: ``os.write``, or its stand-in.
 
     Raises:
@@ -95,7 +95,7 @@ class LineLog(Generic[T]):
                 self._truncate()
 
     def append(self, record: T) -> None:
-        """Put ``record`` on disk before returning.
+        """Write ``record``, which is on disk when this returns.
 
         Raises:
             InfrastructureError: it could not be written; the file is as it was.
@@ -105,7 +105,7 @@ class LineLog(Generic[T]):
             if not self._usable:
                 raise InfrastructureError(
                     f"{self._path} could not be brought back to its last whole line after a failed write.",
-                    remedy="Give the same command again: it cuts the torn line off.",
+                    remedy="Rerun the command: it cuts the torn line off.",
                 )
             try:
                 write_all(self._descriptor, line, self._write)

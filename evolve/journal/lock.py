@@ -1,4 +1,4 @@
-"""One writer to a directory: a lock that the system gives back when its holder ends, however it ends."""
+"""Lock for one writer to a directory; the system releases it when its holder ends, however it ends."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _ATTEMPTS, _PAUSE = 5, 0.01
 
 
 def hold(path: Path, busy: Callable[[str], str]) -> int:
-    """A descriptor that holds the lock file ``path`` until it is closed or the process ends.
+    """Return a descriptor that holds the lock file ``path`` until it is closed or the process ends.
 
     Args:
-        busy: what to tell the user where another holds it, by that one's process number.
+        busy: makes the message where another process holds it, from that process's number.
 
     Raises:
-        UsageError: another holds it, or it is a symbolic link or no file.
+        UsageError: another process holds it, or it is a symbolic link or not a file.
         InfrastructureError: the file could not be made or written.
     """
     descriptor = open_lock(path)
@@ -44,7 +44,7 @@ def hold(path: Path, busy: Callable[[str], str]) -> int:
 
 
 def open_lock(path: Path) -> int:
-    """A descriptor of the file ``path``, made if it is missing; a link is not followed.
+    """Return a descriptor of the file ``path``, made if it is missing; a link is not followed.
 
     Raises:
         UsageError: it is a symbolic link, or no regular file.
@@ -65,7 +65,9 @@ def open_lock(path: Path) -> int:
 
 
 def _take(descriptor: int) -> None:
-    """Lock it for one writer; BlockingIOError where another has it, not where a reader just looked at it."""
+    """Lock it for one writer; BlockingIOError where another writer holds it, not where a reader just checked
+    it.
+    """
     for _ in range(_ATTEMPTS - 1):
         try:
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,7 +13,7 @@ _FORMAT = LineFormat(EVENT, noun="an event", otherwise="begin another run with -
 
 
 def read_events(path: Path) -> tuple[list[Event], int]:
-    """The events in ``path`` and how many bytes they take; what follows those bytes is a torn line.
+    """Return the events in ``path`` and their length in bytes; anything beyond is a torn line.
 
     Raises:
         UsageError: the file is missing, or a line other than a torn last one is not an event.
@@ -22,7 +22,7 @@ def read_events(path: Path) -> tuple[list[Event], int]:
 
 
 class EventLog(LineLog[Event]):
-    """The writer of a journal; there must be only one. Thread-safe. See ``LineLog``."""
+    """Writer of a journal; there must be only one. Thread-safe. See ``LineLog``."""
 
     def __init__(self, path: Path, write: Write = os.write):
         super().__init__(path, _FORMAT, write)

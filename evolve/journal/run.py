@@ -1,4 +1,4 @@
-"""The directory of one run (DESIGN §7): what it holds, how it is read, and who may write.
+"""The directory of one run: its files, their reader, and their one writer.
 
 config.toml           the configuration it was begun with
 journal.jsonl         its events in their order, append-only
@@ -50,7 +50,7 @@ class RunRecord:
 
     @classmethod
     def open(cls, root: Path, name: str) -> RunRecord:
-        """The run ``name`` in the folder ``root``.
+        """Open the run ``name`` in the folder ``root``.
 
         Raises:
             UsageError: there is none; the message names those that there are.
@@ -64,7 +64,7 @@ class RunRecord:
 
     @property
     def name(self) -> str:
-        """What the run is called."""
+        """Name of the run."""
         return self.path.name
 
     @property
@@ -74,7 +74,7 @@ class RunRecord:
 
     @property
     def cache(self) -> Path:
-        """A folder for what may be deleted at any time."""
+        """Folder of files that may be deleted at any time."""
         return self.path / "cache"
 
     @cached_property
@@ -83,7 +83,7 @@ class RunRecord:
         return _read_config(self.path)
 
     def tasks(self) -> RecordedTasks | None:
-        """The questions that were recorded when the run was made; None in a run of an older version.
+        """Questions recorded when the run was made; None in a run of an older version.
 
         Raises:
             UsageError: the file is damaged.
@@ -102,7 +102,9 @@ class RunRecord:
         return read_events(self.path / "journal.jsonl")[0]
 
     def writer(self) -> int | None:
-        """The process that writes to the run now; 0 where its number is unknown; None where there is none."""
+        """Return the number of the process that writes to the run; 0 where it is unknown; None without
+        one.
+        """
         try:
             descriptor = os.open(self.path / "lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
@@ -113,11 +115,11 @@ class RunRecord:
             holder = os.read(descriptor, 32).strip()
             return int(holder) if holder.isdigit() else 0
         finally:
-            os.close(descriptor)  # gives the shared lock back
+            os.close(descriptor)  # releases the shared lock
         return None
 
     def last_written(self) -> float | None:
-        """When the last event was recorded: seconds since the epoch; None where there is no journal."""
+        """Time of the last event: seconds since the epoch; None where there is no journal."""
         try:
             return (self.path / "journal.jsonl").stat().st_mtime
         except FileNotFoundError:
@@ -146,13 +148,13 @@ class RunRecord:
         return program
 
     def has_program(self, program_id: str) -> bool:
-        """Whether there is a file of the program, whatever it holds."""
+        """Return whether there is a file of the program, whatever it holds."""
         return self._program_path(program_id).is_file()
 
     def evaluation(self, program_id: str, subset: str, conditions: str | None = None) -> Evaluation | None:
-        """The score of a program on a subset; None if there is none that was taken under ``conditions``.
+        """Return the evaluation of a program on a subset; None if there is none under ``conditions``.
 
-        Left out, they may be any: a run has one evaluation of a program on a subset.
+        None means any conditions: a run has one evaluation of a program on a subset.
         """
         found = self._read_evaluation(self._evaluation_path(program_id, subset).name)
         if found is None or found.status == "inconclusive":
@@ -181,7 +183,9 @@ class RunRecord:
 
 
 class RunDirectory(RunRecord):
-    """A run, for its one writer, who holds the lock until ``close``. Thread-safe. Use ``create_or_open``."""
+    """A run, for its one writer, which holds the lock until ``close``. Thread-safe. Use
+    ``create_or_open``.
+    """
 
     def __init__(self, path: Path, lock: int, config: CampaignConfig, log: EventLog, write: Write):
         super().__init__(path)
@@ -200,17 +204,17 @@ class RunDirectory(RunRecord):
         notify: Callable[[str], None] = lambda _: None,
         write: Write = os.write,
     ) -> RunDirectory:
-        """Begin the run ``name`` in the folder ``root``, or go on with it.
+        """Create or open the run ``name`` in the folder ``root``.
 
         A new directory appears whole or not at all. Of an existing one, ``config`` may differ in
         ``config.MAY_CHANGE`` only; the new values are recorded, and the window that ``config`` leaves out.
 
         Args:
-            notify: told what was mended on the way.
+            notify: told of repairs on the way.
             write: ``os.write``, or its stand-in.
 
         Raises:
-            UsageError: the name is no file name, another process writes to the run, the configuration does
+            UsageError: the name is not a file name, another process writes to the run, the configuration does
                 not fit, the journal is damaged, or there is a link in the directory.
             InfrastructureError: the disk does not take it.
         """
@@ -252,7 +256,7 @@ class RunDirectory(RunRecord):
     def save_evaluation(self, evaluation: Evaluation) -> None:
         """Keep ``evaluation``; one of the same program and subset is replaced.
 
-        An inconclusive one is kept beside it for a person to read, and is never found again as a score.
+        An inconclusive one is stored next to it for reading, and never returned as a score.
         InfrastructureError: it was not kept.
         """
         path = self._evaluation_path(evaluation.program, evaluation.subset)
@@ -269,7 +273,7 @@ class RunDirectory(RunRecord):
         replace_file(self.path / WEIGHTS, content, self._write)
 
     def close(self) -> None:
-        """Give the lock back. Safe to call again."""
+        """Release the lock. Safe to call again."""
         self._log.close()
         if self._lock >= 0:
             os.close(self._lock)
@@ -300,12 +304,12 @@ def runs_in(root: Path) -> list[RunRecord]:
 def _is_run(path: Path) -> bool:
     try:
         return (path / "config.toml").is_file()
-    except OSError:  # a folder that is nobody's business
+    except OSError:  # a folder without read permission
         return False
 
 
 def checked_name(name: str) -> str:
-    """``name`` if a run may be called so; UsageError if not."""
+    """Return ``name`` if it is a valid name of a run; else a UsageError."""
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot be the name of a run: expected 1 to 100 letters, digits, '.', '_' or '-', "
@@ -315,7 +319,7 @@ def checked_name(name: str) -> str:
 
 
 def _locked(path: Path) -> int:
-    """A descriptor that holds the lock of the run; the system gives it back when the process ends."""
+    """Return a descriptor that holds the lock of the run; the system releases it when the process ends."""
     return hold(
         path / "lock",
         lambda holder: (

@@ -1,4 +1,4 @@
-"""tasks.jsonl: the questions of a run, recorded when it is made, so that looking at it loads no benchmark."""
+"""tasks.jsonl: the questions of a run, recorded when it is made, so that inspecting it loads no benchmark."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from evolve.records import Episode, Record, Task
 
 FILE = "tasks.jsonl"
 MAX_BYTES = 16_000_000
-"""Size of the file. Gold episodes that would pass it are left out, and counted."""
+"""Largest size of the file. Gold episodes beyond it are left out, and counted."""
 MAX_QUESTIONS = 8_000_000
-"""Bytes of it that tasks may take."""
+"""Most bytes of it for tasks."""
 
 
 class Card(Record):
@@ -65,7 +65,7 @@ class RecordedTasks:
 def tasks_file(card: Card, tasks: Iterable[Task], episodes: Iterable[Episode]) -> bytes:
     """Return the file for ``tasks``, of which the first matter most, and ``episodes`` with their evidence.
 
-    At most ``MAX_BYTES``; ``card.left_out`` is set to what did not fit.
+    At most ``MAX_BYTES``; ``card.left_out`` counts the records that did not fit.
     """
     lines: list[bytes] = []
     size = left_out = 0
@@ -85,7 +85,7 @@ def tasks_file(card: Card, tasks: Iterable[Task], episodes: Iterable[Episode]) -
 
 
 def read_tasks(path: Path) -> RecordedTasks:
-    """The content of the file at ``path``; UsageError where it is missing or damaged."""
+    """Return the content of the file at ``path``; UsageError where it is missing or damaged."""
     lines, _ = read_lines(path, _FORMAT)
     if not lines or not isinstance(lines[0], Card):
         raise UsageError(

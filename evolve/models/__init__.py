@@ -1,1 +1,1 @@
-"""Models that are asked: the gateway to them, the reading of what they reply, prompts and embeddings."""
+"""Language and embedding models: gateway, reply readers, prompts and embeddings."""

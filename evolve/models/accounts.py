@@ -1,4 +1,4 @@
-"""Whom a model call is charged to: the candidate that it is made for."""
+"""Candidate that a model call is charged to."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _TEST: ContextVar[bool] = ContextVar("test", default=False)
 
 @contextmanager
 def charged_to(candidate: int, *, test: bool = False) -> Iterator[None]:
-    """Charge the calls made inside, in this thread and in what it starts, to a candidate by its number.
+    """Charge the calls made inside, in this thread and those it starts, to a candidate by its number.
 
     Args:
-        test: they score it on the test set, which is no part of the search.
+        test: the calls score it on the test set, which is not part of the search.
     """
     tokens = _CANDIDATE.set(candidate), _TEST.set(test)
     try:
@@ -26,10 +26,10 @@ def charged_to(candidate: int, *, test: bool = False) -> Iterator[None]:
 
 
 def charged_candidate() -> int | None:
-    """The number of the candidate that calls are charged to here; None outside of any."""
+    """Return the number of the candidate that calls are charged to here; None if there is none."""
     return _CANDIDATE.get()
 
 
 def charged_to_test() -> bool:
-    """Whether the calls made here are part of the final test."""
+    """Return whether the calls made here are part of the final test."""
     return _TEST.get()

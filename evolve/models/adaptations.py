@@ -1,4 +1,4 @@
-"""Memory of what servers refuse: found once per model and server, and kept beside the calls."""
+"""Features that servers refuse: found once per model and server, and recorded next to the calls."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from evolve.records import Record
 STRUCTURED, SYSTEM, LIMIT, THOUGHTS = "structured output", "system messages", "reply limit", "thoughts"
 """Features besides the parameters, which go by their own names."""
 LEFT_OUT = "left out"
-"""The use of a feature that is not sent; other uses are what is sent in its place."""
+"""Marker of a feature that is left out; other values replace it."""
 FILE_NAME = "negotiated.jsonl"
-"""Of the file in a run's directory."""
+"""Name of the file in a run's directory."""
 _CONFIRMATIONS = 3
 
 Key = tuple[str, str]
 
 
 class Adaptation(Record):
-    """One feature of requests that a server refuses, and what is sent in its place."""
+    """Feature of requests that a server refuses, and its replacement."""
 
     at: float = Field(description="when it was found, in seconds since 1970")
     model: str
@@ -55,7 +55,7 @@ class AdaptationLog(Protocol):
     """Record of adaptations that outlives the process."""
 
     def past(self) -> Iterable[Adaptation]:
-        """Return those of before."""
+        """Return the earlier adaptations."""
         ...
 
     def append(self, adaptation: Adaptation) -> None:
@@ -66,11 +66,11 @@ class AdaptationLog(Protocol):
 class AdaptationFile:
     """An ``AdaptationLog`` in a file of JSON lines, made when there is something to record.
 
-    A line that cannot be read is skipped: what it said is found out again. Delete the file after the server
-    was replaced by one that can do more.
+    An unreadable line is skipped: its adaptation is found out again. Delete the file after the server was
+    replaced by one that can do more.
 
     Args:
-        path: of the file.
+        path: path of the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -91,7 +91,7 @@ class AdaptationFile:
         return found
 
     def append(self, adaptation: Adaptation) -> None:
-        """Put ``adaptation`` at the end of the file."""
+        """Append ``adaptation`` to the file."""
         line = adaptation.model_dump_json().encode() + b"\n"
         try:
             with self._path.open("ab") as file:
@@ -106,12 +106,12 @@ class AdaptationFile:
 
 
 class Adaptations:
-    """What the servers of one gateway take, shared by its roles. Thread-safe.
+    """Adaptations to the servers of one gateway, shared by its roles. Thread-safe.
 
     Args:
-        log: outlives the process; None to keep none.
-        notify: told of each adaptation, in a sentence.
-        now: seconds since 1970.
+        log: record that outlives the process; None to keep none.
+        notify: called with a sentence on each adaptation.
+        now: clock, in seconds since 1970.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class Adaptations:
             self._uses.setdefault((one.model, one.endpoint), {})[one.feature] = one.use
 
     def of(self, settings: ModelSettings) -> Mapping[str, str]:
-        """Return feature → what is sent in its place, for a model at its server; a copy."""
+        """Return feature → replacement, for a model at its server; a copy."""
         with self._guard:
             return dict(self._uses.get(_key(settings), {}))
 
@@ -149,7 +149,7 @@ class Adaptations:
     def learn(
         self, settings: ModelSettings, feature: str, use: str, reason: str, *, quiet: bool = False
     ) -> None:
-        """Remember, record and tell that ``use`` takes the place of ``feature``; nothing if that is known."""
+        """Remember, record and report that ``use`` replaces ``feature``; do nothing if that is known."""
         key = _key(settings)
         with self._guard:
             uses = self._uses.setdefault(key, {})
@@ -165,7 +165,7 @@ class Adaptations:
             self._notify(one.told)
 
     def suspect(self, settings: ModelSettings, feature: str, use: str, reason: str) -> None:
-        """Count that a call was answered with ``use`` and not before, without a word of why.
+        """Count a call that was answered with ``use`` and not before, without a stated reason.
 
         It may have been an outage that ended: so it is learned at the third such call, unless ``feature`` has
         worked meanwhile.

@@ -1,4 +1,4 @@
-"""How long to wait before a call is tried again."""
+"""Pause before a call is retried."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from email.utils import parsedate_to_datetime
 class Backoff:
     """Exponential, with equal jitter (M. Brooker, *Exponential Backoff and Jitter*, 2015).
 
-    Half of a delay is fixed and half is drawn, so that calls that failed together do not come back together.
+    Half of a delay is fixed and half is random, so that calls that failed together are not retried together.
 
     Attributes:
-        first: seconds, the longest delay after the first failure.
-        most: seconds, the longest delay of all.
+        first: longest delay after the first failure, in seconds.
+        most: longest delay of all, in seconds.
     """
 
     first: float = 1.0
     most: float = 60.0
 
     def delay(self, failures: int, rng: random.Random, asked: float | None = None) -> float:
-        """Seconds to wait after so many failures (from 1).
+        """Return the seconds to wait after ``failures`` failures (at least 1).
 
         Args:
-            failures: how often the call has failed.
+            failures: number of failures of the call.
             rng: draws the jitter.
-            asked: seconds that the provider asked for (Retry-After); it is never waited less, and up to a
-                tenth more.
+            asked: seconds that the provider asked for (Retry-After); the delay is never shorter, and up to a
+                tenth longer.
         """
         longest = min(self.most, self.first * 2 ** min(failures - 1, 32))
         drawn = longest * (0.5 + 0.5 * rng.random())
@@ -39,7 +39,7 @@ class Backoff:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds that a provider asks to wait; None where it does not, or not in a form that can be read.
+    """Return the seconds that a provider asks to wait; None where it does not, or not in a readable form.
 
     ``Retry-After`` is a number of seconds or a date (RFC 9110, §10.2.3); some send ``retry-after-ms`` too.
     """

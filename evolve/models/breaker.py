@@ -1,4 +1,4 @@
-"""A circuit breaker: while a provider is down, calls wait for it instead of failing one after the other."""
+"""Circuit breaker: while a provider is down, calls wait for it instead of failing one after the other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
 
 OPENS_AFTER = 5
-"""Consecutive failures, of whichever calls, after which a provider counts as down."""
+"""Consecutive failures, of any calls, after which a provider counts as down."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds between probes; each pause is twice the one before."""
 
@@ -26,8 +26,8 @@ class OutageNews:
     Attributes:
         endpoint: its address, or its name.
         down: it went down; else it answers again.
-        seconds: how long it was down.
-        reason: what the last failure said; empty when it is back.
+        seconds: duration of the outage.
+        reason: message of the last failure; empty when it is back.
     """
 
     endpoint: str
@@ -37,7 +37,7 @@ class OutageNews:
 
 
 class OutOfPatience(Exception):
-    """The provider was down for longer than one is willing to wait."""
+    """Outage of a provider that lasted longer than ``patience``."""
 
 
 @dataclass
@@ -48,20 +48,20 @@ class _Outage:
 
 
 class Breaker:
-    """Lets calls to one endpoint through, one at a time while it is down. Lives on one event loop.
+    """Circuit breaker of one endpoint: lets calls through one at a time while it is down. For one event loop.
 
     Closed, every attempt goes through. After several consecutive failures of the endpoint it opens, unless
     all are errors that it answered to one and the same call, which may be that call's own fault. Open, calls
     queue, and the first of the queue is tried as a probe after a pause. If it fails, the next one is tried
     after twice the pause; if the endpoint answers (a refusal is an answer too) all go on. When ``patience``
-    seconds have passed, whoever waits is told so; calls that come later try once, without waiting.
+    seconds have passed, the waiting calls fail; calls that come later try once, without waiting.
 
     Args:
-        endpoint: how it is called in the news.
-        patience: seconds.
-        clock: seconds, monotonic.
-        sleep: as ``asyncio.sleep``.
-        observer: is told of each outage; called on the event loop, must return soon.
+        endpoint: its name in notifications.
+        patience: seconds to wait for the endpoint.
+        clock: monotonic clock, in seconds.
+        sleep: replaces ``asyncio.sleep``.
+        observer: called with each outage on the event loop; must return soon.
     """
 
     def __init__(
@@ -83,13 +83,13 @@ class Breaker:
         self._outage: _Outage | None = None
         self._turn = asyncio.Lock()  # first come, first served
         self.verdicts = 0
-        """How often patience has ended; a call passes what it was when the call began."""
+        """Number of times that patience has ended; a call passes the number at its beginning."""
         self.successes = 0
         """Attempts that had a result."""
 
     @property
     def open(self) -> bool:
-        """The endpoint counts as down."""
+        """True if the endpoint counts as down."""
         return self._outage is not None
 
     def is_alone(self, call: object) -> bool:
@@ -99,13 +99,13 @@ class Breaker:
     async def through(
         self, attempt: Callable[[], Awaitable[T]], *, since: int, opens_after: int, call: object = None
     ) -> T:
-        """The result of ``attempt``, made when it is its turn.
+        """Make ``attempt`` when it is its turn, and return its result.
 
         Args:
             attempt: one attempt; made once, or not at all.
-            since: ``verdicts`` when the call began of which it is an attempt.
-            opens_after: how many consecutive failures open the breaker, if fewer than ``OPENS_AFTER``.
-            call: the call that it is an attempt of; None where that is not known.
+            since: ``verdicts`` at the beginning of its call.
+            opens_after: number of consecutive failures that open the breaker, if fewer than ``OPENS_AFTER``.
+            call: the attempt's call; None where that is not known.
 
         Raises:
             AttemptFailed: as the attempt did.
@@ -151,7 +151,7 @@ class Breaker:
     def _failed(self, failure: AttemptFailed, opens_after: int, call: object) -> None:
         self._failures += 1
         alone = failure.answered and call is not None and self.is_alone(call)
-        # Errors that are not answers speak of the endpoint, whoever meets them.
+        # Errors that are not answers indicate an outage, whatever call meets them.
         self._failed_calls.add(call if failure.answered else None)
         if self._outage is None and self._failures >= opens_after and not alone:
             self._outage = _Outage(began=self._clock())

@@ -1,4 +1,4 @@
-"""What all model calls of a campaign together may cost, with those in flight counted."""
+"""Spending limit on all model calls of a campaign, with those in flight counted."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from evolve.errors import BudgetReached
 
 FIRST_ANSWER = 1_000
-"""Tokens that the first answer in a role is expected to have, where no limit is set."""
+"""Expected tokens of the first answer in a role, where no limit is set."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a call: in tokens, and in USD where a price is known."""
+    """Cost of a call: in tokens, and in USD where a price is known."""
 
     tokens: int = 0
     usd: float = 0.0
@@ -23,15 +23,15 @@ class Cost:
 
 
 class Budget:
-    """Caps on USD and on tokens, over all roles and over restarts. Lives on one event loop.
+    """Spending limits in USD and in tokens, over all roles and over restarts. For one event loop.
 
-    A call reserves what it will cost by an estimate, and settles with what it did cost. One that could pass a
-    cap waits while others are in flight, since they may take less than they reserved; with none in flight it
-    is refused. So a cap is passed by no more than the calls in flight exceed their estimates.
+    A call reserves its estimated cost, and settles with its actual cost. A call that could pass a limit waits
+    while others are in flight, since they may cost less than they reserved; with none in flight it is
+    refused. So a limit is exceeded by no more than the calls in flight exceed their estimates.
 
     Args:
-        max_usd: None for no cap.
-        max_tokens: read and written; None for no cap.
+        max_usd: None for no limit.
+        max_tokens: tokens read and written; None for no limit.
     """
 
     def __init__(self, max_usd: float | None = None, max_tokens: int | None = None) -> None:
@@ -43,7 +43,7 @@ class Budget:
         self._changed = asyncio.Condition()
 
     async def reserve(self, estimate: Cost) -> int:
-        """Wait until ``estimate`` fits; the number of the reservation, to settle it by.
+        """Wait until ``estimate`` fits; return the number of the reservation, by which to settle it.
 
         Raises:
             BudgetReached: it will not fit.
@@ -58,33 +58,33 @@ class Budget:
             return self._number
 
     async def settle(self, number: int, cost: Cost) -> None:
-        """Put what a call did cost in the place of what was reserved for it."""
-        # Before anything is awaited: a call that is cancelled here has been paid for all the same.
+        """Replace the reservation of a call by its actual cost."""
+        # Before anything is awaited: a call that is cancelled here has been paid for nevertheless.
         del self._reserved[number]
         self.spent += cost
         async with self._changed:
             self._changed.notify_all()
 
     def _passed(self, estimate: Cost) -> str:
-        """Which cap could be passed, in words; empty if none."""
+        """Return the limit that the estimated call could pass, in words; empty if none."""
         total = sum(self._reserved.values(), start=self.spent + estimate)
         if self.max_usd is not None and total.usd > self.max_usd:
             return _reached(
                 f"{self.max_usd:g} USD",
-                f"{self.spent.usd:.6g} USD are spent, and the next call may take {estimate.usd:.2g} USD",
+                f"{self.spent.usd:.6g} USD are used, and the next call may cost {estimate.usd:.2g} USD",
                 "max_usd (--max-usd)",
             )
         if self.max_tokens is not None and total.tokens > self.max_tokens:
             return _reached(
                 f"{self.max_tokens:,} tokens",
-                f"{self.spent.tokens:,} are spent, and the next call may take {estimate.tokens:,}",
+                f"{self.spent.tokens:,} are used, and the next call may take {estimate.tokens:,}",
                 "max_tokens",
             )
         return ""
 
 
 class AnswerLength:
-    """How long the next answer in a role may be: a maximum that forgets slowly.
+    """Expected length of the next answer in a role: a maximum that forgets slowly.
 
     Args:
         limit: tokens that an answer can have; None where that is not known.
@@ -96,11 +96,11 @@ class AnswerLength:
         self._seen = False
 
     def expected(self) -> int:
-        """Tokens."""
+        """Expected tokens of the next answer."""
         return round(self._expected)
 
     def saw(self, tokens: int) -> None:
-        """An answer had so many."""
+        """Record the tokens of an answer."""
         if not self._seen or tokens > self._expected:
             self._expected, self._seen = float(tokens), True
         else:
@@ -108,6 +108,4 @@ class AnswerLength:
 
 
 def _reached(cap: str, state: str, option: str) -> str:
-    return (
-        f"The budget of {cap} is reached: {state}. To go on, raise {option} and give the same command again."
-    )
+    return f"The limit of {cap} is reached: {state}. To resume, raise {option} and rerun the command."

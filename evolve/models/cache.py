@@ -1,4 +1,4 @@
-"""Replies that were paid for once are kept for good, in one file that threads and processes share."""
+"""Persistent cache of model replies, in one file shared by threads and processes."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _AT_ONCE = 500  # keys in one query; SQLite takes 999 in its oldest builds
 
 
 def key_of(request: Mapping[str, Any]) -> str:
-    """SHA-256 of a request in canonical JSON: the order of its fields does not matter."""
+    """Return the SHA-256 of a request in canonical JSON: the order of its fields does not matter."""
     text = json.dumps(request, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(eq=False)
 class _Put:
-    """What a thread waits to have written."""
+    """Values that a thread waits to have written."""
 
     values: Mapping[str, bytes]
     done: bool = False
@@ -38,17 +38,17 @@ class _Put:
 
 
 class ReplyCache:
-    """Bytes by key, in SQLite. Thread-safe, and safe among processes; what ``put`` returned from is kept.
+    """Bytes by key, in SQLite. Thread-safe and process-safe; values are stored when ``put`` returns.
 
-    Written ahead (WAL) and committed before ``put`` returns, so that a killed process loses nothing that it
-    kept; a power failure may take the last few. Threads that put at the same time share one commit: each on
-    its own would wait for SQLite's lock by sleeping.
+    Written ahead (WAL) and committed before ``put`` returns, so that a killed process loses no stored value;
+    a power failure may lose the last few. Threads that put at the same time share one commit: each on its own
+    would wait for SQLite's lock by sleeping.
 
     Args:
         path: the file; it is made, with its folder, if it is missing.
 
     Raises:
-        UsageError: the file is damaged, or is something else.
+        UsageError: the file is damaged, or is not a cache.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,11 +69,11 @@ class ReplyCache:
             ) from error
 
     def get(self, key: str) -> bytes | None:
-        """What was put under ``key``; None if nothing was."""
+        """Return the value of ``key``, or None."""
         return self.get_many([key]).get(key)
 
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """What was put under ``keys``, for those under which anything was."""
+        """Return the values of those of ``keys`` that have one."""
         found: dict[str, bytes] = {}
         with self._said():
             for start in range(0, len(keys), _AT_ONCE):
@@ -85,7 +85,7 @@ class ReplyCache:
         return found
 
     def put(self, values: Mapping[str, bytes]) -> None:
-        """Keep ``values`` by their keys, all or none; what was there already stays.
+        """Store ``values`` by their keys, all or none; existing values stay.
 
         Raises:
             InfrastructureError: they could not be written.
@@ -94,7 +94,7 @@ class ReplyCache:
         with self._guard:
             self._queue.append(put)
         with self._writing:
-            if not put.done:  # by whoever was writing until now
+            if not put.done:  # by the thread that was writing until now
                 self._write_queue()
         if put.error is not None:
             with self._said():
@@ -138,7 +138,7 @@ class ReplyCache:
         return connection
 
     def _open(self) -> None:
-        """Prepare the file; again while another process holds it: switching to WAL does not wait."""
+        """Prepare the file, retrying while another process holds it: switching to WAL does not wait."""
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
@@ -151,7 +151,7 @@ class ReplyCache:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Make the table, or check that it is ours, though other processes may do the same at this moment."""
         with connection:
-            connection.execute("BEGIN IMMEDIATE")  # before anything is read: nothing half made is seen
+            connection.execute("BEGIN IMMEDIATE")  # before any read, so that no half-made table is seen
             (application,) = connection.execute("PRAGMA application_id").fetchone()
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -176,5 +176,5 @@ class ReplyCache:
         except sqlite3.Error as error:
             raise InfrastructureError(
                 f"The cache of model replies {self._path} failed: {error}.",
-                remedy="Make room on its disk, or move a damaged file away, and give the same command again.",
+                remedy="Make room on its disk, or move a damaged file away, and rerun the command.",
             ) from error

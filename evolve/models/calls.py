@@ -1,4 +1,4 @@
-"""The record of model calls, kept over restarts: a line for each."""
+"""Record of model calls, kept over restarts: a line for each."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from evolve.records import Record, Usage
 
 
 class Call(Record):
-    """One call to a model, with all of its attempts."""
+    """Record of one call to a model, with all of its attempts."""
 
     at: float = Field(description="when it ended, in seconds since 1970")
     role: Role
     cause: Cause
     model: str
-    candidate: int | None = Field(default=None, description="whom it is charged to")
-    test: bool = Field(default=False, description="part of the final test, and not of the search")
+    candidate: int | None = Field(default=None, description="number of the candidate that it is charged to")
+    test: bool = Field(default=False, description="part of the final test, not of the search")
     tokens_in: int = Field(default=0, description="of all attempts; of a cached one what it took once")
     tokens_out: int = 0
     usd: float | None = Field(default=None, description="None: the price is not known")
@@ -42,7 +42,7 @@ class Call(Record):
 
     @property
     def usage(self) -> Usage:
-        """What it cost now: nothing if it was cached."""
+        """Usage of the call; empty if it was cached."""
         if self.cached:
             return Usage()
         return Usage(
@@ -55,10 +55,10 @@ class Call(Record):
 
 
 class CallLog(Protocol):
-    """Where calls are recorded. Thread-safe."""
+    """Log of model calls. Thread-safe."""
 
     def past(self) -> Iterable[Call]:
-        """Those of before."""
+        """Return the calls recorded before."""
         ...
 
     def append(self, call: Call) -> None:
@@ -70,8 +70,8 @@ class CallFile:
     """A ``CallLog`` in a file of JSON lines; there must be only one writer.
 
     A process that was killed while it appended leaves a line without its end: the next writer cuts it off.
-    Lines are handed to the system at once, and not forced to the disk: a kill takes none, a power failure may
-    take the last few.
+    Lines are handed to the system at once, but not synced to disk: a kill loses none, a power failure may
+    lose the last few.
 
     Args:
         path: the file; it is made, with its folder, if it is missing.
@@ -93,11 +93,11 @@ class CallFile:
             raise
 
     def past(self) -> list[Call]:
-        """The calls that stood in the file when it was opened."""
+        """Return the calls that were in the file when it was opened."""
         return self._past
 
     def append(self, call: Call) -> None:
-        """Put ``call`` at the end of the file."""
+        """Append ``call`` to the file."""
         line = call.model_dump_json().encode() + b"\n"
         with self._guard:
             try:
@@ -108,7 +108,7 @@ class CallFile:
             except OSError as error:
                 raise InfrastructureError(
                     f"{self._path}, the account of model calls, could not be written: {error}.",
-                    remedy="Mend the cause and give the same command again: nothing before it is lost.",
+                    remedy="Fix the cause and rerun the command: nothing before it is lost.",
                 ) from error
             self._length += len(line)
 
@@ -121,12 +121,12 @@ class CallFile:
 
 
 def recorded_calls(path: Path) -> list[Call]:
-    """The calls in ``path``, in their order; none where no model was asked. UsageError if damaged."""
+    """Return the calls in ``path``, in their order; empty where no model was asked. UsageError if damaged."""
     return read_calls(path)[0] if path.is_file() else []
 
 
 def read_calls(path: Path) -> tuple[list[Call], int]:
-    """The calls in ``path`` and how many bytes they take; what follows those bytes is a torn line.
+    """Return the calls in ``path`` and their length in bytes; anything beyond is a torn line.
 
     Raises:
         UsageError: a whole line is not a call.

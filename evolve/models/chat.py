@@ -1,4 +1,4 @@
-"""The seam between whoever asks a chat model and whatever answers: requests, replies, and the protocol."""
+"""Protocol of chat models, with their requests and replies."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Role = Literal["task", "reflector", "toolkit", "judge", "embedding"]
 Cause = Literal[
     "extract", "query", "answer", "act", "judge", "reflect", "repair", "toolkit", "embed", "preflight"
 ]
-"""What a call is made for: counts and prices are told apart by it."""
+"""Purpose of a call, by which counts and prices are kept."""
 
 
 class Message(TypedDict):
-    """One turn of a conversation with a model."""
+    """Turn of a conversation with a model."""
 
     role: Literal["system", "user", "assistant"]
     content: str
@@ -29,15 +29,15 @@ class Message(TypedDict):
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """One question to a model.
+    """Request to a chat model.
 
     Attributes:
         messages: the conversation, oldest first.
-        cause: what it is asked for.
+        cause: purpose of the request.
         schema: a JSON schema that the answer must follow, sent as ``response_format`` where the model takes
-            one. The answer is not validated here: whoever asks does.
-        name: of the schema.
-        options: parameters of this call that go before those of its role, such as ``max_tokens``.
+            one. The answer is not validated here; the caller does that.
+        name: name of the schema.
+        options: parameters of this call that override those of its role, such as ``max_tokens``.
         repeat: number of the re-run it belongs to; another number is another request to every cache.
         left_out: characters that the messages leave out to fit the model's context, for the record of calls.
     """
@@ -53,12 +53,12 @@ class ChatRequest:
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole answer: one that was cut off or refused never becomes a reply.
+    """Complete answer: one that was cut off or refused never becomes a reply.
 
     Attributes:
-        text: what the model said.
+        text: the model's text.
         usage: tokens and price as the provider reported them, those of failed attempts included where they
-            were reported; of a cached reply what it took when it was asked.
+            were reported; of a cached reply, those of the original call.
         model: name of the model that answered.
         seconds: from the first attempt to the answer; 0 for a cached one.
         cached: it was asked before and cost nothing now.
@@ -72,7 +72,7 @@ class Reply:
 
 
 class ChatModel(Protocol):
-    """A model in a role. Thread-safe.
+    """Chat model in a role. Thread-safe.
 
     ``ask`` and ``ask_all`` wait for replies. Where a reply decides what is asked next, and several such
     conversations go on at once, write them as coroutines around ``answer`` and hand those to ``run``: they
@@ -93,20 +93,20 @@ class ChatModel(Protocol):
 
     @property
     def identity(self) -> str:
-        """Name and version of everything that decides what it says: model, parameters, endpoint's name."""
+        """Name and version of everything that decides its answers: model, parameters, endpoint's name."""
         ...
 
     @property
     def context_tokens(self) -> int | None:
         """Tokens of prompt and reply together that one request may take; None where that is not known.
 
-        As configured, or what the server said when it was asked first. To be read outside of the event loop.
+        As configured, else as the server stated when it was first asked. Read it outside of the event loop.
         """
         ...
 
     @property
     def reply_tokens(self) -> int | None:
-        """The most tokens of one reply (``max_tokens`` of the role); None where there is no limit."""
+        """Most tokens of one reply (``max_tokens`` of the role); None where there is no limit."""
         ...
 
     def ask(self, request: ChatRequest) -> Reply:
@@ -122,15 +122,14 @@ class ChatModel(Protocol):
         """Return the reply, after as many retries as it takes.
 
         Raises:
-            ModelError: for good; its kind says whether another call may succeed.
-            BudgetReached: the call could pass what may be spent.
+            ModelError: the call failed for good; its kind says whether another call may succeed.
+            BudgetReached: the call could pass the spending limit.
         """
         ...
 
     def run(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-        """The results of coroutines that ask, run concurrently, in their order.
+        """Run coroutines that ask concurrently, and return their results in order.
 
-        All of them are waited for, so that what was paid for is kept; then the first exception is raised, if
-        there was any.
+        All of them are awaited, so that no paid answer is lost; then the first exception, if any, is raised.
         """
         ...

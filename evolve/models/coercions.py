@@ -1,4 +1,4 @@
-"""Coercions of what models fill into fields, made only where a value has one reading."""
+"""Coercions of field values that models give, made only where a value has one reading."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ WHOLE = Annotated[int, BeforeValidator(_no_truth_value), BeforeValidator(_alone)
 NUMBER = Annotated[float, BeforeValidator(_no_truth_value), BeforeValidator(_alone)]
 """Types of fields for pydantic's lax mode, which itself reads ``"3"`` as 3 and ``"true"`` as true.
 
-Of a list with one entry the entry is taken; true is no number, though Python counts with it.
+A list with one entry is read as the entry; true is not a number, though it is one in Python.
 """
 
 
@@ -69,8 +69,8 @@ def fitted(given: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
     alone, and from no other's, is that field, unless the field is there too.
 
     Args:
-        given: as it was read.
-        names: of the fields.
+        given: the object as it was read.
+        names: names of the fields.
     """
     if len(given) == 1 and not given.keys() & set(names):
         (inner,) = given.values()

@@ -14,9 +14,9 @@ from evolve.models.provider import AttemptFailed
 from evolve.models.settings import ModelSettings, provider_of
 
 PATIENCE = 3.0
-"""Seconds that a server has to say how long its context is."""
+"""Seconds that a server has to state its context length."""
 RETRY = 300.0
-"""Seconds after which a server is asked again that did not say."""
+"""Seconds after which a server that did not state it is asked again."""
 OLLAMA_DEFAULT = 4096
 """Tokens that Ollama reads unless it is told ``num_ctx``, however many the model was trained on."""
 _LOCAL_OLLAMA = "http://localhost:11434"
@@ -35,9 +35,8 @@ class ContextLengths:
 
     Args:
         find: finds the context of a model, or None; a failure is None too.
-        notify: told what was found, in a sentence.
-        clock: seconds, monotonic; a model of which nothing was found is asked for again after
-            ``RETRY`` of them.
+        notify: called with a sentence on each length found.
+        clock: monotonic clock, in seconds; a failed search is repeated after ``RETRY`` seconds.
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class ContextLengths:
                 return self._known.get(key)
             try:
                 found = self._find(settings)
-            except (AttemptFailed, RuntimeError):  # the first call meets it, and says it
+            except (AttemptFailed, RuntimeError):  # the first call meets and reports it
                 found = None
             self._asked[key] = self._clock()
             if found is not None:
@@ -84,10 +83,10 @@ async def served_context(
     """Return how many tokens of prompt and reply together a server holds for one request; None if unknown.
 
     Asked are, by GET and all at once, llama.cpp's ``/props`` (the context of one of its parallel slots) and
-    ``/v1/models`` (vLLM and others); of Ollama ``/api/show``. Whatever fails is no answer.
+    ``/v1/models`` (vLLM and others); of Ollama ``/api/show``. A failed request is no answer.
 
     Args:
-        settings: of the model; without ``api_base`` only a local Ollama is asked.
+        settings: settings of the model; without ``api_base`` only a local Ollama is asked.
         key: sent as a bearer token, to the address of ``api_base`` alone.
         transport: of the HTTP client; None for the network.
     """
@@ -107,7 +106,7 @@ async def served_context(
 
 
 def tabled_context(model: str, table: Mapping[str, Any]) -> int | None:
-    """Return what litellm's table of models says, under the model's name with or without its provider."""
+    """Return the length in litellm's table of models, under the model's name with or without its provider."""
     for name in (model, model.partition("/")[2]):
         entry = table.get(name)
         if isinstance(entry, Mapping) and (tokens := _positive(entry.get("max_input_tokens"))):
@@ -123,7 +122,9 @@ def has_server(settings: ModelSettings) -> bool:
 async def _of_ollama(
     client: httpx.AsyncClient, base: str, name: str, parameters: Mapping[str, Any]
 ) -> int | None:
-    """As configured, as its model file says, or Ollama's default; at most what the model was trained on."""
+    """Return the configured context length, else that of the model file, else Ollama's default; at most the
+    length it was trained on.
+    """
     shown = await _json(client, "POST", f"{base}/api/show", {"model": name})
     info = shown.get("model_info")
     lengths = [
@@ -159,7 +160,7 @@ def _of_models(listed: Mapping[str, Any], names: set[str]) -> int | None:
 async def _json(
     client: httpx.AsyncClient, method: str, url: str, body: Mapping[str, Any] | None = None
 ) -> Mapping[str, Any]:
-    """The object that an address answers with; empty for whatever else comes of it."""
+    """Return the JSON object of a response; empty for any other response or failure."""
     try:
         response = await client.request(method, url, json=body)
         value = response.json() if response.status_code == 200 else {}

@@ -1,4 +1,4 @@
-"""Texts as unit vectors: the seam, an embedder that needs no model, and a memory for either."""
+"""Embedder protocol, the hashing embedder that needs no model, and a cache for either."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: Fibonacci hashing (
 
 
 class Embedder(Protocol):
-    """Turns texts into unit vectors. Thread-safe; the same text always gives the same vector."""
+    """Embedder of texts as unit vectors. Thread-safe; the same text always gives the same vector."""
 
     @property
     def identity(self) -> str:
@@ -38,7 +38,7 @@ class Embedder(Protocol):
 
     @property
     def waits(self) -> bool:
-        """Vectors are waited for and not computed here, so that many should be asked for at once."""
+        """True if vectors are waited for and not computed here, so that many should be requested at once."""
         ...
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
@@ -52,10 +52,10 @@ class Embedder(Protocol):
 
 @runtime_checkable
 class KeepsVectors(Protocol):
-    """An embedder whose past vectors can be had again."""
+    """Embedder whose past vectors are kept."""
 
     def recorded(self, texts: Sequence[str]) -> np.ndarray | None:
-        """The vectors of ``texts``; None unless all are known. Asks nobody."""
+        """Return the cached vectors of ``texts``; None unless all are cached. Asks no model."""
         ...
 
 
@@ -87,8 +87,8 @@ class HashingEmbedder:
     def fit(cls, texts: Iterable[str], dimension: int = 1024) -> HashingEmbedder:
         """An embedder with smooth IDF, ln((1 + n) / (1 + df)) + 1, over the lines of ``texts``.
 
-        Rarity is counted over lines because episodes are long and a query asks for a line of one. Without any
-        text all features weigh the same.
+        Document frequency is counted over lines because episodes are long and a query asks for a line of one.
+        Without any text all features weigh the same.
         """
         frequency = np.zeros(IDF_SLOTS, dtype=np.int64)
         lines = (line for text in texts for line in text.splitlines() if line.strip())
@@ -130,7 +130,7 @@ class HashingEmbedder:
     def _embed_block(self, texts: Sequence[str]) -> np.ndarray:
         rows, slots, counts, weights = _features(texts)
         values = self._idf[slots] * weights * (1 + np.log(counts))
-        # Dimension and sign come of the slot by another hash, so that slots beside each other part.
+        # Dimension and sign come from another hash of the slot, so that adjacent slots are separated.
         mixed = slots.astype(np.uint64) * _MIX
         columns = ((mixed >> np.uint64(20)) % np.uint64(self._dimension)).astype(np.int64)
         signs = np.where(mixed >> np.uint64(63), -1.0, 1.0)
@@ -145,12 +145,12 @@ class HashingEmbedder:
 
 
 class CachedEmbedder:
-    """Remembers the vectors of the ``capacity`` texts last used. Thread-safe.
+    """Cache of the vectors of the ``capacity`` texts last used. Thread-safe.
 
     Two threads that miss the same text at once may both compute it; the vectors are the same.
 
     Args:
-        inner: computes what is not remembered.
+        inner: computes the other vectors.
         capacity: texts; each takes 4 × dimension bytes besides itself (at 1,024 dimensions 20,000 texts
             are 80 MB).
     """
@@ -170,7 +170,7 @@ class CachedEmbedder:
 
     @property
     def identity(self) -> str:
-        """That of the inner embedder: remembering changes no vector."""
+        """Identity of the inner embedder: remembering changes no vector."""
         return self._inner.identity
 
     @property
@@ -180,7 +180,7 @@ class CachedEmbedder:
 
     @property
     def waits(self) -> bool:
-        """As the inner embedder."""
+        """True if the inner embedder's calls are waited for."""
         return self._inner.waits
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
@@ -204,7 +204,7 @@ class CachedEmbedder:
         return np.stack([known[text] for text in texts])
 
     def recorded(self, texts: Sequence[str]) -> np.ndarray | None:
-        """See ``KeepsVectors``: those that are remembered here, or kept by the inner embedder."""
+        """See ``KeepsVectors``: vectors cached here or by the inner embedder."""
         with self._lock:
             known = {text: self._known[text] for text in texts if text in self._known}
         missing = [text for text in dict.fromkeys(texts) if text not in known]

@@ -1,4 +1,4 @@
-"""One call to a model from end to end: slot, budget, attempts, account."""
+"""Run one model call from end to end: slot, budget, attempts, accounting."""
 
 from __future__ import annotations
 
@@ -36,8 +36,10 @@ _RANK: Mapping[Cause, int] = {
     "answer": 3,
     "judge": 4,
 }
-"""Who has the next slot: what most must still come after. Of what fills a memory and what asks one that is
-filled, the first goes first, so that no memory is still to be filled when all others have answered."""
+"""Priority of each cause for the next slot; causes with the most steps still to follow go first. Calls that
+fill a memory precede calls that ask a filled one, so that no memory is still to be filled when all others
+have answered.
+"""
 
 
 class _Counted(Protocol):
@@ -50,7 +52,7 @@ C = TypeVar("C", bound=_Counted)
 
 @dataclass(frozen=True)
 class Order:
-    """What a call is: who asks which model, for what, what it must read, and what of it was left out."""
+    """Specification of a call: role, cause, model, texts to read, and the characters left out of them."""
 
     role: Role
     cause: Cause
@@ -63,28 +65,28 @@ class Order:
 
 @dataclass(frozen=True)
 class Bill:
-    """What a call took, with its failed attempts."""
+    """Usage and time of a call, with its failed attempts."""
 
     usage: Usage
     seconds: float
 
 
 class Exchange:
-    """Makes calls: at most so many at once, within the budget, as often as it takes. On one event loop.
+    """Runner of model calls: bounded concurrency, budget, retries. For one event loop.
 
     Args:
         provider: carries the attempts.
-        concurrency: calls in flight at the same time, of all roles; see ``_RANK`` for who waits longer.
+        concurrency: most calls in flight at the same time, of all roles; see ``_RANK`` for their priorities.
         patience: seconds to wait for a provider that is down, or that limits the rate.
-        budget: what may be spent.
+        budget: spending limit.
         log: records the calls; None to record none.
         tally: adds them up.
-        observer: is told of outages.
-        backoff: between attempts.
+        observer: told of outages.
+        backoff: pause between attempts.
         rng: draws the jitter.
-        clock: seconds, monotonic.
-        now: seconds since 1970, for the records.
-        sleep: as ``asyncio.sleep``.
+        clock: monotonic clock, in seconds.
+        now: clock for the records, in seconds since 1970.
+        sleep: replaces ``asyncio.sleep``.
     """
 
     def __init__(
@@ -121,15 +123,15 @@ class Exchange:
         self._lengths: dict[tuple[Role, Cause, int | None], AnswerLength] = {}
 
     async def make(self, order: Order, attempt: Callable[[], Awaitable[C]]) -> tuple[C, Bill]:
-        """The result of the first ``attempt`` that succeeds, and what all of them took.
+        """Return the result of the first ``attempt`` that succeeds, and the usage of all attempts.
 
         Raises:
-            ModelError: for good.
-            BudgetReached: it could pass the budget; nothing was asked.
+            ModelError: the call failed for good.
+            BudgetReached: it could pass the spending limit; no request was sent.
         """
         await self._provider.ready()
         rank = _RANK[order.cause]
-        # That of the endpoint first: who waits for a slow server takes no place from the others.
+        # The endpoint's slot first: a call that waits for a slow server takes no slot from the others.
         async with self._limits.taken(order.settings, rank), self._slots.taken(rank), self.pulse.call():
             estimate = await self._estimate(order)
             reservation = await self._budget.reserve(estimate)
@@ -146,7 +148,7 @@ class Exchange:
             return result, Bill(made.usage, made.seconds)
 
     def record_cached(self, order: Order, usage: Usage) -> None:
-        """Record a call that the cache answered, with what it took when it was made."""
+        """Record a call that the cache answered, with the usage of the original call."""
         self.book(
             Call(
                 at=self._now(),
@@ -165,7 +167,8 @@ class Exchange:
         )
 
     async def _attempts(self, order: Order, attempt: Callable[[], Awaitable[C]], made: _Made) -> C:
-        """As many as it takes. Waiting for a provider that is down, or that limits the rate, uses none up.
+        """Attempt the call until it succeeds or fails for good. Waiting for a provider that is down or limits
+        the rate uses no attempt up.
 
         A request that is sent again because it was fitted to the server uses none up either.
         """
@@ -216,7 +219,7 @@ class Exchange:
         self.pulse.add(usage.tokens_in, usage.tokens_out)
         if made.outcome == "ok":
             self._length(order).saw(usage.tokens_out)
-        # A price that is not known after all is taken as estimated: what is spent must not be lost.
+        # An unknown price is taken as estimated: spending must not be lost.
         usd = estimate.usd if usage.unpriced else usage.usd
         try:
             self.book(made.call(order, self._now()))
@@ -259,7 +262,7 @@ class Exchange:
 
 @dataclass
 class _SameError:
-    """The error that the server answered to all attempts of a call: no outage, but the request's fault."""
+    """Error that the server answered to all attempts of a call: no outage, but a fault of the request."""
 
     message: str = ""
     times: int = 0
@@ -274,7 +277,7 @@ class _SameError:
         self.message = message
 
     def rejection(self, failure: AttemptFailed) -> AttemptFailed:
-        """The failure as one of the request, which the account of its tokens has already."""
+        """Return the failure as a rejection of the request, whose tokens are accounted for already."""
         message = (
             f"{failure.message} (the same error to each of {self.times} attempts, so it is the request's)"
         )
@@ -283,7 +286,7 @@ class _SameError:
 
 @dataclass(eq=False)
 class _Made:
-    """What was done so far for one call."""
+    """State of one call in progress."""
 
     began: float
     attempts: int = 0
@@ -332,8 +335,8 @@ class _Made:
 
 
 _REMEDIES: dict[ModelErrorKind, str] = {
-    "outage": "Nothing is lost: give the same command again when the provider answers.",
-    "setup": "Mend that and give the same command again; what was paid for is kept.",
+    "outage": "Nothing is lost: rerun the command when the provider answers.",
+    "setup": "Fix this and rerun the command; finished work is kept.",
     "truncated": "Raise max_tokens of this role, or leave it out.",
     "too_long": "Use a model with a longer context for this role.",
 }

@@ -1,4 +1,4 @@
-"""Finish reasons of the providers, mapped to what they mean for a reply."""
+"""Finish reasons of the providers, mapped to their meaning for a reply."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ _BY_REASON: Mapping[str, Finish] = {
 def finish_of(reason: str) -> Finish:
     """Return the meaning of a finish reason; case does not matter.
 
-    Only ``stop`` and its synonyms are a whole reply. A reason that is not known is an error: a text that ends
-    with a tool call, an abort or a lost connection is part of an answer at best.
+    Only ``stop`` and its synonyms are a whole reply. An unknown reason is an error: a text that ends with a
+    tool call, an abort or a lost connection is part of an answer at best.
 
     >>> finish_of("end_turn"), finish_of("MAX_TOKENS"), finish_of("tool_calls")
     ('whole', 'cut', 'error')

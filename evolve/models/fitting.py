@@ -11,11 +11,11 @@ from evolve.models.prompts import Prompt
 from evolve.models.tokens import most_tokens
 
 LEAST = 200
-"""Characters that a text keeps at least when it is shortened."""
+"""Least characters of a shortened text."""
 MARGIN = 64
-"""Tokens for what a server puts around messages."""
+"""Tokens that a server adds around messages."""
 _MESSAGE = 8
-"""Tokens for what a server puts around one message."""
+"""Tokens that a server adds around one message."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Room:
     """Tokens of a model's context: for prompt and reply together, and for the reply alone.
 
     Attributes:
-        context: of both; None where it is not known: everything fits then.
-        reply: the most of the reply; None: a quarter of the context, at most 2,048, is kept for it.
+        context: tokens of both; None where unknown: everything fits then.
+        reply: most tokens of the reply; None: a quarter of the context, at most 2,048.
         model: name, for errors.
     """
 
@@ -34,7 +34,7 @@ class Room:
 
     @classmethod
     def of(cls, model: ChatModel) -> Room:
-        """Return the room of ``model``. Asks its server where nobody did before: not on the event loop."""
+        """Return the room of ``model``. Asks its server if not asked before: not on the event loop."""
         return cls(model.context_tokens, model.reply_tokens, model.identity)
 
     @property
@@ -76,19 +76,19 @@ class Room:
     ) -> tuple[tuple[Message, ...], int]:
         """Return the messages of ``prompt``, with its longest texts shortened as far as it takes.
 
-        Messages that fit are those of ``prompt.messages``. Of a shortened text its beginning and its end
-        stay, with a note between them of how much was left out. A text keeps ``LEAST`` characters.
+        If they fit, the messages are those of ``prompt.messages``. A shortened text keeps its beginning and
+        its end, with a note between them on how much was left out. It keeps at least ``LEAST`` characters.
 
         Args:
-            prompt: with the sections ``system`` and ``user``.
+            prompt: prompt with the sections ``system`` and ``user``.
             slots: texts of the prompt by name.
             may_be_cut: names of those that may be shortened, all of them to the same length.
 
         Returns:
-            The messages, and how many characters they leave out.
+            The messages, and the number of characters left out.
 
         Raises:
-            ModelError: of kind ``too_long``: it does not fit however much is left out.
+            ModelError: of kind ``too_long``: it does not fit even when shortened.
         """
         whole = prompt.messages(**slots)
         if self.holds(whole):
@@ -122,13 +122,13 @@ class Room:
 
 
 NO_LIMIT = Room()
-"""Of a model whose context is not known."""
+"""Room of a model whose context length is unknown."""
 
 
 def shortened(text: str, most: int) -> str:
     """Return a text of about ``most`` characters: its beginning, a note of what was left out, and its end.
 
-    It is cut at the ends of lines where there are such near by. A text that is not longer is kept.
+    It is cut at line ends where there are some near by. A text that is not longer is kept.
 
     >>> shortened("a" * 300, 200)[95:140]
     'aaaaa\\n[... 100 characters left out ...]\\naaaa'

@@ -1,6 +1,6 @@
 """Messages between two processes of ours: JSON with its length before it, over a pair of pipes.
 
-For a process that asks models; what a sandbox says is another matter (``evolve.sandboxes.messages``).
+For a process that asks models; messages of sandboxes have their own reader (``evolve.sandboxes.messages``).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ class Frames:
     """Both directions, on the running loop.
 
     Args:
-        reader: what comes in.
-        incoming: where it comes from.
-        outgoing: where what is sent goes; it is buffered, and never waited for.
+        reader: incoming data.
+        incoming: its transport.
+        outgoing: transport of outgoing data, which is buffered and never awaited.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Frames:
 
     @classmethod
     async def over(cls, incoming: IO[bytes], outgoing: IO[bytes]) -> Frames:
-        """Over two pipes, which are closed with it."""
+        """Open frames over two pipes, which are closed with them."""
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader()
         source, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), incoming)
@@ -39,12 +39,12 @@ class Frames:
         return cls(reader, source, sink)
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send ``message``; what cannot be sent any more is lost, as the next ``receive`` tells."""
+        """Send ``message``; if the other side is gone it is lost, and the next ``receive`` returns None."""
         body = json.dumps(message).encode()
         self._outgoing.write(_LENGTH.pack(len(body)) + body)
 
     async def receive(self) -> dict[str, Any] | None:
-        """The next message; None at the end."""
+        """Return the next message; None at the end."""
         try:
             (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
             return json.loads(await self._reader.readexactly(length))

@@ -1,4 +1,4 @@
-"""The way to all models: one event loop, one bounded concurrency, one cache, one budget, one account."""
+"""Client for all LLM and embedding calls: concurrency limit, cache, budget, accounting."""
 
 from __future__ import annotations
 
@@ -37,26 +37,26 @@ T = TypeVar("T")
 
 
 class Gateway:
-    """Models in roles, asked over the network. A context manager; thread-safe.
+    """Client for models in roles, over the network. A context manager; thread-safe.
 
-    It owns a thread with the event loop on which all calls are made. What is passed in stays its owner's to
-    close, after the gateway.
+    It owns a thread with the event loop on which all calls are made. The caller closes the arguments, after
+    the gateway.
 
     Args:
-        concurrency: calls in flight at the same time, of all roles.
-        patience_seconds: how long a provider that is down is waited for.
-        cache: replies kept for good; None to keep none.
-        calls: the record of calls, whose past counts towards the budget; None to keep none.
-        budget: what may be spent; None for no cap.
-        adaptations: memory of what servers refuse; None for one that ends with the gateway.
-        observer: is told of outages, on the gateway's thread; must return soon.
-        notify: told, in a sentence, the context length of each model, once it is found.
-        provider: carries the attempts; litellm in this process if it is not given.
-        backoff: between attempts.
-        rng: draws the jitter; it decides no result.
-        clock: seconds, monotonic.
-        now: seconds since 1970.
-        sleep: as ``asyncio.sleep``.
+        concurrency: most calls in flight at the same time, of all roles.
+        patience_seconds: seconds to wait for a provider that is down.
+        cache: persistent cache of replies; None for none.
+        calls: the record of calls, whose past counts towards the budget; None for none.
+        budget: spending limits; None for none.
+        adaptations: features that servers refuse; None: they are forgotten with the gateway.
+        observer: called with outages, on the gateway's thread; must return soon.
+        notify: called with a sentence on the context length of each model, once it is found.
+        provider: carries the attempts; None: litellm in this process.
+        backoff: pause between attempts.
+        rng: draws the jitter; does not affect results.
+        clock: monotonic clock, in seconds.
+        now: clock in seconds since 1970.
+        sleep: replaces ``asyncio.sleep``.
     """
 
     def __init__(
@@ -107,10 +107,10 @@ class Gateway:
         self._thread.start()
 
     def chat(self, role: Role, settings: ModelSettings) -> RemoteChat:
-        """The chat model of a role.
+        """Return the chat model of a role.
 
         Raises:
-            UsageError: there is a cap in USD, and the price of the model is not known.
+            UsageError: there is a limit in USD, and the price of the model is not known.
         """
         self._check_price(role, settings)
         return RemoteChat(
@@ -126,11 +126,11 @@ class Gateway:
         )
 
     def toolkit(self, settings: ModelSettings) -> RemoteToolkit:
-        """The model behind ``toolkit.llm_completion``. Raises as ``chat``."""
+        """Return the model behind ``toolkit.llm_completion``. Raises as ``chat``."""
         return RemoteToolkit(self.chat("toolkit", settings))
 
     def embedder(self, settings: ModelSettings) -> RemoteEmbedder:
-        """An embedding model. Raises as ``chat``."""
+        """Return an embedding model. Raises as ``chat``."""
         self._check_price("embedding", settings)
         return RemoteEmbedder(
             settings,
@@ -142,38 +142,38 @@ class Gateway:
         )
 
     def is_priced(self, role: Role, settings: ModelSettings) -> bool:
-        """Whether the price of a model in a role is known.
+        """Return whether the price of a model in a role is known.
 
         Raises:
-            InfrastructureError: what knows it cannot be asked.
+            InfrastructureError: the source of prices cannot be asked.
         """
         written = 0 if role == "embedding" else 1
         return self.price(settings, 1, written) is not None
 
     def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
-        """USD of so many tokens; None where the price is not known.
+        """Return the price of tokens in USD; None where it is not known.
 
         Raises:
-            InfrastructureError: what knows it cannot be asked.
+            InfrastructureError: the source of prices cannot be asked.
         """
         try:
             (price,) = self.run([self._provider.price(settings, read, written)])
         except AttemptFailed as failure:
             raise InfrastructureError(
-                f"The price of {settings.model} is not to be had: {failure.message}."
+                f"The price of {settings.model} could not be determined: {failure.message}."
             ) from failure
         return price
 
     def accounts(self) -> Accounts:
-        """What was spent so far, restarts included: per role, cause, candidate and model, and in total."""
+        """Return the usage so far, restarts included: per role, cause, candidate and model, and in total."""
         return self._tally.accounts()
 
     def activity(self) -> Activity:
-        """Calls under way, and recent tokens per second."""
+        """Return the calls in flight, and recent tokens per second."""
         return self._exchange.pulse.activity()
 
     def book(self, call: Call) -> None:
-        """Take a call that another process made into the account; not into the budget, which it had none of.
+        """Add a call of another process to the account, but not to the budget.
 
         Raises:
             InfrastructureError: it could not be recorded.
@@ -181,10 +181,10 @@ class Gateway:
         self._exchange.book(call)
 
     def run(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-        """The results of coroutines that ask models of this gateway, run concurrently, in their order.
+        """Run coroutines that ask models of this gateway concurrently, and return their results in order.
 
-        All of them are waited for, so that what was paid for is kept; then the first exception is raised, if
-        there was any. They are charged to the candidate that the calling thread is charging.
+        All of them are awaited, so that no paid answer is lost; then the first exception, if any, is raised.
+        They are charged to the calling thread's candidate.
         """
         if self._closed or threading.current_thread() is self._thread:
             for coroutine in work:
@@ -193,7 +193,7 @@ class Gateway:
             raise RuntimeError(f"Gateway.run was called {where}")
         if not work:
             return []
-        # The context of this thread, with the candidate in it, goes along: call_soon_threadsafe copies it.
+        # call_soon_threadsafe copies the context of this thread, which names the candidate.
         together = asyncio.run_coroutine_threadsafe(_all(work), self._loop)
         try:
             results = together.result()
@@ -224,7 +224,7 @@ class Gateway:
         self.close()
 
     def _context(self, settings: ModelSettings) -> int | None:
-        """The context of a model; on the loop, which must not wait, only one that is known already."""
+        """Return the context of a model; on the loop, which must not wait, only if it is known already."""
         may_ask = not self._closed and threading.current_thread() is not self._thread
         return self._contexts.of(settings, may_ask=may_ask)
 
@@ -253,12 +253,12 @@ class Gateway:
 
 
 def open_gateway(**settings: Any) -> Gateway:
-    """A ``Gateway`` with litellm in a process of its own, which takes what is left out of ``settings``."""
+    """Open a ``Gateway`` with litellm in a process of its own; omitted ``settings`` have the defaults."""
     return Gateway(provider=ProviderProcess(), **settings)
 
 
 def _unheard(news: OutageNews) -> None:
-    """For whoever wants no news."""
+    """Ignore the news of an outage."""
 
 
 async def _all(work: Sequence[Coroutine[Any, Any, T]]) -> list[T | BaseException]:

@@ -19,14 +19,14 @@ LONGEST = 100_000
 def repaired(text: str, start: int) -> tuple[dict[str, Any], int] | None:
     """Return the object that begins at ``start`` in nearly valid JSON, and its end.
 
-    None where it takes a guess to read it: words or numbers would be lost, a quote or a brace has no partner,
-    a number is not finite, or it is nested deeper than ``DEEPEST`` or longer than ``LONGEST``.
+    None where reading it needs a guess: words or numbers would be lost, a quote or a brace has no partner, a
+    number is not finite, or it is nested deeper than ``DEEPEST`` or longer than ``LONGEST``.
     """
     ends = (_balanced_end(text, start), text.rfind("}") + 1)
     for end in dict.fromkeys(end for end in ends if start < end <= start + LONGEST):
         source = text[start:end]
         if source.count("{") != source.count("}") or source.count("[") != source.count("]"):
-            continue  # cut off, or a brace in a text: no telling where the object ends
+            continue  # cut off, or a brace in a text: the end of the object is unknown
         if _CONCATENATED.search(source) or _NO_NUMBER.search(source) or _depth(source) > DEEPEST:
             continue
         try:
@@ -43,9 +43,9 @@ def repaired(text: str, start: int) -> tuple[dict[str, Any], int] | None:
 
 _APOSTROPHE = re.compile(r"(?<=[^\W_])'(?=[^\W_])")
 _STAND_IN = "\ue0a7"
-"""Within a word an apostrophe ends no text; it is hidden from the repair."""
+"""Stand-in for an apostrophe within a word, which ends no string and is hidden from the repair."""
 _CONCATENATED = re.compile(r"""(?<![:,{\[\s])["']\s*\+\s*["']""")
-"""Two texts that are added; not a text that is a plus sign, whose quote follows a separator."""
+"""Concatenation of two strings; not a string that is a plus sign, whose quote follows a separator."""
 _NO_NUMBER = re.compile(r"[:\[,]\s*[-+]?(?:nan|inf(?:inity)?)\s*[,}\]]", re.IGNORECASE)
 _WORD = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?|[^\W\d]")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrtbf])|(.))", re.DOTALL)
@@ -58,7 +58,7 @@ _QUOTES = re.compile("[\"'“”‘’]")
 
 
 def _kept_all(source: str, value: object) -> bool:
-    """Whether all words and numbers of the source, with or without its comments, are in the value.
+    """Return whether all words and numbers of the source, with or without its comments, are in the value.
 
     Quotes come in pairs: those that the value does not hold must be even in number.
     """
@@ -114,7 +114,9 @@ def _finite(value: object) -> bool:
 
 
 def _balanced_end(text: str, start: int) -> int:
-    """Where the brace at ``start`` is closed, texts not looked at; 0 if nowhere."""
+    """Return the end of the object whose brace opens at ``start``, ignoring strings; 0 if it is not
+    closed.
+    """
     depth = 0
     for brace in re.compile(r"[{}]").finditer(text, start):
         depth += 1 if brace[0] == "{" else -1

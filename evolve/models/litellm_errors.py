@@ -1,8 +1,8 @@
-"""What litellm's errors mean: whether another attempt may succeed, and whose fault it is.
+"""Classification of litellm's errors: whether another attempt may succeed, and where the fault lies.
 
-litellm maps the errors of its providers to classes of its own, but not evenly: a status of 500 may come as a
-bad request, a dropped connection and a page of HTML both as an internal server error. So what is read is the
-status, the code of the API and what led to the error, and hardly its class.
+litellm maps the errors of its providers to classes of its own, but inconsistently: a status of 500 may come
+as a bad request, a dropped connection and a page of HTML both as an internal server error. So we read the
+status, the code of the API and the cause of the error, and hardly its class.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _VALIDATION = re.compile(
     r"unsupported (value|parameter)",
     re.IGNORECASE,
 )
-"""Messages with which a server refuses a request, even under the status of an error of its own."""
+"""Messages with which a server refuses a request, even under the status of a server error."""
 
 
 def explained(
@@ -45,14 +45,15 @@ def explained(
     missing_key: Callable[[ModelSettings], str],
     providers: Iterable[str] = (),
 ) -> AttemptFailed:
-    """What ``error`` means for a call to the model of ``settings``; the message holds no key.
+    """Return ``error`` as a failed attempt at a call to the model of ``settings``; the message holds no key.
 
     Args:
         error: as litellm raised it.
-        settings: of the model that was asked.
-        environ: whose secrets are kept out of the message.
-        missing_key: the environment variable that the model's provider needs and that is not set, if any.
-        providers: names of those that litellm knows.
+        settings: settings of the model.
+        environ: environment whose secrets are kept out of the message.
+        missing_key: returns the environment variable that the model's provider needs and that is not set, if
+            any.
+        providers: names of the providers that litellm knows.
     """
     if _NO_PROVIDER in str(error):
         return AttemptFailed("setup", unknown_provider(settings.model, providers), sent=False)
@@ -97,7 +98,8 @@ def explained(
 
 
 def unknown_provider(model: str, providers: Iterable[str]) -> str:
-    """What is said of a model whose provider litellm does not know, with the likeliest one that it does.
+    """Return the message for a model whose provider litellm does not know, with the most similar known
+    provider.
 
     >>> unknown_provider("opnai/gpt-5-mini", ["openai", "anthropic"])
     "there is no provider 'opnai'; did you mean openai/gpt-5-mini?"
@@ -113,7 +115,7 @@ def unknown_provider(model: str, providers: Iterable[str]) -> str:
 
 
 def no_key(variable: str) -> str:
-    """What is said where a key is missing."""
+    """Return the message for a missing key."""
     return f"the environment variable {variable} is not set; it must hold the key"
 
 
@@ -143,7 +145,7 @@ def _unreadable(text: str) -> AttemptFailed:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and what led to it, the last first."""
+    """Yield the error and its causes, the last first."""
     found: BaseException | None = error
     while found is not None:
         yield found
@@ -151,7 +153,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _code(error: BaseException) -> str:
-    """The API's code of an error, which litellm keeps in one place or another, or only in the text."""
+    """Return the API's code of an error, which litellm keeps in several places, or only in the text."""
     attribute, body = {"code": getattr(error, "code", None)}, getattr(error, "body", None)
     for source in (body, attribute, _error_in(_text(error))):
         if isinstance(source, Mapping) and isinstance(code := source.get("code"), str) and not code.isdigit():
@@ -160,12 +162,14 @@ def _code(error: BaseException) -> str:
 
 
 def _was_answered(chain: list[BaseException]) -> bool:
-    """A response with an error's status came."""
+    """Return whether a response with an error status came."""
     return any(type(error).__name__ == "HTTPStatusError" for error in chain)
 
 
 def _was_misread(chain: list[BaseException], text: str) -> bool:
-    """litellm failed over a response that came, whatever it calls that: a missing key, a wrong type."""
+    """Return whether litellm failed to read a response, whatever it calls that: a missing key, a wrong
+    type.
+    """
     if "Invalid response object" in text or "no 'choices'" in text or "'choices' that is not" in text:
         return True
     misread = any(isinstance(error, LookupError | TypeError | AttributeError | ValueError) for error in chain)
@@ -174,7 +178,7 @@ def _was_misread(chain: list[BaseException], text: str) -> bool:
 
 
 def _is_refused(chain: list[BaseException]) -> bool:
-    """An error of the API, or one of litellm's before anything was sent."""
+    """Return whether the API refused the request, or litellm before sending it."""
     return any(
         type(error).__name__ in ("UnsupportedParamsError", "APIStatusError") or 400 <= _status(error) < 500
         for error in chain
@@ -187,7 +191,9 @@ def _status(error: BaseException) -> int:
 
 
 def _was_dropped(chain: list[BaseException]) -> bool:
-    """A connection failed, in whichever of litellm's clients; by name, since only litellm imports them."""
+    """Return whether a connection failed in one of litellm's clients; by name, since only litellm imports
+    them.
+    """
     return any(
         isinstance(error, OSError | asyncio.TimeoutError)
         or any(base.__name__ in _TRANSPORT for base in type(error).__mro__)
@@ -196,7 +202,7 @@ def _was_dropped(chain: list[BaseException]) -> bool:
 
 
 def _has_body(error: BaseException) -> bool:
-    """Whether an error came with one of the API's form, and not with a page of a proxy."""
+    """Return whether an error came with a body in the API's form, and not with a page of a proxy."""
     return isinstance(getattr(error, "body", None), Mapping) or bool(_error_in(_text(error)))
 
 
@@ -207,7 +213,7 @@ def _headers(error: Exception) -> Mapping[str, str]:
 
 
 def _message(error: Exception) -> str:
-    """The provider's message, whole, and the parameter that it names beside it."""
+    """Return the provider's whole message, with the parameter that it names."""
     text = _text(error)
     found = _error_in(text)
     message = str(found.get("message") or text or type(error).__name__).strip().rstrip(".")
@@ -216,7 +222,7 @@ def _message(error: Exception) -> str:
 
 
 def _text(error: BaseException) -> str:
-    """What an error says, without litellm's names of its class and of the provider's."""
+    """Return the text of an error without litellm's class name and the provider's."""
     return re.sub(
         r"^(litellm\.)?\w*(Error|Exception): ", "", str(error).strip().rpartition("Exception - ")[2]
     )

@@ -22,7 +22,7 @@ _GRACE = 5.0  # seconds beyond the timeout that litellm is given to notice it
 
 
 def load_litellm() -> Any:
-    """The module, quiet and without a network; the first time takes seconds."""
+    """Import and return the module, quiet and without a network; the first time takes seconds."""
     # Without this litellm fetches its price table from the network while it is imported.
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     import litellm
@@ -35,7 +35,7 @@ def load_litellm() -> Any:
 
 
 def _join_parts() -> None:
-    """Have content that is a list of parts read as a text; litellm's type for replies takes a text only."""
+    """Read content that is a list of parts as a text; litellm's type for replies takes only a text."""
     from litellm.litellm_core_utils.llm_response_utils import convert_dict_to_response as conversion
 
     read = getattr(conversion, "extract_reasoning_content", None)
@@ -51,10 +51,12 @@ def _join_parts() -> None:
 
 
 def warm_up_litellm() -> None:
-    """Import what a first chat call would import, another second, by a call that litellm itself answers."""
+    """Import the modules of a first chat call, which takes another second, by a call that litellm itself
+    answers.
+    """
     litellm = load_litellm()
-    nowhere = "http://127.0.0.1:9"  # should it ever not answer itself
-    with suppress(Exception):  # a head start: what is wrong is said by the first call that counts
+    nowhere = "http://127.0.0.1:9"  # in case it does not answer itself
+    with suppress(Exception):  # only a head start: the first real call reports errors
         import openai.resources.beta
         import openai.resources.chat  # noqa: F401 - litellm's way to most providers
 
@@ -69,12 +71,12 @@ def warm_up_litellm() -> None:
 
 
 class LitellmProvider:
-    """Carries requests through litellm, without its retries, caches, budgets and callbacks.
+    """Provider that sends requests through litellm, without its retries, caches, budgets and callbacks.
 
     Importing litellm takes 4–8 s, and happens when the first request or price is asked for.
 
     Args:
-        environ: where keys are looked up.
+        environ: environment that holds the keys.
     """
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
@@ -96,7 +98,7 @@ class LitellmProvider:
         options: Mapping[str, Any],
         schema: tuple[str, Mapping[str, Any]] | None,
     ) -> Completed:
-        """One chat completion."""
+        """Request a chat completion."""
         parameters = dict(options)
         if schema is not None:
             self._check_schema(settings)
@@ -127,11 +129,11 @@ class LitellmProvider:
         return Embedded(vectors, tokens)
 
     async def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
-        """By the settings, or by litellm's table."""
+        """Return the price by the settings, else by litellm's table; None where neither has one."""
         return self._price(settings, read, written, None)
 
     async def context_tokens(self, settings: ModelSettings) -> int | None:
-        """What the server says, else litellm's table; never a failure."""
+        """Return the context length that the server states, else litellm's; never fails."""
         key = self._environ.get(settings.key_env) if settings.key_env else None
         found = await served_context(settings, key) if has_server(settings) else None
         return found or tabled_context(settings.model, self._litellm.model_cost)
@@ -142,13 +144,15 @@ class LitellmProvider:
             await self._litellm.close_litellm_async_clients()
 
     def _check_schema(self, settings: ModelSettings) -> None:
-        """Refuse what litellm would leave out without a word; a schema that is configured is sent."""
+        """Refuse a schema that litellm would drop silently; a configured one is sent."""
         if settings.structured == "auto" and not self._takes_schema(settings.model):
             message = f"litellm's table: {settings.model} does not support response_format json_schema"
             raise AttemptFailed("rejected", message, status=400, sent=False)
 
     def _takes_schema(self, model: str) -> bool:
-        """What litellm's table says; of a model that it does not have, whether the provider's API can."""
+        """Return whether litellm's table says that the model takes a schema; for unlisted models, whether the
+        provider's API does.
+        """
         if model in self._litellm.model_cost or model.partition("/")[2] in self._litellm.model_cost:
             return bool(self._litellm.supports_response_schema(model))
         return "response_format" in (self._litellm.get_supported_openai_params(model) or ())
@@ -197,7 +201,7 @@ class LitellmProvider:
         return Tokens(tokens_in, tokens_out, usd, estimated=True)
 
     def _price(self, settings: ModelSettings, read: int, written: int, usage: Any) -> float | None:
-        """``usage`` as litellm gives it knows of tokens that were cached or thought, which cost otherwise."""
+        """Return the price; litellm's ``usage`` tells cached and thought tokens, which have other prices."""
         usd_in = _given(settings.usd_per_million_in, read)
         usd_out = _given(settings.usd_per_million_out, written)
         if usd_in is None or usd_out is None:
@@ -207,7 +211,7 @@ class LitellmProvider:
                 )
             except Exception:  # noqa: BLE001 - ModelNotMappedError, or what a table with gaps leads to
                 return None
-            # Of a model that it half knows the table says 0: then the price is not known either.
+            # For a partly known model the table says 0: then the price is unknown too.
             usd_in = usd_in if usd_in is not None else table_in or None
             usd_out = usd_out if usd_out is not None else table_out or None
         return None if usd_in is None or usd_out is None else float(usd_in + usd_out)
@@ -219,7 +223,7 @@ def _names(providers: Iterable[object]) -> list[str]:
 
 
 def _given(usd_per_million: float | None, tokens: int) -> float | None:
-    """The price of ``tokens`` by the settings; of no tokens it is known."""
+    """Return the price of ``tokens`` by the settings; of 0 tokens it is known."""
     if not tokens:
         return 0.0
     return None if usd_per_million is None else usd_per_million * tokens / 1e6

@@ -1,4 +1,4 @@
-"""Reading litellm's responses: the text of the first choice, wherever a server puts it."""
+"""Reader of litellm's responses: the text of the first choice, wherever a server puts it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Said:
     """The content of a response.
 
     Attributes:
-        text: of the answer, or of a refusal.
-        finish: reason of the end, the provider's own where litellm keeps it.
+        text: text of the answer, or of a refusal.
+        finish: finish reason, the provider's own where litellm keeps it.
         thought: there were thoughts besides the text.
-        problem: how the response differs from the API's form; empty if it does not.
+        problem: deviation of the response from the API's form; empty if there is none.
     """
 
     text: str = ""
@@ -27,10 +27,10 @@ class Said:
 
 
 def said_in(response: Any) -> Said:
-    """Return what the first choice of ``response`` says.
+    """Return the content of the first choice of ``response``.
 
-    A list of parts is joined. An answer that stands only in ``reasoning_content`` is taken from there:
-    servers put it there whole where their parser of thoughts found no end. Thoughts are no text otherwise.
+    A list of parts is joined. An answer that is only in ``reasoning_content`` is taken from there: servers
+    put all of it there if their parser of thoughts found no end. Otherwise thoughts are not text.
     """
     choices = getattr(response, "choices", None)
     if not isinstance(choices, Sequence) or not choices:
@@ -58,7 +58,9 @@ def said_in(response: Any) -> Said:
 
 
 def _finish(choice: Any) -> str:
-    """litellm makes ``stop`` of what it does not know, and keeps what the provider said beside it."""
+    """Return the provider's finish reason; litellm turns unknown ones into ``stop`` and keeps the
+    original.
+    """
     fields = getattr(choice, "provider_specific_fields", None) or {}
     native = fields.get("native_finish_reason")
     mapped = str(getattr(choice, "finish_reason", "") or "")
@@ -85,7 +87,7 @@ def joined_parts(content: Any) -> str | None:
 
 
 def _part(part: Any) -> str | None:
-    """The text of a part that is one, and no thought."""
+    """Return the text of a text part that is not a thought."""
     if isinstance(part, str):
         return part
     if isinstance(part, Mapping) and part.get("type", "text") in ("text", "output_text"):

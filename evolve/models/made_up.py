@@ -1,4 +1,4 @@
-"""A provider that sends nothing: it counts what would be sent, and makes replies up."""
+"""Provider for estimates: sends nothing, counts requests, and makes replies up."""
 
 from __future__ import annotations
 
@@ -23,15 +23,14 @@ _DIMENSION = 64
 
 
 class MadeUpProvider:
-    """Replies at once with texts of the form that was asked for, cut from the prompt; no network is used.
+    """Provider that replies at once with texts of the requested form, cut from the prompt, without a network.
 
     Tokens are estimated, a token for each four characters. A text of a form is at most ``TEXT_CHARACTERS``
     long, and so is a free reply, which quotes what the prompt has of its question; yes or no is drawn from
-    the prompt. So programs can be run with it, and what they would send can be counted, while what they
-    score means nothing.
+    the prompt. So programs can be run with it and their requests counted, while their scores mean nothing.
 
     Args:
-        prices: tells prices; it is asked for nothing else.
+        prices: source of prices, asked for nothing else.
 
     Example:
         >>> import asyncio
@@ -82,7 +81,7 @@ class MadeUpProvider:
         return None if self._prices is None else await self._prices.price(settings, read, written)
 
     async def context_tokens(self, settings: ModelSettings) -> int | None:
-        """As configured, or by litellm's table; no server is asked."""
+        """Return the configured context length, else litellm's; no server is asked."""
         if settings.context_tokens is not None or self._prices is None:
             return settings.context_tokens
         return tabled_context(settings.model, load_litellm().model_cost)
@@ -94,13 +93,13 @@ class MadeUpProvider:
 
 
 def _excerpt(text: str) -> str:
-    """The end of a prompt, which is what it is about, less tags."""
+    """Return the end of a prompt, which holds its subject, without tags."""
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("<")]
     return " ".join(" ".join(lines[-3:]).split())[:TEXT_CHARACTERS]
 
 
 def _value(schema: Mapping[str, Any], root: Mapping[str, Any], text: str, seed: int) -> Any:
-    """A value of the form of ``schema``: the least that is lawful."""
+    """Return a minimal valid value of ``schema``."""
     if "$ref" in schema:
         place: Any = root
         for step in str(schema["$ref"]).removeprefix("#/").split("/"):

@@ -1,4 +1,4 @@
-"""Negotiation of one call with its server: what it refuses is left out or replaced, and remembered."""
+"""Negotiation of one call with its server: refused features are left out or replaced, and remembered."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from evolve.models.settings import ModelSettings
 from evolve.models.shaping import LIMITS, PROMPT, Sent, Wanted, next_mode, shape, valued
 
 _NEVER = frozenset({401, 402, 403, 408, 409, 429, 502, 503, 504, 529})
-"""Statuses that speak of the server or of the account, never of a request's features."""
+"""Statuses about the server or the account, never about a request's features."""
 _MOST = 16  # refusals in one call, of at most so many features
 _RENAMED = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 
 
 class Negotiation:
-    """Requests of one call, each without what the server refused of the one before.
+    """Requests of one call, each without the features that the server refused before.
 
-    A change is remembered for all calls only when the changed request was answered. One after which the
-    server says the same as before is taken back. A feature that the server has taken before is refused for
-    its value or its schema, and is remembered with that alone.
+    A change is remembered for all calls only when the changed request was answered. If the server then gives
+    the same error, the change is taken back. A feature that the server has taken before is refused for its
+    value or its schema, and only that combination is remembered.
 
     Args:
         adaptations: shared memory of the gateway.
-        settings: which model at which server.
-        request: as it is meant.
+        settings: model and server.
+        request: the intended request.
     """
 
     def __init__(self, adaptations: Adaptations, settings: ModelSettings, request: Wanted) -> None:
@@ -47,13 +47,13 @@ class Negotiation:
         self._innocent: set[str] = set()
         self._unexplained: set[str] = set()
         self.guessing = False
-        """The last change answers an error without a reason, which may be an outage's."""
+        """True if the last change followed an error without a reason, which may be an outage."""
         self._last: tuple[str, str] = ("", "")  # message and the feature that was changed for it
         self._refusals = 0
         self._sent = shape(request, self._uses())
 
     def request(self) -> Sent:
-        """Return what to send next."""
+        """Return the next request."""
         self._sent = shape(self._request, self._uses())
         return self._sent
 
@@ -73,7 +73,7 @@ class Negotiation:
         return True
 
     def worked(self) -> None:
-        """Remember what was found, now that the request was answered."""
+        """Remember the changes, now that the request was answered."""
         for feature, use in self._tried.items():
             if feature in self._unexplained:
                 self._adaptations.suspect(self._settings, feature, use, self._reasons[feature])
@@ -99,7 +99,7 @@ class Negotiation:
         return uses
 
     def _change(self, failure: AttemptFailed) -> tuple[str, str] | None:
-        """A feature and what to send in its place; None where nothing is to be changed."""
+        """Return a feature and its replacement; None where nothing is to be changed."""
         if failure.kind == "truncated":
             can = self._sent.limited and failure.thought and THOUGHTS not in self._uses()
             return (THOUGHTS, f"a limit of {THOUGHT_TOKENS} tokens more") if can else None
@@ -124,7 +124,7 @@ class Negotiation:
         return self._unnamed(failure, repeated)
 
     def _use(self, feature: str, message: str) -> str | None:
-        """What to send in the place of a feature that ``message`` names."""
+        """Return the replacement of a feature that ``message`` names; None if there is none."""
         if feature == STRUCTURED:
             return next_mode(self._sent.mode, self._request.ladder)
         if feature == SYSTEM:
@@ -139,7 +139,9 @@ class Negotiation:
         return other if self._uses().get(feature) != other else LEFT_OUT
 
     def _unnamed(self, failure: AttemptFailed, repeated: bool) -> tuple[str, str] | None:
-        """Without a word of why: a default of ours goes first, then the schema."""
+        """Return a change for an error without a reason: first a default of ours is dropped, then the
+        schema.
+        """
         named_limit = any(suggests(failure.message, name) for name in LIMITS)
         if self._sent.limited and named_limit and LIMIT not in self._tried:
             return LIMIT, LEFT_OUT
@@ -150,7 +152,7 @@ class Negotiation:
             return None if use is None else (STRUCTURED, use)
         proved = self._adaptations.has_worked(self._settings, STRUCTURED)
         if failure.answered and not proved and PROMPT in self._request.ladder:
-            if repeated:  # a server may break over a schema; an outage says the same twice as well
+            if repeated:  # a server may crash on a schema; an outage gives the same error twice as well
                 self._unexplained.add(STRUCTURED)
                 return STRUCTURED, PROMPT
             self._last = (without_numbers(failure.message), "")

@@ -1,4 +1,4 @@
-"""The toolkit model of an offline campaign: it quotes the text that it was given, by rule."""
+"""Toolkit model of an offline campaign: quotes the given text, by rule."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _LABEL = re.compile(r"^\W*(?:user |the )?(?:question|query)\W*:\W*", re.IGNORECA
 
 
 class ExtractiveModel:
-    """Answers chat messages with the passages of their longest text that share most with their question.
+    """Extractive toolkit model: answers with the passages of the longest text that share most with the
+    question.
 
     The question is the last line that ends in a question mark or is labelled as one; without any it is the
     last line. Passages keep their order and their words; shared terms are weighted by IDF. It is a rule, not
@@ -34,7 +35,7 @@ class ExtractiveModel:
     def complete(
         self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
     ) -> Completion:
-        """The matching passages; the leading ones where none matches. Usage is estimated."""
+        """Return the matching passages; the leading ones where none matches. Usage is estimated."""
         texts = [message.get("content", "") for message in messages]
         question = find_question(texts)
         source = max(texts, key=len, default="")

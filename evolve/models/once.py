@@ -1,4 +1,4 @@
-"""Whoever asks for what is being asked already waits for that answer."""
+"""Coalesce identical in-flight requests (single-flight)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ T = TypeVar("T")
 
 
 class Once(Generic[T]):
-    """Equal requests that are in flight at the same time are made once. Lives on one event loop."""
+    """Single-flight for equal requests. For one event loop."""
 
     def __init__(self) -> None:
         self._flights: dict[str, asyncio.Future[T]] = {}
 
     async def make(self, key: str, request: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
-        """The result of ``request``, or of the equal one that was made before it; and whether it was ours.
+        """Return the result of ``request``, or of an equal one in flight; and whether this one was made.
 
-        What the other one raised is raised here too; if it was cancelled, this one is made.
+        An error of the other request is raised here too; if it was cancelled, this one is made.
         """
         while (flight := self._flights.get(key)) is not None:
             await asyncio.wait([flight])

@@ -49,7 +49,9 @@ def inverse_frequency(documents: Sequence[frozenset[str]]) -> dict[str, float]:
 
 
 def overlap_scores(question: str, passages: Sequence[str]) -> list[float]:
-    """For each passage the summed IDF (over ``passages``) of the terms that it shares with ``question``."""
+    """Return for each passage the summed IDF (over ``passages``) of the terms that it shares with
+    ``question``.
+    """
     documents = [terms(passage) for passage in passages]
     weight = inverse_frequency(documents)
     asked = terms(question)

@@ -1,8 +1,8 @@
-"""Prompts kept as files: sections of text with named slots, and a digest that tells their versions apart.
+"""Prompt files: sections of text with named slots, and a digest that identifies their version.
 
 A file is Markdown. A line ``# name`` begins a section; ``system`` and ``user`` are the two turns of a
-request, other sections are pieces of text that the code puts in where they are needed. ``$slot`` is filled
-in, ``$$`` is a dollar sign.
+request, other sections are texts that the code inserts where needed. ``$slot`` is filled in, ``$$`` is a
+dollar sign.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _TAG = re.compile(r"</(\w+)>")
 class Prompt:
     """The sections of one prompt file.
 
-    What is put into a slot cannot close or open one of the tags (``<memory>``) that the file sets texts apart
-    by: its angle brackets are exchanged for ``‹›`` there.
+    The text in a slot cannot close or open one of the tags (``<memory>``) by which the file separates texts:
+    its angle brackets are replaced by ``‹›``.
 
     Args:
-        name: of the file, for errors.
+        name: name of the file, for errors.
         text: its content.
 
     Raises:
-        ValueError: a section is there twice, or text stands before the first.
+        ValueError: a section occurs twice, or there is text before the first.
     """
 
     def __init__(self, name: str, text: str) -> None:
@@ -48,7 +48,7 @@ class Prompt:
         self._tags = re.compile(rf"<(\s*/?\s*(?:{tags})\s*)>", re.IGNORECASE) if tags else None
 
     def say(self, section: str, **slots: str) -> str:
-        """The text of a section with its slots filled.
+        """Return the text of a section with its slots filled.
 
         Raises:
             KeyError: there is no such section, or a slot of it is not given.
@@ -74,12 +74,12 @@ class Prompt:
 
 
 class Prompts(Mapping[str, Prompt]):
-    """Some prompt files of a folder.
+    """Prompt files of a folder, by name.
 
     Args:
-        folder: where they are, such as ``importlib.resources.files(package) / "prompts"``.
-        names: their names without ``.md``.
-        own: a folder whose files of these names take the place of the others.
+        folder: the folder, such as ``importlib.resources.files(package) / "prompts"``.
+        names: file names without ``.md``.
+        own: a folder whose files of these names replace the others.
 
     Raises:
         UsageError: a file of ``own`` cannot be read, lacks a section, or has a slot that nothing fills.
@@ -91,10 +91,10 @@ class Prompts(Mapping[str, Prompt]):
         replaced = _replaced(own, texts) if own is not None else {}
         texts |= replaced
         self.own_digest = _digest(replaced) if replaced else ""
-        """As ``digest``, of the files that stand in ``own``; empty where none does."""
+        """Digest of the files in ``own``, as ``digest``; empty where there are none."""
         self._prompts = {name: Prompt(name, text) for name, text in texts.items()}
         self.digest = _digest(texts)
-        """Changes with every word of the files."""
+        """Digest of all texts of the files."""
 
     def __getitem__(self, name: str) -> Prompt:
         return self._prompts[name]
@@ -112,7 +112,7 @@ def _digest(texts: Mapping[str, str]) -> str:
 
 
 def _replaced(own: Path, texts: Mapping[str, str]) -> dict[str, str]:
-    """Name → text of the files of ``own`` that stand for one of ``texts``, each checked against it."""
+    """Return name → text of the files of ``own`` that replace one of ``texts``, each checked against it."""
     if not own.is_dir():
         raise UsageError(f"There is no folder of prompts at {own}. Give another one, or leave it out.")
     found: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""The seam to whatever carries a request to a model: one attempt, no retry, no memory, no account."""
+"""Provider protocol: one attempt at a request, without retries, cache or accounting."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Tokens:
     """Tokens of one attempt, and their price.
 
     Attributes:
-        read: by the model.
-        written: by the model.
+        read: tokens read by the model.
+        written: tokens written by the model.
         usd: their price; None where it is not known.
-        estimated: the provider reported none: these are a rule of thumb.
+        estimated: the provider reported no tokens: these are a rule of thumb.
     """
 
     read: int = 0
@@ -31,7 +31,7 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Completed:
-    """What a chat model said in one attempt; ``finish`` is read by ``evolve.models.finish``.
+    """Completion of a chat model in one attempt; ``finish`` is read by ``evolve.models.finish``.
 
     Attributes:
         thought: there were thoughts besides the text, which count against the limit of tokens.
@@ -46,28 +46,28 @@ class Completed:
 
 @dataclass(frozen=True)
 class Embedded:
-    """Vectors of one attempt, in the order of the texts; nothing is checked yet but that they are numbers."""
+    """Vectors of one attempt, in the order of the texts; checked only to be numbers."""
 
     vectors: Sequence[Sequence[float]]
     tokens: Tokens
 
 
 class AttemptFailed(Exception):
-    """One attempt failed.
+    """Failure of one attempt.
 
     Args:
-        kind: what sort of failure it is if it is final.
+        kind: kind of failure, if it is final.
         message: what was expected and found; holds no key.
         transient: another attempt may succeed.
-        unreachable: it speaks against the endpoint and not only against this request.
+        unreachable: the endpoint seems to be down, and not only this request at fault.
         wait: seconds that the provider asked to wait, if it did.
-        limited: the provider is well, but was asked too often.
-        tokens: that were reported nevertheless.
-        status: of the HTTP response, or as litellm says it; None where there was none.
+        limited: the provider is up, but its rate limit was reached.
+        tokens: tokens that were reported nevertheless.
+        status: status of the HTTP response, or litellm's; None where there was none.
         answered: the server answered with an error of its own: it is up, whatever is wrong with the request.
         sent: the request left this machine; else litellm refused it.
-        again: the request is fitted to the server and to be sent at once; it says nothing of the endpoint.
-        thought: what was cut off was, in part, thoughts.
+        again: the request was fitted to the server and is to be sent at once; no sign of an outage.
+        thought: the text that was cut off consisted in part of thoughts.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class AttemptFailed(Exception):
 
 
 def without_numbers(message: str) -> str:
-    """Return an error message without what differs each time, such as the numbers of requests.
+    """Return an error message without its changing parts, such as the numbers of requests.
 
     >>> without_numbers("Request 1f3c9a02-77 failed after 31 ms")
     'Request # failed after # ms'
@@ -111,10 +111,10 @@ def without_numbers(message: str) -> str:
 
 
 class Provider(Protocol):
-    """Carries requests. Whatever goes wrong is raised as ``AttemptFailed``."""
+    """Transport of requests to model providers. All failures are raised as ``AttemptFailed``."""
 
     async def ready(self) -> None:
-        """Load what takes long to load, so that it is not counted as the time of a call."""
+        """Load slow dependencies, so that this is not counted as the time of a call."""
         ...
 
     async def chat(
@@ -124,7 +124,7 @@ class Provider(Protocol):
         options: Mapping[str, Any],
         schema: tuple[str, Mapping[str, Any]] | None,
     ) -> Completed:
-        """One chat completion; ``options`` are all parameters, ``schema`` a name and a JSON schema."""
+        """Request a chat completion; ``options`` are all parameters, ``schema`` a name and a JSON schema."""
         ...
 
     async def embed(self, settings: ModelSettings, texts: Sequence[str]) -> Embedded:
@@ -132,7 +132,7 @@ class Provider(Protocol):
         ...
 
     async def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
-        """USD for so many tokens; None where the price is not known."""
+        """Return the price of tokens in USD; None where it is not known."""
         ...
 
     async def context_tokens(self, settings: ModelSettings) -> int | None:

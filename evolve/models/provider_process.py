@@ -1,8 +1,8 @@
-"""A provider in a process of its own, so that what litellm computes is not waited for by anybody else.
+"""Provider in a process of its own, so that litellm's computation delays nothing else.
 
-litellm takes milliseconds of a processor for each call, and many calls come at once. In this process the
-threads that talk to sandboxes would stand still meanwhile, and the times of reads, which are scores, would be
-those of litellm. It takes seconds to import, too, which pass while other things are made ready.
+litellm takes milliseconds of CPU for each call, and many calls come at once. In this process, the threads
+that talk to sandboxes would stand still meanwhile, and the times of reads, which are scores, would include
+litellm's. Its import takes seconds, too, which pass in parallel with other preparations.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _PATIENCE = 10.0  # seconds for a process to end that was told to
 
 
 class ProviderProcess:
-    """Carries requests through litellm in a process that is started at once, and again should it be lost.
+    """Provider that runs litellm in a process of its own, started at once and restarted if it is lost.
 
-    A request that was under way in one that was lost fails as if the provider had dropped the connection. To
-    be used on one event loop. Keys are those of the environment of now.
+    A request in flight when the process is lost fails as if the provider had dropped the connection. For use
+    on one event loop. Keys are those of the environment at the time of the start.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class ProviderProcess:
         options: Mapping[str, Any],
         schema: tuple[str, Mapping[str, Any]] | None,
     ) -> Completed:
-        """One chat completion."""
+        """Request a chat completion."""
         form = None if schema is None else (schema[0], dict(schema[1]))
         value = await self._ask("chat", settings, messages=list(messages), options=dict(options), schema=form)
         return Completed(**{**value, "tokens": Tokens(**value["tokens"])})
@@ -62,11 +62,11 @@ class ProviderProcess:
         return Embedded([unpacked(text) for text in value["vectors"]], Tokens(**value["tokens"]))
 
     async def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
-        """By the settings, or by litellm's table."""
+        """Return the price by the settings, else by litellm's table."""
         return await self._ask("price", settings, read=read, written=written)
 
     async def context_tokens(self, settings: ModelSettings) -> int | None:
-        """What the server says, else litellm's table."""
+        """Return the context length that the server states, else litellm's."""
         return await self._ask("context", settings)
 
     async def close(self) -> None:
@@ -74,7 +74,7 @@ class ProviderProcess:
         await self._worker.close()
 
     async def _ask(self, operation: str, settings: ModelSettings, **arguments: Any) -> Any:
-        async with self._replacing:  # by one of the many that find it lost
+        async with self._replacing:  # by one of several callers that find it lost
             if self._worker.lost:
                 await self._worker.close()
                 self._worker = _Worker()
@@ -88,7 +88,7 @@ class ProviderProcess:
 
 
 class _Worker:
-    """One process, from its start to its end."""
+    """Provider process, from its start to its end."""
 
     def __init__(self) -> None:
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
@@ -115,17 +115,17 @@ class _Worker:
 
     @property
     def lost(self) -> bool:
-        """It has ended."""
+        """True once the process has ended."""
         return self._end is not None
 
     async def ready(self) -> None:
-        """Until it says that it is ready, or ends."""
+        """Wait until the process is ready or has ended."""
         if self._listening is None:
             self._listening = asyncio.create_task(self._listen())
         await self._settled.wait()
 
     async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The answer to ``request``.
+        """Return the answer to ``request``.
 
         Raises:
             AttemptFailed: there is none, because the process has ended.
@@ -133,7 +133,7 @@ class _Worker:
         await self.ready()
         if self.lost:
             raise self._failure()
-        assert self._frames is not None  # that it is ready was said through them
+        assert self._frames is not None  # the ready message came through them
         number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         self._frames.send({"id": number, **request})
@@ -196,7 +196,7 @@ class _Worker:
 
 
 def _past_proxies(environ: Mapping[str, str]) -> dict[str, str]:
-    """Environment that has servers on this machine asked directly: no proxy leads to them."""
+    """Return an environment in which servers on this machine are asked without a proxy."""
     given = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
     hosts = ",".join([*filter(None, [given]), "127.0.0.1", "localhost"])
     return {"no_proxy": hosts, "NO_PROXY": hosts}

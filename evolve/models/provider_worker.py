@@ -1,4 +1,4 @@
-"""What runs in a provider's process of its own: it answers frames with what the provider says.
+"""Worker inside the provider's process: answers request frames with the provider's replies.
 
 Every request has an ``id`` that its answer repeats. The first message says that the provider is ready.
 """
@@ -24,11 +24,11 @@ OPERATIONS = ("chat", "embed", "price", "context")
 
 
 class ProviderWorker:
-    """Has a provider carry what the other side asks, all at the same time.
+    """Server of provider requests, all carried at the same time.
 
     Args:
-        provider: carries it.
-        frames: the conversation.
+        provider: carries the requests.
+        frames: the connection to the host.
     """
 
     def __init__(self, provider: Provider, frames: Frames) -> None:
@@ -37,7 +37,7 @@ class ProviderWorker:
         self._under_way: dict[int, asyncio.Task[None]] = {}
 
     async def serve(self) -> None:
-        """Until the other side hangs up."""
+        """Serve requests until the other side hangs up."""
         await self._provider.ready()
         self._frames.send(READY)
         while (request := await self._frames.receive()) is not None:
@@ -96,7 +96,7 @@ def unpacked(text: str) -> array[float]:
 
 
 def main() -> None:
-    """Serve litellm over stdin and stdout, which nothing that is printed gets to."""
+    """Serve litellm over stdin and stdout, kept apart from all printing."""
     incoming, outgoing = os.fdopen(os.dup(0), "rb", 0), os.fdopen(os.dup(1), "wb", 0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -105,7 +105,7 @@ def main() -> None:
     from evolve.models.litellm_provider import LitellmProvider, warm_up_litellm
 
     warm_up_litellm()
-    # What was imported is never garbage; each full collection would go through all of it.
+    # Imported objects are never garbage; each full collection would go through all of them.
     gc.collect()
     gc.freeze()
 

@@ -1,4 +1,4 @@
-"""Calls under way and recent tokens per second, for the live view."""
+"""Calls in flight and recent tokens per second, for the live view."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ WINDOW = 60.0
 
 @dataclass(frozen=True)
 class Activity:
-    """What models are doing.
+    """Current activity of the models.
 
     Attributes:
         under_way: calls that a server is answering.
-        read: tokens per second over the last ``WINDOW`` seconds, of calls that ended in them.
-        written: the same of replies.
+        read: prompt tokens per second over the last ``WINDOW`` seconds, of calls that ended in them.
+        written: reply tokens per second over the same time.
     """
 
     under_way: int
@@ -30,10 +30,10 @@ class Activity:
 
 
 class Pulse:
-    """Counts calls under way and tokens. Written on one event loop, read by any thread.
+    """Counter of calls in flight and of tokens. Written on one event loop, read by any thread.
 
     Args:
-        clock: seconds, monotonic.
+        clock: monotonic clock, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -44,7 +44,7 @@ class Pulse:
 
     @asynccontextmanager
     async def call(self) -> AsyncIterator[None]:
-        """Count a call as under way inside of this context."""
+        """Count a call as in flight inside of this context."""
         self._under_way += 1
         try:
             yield
@@ -59,7 +59,7 @@ class Pulse:
             self._ended.popleft()
 
     def activity(self) -> Activity:
-        """The calls of now, and the tokens of the last ``WINDOW`` seconds or since the start."""
+        """Return the calls in flight, and the tokens of the last ``WINDOW`` seconds or since the start."""
         now = self._clock()
         recent = [entry for entry in tuple(self._ended) if entry[0] >= now - WINDOW]
         seconds = max(1.0, min(WINDOW, now - self._began))

@@ -1,4 +1,4 @@
-"""Keys are kept out of every message: providers quote them in their errors."""
+"""Redaction of keys in messages: providers quote them in their errors."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ _KEY_LIKE = re.compile(r"\b(?:(?:sk|pk|rk|gsk|xai|hf)[-_][\w\-*]{6,}|AIza[\w\-]{
 
 
 def redacted(text: str, environ: Mapping[str, str] = os.environ) -> str:
-    """``text`` without secrets.
+    """Return ``text`` without secrets.
 
-    Those are the values of environment variables that are named like secrets, and what looks like a key.
+    Secrets are the values of environment variables that are named like secrets, and texts that look like a
+    key.
     """
     for name, value in environ.items():
         if _NAMED_SECRET.search(name) and len(value) >= _SHORTEST:

@@ -9,7 +9,7 @@ from evolve.models.adaptations import STRUCTURED, SYSTEM
 from evolve.models.shaping import Sent
 
 _NOT_PARAMETERS = frozenset({"api_version", "extra_headers", "headers", "extra_body", "model", "messages"})
-"""Ways to reach a server rather than parameters of a request."""
+"""Options for reaching a server rather than parameters of a request."""
 _REFUSING = re.compile(
     r"support|allow|permit|invalid|un(known|recogni[sz]ed|expected|sup|able)|extra|valid|should be|must|"
     r"expected|only|requir|deprecated|disabled|enabled|implement|alternate|cannot|can't",
@@ -43,8 +43,8 @@ _WORDS = frozenset({"stop", "seed", "n", "user", "store", "thinking", "reasoning
 def refused_features(message: str, sent: Sent) -> list[str]:
     """Return the features of a request that an error message names, in its order; empty if it refuses none.
 
-    Parameters go by the names that they were meant by. What is named first counts first, since a message may
-    quote the rest of the request.
+    Parameters have their names in the intended request. The first feature named counts first, since a message
+    may quote the rest of the request.
     """
     if not _REFUSING.search(message):
         return []
@@ -75,7 +75,7 @@ def speaks_of_reply(message: str) -> bool:
 
 
 def suggests(message: str, name: str) -> bool:
-    """Return whether a message names ``name`` too, as where it says what to use instead."""
+    """Return whether a message also names ``name``, as where it suggests a replacement."""
     return _place(name, message) is not None
 
 

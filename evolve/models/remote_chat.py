@@ -1,4 +1,4 @@
-"""A chat model behind the gateway: requests made whole, answers checked, replies kept."""
+"""Chat model behind the gateway: completes requests, checks answers, caches replies."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ Run = Callable[[Sequence[Coroutine[Any, Any, Any]]], list[Any]]
 
 
 class RemoteChat(ChatModel):
-    """The ``ChatModel`` of a role.
+    """``ChatModel`` of a role.
 
     Args:
-        role: whose calls these are.
-        settings: which model, and how it is asked.
+        role: role of the calls.
+        settings: the model and its call settings.
         provider: carries the attempts.
         exchange: makes the calls.
         cache: keeps the replies; None to keep none.
         once: merges equal requests in flight; the same one for all models of a gateway.
-        run: brings coroutines to the gateway's loop.
-        context: finds the context of the model of such settings; None where it is not known.
-        adaptations: what servers refuse; the same for all models of a gateway.
+        run: schedules coroutines on the gateway's loop.
+        context: returns the context length of the model of given settings; None where it is not known.
+        adaptations: features that servers refuse; the same for all models of a gateway.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class RemoteChat(ChatModel):
         return self._run(work)
 
     async def answer(self, request: ChatRequest, *, partial: bool = False) -> Reply:
-        """See ``ChatModel``; with ``partial`` an answer that was cut off at ``max_tokens`` is one too."""
+        """See ``ChatModel``; with ``partial``, an answer that was cut off at ``max_tokens`` counts as one."""
         options = self._options(request)
         order = self._order(request, options)
         key = self._key(request, options, partial)
@@ -106,7 +106,7 @@ class RemoteChat(ChatModel):
     def recorded(
         self, request: ChatRequest, *, partial: bool = False, accounted: bool = False
     ) -> Reply | None:
-        """What was answered to just this and is kept; None if nothing is. Asks nothing; any thread may.
+        """Return the cached reply to exactly this request, or None. Asks no model; safe from any thread.
 
         Args:
             request: as it was asked.
@@ -196,7 +196,7 @@ class RemoteChat(ChatModel):
 
 
 def reply_limit(options: Mapping[str, Any]) -> int | None:
-    """The most tokens of a reply that such parameters allow; None where they say nothing of it."""
+    """Return the most tokens of a reply that the parameters allow; None where they set no limit."""
     given = [options.get(name) for name in ("max_tokens", "max_completion_tokens")]
     return min((tokens for tokens in given if isinstance(tokens, int)), default=None)
 
@@ -206,7 +206,7 @@ def _packed(reply: Reply) -> bytes:
 
 
 def _whole(completed: Completed, *, partial: bool) -> Completed:
-    """``completed`` if it is the whole answer, or a part of one that is enough."""
+    """Return ``completed`` if it is the whole answer, or a part that suffices."""
     finish, tokens = finish_of(completed.finish), completed.tokens
     if finish == "whole" or (finish == "cut" and partial):
         return completed

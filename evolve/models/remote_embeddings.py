@@ -1,4 +1,4 @@
-"""An embedding model behind the gateway."""
+"""Embedding model behind the gateway."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from evolve.models.settings import ModelSettings, identity_of
 
 BATCH_TEXTS = 128
 BATCH_CHARACTERS = 200_000
-"""One request holds no more; OpenAI takes 2,048 texts and 300,000 tokens."""
+"""Most characters of one request; OpenAI takes 2,048 texts and 300,000 tokens."""
 
 
 class RemoteEmbedder:
-    """The ``Embedder`` of a model. Every vector is kept in the cache; equal texts are asked once.
+    """``Embedder`` of a model. Every vector is cached; equal texts are requested once.
 
     Args:
-        settings: which model, and how it is asked.
+        settings: the model and its call settings.
         provider: carries the attempts.
         exchange: makes the calls.
         cache: keeps the vectors; None to keep none.
         once: merges equal requests in flight.
-        run: brings coroutines to the gateway's loop.
+        run: schedules coroutines on the gateway's loop.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class RemoteEmbedder:
 
     @property
     def dimension(self) -> int:
-        """Length of a vector; asked of the model once, if the settings do not say it.
+        """Length of a vector; requested from the model once, if the settings do not state it.
 
         Raises:
             ModelError: it could not be asked.
@@ -71,15 +71,16 @@ class RemoteEmbedder:
 
     @property
     def waits(self) -> bool:
-        """True: they are asked for over a network."""
+        """True: vectors are requested over a network."""
         return True
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors: float32, shape ``(len(texts), dimension)``; one of length 0 stays so.
 
         Raises:
-            ModelError: for good; ``malformed`` for vectors of another length or number than expected.
-            BudgetReached: it could pass the budget.
+            ModelError: the call failed for good; ``malformed`` for vectors of another length or number than
+                expected.
+            BudgetReached: it could pass the spending limit.
         """
         if not texts:
             return np.zeros((0, self.dimension), np.float32)
@@ -87,12 +88,12 @@ class RemoteEmbedder:
         return _unit([known[text] for text in texts])
 
     def recorded(self, texts: Sequence[str]) -> np.ndarray | None:
-        """As ``embed``, of vectors that are kept; None unless all of them are. Asks nobody."""
+        """Return the cached vectors of ``texts``, or None unless all are cached. Asks no model."""
         known = self._remembered(list(dict.fromkeys(texts)))
         return _unit([known[text] for text in texts]) if texts and known.keys() >= set(texts) else None
 
     def _vectors(self, texts: list[str]) -> dict[str, np.ndarray]:
-        """Text → its vector, of what is kept or else of the model."""
+        """Return text → its vector, from the cache or else from the model."""
         known = self._remembered(texts)
         missing = [text for text in texts if text not in known]
         for made in self._run([self._batch(batch) for batch in _batches(missing)]):
@@ -101,7 +102,7 @@ class RemoteEmbedder:
         return known
 
     def _agree(self, lengths: set[int]) -> None:
-        """Hold all vectors to one length: that of the settings, or of those that came first."""
+        """Check that all vectors have one length: that of the settings, or of the first ones."""
         with self._guard:
             if self._dimension is None:
                 self._dimension = min(lengths)
@@ -113,7 +114,7 @@ class RemoteEmbedder:
             )
 
     def _remembered(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
-        """Text → its vector, of those that are kept."""
+        """Return text → its vector, for cached ones."""
         keys = {text: self._key(text) for text in texts}
         kept = {} if self._cache is None else self._cache.get_many(list(keys.values()))
         return {text: np.frombuffer(kept[key], "<f4") for text, key in keys.items() if key in kept}
@@ -140,7 +141,7 @@ class RemoteEmbedder:
         return embedded
 
     def _wrong(self, embedded: Embedded, expected: int) -> str:
-        """What is wrong with the vectors, in words; empty if nothing is."""
+        """Return the fault in the vectors, in words; empty if there is none."""
         if len(embedded.vectors) != expected:
             return f"expected {expected} vectors, found {len(embedded.vectors)}"
         lengths = {len(vector) for vector in embedded.vectors}

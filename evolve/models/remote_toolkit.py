@@ -1,4 +1,6 @@
-"""The model behind ``toolkit.llm_completion``: what a program may ask of it, and whose fault a failure is."""
+"""Model behind ``toolkit.llm_completion``: validation of a program's requests, and attribution of
+failures.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,12 @@ _NUMBERS: Mapping[str, tuple[float, float]] = {
     "frequency_penalty": (-2, 2),
 }
 OPTIONS = (*_NUMBERS, "max_tokens", "seed", "stop", "response_format")
-"""What a program may set; all else is the campaign's."""
+"""Options that a program may set; all others are the campaign's."""
 _LONGEST = 1_000_000  # tokens; more is no limit
 
 
 class RemoteToolkit:
-    """The toolkit's model, which programs reach from their sandbox. Thread-safe.
+    """Toolkit model, which programs reach from their sandbox. Thread-safe.
 
     Args:
         chat: asks the model.
@@ -41,13 +43,14 @@ class RemoteToolkit:
     def complete(
         self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
     ) -> Completion:
-        """The answer to ``messages``; one that reached the program's own ``max_tokens`` is an answer too.
+        """Return the answer to ``messages``; one that reached the program's own ``max_tokens`` is an answer
+        too.
 
         Raises:
-            ProgramError: ``contract`` for messages or options that are not possible, ``budget`` for a prompt
-                that does not fit the model.
+            ProgramError: ``contract`` for invalid messages or options, ``budget`` for a prompt that does not
+                fit the model.
             ModelError: any other failure.
-            BudgetReached: the campaign's, not the program's.
+            BudgetReached: the campaign's spending limit, not the program's.
         """
         (outcome,) = self.complete_all([(messages, options)], repeat)
         if isinstance(outcome, EvolveError):
@@ -57,17 +60,20 @@ class RemoteToolkit:
     def complete_all(
         self, asked: Sequence[tuple[list[dict[str, str]], dict[str, Any]]], repeat: int = 0
     ) -> list[Completion | EvolveError]:
-        """What ``complete`` gives for each of ``asked``, or what it raises; all are under way at once."""
+        """Return the result of ``complete`` for each of ``asked``, or the error it raises; all are in flight
+        at once.
+        """
         outcomes = self._chat.run([self._outcome(messages, options, repeat) for messages, options in asked])
         return [outcome for (outcome,) in outcomes]
 
     def kept(
         self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int = 0
     ) -> Completion | None:
-        """As ``recorded``, of the re-run ``repeat``, and on the account as a call that the cache answered.
+        """Return the cached answer of the re-run ``repeat``, or None; accounted as a call that the cache
+        answered.
 
         Raises:
-            ProgramError: the program asked for what no model can be asked.
+            ProgramError: the program made a request that no model can answer.
         """
         request = _request(messages, options, repeat)
         reply = self._chat.recorded(request, partial=_may_be_cut(options), accounted=True)
@@ -76,7 +82,9 @@ class RemoteToolkit:
     async def _outcome(
         self, messages: list[dict[str, str]], options: dict[str, Any], repeat: int
     ) -> tuple[Completion | EvolveError]:
-        """In a tuple, since an error that is a result would be taken for one that was raised."""
+        """Return the outcome in a tuple, since an error that is a result would be taken for one that was
+        raised.
+        """
         try:
             return (await self._answer(_request(messages, options, repeat), _may_be_cut(options)),)
         except EvolveError as error:
@@ -97,22 +105,22 @@ class RemoteToolkit:
         return _completion(reply)
 
     def recorded(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion | None:
-        """What was answered to just this and is kept; None if nothing is. Asks nobody.
+        """Return the cached answer to exactly this request, or None. Asks no model.
 
         Raises:
-            ProgramError: the program asked for what no model can be asked.
+            ProgramError: the program made a request that no model can answer.
         """
         reply = self._chat.recorded(_request(messages, options), partial=_may_be_cut(options))
         return None if reply is None else _completion(reply)
 
 
 def _completion(reply: Reply) -> Completion:
-    """What a program is given: the text after the model's thoughts."""
+    """Return the completion for the program: the text after the model's thoughts."""
     return Completion(text=strip_thoughts(reply.text), usage=reply.usage)
 
 
 def _may_be_cut(options: Mapping[str, Any]) -> bool:
-    """Whether an answer that is cut off is what was asked for."""
+    """Return whether the program expects that the answer may be cut off."""
     return "max_tokens" in options
 
 
@@ -142,7 +150,7 @@ def _check(options: Mapping[str, Any]) -> None:
 
 
 def _expected(name: str, value: Any) -> str:
-    """What is wrong with an option, in words; empty if nothing is."""
+    """Return the expected value of an option that has another; empty if it is valid."""
     if name in _NUMBERS:
         low, high = _NUMBERS[name]
         fits = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high

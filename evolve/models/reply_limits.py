@@ -1,4 +1,4 @@
-"""Default limits of a reply's length, by what is asked for, against replies that never end."""
+"""Default limits of a reply's length by cause, against replies that never end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def reply_tokens(cause: Cause) -> int | None:
 def thinks(settings: ModelSettings) -> bool:
     """Return whether a model is known to think before it answers, by its parameters or its name.
 
-    This only saves one reply that is cut off in its thoughts: any other model that thinks is noticed by that.
+    This only saves one reply that is cut off in its thoughts, by which other thinking models are noticed.
     """
     return any(name in settings.parameters for name in _EFFORTS) or bool(
         _THINKING.search(settings.model.lower())

@@ -20,11 +20,11 @@ def sent(settings: ModelSettings) -> dict[str, Any]:
 
 
 def identity_of(settings: ModelSettings) -> str:
-    """The model and its parameters: what decides what it says, and not by which way it is reached."""
+    """Return the model and its parameters, which decide its answers, but not how it is reached."""
     parameters = dict(settings.parameters)
     if settings.max_tokens is not None:
         parameters["max_tokens"] = settings.max_tokens
-    if settings.context_tokens is not None:  # it decides what prompts leave out
+    if settings.context_tokens is not None:  # it decides which parts prompts leave out
         parameters["context_tokens"] = settings.context_tokens
     if settings.structured != "auto":
         parameters["structured"] = settings.structured

@@ -1,4 +1,4 @@
-"""Requests in the form that a server takes: structured output, names of parameters, system messages."""
+"""Shaping of requests for a server: structured output, names of parameters, system messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ JSON_SCHEMA, LLAMA_CPP, JSON_OBJECT, PROMPT = (
     "prompt",
 )
 LADDER = (JSON_SCHEMA, LLAMA_CPP, JSON_OBJECT, PROMPT)
-"""Ways to ask for JSON, the surest first. The second is llama.cpp's: an object with the schema beside it."""
+"""Ways to request JSON, the most reliable first. The second is llama.cpp's: an object with the schema added.
+"""
 LIMITS = ("max_tokens", "max_completion_tokens")
 _FORCED: Mapping[StructuredOutput, tuple[str, ...]] = {
     "auto": LADDER,
@@ -32,15 +33,15 @@ _FORCED: Mapping[StructuredOutput, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """A request as it is meant, before it is fitted to a server.
+    """Intended request, before it is fitted to a server.
 
     Attributes:
         messages: the conversation.
-        options: all parameters, without those that ask for JSON.
+        options: all parameters, except for those that request JSON.
         schema: name and JSON schema of the reply, if it must have one.
         as_object: the reply must be a JSON object of any form.
-        ladder: the ways to ask for JSON that may be tried, the first first.
-        own_format: ``response_format`` as a program gave it, sent as it is where json_schema is taken.
+        ladder: the ways to request JSON that may be tried, in this order.
+        own_format: ``response_format`` as a program gave it, sent unchanged where json_schema is taken.
         limit: default limit of the reply's tokens, where ``options`` have none.
         thinking: the model is known to think before it answers.
     """
@@ -56,7 +57,7 @@ class Wanted:
 
     @property
     def schema_feature(self) -> str:
-        """Name of structured output with just this schema, where another schema may be taken."""
+        """Name of structured output with exactly this schema, where another schema may be taken."""
         name, schema = self.schema or ("", {})
         content = json.dumps(schema, sort_keys=True, default=str).encode()
         return f"{STRUCTURED} {name} {hashlib.sha256(content).hexdigest()[:12]}"
@@ -64,16 +65,16 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Sent:
-    """A request as it is sent.
+    """Request as it is sent.
 
     Attributes:
         messages: the conversation.
         options: all parameters.
-        schema: to be sent as ``response_format`` of type ``json_schema``.
-        mode: of ``LADDER``; empty where no JSON is asked for.
-        features: that are in it and that a server may refuse → their values, where they have one.
-        names: parameters as sent → as they were meant.
-        limited: the default limit of the reply is in it.
+        schema: schema to be sent as ``response_format`` of type ``json_schema``.
+        mode: mode of ``LADDER``; empty where no JSON is requested.
+        features: features in it that a server may refuse → their values, where they have one.
+        names: parameters as sent → as intended.
+        limited: it contains the default limit of the reply.
     """
 
     messages: tuple[Message, ...]
@@ -93,13 +94,13 @@ def wanted(
     limit: int | None = None,
     thinking: bool = False,
 ) -> Wanted:
-    """Return a request with what ``options`` say of JSON taken out of them.
+    """Return a request, with the JSON settings taken out of ``options``.
 
     Args:
         messages: the conversation.
         options: all parameters; a ``response_format`` of a program may be among them.
         schema: name and JSON schema that the reply must follow.
-        structured: how JSON is asked for, as configured.
+        structured: configured way to request JSON.
         limit: see ``Wanted``.
         thinking: see ``Wanted``.
     """
@@ -124,11 +125,11 @@ def wanted(
 
 
 def shape(request: Wanted, uses: Mapping[str, str]) -> Sent:
-    """Return ``request`` as a server takes it.
+    """Return ``request`` in the form that a server takes.
 
     Args:
-        request: as it is meant.
-        uses: feature → what is sent in its place; see ``evolve.models.adaptations``.
+        request: the intended request.
+        uses: feature → its replacement; see ``evolve.models.adaptations``.
     """
     options = dict(request.options)
     limited = (
@@ -188,7 +189,7 @@ def folded(messages: Sequence[Message]) -> tuple[Message, ...]:
 
 
 def _mode(request: Wanted, uses: Mapping[str, str]) -> str:
-    """The first of the ladder that is not known to be refused."""
+    """Return the first mode of the ladder that is not known to be refused."""
     if request.schema is None and not request.as_object:
         return ""
     known = uses.get(request.schema_feature) or uses.get(STRUCTURED)
@@ -199,7 +200,7 @@ def _mode(request: Wanted, uses: Mapping[str, str]) -> str:
 
 
 def _named(options: Mapping[str, Any], uses: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The options without what is left out, and their names as sent → as they were meant."""
+    """Return the options without refused ones, and their names as sent → as intended."""
     sent: dict[str, Any] = {}
     names: dict[str, str] = {}
     for name, value in options.items():
@@ -212,14 +213,14 @@ def _named(options: Mapping[str, Any], uses: Mapping[str, str]) -> tuple[dict[st
 
 
 def valued(name: str, value: Any) -> str:
-    """Return the name of a parameter with just this value, where others may be taken."""
+    """Return the name of a parameter with exactly this value, where others may be taken."""
     return f"{name}={json.dumps(value, default=str)}"
 
 
 def _telling(
     messages: Sequence[Message], schema: tuple[str, Mapping[str, Any]] | None
 ) -> tuple[Message, ...]:
-    """The conversation, which says what JSON is expected if it did not."""
+    """Return the conversation, with a description of the expected JSON if it had none."""
     text = "\n".join(message["content"] for message in messages)
     fields = schema[1].get("properties", {}) if schema is not None else {}
     if "json" in text.lower() and all(name in text for name in fields):

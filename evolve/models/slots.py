@@ -1,4 +1,4 @@
-"""A bound on what is done at the same time, with a queue in which the urgent go first."""
+"""Concurrency limit with a priority queue."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from evolve.models.settings import ModelSettings, endpoint_of
 
 
 class Slots:
-    """So many places, for one event loop.
+    """Priority semaphore for one event loop.
 
-    As ``asyncio.Semaphore``, but a place that becomes free goes to the most urgent of those who wait, and of
-    equally urgent ones to whoever came first.
+    Like ``asyncio.Semaphore``, but a free place goes to the most urgent waiter, and among equally urgent ones
+    to the first that came.
 
     Args:
-        number: how many may have a place at the same time, at least 1.
+        number: places, at least 1.
     """
 
     def __init__(self, number: int) -> None:
@@ -30,7 +30,7 @@ class Slots:
 
     @asynccontextmanager
     async def taken(self, rank: int = 0) -> AsyncIterator[None]:
-        """Have a place, once there is one; the lowest ``rank`` is the most urgent."""
+        """Hold a place, once there is one; the lowest ``rank`` is the most urgent."""
         await self._take(rank)
         try:
             yield
@@ -38,7 +38,7 @@ class Slots:
             self._give_back()
 
     async def _take(self, rank: int) -> None:
-        if self._free:  # then nobody waits: a place given back goes to who does
+        if self._free:  # then nobody waits: a released place goes to a waiter
             self._free -= 1
             return
         turn = asyncio.get_running_loop().create_future()
@@ -60,16 +60,16 @@ class Slots:
 
 
 class EndpointSlots:
-    """The limits of single servers, for one event loop: ``ModelSettings.concurrency``.
+    """Limits of single servers, for one event loop: ``ModelSettings.concurrency``.
 
-    Roles that ask the same server share its places, as many as the first of them to call has been given.
+    Roles at the same server share its places; the first role to call sets their number.
     """
 
     def __init__(self) -> None:
         self._slots: dict[str, Slots] = {}
 
     def taken(self, settings: ModelSettings, rank: int) -> AbstractAsyncContextManager[None]:
-        """Have a place at the server of ``settings``; at once where it has no limit."""
+        """Hold a place at the server of ``settings``; at once where it has no limit."""
         if settings.concurrency is None:
             return nullcontext()
         endpoint = endpoint_of(settings)

@@ -28,7 +28,7 @@ class TokenVectors:
     Attributes:
         vectors: one row for each token; float32, shape ``(tokens, dimension)``.
         tokenize: texts to rows of ``vectors``.
-        version: of both, a digest of their files.
+        version: digest of the files of both.
     """
 
     vectors: np.ndarray
@@ -82,9 +82,9 @@ def read_token_vectors(weights: Path, tokenizer: Path) -> TokenVectors:
 
 
 class StaticEmbedder:
-    """The mean of the vectors of a text's tokens, weighted by IDF, as a unit vector. Thread-safe.
+    """Embedder by the mean of a text's token vectors, weighted by IDF, as a unit vector. Thread-safe.
 
-    A text without tokens is given the first axis.
+    A text without tokens gets the first axis.
 
     Args:
         table: the vectors of the tokens.

@@ -1,7 +1,7 @@
 """Reader of model replies: thoughts removed, one JSON object read, or ``Unusable`` with the reason.
 
-Agent, judge, reflector and toolkit read replies with these functions and no others. Nothing is guessed: a
-reply with two readings is refused, with a text that tells the model what to correct.
+Agent, judge, reflector and toolkit read replies only with these functions. Nothing is guessed: a reply with
+two readings is refused, with a text that tells the model what to correct.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def read_object(text: str, fields: Collection[str] = ()) -> dict[str, Any]:
 
 
 def find_object(text: str, fields: Collection[str] = ()) -> Found:
-    """As ``read_object``, with the place of the object."""
+    """Find the object that ``read_object`` reads, with its place in the text."""
     problem: Unusable | None = None
     for spans in ([(0, len(text))], code_fences(text)):
         try:
@@ -83,7 +83,7 @@ def shortened(value: object) -> str:
 
 
 def _distinct(found: Iterator[Found]) -> Sequence[Found]:
-    """The objects that differ from each other; ``1`` and ``true`` are different."""
+    """Return the distinct objects; ``1`` and ``true`` are different."""
     return list({json.dumps(one.value, sort_keys=True): one for one in found}.values())
 
 
@@ -94,7 +94,7 @@ def _objects(text: str, offset: int) -> Iterator[Found]:
     """The objects of a text that are not within others; ``offset`` is added to their places.
 
     Raises:
-        Unusable: something begins like an object and is not readable.
+        Unusable: an object begins but is not readable.
     """
     place = text.find("{")
     while place >= 0:
@@ -111,8 +111,8 @@ def _decoded(text: str, start: int) -> tuple[dict[str, Any], int]:
         value, end = _DECODER.raw_decode(text, start)
         return _sound(value), end
     except json.JSONDecodeError as error:
-        if (mended := repaired(text, start)) is not None:
-            return _sound(mended[0]), mended[1]
+        if (fixed := repaired(text, start)) is not None:
+            return _sound(fixed[0]), fixed[1]
         near = text[max(0, error.pos - 20) : error.pos + 20]
         problem = f"the JSON is not valid: {error.msg} near {near!r}."
     except RecursionError:
@@ -145,4 +145,4 @@ def _no_constant(name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_distinct_keys, parse_constant=_no_constant)
-"""Line breaks inside of texts are let pass: the meaning is plain."""
+"""Decoder that permits line breaks inside of strings: their meaning is clear."""

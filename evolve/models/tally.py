@@ -16,14 +16,14 @@ class Account:
     """Sums over calls.
 
     Attributes:
-        usage: what they cost; those from the cache are not in it.
-        seconds: time that they took, added up.
+        usage: usage of the calls, without cached ones.
+        seconds: sum of their times.
         attempts: requests that were sent.
-        cached: how many were answered from the cache.
-        failed: how many ended without an answer; those of the next two among them.
-        refused: how many the model refused to answer.
-        filtered: how many a content filter withheld.
-        shortened: how many had a prompt that was shortened to fit the model's context.
+        cached: calls answered from the cache.
+        failed: calls without an answer, including the next two.
+        refused: calls that the model refused to answer.
+        filtered: calls that a content filter withheld.
+        shortened: calls with a prompt that was shortened to fit the model's context.
     """
 
     usage: Usage = field(default_factory=Usage)
@@ -36,7 +36,7 @@ class Account:
     shortened: int = 0
 
     def plus(self, call: Call) -> Account:
-        """With ``call`` in it."""
+        """Return the account with ``call`` added."""
         return Account(
             usage=self.usage + call.usage,
             seconds=self.seconds + (0.0 if call.cached else call.seconds),
@@ -51,7 +51,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Accounts:
-    """Sums over all calls, and by what they were for; keys that no call had are missing."""
+    """Sums over all calls, and by role, cause, candidate and model; keys without calls are missing."""
 
     total: Account = field(default_factory=Account)
     roles: dict[Role, Account] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Accounts:
 
 
 class Tally:
-    """Adds calls up as they come. Thread-safe."""
+    """Running totals of calls. Thread-safe."""
 
     def __init__(self, past: Iterable[Call] = ()) -> None:
         self._sums = Accounts()
@@ -83,7 +83,7 @@ class Tally:
             self._sums = replace(sums, total=sums.total.plus(call))
 
     def accounts(self) -> Accounts:
-        """The sums as they are now; a copy."""
+        """Return a copy of the current sums."""
         with self._guard:
             sums = self._sums
             return replace(

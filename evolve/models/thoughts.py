@@ -1,4 +1,4 @@
-"""Removal of a model's thoughts from its reply, for all the ways in which models mark them."""
+"""Removal of a model's thoughts from its reply, for all common markings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SPOKEN_PAIRS = (
     (re.compile(r"here are my reasoning steps:", re.I), re.compile(r"\[begin final response\]", re.I)),
     (re.compile(r"analysis(?=[^\s\W])"), re.compile(r"assistantfinal")),  # harmony, special tokens left out
 )
-"""Thoughts set apart by words alone (Granite, Apriel): cut only where both stand."""
+"""Thoughts marked by words alone (Granite, Apriel): cut only where both occur."""
 
 _CHANNEL = re.compile(
     r"(?:<\|start\|>[^<>\n]*)?<\|channel\|>\s*(?P<name>\w+)[^<>\n]*(?:<\|constrain\|>[^<>\n]*)?<\|message\|>"
@@ -77,13 +77,12 @@ class _Mark:
 
 
 def strip_thoughts(text: str) -> str:
-    """Return what a reply says after its thoughts, without blanks around it.
+    """Return the text of a reply after its thoughts, without blanks around it.
 
-    Thoughts are what stands between a pair of tags at the beginning of the reply or of a line, and all that
-    stands before a closing tag that nothing opened. Thoughts that begin the reply and never end mean that
-    nothing was said: the result is empty. Tags inside of code fences, inline code and strings of a program
-    are text. Of a harmony reply the last message of the channel ``final`` is returned. Halves of surrogate
-    pairs become U+FFFD.
+    Thoughts are the text between a pair of tags at the beginning of the reply or of a line, and all text
+    before a closing tag without an opening one. If thoughts begin the reply and never end, the result is
+    empty. Tags inside of code fences, inline code and strings of a program are text. For a harmony reply, the
+    last message of the channel ``final`` is returned. Halves of surrogate pairs become U+FFFD.
 
     >>> strip_thoughts("<think>Rome or Oslo?</think>\\n\\nOslo")
     'Oslo'
@@ -139,7 +138,7 @@ def _without_spoken(text: str) -> str:
 
 
 def _without_tagged(text: str) -> str:
-    """``text`` without thoughts that stand in tags."""
+    """Return ``text`` without thoughts in tags."""
     marks = list(_marks(text))
     kept: list[str] = []
     position = mentioned = 0
@@ -172,10 +171,10 @@ def _without_tagged(text: str) -> str:
 
 
 def _end_of(text: str, marks: Sequence[_Mark], number: int) -> _Mark | None:
-    """Where the thoughts of an opening tag end: at the first closing tag outside of code.
+    """Return the end of the thoughts of an opening tag: the first closing tag outside of code.
 
-    If there is none, at the last one that is not merely spoken of: a fence or a quote that the thoughts
-    opened and never closed may hide it.
+    If there is none, the last one that is not merely quoted: a fence or a quote that the thoughts opened and
+    never closed may hide it.
     """
     last = None
     for place in range(number + 1, len(marks)):
@@ -204,7 +203,7 @@ def _marks(text: str) -> Iterator[_Mark]:
 
 
 def _inside(places: Sequence[int], spans: Sequence[_Span]) -> list[bool]:
-    """Whether each of ``places``, which ascend, lies within one of ``spans``."""
+    """Return for each of ``places``, which ascend, whether it lies within one of ``spans``."""
     ordered = sorted(spans)
     result, number, reach = [], 0, -1
     for place in places:
@@ -222,7 +221,7 @@ def _begins_line(text: str, place: int) -> bool:
 
 
 def _quoted(text: str, mark: _Mark) -> bool:
-    """Whether a quote or backtick touches the tag, as where a tag is spoken of."""
+    """Return whether a quote or backtick touches the tag, as where the text talks about a tag."""
     return text[mark.start - 1 : mark.start] in ("'", '"', "`") or text[mark.end : mark.end + 1] in (
         "'",
         '"',

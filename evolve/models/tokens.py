@@ -1,4 +1,4 @@
-"""The estimate of tokens for whatever does not count them itself."""
+"""Estimates of token counts."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from collections.abc import Iterable
 from evolve.records import Usage
 
 CHARACTERS_PER_TOKEN = 4
-"""The usual rule of thumb for English text; an estimate, never a bill."""
+"""The usual rule of thumb for English text."""
 
 
 def estimate_tokens(text: str) -> int:
-    """About how many tokens ``text`` is, rounded up: one for each ``CHARACTERS_PER_TOKEN`` characters."""
+    """Estimate the tokens of ``text``, rounded up: one for each ``CHARACTERS_PER_TOKEN`` characters."""
     return -(-len(text) // CHARACTERS_PER_TOKEN)
 
 
 def estimate_usage(read: Iterable[str], written: str) -> Usage:
-    """What one model call would have cost that had to read ``read`` and produced ``written``."""
+    """Estimate the usage of one model call that reads ``read`` and writes ``written``."""
     return Usage(
         calls=1, tokens_in=sum(estimate_tokens(text) for text in read), tokens_out=estimate_tokens(written)
     )
@@ -33,7 +33,7 @@ _OTHERS = re.compile(r"[^\x00-\x7f]+")
 
 
 def most_tokens(text: str) -> int:
-    """Return a cautious estimate of a text's tokens, for what must fit a context.
+    """Return a cautious estimate of a text's tokens, for texts that must fit a context.
 
     It counts a token for each 4 letters of a word (3 of a long one, 2 of capitals), each digit and a blank
     before it, each punctuation mark, line break and run of blanks, and 4 for each five bytes of anything

@@ -15,7 +15,7 @@ _WORDS: Mapping[str, bool] = {**dict.fromkeys(_YES, True), **dict.fromkeys((*_NO
 _LEADING = ("yes", "no", "correct", "incorrect", "wrong")
 """Words that state a verdict before a comma or a full stop; "1." begins a list."""
 _OTHER_KEYS = ("verdict", "label", "judgement", "judgment", "grade", "result", "decision", "score")
-"""Under which models put a verdict that was asked for under another key."""
+"""Keys under which models put a verdict that was requested under another key."""
 
 _LABEL = re.compile(
     r"(?:final\s+answer|verdict|judge?ment|label|grade|decision|conclusion|score|(?:is )?correct|(?:is )?met)"
@@ -65,12 +65,12 @@ def read_verdict(text: str, key: str = "correct") -> Verdict:
     - under ``key`` of a JSON object (else under ``is_KEY``, ``verdict``, ``label`` …): true or false, 1 or 0,
       or such a word as text;
     - CORRECT, WRONG, INCORRECT, yes, no, true, false, 1 or 0 as the whole reply, its first or its last line,
-      with or without a label ("Verdict: CORRECT"); the last line is a conclusion from what stands before;
+      with or without a label ("Verdict: CORRECT"); the last line is a conclusion from the text before;
     - a sentence such as "It is not correct.", if all sentences agree and none that says so is hedged.
 
     Args:
         text: a reply without thoughts.
-        key: of the verdict in the object that was asked for, ``correct`` or ``met``.
+        key: key of the verdict in the requested object, ``correct`` or ``met``.
 
     Raises:
         Unusable: there is no verdict, or it has several readings.
@@ -102,7 +102,7 @@ def _object(text: str, key: str) -> Found | None:
 
 
 def _of_object(found: Found, key: str) -> bool:
-    """The verdict under the key, else under the only other key that may stand for it."""
+    """Return the verdict under the key, else under the only known alternative key."""
     value = {name.strip().casefold(): inner for name, inner in found.value.items()}
     for names in ((key,), (f"is_{key}", *_OTHER_KEYS)):
         given = [value[name] for name in names if name in value]
@@ -152,7 +152,7 @@ def _in_words(text: str, key: str) -> bool | None:
 
 
 def _readings(text: str, key: str) -> Iterator[bool | None]:
-    """What each sentence states: yes, no, or None for one that hedges."""
+    """Yield the statement of each sentence: yes, no, or None for one that hedges."""
     for sentence in _SENTENCE.split(text):
         if sentence.rstrip().endswith("?"):
             continue

@@ -28,14 +28,14 @@ def pack_weights(embedder: HashingEmbedder) -> bytes:
 
 
 def unpack_weights(data: bytes, source: str, dimension: int | None = None) -> HashingEmbedder:
-    """Return the embedder whose weights are ``data``, which anybody may have written.
+    """Return the embedder with the weights ``data``, which are not trusted.
 
     Args:
         source: the file, for the message.
-        dimension: length of its vectors; None for what ``data`` says.
+        dimension: length of its vectors; None: as ``data`` states.
 
     Raises:
-        UsageError: ``data`` are no weights.
+        UsageError: ``data`` are not weights.
 
     Example:
         >>> embedder = HashingEmbedder.fit(["a kettle", "a violin"])

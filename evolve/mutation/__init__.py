@@ -1,4 +1,4 @@
-"""How a child is made of a parent."""
+"""Mutation: making a candidate from a parent."""
 
 from evolve.mutation.protocol import Brief, Feedback, Mutator, Proposal, Reference, Refusal, Scope
 

@@ -1,4 +1,4 @@
-"""Several mutators, of which each child is made by one: by weight, or by gain for its price."""
+"""Ensembles of mutators: one makes each candidate, chosen by weight, or by gain per USD."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Member:
     """A mutator of an ensemble.
 
     Attributes:
-        name: short, such as the model's; it is recorded with each child, behind its operator.
-        mutator: makes children.
-        weight: above 0; how often it is drawn, relative to the others.
-        scoped: it keeps to the scope of a brief, so that each scope can be an arm of its own.
+        name: short name, such as the model's; recorded with each candidate, after its operator.
+        mutator: makes candidates.
+        weight: relative frequency of draws, above 0.
+        scoped: it observes the scope of a brief, so that each scope can be an arm of its own.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Member:
 
 
 class Ensemble(Mutator):
-    """Draws a member for each child by the weights.
+    """Mutator that draws a member for each candidate by the weights.
 
     Args:
         members: at least one, by different names.
@@ -41,37 +41,38 @@ class Ensemble(Mutator):
 
     @property
     def identity(self) -> str:
-        """Of all members, with their weights."""
+        """Identity of all members, with their weights."""
         return _identity("weights", self._members)
 
     def observe(self, feedback: Feedback) -> None:
-        """Pass a result on to the member that it is of; see ``Mutator``."""
+        """Pass an outcome on to its member; see ``Mutator``."""
         _pass_on(feedback, self._members)
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        """What the member drawn makes of it; see ``Mutator``."""
+        """Mutate with a member drawn at random; see ``Mutator``."""
         names = list(self._members)
         (name,) = rng.choices(names, [self._members[name].weight for name in names])
         return _signed(self._members[name].mutator.mutate(brief, rng), name)
 
 
 class LearningEnsemble(Mutator):
-    """Draws a member for each child, and the scope too if there are several, by improvement per USD.
+    """Mutator that chooses a member for each candidate, and the scope too if there are several, by
+    improvement per USD.
 
-    Where nothing has a price, improvement per child counts.
+    Where nothing has a price, improvement per candidate counts.
 
     Args:
-        members: at least one, by different names; their weights are of no account.
-        window: the child of number n is made from what became of the children up to n − window, so that it
+        members: at least one, by different names; their weights are not used.
+        window: candidate number n is made from the outcomes of the candidates up to n − window, so that it
             depends on no worker's speed; those must be told before.
-        scopes: what to choose among; none: the brief's own scope is kept. A brief with a partner keeps its.
-        by_scope: what a member brought is counted for each scope, and for crossover, by itself; else a member
-            is one arm. One that is not scoped always is.
-        fallback: name of the member that makes the child where another one could not; the other one's attempt
-            counts for its own arm as an outcome without gain. None: there is no child.
+        scopes: scopes to choose among; none: the brief's own scope is kept. A brief with a partner keeps its.
+        by_scope: gains of a member are counted for each scope, and for crossover, separately; else a member
+            is one arm. A member that is not scoped always is one arm.
+        fallback: name of the member that makes the candidate where the chosen one could not; the attempt
+            counts for the chosen arm as an outcome without gain. None: there is no candidate.
 
     Raises:
-        ValueError: two members have one name, or ``fallback`` is the name of none.
+        ValueError: two members have one name, or no member has the name ``fallback``.
     """
 
     def __init__(
@@ -94,13 +95,13 @@ class LearningEnsemble(Mutator):
 
     @property
     def identity(self) -> str:
-        """Of all members, with the scopes."""
+        """Identity of all members, with the scopes."""
         rule = ("bandit", str(self._window), *(() if self._by_scope else ("members",)), *self._scopes)
         rule += (f"then {self._fallback}",) if self._fallback else ()
         return _identity("/".join(rule), self._members)
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        """What the member chosen makes of it, or else the fallback; see ``Mutator``."""
+        """Mutate with the chosen member, else with the fallback; see ``Mutator``."""
         choosing = self._scopes if self._scopes and brief.partner is None else (brief.scope,)
         arms: dict[str, tuple[str, Scope]] = {}
         for name, member in self._members.items():
@@ -116,7 +117,7 @@ class LearningEnsemble(Mutator):
         )
 
     def observe(self, feedback: Feedback) -> None:
-        """See ``Mutator``. An operator of none of the members, such as one of old, is passed over."""
+        """See ``Mutator``. Operators of no member, such as a removed one's, are ignored."""
         _pass_on(feedback, self._members)
         pulls = []
         for part in _parts(feedback):
@@ -132,7 +133,7 @@ class LearningEnsemble(Mutator):
 
 
 def _pass_on(feedback: Feedback, members: dict[str, Member]) -> None:
-    """Tell each member that had a part in the child of it, as if it had worked alone."""
+    """Pass the outcome on to each member that had a part in the candidate, as if it had worked alone."""
     for part in _parts(feedback):
         made, _, name = part.operator.partition(_BY)
         member = members.get(name)
@@ -141,10 +142,10 @@ def _pass_on(feedback: Feedback, members: dict[str, Member]) -> None:
 
 
 def _parts(feedback: Feedback) -> tuple[Feedback, ...]:
-    """The outcome of the member that made the child, and of the one that could not before it.
+    """Return the outcome of the member that made the candidate, and of the one that failed before it.
 
-    Attempts of models and their price are the latter's; the former has the improvement, and the price of
-    the evaluation.
+    Attempts of models and their price belong to the latter; the improvement and the price of the evaluation
+    to the former.
     """
     made, _, failed = feedback.operator.partition(_AFTER)
     if not failed:

@@ -1,4 +1,4 @@
-"""Mutation from the failures on the fitness set, for a mutator that counts them and sees no single one."""
+"""Mutation from the failures on the fitness set, for a mutator that only counts them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from evolve.mutation.protocol import Brief, Feedback, Mutator, Proposal, Refusal
 
 
 class OnFitnessSet(Mutator):
-    """Shows a mutator the parent on the static subset, where a model beside it is shown a rotating one.
+    """Mutator wrapper that shows the parent on the static subset, where reflecting models see a rotating one.
 
-    A model that is shown tasks learns their answers, so that it is given others than those that count. Rules
-    weigh their operators by how many tasks fail at which stage: the more tasks, the less noise.
+    A model that is shown tasks learns their answers, so it is shown other tasks than those that count. Rules
+    weigh their operators by the number of tasks that fail at each stage: the more tasks, the less noise.
 
     Args:
         inner: makes the children.
@@ -33,11 +33,11 @@ class OnFitnessSet(Mutator):
 
     @property
     def identity(self) -> str:
-        """That of the inner mutator, and on what it is shown the parent."""
+        """Identity of the inner mutator, marked with the static subset."""
         return f"static/{self._inner.identity}"
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        """What the inner mutator makes of the brief; see ``Mutator``."""
+        """Mutate with the inner mutator, on the parent's static evaluation; see ``Mutator``."""
         if brief.fitness is not None:
             brief = replace(brief, diagnosis=brief.fitness, tasks=self._tasks, episodes=self._episodes)
         return self._inner.mutate(brief, rng)

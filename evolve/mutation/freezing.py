@@ -1,4 +1,4 @@
-"""What a child may not change: by the scope of its mutation, or by an ablation; and whether it did."""
+"""Parts that a candidate may not change, by the scope of its mutation or by an ablation, and the check."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _COMPOSE: Mapping[str, Callable[[str, str], str]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Frozen:
-    """What the children of one program may not change.
+    """Parts that the candidates of one program may not change.
 
     Attributes:
-        marks: piece → what it must still be in a child (see ``Pieces.marks``); empty where there is none.
+        marks: piece → its required form in a candidate (see ``Pieces.marks``); empty where there is none.
         closed: nothing may be added either.
         total: nothing is left to change.
     """
@@ -39,10 +39,10 @@ class Frozen:
     total: bool
 
     def changed(self, child: MemoryProgram) -> list[str]:
-        """The frozen pieces that are another in ``child``, are missing there, or were added.
+        """Return the frozen pieces that ``child`` changed, removed or added.
 
         Raises:
-            ProgramError: the child does not parse.
+            ProgramError: the candidate does not parse.
         """
         present = Pieces.of(child).marks
         changed = [name for name, mark in self.marks.items() if present.get(name, "") != mark]
@@ -64,10 +64,10 @@ class Frozen:
 
 
 def frozen_parts(program: MemoryProgram, scope: Scope, freeze: Part | None = None) -> Frozen:
-    """What a child of ``program`` may not change in a mutation of ``scope``.
+    """Return the parts that a candidate of ``program`` may not change in a mutation of ``scope``.
 
     ``read`` and ``query`` freeze what ``__init__`` and ``write`` use, directly or not: a helper that serves
-    reading as well stays as it is, as does a knob that they name.
+    reading as well stays as it is, and so does a knob that they name.
 
     Args:
         program: the parent.
@@ -119,17 +119,17 @@ def _of_scope(pieces: Pieces, scope: Scope) -> set[str]:
 
 
 def _storing(pieces: Pieces) -> set[str]:
-    """All that decides what is stored."""
+    """Names of all pieces that decide what is stored."""
     roots = [HEAD, f"{BASE_CLASS}.__init__", f"{BASE_CLASS}.write"]
     return set(pieces.reached(roots, past=[f"{BASE_CLASS}.read"]))
 
 
 class Freezing(Mutator):
-    """Gives the parent's frozen part to every child of another mutator.
+    """Mutator wrapper that restores the parent's frozen part in every candidate.
 
     Args:
-        inner: makes the children.
-        part: what stays as it is: the instruction constants, or all the rest.
+        inner: makes the candidates.
+        part: the part that stays as it is: the instruction constants, or all the rest.
     """
 
     def __init__(self, inner: Mutator, part: Part):
@@ -138,11 +138,13 @@ class Freezing(Mutator):
 
     @property
     def identity(self) -> str:
-        """The inner mutator's, with what is frozen."""
+        """Identity of the inner mutator, with the frozen part."""
         return f"{self._inner.identity}/freeze-{self._part}"
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        """The inner mutator's child with the part put back; refused where nothing else was changed."""
+        """Return the inner mutator's candidate with the part restored; refused where nothing else was
+        changed.
+        """
         outcome = self._inner.mutate(brief, rng)
         if isinstance(outcome, Refusal):
             return outcome

@@ -1,4 +1,4 @@
-"""New values for a program's numbers, and how they are told."""
+"""New values for a program's hyperparameters, and their description."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evolve.program.parts import Knob
 def rounded(knob: Knob, value: float) -> float:
     """``value`` within the knob's bounds; whole for an integer knob, else to a thousandth of the bounds.
 
-    A number with sixteen digits would be nothing that a person likes to read in a program.
+    A number with sixteen digits would be hard to read in a program.
     """
     if knob.integer:
         value = round(value)
@@ -21,7 +21,7 @@ def rounded(knob: Knob, value: float) -> float:
 
 
 def changes(knobs: Mapping[str, Knob], values: Mapping[str, float]) -> str:
-    """What is new of ``values``: ``top_k 5 → 8, decay 0.9 → 0.75``; empty where nothing is."""
+    """Describe the changed ``values``: ``top_k 5 → 8, decay 0.9 → 0.75``; empty where none changed."""
     return ", ".join(
         f"{name} {knobs[name].default:g} → {value:g}"
         for name, value in values.items()

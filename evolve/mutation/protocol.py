@@ -1,4 +1,4 @@
-"""What a mutator is given and what it gives back."""
+"""Mutator protocol, with its input and output."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from evolve.program import MemoryProgram
 from evolve.records import Candidate, Episode, Evaluation, Task, Try, Usage
 
 Scope = Literal["read", "write", "query", "response", "extraction", "everything"]
-"""What a mutation may touch. ``read``: the method and its helpers. ``write``: all logic, the schema kept.
-``query``: the instruction and the schema of the Query, and ``read``. ``response``: its instruction and what
-is always known. ``extraction``: the schema and the instruction of the KnowledgeItem, and all logic. The rest
-is checked to be unchanged."""
+"""Part of a program that a mutation may change. ``read``: the method and its helpers. ``write``: all logic,
+the schema kept. ``query``: the instruction and the schema of the Query, and ``read``. ``response``: its
+instruction and ``ALWAYS_ON_KNOWLEDGE``. ``extraction``: the schema and the instruction of the KnowledgeItem,
+and all logic. The rest is checked to be unchanged.
+"""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Another program that may inspire a child; ``why`` it is shown, such as best sibling."""
+    """Reference program that may inspire a candidate; ``why`` it is shown, such as best sibling."""
 
     candidate: Candidate
     program: MemoryProgram
@@ -28,26 +29,27 @@ class Reference:
 
 @dataclass(frozen=True)
 class Brief:
-    """All that may inform a mutation.
+    """Context of a mutation.
 
     Attributes:
-        number: number of the child to be made.
+        number: number of the candidate to be made.
         parent: the candidate to change.
         program: the parent's program.
-        diagnosis: the parent on the rotating subset: the failures to learn from. Its tasks are validation
-            tasks that do not count for fitness.
-        partner: a second candidate for crossover, where the population has one to offer.
+        diagnosis: evaluation of the parent on the rotating subset, with the failures to learn from. Its tasks
+            are validation tasks that do not count for fitness.
+        partner: a second candidate for crossover, if there is one.
         partner_program: its program.
         tasks: the tasks of the diagnosis, by id.
         episodes: the episodes that the diagnosis ingested, by id.
-        known: fingerprints of the programs that the campaign has seen; a child must not be one of them.
+        known: fingerprints of the programs that the campaign has seen; a candidate must not be one of them.
         ancestors: the candidates from a seed down to the parent, the parent last.
-        fitness: the parent on the static subset, for a mutator that only counts failures; None where it is
-            not to be had, or where the diagnosis is that already.
-        siblings: the children that the parent has had so far, oldest first.
-        references: other programs to look at; none where the campaign shows none.
-        scope: what the child may change.
-        scopes: scopes for further attempts at this child, in their order; none: the same again.
+        fitness: evaluation of the parent on the static subset, for a mutator that only counts failures; None
+            where there is none, or where the diagnosis is that evaluation.
+        siblings: earlier offspring of the parent, oldest first.
+        references: other programs to show; empty where the campaign shows none.
+        hints: requests of the user, oldest first.
+        scope: the part that the candidate may change.
+        scopes: scopes for further attempts at this candidate, in their order; empty: the same again.
 
     Example:
         >>> import evolve
@@ -72,16 +74,17 @@ class Brief:
     ancestors: tuple[Candidate, ...] = ()
     siblings: tuple[Candidate, ...] = ()
     references: tuple[Reference, ...] = ()
+    hints: tuple[str, ...] = ()
     scope: Scope = "everything"
     scopes: tuple[Scope, ...] = ()
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A child: its program, how it was made, and why; and what models took for it, repairs included.
+    """Candidate: its program, how it was made, and why; with the usage of models, repairs included.
 
-    The usage is that of the replies, whether they were paid for now or are from a cache; ``tries`` is what
-    became of each of them.
+    The usage is that of the replies, whether they were paid for now or are from a cache; ``tries`` has the
+    result of each.
 
     Example:
         >>> Proposal(MemoryProgram("x = 1"), operator="mine", message="Set x", parents=(0,)).operator
@@ -98,7 +101,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Refusal:
-    """No child came of it; ``reason`` says why, ``usage`` what models took, and ``tries`` what they gave.
+    """Mutation without a candidate: the ``reason``, the ``usage`` of models, and their replies in ``tries``.
 
     Example:
         >>> Refusal("mine", "the program has no hyperparameters").reason
@@ -113,16 +116,16 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Feedback:
-    """Result of one child, for a mutator that learns.
+    """Outcome of a candidate, for a mutator that learns.
 
     Attributes:
-        number: of the child.
-        operator: as the proposal or the refusal named it.
-        improvement: quality of the child less that of its parent; 0 where no child came of it.
+        number: number of the candidate.
+        operator: the operator that the proposal or the refusal named.
+        improvement: quality of the candidate less that of its parent; 0 where no candidate was made.
         usd: price of the mutation, repairs included, and of the evaluation where it was counted in USD; None
             where no price is known.
-        tries: what became of each answer of the model, if one made the child.
-        evaluation_usd: what of ``usd`` is the price of the evaluation.
+        tries: result of each reply of the model, if one made the candidate.
+        evaluation_usd: the part of ``usd`` that is the price of the evaluation.
 
     Example:
         >>> Feedback(3, "reflect/read", improvement=0.25, usd=0.01).improvement
@@ -138,7 +141,8 @@ class Feedback:
 
 
 class Mutator(Protocol):
-    """Makes a child of a parent. The same brief and an equal ``rng`` state give the same child.
+    """Mutator: makes a candidate from a parent. The same brief and an equal ``rng`` state give the same
+    child.
 
     A class need not inherit from this; one that does not learn may leave ``observe`` out.
 
@@ -154,23 +158,23 @@ class Mutator(Protocol):
 
     @property
     def identity(self) -> str:
-        """Name and version of everything that decides what it proposes."""
+        """Name and version of everything that decides its proposals."""
         ...
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        """A child, checked against the contract, that differs from its parent; or a refusal.
+        """Return a candidate, checked against the contract, that differs from its parent; or a refusal.
 
         Raises:
-            InfrastructureError: a model could not be reached; nothing is known about the child.
+            InfrastructureError: a model could not be reached; nothing is known about the candidate.
         """
         ...
 
     def observe(self, feedback: Feedback) -> None:
-        """Learn from the result of an earlier child; does nothing by default.
+        """Learn from the outcome of an earlier candidate; does nothing by default.
 
-        Called before ``mutate``, with every child that is settled by then, whoever made it: results of other
-        operators are to be passed over. The same results come again with each later child and when a run is
-        resumed, so observing one twice must change nothing. Called from several threads.
+        Called before ``mutate`` with every candidate that is settled by then; ignore the operators of other
+        mutators. The same outcomes are repeated for each later candidate and when a run resumes, so observing
+        one twice must change nothing. Called from several threads.
         """
         return
 

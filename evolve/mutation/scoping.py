@@ -1,7 +1,7 @@
-"""Which part of a program a mutation should touch: where the evidence is lost, against what a child costs.
+"""Choice of the part that a mutation should change: where evidence is lost, against a candidate's cost.
 
-A child that changes everything has every episode extracted, every query formulated and every answer given
-anew; one that changes only ``read`` has nothing asked but the answers to what it retrieves differently.
+A candidate that changes everything needs every episode extracted, every query formulated and every question
+answered again; one that changes only ``read`` needs only the answers to texts that it retrieves differently.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from evolve.records import Evaluation, Stage
 
 REMEDIES: Mapping[Stage, Mapping[Scope, float]] = MappingProxyType(
     {
-        # What was not given no program can find.
+        # No program can find evidence that was not given.
         Stage.NOT_GIVEN: {},
         Stage.LOST_IN_WRITE: {"extraction": 0.5, "write": 0.5},
         Stage.NOT_RETRIEVED: {"read": 0.5, "write": 0.25, "query": 0.25},
         Stage.NOT_USED: {"response": 0.6, "read": 0.4},
     }
 )
-"""Stage at which the evidence was lost → which parts may mend it, and how likely; each row sums to 1."""
+"""Stage at which the evidence was lost → parts that may fix it, with probabilities; each row sums to 1."""
 EVERYTHING = 0.15
-"""Share of the children that may change all parts at once: some steps need several."""
+"""Share of the candidates that may change all parts at once: some steps need several."""
 CHANGED_ANSWERS = 0.3
-"""Share of the answers that a child of changed logic is expected to have asked anew."""
+"""Expected share of the answers that are new for a candidate with changed logic."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What one evaluation asks: episodes that are extracted, tasks that are asked and answered."""
+    """Calls of one evaluation: episodes to extract from, tasks to ask and answer."""
 
     episodes: int
     tasks: int
 
     def calls(self, scope: Scope) -> float:
-        """About how many model calls the evaluation of a child makes that changed only ``scope``."""
+        """Estimate the model calls in the evaluation of a candidate that changed only ``scope``."""
         answers = CHANGED_ANSWERS * self.tasks
         return {
             "read": answers,
@@ -54,15 +54,15 @@ class Workload:
 def choose_scope(
     diagnosis: Evaluation, work: Workload, rng: random.Random, *, among: Collection[Scope] = get_args(Scope)
 ) -> Scope:
-    """Draw a scope: p ∝ Σ over lost items of the chance that it mends them, / √(calls of such a child).
+    """Draw a scope: p ∝ Σ over lost items of the chance that it fixes them, / √(calls of such a candidate).
 
-    The square root lets a part that loses four times as much be worth four times the calls squared: price
-    decides between parts that are about as guilty, not against the guilty one.
+    The square root weakens the price: it decides between parts that lose about as much, but not against the
+    part that loses most.
 
     Args:
-        diagnosis: the parent on items to learn from. One that failed, or that lost nothing, asks for
-            everything.
-        work: what a child's evaluation asks.
+        diagnosis: evaluation of the parent on items to learn from. If it failed, or lost nothing, the scope
+            is everything.
+        work: calls of a candidate's evaluation.
         rng: source of all randomness.
         among: scopes in which a change can have an effect.
     """

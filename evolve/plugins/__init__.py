@@ -1,4 +1,4 @@
-"""Evolved programs to take home: exported as packages, loaded as memories, served to agents."""
+"""Export of evolved programs as packages, loaded as memories and served to agents."""
 
 from evolve.plugins.load import load
 from evolve.plugins.memory import Memory

@@ -46,19 +46,19 @@ def export(
 ) -> Path:
     """Write ``candidate`` of ``run`` as the package ``out/name``; the folder appears whole or not at all.
 
-    Where the program embeds texts and the run did so by rule, the fitted weights go with it, so that it
-    recalls outside what it recalled in the campaign.
+    If the program embeds texts and the run used the offline embedder, the package includes the fitted
+    weights, so that the program recalls the same as in the campaign.
 
     Args:
-        name: of the plug-in: lower-case letters, digits, hyphens.
-        out: the folder to put it in; made if it is missing.
+        name: name of the plug-in: lower-case letters, digits, hyphens.
+        out: folder for the package; made if it is missing.
         licence: SPDX expression.
 
     Returns:
         the folder of the package.
 
     Raises:
-        UsageError: the name or licence is none, or the name is that of another package; the folder exists;
+        UsageError: the name or licence is invalid, or the name is that of another package; the folder exists;
             the candidate has no scores; or the run is of an older version and recorded no weights.
         InfrastructureError: the disk does not take it.
     """
@@ -68,8 +68,8 @@ def export(
         raise UsageError(f"--licence {licence!r}: expected an SPDX expression, such as Apache-2.0.")
     if not candidate.complete:
         raise UsageError(
-            f"Candidate {candidate.number} of {run.name!r} {'failed' if candidate.failed else 'was given up'}"
-            " and has no scores. Choose one of `evolve front`."
+            f"Candidate {candidate.number} of {run.name!r} has no scores, because it "
+            f"{'failed' if candidate.failed else 'was stopped early'}. Choose one of `evolve front`."
         )
     folder = out / name
     if folder.exists() or folder.is_symlink():
@@ -125,7 +125,7 @@ def _check_free(name: str) -> None:
 
 def _models(program: MemoryProgram, config: CampaignConfig) -> tuple[Model, ...]:
     built = structure(program)
-    # What hides its use from a reader of the source may use anything.
+    # A program that hides its use from static analysis may use anything.
     uses = built.uses if built else dict.fromkeys((*_EMBEDS, "llm_completion"), 1)
     roles = config.models
     return (
@@ -136,7 +136,7 @@ def _models(program: MemoryProgram, config: CampaignConfig) -> tuple[Model, ...]
 
 
 def _weights(run: RunRecord) -> bytes:
-    """The weights of the offline embedder as the campaign fitted them. Executes nothing of the run.
+    """Return the weights of the offline embedder as the campaign fitted them. Executes nothing of the run.
 
     Raises:
         UsageError: a run of an older version recorded none, and they cannot be fitted again on a packaged
@@ -179,7 +179,7 @@ def _score(evaluation: Evaluation) -> Score:
 
 
 def _lineage(history: RunHistory, candidate: Candidate) -> list[Ancestor]:
-    """Along the main parents, the seed first."""
+    """Return the ancestors along the main parents, the seed first."""
     line: list[Ancestor] = []
     current: Candidate | None = candidate
     while current is not None:
@@ -197,7 +197,7 @@ def _lineage(history: RunHistory, candidate: Candidate) -> list[Ancestor]:
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:
-    """Make ``folder`` with ``files``, under another name until it is whole."""
+    """Make ``folder`` with ``files``, under a temporary name until it is complete."""
     temporary = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
     with said_as_ours(folder):
         try:

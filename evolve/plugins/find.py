@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plugin:
-    """A plug-in whose files were found to be as they were exported."""
+    """Plug-in whose files are verified to be as they were exported."""
 
     manifest: Manifest
     program: MemoryProgram
     folder: Path
 
     def embedder(self) -> HashingEmbedder | None:
-        """The offline embedder that the program was evolved with; None where it was another or none.
+        """Return the offline embedder that the program was evolved with; None where it was another or none.
 
         Raises:
             UsageError: the weights are not of the expected form.
@@ -43,7 +43,8 @@ class Plugin:
 
 
 def find_plugin(plugin: str | Path) -> Plugin:
-    """The plug-in that ``plugin`` names: a folder, if there is one of that path, else one that is installed.
+    """Return the plug-in that ``plugin`` names: a folder, if there is one of that path, else an installed
+    one.
 
     Raises:
         UsageError: there is none, it was changed since it was exported, or another version made it.
@@ -63,12 +64,12 @@ def find_plugin(plugin: str | Path) -> Plugin:
 
 
 def installed_plugins() -> dict[str, EntryPoint]:
-    """The plug-ins that pip installed: name → where each says that it is. Nothing of them is run."""
+    """Return the plug-ins that pip installed: name → its module. None of their code is run."""
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
 def _installed_at(entry: EntryPoint) -> Path:
-    # find_spec does not import a top-level package: nothing of a plug-in runs outside of a sandbox.
+    # find_spec does not import a top-level package: no plug-in code runs outside of a sandbox.
     spec = importlib.util.find_spec(entry.module)
     places = list(spec.submodule_search_locations or ()) if spec else []
     if not places:

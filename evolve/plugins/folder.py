@@ -1,4 +1,4 @@
-"""The folder that a memory lives in.
+"""Folder of a memory.
 
 journal.jsonl       what was remembered, append-only (``records``)
 lock                held by the one process that uses the memory
@@ -22,14 +22,14 @@ JOURNAL, LOCK, REPLIES, CALLS = "journal.jsonl", "lock", "replies.sqlite", "call
 
 
 class MemoryFolder:
-    """A memory on disk, for its one user, who holds the lock until ``close``. Not thread-safe.
+    """Memory on disk, for its one user, which holds the lock until ``close``. Not thread-safe.
 
     Args:
         path: the folder; made if it is missing.
         write: ``os.write``, or its stand-in.
 
     Raises:
-        UsageError: another process uses it, or it holds something else than a memory.
+        UsageError: another process uses it, or it holds other things than a memory.
         InfrastructureError: the disk does not take it.
     """
 
@@ -56,7 +56,8 @@ class MemoryFolder:
         )
 
     def read(self) -> tuple[Opened | None, list[Remembered]]:
-        """Who opened it last, and all that was remembered, in order; None and nothing in a new one.
+        """Return the last opening and all remembered texts, in order; None and an empty list for a new
+        folder.
 
         Raises:
             UsageError: the journal is damaged.
@@ -70,7 +71,7 @@ class MemoryFolder:
         return opened[-1], [entry for entry in entries if isinstance(entry, Remembered)]
 
     def append(self, entry: Entry) -> None:
-        """Put ``entry`` on disk before returning.
+        """Append ``entry``, which is on disk when this returns.
 
         Raises:
             InfrastructureError: it could not be written; the journal is as it was.
@@ -83,16 +84,16 @@ class MemoryFolder:
         try:
             self._log.append(entry)
         except BaseException:
-            self._end_log()  # opened anew, it cuts off what a full disk left of the line
+            self._end_log()  # reopening cuts off the part of the line that a full disk left
             raise
 
     def rewrite(self, opened: Opened, remembered: list[Remembered]) -> None:
-        """Put ``opened`` and ``remembered`` in the place of the whole journal, at once."""
+        """Replace the whole journal by ``opened`` and ``remembered``, atomically."""
         self._end_log()
         replace_file(self._journal, b"".join(map(to_line, [opened, *remembered])), self._write)
 
     def close(self) -> None:
-        """Give the lock back. Safe to call again."""
+        """Release the lock. Safe to call again."""
         self._end_log()
         if self._lock >= 0:
             os.close(self._lock)
@@ -105,6 +106,8 @@ class MemoryFolder:
 
 
 def _is_left_over(present: set[str]) -> bool:
-    """Nothing but what a process leaves that was killed before it had written the first line."""
+    """Return whether the folder holds only leftovers of a process that was killed before it had written the
+    first line.
+    """
     known = {LOCK, REPLIES, CALLS}
     return all(name in known or name.startswith((f".{JOURNAL}.", REPLIES)) for name in present)

@@ -1,4 +1,4 @@
-"""A program in a sandbox whose state is, after every call, what the journal says it is."""
+"""Program in a sandbox whose state equals the journal's after every call."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from evolve.sandboxes.protocol import Limits, Sandbox, Services, Session
 
 
 class Keeper:
-    """Writes and reads. Not thread-safe.
+    """Session of the plug-in's program, kept equal to its journal. Not thread-safe.
 
     The journal is replayed into a new session at the first call, and again after any call that may have left
     the session in another state than the journal's: a write that failed, a program that died. There are no
-    snapshots of ``toolkit.db``: a program may keep state in its own attributes too, which nothing here can
-    see, and a snapshot without them would recall something else. Nor are they needed for speed:
+    snapshots of ``toolkit.db``: a program may keep state in its own attributes too, which are not visible
+    here, and a snapshot without them would recall something else. Snapshots are not needed for speed either:
     ``benchmarks/performance/recall.py`` prints how long 5,000 texts take to replay.
 
     Args:
-        program: what is run.
-        folder: what it keeps; locked by the caller.
-        sandbox: where it runs.
-        services: what it may ask.
-        limits: what it may use.
-        opened: who opens the memory; without what a model said while the program was loaded.
+        program: the program.
+        folder: folder of the memory; locked by the caller.
+        sandbox: runs the program.
+        services: host services for the program.
+        limits: resource limits of the program.
+        opened: record of this opening, without model answers during loading.
         notify: told how much is replayed.
     """
 
@@ -54,16 +54,16 @@ class Keeper:
         self._count = 0
 
     def __len__(self) -> int:
-        """Texts that the program holds."""
+        """Number of texts in the program."""
         self.live()
         return self._count
 
     def texts(self) -> list[str]:
-        """All that was remembered, in order; UsageError where the journal is damaged."""
+        """All remembered texts, in order; UsageError where the journal is damaged."""
         return [entry.text for entry in self._folder.read()[1]]
 
     def live(self) -> Session:
-        """The session, with all that was remembered in it.
+        """Return the session with all remembered texts in it.
 
         Raises:
             ProgramError: the program cannot be loaded, or a text cannot be written again.
@@ -75,7 +75,7 @@ class Keeper:
         return self._session
 
     def write(self, text: str, item: Fields) -> None:
-        """Have ``text`` written, and return once it is on disk. After an error it is as if never given.
+        """Write ``text``, and return once it is on disk. After an error the memory is unchanged.
 
         Raises:
             ProgramError: the program failed at it.
@@ -92,7 +92,9 @@ class Keeper:
         self._count += 1
 
     def read(self, query: Fields) -> str:
-        """What the program recalls; in a branch, so that it changes nothing. Raises as ``write``."""
+        """Return the text that the program recalls; in a branch, so that it changes nothing. Raises as
+        ``write``.
+        """
         session = self.live()
         try:
             with session.branch():
@@ -150,7 +152,7 @@ class Keeper:
         return session
 
     def _loaded(self) -> tuple[Session, tuple[Told, ...]]:
-        """A session with nothing in it, and what a model said while it was made."""
+        """Return an empty session, and the model answers during its loading."""
         with self._services.recording() as told:
             session = self._sandbox.open(self._program.source, self._services, self._limits)
         return session, tuple(told)
@@ -163,7 +165,7 @@ class Keeper:
             raise
 
     def _drop(self) -> None:
-        """Close a session whose state is not known to be the journal's."""
+        """Close a session whose state may differ from the journal's."""
         if self._session is not None:
             self._session.close()
             self._session = None

@@ -1,4 +1,4 @@
-"""A memory in LangChain and LangGraph: a retriever, and the two tools. Needs the extra ``langchain``."""
+"""Memory for LangChain and LangGraph: a retriever, and the two tools. Needs the extra ``langchain``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ except ImportError as error:
 
 
 class MemoryRetriever(BaseRetriever):
-    """What a memory recalls, as one document; none where it recalls nothing. ``memory`` stays the caller's.
+    """LangChain retriever of a memory: one document with all recalled text, or none. The caller owns
+    ``memory``.
 
     A program words what it recalls as one text, in its own order and with its own headings: it is not cut up.
     """
@@ -50,7 +51,9 @@ class MemoryRetriever(BaseRetriever):
 
 
 def memory_tools(memory: Memory) -> list[BaseTool]:
-    """The tools ``remember`` and ``recall``; what goes wrong in a call is its answer, to be mended."""
+    """Return the tools ``remember`` and ``recall``; an error in a call becomes its answer, for the model to
+    fix.
+    """
 
     def remember(text: str) -> str:
         return _said(lambda: tools.remember(memory, text))

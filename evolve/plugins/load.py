@@ -1,4 +1,4 @@
-"""``evolve.load``: a plug-in, its models, its sandbox and its folder become a memory."""
+"""``evolve.load``: build a memory from a plug-in, its models, its sandbox and its folder."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from evolve.sandboxes.choose import choose
 from evolve.sandboxes.protocol import Limits
 
 PATIENCE_SECONDS = 60.0
-"""How long an outage of a provider is waited out: somebody waits for the answer."""
+"""Seconds to wait out an outage of a provider: a user waits for the answer."""
 
 
 def load(
@@ -44,27 +44,27 @@ def load(
     limits: Mapping[str, float] | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Memory:
-    """The memory of a plug-in.
+    """Load the memory of a plug-in.
 
     Args:
         plugin: name of an installed plug-in, or path of an exported folder.
-        model: reads, asks and answers for the program, as litellm names it, such as ``openai/gpt-5.4-mini``;
-            or ``offline``: rules, no model.
+        model: model of the agent that extracts, asks and answers for the program: a LiteLLM id, such as
+            ``openai/gpt-5.4-mini``; or ``offline``: rules, no model.
         embedding: makes vectors; ``offline``: hashed words, weighted as in the campaign if it had the same.
-        path: the folder that the memory lives in; made if it is missing. None: it ends with ``close``.
+        path: folder of the memory; made if it is missing. None: the memory ends with ``close``.
         sandbox: ``docker``, ``bwrap``, ``process``, or ``auto``: the first of docker and bwrap that works.
         trust: run the program in a bare process, with your rights, unless ``sandbox`` names something else.
         reextract: have the model read every stored text again, as after a change of schema.
-        max_usd: the most that calls to models may cost until ``close``.
-        limits: what the program may use at most, by the names of ``sandboxes.protocol.Limits``, such as
-            ``{"memory_mb": 2048}``. Left out: the defaults there. A plug-in asks for limits of its own, and
-            gets no more than these.
-        notify: told in a sentence what you should know; left out: the logger ``evolve.plugins``.
+        max_usd: spending limit on model calls until ``close``.
+        limits: upper bounds of the program's resource limits, by the names of ``sandboxes.protocol.Limits``,
+            such as ``{"memory_mb": 2048}``. Default: the defaults there. A plug-in asks for limits of its
+            own, and gets no more than these.
+        notify: called with messages for you; default: the logger ``evolve.plugins``.
 
     Raises:
-        UsageError: there is no such plug-in, it was changed, the memory is in use, is another's, or was
-            written with another schema; or a limit is unknown or not possible.
-        ProgramError: the program cannot be loaded, or not take what is stored.
+        UsageError: there is no such plug-in, it was changed, the memory is in use, belongs to another
+            plug-in, or was written with another schema; or a limit is unknown or invalid.
+        ProgramError: the program cannot be loaded, or cannot take the stored texts.
         InfrastructureError: no sandbox works, or the disk or a model fails.
 
     Example:
@@ -118,7 +118,7 @@ def _opened(plugin: Plugin) -> Opened:
 
 
 def _filled(memory: Memory, reextract: bool) -> Memory:
-    """``memory`` with what is stored in its program; closed again where that fails."""
+    """Return ``memory`` with the stored texts in its program; it is closed if that fails."""
     try:
         if reextract:
             memory.reextract()
@@ -139,9 +139,9 @@ def _config(model: str | RoleConfig, embedding: str | RoleConfig, max_usd: float
 
 
 def _limits(plugin: Plugin, raised: Mapping[str, float], tell: Callable[[str], None]) -> Limits:
-    """What the plug-in asks for, but no more than the host's defaults, or than the caller says.
+    """Return the limits that the plug-in asks for, capped at the host's defaults or the caller's.
 
-    Anybody may have written the manifest.
+    The manifest is not trusted: anybody may have written it.
     """
     manifest = plugin.manifest
     asked = _known(
@@ -170,7 +170,7 @@ def _limits(plugin: Plugin, raised: Mapping[str, float], tell: Callable[[str], N
 
 
 def _known(limits: Mapping[str, float], whose: str, remedy: str) -> dict[str, Any]:
-    """``limits``, each of a known name and positive; UsageError for another."""
+    """Return ``limits``, each of a known name and positive; else a UsageError."""
     types = {name: type(value) for name, value in Limits().model_dump().items()}
     for name, value in limits.items():
         if name not in types:
@@ -194,7 +194,7 @@ def _roles(plugin: Plugin, config: CampaignConfig, path: Path, notify: Callable[
 
 
 def _check_fits(folder: MemoryFolder, opened: Opened) -> None:
-    """Raise a ``UsageError`` if what is stored cannot be written by this plug-in as it is."""
+    """Raise a ``UsageError`` if this plug-in cannot write the stored texts as they are."""
     last, _ = folder.read()
     if last is None:
         return

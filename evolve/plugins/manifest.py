@@ -1,4 +1,4 @@
-"""What a plug-in says of itself, and how it is seen that nothing of it was changed."""
+"""Manifest of a plug-in, and the hash that shows whether it was changed."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from evolve.program import Parts
 from evolve.records import CostUnit, Interval, Record
 
 CONTRACT = 1
-"""Version of the contract between a memory program and whoever runs it."""
+"""Version of the contract between a memory program and its host."""
 FORMAT = 1
 """Version of this file."""
 GROUP = "evolve.memories"
 """Entry points of installed plug-ins."""
 MANIFEST, PROGRAM, WEIGHTS = "manifest.json", "program.py.txt", "weights.npz"
-"""The files of a plug-in. The program is text that only a sandbox runs: by its name it cannot be imported."""
+"""The files of a plug-in. The program is text that only a sandbox runs: its name cannot be imported."""
 MODULE_PREFIX = "evolve_memory_"
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _LONGEST_NAME = 60
 
 
 class Score(Record):
-    """How the program did on one subset of its benchmark."""
+    """Score of the program on one subset of its benchmark."""
 
     subset: str
     metric: str
@@ -42,7 +42,7 @@ class Model(Record):
     """A model that the program was evolved with."""
 
     role: str = Field(description="task: the agent; toolkit: answers the program; embedding: its vectors")
-    model: str = Field(description="as litellm names it; offline: rules, no model")
+    model: str = Field(description="LiteLLM id; offline: rules, no model")
     used: bool = Field(description="the program asks for it; the agent is always asked")
 
 
@@ -57,7 +57,7 @@ class Ancestor(Record):
 
 
 class Provenance(Record):
-    """Where the program comes from."""
+    """Origin of the program."""
 
     run: str
     number: int
@@ -65,7 +65,7 @@ class Provenance(Record):
 
 
 class Manifest(Record):
-    """All that stands in ``manifest.json``."""
+    """Content of ``manifest.json``."""
 
     format: int = FORMAT
     name: str
@@ -85,26 +85,26 @@ class Manifest(Record):
 
     @property
     def module(self) -> str:
-        """The Python package that carries it; its prefix keeps it apart from every other import."""
+        """Python package of the plug-in; its prefix separates it from every other import."""
         return f"{MODULE_PREFIX}{self.name.replace('-', '_')}"
 
     def sealed(self) -> Manifest:
-        """The same with its hash."""
+        """Return the manifest with its hash."""
         return self.model_copy(update={"hash": self.digest()})
 
     def digest(self) -> str:
-        """What the hash has to be."""
+        """Return the hash that the content must have."""
         content = self.model_dump(mode="json", exclude={"hash"})
         return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
 
 
 def sha256(data: bytes) -> str:
-    """In hexadecimal."""
+    """Return the SHA-256 digest in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
 def checked_plugin_name(name: str) -> str:
-    """``name`` if a plug-in may be called so; UsageError if not."""
+    """Return ``name`` if it is a valid name of a plug-in; else a UsageError."""
     if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise UsageError(
             f"{name!r} cannot be the name of a plug-in: expected at most {_LONGEST_NAME} lower-case letters, "
@@ -114,10 +114,10 @@ def checked_plugin_name(name: str) -> str:
 
 
 def item_schema(parts: Parts) -> dict[str, str]:
-    """Field of KnowledgeItem → type, with a mark where it may be left out.
+    """Return field of KnowledgeItem → type, with a mark where it may be left out.
 
-    What is stored under one schema can be written again under an equal one. Descriptions and instructions
-    are not part of it: they change what is extracted from then on, not whether the old can be written.
+    Items stored under one schema can be written again under an equal one. Descriptions and instructions are
+    not part of it: they change later extractions, not whether old items can be written.
     """
     return {
         spec.name: spec.base + ("?" if spec.optional else "") + ("" if spec.required else " (default)")

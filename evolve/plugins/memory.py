@@ -1,4 +1,4 @@
-"""A memory in use: texts go in, questions are answered from them."""
+"""Memory of an evolved program: store texts, and answer questions from them."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ LONGEST_TEXT = 1_000_000
 
 
 class Memory:
-    """An evolved program that remembers; ``evolve.load`` makes it. A context manager, sync and async.
+    """Memory of an evolved program; ``evolve.load`` makes it. A context manager, sync and async.
 
-    Thread-safe: an agent's models are asked by many threads at once, the program by one after the other, so
-    that what is remembered has one order. The async methods are the same in a thread. Whoever forgets to
-    close it loses nothing: what ``remember`` returned from is on disk, and the sandbox ends with the process.
+    Thread-safe: many threads may ask an agent's models at once, but only one at a time the program, so that
+    remembered texts have one order. The async methods run the sync ones in a thread. Nothing is lost without
+    ``close``: a text is on disk when ``remember`` returns, and the sandbox ends with the process.
 
     All methods raise:
-        UsageError: what was given is no text, or the memory is closed.
+        UsageError: the argument is not a text, or the memory is closed.
         ProgramError: the program failed; the memory is as it was before.
         InfrastructureError, BudgetReached: the sandbox, the disk or a model failed; the same.
 
     Args:
-        manifest: of the plug-in.
-        parts: of its program.
+        manifest: manifest of the plug-in.
+        parts: parts of its program.
         agent: fills the program's fields and answers.
         keeper: holds program and journal.
-        path: the folder that the memory lives in.
-        isolation: what stands between the program and this machine.
-        closing: ends it all.
+        path: folder of the memory.
+        isolation: isolation between the program and this machine.
+        closing: called to release everything.
 
     Example:
         >>> import tempfile
@@ -84,18 +84,18 @@ class Memory:
             self._keeper.write(checked, item)
 
     def recall(self, question: str) -> str:
-        """What the memory holds for ``question``, as the program words it. Changes nothing."""
+        """Return the program's text for ``question``; empty if it recalls nothing. Changes nothing."""
         return self._recalled(question).retrieved.strip("\n")
 
     def answer(self, question: str) -> str:
-        """The agent's answer to ``question`` from what is recalled. Changes nothing."""
+        """Return the agent's answer to ``question`` from the recalled text. Changes nothing."""
         (response,) = self._agent.respond(self._parts, [self._recalled(question)])
         if response.inconclusive:
             raise ModelError("malformed", f"The model gave no answer: {response.inconclusive}")
         return response.text
 
     def reextract(self) -> None:
-        """Have the agent read every text again, as a new schema or model asks for, and write them anew.
+        """Let the agent extract every text again, as a new schema or model requires, and rewrite them all.
 
         All or nothing: after an error the memory is as it was.
         """
@@ -105,17 +105,17 @@ class Memory:
             self._keeper.rewrite(zip(texts, self._extracted(texts), strict=True))
 
     def __len__(self) -> int:
-        """How many texts are remembered."""
+        """Number of remembered texts."""
         with self._lock:
             self._check_open()
             return len(self._keeper)
 
     def __bool__(self) -> bool:
-        """True, however many texts it holds: a memory is there."""
+        """True even for an empty memory."""
         return True
 
     def close(self) -> None:
-        """End the sandbox and give the folder back. Safe to call again; nothing is lost without it."""
+        """End the sandbox and release the folder. Safe to call again; nothing is lost without it."""
         with self._lock:
             self._end()
 
@@ -170,7 +170,7 @@ class Memory:
                 f"The {noun} has {len(text)} characters; at most {LONGEST_TEXT} are taken at once. Split it."
             )
         if not _is_unicode(text):
-            raise UsageError(f"The {noun} has half a surrogate pair in it, which is no text. Decode it anew.")
+            raise UsageError(f"The {noun} has half a surrogate pair in it. Decode it again.")
         return text
 
     def _check_open(self) -> None:
@@ -179,7 +179,7 @@ class Memory:
 
 
 def _usable(extraction: Extraction, noun: str) -> Fields:
-    """The fields; what the agent could not fill is raised."""
+    """Return the fields; raise an error if the agent could not fill them."""
     if extraction.failure is not None:
         raise ProgramError(extraction.failure.kind, extraction.failure.message)
     if extraction.inconclusive:

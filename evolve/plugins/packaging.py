@@ -1,4 +1,4 @@
-"""The files of an exported package that are written for people and installers."""
+"""Files of an exported package for people and installers."""
 
 from __future__ import annotations
 
@@ -158,6 +158,6 @@ def _readme(manifest: Manifest, description: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """``text``, which a model or a file name may have given, on one line and without markup or quotes."""
+    """Return ``text`` of a model or a file name on one line and without markup or quotes."""
     kept = "".join(character if character.isprintable() else " " for character in text)
     return " ".join(kept.translate(str.maketrans("", "", '`<>|[]{}"\\')).split())

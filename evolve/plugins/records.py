@@ -1,4 +1,4 @@
-"""What the journal of a memory holds: who opened it, and what was remembered."""
+"""Records in the journal of a memory: openings and remembered texts."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from evolve.records import Fields, Record
 
 
 class Told(Record):
-    """An answer of the toolkit's model, kept so that it need not be asked again."""
+    """Answer of the toolkit's model, recorded so that it need not be asked again."""
 
     request: str = Field(description="SHA-256 of messages and options")
     text: str
 
 
 class Opened(Record):
-    """A version of a plug-in began to use the memory; it holds for what follows."""
+    """Opening of the memory by a version of a plug-in; it applies to the following records."""
 
     type: Literal["opened"] = "opened"
     plugin: str
@@ -29,7 +29,7 @@ class Opened(Record):
 
 
 class Remembered(Record):
-    """A text that was written. ``remember`` returned only once this was on disk."""
+    """Text that was written. ``remember`` returned only once this was on disk."""
 
     type: Literal["remembered"] = "remembered"
     text: str

@@ -1,4 +1,4 @@
-"""A memory as an MCP server, by the official package: over standard input and output, or over HTTP."""
+"""MCP server of a memory, with the official package: over standard input and output, or over HTTP."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _LARGEST_PORT = 65_535
 
 
 def make_server(memory: Memory) -> MCPServer:
-    """A server with the tools ``remember`` and ``recall`` on ``memory``, which stays the caller's to close.
+    """Make a server with the tools ``remember`` and ``recall`` on ``memory``, which the caller closes.
 
-    What goes wrong in a call is its error result; the server goes on.
+    A failure in a call becomes its error result; the server continues.
 
     Raises:
         UsageError: the extra ``mcp`` is not installed.
@@ -85,12 +85,12 @@ def serve_http(
 ) -> None:
     """Serve over streamable HTTP at the path ``/mcp`` until Ctrl-C or SIGTERM; closes ``listener``.
 
-    Without sessions: no call depends on an earlier one but by the memory, and nothing is left of a client
-    that went away.
+    Without sessions: calls depend on earlier ones only through the memory, and a client that disconnects
+    leaves no state.
 
     Args:
-        token: what a request must bring as ``Authorization: Bearer``; empty for none, on loopback only.
-        hosts: names that a request may address this server by, besides the address it listens at.
+        token: token that a request must have as ``Authorization: Bearer``; empty for none, on loopback only.
+        hosts: host names that requests may use for this server, besides the address it listens at.
 
     Raises:
         UsageError: others can reach the address, and there is no token.
@@ -101,7 +101,7 @@ def serve_http(
     if not token and not is_local(listener):
         listener.close()
         raise UsageError(
-            "Whoever can reach this address could read and write the memory: give --token-env NAME, the "
+            "Anybody who can reach this address could read and write the memory: give --token-env NAME, the "
             "environment variable that holds the token that clients send as 'Authorization: Bearer TOKEN'."
         )
     allowed = allowed_hosts(listener, hosts)
@@ -125,10 +125,10 @@ def _origins(scheme: str, name: str) -> tuple[str, str]:
 
 
 def allowed_hosts(listener: socket.socket, names: Sequence[str]) -> list[str]:
-    """The names that a request may have in Host and Origin: of a page from elsewhere there is another.
+    """Return the names that a request may have in Host and Origin: a foreign page has another.
 
     Args:
-        names: those that the user allows, besides the address of ``listener``.
+        names: names that the user allows, besides the address of ``listener``.
     """
     address = listener.getsockname()[0]
     if is_local(listener):
@@ -141,10 +141,10 @@ def allowed_hosts(listener: socket.socket, names: Sequence[str]) -> list[str]:
 
 
 class Bearer:
-    """An ASGI application that answers 401 to every request without the token.
+    """ASGI application that answers 401 to every request without the token.
 
     Args:
-        app: asked once the token was right.
+        app: called if the token is right.
         token: the text after ``Authorization: Bearer``.
     """
 
@@ -167,10 +167,10 @@ class Bearer:
 
 
 def listen(address: str) -> tuple[socket.socket, str]:
-    """A socket that listens at ``HOST:PORT``, and its URL. Port 0: any that is free.
+    """Open a socket that listens at ``HOST:PORT``, and return it with its URL. Port 0: any free one.
 
     Raises:
-        UsageError: it is no address, or not to be had.
+        UsageError: it is not an address, or is not available.
     """
     match = _ADDRESS.fullmatch(address)
     if match is None or int(match["port"]) > _LARGEST_PORT:
@@ -187,10 +187,10 @@ def listen(address: str) -> tuple[socket.socket, str]:
 
 
 def is_local(listener: socket.socket) -> bool:
-    """Only this machine can reach it."""
+    """Return whether only this machine can reach it."""
     return listener.getsockname()[0] in _LOCAL
 
 
 def _said(arguments: type[tools.RememberArguments] | type[tools.RecallArguments], name: str) -> object:
-    """The field's description, for the tool's schema; and no number is taken for a text."""
+    """Return the field's description, for the tool's schema; a number is not accepted as a text."""
     return Field(description=arguments.model_fields[name].description, strict=True)

@@ -1,4 +1,4 @@
-"""What the host does for a program whose writes are to be repeated without asking a model."""
+"""Host services for a program whose writes are to be repeated without asking a model."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from evolve.sandboxes.protocol import Services
 
 
 class RepeatableServices:
-    """Services that write down what the toolkit's model said, or say it again. For one session.
+    """Services that record the toolkit model's answers, or replay them. For one session.
 
     Vectors are computed or, of remote models, cached by the embedder: the journal does not hold them.
 
     Args:
-        inner: does the work.
+        inner: services that do the work.
     """
 
     def __init__(self, inner: Services) -> None:
@@ -32,7 +32,7 @@ class RepeatableServices:
 
     @contextmanager
     def recording(self) -> Iterator[list[Told]]:
-        """What the model says meanwhile is added to the list."""
+        """Record the model's answers in the list while the context is open."""
         self._recorded = []
         try:
             yield self._recorded
@@ -41,12 +41,11 @@ class RepeatableServices:
 
     @contextmanager
     def repeating(self, told: Sequence[Told], *, strict: bool) -> Iterator[None]:
-        """Requests are meanwhile answered by ``told``, in its order.
+        """Answer requests from ``told``, in its order, while the context is open.
 
         Args:
-            strict: refuse a request that differs from the one the answer was given to. The same program may
-                ask differently (by the date, say) and is given the answer that it was given then; another
-                program may not.
+            strict: refuse a request that differs from the recorded one. The same program may ask differently
+                (with the date, say) and gets the recorded answer; another program may not.
         """
         self._script, self._strict = iter(told), strict
         try:
@@ -55,22 +54,22 @@ class RepeatableServices:
             self._script = None
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """As the inner services."""
+        """Embed with the inner services."""
         return self._inner.embed(texts)
 
     def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
-        """What the model said then, or says now.
+        """Return the model's recorded answer, else a new one.
 
         Raises:
-            UsageError: it was not asked this then.
+            UsageError: the record holds another request in its place.
         """
         request = key_of({"messages": messages, "options": options})
         if self._script is not None:
             told = next(self._script, None)
             if told is None or (self._strict and told.request != request):
                 raise UsageError(
-                    "This version of the plug-in asks its model something else for what is stored than the "
-                    "version that stored it, so that it cannot be replayed for nothing. Load it with "
+                    "This version of the plug-in asks its model something else for the stored texts than the "
+                    "version that stored them, so they cannot be replayed without calls. Load it with "
                     "reextract=True to have it asked."
                 )
             return Completion(text=told.text, usage=Usage())

@@ -1,4 +1,4 @@
-"""A memory as two tools of an agent: what they are called, what they take, and plain OpenAI tool calls."""
+"""Two agent tools of a memory: names, arguments, and plain OpenAI tool calls."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ NOTHING = "Nothing was found."
 
 
 class RememberArguments(BaseModel):
-    """What ``remember`` takes."""
+    """Arguments of ``remember``."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     text: str = Field(description="what to store, with names and dates written out")
 
 
 class RecallArguments(BaseModel):
-    """What ``recall`` takes."""
+    """Arguments of ``recall``."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     question: str = Field(description="a whole question, with the names that it is about")
@@ -41,18 +41,18 @@ _DESCRIPTIONS = {"remember": REMEMBER, "recall": RECALL}
 
 
 def remember(memory: Memory, text: str) -> str:
-    """Store ``text``, and say so to the agent."""
+    """Store ``text``, and return a confirmation for the agent."""
     memory.remember(text)
     return STORED
 
 
 def recall(memory: Memory, question: str) -> str:
-    """What the memory holds, or a word for nothing: an empty answer confuses models."""
+    """Return the recalled text, or a phrase that says there is none: an empty answer confuses models."""
     return memory.recall(question).strip() or NOTHING
 
 
 def openai_tools() -> list[dict[str, Any]]:
-    """The value of ``tools`` in a request to a chat API of OpenAI's form."""
+    """Return the value of ``tools`` in a request to an OpenAI-compatible chat API."""
     return [
         {
             "type": "function",
@@ -67,9 +67,9 @@ def openai_tools() -> list[dict[str, Any]]:
 
 
 def call_openai_tool(memory: Memory, call: Any) -> dict[str, str]:
-    """Do one of a message's ``tool_calls``; gives the message of role ``tool`` to send back.
+    """Run one of a message's ``tool_calls``; return the message of role ``tool`` to send back.
 
-    What goes wrong with the call is said in that message, so that the model can mend it: an unknown tool, bad
+    An error of the call is reported in that message, so that the model can fix it: an unknown tool, bad
     arguments, a program or a model that failed.
 
     Args:

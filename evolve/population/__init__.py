@@ -1,6 +1,6 @@
-"""The population: which programs there are, which are on the front, and which one to change next.
+"""The population: candidates, Pareto front, and selection of parents.
 
-Nothing here touches a disk, a model or a sandbox: the loop that does hands in finished candidates.
+No disk, model or sandbox is used here: the search loop adds finished candidates.
 
 >>> from evolve.records import Candidate
 >>> population = Population([objective("quality"), objective("cost")], Softmax(), seed=1)

@@ -1,4 +1,4 @@
-"""The Pareto archive: which candidates no other one beats, kept up to date one candidate at a time."""
+"""Pareto archive, updated one candidate at a time."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from evolve.population.sorting import Layer, TolerantSorting
 
 @dataclass(frozen=True)
 class Change:
-    """What one candidate did to the front.
+    """Effect of one candidate on the Pareto front.
 
     Attributes:
         entered: it is on the front now.
-        displaced: keys, in rising order, of the members that it threw out.
+        displaced: keys, in rising order, of the members that it displaced.
         dominated_by: lowest key of the members that kept it out; None if it entered.
-        restored: keys, in rising order, of those that became members again, since it threw out what had kept
-            them out; none without an objective with a tolerance.
+        restored: keys, in rising order, of those that became members again, since it displaced the members
+            that had kept them out; none without an objective with a tolerance.
     """
 
     entered: bool
@@ -32,22 +32,22 @@ class Change:
 
 
 class ParetoArchive:
-    """The values of all candidates ever added, and the front of those that no other one beats.
+    """Pareto archive of evaluated candidates: the values of all ever added, and the front of unbeaten ones.
 
     A candidate *dominates* another if its levels (values on their grids, see ``Objective``) are nowhere worse
     and somewhere better. It *beats* another if it dominates it, or if their levels are equal and its key is
-    lower: of candidates that the grids cannot tell apart, the earliest born represents them all. The front
-    thus depends on what was added and never on the order in which it was.
+    lower: of candidates that are equal on the grids, the earliest represents them all. The front thus depends
+    only on the set of candidates added, never on their order.
 
     One objective may have a tolerance: in it, a candidate is worse only if it is beyond the reach of the
     other (``Objective.reach``). That is not transitive: *a* may dominate *b*, and *b* dominate *c*, while *c*
     is so much faster than *a* that it must stay. So the front is built from the top, along the other
-    objectives, in which dominance is transitive: whoever no member above dominates becomes a member, and of
-    those that are equal in all other objectives one does, which is the earliest born of those within reach of
-    the fastest. No member dominates another, and everybody else is within reach of a member that is nowhere
-    worse. In terms of graphs it is the one kernel of dominance, and of Laumanns, Thiele, Deb and Zitzler
+    objectives, in which dominance is transitive: a candidate that no member above dominates becomes a member;
+    of those that are equal in all other objectives, only one does: the earliest within reach of the fastest.
+    No member dominates another, and every other candidate is within reach of a member that is nowhere worse.
+    In terms of graphs it is the unique kernel of dominance; in terms of Laumanns, Thiele, Deb and Zitzler
     (*Evolutionary Computation* 10(3), 2002) it is an ε-approximate Pareto set; its members are Pareto-optimal
-    but for ties. Without a tolerance it is the front of the first paragraph.
+    except for ties. Without a tolerance it is the front of the first paragraph.
 
     Args:
         objectives: one or more, with distinct names; at most one has a tolerance.
@@ -76,7 +76,7 @@ class ParetoArchive:
         self._objectives = tuple(objectives)
         self._levels: dict[int, tuple[float, ...]] = {}
         self._sorting = TolerantSorting(objectives[tolerant[0]], tolerant[0]) if tolerant else None
-        # All that can be on the front, whatever is added: with a tolerance, more than are on it.
+        # All that can be on the front, whatever is added: with a tolerance, more than the front itself.
         self._eligible = Layer(len(names))
         self._members: tuple[int, ...] = ()  # with a tolerance: keys of the front, in rising order
         self._volume: tuple[tuple[float, ...], float] | None = None  # of the last reference, until it grows
@@ -92,7 +92,7 @@ class ParetoArchive:
         return tuple(sorted(self._eligible.keys)) if self._sorting is None else self._members
 
     def __len__(self) -> int:
-        """How many candidates were ever added."""
+        """Number of candidates ever added."""
         return len(self._levels)
 
     def __contains__(self, key: int) -> bool:
@@ -133,14 +133,14 @@ class ParetoArchive:
         )
 
     def _admit(self, key: int, levels: tuple[float, ...]) -> list[int] | None:
-        """Put a candidate among the eligible ones, and take those out that it rules out for ever.
+        """Add a candidate to the eligible ones, and remove those that it rules out for ever.
 
-        That is whom another one is nowhere behind, without a tolerance, while it is better in an objective
-        without a tolerance, or equal in all of those and of a lower key: a member that is within reach of the
-        one is within reach of the other.
+        It rules out a candidate if it is nowhere worse, tolerance aside, and either better in an objective
+        without a tolerance, or equal in all of those and of a lower key: a member within reach of the one is
+        then within reach of the other.
 
         Returns:
-            The keys that were taken out; None if the candidate itself is ruled out.
+            The removed keys; None if the candidate itself is ruled out.
         """
         firm = self._firm(levels)
         for other in self._eligible.at_least(levels):
@@ -160,22 +160,22 @@ class ParetoArchive:
         return levels if self._sorting is None else self._sorting.firm(levels)
 
     def _holder(self, levels: tuple[float, ...]) -> int | None:
-        """The lowest key of the members that are nowhere worse than ``levels``."""
+        """Return the lowest key of the members that are nowhere worse than ``levels``."""
         if self._sorting is None:
             return min(self._eligible.at_least(levels), default=None)
         holders = self._eligible.at_least(self._sorting.least(levels))
         return min((k for k in holders if k in self._members), default=None)
 
     def ranks(self) -> dict[int, int]:
-        """Non-dominated sorting of all that was ever added: key → rank, in rising order of the keys.
+        """Sort all candidates by non-dominated rank: key → rank, in rising order of the keys.
 
-        Rank 0 is the front; rank r is the front of what is left without the ranks below r. Copies of one
-        vector fall a rank each, for each is beaten by those before it.
+        Rank 0 is the front; rank r is the front of the rest without the ranks below r. Copies of one vector
+        drop a rank each, since each is beaten by those before it.
 
         The method is the efficient non-dominated sort with binary search of Zhang, Tian, Cheng and Jin, IEEE
-        Trans. Evolutionary Computation 19(2), 2015: in an order in which nobody is beaten by a later one,
-        each candidate goes to the first layer that has nobody who beats it. With a tolerance the layers are
-        gone through one after the other.
+        Trans. Evolutionary Computation 19(2), 2015: in an order in which no candidate is beaten by a later
+        one, each goes to the first layer without one that beats it. With a tolerance the layers are searched
+        one after the other.
         """
         if self._sorting is not None:
             return self._sorting.ranks(self._levels)
@@ -197,12 +197,13 @@ class ParetoArchive:
         return ranks
 
     def crowding(self, keys: Iterable[int]) -> dict[int, float]:
-        """Crowding distance of each of ``keys`` among them: key → distance, in rising order of the keys.
+        """Return the crowding distance of each of ``keys`` among them: key → distance, in rising order of the
+        keys.
 
         It is the sum over objectives of the gap between the two neighbours, as a share of the span; infinite
         for both ends of a span, and for all where there are one or two (Deb et al., *NSGA-II*, IEEE Trans.
         Evolutionary Computation 6(2), 2002). An objective in which all are equal adds nothing. Among equals
-        in an objective, the order of their keys decides who is whose neighbour.
+        in an objective, neighbours are in the order of their keys.
 
         Raises:
             ValueError: a key was never added.
@@ -224,7 +225,7 @@ class ParetoArchive:
         return distances
 
     def hypervolume(self, reference: Mapping[str, float]) -> float:
-        """Volume of what the candidates dominate, bounded by ``reference``; never falls as candidates come.
+        """Return the dominated hypervolume, bounded by ``reference``; it never falls as candidates are added.
 
         It is measured between grid points: in units of the value for each objective, in octaves for a log
         grid. Candidates that are not better than the reference in every objective add nothing, and neither

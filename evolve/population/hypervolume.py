@@ -9,13 +9,13 @@ Points = npt.NDArray[np.float64]
 
 
 def hypervolume(points: Points) -> float:
-    """Volume of the union of the boxes between the origin and each point.
+    """Return the volume of the union of the boxes between the origin and each point.
 
     A point that is not above 0 in every dimension spans no box. The volume is summed over the points in
-    falling order of their last coordinate: what a point adds is its own box less its overlap with the boxes
-    before it, and as those all reach at least as far in the last dimension, the overlap is a union of boxes
-    with one dimension less. This is the exclusive-volume recursion of While, Bradstreet and Barone, *A Fast
-    Way of Calculating Exact Hypervolumes*, IEEE Trans. Evolutionary Computation 16(1), 2012.
+    falling order of their last coordinate: a point adds its own box less its overlap with the boxes before
+    it, and as those all reach at least as far in the last dimension, the overlap is a union of boxes with one
+    dimension less. This is the exclusive-volume recursion of While, Bradstreet and Barone, *A Fast Way of
+    Calculating Exact Hypervolumes*, IEEE Trans. Evolutionary Computation 16(1), 2012.
 
     Args:
         points: shape (n, d), d ≥ 1, finite.
@@ -47,15 +47,17 @@ def _volume(points: Points) -> float:
 
 
 def _area(points: Points) -> float:
-    """The planar case: sweep from the right; a strip is as high as the highest point that reaches it."""
+    """Return the area in the planar case: sweep from the right; a strip is as high as the highest point that
+    reaches it.
+    """
     points = points[np.argsort(-points[:, 0], kind="stable")]
     widths = points[:, 0] - np.append(points[1:, 0], 0.0)
     return float(widths @ np.maximum.accumulate(points[:, 1]))
 
 
 def maximal(points: Points) -> Points:
-    """The points of shape (n, d) that no other one equals or exceeds everywhere; of equals, one."""
-    points = points[np.lexsort(points.T[::-1])[::-1]]  # whatever exceeds a point comes before it
+    """Return the points of shape (n, d) that no other one equals or exceeds everywhere; of equals, one."""
+    points = points[np.lexsort(points.T[::-1])[::-1]]  # any point that exceeds another comes before it
     kept = np.zeros(len(points), dtype=bool)
     for i, point in enumerate(points):
         kept[i] = not (points[:i][kept[:i]] >= point).all(axis=1).any()

@@ -1,4 +1,4 @@
-"""What is optimised, in which direction, and how fine a difference counts."""
+"""Objectives: their direction, and the resolution at which they are compared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class Objective:
-    """One axis of the search, with the grid that its values are laid on before they are compared.
+    """Axis of the search, with the grid that its values are rounded to before they are compared.
 
     The grid keeps measurement noise from deciding dominance. Each value goes to its nearest grid point on its
     own, without regard to what it is compared with; dominance between grid points is therefore transitive,
@@ -73,11 +73,11 @@ class Objective:
 
     @property
     def tolerant(self) -> bool:
-        """Whether values that differ may count as equal beyond the grid."""
+        """True if values that differ may count as equal beyond the grid."""
         return self.tolerance > 1 or self.margin > 0
 
     def level(self, value: float) -> float:
-        """``value`` on the grid, turned so that higher is better.
+        """Return ``value`` on the grid, with the sign for which higher is better.
 
         Returns:
             A finite number in the unit of the value, or in octaves where ``log``; negated where the
@@ -111,7 +111,7 @@ class Objective:
         return value if self.maximize else -value
 
     def reach(self, level: float) -> float:
-        """The lowest level that counts as equal to ``level``: of whatever is below it, ``level`` is better.
+        """Return the lowest level that counts as equal to ``level``; any lower level is worse.
 
         It never decreases when ``level`` gets better, and is ``level`` itself without a tolerance.
         """
@@ -122,7 +122,7 @@ class Objective:
         return min(level, -math.log2(worst) if self.log else -worst)
 
     def worst(self, values: Iterable[float]) -> float:
-        """The worst of ``values``, of which there must be at least one."""
+        """Return the worst of ``values``, at least one."""
         return min(values) if self.maximize else max(values)
 
 
@@ -131,7 +131,7 @@ _KNOWN = {
     for known in (
         Objective("quality", maximize=True),
         # Tokens or USD per task. A model's wordiness moves them by some percent: eight steps to a factor of
-        # two. A cheap model takes 0.0001 USD: what is not worth telling apart is far below that.
+        # two. A cheap model costs 0.0001 USD per task: negligible differences are far below that.
         Objective("cost", maximize=False, resolution=0.125, log=True, floor=1e-7),
         # Seconds. A busy machine moves a 95th percentile by tens of percent, and under 1 ms nobody waits.
         Objective("latency", maximize=False, resolution=1.0, log=True, floor=0.001),
@@ -143,7 +143,7 @@ _KNOWN = {
 def objective(
     name: str, epsilon: float | None = None, *, tolerance: float = 1.0, margin: float = 0.0
 ) -> Objective:
-    """The objective ``name`` with its default direction and grid.
+    """Return the objective ``name`` with its default direction and grid.
 
     Args:
         epsilon: resolution of the grid instead of the default one, as in ε-dominance (Laumanns, Thiele, Deb
@@ -168,7 +168,7 @@ def objective(
 
 
 class SearchSettings(Protocol):
-    """What of the configuration of a search says how candidates are compared (``evolve.config``)."""
+    """Part of the search configuration that decides how candidates are compared (``evolve.config``)."""
 
     @property
     def objectives(self) -> Sequence[str]:
@@ -192,7 +192,7 @@ class SearchSettings(Protocol):
 
 
 def objectives_of(search: SearchSettings) -> tuple[Objective, ...]:
-    """The objectives of a search, as its configuration has them.
+    """Return the objectives of a search, as configured.
 
     Example:
         >>> from evolve.config import CampaignConfig

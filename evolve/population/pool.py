@@ -14,11 +14,11 @@ from evolve.records import Candidate
 class CandidatePool:
     """Candidates, failed ones too, and the Pareto front of those that did not fail.
 
-    Front and best are computed here alone: the search and whoever reads a recorded run ask a pool. They
-    depend on which candidates were added and not on the order.
+    Front and best are computed only here: the search and readers of a recorded run use a pool. They depend on
+    the set of candidates, not on their order.
 
     Args:
-        objectives: what the front is about.
+        objectives: axes of the front.
         candidates: added at once.
 
     Example:
@@ -47,7 +47,7 @@ class CandidatePool:
         return number in self._by_number
 
     def add(self, candidate: Candidate) -> Change:
-        """Add a candidate and return what it did to the front; a failed one does nothing.
+        """Add a candidate and return its effect on the front; a failed one has none.
 
         Raises:
             ValueError: the number is taken, or an objective is missing or not finite. The pool is as it was.
@@ -68,12 +68,12 @@ class CandidatePool:
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
-        """Every candidate, failed ones too, by rising number."""
+        """All candidates, failed ones too, by rising number."""
         return tuple(self._ordered)
 
     @property
     def archive(self) -> ParetoArchive:
-        """Objectives of all that did not fail, under their numbers. To be read, not added to."""
+        """Archive of the objectives of all that did not fail, under their numbers. Read-only."""
         return self._archive
 
     @property
@@ -85,7 +85,7 @@ class CandidatePool:
     def untimed_front(self) -> tuple[Candidate, ...]:
         """The front of the objectives other than latency, by rising number.
 
-        It does not depend on how busy a machine was. What decides how far children are evaluated goes by it.
+        It does not depend on how busy a machine was, and is used for early stopping.
         """
         return tuple(self._by_number[number] for number in self._untimed.front)
 
@@ -93,7 +93,7 @@ class CandidatePool:
     def best(self) -> Candidate | None:
         """Front member of the highest quality, ties broken by cost, then by number; None if all failed.
 
-        Of two candidates of equal quality and cost it is the one on the front: another objective, such as
-        the latency, decides between them.
+        Of two candidates of equal quality and cost, it is the one on the front: another objective, such as
+        latency, decides between them.
         """
         return max(self.front, key=merit, default=None)

@@ -1,4 +1,4 @@
-"""The population: hands out parents, takes back children, and refuses calls out of order."""
+"""Population with an ask-and-tell interface, which refuses calls out of order."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from evolve.records import Candidate
 
 @dataclass(frozen=True)
 class Request:
-    """A child to be made.
+    """Request for a candidate.
 
     Attributes:
-        number: the number that the child must carry.
+        number: number of the candidate.
         parent: the candidate to change.
         partner: another candidate, for crossover; None where there is none.
     """
@@ -31,21 +31,21 @@ class Request:
 class Population:
     """All candidates of a campaign. Performs no I/O.
 
-    First come the seeds (``add_seed``), then children: ``ask`` for a request, and answer it with ``tell`` or
-    ``discard``. Several requests may be outstanding. Each ``ask`` takes the lowest number after the
-    seeds that is neither settled (told or discarded) nor outstanding.
+    First come the seeds (``add_seed``), then their offspring: ``ask`` for a request, and answer it with
+    ``tell`` or ``discard``. Several requests may be outstanding. Each ``ask`` takes the lowest number after
+    the seeds that is neither settled (told or discarded) nor outstanding.
 
-    Everything but what is outstanding is a function of the set of candidates and discarded numbers, not of
-    the order in which they arrived; and each draw is made from (seed, number). So whoever asks and answers
-    again from a record of outcomes gets the same requests.
+    Except for outstanding requests, the state is a function of the set of candidates and discarded numbers,
+    not of their order; and each draw depends on (seed, number). So asking and answering again from a record
+    of outcomes gives the same requests.
 
     Args:
-        objectives: what the front is about; one of them is ``quality``.
-        selector: picks the parents.
-        seed: of all randomness.
+        objectives: axes of the front; one of them is ``quality``.
+        selector: selects the parents.
+        seed: random seed.
 
     Attributes:
-        pool: the candidates, the front and the best. To be read, not added to.
+        pool: the candidates, the front and the best. Read-only.
     """
 
     def __init__(self, objectives: Sequence[Objective], selector: ParentSelector, seed: int):
@@ -62,10 +62,10 @@ class Population:
         self._first_child: int | None = None  # known once the seeds are complete
 
     def add_seed(self, candidate: Candidate) -> Change:
-        """Add an evaluated seed program, in any order of numbers; children are numbered after the highest.
+        """Add an evaluated seed program, in any order of numbers; offspring are numbered after the highest.
 
         Raises:
-            RuntimeError: children were already asked for.
+            RuntimeError: a candidate was already asked for.
             ValueError: the number is taken or negative, or an objective is missing or not finite.
         """
         if self._first_child is not None:
@@ -81,7 +81,7 @@ class Population:
         return self.pool.add(candidate)
 
     def ask(self) -> Request:
-        """Return the next child to make.
+        """Return the request for the next candidate.
 
         Raises:
             RuntimeError: no seed was added.
@@ -101,10 +101,9 @@ class Population:
         return request
 
     def tell(self, candidate: Candidate) -> Change:
-        """Add the evaluated child of an outstanding request.
+        """Add the evaluated candidate of an outstanding request.
 
-        Returns:
-            What it did to the front; a failed child does nothing.
+        Returns: Its effect on the front; a failed candidate has none.
 
         Raises:
             RuntimeError: its number is not outstanding.
@@ -122,8 +121,23 @@ class Population:
         self._outstanding.remove(candidate.number)
         return change
 
+    def adopt(self, candidate: Candidate) -> Change:
+        """Add a program from elsewhere under the number of an outstanding request, which it settles.
+
+        Returns:
+            What it did to the front; a failed candidate does nothing.
+
+        Raises:
+            RuntimeError: its number is not outstanding.
+            ValueError: an objective is missing or not finite. The request stays outstanding.
+        """
+        self._require_outstanding(candidate.number, "adopt")
+        change = self.pool.add(candidate)
+        self._outstanding.remove(candidate.number)
+        return change
+
     def discard(self, number: int) -> None:
-        """Settle an outstanding request whose child did not come to be: refused, duplicate or inconclusive.
+        """Settle an outstanding request without a candidate: refused, duplicate or inconclusive.
 
         Raises:
             RuntimeError: the number is not outstanding.
@@ -133,7 +147,7 @@ class Population:
         self._discarded.add(number)
 
     def _partner(self, parent: Candidate, number: int) -> Candidate | None:
-        """Another candidate, by the same selector; not of the front, where measured time has a say."""
+        """Select a second parent by the same selector; not from the front, which measured time may change."""
         others = [c for c in self.pool.candidates if c.complete and c.number != parent.number]
         rng = rng_for(self._seed, "partner", number)
         return self._selector.select(others, self.pool.archive, rng) if others else None

@@ -1,4 +1,4 @@
-"""Which candidate becomes the next parent."""
+"""Parent selection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evolve.records import Candidate
 
 
 class ParentSelector(Protocol):
-    """A rule that picks a parent. What it picks depends on its arguments alone.
+    """Selector of parents. The choice depends only on the arguments.
 
     Example:
         >>> class Best:
@@ -30,15 +30,15 @@ class ParentSelector(Protocol):
     def select(
         self, candidates: Sequence[Candidate], archive: ParetoArchive, rng: random.Random
     ) -> Candidate:
-        """One of ``candidates`` that did not fail.
+        """Return one of ``candidates`` that did not fail.
 
         Args:
-            candidates: everyone in the population, by rising number.
-            archive: the objectives of all who did not fail, under their numbers.
+            candidates: the whole population, by rising number.
+            archive: the objectives of all that did not fail, under their numbers.
             rng: source of all randomness.
 
         Raises:
-            ValueError: there is none that did not fail.
+            ValueError: all candidates failed.
         """
         ...
 
@@ -66,7 +66,7 @@ class Softmax:
         archive: ParetoArchive,
         rng: random.Random,
     ) -> Candidate:
-        """One at random, the better ones more often."""
+        """Draw a candidate at random, better ones more often."""
         eligible = unfailed(candidates)
         qualities = [candidate.objectives["quality"] for candidate in eligible]
         return rng.choices(eligible, _boltzmann(qualities, self.temperature))[0]
@@ -74,19 +74,19 @@ class Softmax:
 
 @dataclass(frozen=True)
 class PerItem:
-    """Whoever is the best at something keeps a chance: p ∝ its share in the items that it is best on.
+    """Selection by per-item wins: p ∝ a candidate's share in the items that it is best on.
 
-    Each item of the static subset is one vote, for its highest score, shared evenly by all who reach that. So
-    a specialist that alone answers three questions stands beside a generalist that answers a hundred as
-    others do, and who is best on none is never drawn. An item that nobody earned anything on has no vote;
-    where there are no votes, all have the same chance. The idea is that of GEPA's front over instances
-    (Agrawal et al., arXiv 2507.19457), which counts an item once for each of those who tie.
+    Each item of the static subset is one vote for its highest score, shared evenly by all that reach it. So a
+    specialist that alone answers three questions keeps a chance next to a generalist that answers a hundred
+    as others do, and a candidate that is best on none is never drawn. An item on which no candidate scored
+    has no vote; without any votes, all have the same chance. The idea is that of GEPA's front over instances
+    (Agrawal et al., arXiv 2507.19457), which counts an item once for each candidate in a tie.
     """
 
     def select(
         self, candidates: Sequence[Candidate], archive: ParetoArchive, rng: random.Random
     ) -> Candidate:
-        """One at random, by the votes."""
+        """Draw a candidate at random, by the votes."""
         eligible = unfailed(candidates)
         best: dict[str, float] = {}
         for candidate in eligible:
@@ -106,9 +106,9 @@ class PerItem:
 class Recency:
     """The paper's rule with curiosity: p ∝ exp((quality + bonus / (1 + children)) / temperature).
 
-    ``children`` are those that were evaluated with the candidate as their main parent, failed and raced ones
-    too. What is new has none, and counts for ``bonus`` more than it scored; a parent that had three counts
-    for a quarter of that. With a bonus of 0 it is ``Softmax``.
+    ``children`` are the offspring evaluated with the candidate as their main parent, including failed and
+    early-stopped ones. A new candidate has none, and counts for ``bonus`` more than its score; a parent of
+    three for a quarter of that. With a bonus of 0 it is ``Softmax``.
 
     Args:
         temperature: above 0, in units of quality.
@@ -126,7 +126,7 @@ class Recency:
     def select(
         self, candidates: Sequence[Candidate], archive: ParetoArchive, rng: random.Random
     ) -> Candidate:
-        """One at random, the better and the less tried ones more often."""
+        """Draw a candidate at random, better and less tried ones more often."""
         eligible = unfailed(candidates)
         children = Counter(candidate.parents[0] for candidate in candidates if candidate.parents)
         values = [c.objectives["quality"] + self.bonus / (1 + children[c.number]) for c in eligible]
@@ -135,12 +135,14 @@ class Recency:
 
 @dataclass(frozen=True)
 class ParetoRank:
-    """NSGA-II's binary tournament: of two at random, the lower rank wins; in one rank, the less crowded."""
+    """NSGA-II's binary tournament: of two candidates at random, the lower rank wins; in the same rank, the
+    less crowded.
+    """
 
     def select(
         self, candidates: Sequence[Candidate], archive: ParetoArchive, rng: random.Random
     ) -> Candidate:
-        """The winner of one tournament; on a full tie the one that was drawn first."""
+        """Return the winner of one tournament; on a full tie, the one drawn first."""
         eligible = unfailed(candidates)
         if len(eligible) == 1:
             return eligible[0]
@@ -163,13 +165,15 @@ class Max:
         archive: ParetoArchive,
         rng: random.Random,
     ) -> Candidate:
-        """The best; no randomness."""
+        """Return the best; no randomness."""
         return max(unfailed(candidates), key=merit)
 
 
 @dataclass(frozen=True)
 class Latest:
-    """No population: always the newest, better or worse than its parent; the paper's ablation of the pool."""
+    """Chain without a population: always the newest, better or worse than its parent; the paper's ablation of
+    the pool.
+    """
 
     def select(
         self,
@@ -177,18 +181,18 @@ class Latest:
         archive: ParetoArchive,
         rng: random.Random,
     ) -> Candidate:
-        """The one of the highest number; no randomness."""
+        """Return the candidate of the highest number; no randomness."""
         return max(unfailed(candidates), key=lambda candidate: candidate.number)
 
 
 @dataclass(frozen=True)
 class Uniform:
-    """All have the same chance, the worst as the best: the control that says what any preference is worth."""
+    """Uniform selection, the worst as likely as the best: the control for every other selector."""
 
     def select(
         self, candidates: Sequence[Candidate], archive: ParetoArchive, rng: random.Random
     ) -> Candidate:
-        """One at random."""
+        """Draw a candidate uniformly at random."""
         return rng.choice(unfailed(candidates))
 
 
@@ -207,22 +211,22 @@ SELECTORS: Mapping[str, Callable[[], ParentSelector]] = MappingProxyType(
 
 
 def merit(candidate: Candidate) -> tuple[float, float, int]:
-    """What the best has most of: quality; then, on a tie, the lower cost if known; then the earlier birth."""
+    """Sort key of the best candidate: quality; ties broken by lower cost if known, then by age."""
     objectives = candidate.objectives
     return objectives["quality"], -objectives.get("cost", 0.0), -candidate.number
 
 
 def _boltzmann(values: Sequence[float], temperature: float) -> list[float]:
     """Weights ∝ exp(value / temperature)."""
-    best = max(values)  # as every weight is then at most 1, and one is 1, no sum can overflow or vanish
+    best = max(values)  # every weight is then at most 1, and one is 1, so no sum can overflow or vanish
     return [math.exp((value - best) / temperature) for value in values]
 
 
 def unfailed(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Those that did not fail, in their order.
+    """Return the candidates that did not fail, in their order.
 
     Raises:
-        ValueError: there is none.
+        ValueError: all candidates failed.
     """
     eligible = [candidate for candidate in candidates if candidate.complete]
     if not eligible:

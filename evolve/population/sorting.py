@@ -1,4 +1,4 @@
-"""Vectors of levels, and non-dominated sorting of those of which one level has a tolerance."""
+"""Vectors of levels, and their non-dominated sorting where one level has a tolerance."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from evolve.population.objectives import Objective
 
 
 class TolerantSorting:
-    """Non-dominated sorting of levels of which one has a tolerance.
+    """Non-dominated sorting of levels, one of them with a tolerance.
 
     Args:
-        objective: the one with the tolerance.
+        objective: the objective with the tolerance.
         axis: its place among the objectives.
     """
 
@@ -23,7 +23,7 @@ class TolerantSorting:
         self._axis = axis
 
     def firm(self, levels: tuple[float, ...]) -> tuple[float, ...]:
-        """``levels`` without the one that has the tolerance."""
+        """Return ``levels`` without the one that has the tolerance."""
         return levels[: self._axis] + levels[self._axis + 1 :]
 
     def least(self, levels: tuple[float, ...]) -> tuple[float, ...]:
@@ -35,8 +35,8 @@ class TolerantSorting:
         """Key → rank, in rising order of the keys.
 
         Args:
-            levels: key → levels of those to be sorted.
-            most: ranks to find; those that have a higher one are left out. None: all.
+            levels: key → levels to sort.
+            most: number of ranks to find; keys of higher rank are left out. None: all.
         """
         firm = {key: self.firm(vector) for key, vector in levels.items()}
         ranks: dict[int, int] = {}
@@ -78,7 +78,7 @@ class Layer:
         return self._columns[:, : len(self.keys)]
 
     def append(self, key: int, levels: Sequence[float]) -> None:
-        """Put a vector in, under a key that is not there."""
+        """Add a vector under a new key."""
         if len(self.keys) == self._columns.shape[1]:
             self._columns = np.concatenate([self._columns, np.empty_like(self._columns)], axis=1)
         self._columns[:, len(self.keys)] = levels
@@ -95,7 +95,7 @@ class Layer:
         return [self.keys[i] for i in np.flatnonzero(at_most)]
 
     def remove(self, keys: Collection[int]) -> None:
-        """Take out vectors."""
+        """Remove vectors."""
         if not keys:
             return
         kept = [place for place, key in enumerate(self.keys) if key not in keys]

@@ -1,4 +1,4 @@
-"""The memory program: its source, its identity, its parts, and the contract it keeps (DESIGN §3)."""
+"""The memory program: its source, its identity, its parts, and its contract."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class MemoryProgram:
 
     Args:
         source: the Python source.
-        name: what a person calls it, such as the stem of its file; no part of its identity.
+        name: its name for people, such as the stem of its file; not part of its identity.
 
     Example:
         >>> bool(MemoryProgram("x = 1").problems)
@@ -51,7 +51,7 @@ class MemoryProgram:
         """Read a program from a file.
 
         Raises:
-            UsageError: the file is missing or is no UTF-8 text.
+            UsageError: the file is missing or is not UTF-8 text.
         """
         try:
             return cls(path.read_text(encoding="utf-8"), name=path.stem)
@@ -64,12 +64,13 @@ class MemoryProgram:
 
     @cached_property
     def id(self) -> str:
-        """The first 12 hexadecimal digits of the SHA-256 of the source: where it is kept, how it is named."""
+        """Id: the first 12 hexadecimal digits of the SHA-256 of the source."""
         return hashlib.sha256(self.source.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     @cached_property
     def fingerprint(self) -> str:
-        """Equal for programs that differ only in layout, comments, docstrings and commit message.
+        """Hash that is equal for programs that differ only in layout, comments, docstrings and commit
+        message.
 
         Raises:
             ProgramError: the source does not parse.
@@ -91,7 +92,7 @@ class MemoryProgram:
 
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
-        """Every breach of the contract; empty for a valid program."""
+        """All breaches of the contract; empty for a valid program."""
         return tuple(find_problems(self.source))
 
     @property
@@ -108,7 +109,7 @@ class MemoryProgram:
 
     @cached_property
     def tree(self) -> ast.Module:
-        """The syntax tree, about a hundred times as large as the source; not to be changed.
+        """Syntax tree, about a hundred times as large as the source; do not change it.
 
         Raises:
             ProgramError: the source does not parse.

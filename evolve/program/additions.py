@@ -1,4 +1,4 @@
-"""Places for new lines, methods, fields and knobs in a program."""
+"""Insertion of new lines, methods, fields and knobs into a program."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Additions(Editing):
-    """Several additions to one program, made at once. Each finds its place in the program as it was.
+    """Several additions to one program, made at once, each placed in the program as it was.
 
     A method or a dataclass takes one line or field at a time: the place of the next may depend on it.
 
@@ -30,15 +30,15 @@ class Additions(Editing):
         self._source = of
 
     def line(self, method: str, statement: str) -> None:
-        """Insert a statement into a method, unless it stands there.
+        """Insert a statement into a method, unless it is there.
 
-        It goes behind the last statement that binds the same name by a method of the same verb (``_add_…``
-        stays with ``_add_…``), else by any; and ahead of the final return. A return takes the place of the
+        It is inserted after the last statement that binds the same name by a method of the same verb
+        (``_add_…`` stays with ``_add_…``), else by any; and before the final return. A return replaces the
         method's own.
 
         Raises:
             KeyError: there is no such method.
-            SpliceError: the method's statements do not stand in lines of their own.
+            SpliceError: the method's statements are not on lines of their own.
         """
         body = statements(self._source.methods[method])
         new = tree_of(statement).body[0]
@@ -59,16 +59,16 @@ class Additions(Editing):
             self.insert_after(last, statement)
 
     def method(self, name: str, text: str) -> None:
-        """Add a method of KnowledgeBase, or put it in the place of the one of that name."""
+        """Add a method of KnowledgeBase, or replace the one of that name."""
         if name in self._source.methods:
             self.replace(self._source.methods[name], text)
         else:
             self.insert_after(self._source.classes[BASE_CLASS].body[-1], text, gap=1)
 
     def field(self, owner: str, name: str, declaration: str) -> None:
-        """Put a field at the end of the dataclass ``owner``, unless it has one of that name, or none at all.
+        """Append a field to the dataclass ``owner``, unless it has one of that name, or none at all.
 
-        One without a default goes ahead of those that have one, as ``@dataclass`` demands.
+        A field without a default is inserted before those that have one, as ``@dataclass`` demands.
         """
         fields = self._source.fields(owner)
         if name in fields or not fields:
@@ -81,7 +81,7 @@ class Additions(Editing):
             self.insert_after(list(fields.values())[-1], declaration)
 
     def knobs(self, entries: Mapping[str, str]) -> None:
-        """Put the KNOBS table in the place of the program's, each entry in a line of its own.
+        """Replace the program's KNOBS table, with each entry on a line of its own.
 
         Raises:
             SpliceError: KNOBS is not written as a table.
@@ -93,6 +93,6 @@ class Additions(Editing):
 
 
 def _verb(statement: ast.stmt) -> str:
-    """The first word of the method x of ``name = self.x(...)``; empty for any other statement."""
+    """Return the first word of the method x of ``name = self.x(...)``; empty for any other statement."""
     match = re.match(r"\w+ = self\._([a-z]+)_?\w*\(", ast.unparse(statement))
     return match.group(1) if match else ""

@@ -1,7 +1,7 @@
-"""The memory-program contract, checked on the source alone (DESIGN §3).
+"""The memory-program contract, checked on the source alone.
 
-These checks give an author, human or model, an error to act on before anything is run. They are no security
-boundary: the sandbox is.
+These checks give an author, human or model, an error to act on before anything is run. They are not a
+security boundary: the sandbox is.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from evolve.program.source import Source, source_of
 from evolve.program.syntax import first_line
 
 MAX_CHARACTERS = 200_000
-_SHOWN = 80  # characters of a wrong value in a message
+_SHOWN = 80  # most characters of a wrong value in a message
 # fmt: off
 ALLOWED_IMPORTS = frozenset(
     {
@@ -49,7 +49,7 @@ FIELD_TYPES = ("str", "int", "float", "bool", "list[str]", "list[int]", "list[fl
 
 @dataclass(frozen=True)
 class Problem:
-    """A breach of the contract: the line it stands in (1-based, 0 for the whole file) and what to change."""
+    """Breach of the contract: its line (1-based, 0 for the whole file) and what to change."""
 
     line: int
     message: str
@@ -59,7 +59,9 @@ class Problem:
 
 
 def find_problems(source: str) -> list[Problem]:
-    """Every breach of the contract in ``source``, in order of appearance; empty for a valid program."""
+    """Return every breach of the contract in ``source``, in order of appearance; empty for a valid
+    program.
+    """
     if len(source) > MAX_CHARACTERS:
         return [
             Problem(0, f"the source has {len(source):,} characters; at most {MAX_CHARACTERS:,} are taken")
@@ -136,7 +138,7 @@ def _signatures(node: ast.ClassDef) -> Iterator[Problem]:
         form = f"def {name}({', '.join(expected)})"
         method = methods.get(name)
         if method is None:
-            # An inherited __init__ is possible in principle, but the contract wants the three in one place.
+            # An inherited __init__ is possible in principle, but the contract wants all three in one place.
             yield Problem(node.lineno, f"{BASE_CLASS}.{name} is missing; write {form}")
         elif isinstance(method, ast.AsyncFunctionDef):
             yield Problem(method.lineno, f"{BASE_CLASS}.{name} must not be async; write {form}")
@@ -149,7 +151,7 @@ def _signatures(node: ast.ClassDef) -> Iterator[Problem]:
 
 
 def _takes(arguments: ast.arguments, count: int) -> bool:
-    """A call with ``count`` positional arguments (self included) is accepted."""
+    """Return whether a call with ``count`` positional arguments (self included) is accepted."""
     positional = len(arguments.posonlyargs) + len(arguments.args)
     required = positional - len(arguments.defaults)
     keywords_needed = any(default is None for default in arguments.kw_defaults)
@@ -191,7 +193,9 @@ def _schema(source: str, tree: ast.Module) -> Iterator[Problem]:
 def _order(
     owner: str, specs: Sequence[FieldSpec], declared: Mapping[str, ast.AnnAssign]
 ) -> Iterator[Problem]:
-    """What ``@dataclass`` refuses at load: a field without a default after one that has it."""
+    """Yield the problem that ``@dataclass`` would raise at load: a field without a default after one that has
+    it.
+    """
     optional = ""
     for spec in specs:
         if not spec.required:
@@ -205,7 +209,7 @@ def _order(
 
 
 def _is_mutable(value: ast.expr | None) -> bool:
-    """A default that ``@dataclass`` refuses: a list, a set or a dict, made for all instances at once."""
+    """Return whether ``@dataclass`` refuses the default: a list, a set or a dict, shared by all instances."""
     options = field_call(value)
     default = value if options is None else options.get("default")
     if isinstance(default, ast.Call):
@@ -231,7 +235,7 @@ def _knobs(tree: ast.Module) -> Iterator[Problem]:
 
 
 def _shown(value: object) -> str:
-    """``value`` as Python writes it, cut; a whole number may have thousands of digits."""
+    """Return ``value`` as Python writes it, cut; a whole number may have thousands of digits."""
     try:
         text = repr(value)
     except ValueError:  # more digits than Python puts into a text

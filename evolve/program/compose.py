@@ -1,4 +1,6 @@
-"""Make a program of the parts of two, or of new numbers, by splicing text: comments and layout survive."""
+"""Composition of a program from parts of two, or with new numbers, by splicing text: comments and layout
+survive.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +15,21 @@ from evolve.program.syntax import is_text
 
 
 def freeze_instructions(parent: str, child: str) -> str:
-    """The child's source with the parent's instruction constants: only schema and logic may change."""
+    """Return the candidate's source with the parent's instruction constants: only schema and logic may
+    change.
+    """
     return _with_constants(child, of=parent)
 
 
 def freeze_code(parent: str, child: str) -> str:
-    """The parent's source with the child's instruction constants: only the instructions may change."""
+    """Return the parent's source with the candidate's instruction constants: only the instructions may
+    change.
+    """
     return _with_constants(parent, of=child)
 
 
 def with_knobs(source: str, values: Mapping[str, float]) -> str:
-    """``source`` with new defaults in KNOBS; the bounds stay.
+    """Return ``source`` with new defaults in KNOBS; the bounds stay.
 
     Args:
         values: knob name → new default, within the knob's bounds, an int where the knob is one.
@@ -52,7 +58,7 @@ def with_knobs(source: str, values: Mapping[str, float]) -> str:
 
 
 def with_instructions(source: str, texts: Mapping[str, str]) -> str:
-    """``source`` with new instruction constants, each line of a text on a line of its own.
+    """Return ``source`` with new instruction constants, each line of a text on a line of its own.
 
     Args:
         texts: name of a constant → its new text; the others stay as they are.
@@ -72,7 +78,7 @@ def with_instructions(source: str, texts: Mapping[str, str]) -> str:
 
 
 def _literal(text: str) -> str:
-    """A string literal that a person can read."""
+    """Return a readable string literal."""
     lines = text.splitlines(keepends=True)
     if len(lines) < 2:
         return repr(text)
@@ -80,7 +86,7 @@ def _literal(text: str) -> str:
 
 
 def without_docstring(source: str) -> str:
-    """``source`` without the docstring of its module, in which its history stands."""
+    """Return ``source`` without its module docstring, which holds its history."""
     try:
         body = tree_of(source).body
     except UNPARSABLE:

@@ -1,7 +1,7 @@
-"""Cut a step out of a program: to give it to another with all that it needs, or to do without it.
+"""Cutting of a step out of a program: to graft it onto another with all that it needs, or to remove it.
 
 A *step* is a line of ``read`` of the form ``name = self._method(...)`` that revises a name bound before it,
-so that ``read`` is whole without it. What it needs beside its methods is found by the *resources* that they
+so that ``read`` is complete without it. Its needs besides its methods are found by the *resources* that they
 share with the lines of ``__init__`` and ``_index``: attributes of self, tables, the toolkit's stores.
 """
 
@@ -21,7 +21,7 @@ from evolve.program.syntax import bound_names, loaded_names, statements
 
 
 def steps(text: str) -> dict[str, str]:
-    """The steps of ``read``, in order: name of the method called → the line that calls it."""
+    """Return the steps of ``read``, in order: name of the method called → the line that calls it."""
     source = source_of(text)
     read = source.methods.get("read")
     found, bound = {}, set()
@@ -34,7 +34,7 @@ def steps(text: str) -> dict[str, str]:
 
 
 def cut(donor: str, method: str) -> Graft:
-    """The step that calls ``method``, with all that it needs, ready to be applied to another program.
+    """Cut out the step that calls ``method``, with all that it needs, ready to be applied to another program.
 
     Raises:
         KeyError: the donor has no such step.
@@ -43,7 +43,7 @@ def cut(donor: str, method: str) -> Graft:
 
 
 def cut_method(donor: str, method: str) -> Graft:
-    """A method with all that it needs, to take the place of another program's.
+    """Cut out a method with all that it needs, to replace another program's.
 
     Raises:
         KeyError: the donor has no such method.
@@ -55,7 +55,7 @@ def cut_method(donor: str, method: str) -> Graft:
 
 
 def without_step(text: str, method: str) -> str:
-    """``text`` less the step that calls ``method``, and less what only this step needed.
+    """Return ``text`` without the step that calls ``method``, and without all that only this step needed.
 
     Raises:
         KeyError: there is no such step.
@@ -67,11 +67,13 @@ def without_step(text: str, method: str) -> str:
 
 
 def _graft(source: Source, method: str, lines: tuple[str, ...]) -> Graft:
-    """``method`` and the ``lines`` of read that call it, with what feeds them in __init__ and _index."""
+    """Return a graft of ``method`` and the ``lines`` of read that call it, with the lines of __init__ and
+    _index that feed them.
+    """
     own = {f"self.{name}" for name in source.methods}
     names, feeding = _closure(source, [method]), {}
     nodes: list[ast.stmt] = [source.methods[name] for name in names]
-    while True:  # what feeds the step may need methods and resources of its own
+    while True:  # the lines that feed the step may need further methods and resources
         wanted = resources(source, nodes) - own
         fed = {owner: [s for s in body(source, owner) if resources(source, [s]) & wanted] for owner in FED_IN}
         if fed == feeding:
@@ -108,7 +110,7 @@ def _called(statement: ast.stmt) -> str:
 
 
 def _query_fields(source: Source, lines: Iterable[str]) -> dict[str, str]:
-    """The fields of Query that the lines use as ``query.x``."""
+    """Return the fields of Query that the lines use as ``query.x``."""
     used = set(re.findall(r"\bquery\.(\w+)", " ".join(lines)))
     return {n: source.text_of(node) for n, node in source.fields(QUERY_CLASS).items() if n in used}
 

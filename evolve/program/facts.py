@@ -1,4 +1,4 @@
-"""What is to be known of one statement, found once for all programs in which it stands."""
+"""Facts of one statement, found once for all programs that contain it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _Found = TypeVar("_Found")
 
 @dataclass(frozen=True)
 class Facts:
-    """What a statement mentions.
+    """Names and resources that a statement mentions.
 
     Attributes:
-        mentions: how often each name stands behind a dot or, as for ``getattr``, in quotes.
+        mentions: number of times each name follows a dot or, as for ``getattr``, is quoted.
         loaded: the names that are looked up.
-        resources: what it shares with others: ``self.x``, ``toolkit.vectors``, ``toolkit.chroma``, or
-            ``table x``.
-        imports: for each import statement, how many lines below the first it stands, and its modules; None
+        resources: resources shared with other statements: ``self.x``, ``toolkit.vectors``,
+            ``toolkit.chroma``, or ``table x``.
+        imports: for each import statement, its distance in lines from the first, and its modules; None
             for a relative one.
     """
 
@@ -49,8 +49,8 @@ def facts_of(node: ast.AST) -> Facts:
     resources: set[str] = set()
     imports: list[tuple[int, tuple[str, ...] | None]] = []
     first = first_line(node) if isinstance(node, ast.stmt) else 1
-    prose: set[ast.AST] = set()  # strings that stand alone, in which "from x" is no table
-    for part in ast.walk(node):  # what stands in a node comes after it
+    prose: set[ast.AST] = set()  # bare strings, in which "from x" is not a table
+    for part in ast.walk(node):  # the parts of a node come after it
         if isinstance(part, ast.Name):
             if isinstance(part.ctx, ast.Load):
                 loaded.add(part.id)
@@ -79,10 +79,10 @@ def _modules(node: ast.Import | ast.ImportFrom) -> tuple[str, ...] | None:
 
 
 class Kept(Generic[_Found]):
-    """What was found for statements, by their text: it stands again in most other programs of a campaign.
+    """Cache of facts by a statement's text: most programs of a campaign share most statements.
 
     Args:
-        find: gives what is to be known of a statement; it must not hold on to the node.
+        find: computes the facts of a statement; the result must not refer to the node.
     """
 
     def __init__(self, find: Callable[[ast.AST], _Found]):
@@ -90,7 +90,7 @@ class Kept(Generic[_Found]):
         self._found: dict[tuple[str, int, int | None], _Found] = {}
 
     def of(self, text: SplicedText, node: ast.stmt) -> _Found:
-        """What is known of a statement of ``text``."""
+        """Return the facts of a statement of ``text``."""
         lines = text.lines[first_line(node) - 1 : node.end_lineno]
         key = ("\n".join(lines), node.col_offset, node.end_col_offset)
         found = self._found.get(key)

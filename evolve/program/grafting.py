@@ -1,8 +1,8 @@
-"""Merge a piece of one program into another, as text, so that the child reads as if written by hand.
+"""Merging of a piece of one program into another, as text, so that the result reads as if written by hand.
 
-A *graft* is a partial program: imports, constants, knobs, fields, methods, and lines that belong into methods
-that the host already has. It comes from a fragment file (``evolve/mutation/fragments``) or is cut out of
-another program with all that it needs (``evolve.program.cutting``), which is crossover.
+A *graft* is a partial program: imports, constants, knobs, fields, methods, and lines for methods that the
+host already has. It comes from a fragment file (``evolve/mutation/fragments``) or is cut out of another
+program with all that it needs (``evolve.program.cutting``), which is crossover.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Graft:
         definitions: name → source of module-level functions, classes and constants.
         knobs: name → source of its ``(default, low, high)``.
         fields: class name → field name → source of the field.
-        methods: name → source; added, or put in the place of the host's method of that name.
+        methods: name → source; added, or replacing the host's method of that name.
         lines: method name → statements to insert into the host's method.
     """
 
@@ -52,10 +52,10 @@ class Graft:
 
 
 def parse_graft(text: str, *, replacing: Collection[str] = ()) -> Graft:
-    """The graft that the fragment ``text`` describes: a module that holds only what is to be merged.
+    """Return the graft that the fragment ``text`` describes: a module with only the parts to merge.
 
     Args:
-        replacing: woven methods that shall take the place of the host's instead of being inserted into it.
+        replacing: woven methods that replace the host's instead of being inserted into it.
     """
     source = source_of(text)
     special = {*CONSTANTS, "KNOBS", ITEM_CLASS, QUERY_CLASS, BASE_CLASS}
@@ -78,13 +78,13 @@ def parse_graft(text: str, *, replacing: Collection[str] = ()) -> Graft:
 
 
 def apply(host: str, graft: Graft) -> str:
-    """``host`` with ``graft`` merged in.
+    """Return ``host`` with ``graft`` merged in.
 
     Methods of the graft replace the host's of the same name. Knobs, fields, definitions and imports that the
     host has by the same name are kept as they are: the host's tuned numbers survive.
 
     Raises:
-        SpliceError: a line of the graft would not work where it has to go.
+        SpliceError: a line of the graft would not work in its place.
     """
     _refuse_tables_made_twice(source_of(host), graft)
     text = _with_parts(source_of(host), graft)
@@ -99,7 +99,7 @@ def apply(host: str, graft: Graft) -> str:
 
 
 def _with_parts(host: Source, graft: Graft) -> str:
-    """``host`` with the lines, methods and fields of the graft; methods that lines lack are made."""
+    """Return ``host`` with the lines, methods and fields of the graft; missing methods for lines are made."""
     lines = {name: list(found) for name, found in graft.lines.items() if name in host.methods}
     fields = {owner: list(found.items()) for owner, found in graft.fields.items()}
     made = {name: _method(name, found) for name, found in graft.lines.items() if name not in host.methods}
@@ -121,7 +121,7 @@ def _method(name: str, lines: Iterable[str]) -> str:
 
 
 def _refuse_unbound_names(child: Source, name: str, lines: Iterable[str]) -> None:
-    """The host may call its parameters or its variables by other names than the lines do."""
+    """Refuse a graft whose lines use other names for the host's parameters or variables."""
     method = child.methods[name]
     known = {*dir(builtins), *child.definitions, *_bound_in(method)}
     known.update(*(bound_names(node) for node in child.imports))
@@ -142,7 +142,7 @@ _CREATED = re.compile(r"CREATE\s+(?:VIRTUAL\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)
 
 
 def _refuse_tables_made_twice(host: Source, graft: Graft) -> None:
-    """A table of the same name that the host makes otherwise would be another table."""
+    """Refuse a graft that creates a table of the host's in another form."""
     own = host.methods.get("__init__")
     present = {host.text_of(statement) for statement in statements(own)} if own else set()
     made = set(_CREATED.findall(host.text))

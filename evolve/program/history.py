@@ -1,4 +1,4 @@
-"""A program tells its own story: what was done to it, at the end of its docstring."""
+"""History of a program's changes, at the end of its docstring."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from evolve.program.source import source_of
 
 
 def with_history(source: str, messages: Sequence[str]) -> str:
-    """``source`` with ``messages`` noted at the end of its docstring, one entry each."""
+    """Return ``source`` with ``messages`` at the end of its docstring, one entry each."""
     text = source_of(source)
     docstring = ast.get_docstring(text.tree, clean=True) or "A memory program."
     head, _, past = docstring.partition("\n\nSince then:\n")

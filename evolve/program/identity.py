@@ -1,4 +1,4 @@
-"""When two sources are the same program."""
+"""Identity of programs: the canonical form in which two sources are the same program."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _NONE: Mapping[ast.AST, str] = MappingProxyType({})
 
 
 def fingerprint(tree: ast.Module, known: Mapping[ast.AST, str] = _NONE) -> str:
-    """SHA-256 of the syntax tree without docstrings and commit message; layout and comments are not in it.
+    """Return the SHA-256 of the syntax tree without docstrings and commit message; layout and comments are
+    not in it.
 
     Args:
-        known: what ``tokens`` gives for some functions of the tree.
+        known: result of ``tokens`` for some functions of the tree.
     """
     return hashlib.sha256(f"{tokens(tree, known)}\n".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def tokens(root: ast.AST, known: Mapping[ast.AST, str] = _NONE) -> str:
-    """The tree in prefix order, a token to a line; by a stack of our own, so that no depth is too deep.
+    """Return the tree in prefix order, a token to a line; with an explicit stack, for any depth.
 
-    Args:
-        known: what this gives for some functions of the tree.
+    Args: known: result of this for some functions of the tree.
     """
     found: list[str] = []
     stack: list[object] = [root]
@@ -58,16 +58,16 @@ def tokens(root: ast.AST, known: Mapping[ast.AST, str] = _NONE) -> str:
 
 @cache
 def _fields_of(kind: type[ast.AST]) -> tuple[str, ...]:
-    """The fields of a kind of node that have a part in its meaning, the last one first."""
+    """Return the fields of a kind of node that affect its meaning, the last one first."""
     return tuple(name for name in reversed(kind._fields) if name not in _NO_PART_OF_MEANING)
 
 
 def _behaviour(node: ast.AST, name: str) -> object:
-    """The field ``name`` of ``node``, less what does not change what the program does."""
+    """Return the field ``name`` of ``node``, without parts that do not change the program's behaviour."""
     value = getattr(node, name, None)
     if name != "body" or not isinstance(node, _DOCUMENTED):
         return value
-    # A body must not become empty: `pass` says the same as a lone docstring.
+    # A body must not become empty: `pass` means the same as a lone docstring.
     body = node.body[1:] or [ast.Pass()] if ast.get_docstring(node, clean=False) is not None else node.body
     if isinstance(node, ast.Module):
         return [s for s in body if assigned_name(s) not in _NO_PART_OF_BEHAVIOUR]

@@ -1,4 +1,4 @@
-"""Indentation: code moves, and what stands inside of a string stays as it is."""
+"""Indentation of code that leaves the inside of strings as it is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from functools import lru_cache
 _OPENING = frozenset(getattr(tokenize, name, -1) for name in ("FSTRING_START", "TSTRING_START")) - {-1}
 _CLOSING = frozenset(getattr(tokenize, name, -1) for name in ("FSTRING_END", "TSTRING_END")) - {-1}
 
-_STRINGS = re.compile(  # each way begins with a character of its own: the scan goes from one to the next
+_STRINGS = re.compile(  # each alternative begins with a different character, for speed
     r"#[^\n]*"
     r'|"""(?:[^"\\]|\\.|"(?!""))*+"""'
     r"|'''(?:[^'\\]|\\.|'(?!''))*+'''"
@@ -31,7 +31,7 @@ def string_lines(source: str) -> frozenset[int]:
     if _NESTS and _NESTING.search(source):
         return lines_in_strings(source)
     if not ('"""' in source or "'''" in source or "\\\n" in source):
-        return frozenset()  # no string goes on in another line
+        return frozenset()  # no string spans several lines
     inside: set[int] = set()
     line, counted = 1, 0
     for match in _STRINGS.finditer(source):
@@ -45,7 +45,8 @@ def string_lines(source: str) -> frozenset[int]:
 
 @lru_cache(maxsize=64)
 def lines_in_strings(source: str) -> frozenset[int]:
-    """The lines, counted from 1, that begin inside of a string: their indentation is part of its value.
+    """Return the lines, counted from 1, that begin inside of a string: their indentation is part of its
+    value.
 
     Raises:
         tokenize.TokenError, SyntaxError: the source ends within a bracket or string, or its margins are odd.
@@ -64,7 +65,8 @@ def lines_in_strings(source: str) -> frozenset[int]:
 
 
 def dedented(source: str, first: int, last: int) -> str:
-    """The lines ``first`` to ``last`` of ``source``, counted from 1, less the indentation of the first.
+    """Return the lines ``first`` to ``last`` of ``source``, counted from 1, without the indentation of the
+    first.
 
     Raises:
         tokenize.TokenError, SyntaxError: see ``lines_in_strings``; the source need not parse.
@@ -73,7 +75,9 @@ def dedented(source: str, first: int, last: int) -> str:
 
 
 def at_margin(lines: Sequence[str], first: int, kept: Collection[int]) -> str:
-    """``lines``, numbered from ``first``, less the indentation of the first; those ``kept`` as they are."""
+    """Return ``lines``, numbered from ``first``, without the indentation of the first; those ``kept`` as they
+    are.
+    """
     margin = indentation(lines[0])
     width = len(margin)
     return "\n".join(
@@ -85,7 +89,7 @@ def at_margin(lines: Sequence[str], first: int, kept: Collection[int]) -> str:
 
 
 def indented(code: str, margin: str) -> str:
-    """``code``, which parses and begins at the margin, with ``margin`` before each line that is not blank."""
+    """Return ``code``, which parses and begins at the margin, with ``margin`` before each non-blank line."""
     kept = string_lines(code)
     return "\n".join(
         margin + line if line.strip() and number not in kept else line
@@ -94,9 +98,9 @@ def indented(code: str, margin: str) -> str:
 
 
 def segment(lines: Sequence[str], node: ast.expr | ast.stmt) -> str:
-    """The text of ``node`` in ``lines``, as it stands: columns of a tree count bytes of UTF-8.
+    """Return the text of ``node`` in ``lines``: columns of a tree count bytes of UTF-8.
 
-    As ``ast.get_source_segment``, which splits the whole source anew each time.
+    Like ``ast.get_source_segment``, which splits the whole source again each time.
     """
     found = [line.encode() for line in lines[node.lineno - 1 : node.end_lineno]]
     found[-1] = found[-1][: node.end_col_offset]
@@ -105,7 +109,9 @@ def segment(lines: Sequence[str], node: ast.expr | ast.stmt) -> str:
 
 
 def with_unix_newlines(source: str) -> str:
-    """``source`` with every line ended by one line feed, as Python itself reads it, strings included."""
+    """Return ``source`` with every line ended by one line feed, as Python itself reads it, strings
+    included.
+    """
     return source.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -1,4 +1,4 @@
-"""Parse program text without letting it speak on our channels."""
+"""Parsing of program text, without its warnings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
-"""What ``parse`` raises: bad syntax, a null byte or lone surrogate, or nesting beyond the parser's limits."""
+"""Errors that ``parse`` raises: bad syntax, a null byte or lone surrogate, or nesting beyond the parser's
+limits.
+"""
 
 
 _ONE_AT_A_TIME = threading.RLock()
@@ -20,10 +22,9 @@ depth mismatch` (seen on 3.11.7)."""
 
 
 def parse(source: str) -> ast.Module:
-    """The syntax tree of ``source``.
+    """Return the syntax tree of ``source``.
 
-    Raises:
-        SyntaxError, ValueError, RecursionError, MemoryError: it is no Python that can be parsed.
+    Raises: SyntaxError, ValueError, RecursionError, MemoryError: it cannot be parsed as Python.
     """
     with unwarned():
         return ast.parse(source)
@@ -31,10 +32,10 @@ def parse(source: str) -> ast.Module:
 
 @lru_cache(maxsize=64)
 def tree_of(text: str) -> ast.Module:
-    """The syntax tree of ``text``, parsed once while the text is in use; shared, so not to be changed.
+    """Return the syntax tree of ``text``, parsed once while the text is in use; shared, so do not change it.
 
-    An edit goes through many texts and comes back to most of them. A tree is about a hundred times as large
-    as its text: no more than 64 are kept here.
+    An edit goes through many texts and returns to most of them. A tree is about a hundred times as large as
+    its text: no more than 64 are kept here.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: as ``parse``.

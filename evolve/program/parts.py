@@ -1,4 +1,4 @@
-"""Read a memory program's parts from its source, without running it."""
+"""Reading of a memory program's parts from its source, without running it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ITEM_CLASS, QUERY_CLASS, BASE_CLASS = "KnowledgeItem", "Query", "KnowledgeBase"
 CLASSES = (ITEM_CLASS, QUERY_CLASS, BASE_CLASS)
 
 MAX_KNOB = 10**12
-"""The largest bound of a knob: within it, ranges and their tuning stay exact and finite."""
+"""Largest bound of a knob: within it, ranges and their tuning stay exact and finite."""
 _MISSING = object()
 _NOT_IN_CONSTRUCTOR = re.compile(r"(?:\w+\.)*(?:ClassVar|KW_ONLY)\b")
 
@@ -30,7 +30,7 @@ class FieldSpec:
     Attributes:
         name: its name.
         type: its annotation, as written, e.g. ``list[str]``; without the quotes of one given as a string.
-        description: what the agent is told to put there; empty where the program does not say.
+        description: instruction for the agent; empty where the program gives none.
         required: it has no default.
     """
 
@@ -52,7 +52,7 @@ class FieldSpec:
 
     @property
     def optional(self) -> bool:
-        """None is among its values."""
+        """True if None is among its values."""
         return "None" in self.type or "Optional[" in self.type
 
 
@@ -66,13 +66,13 @@ class Knob:
 
     @property
     def integer(self) -> bool:
-        """The knob takes whole numbers only."""
+        """True if the knob takes only whole numbers."""
         return all(isinstance(value, int) for value in (self.default, self.low, self.high))
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a program is made of.
+    """Parts of a program.
 
     Attributes:
         instructions: the three instruction constants by name.
@@ -92,7 +92,9 @@ class Parts:
 
 
 def read_parts(source: str, tree: ast.Module) -> Parts:
-    """The parts of the program ``source``, parsed as ``tree``. What is missing or not literal is left out."""
+    """Return the parts of the program ``source``, parsed as ``tree``. Missing or non-literal parts are left
+    out.
+    """
     source = with_unix_newlines(source)  # lines count as the tree counts them
     constants = literals(tree)
     texts = {name: value for name, value in constants.items() if isinstance(value, str)}
@@ -108,7 +110,7 @@ def read_parts(source: str, tree: ast.Module) -> Parts:
 
 
 def read_schema(source: str, tree: ast.Module) -> tuple[tuple[FieldSpec, ...], tuple[FieldSpec, ...]]:
-    """The fields of KnowledgeItem and of Query."""
+    """Return the fields of KnowledgeItem and of Query."""
     lines, classes = with_unix_newlines(source).split("\n"), _classes(tree)
     return tuple(_fields(lines, classes.get(ITEM_CLASS))), tuple(_fields(lines, classes.get(QUERY_CLASS)))
 
@@ -118,9 +120,9 @@ def _classes(tree: ast.Module) -> dict[str, ast.ClassDef]:
 
 
 def literals(tree: ast.Module) -> dict[str, Any]:
-    """Module-level ``NAME = literal`` assignments (annotated too; strings may be joined by ``+``).
+    """Return module-level ``NAME = literal`` assignments (annotated too; strings may be joined by ``+``).
 
-    The last assignment counts; a name whose last one is no literal is left out.
+    The last assignment counts; a name whose last one is not a literal is left out.
     """
     found: dict[str, Any] = {}
     for node in tree.body:
@@ -151,7 +153,9 @@ def knobs_of(value: Any) -> dict[str, Knob]:
 
 
 def is_knob_entry(entry: Any) -> bool:
-    """Whether ``entry`` is three numbers within ±``MAX_KNOB``, low <= default <= high and low < high."""
+    """Return whether ``entry`` is three numbers within ±``MAX_KNOB``, low <= default <= high and low <
+    high.
+    """
     if not (isinstance(entry, (tuple, list)) and len(entry) == 3):
         return False
     if not all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in entry):
@@ -227,7 +231,7 @@ def called_name(node: ast.expr) -> str:
 
 
 def gives_default(value: ast.expr | None) -> bool:
-    """What a field is assigned to is, or has, a default."""
+    """Return whether the value assigned to a field is, or has, a default."""
     options = field_call(value)
     return value is not None if options is None else "default" in options or "default_factory" in options
 

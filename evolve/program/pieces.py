@@ -1,4 +1,4 @@
-"""A program in named pieces that can be compared one by one, and which of them use which."""
+"""Named pieces of a program that can be compared one by one, and their dependencies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TABLE = "KNOBS"
 HEAD = f"{BASE_CLASS} apart from its methods"
 """The piece of the class's bases, decorators and attributes."""
 OTHER = "other statements at the top level"
-"""The piece of all that binds no name by itself: conditions, loops, calls."""
+"""Piece of all statements that bind no name themselves: conditions, loops, calls."""
 _PIECES: Mapping[str, Callable[[str], str]] = MappingProxyType(
     {
         "name": lambda name: name,
@@ -27,26 +27,26 @@ _PIECES: Mapping[str, Callable[[str], str]] = MappingProxyType(
         "text": lambda text: f"{_TABLE}[{text!r}]",
     }
 )
-"""What kind of mention a name has → the piece that is meant."""
+"""Kind of mention of a name → the piece that it refers to."""
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """A program taken apart.
+    """Pieces of a program.
 
-    A piece is what binds one name: a constant, an import, a function, a class; of ``KnowledgeBase`` each
-    method for itself (``KnowledgeBase.read``) and the rest of the class as one; of ``KNOBS`` each entry for
-    itself (``KNOBS['top_k']``).
+    A piece binds one name: a constant, an import, a function, a class; in ``KnowledgeBase`` each method is
+    one (``KnowledgeBase.read``) and so is the rest of the class; in ``KNOBS`` each entry
+    (``KNOBS['top_k']``).
 
     Attributes:
-        nodes: name of the piece → the statements or expressions that it is made of.
+        nodes: name of the piece → its statements or expressions.
     """
 
     nodes: Mapping[str, tuple[ast.AST, ...]]
 
     @classmethod
     def of(cls, program: MemoryProgram) -> Pieces:
-        """The pieces of ``program``.
+        """Return the pieces of ``program``.
 
         Raises:
             ProgramError: it does not parse.
@@ -62,10 +62,10 @@ class Pieces:
         return {name: _mark(name, nodes) for name, nodes in self.nodes.items()}
 
     def reached(self, roots: Collection[str], *, past: Collection[str] = ()) -> frozenset[str]:
-        """``roots`` and all pieces that they use, directly or not, but for those in ``past``.
+        """Return ``roots`` and all pieces that they use, directly or not, except for those in ``past``.
 
         A name is used where it is looked up; a method where an attribute of its name is; a knob where a
-        string of its name stands.
+        string of its name occurs.
         """
         return frozenset(
             closure(

@@ -1,4 +1,4 @@
-"""Take out what an edit has left without use."""
+"""Removal of code that an edit has left unused."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from evolve.program.syntax import bound_names, statements
 
 
 def prune(text: str, before: str) -> str:
-    """``text`` less what nothing needs any more.
+    """Return ``text`` without code that is no longer needed.
 
-    These are private methods that nothing calls, lines of ``__init__`` and ``_index`` that only feed such,
-    and the knobs, definitions and imports that ``before`` used and ``text`` does not. What was idle already,
-    or is used in a way that cannot be seen here, stays.
+    That is private methods without calls, lines of ``__init__`` and ``_index`` that only feed such, and the
+    knobs, definitions and imports that ``before`` used and ``text`` does not. Code that was unused before, or
+    whose use is not visible here, stays.
 
     Args:
         text: the program after an edit.
-        before: the program ahead of it.
+        before: the program before the edit.
     """
     left = _Methods(source_of(text))
     while (dead := left.dead()) is not None:
@@ -35,7 +35,7 @@ def prune(text: str, before: str) -> str:
 
 
 class _Methods:
-    """A program whose methods, and the lines that feed them, are taken out one after another.
+    """Program whose methods, and the lines that feed them, are removed one after another.
 
     Args:
         source: the program.
@@ -56,7 +56,7 @@ class _Methods:
         return self._edit.text
 
     def dead(self) -> Function | None:
-        """The first private method whose name stands nowhere outside of it."""
+        """Return the first private method whose name occurs nowhere outside of it."""
         for name, node in self._by_name().items():
             mentions = self._facts[node].mentions
             if re.fullmatch(r"_(?!_)\w+", name) and self._everywhere[name] == mentions.get(name, 0):
@@ -64,7 +64,7 @@ class _Methods:
         return None
 
     def drop(self, dead: Function) -> None:
-        """Take out a method, and the lines that only feed what it alone needed."""
+        """Remove a method, and the lines that only feed resources that it alone needed."""
         gone = self._facts[dead].resources - {f"self.{name}" for name in self._by_name()}
         self._edit.remove(dead)
         self._left.remove(dead)
@@ -82,7 +82,7 @@ class _Methods:
         feeding = [
             (node, s, self._source.facts(s).resources - own) for node in fed for s in self._bodies[node]
         ]
-        for _ in feeding:  # a line that also feeds something else stays, and keeps all that it touches
+        for _ in feeding:  # a line that also feeds another resource stays, with all that it touches
             for _, _, touched in feeding:
                 if not touched <= idle:
                     idle -= touched
@@ -118,7 +118,7 @@ def _beside_knobs(source: Source) -> str:
 
 
 def _without_idle_names(source: Source, before: Source) -> str:
-    """``source`` less the definitions, then the imports, that ``before`` used and it does not."""
+    """Return ``source`` without the definitions, then the imports, that ``before`` used and it does not."""
     edit, left = Editing(source), list(source.tree.body)
     while (idle := _idle_definition(source, before, left)) is not None:
         edit.remove(idle)
@@ -140,5 +140,5 @@ def _idle_definition(source: Source, before: Source, left: Sequence[ast.stmt]) -
 
 
 def _unused(source: Source, before: Source, left: Sequence[ast.stmt]) -> frozenset[str]:
-    """The names that ``before`` looks up, and the statements ``left`` of ``source`` do not."""
+    """Return the names that ``before`` looks up and the statements ``left`` of ``source`` do not."""
     return before.loaded.difference(*(facts.loaded for node in left for facts in source.facts_within(node)))

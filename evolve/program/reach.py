@@ -1,4 +1,4 @@
-"""Which functions of a program are reached from others: where their names are mentioned in code that is."""
+"""Reachability of a program's functions: by mentions of their names in code that is reached."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ _Node = TypeVar("_Node", bound=ast.AST)
 
 
 def reached(roots: Iterable[_Node], functions: Mapping[str, Sequence[_Node]]) -> list[_Node]:
-    """``roots`` and the functions that they reach, directly or by others, in the order of first mention.
+    """Return ``roots`` and the functions that they reach, directly or by others, in the order of first
+    mention.
 
-    A function is reached where its name is mentioned in code that is: as a name, an attribute or a string.
-    Nothing is left out that runs, but for names that are put together while it runs.
+    A function is reached if reached code mentions its name: as a name, an attribute or a string. No running
+    code is missed, except for names that are composed at run time.
 
     Args:
-        roots: code that is reached in any case.
+        roots: code that is always reached.
         functions: name → the functions and methods of that name.
 
     >>> tree = ast.parse("def a(): return b()\\ndef b(): return 1\\ndef c(): return 2")
@@ -36,7 +37,7 @@ def reached(roots: Iterable[_Node], functions: Mapping[str, Sequence[_Node]]) ->
 
 
 def closure(roots: Iterable[_Item], uses: Callable[[_Item], Iterable[_Item]]) -> list[_Item]:
-    """``roots`` and what they use, directly or not: each once, depth first.
+    """Return ``roots`` and all that they use, directly or not: each once, depth first.
 
     >>> closure([4], lambda n: [n // 2] if n > 1 else [])
     [4, 2, 1]

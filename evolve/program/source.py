@@ -1,4 +1,4 @@
-"""The reader: a memory program as text that is read, and edited, part by part."""
+"""Reader and editor of a memory program's text, part by part."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Source(SplicedText):
 
     @cached_property
     def imports(self) -> list[ast.Import | ast.ImportFrom]:
-        """Top-level import statements, but for those from ``__future__``."""
+        """Top-level import statements, except for those from ``__future__``."""
         found = [node for node in self.tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
         return [node for node in found if not _is_future(node)]
 
@@ -66,7 +66,9 @@ class Source(SplicedText):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Equal for programs that differ only in layout, comments, docstrings and commit message."""
+        """Hash that is equal for programs that differ only in layout, comments, docstrings and commit
+        message.
+        """
         functions = (node for node in self.units if isinstance(node, FUNCTIONS))
         known: dict[ast.AST, str] = {node: tokens_by_text.of(self, node) for node in functions}
         return fingerprint(self.tree, known)
@@ -78,11 +80,11 @@ class Source(SplicedText):
         return [part for found in parts for part in found]
 
     def facts(self, node: ast.stmt) -> Facts:
-        """What a statement of this text mentions."""
+        """Return the names and resources that a statement of this text mentions."""
         return facts_by_text.of(self, node)
 
     def facts_within(self, node: ast.stmt) -> list[Facts]:
-        """The facts of a statement of the top level; of a class those of its parts."""
+        """Yield the facts of a top-level statement; for a class, those of its parts."""
         if not isinstance(node, ast.ClassDef):
             return [self.facts(node)]
         head = (*node.decorator_list, *node.bases, *node.keywords, *getattr(node, "type_params", ()))
@@ -90,7 +92,7 @@ class Source(SplicedText):
 
     @cached_property
     def mentions(self) -> Mapping[str, int]:
-        """How often each name stands behind a dot or in quotes."""
+        """Number of times each name follows a dot or is quoted."""
         found: Counter[str] = Counter()
         for facts in (facts for node in self.tree.body for facts in self.facts_within(node)):
             found.update(facts.mentions)
@@ -98,13 +100,13 @@ class Source(SplicedText):
 
     @cached_property
     def loaded(self) -> frozenset[str]:
-        """The names that are looked up anywhere."""
+        """Names that are looked up anywhere."""
         found = (facts.loaded for node in self.tree.body for facts in self.facts_within(node))
         return frozenset[str]().union(*found)
 
     @cached_property
     def knob_table(self) -> ast.Dict | None:
-        """The KNOBS table; None where there is none, or one of another form."""
+        """KNOBS table; None where there is none, or one of another form."""
         statement = self.definitions.get("KNOBS")
         value = getattr(statement, "value", None)
         return value if isinstance(value, ast.Dict) else None
@@ -119,25 +121,28 @@ class Source(SplicedText):
         }
 
     def with_line(self, method: str, statement: str) -> str:
-        """The text with a statement inserted into ``method``; see ``Additions.line``."""
+        """Return the text with a statement inserted into ``method``; see ``Additions.line``."""
         edit = Additions(self)
         edit.line(method, statement)
         return edit.text
 
     def with_method(self, name: str, text: str) -> str:
-        """The text with a method of KnowledgeBase added, or put in the place of the one of that name."""
+        """Return the text with a method of KnowledgeBase added, or replaced."""
         edit = Additions(self)
         edit.method(name, text)
         return edit.text
 
     def with_field(self, owner: str, name: str, declaration: str) -> str:
-        """The text with a field of the dataclass ``owner``, unless it has it; see ``Additions.field``."""
+        """Return the text with a field of the dataclass ``owner``, unless it has it; see
+        ``Additions.field``.
+        """
         edit = Additions(self)
         edit.field(owner, name, declaration)
         return edit.text
 
     def with_knobs(self, entries: Mapping[str, str]) -> str:
-        """The text with entries in KNOBS, but for those that it has; the table is made where there is none.
+        """Return the text with entries added to KNOBS, except for existing ones; the table is made where
+        there is none.
 
         Args:
             entries: name → source of the tuple.
@@ -151,15 +156,15 @@ class Source(SplicedText):
         return self._with_table({**self.knobs, **new})
 
     def without_knobs(self, names: Collection[str]) -> str:
-        """The text less some entries of KNOBS."""
+        """Return the text without some entries of KNOBS."""
         kept = {name: entry for name, entry in self.knobs.items() if name not in names}
         return self.text if kept == self.knobs else self._with_table(kept)
 
     def with_definition(self, name: str, definition: str) -> str:
-        """The text with a module-level definition, unless it has one of that name.
+        """Return the text with a module-level definition, unless it has one of that name.
 
-        It goes ahead of the first class or function; if it needs something that is defined later than that,
-        ahead of the classes of the contract, which are the first that can need it.
+        It is inserted before the first class or function; if it needs a later definition, before the classes
+        of the contract, which are the first that can need it.
         """
         if name in self.definitions:
             return self.text
@@ -173,7 +178,9 @@ class Source(SplicedText):
         return self.inserted_before(first, definition, gap=2, above=above)
 
     def with_import(self, statement: str) -> str:
-        """The text with an import statement, unless it stands there; `from x import a` is merged by name."""
+        """Return the text with an import statement, unless it is there; `from x import a` is merged by
+        name.
+        """
         new = tree_of(statement).body[0]
         if any(ast.dump(node) == ast.dump(new) for node in self.imports):
             return self.text
@@ -195,7 +202,7 @@ class Source(SplicedText):
         return self.inserted_before(self.imports[0], statement)
 
     def with_docstring(self, text: str) -> str:
-        """The text with its module docstring replaced."""
+        """Return the text with its module docstring replaced."""
         safe = text.replace("\\", "\\\\").replace('"""', "'''")
         line = '"""' + (safe[:-1] + '\\"' if safe.endswith('"') else safe) + '"""'
         first = self.tree.body[0]
@@ -209,7 +216,7 @@ class Source(SplicedText):
 
 @lru_cache(maxsize=64)
 def source_of(text: str) -> Source:
-    """The reader of ``text``, shared by all who read or edit it while it is in use."""
+    """Return the reader of ``text``, shared by all its users while it is in use."""
     return Source(text)
 
 

@@ -1,4 +1,6 @@
-"""The editor: text spliced at the positions of its syntax tree, so that comments and layout survive."""
+"""Editor of Python text, by splices at the positions of its syntax tree, so that comments and layout
+survive.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,11 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 class SpliceError(ValueError):
-    """The edit has no place in this text; the text is left as it was."""
+    """Edit without a place in this text; the text is left as it was."""
 
 
 class SplicedText:
-    """Python text, and the splices that statements allow. Immutable: edits return new text.
+    """Python text with splices by statement. Immutable: edits return new text.
 
     Args:
         text: source that parses. Its lines are ended as on Unix from here on.
@@ -38,16 +40,16 @@ class SplicedText:
 
     @cached_property
     def tree(self) -> ast.Module:
-        """Its syntax tree."""
+        """Syntax tree of the text."""
         return tree_of(self.text)
 
     @cached_property
     def lines(self) -> list[str]:
-        """Its lines, without line feeds."""
+        """Lines of the text, without line feeds."""
         return self.text.split("\n")
 
     def text_of(self, node: ast.stmt | ast.expr, *, decorated: bool = True) -> str:
-        """The text of an expression as it stands; of a statement: whole lines, dedented.
+        """Return the text of an expression, or the whole lines of a statement, dedented.
 
         Args:
             decorated: with the decorators of a statement.
@@ -62,33 +64,32 @@ class SplicedText:
         return segment(self.lines, node)
 
     def without(self, node: ast.stmt) -> str:
-        """The text less a whole statement, with its decorators and the blank lines before it."""
+        """Return the text without a whole statement, its decorators and the blank lines before it."""
         edit = Editing(self)
         edit.remove(node)
         return edit.text
 
     def replaced(self, old: ast.stmt, statement: str, *, comments: Sequence[str] = ()) -> str:
-        """The text with ``statement`` in the place and at the indentation of ``old``.
+        """Return the text with ``statement`` in the place and at the indentation of ``old``.
 
-        Args:
-            comments: lines that take the place of the comment on ``old``; none leaves that as it is.
+        Args: comments: lines that replace the comment on ``old``; empty leaves it as it is.
         """
         edit = Editing(self)
         edit.replace(old, statement, comments=comments)
         return edit.text
 
     def moved_to_end(self, node: ast.stmt) -> str:
-        """The text with a statement taken out of where it is, and put at the end, at the margin."""
+        """Return the text with a statement moved to the end, at the margin."""
         first, last = self.span(node)
         return "\n".join([*self.lines[: first - 1], *self.lines[last:], "", "", self.text_of(node)])
 
     def appended(self, statement: str, *, gap: int = 0) -> str:
-        """The text with ``statement`` at its end, behind ``gap`` blank lines."""
+        """Return the text with ``statement`` at its end, after ``gap`` blank lines."""
         line_feeds = "\n" * (gap + 1)
         return f"{self.text.rstrip()}{line_feeds}{statement}\n"
 
     def inserted_after(self, anchor: ast.stmt, statement: str, *, gap: int = 0) -> str:
-        """The text with ``statement`` behind ``anchor``, with ``gap`` blank lines between the two."""
+        """Return the text with ``statement`` after ``anchor``, with ``gap`` blank lines between the two."""
         edit = Editing(self)
         edit.insert_after(anchor, statement, gap=gap)
         return edit.text
@@ -96,13 +97,13 @@ class SplicedText:
     def inserted_before(
         self, anchor: ast.stmt, statement: str, *, gap: int = 0, above: int | None = None
     ) -> str:
-        """The text with ``statement`` ahead of ``anchor`` and of the comment on it; see ``Editing``."""
+        """Return the text with ``statement`` before ``anchor`` and the comment on it; see ``Editing``."""
         edit = Editing(self)
         edit.insert_before(anchor, statement, gap=gap, above=above)
         return edit.text
 
     def span(self, node: ast.stmt) -> tuple[int, int]:
-        """The first and last line of a statement, decorators included, counted from 1.
+        """Return the first and last line of a statement, decorators included, counted from 1.
 
         Raises:
             SpliceError: it shares a line with another.
@@ -124,22 +125,22 @@ class Editing:
     """Several splices of one text by the positions of its one tree, so that it is parsed once.
 
     Args:
-        of: the text; statements are those of its tree.
+        of: the text; statements belong to its tree.
     """
 
     def __init__(self, of: SplicedText):
         self._of = of
         self._lines = list(of.lines)
-        # The number of each line in the text, ascending; one that is put between two has one between theirs.
+        # The number of each line in the text, ascending; an inserted line has one between its neighbours'.
         self._numbers: list[float] = list(range(1, len(of.lines) + 1))
 
     @property
     def text(self) -> str:
-        """The text with all splices so far."""
+        """Return the text with all splices so far."""
         return "\n".join(self._lines)
 
     def remove(self, node: ast.stmt) -> None:
-        """Take out a whole statement, with its decorators and the blank lines before it.
+        """Remove a whole statement, with its decorators and the blank lines before it.
 
         Raises:
             SpliceError: it shares a line with another.
@@ -151,10 +152,10 @@ class Editing:
         self._splice(begin, end, [], 0)
 
     def replace(self, node: ast.stmt, statement: str, *, comments: Sequence[str] = ()) -> None:
-        """Put ``statement`` in the place and at the indentation of ``node``.
+        """Replace ``node`` by ``statement``, at its indentation.
 
         Args:
-            comments: lines that take the place of the comment on ``node``; none leaves that as it is.
+            comments: lines that replace the comment on ``node``; empty leaves it as it is.
 
         Raises:
             SpliceError: it shares a line with another.
@@ -168,7 +169,7 @@ class Editing:
         self._splice(above, end, new, self._numbers[begin])
 
     def substitute(self, node: ast.expr, text: str) -> None:
-        """Put ``text`` in the place of an expression, whose lines are as they were."""
+        """Replace an expression, whose lines are unchanged, by ``text``."""
         begin, end = (
             bisect_left(self._numbers, node.lineno),
             bisect_right(self._numbers, node.end_lineno or 0),
@@ -178,7 +179,7 @@ class Editing:
         self._splice(begin, end, f"{head}{text}{tail}".split("\n"), self._numbers[begin])
 
     def insert_after(self, anchor: ast.stmt, statement: str, *, gap: int = 0) -> None:
-        """Put ``statement`` behind ``anchor`` and what was put there before, with ``gap`` blank lines above.
+        """Insert ``statement`` after ``anchor`` and earlier insertions there, with ``gap`` blank lines above.
 
         Raises:
             SpliceError: ``anchor`` shares a line with another statement.
@@ -192,11 +193,11 @@ class Editing:
     def insert_before(
         self, anchor: ast.stmt, statement: str, *, gap: int = 0, above: int | None = None
     ) -> None:
-        """Put ``statement`` ahead of ``anchor`` and of the comment on it.
+        """Insert ``statement`` before ``anchor`` and the comment on it.
 
         Args:
             gap: blank lines between the two.
-            above: blank lines above the statement; None leaves those that are there.
+            above: blank lines above the statement; None keeps the present ones.
 
         Raises:
             SpliceError: ``anchor`` shares a line with another statement.
@@ -219,7 +220,7 @@ class Editing:
         self._lines[begin:end] = lines
 
     def _is_comment(self, place: int, margin: str | None = None) -> bool:
-        """Whether the line at an index is a comment, as far in as ``margin`` is long."""
+        """Return whether the line at an index is a comment, as far in as ``margin`` is long."""
         if place < 0 or self._numbers[place] in self._of.string_lines:
             return False
         line = self._lines[place]
@@ -227,9 +228,9 @@ class Editing:
 
 
 def replace_nodes(source: str, replacements: Mapping[ast.AST, str]) -> str:
-    """``source`` with the text of each node replaced. The nodes must come from it and not overlap.
+    """Return ``source`` with the text of each node replaced.
 
-    Its line ends stay as they are, whatever they are.
+    The nodes must come from it and not overlap. Its line ends are kept.
     """
     data = source.encode("utf-8")
     spans = _spans(data, list(replacements))
@@ -240,14 +241,14 @@ def replace_nodes(source: str, replacements: Mapping[ast.AST, str]) -> str:
 
 
 def texts_of(source: str, nodes: Sequence[ast.AST]) -> list[str]:
-    """The text of each node of ``source`` as it stands, line ends included."""
+    """Return the text of each node of ``source``, line ends included."""
     data = source.encode("utf-8")
     spans = _spans(data, nodes)
     return [data[slice(*spans[node])].decode("utf-8") for node in nodes]
 
 
 def _spans(data: bytes, nodes: Sequence[ast.AST]) -> dict[ast.AST, tuple[int, int]]:
-    """Where each node begins and ends, in bytes: lines are split as the Python parser splits them."""
+    """Return the span of each node in bytes: lines are split as the Python parser splits them."""
     starts = [0, *(match.end() for match in _LINE_END.finditer(data))]
     return {
         node: (starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset)  # type: ignore[attr-defined]

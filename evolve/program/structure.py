@@ -1,6 +1,6 @@
-"""What a program is built of, read from its syntax tree: its storage, its steps, and countable features.
+"""Structure of a program, from its syntax tree: its storage, its steps, and countable features.
 
-Nothing is run. A program can hide what it does from this (``getattr``, ``exec``): it is for reading, and
+Nothing is run. A program can hide its behaviour from this (``getattr``, ``exec``): it is for reading, and
 decides nothing.
 """
 
@@ -43,7 +43,7 @@ class Table:
 
     Attributes:
         module: ``fts5`` for a full-text index; empty for an ordinary table.
-        columns: what stands between its parentheses, on one line.
+        columns: text between its parentheses, on one line.
     """
 
     name: str
@@ -61,11 +61,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Phase:
-    """What ``__init__``, ``write`` or ``read`` does, all the methods that it calls counted in.
+    """Phase of a program: ``__init__``, ``write`` or ``read`` with all the methods that it calls.
 
     Attributes:
         steps: the methods in the order in which they are first called, itself left out.
-        uses: attributes of the toolkit that are touched, each with how often it is mentioned.
+        uses: attributes of the toolkit that are touched, each with its number of mentions.
         sql: the SQL statements, as they are written.
     """
 
@@ -81,7 +81,7 @@ class Structure:
     Attributes:
         tables: tables that it creates.
         attributes: containers that ``__init__`` makes: name → kind.
-        phases: name of the phase → what it does.
+        phases: name of the phase → its structure.
     """
 
     tables: tuple[Table, ...]
@@ -116,7 +116,7 @@ def structure(program: MemoryProgram) -> Structure | None:
 def features(program: MemoryProgram) -> dict[str, dict[str, float]] | None:
     """Countable features of ``program`` by group; None where it does not parse.
 
-    Groups: ``storage`` (what of the toolkit each phase uses, tables, containers), ``shape`` (node types of
+    Groups: ``storage`` (toolkit attributes used by each phase, tables, containers), ``shape`` (node types of
     the tree, as log(1 + count)), ``steps`` (names of its methods and of the functions it calls, 0 or 1),
     ``schema`` (fields), ``knobs`` (their values, as a share of their range).
     """

@@ -1,4 +1,4 @@
-"""What a syntax tree says of a program's names: which are bound, looked up and mentioned, and by what."""
+"""Names in a syntax tree: which are bound, looked up and mentioned, and by what."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class Mention(NamedTuple):
-    """A name in code: looked up or bound (``name``), behind a dot (``attribute``), or a string (``text``).
+    """Name in code: looked up or bound (``name``), after a dot (``attribute``), or a string (``text``).
 
-    ``place`` is the line, from 1, and the column of the expression that it is in.
+    ``place`` is the line, from 1, and the column of its expression.
     """
 
     kind: Literal["name", "attribute", "text"]
@@ -52,7 +52,7 @@ def bound_names(node: ast.stmt) -> set[str]:
 
 
 def is_text(node: ast.stmt) -> bool:
-    """Whether a statement is a string: a docstring."""
+    """Return whether a statement is a bare string, such as a docstring."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)

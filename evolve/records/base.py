@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 StructuredOutput = Literal["auto", "json_schema", "json_object", "prompt"]
-"""Ways to ask a model for JSON; ``auto`` finds out which the server takes."""
+"""Ways to request JSON from a model; ``auto`` finds out which the server takes."""
 Fields = dict[str, JsonValue]
 """The JSON form of a KnowledgeItem or a Query: field name → value."""
 

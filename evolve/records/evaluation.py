@@ -1,4 +1,4 @@
-"""Records of an evaluation: of episodes, of tasks, and of the whole."""
+"""Records of an evaluation: episodes, tasks, and the whole."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evolve.records.base import Fields, Record
 
 
 class Stage(StrEnum):
-    """Where on its way to the answer the gold evidence was lost (DESIGN §4, *Attribution*)."""
+    """Stage on the way to the answer at which the gold evidence was lost."""
 
     NOT_GIVEN = "not_given"
     LOST_IN_WRITE = "lost_in_write"
@@ -22,7 +22,7 @@ class Stage(StrEnum):
 
 
 class Usage(Record):
-    """Model work: calls made, and tokens read and written by the model (estimates are said to be so)."""
+    """Usage of models: calls made, and tokens read and written by the model."""
 
     calls: int = 0
     tokens_in: int = 0
@@ -55,7 +55,7 @@ class Usage(Record):
 
 
 class Completion(Record):
-    """The answer of the toolkit's model."""
+    """Answer of the toolkit's model."""
 
     text: str
     usage: Usage
@@ -71,7 +71,7 @@ class Failure(Record):
 
     @classmethod
     def of(cls, error: ProgramError, where: str) -> Failure:
-        """The record of ``error``, which happened at ``where``."""
+        """Return the record of ``error``, which happened at ``where``."""
         return cls(kind=error.kind, where=where, message=error.message, detail=error.detail[-4000:])
 
 
@@ -91,7 +91,7 @@ class Interval(Record):
 
     @property
     def method(self) -> str:
-        """How it was found, such as ``Student's t over 4 groups``; empty where that is not recorded."""
+        """Method of the interval, such as ``Student's t over 4 groups``; empty where that is not recorded."""
         return f"Student's t over {self.units} {self.unit}" if self.unit else ""
 
     def __str__(self) -> str:
@@ -99,7 +99,7 @@ class Interval(Record):
 
 
 class WriteResult(Record):
-    """What became of one episode."""
+    """Result of writing one episode."""
 
     episode: str
     item: Fields
@@ -109,7 +109,7 @@ class WriteResult(Record):
 
 
 class Step(Record):
-    """One action in an environment, and what came of it."""
+    """Action in an environment and the observation after it."""
 
     command: str
     observation: str
@@ -157,7 +157,7 @@ class ItemOutcome(Record):
 
     @property
     def conclusive(self) -> bool:
-        """Whether every model and judge gave what the score needs."""
+        """True if every model and judge gave what the score needs."""
         return not self.inconclusive
 
     def filled(self, **values: object) -> ItemOutcome:
@@ -174,13 +174,13 @@ CostUnit = Literal["tokens", "usd"]
 
 
 class Evaluation(Record):
-    """A program on a subset.
+    """Evaluation of a program on a subset.
 
-    ``complete``: every item has a score, or says why it has none (a few may: ``ItemOutcome.inconclusive``).
-    ``failed``: the program broke, and ``failure`` says how; its quality is 0 because it earned 0.
-    ``raced``: it was given up after some of the items, and ``reason`` says why; what it scored on them is no
-    score on the subset. ``inconclusive``: our own machinery broke; there is no score, and there must not be
-    one.
+    ``complete``: every item has a score, or the reason why it has none (a few may:
+    ``ItemOutcome.inconclusive``). ``failed``: the program broke, and ``failure`` says how; its quality is 0
+    because it earned 0. ``raced``: it was stopped early after some of the items, for the ``reason``; its
+    scores on them are not a score on the subset. ``inconclusive``: a model or sandbox failed; there is no
+    score, and there must not be one.
 
     Example:
         >>> import evolve
@@ -212,7 +212,7 @@ class Evaluation(Record):
     seconds: float = Field(default=0.0, description="wall time of the whole evaluation")
 
     def objective(self, name: str) -> float:
-        """The value of the objective ``name``: quality, cost, latency or size."""
+        """Return the value of the objective ``name``: quality, cost, latency or size."""
         if name == "quality":
             return self.quality.mean
         if name in ("cost", "latency", "size"):
@@ -221,7 +221,7 @@ class Evaluation(Record):
 
     @property
     def item_scores(self) -> dict[str, float]:
-        """Task id → score, of the items that have one."""
+        """Task id → score, for the items that have one."""
         return {item.task: item.score for item in self.items if item.conclusive}
 
     @property
@@ -230,5 +230,5 @@ class Evaluation(Record):
         return {item.task: item.group for item in self.items}
 
     def stages(self) -> dict[Stage, int]:
-        """How many items were lost at each stage."""
+        """Number of items lost at each stage."""
         return {stage: sum(item.stage == stage for item in self.items) for stage in Stage}

@@ -1,4 +1,4 @@
-"""Records of a search: candidates, and the answers that they were made of."""
+"""Records of a search: candidates, and the model replies that they were made from."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from evolve.records.base import Record
 Became = Literal[
     "valid", "worse", "no effect", "same", "static", "failed", "unreadable", "duplicate", "frozen", "lost"
 ]
-"""An answer became a child (``valid``); a program that returns clearly less of the evidence than its parent
-(``worse``); a program that returns what its parent does (``no effect``); the
-parent's own text (``same``); a program with a fault that the source shows (``static``), that failed when it
-was tried, that is known already, or that changed what is frozen; no program (``unreadable``); or it did not
-come (``lost``)."""
+"""Outcome of a reply: a candidate (``valid``); a program that returns significantly less of the evidence than
+its parent (``worse``); a program that returns the same as its parent (``no effect``); the parent's own text
+(``same``); a program with a fault visible in the source (``static``), that failed when it was tried, that is
+known already, or that changed a frozen part; no program (``unreadable``); or no reply (``lost``).
+"""
 
 
 class Try(Record):
-    """One answer of a model that was asked for a child."""
+    """Reply of a model that was asked for a candidate."""
 
     kind: Literal["draw", "repair"] = Field(
-        description="asked anew, or told what was wrong with the last one"
+        description="a new draw, or a repair with the error of the last one"
     )
-    form: str = Field(description="in which the edit was asked for")
+    form: str = Field(description="requested format of the edit")
     became: Became
 
 
 class Candidate(Record):
-    """A program with its place in the search. What is not ``complete`` is compared with nobody.
+    """Program with its place in the search. A candidate that is not ``complete`` is compared with no other.
 
     Example:
         >>> parent = Candidate(number=0, program="a", objectives={"quality": 0.5, "cost": 900.0})
@@ -37,9 +37,9 @@ class Candidate(Record):
         (True, False)
     """
 
-    number: int = Field(description="order of birth: seeds first, then children from the first to the last")
+    number: int = Field(description="order of creation: seeds first, then their offspring")
     program: str = Field(description="id of the program")
-    name: str = Field(default="", description="file name of a seed; empty for a child")
+    name: str = Field(default="", description="file name of a seed; empty for offspring")
     parents: tuple[int, ...] = Field(default=(), description="numbers of the parents, the main one first")
     operator: str = Field(default="seed", description="what made it")
     message: str = Field(default="", description="what was changed and why, in a sentence")
@@ -48,10 +48,10 @@ class Candidate(Record):
     failed: bool = Field(default=False, description="it broke, and has no objectives")
     raced: bool = Field(
         default=False,
-        description="given up before its evaluation was whole: it has some item scores, and no objectives",
+        description="stopped early: it has some item scores, and no objectives",
     )
 
     @property
     def complete(self) -> bool:
-        """It has objectives: it can be compared, and be a parent."""
+        """True if the candidate has objectives, so that it can be compared and be a parent."""
         return not self.failed and not self.raced

@@ -1,4 +1,4 @@
-"""Records of what a benchmark is made of."""
+"""Records that make up a benchmark."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from evolve.records.base import Record
 
 
 class Evidence(Record):
-    """A passage that a correct answer rests on. Gold: never enters a sandbox or a prompt that answers.
+    """Passage that supports the correct answer. Gold: never enters a sandbox or an answering prompt.
 
     Example:
         >>> Evidence(episode="monday", text="Ada moved to Lisbon.").episode
         'monday'
     """
 
-    episode: str = Field(description="id of the episode it stands in")
-    text: str = Field(description="the passage, as it stands in the episode's text")
+    episode: str = Field(description="id of its episode")
+    text: str = Field(description="the passage, exactly as in the episode's text")
 
 
 class Criterion(Record):
-    """One line of a rubric. Gold, as answers are."""
+    """Criterion of a rubric. Gold, as answers are."""
 
     text: str = Field(description="what an answer must, or with negative points must not, do")
     points: float = Field(description="points if it is met; negative for what should not be there")
 
 
 class Task(Record):
-    """One question, with what it takes to score its answer: accepted answers, a rubric, or an environment.
+    """Question with what is needed to score its answer: accepted answers, a rubric, or an environment.
 
     Example:
         >>> Task(id="q1", question="Where does Ada live?", answers=("Lisbon",)).answers[0]
@@ -50,7 +50,7 @@ class Task(Record):
 
 
 class Episode(Record):
-    """One experience to remember.
+    """Experience to remember.
 
     Example:
         >>> Episode(id="monday", text="Ada: I moved to Lisbon.").text

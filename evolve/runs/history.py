@@ -7,7 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evolve.config import CampaignConfig
-from evolve.events import Compared, Discarded, Evaluated, Event, Finished, Joined, Proposed, Started
+from evolve.events import (
+    Compared,
+    Discarded,
+    Evaluated,
+    Event,
+    Finished,
+    Joined,
+    Proposed,
+    Started,
+    Steered,
+)
 from evolve.journal import RunRecord
 from evolve.population import CandidatePool, Objective, merit, objective, objectives_of
 from evolve.records import Candidate, CostUnit, Interval, Try
@@ -15,19 +25,22 @@ from evolve.statistics import paired_interval
 
 STATIC, TEST = "static", "test"
 SEED = "seed"
+BY_HAND = "by hand"
+"""Operator of a program that a user added."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the campaign was when a candidate had joined.
+    """Progress of the campaign when a candidate had joined.
 
     Attributes:
-        number: the candidate.
-        evaluations: evaluations made until then, those for diagnosis and those of failed candidates too.
-        seconds: what those evaluations took, summed over workers. The journal has no time of day for
-            single events, so that this is the clock that a pause between two processes does not move.
-        hypervolume: of the front, see ``ParetoArchive.hypervolume``; the reference is the worst value that
-            any candidate of the run has in each objective.
+        number: number of the candidate.
+        evaluations: evaluations made until then, those for failure analysis and of failed candidates
+            included.
+        seconds: duration of those evaluations, summed over workers. The journal has no time of day for
+            single events, so this is the clock that a pause between two processes does not move.
+        hypervolume: of the Pareto front, see ``ParetoArchive.hypervolume``; the reference is the worst value
+            that any candidate of the run has in each objective.
         best: the highest quality; None while all failed.
     """
 
@@ -44,17 +57,19 @@ class RunHistory:
 
     Attributes:
         objectives: names of the objectives that span the front.
-        budget: children that the campaign may make.
-        axes: the objectives, and how fine a difference of each counts on the front; by default those of
-            their names.
+        budget: number of candidates that the campaign may make, with the programs that a user added.
+        axes: the objectives, with their resolution on the front; by default those of their names.
         started: each process that worked on the campaign, in order.
-        finished: how the last process ended; None while it runs or if it was killed.
-        discarded: number → why that child did not come to be.
+        finished: end of the last process; None while it runs or if it was killed.
+        discarded: number → reason why there is no such candidate.
         comparisons: best against others on the test set, in order.
-        tries: number → what became of each reply of the model that was asked for that child.
+        tries: number → outcome of each model reply for that candidate.
         groups: static task → its group, of the tasks that have one.
-        initial: programs that the campaign begins with.
+        initial: number of initial programs.
         programs: ids of all programs that an event names.
+        steered: the requests of users that were carried out, in order.
+        paused: the process was asked to begin no candidate, and goes on to wait.
+        added: number → the request by which a user added the program of that number.
 
     Example:
         >>> from evolve.config import CampaignConfig
@@ -76,6 +91,9 @@ class RunHistory:
     groups: dict[str, str] = field(default_factory=dict)
     initial: int = 0
     programs: set[str] = field(default_factory=set)
+    steered: list[Steered] = field(default_factory=list)
+    added: dict[int, Steered] = field(default_factory=dict)
+    paused: bool = False
     _candidates: dict[int, Candidate] = field(default_factory=dict)
     _proposed: dict[int, Proposed] = field(default_factory=dict)
     _evaluated: dict[tuple[int, str], Evaluated] = field(default_factory=dict)
@@ -104,7 +122,7 @@ class RunHistory:
         return cls.of(run.config, run.events())
 
     def apply(self, event: Event) -> bool:
-        """Take the next event in; False if it is not new, as when a resumed campaign tells its past."""
+        """Apply the next event; False if it is not new, as when a resumed campaign repeats its past."""
         self._seen.update(past.model_dump_json() for past in self._past)
         self._past.clear()
         line = event.model_dump_json()
@@ -115,9 +133,10 @@ class RunHistory:
         return True
 
     def add(self, event: Event) -> None:
-        """Take the next event in, which is known to be new."""
+        """Apply the next event, which is known to be new."""
         match event:
             case Started():
+                self.paused = False
                 self.started.append(event)
                 self.groups.update(event.groups)
                 self.finished = None
@@ -136,8 +155,19 @@ class RunHistory:
                 self.tries[event.number] = event.tries or self.tries.get(event.number, ())
             case Compared():
                 self.comparisons.append(event)
+            case Steered():
+                self._steer(event)
             case Finished():
                 self.finished = event
+
+    def _steer(self, event: Steered) -> None:
+        self.steered.append(event)
+        if event.action in ("pause", "resume", "stop"):
+            self.paused = event.action == "pause"
+        if event.action == "add":
+            self.programs.add(event.program)
+            self.added[event.number] = event
+            self.budget += 1
 
     def _join(self, candidate: Candidate) -> None:
         number = candidate.number
@@ -146,7 +176,7 @@ class RunHistory:
         self._joined.append((number, len(self._evaluated), self._seconds))
         if self._pool is not None and number not in self._candidates:
             self._pool.add(candidate)
-        else:  # of a number that the journal holds twice, the last one counts
+        else:  # if the journal holds a number twice, the last one counts
             self._pool = None
         self._candidates[number] = candidate
         self._scores.pop(number, None)
@@ -166,7 +196,7 @@ class RunHistory:
 
     @property
     def pool(self) -> CandidatePool:
-        """The candidates with their Pareto front. To be read, not added to."""
+        """The candidates with their Pareto front. Read-only."""
         if self._pool is None:
             self._pool = CandidatePool(self._axes(), self.candidates)
         return self._pool
@@ -185,12 +215,12 @@ class RunHistory:
 
     @property
     def best_seed(self) -> Candidate | None:
-        """The one that the search had to beat: the best of the seeds by the same rule; None if all failed."""
+        """Baseline of the search: the best of the seeds by the same rule; None if all failed."""
         return max((c for c in self.seeds if c.complete), key=merit, default=None)
 
     @property
     def conditions(self) -> str | None:
-        """What scores of this run are taken under; None for a new run."""
+        """Conditions of this run's scores; None for a new run."""
         return self.started[0].conditions if self.started else None
 
     @property
@@ -205,12 +235,12 @@ class RunHistory:
 
     @property
     def settled(self) -> int:
-        """Number of children of the budget that joined or were given up."""
+        """Number of candidates of the budget that joined or were discarded."""
         joined = sum(candidate.operator != SEED for candidate in self._candidates.values())
         return joined + len(self.discarded)
 
     def is_settled(self, number: int) -> bool:
-        """Return whether it is recorded what became of a candidate."""
+        """Return whether the result of a candidate is recorded."""
         return number in self._candidates or number in self.discarded
 
     def is_recorded(self, event: Event) -> bool:
@@ -229,15 +259,32 @@ class RunHistory:
 
     @property
     def inconclusive(self) -> int:
-        """Number of evaluations without a score, for no fault of the program."""
+        """Number of evaluations without a score, through no fault of the program."""
         return sum(event.status == "inconclusive" for event in self._evaluated.values())
+
+    def hints(self, number: int | None = None) -> tuple[Steered, ...]:
+        """Return the hints that candidate ``number`` is made with; None: those in force now."""
+
+        def holds(event: Steered) -> bool:
+            return number is None or event.number <= number
+
+        withdrawn = {e.hint for e in self.steered if e.action == "withdraw" and holds(e)}
+        return tuple(
+            e for e in self.steered if e.action == "hint" and holds(e) and e.request not in withdrawn
+        )
+
+    @property
+    def next_number(self) -> int:
+        """Number above those of all candidates of which anything is recorded."""
+        taken = (self._candidates, self._proposed, self.discarded, self.added)
+        return max((max(numbers) for numbers in taken if numbers), default=-1) + 1
 
     def candidate(self, number: int) -> Candidate | None:
         """Return the candidate ``number``, if it joined."""
         return self._candidates.get(number)
 
     def proposed(self, number: int) -> Proposed | None:
-        """Return how the child ``number`` was made, if it was."""
+        """Return how candidate ``number`` was made, if it was."""
         return self._proposed.get(number)
 
     def evaluated(self, number: int, subset: str = STATIC) -> Evaluated | None:
@@ -258,7 +305,7 @@ class RunHistory:
 
     @property
     def in_flight(self) -> tuple[Proposed, ...]:
-        """Children that were made and have no outcome yet, by rising number."""
+        """Candidates that were made and have no result yet, by rising number."""
         return tuple(self._proposed[n] for n in sorted(self._proposed) if not self.is_settled(n))
 
     def change(self, candidate: Candidate) -> Interval | None:
@@ -278,7 +325,7 @@ class RunHistory:
         return Interval(mean=mean, low=-1.0, high=1.0)
 
     def _finite(self, candidate: Candidate) -> Mapping[str, float]:
-        """The scores of a candidate that are numbers, kept for when its children are compared with it."""
+        """Return the finite scores of a candidate, cached for comparisons with its offspring."""
         known = self._scores.get(candidate.number)
         if known is None:
             known = {k: v for k, v in candidate.item_scores.items() if math.isfinite(v)}
@@ -326,5 +373,5 @@ class RunHistory:
 
 
 def title(candidate: Candidate) -> str:
-    """Return what to call a candidate in a line: the name of a seed, the operator of a child."""
+    """Return a candidate's short title: the name of a seed, the operator of offspring."""
     return candidate.name or candidate.operator

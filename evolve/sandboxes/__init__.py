@@ -1,1 +1,1 @@
-"""Where memory programs run: behind what, within which limits, and how the host talks with them."""
+"""Sandboxes of memory programs: isolation, resource limits, and the protocol with the host."""

@@ -1,9 +1,9 @@
-"""bubblewrap: namespaces without an engine. No network, no files of the host, but no cgroup either.
+"""bubblewrap sandbox: namespaces without an engine. No network, no files of the host, but no cgroup either.
 
-What holds: a program sees no network, no file but Python's own, no process but its own; nothing outside /tmp
-can be written; all of it dies with its first process. What is weaker than in a container: memory is limited
-for each process, not for all together; /tmp has a size but no limit of files and may hold programs to run;
-the CPU is not shared out. System calls are filtered as they are in a container.
+Guarantees: a program sees no network, only Python's own files, only its own processes; nothing outside /tmp
+can be written; all of it dies with its first process. Weaker than a container: memory is limited for each
+process, not for all together; /tmp has a size but no limit of files and may hold programs to run; CPU is not
+limited. System calls are filtered as in a container.
 """
 
 from __future__ import annotations
@@ -54,14 +54,15 @@ _ENVIRONMENT = {**ENVIRONMENT, "HOME": "/tmp", "TMPDIR": "/tmp", "PATH": os.defp
 
 
 class BwrapSandbox:
-    """Runs each program in namespaces of its own, by bubblewrap 0.8 or newer, with this interpreter.
+    """Sandbox that runs each program in namespaces of its own, by bubblewrap 0.8 or newer, with this
+    interpreter.
 
     Args:
         pool: sandboxes to keep started for programs to come.
-        limits: those that most programs are going to be opened with.
+        limits: the limits that most programs are expected to have.
 
     Raises:
-        InfrastructureError: it does not work here; the message is what ``probe`` says.
+        InfrastructureError: it does not work here; the message is that of ``probe``.
     """
 
     isolation: Isolation = "bwrap"
@@ -76,13 +77,15 @@ class BwrapSandbox:
             )
         self._tools = _Tools.find()
         self._roster = Roster()
-        # bwrap dies with the *thread* that started it: it has to be one that lives as long as this does.
+        # bwrap dies with the *thread* that started it, which must live as long as this object.
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="evolve-bwrap")
         self._pool = WarmPool(self._start, pool, key=_shape, expected=limits or Limits())
 
     @staticmethod
     def probe() -> str | None:
-        """None if bubblewrap works here, else why not: found by running Python with numpy in it."""
+        """Return None if bubblewrap works here, else the reason: tested by running Python with numpy in
+        it.
+        """
         try:
             tools, command = _Tools.find(), [_interpreter(), "-s", "-P", "-c", "import numpy"]
             with _filter() as descriptor:
@@ -131,7 +134,7 @@ class BwrapSandbox:
 
 @dataclass(frozen=True)
 class _Tools:
-    """Absolute paths, since the sandbox's environment names no others than the system's."""
+    """Absolute paths of the tools, since the sandbox's environment has only the system's."""
 
     bwrap: str
     prlimit: str
@@ -159,7 +162,9 @@ def _filter() -> Iterator[int]:
 
 
 def _restriction(settings: Path = Path("/proc/sys")) -> str:
-    """What on this machine keeps users from making namespaces, with the remedy; empty if nothing is known."""
+    """Return the setting of this machine that keeps users from making namespaces, with the remedy; empty if
+    none is known.
+    """
     for name, closed, remedy in _RESTRICTIONS:
         try:
             value = (settings / name).read_text("utf-8").strip()
@@ -171,7 +176,7 @@ def _restriction(settings: Path = Path("/proc/sys")) -> str:
 
 
 def _shape(limits: Limits) -> Hashable:
-    """What ``sandboxed`` takes of the limits."""
+    """Return the limits that a sandbox is started with."""
     return limits.scratch_mb, limits.processes
 
 
@@ -212,8 +217,8 @@ def sandboxed(tools: _Tools, limits: Limits, command: list[str], filter_from: in
     ]
     if os.geteuid() != 0:
         return inner
-    # Root would stay the host's root behind the namespace: no process limit applies to it, and files that
-    # are root's are its own. So become nobody first, in a place where nobody can reach the interpreter.
+    # Root would stay the host's root behind the namespace: no process limit applies to it, and files that are
+    # root's are its own. So become the user nobody first, where that user can reach the interpreter.
     return [
         tools.bwrap,
         "--die-with-parent",
@@ -226,7 +231,7 @@ def sandboxed(tools: _Tools, limits: Limits, command: list[str], filter_from: in
 
 
 def _files() -> Iterator[str]:
-    """The arguments that make a root of what Python needs, read-only, and of nothing of this project."""
+    """Return the arguments that make a read-only root of Python's files, without any of this project."""
     linked = [name for name in _MERGED if Path("/", name).is_symlink()]
     whole = [Path("/", name) for name in _MERGED if Path("/", name).is_dir() and name not in linked]
     shown = _topmost([Path("/usr"), *whole, *_of_python()])

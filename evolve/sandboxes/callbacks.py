@@ -1,4 +1,4 @@
-"""What the host does for a program in the middle of one call, charged before it is done."""
+"""Callbacks of a program to the host in the middle of one call, charged before they are done."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from evolve.sandboxes.protocol import Limits, Services
 
 
 class Callbacks:
-    """Answers the callbacks of one write or read and keeps its account.
+    """Handler of the callbacks of one write or read, with their account.
 
     Attributes:
         seconds: time spent in services.
         usage: model work done.
-        refusal: the first callback over a budget, or that no model can be asked: the call has failed,
-            whatever the program makes of it.
-        outage: the first failure of a service: the evaluation is void. Or the campaign's budget is spent.
+        refusal: the first callback over a budget, or that no model can answer: the call has failed,
+            whatever the program does with it.
+        outage: the first failure of a service, which voids the evaluation; or the campaign's spending limit.
     """
 
     def __init__(
@@ -40,14 +40,14 @@ class Callbacks:
         self._calls = 0
 
     def answer(self, request: Embed | Complete) -> dict[str, Any]:
-        """The message to send back."""
+        """Return the message to send back."""
         started = self._clock()
         try:
             return self._embed(request) if isinstance(request, Embed) else self._complete(request)
         except (InfrastructureError, BudgetReached) as error:
             self.outage = self.outage or error
             return {"error": "the model could not be reached; this evaluation is void"}
-        except ProgramError as error:  # over a budget, or what cannot be asked
+        except ProgramError as error:  # over a budget, or an impossible request
             self.refusal = self.refusal or error
             return {"error": error.message}
         finally:

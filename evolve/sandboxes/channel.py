@@ -1,4 +1,4 @@
-"""The host's end of the conversation with a worker: framed messages, one deadline, caps on everything."""
+"""Host's end of the connection to a worker: framed messages, one deadline, limits on everything."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _LOOK_UP_SECONDS = 0.5
 
 
 class Closed(Exception):
-    """The worker's end is gone: it has ended, or the connection to it has."""
+    """Loss of the worker's end: it has ended, or the connection to it has."""
 
 
 class Abandoned(Exception):
-    """This end was closed by another thread while a call was running."""
+    """Closing of this end by another thread while a call was running."""
 
 
 class Deadline(Exception):
-    """The time for the call is over."""
+    """End of the time for the call."""
 
 
 class Streams(Protocol):
-    """The raw byte streams of a worker. Nothing here ever blocks but ``wait``, for at most ``seconds``."""
+    """Raw byte streams of a worker. Only ``wait`` blocks, for at most ``seconds``."""
 
     def wait(self, seconds: float, *, to_send: bool) -> None:
         """Return when there is something to receive, or room to send if ``to_send``, or time is over."""
@@ -39,7 +39,7 @@ class Streams(Protocol):
         ...
 
     def receive(self) -> tuple[bytes, bytes]:
-        """What has arrived on the channel and on stderr, a bounded amount. Raises ``Closed`` at the end."""
+        """Return a bounded amount of data from the channel and from stderr. Raises ``Closed`` at the end."""
         ...
 
 
@@ -49,8 +49,8 @@ class Channel:
     Args:
         streams: the worker's bytes.
         frame_bytes: the largest message to accept.
-        stderr_bytes: how much the worker may print in all.
-        clock: monotonic seconds.
+        stderr_bytes: most bytes that the worker may print in all.
+        clock: monotonic clock, in seconds.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Channel:
 
     @property
     def printed(self) -> str:
-        """The end of what the worker has printed."""
+        """The end of the worker's printed output."""
         return self._tail.decode("utf-8", "replace")
 
     def abandon(self) -> None:
@@ -80,12 +80,12 @@ class Channel:
         self._abandoned.set()
 
     def send(self, message: dict[str, Any], deadline: float) -> None:
-        """Send ``message``, taking in meanwhile what the worker says, so that neither waits for the other.
+        """Send ``message`` while receiving the worker's output, so that neither waits for the other.
 
         Raises:
             Closed: the worker is gone.
             Deadline: ``deadline``, on the clock, has passed.
-            ProgramError: the worker said more than it may.
+            ProgramError: the worker sent more than it may.
         """
         rest = memoryview(encode(message))
         while rest:
@@ -101,7 +101,7 @@ class Channel:
         Raises:
             Closed: the worker is gone.
             Deadline: ``deadline``, on the clock, has passed.
-            ProgramError: what came is no message, or too much.
+            ProgramError: the data are not a message, or too much.
         """
         while True:
             body = self._frame()
@@ -111,7 +111,7 @@ class Channel:
             self._take_in()
 
     def drain(self, seconds: float) -> None:
-        """Take in what the worker has printed last; its messages no longer matter."""
+        """Receive the worker's last printed output; its messages no longer matter."""
         deadline = self._clock() + seconds
         with suppress(Closed, Deadline, Abandoned, ProgramError):
             while True:
@@ -119,7 +119,7 @@ class Channel:
                 self._take_in()
 
     def _frame(self) -> bytes | None:
-        """Take one frame out of the inbox, if a whole one is there."""
+        """Remove one frame from the inbox, if a complete one is there."""
         if len(self._inbox) < HEADER_BYTES:
             return None
         length = int.from_bytes(self._inbox[:HEADER_BYTES], "big")

@@ -1,4 +1,4 @@
-"""Which sandbox to use: what was asked for, or the best that is there; never less than that in silence."""
+"""Choice of the sandbox: the requested one, or the best available; never a weaker one in silence."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def choose(
     pool: int = 0,
     limits: Limits | None = None,
 ) -> Sandbox:
-    """The sandbox called ``name``, ready for use.
+    """Return the sandbox called ``name``, ready for use.
 
     Args:
         name: docker, bwrap, process, a registered name, or auto: Docker if an engine answers and has the
             image or can build it, else bubblewrap if it works here, else a bare process if that is allowed.
         trusted: only programs of this project or of the user run, none that a model wrote.
         unsafe_local: the user allows a bare process for any program.
-        notify: is told, in sentences for the user, what an image build does and which isolation is used.
+        notify: called with sentences for the user on an image build and on the isolation in use.
         pool: containers or processes to keep started for programs to come.
-        limits: those that most programs are going to be opened with; the defaults if left out.
+        limits: limits that most programs are expected to have; default: the defaults.
 
     Raises:
         UsageError: ``name`` is unknown, or a bare process was asked for and is not allowed.
-        InfrastructureError: what was asked for does not work, or nothing that is allowed does.
+        InfrastructureError: the requested sandbox does not work, or no permitted one does.
     """
     if REGISTRY.problem("sandbox", name):
         names = ", ".join(REGISTRY.names("sandbox"))

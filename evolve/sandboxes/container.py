@@ -1,4 +1,4 @@
-"""How a program's container is made: all that stands between it and the host, for Docker and Podman."""
+"""Options of a program's container: all that isolates it from the host, for Docker and Podman."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ OPEN_FILES = 256
 CPU_SECONDS = 7_200
 SHARED_MEMORY_MB = 16
 SCRATCH_FILES = 4096
-SCRATCH = ("/tmp", "/dev/shm", "/dev/mqueue")  # all that it can write to
+SCRATCH = ("/tmp", "/dev/shm", "/dev/mqueue")  # the only writable place
 PROCESSES_OF_USER = 4096
-"""Processes of the containers' user together, where the engine would set a limit of its own (Podman)."""
+"""Limit on all processes of the containers' user, where the engine would set its own (Podman)."""
 
 
 def container_options(
     client: DockerClient, image: str, limits: Limits, *, engine: Engine, numpy: bool = True
 ) -> dict[str, Any]:
-    """The arguments of ``create_container``: the image, the worker's text as its command, and the limits."""
+    """Return the arguments of ``create_container``: the image, the worker's text as its command, and the
+    limits.
+    """
     from docker.types import LogConfig
 
     scratch = limits.scratch_mb << 20
     host_config = client.api.create_host_config(
-        auto_remove=True,  # the worker ends when its host does, and nothing stays behind
+        auto_remove=True,  # the worker ends when its host does, and leaves nothing
         network_mode="none",
         read_only=True,
         tmpfs={"/tmp": f"size={scratch},{_files(engine)}mode=1777,noexec,nosuid,nodev"},
@@ -63,12 +65,12 @@ def container_options(
 
 
 def _files(engine: Engine) -> str:
-    """The mount option for the number of files; Podman has none, and their inodes count as memory."""
+    """Return the mount option for the number of files; Podman has none, and their inodes count as memory."""
     return "" if engine.podman else f"nr_inodes={SCRATCH_FILES},"
 
 
 def _seccomp(engine: Engine) -> str:
-    """The filter as the engine takes it: Docker its text, Podman the name of a file on its side."""
+    """Return the filter as the engine takes it: Docker its text, Podman the name of a file on its side."""
     return str(resources.folder("sandbox") / "seccomp.json") if engine.podman else seccomp.profile()
 
 
@@ -76,6 +78,6 @@ def _ulimits(engine: Engine, file_bytes: int) -> list[Any]:
     from docker.types import Ulimit
 
     limits = {"nofile": OPEN_FILES, "fsize": file_bytes, "core": 0, "cpu": CPU_SECONDS}
-    if engine.podman:  # else it sets what it was configured with, which the machine may not allow
+    if engine.podman:  # else it sets its configured value, which the machine may not allow
         limits["nproc"] = PROCESSES_OF_USER
     return [Ulimit(name=name, soft=value, hard=value) for name, value in limits.items()]

@@ -21,7 +21,7 @@ _PING = {"op": "ping"}
 
 
 class Ended(Exception):
-    """The process that served, or one that waited for it, has ended without being asked to."""
+    """Unrequested end of the process that served, or of one that waited for it."""
 
     def __init__(self, death: Death) -> None:
         super().__init__(death.description)
@@ -29,19 +29,20 @@ class Ended(Exception):
 
 
 class Conversation:
-    """What is said over a channel, one request at a time. Not thread-safe.
+    """Exchange of requests and replies over a channel, one request at a time. Not thread-safe.
 
-    A branch is opened and left without waiting for the worker to say so: what follows is sent at once, and
-    what is due comes before its answer. So a read costs the two processes one exchange and not three.
+    A branch is opened and left without waiting for the worker to confirm it: the next request is sent at
+    once, and the confirmations come before its answer. So a read costs the two processes one exchange and not
+    three.
 
-    Every method raises, besides what its own text says:
+    Every method raises, besides the errors in its own docstring:
 
     - ``ProgramError``, fatal: the worker broke the protocol, or a deadline;
     - ``Ended``, ``Closed``, ``Abandoned``: the worker, the connection, or this end of it is gone.
 
     Attributes:
         branches: the requests that opened the branches which are open, the innermost last.
-        begun: when the last call began, on the clock: everything that was due before it had come.
+        begun: clock time at which the last call began, after all confirmations had come.
         clock: the supervisor's times of the last call; None before the first.
     """
 
@@ -79,11 +80,11 @@ class Conversation:
             violation(f"{type(message).__name__} where the worker's greeting was due")
 
     def call(self, operation: str, seconds: float, work: Callbacks, arguments: dict[str, Any]) -> Done:
-        """Have ``operation`` done within ``seconds``, time spent in ``work`` not counted; answer callbacks.
+        """Run ``operation`` within ``seconds``, time spent in ``work`` not counted; answer callbacks.
 
         Raises:
-            ProgramError: it failed. Fatal unless the worker goes on.
-            Deferred: ``work`` raised it; the worker waits for an answer.
+            ProgramError: it failed. Fatal unless the worker continues. Deferred: ``work`` raised it; the
+                worker waits for an answer.
         """
         ident = self._request(operation, arguments)
         self._settle()
@@ -98,10 +99,10 @@ class Conversation:
             self._send(work.answer(message), operation, seconds, deadline + work.seconds)
 
     def open_branch(self) -> str:
-        """Have the worker fork; the request that names the branch.
+        """Let the worker fork; return the request that names the branch.
 
-        The next call meets what goes wrong with that: there can be no more processes, or its files are too
-        many (``ProgramError``, fatal).
+        An error in this comes out of the next call: there can be no more processes, or its files are too many
+        (``ProgramError``, fatal).
         """
         ident = self._request("branch")
         self._due.append((ident, Done))
@@ -111,19 +112,19 @@ class Conversation:
     def leave_branch(self) -> None:
         """End the innermost branch, also one that waits for the answer to a callback.
 
-        The next call meets what goes wrong with that.
+        An error in this comes out of the next call.
         """
         self._settle()
         self._request("drop")
         self._due.append((self.branches.pop(), Left))
 
     def _settle(self) -> None:
-        """Take in what was not waited for."""
+        """Receive the confirmations that were not waited for."""
         while self._due:
             ident, expected = self._due[0]
             message = self._reply(ident, "opening or leaving a branch", HOUSEKEEPING_SECONDS)
             self._due.popleft()
-            if isinstance(message, Failed):  # what follows would not be in the branch that it asks for
+            if isinstance(message, Failed):  # later calls would run in another branch than requested
                 raise ProgramError(message.error, message.message, detail=message.detail, fatal=True)
             if not isinstance(message, expected):
                 violation(f"{type(message).__name__} where the beginning or end of a branch was due")
@@ -145,7 +146,7 @@ class Conversation:
             raise _timeout(operation, seconds) from None
 
     def _reply(self, ident: str, operation: str, seconds: float, deadline: float | None = None) -> Message:
-        """The next message about ``ident``."""
+        """Return the next message about ``ident``."""
         try:
             message = self._received(self._by(seconds, deadline))
         except Deadline:
@@ -158,7 +159,7 @@ class Conversation:
         return message
 
     def _received(self, deadline: float) -> Message:
-        """The next message that is no clock; the times of a clock before it are kept."""
+        """Return the next message that is not a clock; the times of a clock before it are kept."""
         message = self._channel.receive(deadline)
         if not isinstance(message, Clock):
             return message
@@ -169,12 +170,12 @@ class Conversation:
         return message
 
     def _see_that_it_runs(self) -> None:
-        """Ask the supervisor whether it is there, which answers whatever the program does.
+        """Ping the supervisor, which answers whatever the program does.
 
         Raises:
             InfrastructureError: it does not answer: the sandbox was stopped, and not by the program.
         """
-        if self.clock is None:  # nothing was ever heard of it
+        if self.clock is None:  # it has not sent anything yet
             return
         deadline = self._now() + PING_SECONDS
         try:
@@ -186,7 +187,7 @@ class Conversation:
                 f"The sandbox is silent for {PING_SECONDS:.0f} s: it was paused or stopped from outside.",
                 remedy="Let it run (`docker unpause`, SIGCONT), and see that the machine is not overloaded.",
             ) from None
-        except ProgramError:  # it passes on what the program says, so that it runs
+        except ProgramError:  # it passes on the program's messages, so it runs
             return
 
     def _by(self, seconds: float, deadline: float | None) -> float:
@@ -213,7 +214,7 @@ def _death_of(message: Left) -> Death:
 
 
 def _sendable(value: Any) -> Any:
-    """``value`` with lone surrogates replaced: real data have them, JSON text cannot."""
+    """Return ``value`` with lone surrogates replaced: real data have them, JSON text cannot."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The sandbox that holds: a hardened container of Docker or Podman for each program."""
+"""Strongest sandbox: a hardened container of Docker or Podman for each program."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _STDERR = 2
 
 
 class DockerSandbox:
-    """Runs each program in a container of its own.
+    """Sandbox that runs each program in a container of its own.
 
     Args:
         client: the engine.
         image: an image with ``python3`` 3.11 or newer and numpy.
         pool: containers to keep started for programs to come, from now on.
-        limits: those that programs are expected to be opened with; others are slower once.
+        limits: the limits that programs are expected to have; others are slower once.
     """
 
     isolation: Isolation = "docker"
@@ -56,7 +56,7 @@ class DockerSandbox:
     def connect(
         cls, progress: Callable[[str], None] = lambda _: None, *, pool: int = 0, limits: Limits | None = None
     ) -> DockerSandbox:
-        """On the engine of this machine: builds the image if needed, removes what dead hosts have left.
+        """Connect to the engine of this machine: build the image if needed, remove leftovers of dead hosts.
 
         Raises:
             InfrastructureError: no engine answers, the image cannot be built or no container starts.
@@ -78,14 +78,14 @@ class DockerSandbox:
 
     @cached_property
     def engine(self) -> Engine:
-        """Docker or Podman; asked once. InfrastructureError: it does not say."""
+        """Docker or Podman; asked once. InfrastructureError: it does not tell."""
         return identify(self._client)
 
     def try_once(self, limits: Limits) -> None:
-        """Start a container as programs get it, and end it: an engine that answers may refuse a limit.
+        """Start and end a container like those of programs: an engine that answers may refuse a limit.
 
         Raises:
-            InfrastructureError: it does not start; the message has what the engine said.
+            InfrastructureError: it does not start; the message has the engine's.
         """
         worker = self._start(limits)
         try:
@@ -111,7 +111,7 @@ class DockerSandbox:
         engine = self.engine
         remedy = (
             f"See that the {engine.name} engine runs (`{engine.command} version`). If it does and this goes "
-            f"on, `{engine.command} image rm {self._image}` has the image built anew."
+            f"on, `{engine.command} image rm {self._image}` makes it build the image again."
         )
         with engine_errors("The sandbox container could not be started", remedy=remedy):
             options = container_options(
@@ -129,12 +129,12 @@ class DockerSandbox:
 
 
 def _shape(limits: Limits) -> tuple[int, int, int]:
-    """What a container is made with; all else is told to its worker with the program."""
+    """Return the limits that a container is made with; the others are sent to its worker with the program."""
     return limits.memory_mb, limits.processes, limits.scratch_mb
 
 
 class ContainerWorker:
-    """The ``Worker`` in a container that has been created."""
+    """``Worker`` in a container that has been created."""
 
     def __init__(self, client: DockerClient, ident: str) -> None:
         self._client = client
@@ -145,7 +145,7 @@ class ContainerWorker:
         self._streams: AttachedStreams | None = None
 
     def start(self) -> None:
-        """Attach, then start, so that nothing is lost. Raises what the docker client does."""
+        """Attach, then start, so that no output is lost. Raises the docker client's errors."""
         self._attached = self._client.api.attach_socket(
             self._ident, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         )
@@ -165,7 +165,7 @@ class ContainerWorker:
 
     def kill(self) -> None:
         """See ``Worker.kill``."""
-        # The stream first: an engine that still forwards a flood of output cannot kill what makes it.
+        # The stream first: an engine that still forwards a flood of output cannot kill its source.
         if self._streams is not None:
             self._streams.shut()
         with self._lock:
@@ -204,7 +204,7 @@ class ContainerWorker:
 
 
 class AttachedStreams:
-    """The ``Streams`` of an attached container: stdin one way, stdout and stderr interleaved the other."""
+    """``Streams`` of an attached container: stdin one way, stdout and stderr interleaved the other."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -250,13 +250,13 @@ class AttachedStreams:
         return bytes(said), bytes(printed)
 
     def connected(self) -> bool:
-        """Whether the other end has not hung up; nothing is received."""
+        """Return whether the other end is still connected, without receiving anything."""
         poll = select.poll()
         poll.register(self._descriptor(), select.POLLRDHUP)
         return not poll.poll(0)
 
     def shut(self) -> None:
-        """End the connection without giving the descriptor back: a thread may be waiting on it."""
+        """End the connection without releasing the descriptor: a thread may be waiting on it."""
         with suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
 

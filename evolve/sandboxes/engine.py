@@ -1,4 +1,4 @@
-"""The connection to an engine, Docker or Podman: made once, with every failure of it told as ours."""
+"""Connection to an engine, Docker or Podman, whose failures become ``InfrastructureError``."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 60
 POOL_SIZE = 128
-"""Connections kept to the engine. One attached stream holds one, and the client's default is 10."""
+"""Size of the connection pool. An attached stream holds one connection, and the client's default is 10."""
 
 _FULL = "no space left on device"
 _MAKE_ROOM = "Free space on the disk of the Docker engine (`docker system df` says what holds it)."
-_BUILD_IT = "Give the same command again: it builds the image."
+_BUILD_IT = "Rerun the command: it builds the image."
 _START_IT = "Start Docker (DOCKER_HOST names another engine), or choose another sandbox with --sandbox."
 
 
 @dataclass(frozen=True)
 class Engine:
-    """What starts the containers.
+    """Container engine.
 
     Attributes:
         name: Docker or Podman.
-        version: of it.
+        version: its version.
 
     Example:
         >>> Engine("Podman", "4.3.1").command
@@ -42,27 +42,27 @@ class Engine:
 
     @property
     def podman(self) -> bool:
-        """Whether it is Podman, which answers as Docker does and takes some options otherwise."""
+        """True for Podman, which answers as Docker does but takes some options in another form."""
         return self.name == "Podman"
 
     @property
     def command(self) -> str:
-        """Its command in a shell."""
+        """Name of its shell command."""
         return self.name.lower()
 
     @property
     def weaker(self) -> str:
-        """The limit that it cannot hold, and what holds instead; empty for Docker."""
+        """Limit that it cannot enforce, and its replacement; empty for Docker."""
         if not self.podman:
             return ""
         return "files in scratch are not counted, but limited in size and counted as memory"
 
 
 def identify(client: DockerClient) -> Engine:
-    """Which engine ``client`` talks to, by the components that it names.
+    """Return the engine that ``client`` talks to, by the components that it names.
 
     Raises:
-        InfrastructureError: it does not say.
+        InfrastructureError: the engine does not tell.
     """
     with engine_errors("The engine does not tell its version"):
         said = client.version()
@@ -72,7 +72,7 @@ def identify(client: DockerClient) -> Engine:
 
 
 def connect() -> DockerClient:
-    """A client of the engine that ``DOCKER_HOST`` names, else of the first that has a socket here.
+    """Return a client of the engine that ``DOCKER_HOST`` names, else of the first that has a socket here.
 
     Raises:
         InfrastructureError: no engine answers.
@@ -89,11 +89,11 @@ def connect() -> DockerClient:
 
 
 def socket_of(environment: Mapping[str, str], root: Path = Path("/")) -> Path | None:
-    """The socket of Docker or, where there is none, of Podman: the system's before the user's own.
+    """Return the socket of Docker or, where there is none, of Podman: the system's before the user's own.
 
     Args:
-        environment: HOME and XDG_RUNTIME_DIR say where the user's are.
-        root: of the file system.
+        environment: HOME and XDG_RUNTIME_DIR locate the user's sockets.
+        root: root of the file system.
     """
     runtime = environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     home = environment.get("HOME") or "/"
@@ -106,11 +106,11 @@ def socket_of(environment: Mapping[str, str], root: Path = Path("/")) -> Path | 
 
 @contextmanager
 def engine_errors(what: str, *, remedy: str = _START_IT) -> Iterator[None]:
-    """Turn whatever the client raises inside into an ``InfrastructureError`` that starts with ``what``.
+    """Turn the client's errors into an ``InfrastructureError`` that starts with ``what``.
 
     Args:
-        what: what could not be done.
-        remedy: what to do next, where the error itself does not tell better.
+        what: the failed action.
+        remedy: what to do next, where the error itself does not suggest better.
     """
     import requests
     from docker.errors import APIError, DockerException, ImageNotFound

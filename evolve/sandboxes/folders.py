@@ -1,4 +1,4 @@
-"""Scratch folders of bare processes: made with their owner's name, removed whatever is in them."""
+"""Scratch folders of bare processes: made with their owner's name, removed with any content."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ _NAME = re.compile(r"evolve-([A-Za-z0-9]*)-(\d+)-(\d*)-\w+")
 
 
 def make() -> str:
-    """An empty folder for one program of this process. InfrastructureError: the disk does not take it."""
+    """Make an empty folder for one program of this process. InfrastructureError: the disk does not take
+    it.
+    """
     number, _, started = owner.identity().partition(":")
     with _said_as_ours():
         return tempfile.mkdtemp(prefix=f"evolve-{_machine()}-{number}-{started}-")
 
 
 def remove(folder: str) -> None:
-    """Remove ``folder``, in which others may be nested past what can be walked or named."""
+    """Remove ``folder``, in which others may be nested too deep to be walked or named."""
     root = Path(folder)
-    with suppress(OSError):  # taken away from us by a program that got out, which cannot be helped here
+    with suppress(OSError):  # taken over by an escaped program, which cannot be handled here
         waiting = _inner(root)
         while waiting:
             for inner in _inner(waiting.pop()):
@@ -37,7 +39,7 @@ def remove(folder: str) -> None:
 
 
 def reap() -> list[str]:
-    """Remove the folders of this user's processes on this machine that were killed; their paths.
+    """Remove the folders of this user's killed processes on this machine; return their paths.
 
     Raises:
         InfrastructureError: there is no usable folder for temporary files.
@@ -63,7 +65,7 @@ def _said_as_ours() -> Iterator[None]:
     except OSError as error:
         raise InfrastructureError(
             f"No folder can be made for a program's temporary files: {error}.",
-            remedy="Make room there or name another folder by TMPDIR, and give the same command again.",
+            remedy="Make room there or name another folder by TMPDIR, and rerun the command.",
         ) from error
 
 

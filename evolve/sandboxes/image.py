@@ -1,4 +1,4 @@
-"""The image that programs run in, built when it is first needed.
+"""Image that programs run in, built when it is first needed.
 
 Environment variables, each optional:
 
@@ -35,7 +35,7 @@ _OUTPUT_LINES = 25
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides what is in the image, and what it takes to build it.
+    """Recipe that decides the image's content, with the inputs of its build.
 
     Attributes:
         dockerfile: text of the Dockerfile.
@@ -53,7 +53,7 @@ class Recipe:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Recipe:
-        """The recipe of this installation.
+        """Return the recipe of this installation.
 
         Raises:
             UsageError: a variable names a file or folder that is not there.
@@ -71,7 +71,7 @@ class Recipe:
 
     @property
     def tag(self) -> str:
-        """Name of the image: another one whenever its content would be."""
+        """Name of the image, which changes with its content."""
         parts = (self.dockerfile, self.requirements, self.base)
         digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
         return f"{REPOSITORY}:{digest[:12]}"
@@ -90,12 +90,12 @@ class Recipe:
 
 
 def ensure_image(client: DockerClient, recipe: Recipe, progress: Callable[[str], None]) -> str:
-    """The tag of the image of ``recipe``, which is built first if the engine does not have it.
+    """Return the tag of the image of ``recipe``, building it first if the engine does not have it.
 
     Args:
         client: the engine.
-        recipe: what to build.
-        progress: is given one line for each step of a build; not called when there is nothing to build.
+        recipe: the recipe.
+        progress: called with one line for each step of a build; not called without a build.
 
     Raises:
         InfrastructureError: it cannot be built; the message has the end of the build's output.
@@ -108,7 +108,7 @@ def ensure_image(client: DockerClient, recipe: Recipe, progress: Callable[[str],
 
 
 def has_image(client: DockerClient, tag: str) -> bool:
-    """Whether the engine has the image ``tag``."""
+    """Return whether the engine has the image ``tag``."""
     from docker.errors import ImageNotFound
 
     with engine_errors("The Docker engine could not say whether it has the sandbox image"):

@@ -1,8 +1,8 @@
-"""What a worker may say, and the strict reading of it.
+"""Messages of a worker, and their strict reader.
 
 A message is a frame of 4 bytes of length, big-endian, and UTF-8 JSON. Everything is checked on the bytes
-before it is parsed, or on the parsed value before it is used; whatever does not fit is a ``ProgramError``
-of kind ``protocol``, never another exception.
+before it is parsed, or on the parsed value before it is used; a message that does not fit is a
+``ProgramError`` of kind ``protocol``, never another exception.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class _Message(BaseModel):
 
 
 class Ready(_Message):
-    """The worker has started and nothing of a program has run yet."""
+    """Message: the worker has started and no program code has run yet."""
 
     kind: Literal["ready"]
 
 
 class Done(_Message):
-    """A request was carried out; ``value`` is what read returned."""
+    """Message: a request was carried out; ``value`` is the result of read."""
 
     kind: Literal["done"]
     value: str | None
@@ -47,7 +47,7 @@ class Done(_Message):
 
 
 class Failed(_Message):
-    """A request failed, and the worker goes on."""
+    """Message: a request failed, and the worker continues."""
 
     kind: Literal["failed"]
     error: Literal["contract", "load", "exception", "memory", "output", "crash"]
@@ -57,7 +57,9 @@ class Failed(_Message):
 
 
 class Left(_Message):
-    """The process that had the channel has ended; ``id``: its branch request's, empty for the first."""
+    """Message: the process that had the channel has ended; ``id``: that of its branch request, empty for the
+    first.
+    """
 
     kind: Literal["left"]
     code: int | None
@@ -66,7 +68,7 @@ class Left(_Message):
 
 
 class Clock(_Message):
-    """Times of the call so far, by the supervisor; what follows was said by the program.
+    """Message: times of the call so far, by the supervisor; later messages are the program's.
 
     Attributes:
         wall: seconds in which the program had the turn.
@@ -81,14 +83,14 @@ class Clock(_Message):
 
 
 class Embed(_Message):
-    """The program wants vectors."""
+    """Message: the program requests vectors."""
 
     kind: Literal["embed"]
     texts: list[str] = Field(min_length=1)
 
 
 class Complete(_Message):
-    """The program wants a model's answer."""
+    """Message: the program requests a model's answer."""
 
     kind: Literal["complete"]
     messages: list[dict[str, str]] = Field(min_length=1)
@@ -101,7 +103,7 @@ _ADAPTER: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discrimina
 
 
 def encode(value: dict[str, Any]) -> bytes:
-    """``value`` as a frame.
+    """Return ``value`` as a frame.
 
     Raises:
         ValueError: it holds NaN, infinity or a lone surrogate.
@@ -111,10 +113,10 @@ def encode(value: dict[str, Any]) -> bytes:
 
 
 def decode(body: bytes) -> Message:
-    """The message in the body of a frame.
+    """Return the message in the body of a frame.
 
     Raises:
-        ProgramError: kind ``protocol``; it is no message.
+        ProgramError: kind ``protocol``; it is not a message.
     """
     value = parse(body)
     try:
@@ -126,7 +128,7 @@ def decode(body: bytes) -> Message:
 
 
 def parse(body: bytes) -> Any:
-    """JSON, read strictly: no NaN, no infinite or huge number, no key twice, no lone surrogate, not deep.
+    """Parse JSON strictly: no NaN, no infinite or huge number, no key twice, no lone surrogate, not deep.
 
     Raises:
         ProgramError: kind ``protocol``.
@@ -148,7 +150,7 @@ def parse(body: bytes) -> Any:
 
 
 def violation(what: str) -> NoReturn:
-    """Refuse what the worker sent."""
+    """Return the error for invalid data of the worker."""
     raise ProgramError(
         "protocol",
         f"The program broke the sandbox's protocol by sending {what}. A program must leave the worker that "

@@ -1,4 +1,4 @@
-"""Who a container or a folder belongs to: a process of this machine, that may have ended meanwhile."""
+"""Owner of a container or a folder: a process of this machine, which may have ended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def identity(process: int | None = None) -> str:
-    """The number of a process and, where /proc tells it, its start time, for numbers come round.
+    """Return the number of a process and, where /proc has it, its start time (PID reuse).
 
     Args:
         process: its number; None for this one.
@@ -22,7 +22,7 @@ def identity(process: int | None = None) -> str:
 
 
 def alive(owner: str) -> bool:
-    """Whether the process of that ``identity`` runs; True also for what is none of ours."""
+    """Return whether the process of that ``identity`` runs; True also for foreign identities."""
     number = owner.partition(":")[0]
     if not number.isdigit():
         return True

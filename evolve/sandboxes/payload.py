@@ -1,4 +1,4 @@
-"""What is sent into a sandbox to run there: one Python text, so that nothing has to be mounted."""
+"""Worker code sent into a sandbox: one Python text, so that nothing has to be mounted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from functools import cache
 from evolve import resources
 
 INTERPRETER_FLAGS = ("-s", "-P", "-B", "-u", "-c")
-"""No user site-packages, no script directory on the path, no bytecode, no buffers; the text follows."""
+"""Interpreter flags: no user site-packages, no script directory on the path, no bytecode, no buffers; the
+text follows.
+"""
 
 ENVIRONMENT = {
     "LANG": "C.UTF-8",
@@ -20,7 +22,7 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
-"""The whole environment of a worker, besides where it finds programs and may put files."""
+"""Whole environment of a worker, besides the places of programs and files."""
 
 _MODULES = (
     *("worker", "frames", "failures", "processes", "scratch"),
@@ -31,17 +33,17 @@ _MODULES = (
 
 @cache
 def worker_source(*scratch: str, numpy: bool = True, confined: bool = True, compiled: bool = False) -> str:
-    """``sandbox/boot.py`` with the modules beside it as the argument of its ``main``.
+    """Return ``sandbox/boot.py`` with the modules next to it as the argument of its ``main``.
 
     It is one argument of a command, which has 128 KiB at most on Linux.
 
     Args:
-        scratch: the directories that the program may write to, which must be nobody else's; left out:
-            the one that the variable TMPDIR of the worker's environment names.
-        numpy: have it import that before it is asked for anything.
-        confined: the program is to have no network, so that it is denied sockets with names.
-        compiled: it is run by the interpreter that runs this, and need not compile the modules again, which
-            is a quarter of the time that a worker takes to start.
+        scratch: the directories that the program may write to, for it alone; default: TMPDIR of the worker's
+            environment.
+        numpy: import numpy before the first request.
+        confined: the program has no network, so named sockets are denied too.
+        compiled: the worker has the interpreter that runs this, and need not compile the modules again, which
+            takes a quarter of a worker's start.
     """
     folder = resources.folder("sandbox")
     modules = {name: (folder / f"{name}.py").read_text("utf-8") for name in _MODULES}

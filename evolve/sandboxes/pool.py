@@ -1,4 +1,4 @@
-"""Workers that are started before they are asked for: a program waits for milliseconds, not for an engine."""
+"""Pool of workers started in advance: a program waits for milliseconds, not for an engine."""
 
 from __future__ import annotations
 
@@ -14,30 +14,32 @@ from evolve.sandboxes.worker import Worker
 
 
 class Waiting(Worker, Protocol):
-    """A worker of which one can tell whether it has ended while nobody talked to it."""
+    """Idle worker that can be checked for its end."""
 
     def alive(self) -> bool:
-        """Whether it still runs, without taking anything from its streams."""
+        """Return whether the worker still runs, without taking anything from its streams."""
         ...
 
 
 HEAD_START_SECONDS = 0.03
-"""Before another is started: whoever took the last one is loading a program, on processors that are few."""
+"""Pause before another worker is started: the program that took the last one is still loading, on few
+processors.
+"""
 
 W = TypeVar("W", bound=Waiting)
 
 
 class WarmPool(Generic[W]):
-    """Keeps up to ``size`` workers started, each for one use. Thread-safe.
+    """Pool of up to ``size`` started workers, each for one use. Thread-safe.
 
-    A thread of its own starts them, from the beginning. They all have the limits that were asked for last;
-    where those change, what waits is ended. If starting fails, the pool rests until the next ``take``, which
+    A thread of its own starts them, from the beginning. They all have the limits of the last request; when
+    those change, waiting workers are ended. If starting fails, the pool rests until the next ``take``, which
     starts a worker itself if none is left, and so meets the error.
 
     Args:
         start: starts a worker, raising ``InfrastructureError``.
-        size: how many to keep; 0 for none.
-        key: what of the limits a worker is started with; workers of an equal key serve each other's limits.
+        size: number of workers to keep; 0 for none.
+        key: the limits that a worker is started with; workers of an equal key serve each other's limits.
         expected: the limits to begin with; None: none are started before the first ``take``.
     """
 
@@ -55,8 +57,8 @@ class WarmPool(Generic[W]):
         self._changed = threading.Condition()
         self._waiting: deque[W] = deque()
         self._limits: Limits | None = None  # of the workers to keep; None: keep none for now
-        self._starting: Limits | None = None  # of the one that the thread is starting
-        self._awaited = False  # somebody waits for that one
+        self._starting: Limits | None = None  # of the worker that the thread is starting
+        self._awaited = False  # a caller waits for that worker
         self._closed = False
         self._thread: threading.Thread | None = None
         if expected is not None:
@@ -64,7 +66,7 @@ class WarmPool(Generic[W]):
                 self._keep(expected)
 
     def take(self, limits: Limits) -> W:
-        """A worker for ``limits``: one that waits or is being started, or else one that is started now.
+        """Take a worker for ``limits``: one that waits or is being started, or else one that is started now.
 
         Raises:
             InfrastructureError: none waits and none can be started.
@@ -76,7 +78,9 @@ class WarmPool(Generic[W]):
         return self._start(limits)
 
     def close(self) -> None:
-        """End what waits and the thread. Workers that were taken are their taker's. Safe to call again."""
+        """End the waiting workers and the thread. Workers that were taken belong to their callers. Safe to
+        call again.
+        """
         with self._changed:
             self._closed = True
             waiting = self._empty()
@@ -102,7 +106,7 @@ class WarmPool(Generic[W]):
         return worker
 
     def _keep(self, limits: Limits) -> None:
-        """Have the thread see to it that ``size`` workers for ``limits`` wait."""
+        """Let the thread keep ``size`` workers for ``limits`` waiting."""
         if not self._size or self._closed:
             return
         self._limits = limits
@@ -133,7 +137,7 @@ class WarmPool(Generic[W]):
                 if self._closed:
                     continue
             worker: W | None = None
-            with suppress(InfrastructureError):  # whoever takes next meets it, and can be told
+            with suppress(InfrastructureError):  # the next caller meets the error and can report it
                 worker = self._start(limits)
             with self._changed:
                 self._starting = None
@@ -148,7 +152,7 @@ class WarmPool(Generic[W]):
 
 
 def _end(worker: Waiting) -> None:
-    # What cannot be ended because its engine is gone is left to the reaper.
+    # Workers that cannot be ended because their engine is gone are left to the reaper.
     with suppress(InfrastructureError):
         worker.kill()
         worker.release()

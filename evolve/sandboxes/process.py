@@ -1,4 +1,4 @@
-"""A bare subprocess: time and memory are limited, files and network are not. For code that is trusted."""
+"""Bare subprocess: time and memory are limited, files and network are not. For trusted code."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from evolve.sandboxes.protocol import Isolation, Limits, Services, Session
 from evolve.sandboxes.roster import Roster
 from evolve.sandboxes.worker import Death, signal_name
 
-KILLED = 137  # what bubblewrap exits with when what it runs was killed
+KILLED = 137  # exit status of bubblewrap when its child was killed
 _CHUNK = 1 << 18
 
 
 class ProcessSandbox:
-    """Runs each program in a subprocess of its own: own session, empty environment, own scratch directory.
+    """Sandbox that runs each program in a subprocess: own session, empty environment, own scratch directory.
 
-    It keeps accidents away from the host (loops, crashes, too much memory), not attacks. What hosts that were
-    killed have left in the folder for temporary files is removed when one is made.
+    It keeps accidents away from the host (loops, crashes, too much memory), not attacks. Leftovers of killed
+    hosts in the folder for temporary files are removed when one is made.
 
     Args:
         python: the interpreter to run, with numpy; None for the one that runs this.
@@ -78,13 +78,13 @@ class ProcessSandbox:
 
 
 class ProcessWorker:
-    """The ``Worker`` over a subprocess's pipes.
+    """``Worker`` over a subprocess's pipes.
 
     Args:
         process: the subprocess.
         scratch: its scratch directory, if it has one on the host.
         confined: the program cannot reach the first process, so that a signal that ends it comes from
-            outside. In a bare process the two cannot be told apart: it is the program's failure.
+            outside. In a bare process the two cannot be distinguished: it counts as the program's failure.
     """
 
     def __init__(
@@ -102,7 +102,9 @@ class ProcessWorker:
             return self._process.poll() is None
 
     def kill(self) -> None:
-        """See ``Worker.kill``. What the program put into a session of its own escapes: see the class."""
+        """See ``Worker.kill``. Processes that the program moved into another session escape: see the
+        class.
+        """
         self._end()
 
     def death(self) -> Death:
@@ -117,7 +119,7 @@ class ProcessWorker:
         return Death.of(code=status, signal=None) if status >= 0 else Death.of(code=None, signal=-status)
 
     def _end(self) -> int:
-        """Kill the group and reap its leader; the leader's status is what it was if it had ended before."""
+        """Kill the group and reap its leader; if the leader had ended before, its status is kept."""
         with self._lock:
             if self._process.returncode is None:
                 # Not reaped yet, so its number, which is also the group's, cannot be another's.
@@ -133,7 +135,7 @@ class ProcessWorker:
 
 
 class PipeStreams:
-    """The ``Streams`` of a subprocess."""
+    """``Streams`` of a subprocess."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin is not None
@@ -166,9 +168,7 @@ class PipeStreams:
     def receive(self) -> tuple[bytes, bytes]:
         """See ``Streams.receive``."""
         said = self._read(self._stdout)
-        printed = self._read(
-            self._stderr
-        )  # after the other: what is said of a death comes after what it printed
+        printed = self._read(self._stderr)  # after the other: the report of an exit comes after its output
         if said == b"":
             if printed:
                 return b"", printed  # the rest comes with the next call, which gets here again
@@ -189,7 +189,7 @@ class PipeStreams:
 
     @staticmethod
     def _read(pipe: object) -> bytes | None:
-        """What is there; None if nothing is yet, empty at the end."""
+        """Return the available bytes; None if there are none yet, empty at the end."""
         try:
             return os.read(pipe.fileno(), _CHUNK)  # type: ignore[attr-defined]
         except BlockingIOError:

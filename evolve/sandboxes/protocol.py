@@ -1,7 +1,7 @@
-"""The two seams of a sandbox: who starts one, and what can be done inside.
+"""Protocols of a sandbox and of its sessions.
 
-Everything that comes out of a session was said by a hostile program. It is validated before it is believed,
-and nothing of it is ever unpickled, executed or used as a path.
+All output of a session comes from a hostile program. It is validated before use, and never unpickled,
+executed or used as a path.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ Isolation = Literal["docker", "bwrap", "process"]
 
 
 class Deferred(Exception):
-    """A service does not know its answer yet: drop the branch, and do the same in a new one once it does.
+    """Deferral of an unknown answer: drop the branch, and repeat the call in a new one once the answer is
+    known.
 
-    Neither the program's failure nor ours, so no part of the tree of errors. The program never learns of it:
-    its process ends where it asked. ``Session.branch`` says what becomes of the session.
+    Neither the program's failure nor ours, so not part of the hierarchy of errors. The program never sees it:
+    its process ends at the request. ``Session.branch`` describes the session afterwards.
     """
 
 
 @runtime_checkable
 class Services(Protocol):
-    """What the host does for a program on request. Called from the session's own thread.
+    """Host services for a program. Called from the session's own thread.
 
     An ``InfrastructureError`` or ``BudgetReached`` raised here comes out of the call, and a ``ProgramError``
     fails it, even where the program catches what it sees. ``Deferred`` leaves the call unmade: see there.
@@ -41,23 +42,23 @@ class Services(Protocol):
         ...
 
     def complete(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Completion:
-        """The toolkit model's answer to chat ``messages``; ``options`` as the program gave them."""
+        """Return the toolkit model's answer to chat ``messages``; ``options`` as the program gave them."""
         ...
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a write or read did, as the host saw it.
+    """Result of a write or read, as the host saw it.
 
     Attributes:
-        text: what read returned; empty for a write.
+        text: text that read returned; empty for a write.
         seconds: time that the program took, the time spent in services not counted; by ``clock``.
         usage: toolkit model calls made on the way.
         logs: lines of toolkit.logger.debug, at most 50 of at most 500 characters.
-        wall_seconds: wall time of it.
-        cpu_seconds: CPU time of it; None where it is not known.
-        clock: what ``seconds`` is: ``free core``, wall time less the time that the program waited for a CPU;
-            ``cpu``, where the machine does not tell that; ``wall``, where nothing but wall time is known.
+        wall_seconds: wall time.
+        cpu_seconds: CPU time; None where it is not known.
+        clock: kind of ``seconds``: ``free core``, wall time less the time that the program waited for a CPU;
+            ``cpu``, where the machine does not tell that; ``wall``, where only wall time is known.
     """
 
     text: str
@@ -70,10 +71,10 @@ class Outcome:
 
 
 class Session(Protocol):
-    """One loaded program. Not thread-safe. Also a context manager, which closes it.
+    """Session of one loaded program. Not thread-safe. Also a context manager, which closes it.
 
-    Every call raises ``ProgramError`` for what the program did wrong and ``InfrastructureError`` for what we
-    did. After an error with ``fatal`` set, only ``close`` may be called. Whatever ``Deferred`` a service
+    Every call raises ``ProgramError`` for faults of the program and ``InfrastructureError`` for faults of the
+    host. After an error with ``fatal`` set, only ``close`` may be called. A ``Deferred`` that a service
     raises in the middle of a call comes out of that call, as it is.
     """
 
@@ -86,19 +87,19 @@ class Session(Protocol):
         ...
 
     def branch(self) -> AbstractContextManager[None]:
-        """A copy of the program's whole state; leaving the context drops every change made inside.
+        """Enter a copy of the program's whole state; leaving the context drops every change made inside.
 
         Branches nest: one for each group's memory, one within it for each read. Leaving never raises for a
-        session that is already gone. What goes wrong with opening or leaving one may be met by the next call.
+        session that is already gone. An error in opening or leaving one may come out of the next call.
 
         A ``write`` or ``read`` that raises ``Deferred`` ends the innermost branch at once: until its context
-        is left, each further call raises ``InfrastructureError``; after that the session goes on as it was
-        when the branch was opened. ``Deferred`` outside of every branch closes the session.
+        is left, each further call raises ``InfrastructureError``; after that the session is as it was when
+        the branch was opened. ``Deferred`` outside of every branch closes the session.
         """
         ...
 
     def close(self) -> None:
-        """End it and all that it started, at once. Safe to call again, and from another thread."""
+        """End the session and all that it started, at once. Safe to call again, and from another thread."""
         ...
 
     def __enter__(self) -> Session: ...
@@ -107,7 +108,7 @@ class Session(Protocol):
 
 
 class Sandbox(Protocol):
-    """Makes sessions. Thread-safe: several evaluations open sessions at the same time.
+    """Sandbox: opens sessions. Thread-safe: several evaluations open sessions at the same time.
 
     Example:
         >>> import evolve
@@ -118,7 +119,7 @@ class Sandbox(Protocol):
 
     @property
     def isolation(self) -> Isolation:
-        """What stands between the program and this machine; recorded in every evaluation."""
+        """Isolation between the program and this machine; recorded in every evaluation."""
         ...
 
     def open(self, source: str, services: Services, limits: Limits) -> Session:
@@ -127,7 +128,7 @@ class Sandbox(Protocol):
         Raises:
             ProgramError: the program could not be loaded (``kind`` load, timeout, memory, crash, ...).
             InfrastructureError: the sandbox could not be started.
-            Deferred: the program's ``__init__`` asked for what is not known yet; nothing is left open.
+            Deferred: the program's ``__init__`` made a request without a known answer; nothing is left open.
         """
         ...
 

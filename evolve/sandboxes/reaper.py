@@ -1,4 +1,4 @@
-"""Containers carry the name of the process that made them; those of dead processes are removed."""
+"""Reaper of containers: they carry the name of their process, and those of dead processes are removed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def labels() -> dict[str, str]:
 
 
 def reap(client: DockerClient) -> list[str]:
-    """Remove the containers of processes of this machine that have ended; their ids.
+    """Remove the containers of processes of this machine that have ended; return their ids.
 
     Raises:
         InfrastructureError: the engine does not list its containers.

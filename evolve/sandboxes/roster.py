@@ -1,4 +1,4 @@
-"""The open sessions of a sandbox, so that closing the sandbox ends them all."""
+"""Open sessions of a sandbox, so that closing the sandbox ends them all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OF_LATE = 8  # programs
 
 
 class Roster:
-    """Opens sessions over workers and remembers which are open. Thread-safe."""
+    """Open sessions over workers. Thread-safe."""
 
     def __init__(self) -> None:
         self._used_numpy: deque[bool] = deque([True], maxlen=_OF_LATE)
@@ -28,7 +28,7 @@ class Roster:
     def open(
         self, start: Callable[[Limits], Worker], source: str, services: Services, limits: Limits
     ) -> WorkerSession:
-        """Start a worker and load ``source`` in it; what ``Sandbox.open`` promises."""
+        """Start a worker and load ``source`` in it, like ``Sandbox.open``."""
         self._check()
         self._used_numpy.append(_NUMPY.search(source) is not None)
         session = WorkerSession(start(limits), services, limits, on_close=self._remove)
@@ -44,9 +44,10 @@ class Roster:
 
     @property
     def expects_numpy(self) -> bool:
-        """Whether programs of late have used it, so that the next one is likely to: they are of one family.
+        """Return whether recent programs have used numpy, so that the next one, of the same family, is likely
+        to.
 
-        To import it for nothing doubles what a worker costs, and what each of its branches does.
+        Importing it for nothing doubles the cost of a worker and of each of its branches.
         """
         return any(self._used_numpy)
 

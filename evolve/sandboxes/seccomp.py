@@ -1,7 +1,7 @@
 """``sandbox/seccomp.json``, the system calls that a program may make, for engines and for bubblewrap.
 
-An engine takes the profile as it is. bubblewrap takes a compiled filter: libseccomp compiles it, which is
-there wherever apt or systemd is.
+An engine takes the profile as it is. bubblewrap takes a compiled filter: libseccomp compiles it, which comes
+with apt and systemd.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class _Comparison(ctypes.Structure):
 
 @cache
 def profile() -> str:
-    """The profile as an engine takes it: JSON, on one line."""
+    """Return the profile as an engine takes it: JSON, on one line."""
     text = (resources.folder("sandbox") / "seccomp.json").read_text("utf-8")
     return json.dumps(json.loads(text), separators=(",", ":"))
 
 
 @cache
 def bpf() -> bytes:
-    """The profile as a BPF program for this machine's architecture.
+    """Return the profile as a BPF program for this machine's architecture.
 
     Raises:
         InfrastructureError: there is no libseccomp, or it does not take the profile.

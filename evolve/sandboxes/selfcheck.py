@@ -1,4 +1,4 @@
-"""A few seconds that prove a sandbox to work: one small program does what programs do, and may not do."""
+"""Self-check of a sandbox in a few seconds: a small program tries permitted and forbidden actions."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def self_check(sandbox: Sandbox, clock: Callable[[], float] = time.monotonic) ->
     """Open a session and try it.
 
     Returns:
-        ``seconds`` it took; ``found``: for note, callback, network and files, what the program reported;
-        ``passed``: whether all is as it is where a program is confined.
+        ``seconds`` it took; ``found``: the program's reports on note, callback, network and files;
+        ``passed``: whether they are those of a confined program.
 
     Raises:
         InfrastructureError: the sandbox cannot be started.

@@ -1,4 +1,4 @@
-"""A session over any backend: what it may do when, what a call comes to, whose fault its end is."""
+"""Session over any backend: order of calls, their outcomes, and attribution of its end."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _OF_THE_HOST = {"call_seconds", "load_seconds", "model_calls", "model_input_char
 
 
 class WorkerSession:
-    """The ``Session`` of every backend.
+    """``Session`` of every backend.
 
     Args:
-        worker: a worker that has just been started, and that is this session's from now on.
-        services: what answers the program's callbacks.
-        limits: what the program may use.
+        worker: a worker that has just been started, owned by this session from now on.
+        services: answer the program's callbacks.
+        limits: resource limits of the program.
         on_close: called once, with this session, when it has been closed.
         clock: monotonic seconds.
     """
@@ -112,7 +112,7 @@ class WorkerSession:
             return
         self._channel.abandon()
         self._worker.kill()
-        if not busy:  # else the thread with the call in it releases the worker on its way out
+        if not busy:  # else the thread with the running call releases the worker
             self._worker.release()
         self._on_close(self)
 
@@ -124,7 +124,7 @@ class WorkerSession:
 
     @contextmanager
     def _use(self) -> Iterator[None]:
-        """Hold the session for one call, and turn the end of the worker into the error that it is."""
+        """Hold the session for one call, and turn the end of the worker into the matching error."""
         self._enter()
         try:
             with self._explained():
@@ -162,7 +162,7 @@ class WorkerSession:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn the end of the worker into the error that it is, and see to it that nothing follows."""
+        """Turn the end of the worker into the matching error, and end the session."""
         try:
             yield
         except ProgramError as error:
@@ -179,7 +179,7 @@ class WorkerSession:
             raise self._finished(self._died(self._worker.death())) from None
 
     def _finished(self, error: ProgramError) -> ProgramError:
-        """Remember that nothing more can come from this session."""
+        """Mark the session as ended."""
         self._end = error
         self._worker.kill()
         return error
@@ -194,7 +194,7 @@ class WorkerSession:
         return ProgramError("crash", message, detail=printed, fatal=True)
 
     def _call(self, operation: str, seconds: float, **arguments: Any) -> Outcome:
-        """A request in which the program runs, with its callbacks, from start to end."""
+        """Run a request to the program, with its callbacks, from start to end."""
         work = Callbacks(self._services, self._limits, self._clock)
         try:
             done = self._conversation.call(operation, seconds, work, arguments)
@@ -217,7 +217,7 @@ class WorkerSession:
         )
 
     def _give_up(self) -> None:
-        """End the branch whose program waits for an answer that is not known; outside of one, everything."""
+        """End the branch whose program waits for an unknown answer; outside of a branch, the session."""
         if not self._conversation.branches:
             self.close()
             return
@@ -235,15 +235,15 @@ class WorkerSession:
 
 
 def _times(clock: Clock | None, wall: float) -> dict[str, Any]:
-    """The fields of an ``Outcome`` that tell how long it took.
+    """Return the time fields of an ``Outcome``.
 
     Args:
         clock: the supervisor's times, if there were any.
-        wall: seconds as this side saw them.
+        wall: seconds measured on this side.
     """
     if clock is None:
         return {"seconds": wall, "wall_seconds": wall}
     kind: ClockKind = "cpu" if clock.delay is None else "free core"
-    # However long it has waited for a CPU: what it has computed took it at least that time.
+    # However long it waited for a CPU, its time is at least its CPU time.
     seconds = clock.cpu if clock.delay is None else max(clock.wall - clock.delay, clock.cpu)
     return {"seconds": seconds, "wall_seconds": clock.wall, "cpu_seconds": clock.cpu, "clock": kind}

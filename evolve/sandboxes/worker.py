@@ -1,4 +1,4 @@
-"""The seam between a session and a backend: a worker process that was started somewhere."""
+"""Worker protocol between a session and a backend: a started worker process."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from evolve.sandboxes.channel import Streams
 
 @dataclass(frozen=True)
 class Death:
-    """How a worker ended.
+    """Exit of a worker.
 
     Attributes:
         description: for people, to follow "the process ended": "it exited with status 3".
-        out_of_memory: the kernel killed it for want of memory.
+        out_of_memory: the kernel killed it because it ran out of memory.
     """
 
     description: str
@@ -23,7 +23,7 @@ class Death:
 
     @classmethod
     def of(cls, *, code: int | None, signal: int | None, out_of_memory: bool = False) -> Death:
-        """The end by an exit status or by a signal."""
+        """Return the end by an exit status or by a signal."""
         if signal is None:
             return cls(f"it exited with status {code}", out_of_memory)
         return cls(f"it was killed by {signal_name(signal)}", out_of_memory)
@@ -34,15 +34,15 @@ class Worker(Protocol):
 
     @property
     def streams(self) -> Streams:
-        """The bytes to and from it."""
+        """Byte streams to and from the worker."""
         ...
 
     def kill(self) -> None:
-        """End it and all that it started."""
+        """End the worker and all that it started."""
         ...
 
     def death(self) -> Death:
-        """How it ended, asked after its streams have.
+        """Return how the worker ended, once its streams have.
 
         Raises:
             InfrastructureError: it did not end by itself; the engine or the connection broke.
@@ -50,7 +50,7 @@ class Worker(Protocol):
         ...
 
     def release(self) -> None:
-        """Give back descriptors and files. Called once no call is running, after ``kill``."""
+        """Release descriptors and files. Called once no call is running, after ``kill``."""
         ...
 
 

@@ -28,7 +28,7 @@ _LIMITS = tuple(name for name in SandboxConfig.model_fields if name not in ("bac
 
 @dataclass(frozen=True)
 class Act:
-    """Something that a command would do on the host on behalf of a file.
+    """Act of a command on the host on behalf of a file.
 
     Attributes:
         kind: ``execute``, ``connect``, ``ask``, ``write`` or ``limit``.
@@ -42,7 +42,7 @@ class Act:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the act, in hexadecimal: what an approval is remembered by."""
+        """SHA-256 of the act, in hexadecimal: the key of its approval."""
         text = json.dumps([self.kind, self.subject, self.detail])
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -59,7 +59,9 @@ class Act:
 
 
 def execution(place: Place) -> Iterator[Act]:
-    """The act of loading the benchmark at ``place``; none for a packaged one and for a folder of data."""
+    """Return the act of loading the benchmark at ``place``; empty for a packaged one and for a folder of
+    data.
+    """
     if place.code is None:
         return
     try:
@@ -70,11 +72,11 @@ def execution(place: Place) -> Iterator[Act]:
 
 
 def acts_of(config: CampaignConfig, *, recorded: bool) -> list[Act]:
-    """Everything that a campaign with ``config`` does outside of the sandbox; each once.
+    """Return every act of a campaign with ``config`` outside of the sandbox, once each.
 
     Args:
         recorded: the configuration is that of a run directory. Then models at their provider's own address
-            with its usual key count too, and limits above the defaults: whoever resumes a run names neither.
+            with its usual key count too, and limits above the defaults: a resuming user names neither.
 
     Raises:
         UsageError: there is no such benchmark, or its file cannot be read.
@@ -90,9 +92,9 @@ def acts_of(config: CampaignConfig, *, recorded: bool) -> list[Act]:
 
 
 def typed_acts(overrides: Mapping[str, Any]) -> list[Act]:
-    """Acts that a caller names by settings of their own, which approves them.
+    """Return acts that the caller's own settings name, which approves them.
 
-    A folder's name approves its data, and not a ``benchmark.py`` in it.
+    A folder's name approves its data, but not a ``benchmark.py`` in it.
 
     Args:
         overrides: dotted key → value, of the command line or of a call.
@@ -124,7 +126,9 @@ def _variable(role: RoleConfig) -> str:
 
 
 def _addresses(value: JsonValue) -> Iterator[str]:
-    """Addresses at any depth of a call's parameters, which may name another server than ``api_base``."""
+    """Return addresses at any depth of a call's parameters, which may name another server than
+    ``api_base``.
+    """
     if isinstance(value, dict):
         for name, inner in value.items():
             if isinstance(inner, str) and name.lower() in ("api_base", "base_url", "host", "endpoint"):
@@ -139,8 +143,8 @@ def _addresses(value: JsonValue) -> Iterator[str]:
 
 
 def _is_this_machine(address: str) -> bool:
-    """Whether ``address`` surely leads to no other machine."""
-    if re.search(r"[\\@\s]", address):  # read in different ways by different libraries
+    """Return whether ``address`` surely leads to no other machine."""
+    if re.search(r"[\\@\s]", address):  # libraries parse these differently
         return False
     try:
         host = urlsplit(address).hostname or ""

@@ -12,7 +12,7 @@ from evolve.trust.acts import Act
 
 
 class Approvals:
-    """A folder with a file for each approved act, named by its digest. Files may be removed at any time.
+    """Folder with a file for each approved act, named by its digest. Files may be removed at any time.
 
     Args:
         folder: made with the first approval.
@@ -33,13 +33,13 @@ class Approvals:
 
     @classmethod
     def of_user(cls, environ: Mapping[str, str] = os.environ) -> Approvals:
-        """The approvals in the user's state directory: ``$XDG_STATE_HOME/evolve/approved``."""
+        """Return the approvals in the user's state directory: ``$XDG_STATE_HOME/evolve/approved``."""
         given = Path(environ.get("XDG_STATE_HOME") or "")
         state = given if given.is_absolute() else Path.home() / ".local" / "state"
         return cls(state / "evolve" / "approved")
 
     def knows(self, act: Act) -> bool:
-        """Whether ``act`` was approved."""
+        """Return whether ``act`` was approved."""
         return (self.folder / act.digest).is_file()
 
     def remember(self, acts: Iterable[Act]) -> None:

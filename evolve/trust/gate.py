@@ -1,4 +1,4 @@
-"""The question that is asked before a received file may act on the host."""
+"""Approval gate for acts on the host on behalf of a received file."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Ask = Callable[[str], bool]
 
 
 class Gate:
-    """Lets acts pass that are approved, and has the user approve others.
+    """Gate that lets approved acts pass and asks the user to approve others.
 
     Args:
-        approvals: what was approved before.
+        approvals: the earlier approvals.
         trust: the user gave ``--trust``.
         ask: shows a question at a terminal and returns the answer; None where nobody can be asked.
         command: the command that approves, for the message.
-        notify: told where an approval could not be remembered.
+        notify: called when an approval could not be remembered.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class Gate:
         self._notify = notify
 
     def admit(self, acts: Sequence[Act], *, typed: Iterable[Act] = (), source: str) -> None:
-        """Return if ``acts`` may be done, and remember that.
+        """Return if ``acts`` are approved, and remember that.
 
         Args:
-            acts: what would be done.
+            acts: the intended acts.
             typed: acts that the user named on the command line, which approves them.
             source: the file that asks for the acts, for the message.
 

@@ -134,7 +134,7 @@ def test_what_our_machinery_lost_is_no_score_and_is_tried_again(
         context.setattr(Filler, "_score", losing)
         code, out, err = invoke(*asked)
     assert code == 1
-    assert "Given up after 3 programs in a row without a score: the engine is gone" in err
+    assert "Stopped after 3 programs in a row without a score: the engine is gone" in err
     assert "0.000" not in out
     assert "not scored, which is not 0 (4 of 4)" in out
     assert [row["status"] for row in journal(root)] == ["inconclusive"] * 3

@@ -88,7 +88,7 @@ def test_a_broken_connection_can_be_gone_on_with(ours: Path, served: FileServer)
     served.cut = [3] * 4
     code, _, err = typed("fetch", ours)
     assert code == 1
-    assert "12 bytes are kept: give the same command again" in err
+    assert "12 bytes are kept: rerun the command" in err
     assert typed("fetch", ours)[0] == 0
     assert served.asked[-1] == ("/facts.jsonl", "bytes=12-")
 

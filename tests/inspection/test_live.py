@@ -42,7 +42,7 @@ def test_plain_log_is_one_line_for_each_event(events: list[Event]) -> None:
         "[1/2 initial programs] #0 lexical: 0.400 [0.300, 0.500], the best so far",
         "[2/2 initial programs] #1 hybrid: 0.300 [0.200, 0.400], on the front",
         "[1/3] #2 knobs of #0: 0.600 [0.500, 0.700], the best so far",
-        "[2/3] #3 crossover given up: the same program as candidate #0",
+        "[2/3] #3 crossover discarded: the same program as candidate #0",
         "[3/3] #4 crossover of #0, #1: failed",
         "#0 on the test set: 0.350 [0.250, 0.450]",
         "#1 on the test set: 0.330 [0.230, 0.430]",
@@ -58,7 +58,7 @@ def test_plain_log_does_not_repeat_the_past(events: list[Event]) -> None:
     observer = PlainLog(console, RunHistory.of(CONFIG, events[:8]))
     for event in events[:9]:
         observer(event)
-    assert output(console).splitlines() == ["[2/3] #3 crossover given up: the same program as candidate #0"]
+    assert output(console).splitlines() == ["[2/3] #3 crossover discarded: the same program as candidate #0"]
 
 
 def test_plain_log_keeps_foreign_text_harmless() -> None:
@@ -66,7 +66,7 @@ def test_plain_log_keeps_foreign_text_harmless() -> None:
     PlainLog(console, RunHistory.of(CONFIG))(
         Discarded(number=1, operator="o[red]", reason="\x1b[2J[bold]x\n\ny")
     )
-    assert output(console) == "[1/3] #1 o[red] given up: �[2J[bold]x y\n"
+    assert output(console) == "[1/3] #1 o[red] discarded: �[2J[bold]x y\n"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_live_view_draws_every_state(events: list[Event], monkeypatch: pytest.Mo
     for part in (
         "isolation: process",
         "3/3",
-        "4 candidates, 1 failed, 1 given up, 0 inconclusive",
+        "4 candidates, 1 failed, 1 discarded, 0 inconclusive",
         "#2 knobs",
         "0.600 [0.500, 0.700]",
         "0.550 [0.450, 0.650]",

@@ -110,7 +110,7 @@ def test_an_existing_folder_is_left_alone(exporter: Exporter, tmp_path: Path) ->
 
 def test_a_candidate_without_scores_is_refused(exporter: Exporter) -> None:
     broken = Candidate(number=7, program="0" * 12, objectives={}, failed=True)
-    with pytest.raises(UsageError, match=r"7 .* failed and has no scores"):
+    with pytest.raises(UsageError, match=r"7 .* has no scores, because it failed"):
         exporter(broken)
 
 

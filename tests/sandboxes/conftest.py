@@ -221,7 +221,7 @@ class AttackTable:
         ]
         return "\n".join(
             [
-                "# What becomes of an attack in each sandbox",
+                "# Attacks on each sandbox",
                 "",
                 "Written by `python -m pytest tests/sandboxes -k 'named_failure or confinement or "
                 "reward_hacks' --attack-table docs/sandbox-attacks.md` on "

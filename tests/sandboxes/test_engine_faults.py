@@ -213,7 +213,7 @@ def test_a_campaign_goes_on_as_if_nothing_had_been(own: Engine, tmp_path: Path, 
     try:
         assert broken.wait() not in (0, 2)
         output = said(broken)
-        assert "the same command again" in output, output
+        assert "erun the command" in output, output
         assert "Traceback" not in output
     finally:
         mends()

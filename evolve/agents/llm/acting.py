@@ -29,16 +29,16 @@ _MAY_BE_CUT = ("retrieved", "always_on", "beginning", "history", "commands")
 
 @dataclass(frozen=True)
 class Actor:
-    """Chooses commands until a task is done.
+    """Model-driven agent that chooses commands until a task is done.
 
     Attributes:
-        model: chooses.
+        model: chat model that chooses.
         prompt: the file ``act.md``.
-        slots: what does not change from step to step: instruction, always_on, retrieved, goal.
-        max_steps: the most steps of a task.
-        history_tokens: what the history may take of a prompt, estimated; so may the beginning.
-        commands_shown: where more commands than this are possible, a prompt lists none of them.
-        room: of the model's context; of a history that does not fit, the oldest steps are left out.
+        slots: prompt values that stay the same over all steps: instruction, always_on, retrieved, goal.
+        max_steps: most steps per task.
+        history_tokens: most tokens (estimated) for the history in a prompt, and as many for the beginning.
+        commands_shown: a prompt lists the possible commands only where there are no more than this.
+        room: the model's context; the oldest steps of a history that does not fit are left out.
         repeat: number of the re-run.
     """
 
@@ -56,7 +56,7 @@ class Actor:
 
         Raises:
             ModelError: of kind outage or setup.
-            BudgetReached: no more may be spent.
+            BudgetReached: the spending limit is reached.
         """
         steps: list[Step] = []
         usage, reward = Usage(), 0.0
@@ -81,10 +81,10 @@ class Actor:
     async def _choose(
         self, beginning: Observation, steps: Sequence[Step], commands: Sequence[str]
     ) -> tuple[str, Usage, str]:
-        """A command, what it took, and why there is none.
+        """Return a command, its usage, and the reason if there is none.
 
-        One that is not possible is asked for again; if the second is not possible either, it is done as it
-        was said: the environment tells the agent so, as it would tell anybody.
+        An impossible command is asked for again; if the second is impossible too, it is carried out as given,
+        and the environment says so.
         """
         asked = await ask_in(
             self.room,
@@ -166,8 +166,8 @@ class Actor:
 class _Opened:
     """An environment whose calls, which may block, are all made in one thread of its own.
 
-    Not in the event loop's own pool: simulators that think for seconds would hold up whatever else is done
-    there. It is closed after the call that is going on, even where the task is cancelled meanwhile.
+    Not in the event loop's own pool: simulators that think for seconds would block everything else there. It
+    is closed after the current call, even if the task is cancelled meanwhile.
     """
 
     def __init__(self, open_environment: Callable[[], Environment]) -> None:

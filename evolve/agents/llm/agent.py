@@ -21,7 +21,9 @@ from evolve.program import Parts
 from evolve.records import Episode, Failure, Task
 
 VERSION = "1"
-"""Of the code around the prompts; raised when it changes what a model is sent or how it is read."""
+"""Version of the code around the prompts; raised when it changes what a model is sent or how a reply is
+read.
+"""
 
 
 class LLMAgent:
@@ -29,8 +31,8 @@ class LLMAgent:
 
     Args:
         model: in the role of the task model.
-        history_tokens: what the steps so far may take of a prompt, in estimated tokens; the oldest are left
-            out first, which is said.
+        history_tokens: most estimated tokens of a prompt for the steps so far; the oldest are left out first,
+            with a note.
         commands_shown: an environment's possible commands are listed in a prompt where they are at most so
             many; some have thousands, which are only matched against.
         environments_at_once: open at the same time in one call of ``act``.

@@ -1,4 +1,4 @@
-"""Ask a model for something of a form, once more if the reply has another, and say what came of it."""
+"""Ask a model for a reply of a given form, once more if the reply has another."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ ATTEMPTS = 2
 
 @dataclass(frozen=True)
 class Asked(AgentResult, Generic[T]):
-    """What came of a question. It has a value; or ``unusable`` or ``inconclusive`` says why not.
+    """Result of a question: a value, or the reason (``unusable`` or ``inconclusive``) why there is none.
 
     Attributes:
-        value: what was read from the reply.
-        usage: of all attempts that were answered.
-        unusable: what was wrong with the last of ``ATTEMPTS`` replies.
+        value: the value read from the reply.
+        usage: tokens and USD of all attempts that were answered.
+        unusable: the error in the last of ``ATTEMPTS`` replies.
         said: the last words that the model gave, if any.
-        too_long: it is inconclusive because the prompt does not fit the model's context.
+        too_long: inconclusive because the prompt does not fit the model's context.
     """
 
     value: T | None
@@ -39,7 +39,7 @@ class Asked(AgentResult, Generic[T]):
 
     @property
     def problem(self) -> str:
-        """Why there is no value; empty if there is one."""
+        """Reason why there is no value; empty if there is one."""
         return self.inconclusive or (
             f"no usable reply, asked {ATTEMPTS} times: {self.unusable}" if self.unusable else ""
         )
@@ -52,7 +52,7 @@ async def ask_in(
     read: Callable[[str], T],
     again: Callable[[str], str],
 ) -> Asked[T]:
-    """As ``ask``, with a prompt that is fitted to the model's context.
+    """Ask like ``ask``, with a prompt that is fitted to the model's context.
 
     Tokens are estimated: a prompt that the server finds too long is fitted once more to three quarters of
     the room.
@@ -87,18 +87,18 @@ async def ask(
 
     A truncated answer counts as one that cannot be read. A malformed one is the provider's fault: the same is
     asked once more, and then the result is inconclusive. After any other failure asking again would not help.
-    What a server refuses of a request, such as a schema, is negotiated before (``models.negotiation``).
+    Features that a server refuses, such as a schema, are negotiated before (``models.negotiation``).
 
     Args:
-        model: who is asked.
-        request: what.
-        read: the value of a reply, stripped of thoughts; raises ``Unusable`` with what to mend.
-        again: what to say to the model, made from the error.
+        model: the model to ask.
+        request: the request.
+        read: returns the value of a reply, stripped of thoughts; raises ``Unusable`` with the fault.
+        again: makes the next message to the model from the error.
         room: of the model; a reply that cannot be read is not quoted where it does not fit.
 
     Raises:
         ModelError: of kind outage or setup.
-        BudgetReached: no more may be spent.
+        BudgetReached: the spending limit is reached.
     """
     usage, said, problem, faulty = Usage(), "", "", ""
     for _ in range(ATTEMPTS):
@@ -129,7 +129,7 @@ async def ask(
 
 
 def _continued(request: ChatRequest, words: str, correction: str) -> ChatRequest:
-    """The conversation with what was said and what is wrong with it; turns of the two sides alternate."""
+    """Return the conversation with the last reply and its fault; turns of the two sides alternate."""
     *before, last = request.messages
     if words:
         turns: tuple[Message, ...] = (

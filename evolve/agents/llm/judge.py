@@ -21,20 +21,20 @@ from evolve.records import Task, Usage
 from evolve.scoring import rubric_score
 
 VERSION = "1"
-"""Of the code around the prompts."""
+"""Version of the code around the prompts."""
 
 _KEYS = {"judge_answer": "correct", "judge_criterion": "met"}
-"""Prompt → the key that its verdict stands under."""
+"""Prompt → the key of its verdict."""
 _NO_GUIDANCE: Mapping[str, str] = MappingProxyType({})
 
 
 class LLMJudge:
-    """Grades by asking a model. It is given question, answer and gold, never what the memory returned.
+    """Judge that asks a model. It is given question, answer and gold, never what the memory returned.
 
     Args:
         model: in the role of the judge.
-        guidance: category of a task → what to hold to in judging such a one, put into the prompt. Some
-            benchmarks judge by category, such as temporal questions that forgive a day.
+        guidance: category of a task → instruction for judging it, put into the prompt. Some benchmarks judge
+            by category, such as temporal questions that forgive a day.
     """
 
     def __init__(self, model: ChatModel, *, guidance: Mapping[str, str] = _NO_GUIDANCE) -> None:
@@ -57,7 +57,7 @@ class LLMJudge:
 
         Raises:
             ModelError: of kind outage or setup.
-            BudgetReached: no more may be spent.
+            BudgetReached: the spending limit is reached.
             ValueError: a task has neither answers nor a rubric, or a rubric with nothing to earn.
         """
         requests = [

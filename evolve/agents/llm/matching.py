@@ -1,4 +1,4 @@
-"""Which of the possible commands a model meant: equal, then equal in words, then one within the other."""
+"""Match a model's words to one of the possible commands: equal, equal in words, or one within the other."""
 
 from __future__ import annotations
 

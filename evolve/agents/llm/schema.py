@@ -31,7 +31,7 @@ _SCALARS: dict[str, tuple[Any, str, str]] = {
 
 
 class Schema:
-    """What a model must fill in, and how it is read.
+    """Schema that a model must fill in, and the reader of its replies.
 
     Coercions do no harm or are not made (see ``evolve.models.coercions``): text that is a number for a
     number and the other way round, ``"true"`` for true, one value for a list of one, null or nothing for a
@@ -56,7 +56,9 @@ class Schema:
 
     @cached_property
     def json_schema(self) -> dict[str, JsonValue]:
-        """As providers take it in strict mode: every key required, no other allowed, null for left out."""
+        """Return the schema for a provider's strict mode: every key required, no other allowed, null for left
+        out.
+        """
         schema = self._model.model_json_schema()
         for entry in schema["properties"].values():
             entry.pop("title", None)
@@ -65,7 +67,7 @@ class Schema:
 
     @cached_property
     def outline(self) -> str:
-        """For a prompt: a line for each field with its name, its type in words and its description."""
+        """Return the fields for a prompt: one line each with name, type in words and description."""
         return "\n".join(
             f'"{spec.name}": {_in_words(spec)}' + (f" — {spec.description}" if spec.description else "")
             for spec in self._specs.values()

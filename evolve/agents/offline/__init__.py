@@ -23,7 +23,8 @@ __all__ = ["OfflineAgent", "OfflineJudge"]
 
 
 class OfflineAgent:
-    """Fills fields by their names, asks with the question's own words, answers with the best-matching span.
+    """Rule-based agent: fills fields by their names, asks with the question's own words, answers with the
+    best-matching span.
 
     It acts by the commands that goal and memory speak for, else by curiosity (``policy``), and finds its way
     by a map where places have names and directions (``wayfinding``). It follows no instruction, and says the
@@ -47,7 +48,7 @@ class OfflineAgent:
         return [self._filled(parts.query, Source(task.question, asked=True), prompt) for task in tasks]
 
     def respond(self, parts: Parts, recollections: Sequence[Recollection], repeat: int = 0) -> list[Response]:
-        """For each task a span of ``ALWAYS_ON_KNOWLEDGE`` and what was retrieved."""
+        """Answer each task with a span of ``ALWAYS_ON_KNOWLEDGE`` and of the retrieved text."""
         instruction = parts.instructions.get("INSTRUCTION_RESPONSE", "")
         responses = []
         for recollection in recollections:

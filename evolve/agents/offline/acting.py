@@ -1,4 +1,4 @@
-"""Act in an environment by rule: step after step what the policy takes to be best."""
+"""Act in an environment by rule: at each step, the command that the policy values most."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def act(
 
     Args:
         open_environment: opens the environment; it is closed here.
-        goal: what is to be reached.
-        memory: what is known: retrieved, and always on.
+        goal: the goal.
+        memory: retrieved and always-on knowledge.
         max_steps: the most steps.
-        prompt: what a model would have to read before each step, for the estimate of tokens.
+        prompt: text that a model would have to read before each step, for the estimate of tokens.
     """
     steps: list[Step] = []
     usage, reward = Usage(), 0.0

@@ -38,7 +38,7 @@ _NEGATION = re.compile(r"\b(?:no|not|never|none|nothing|hardly)\b|n't\b", re.IGN
 
 @dataclass(frozen=True)
 class Line:
-    """A passage with the date of the heading that it stands under, where there is one."""
+    """A passage with the date of its heading, where there is one."""
 
     text: str
     anchor: date | None
@@ -107,7 +107,9 @@ def _confirm(_: str, line: Line) -> str:
 
 
 def _what(question: str, line: Line) -> str:
-    """What is quoted, or what follows the last shared word in the clause that shares most words."""
+    """Return the quoted text, or the words after the last shared word of the clause that shares most
+    words.
+    """
     said = without_speaker(line.text)
     quoted = _QUOTED.findall(said)
     if quoted:

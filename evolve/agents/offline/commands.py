@@ -17,13 +17,13 @@ TAKING = _stems("take get pick")
 BRINGING = TAKING | _stems("bring deliver fetch find recover")
 PLACING = _stems("put move drop insert place")
 COMMITTING = _stems("focus eat flush")
-"""What cannot be taken back."""
+"""Stems of verbs that cannot be undone."""
 PREPOSITIONS = frozenset(("from", "to", "in", "into", "on", "onto", "with", "under", "at"))
 ENDS = frozenset((*".,:;!?", "and", "then"))
-"""What ends a clause."""
+"""Tokens that end a clause."""
 UNDOING = {"open": _stems("close"), stem("take"): PLACING, "unlock": _stems("lock")}
 CHANGES = {"hot": "heat", "warm": "heat", "cold": "cool"}
-"""What a thing should be → the verb that makes it so, where they are not one word."""
+"""Wanted state → the verb that brings it about, where the two are different words."""
 CHANGING = _stems("heat cool clean slice cook chop dice roast fry grill")
 
 
@@ -38,17 +38,17 @@ def things_in(command: str) -> frozenset[str]:
 
 
 def object_of(command: str) -> frozenset[str]:
-    """The stems of the first thing that ``command`` names: what stands before a preposition."""
+    """The stems of the first thing that ``command`` names, before any preposition."""
     words = command.lower().split()[1:]
     end = next((n for n, word in enumerate(words) if word in PREPOSITIONS), len(words))
     return terms(" ".join(words[:end]))
 
 
 def errand_of(goal: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The stems of what is to be brought, and of where to: "Put the hot pan on a shelf" → {pan}, {shelf}.
+    """The stems of the thing to be brought and of its target: "Put the hot pan on a shelf" → {pan}, {shelf}.
 
-    Read from the first verb of ``goal`` that puts, else that brings or takes, to the end of its clause. How a
-    thing is to be is no part of its name. Empty where nothing of the kind is said.
+    Read from the first verb of ``goal`` that puts, else that brings or takes, to the end of its clause. The
+    wanted state of a thing is no part of its name. Empty where the goal says nothing of the kind.
     """
     words = re.findall(r"[\w'-]+|[.,:;!?]", goal.lower())
     verbs = [n for known in (PLACING, BRINGING) for n, word in enumerate(words) if stem(word) in known]

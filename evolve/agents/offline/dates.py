@@ -84,7 +84,7 @@ def written(day: date) -> str:
 def resolve(text: str, anchor: date) -> str | None:
     """The first relative date in ``text`` ("yesterday", "two weeks ago"), said on ``anchor``, made absolute.
 
-    What is vague stays so, relative to the anchor: "the week before 9 June 2023". None where there is none.
+    A vague date stays vague, relative to the anchor: "the week before 9 June 2023". None where there is none.
     """
     matches = list(_relative_dates(text, anchor))
     return min(matches)[1] if matches else None

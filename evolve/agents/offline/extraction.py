@@ -1,8 +1,8 @@
 """Fill the fields of a KnowledgeItem or a Query by what they are called: one table, no model.
 
 A field is matched by the words of its name, then by those of its description, against ``RULES``; the first
-rule that has one of the words gives its values. What fits no rule gets the text itself: the gist of an
-episode, or the question.
+rule that has one of the words gives its values. A field that fits no rule gets the text itself: the gist of
+an episode, or the question.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NAME_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 @dataclass(frozen=True)
 class Source:
-    """What fields are filled from: the text of an episode, or a question.
+    """Text from which fields are filled: an episode or a question.
 
     Attributes:
         text: the whole of it.
@@ -47,7 +47,7 @@ class Source:
 
     @cached_property
     def passages(self) -> list[str]:
-        """Its lines and sentences."""
+        """Lines and sentences of the text."""
         return split_passages(self.text)
 
     @cached_property
@@ -86,7 +86,7 @@ def _persons(source: Source) -> Sequence[str]:
 
 
 def _dates(source: Source) -> Sequence[str]:
-    """All that a question names; of an episode only the date that it bears, if it bears one."""
+    """All dates that a question names; of an episode only its own date, if it has one."""
     found = dates.expressions(source.text)
     if source.asked:
         return found
@@ -147,7 +147,9 @@ def fill(specs: Sequence[FieldSpec], source: Source) -> Fields:
 
 
 def question_kind(question: str) -> str:
-    """What a question asks for: when, clock, who, where, count, duration, confirm or what."""
+    """Return the kind of answer a question asks for: when, clock, who, where, count, duration, confirm or
+    what.
+    """
     text = question.strip().lower()
     for kind, pattern in _KINDS:
         if pattern.search(text):

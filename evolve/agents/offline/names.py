@@ -25,7 +25,7 @@ _BREAKS = ".!?:\n\"'“([-–—*"
 
 
 def speakers(text: str) -> list[str]:
-    """Those whose name stands before a colon at the start of a line, most frequent first."""
+    """Return the names that precede a colon at the start of a line, most frequent first."""
     counts = Counter(name for name in _SPEAKER.findall(text) if name not in _NO_NAMES)
     return [name for name, _ in counts.most_common()]
 

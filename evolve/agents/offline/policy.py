@@ -1,4 +1,5 @@
-"""Which command to give next, by rule: what goal and memory speak for, else what may show something new.
+"""Rule-based policy for the next command: the ones that goal and memory support, else those that may reveal
+something new.
 
 What it knows of the world is the English of text adventures: verbs that show, move, undo or change things.
 """
@@ -27,52 +28,52 @@ from evolve.environment import Observation
 from evolve.models.passages import inverse_frequency, split_passages, terms
 
 LOOK = "look"
-"""What is done where nothing else is known that could be."""
+"""Fallback command when no other is known."""
 COMMAND_WORDS = 8
-"""A passage of the memory with at most so many words may be a command that was noted."""
+"""Most words of a memory passage that may be a noted command."""
 CURIOSITY = 0.1
-"""What it is worth that a command may show something new."""
+"""Score of a command that may reveal something new."""
 NEXT = 0.2
-"""What it is worth that the memory has a command right after those that were just followed."""
+"""Score of a command that the memory has right after those that were just followed."""
 PLANNED = 3.0
-"""What it is worth that a run with a goal like this one has a command next; less for each step left out."""
+"""Score of the next command of a past run with a similar goal; less for each step left out."""
 WAY = 4.0
-"""What it is worth that a command leads to where the thing that is sought was seen."""
+"""Score of a command that leads to where the wanted thing was seen."""
 SEARCH = 3.0
-"""What it is worth that a command leads to where it may be, as long as that is not known."""
+"""Score of a command that leads to where the thing may be, while its place is unknown."""
 FRESH = 1.5
-"""By how much more a command counts that the last step made possible."""
+"""Factor on the score of a command that the last step made possible."""
 HELD_BACK = 0.05
-"""The share of its value that is left to a command that would undo something, or comes too early."""
+"""Factor on the value of a command that would undo something, or comes too early."""
 
 
 class Policy:
-    """Values the possible commands of one episode, and learns from what they bring. Deterministic.
+    """Values of the possible commands of one episode, learnt from their results. Deterministic.
 
     The value of a command is the sum of
 
     - the share of the goal's words that it has, rare words counting more;
-    - the best passage of the memory that speaks for it: the share of the goal in the passage, times the share
-      of the command in it (so "the apple is in drawer 3" speaks for "go to drawer 3" if an apple is wanted);
+    - the best passage of the memory that supports it: the share of the goal in the passage, times the share
+      of the command in it (so "the apple is in drawer 3" supports "go to drawer 3" if an apple is wanted);
     - ``NEXT`` if it comes next in the memory's own sequence of commands;
     - ``CURIOSITY`` if its verb shows things,
 
     times ``FRESH`` if the last step made it possible, divided by (1 + n)², where n grows whenever it is made,
     and more where that led nowhere new. In the same way words of the goal and passages that were acted on
-    count less, so that what is left of the goal comes to the fore; after a change that the goal speaks of,
-    all counts in full again. The memory is asked only for what is sought next: once a thing was taken, how it
-    can be changed, then where it is to go. Held back is what undoes the agent's own doing, what cannot be
-    undone, taking what the goal does not name, and putting down what is to be changed first.
+    count less, so that the rest of the goal gains weight; after a change that the goal mentions, all count in
+    full again. The memory is asked only for the next thing: once a thing was taken, how it can be changed,
+    then where it is to go. Held back are commands that undo the agent's own work or cannot be undone, that
+    take a thing the goal does not name, or that put down one that is to be changed first.
 
-    Above all that counts, where the memory has nothing but the commands of past runs, what comes next in the
-    one with the goal most like this (``precedent``): ``PLANNED``, divided by 1 + the steps left out for it;
-    and, in a world whose places have names and directions, what leads to the thing to be brought and then to
-    where it belongs (``wayfinding``): ``WAY`` or ``SEARCH``, less each time it was followed in vain. There
-    nothing is put down where the goal does not say.
+    Two bonuses outweigh these. Where the memory has only the commands of past runs, the next command of the
+    run with the most similar goal (``precedent``) gets ``PLANNED``, divided by 1 + the steps left out for it.
+    In a world whose places have names and directions, a command that leads to the thing to be brought, and
+    then to where it belongs (``wayfinding``), gets ``WAY`` or ``SEARCH``, less each time it was followed in
+    vain. There, nothing is put down in a place that the goal does not name.
 
     Args:
-        goal: what is to be reached.
-        memory: what is known.
+        goal: the goal.
+        memory: the agent's knowledge.
     """
 
     def __init__(self, goal: str, memory: str) -> None:
@@ -103,8 +104,8 @@ class Policy:
     def choose(self, commands: Sequence[str]) -> str:
         """The command of the highest value; of equals the first.
 
-        Where the environment names no command, the commands noted in the memory are tried in their order,
-        each as often as it is noted, then ``LOOK``.
+        Where the environment lists no commands, those noted in the memory are tried in their order, each as
+        often as it is noted, then ``LOOK``.
         """
         if not commands:
             return self._noted[self._followed] if self._followed < len(self._noted) else LOOK
@@ -126,7 +127,7 @@ class Policy:
         return chosen
 
     def observe(self, command: str, observation: Observation) -> None:
-        """Take note of what ``command`` brought; an empty command for the beginning of the episode."""
+        """Record the result of ``command``; an empty command means the beginning of the episode."""
         situation = (observation.text, observation.commands)
         self._wayfinder.observe(command, observation.text, observation.commands)
         if command:
@@ -174,7 +175,9 @@ class Policy:
         return value / (1 + self._worn[command]) ** 2
 
     def _is_held_back(self, verb: str, command: str) -> bool:
-        """It undoes or cannot be undone, takes what is not asked for, puts down what is not changed yet."""
+        """Return whether the command undoes or cannot be undone, takes a thing that is not asked for, or puts
+        down one that is not changed yet.
+        """
         own = self._known[command]
         if verb in COMMITTING:
             return True
@@ -187,7 +190,7 @@ class Policy:
         return bool(self._to_change) or (bool(self._wayfinder.here) and not self._target <= own)
 
     def _speaker(self, own: frozenset[str], weight: Mapping[str, float]) -> int | None:
-        """The passage that speaks most for a command about these words; of equals the last."""
+        """The passage that best supports a command about these words; of equals the last."""
         sought = self._next_sought
         numbers = [n for n, passage in enumerate(self._passages) if own & passage and sought & passage]
         return max(numbers, key=lambda n: (self._spoken(n, own, weight), n), default=None)
@@ -198,7 +201,7 @@ class Policy:
         return self._shared(passage) / self._best * share / (1 + self._drawn_on[number])
 
     def _shared(self, passage: frozenset[str]) -> float:
-        """The summed rarity of what is sought next and stands in ``passage``."""
+        """The summed rarity of the words sought next that are in ``passage``."""
         return sum(self._rarity[term] for term in sorted(self._next_sought & passage))
 
     @property
@@ -209,7 +212,7 @@ class Policy:
     def _planned(self, commands: Sequence[str]) -> tuple[str, int]:
         """The first step of the plan that is possible, and how many before it are not.
 
-        Nothing after the taking of what is sought, before it could be taken.
+        Steps after the taking of the wanted thing are no candidates before it could be taken.
         """
         self._meant, self._meant_at = "", 0
         for number, step in enumerate(self._plan):
@@ -222,7 +225,7 @@ class Policy:
         return self._meant, self._meant_at
 
     def _ways(self, commands: Sequence[str]) -> dict[str, float]:
-        """What brings the errand on, where there is a map: commands and their worth."""
+        """Return the commands that advance the goal, with their scores; empty where there is no map."""
         here = self._wayfinder.here
         fetched = not self._things <= self._sought
         if not here or not self._things or (fetched and self._to_change):
@@ -238,7 +241,9 @@ class Policy:
         return worth
 
     def _completes(self, command: str, fetched: bool) -> bool:
-        """It takes the thing to be brought; once that was done, puts it where it belongs, or opens that."""
+        """Return whether the command takes the thing to be brought or, once that is done, puts it where it
+        belongs or opens that place.
+        """
         verb = verb_of(command)
         if not fetched:
             return verb in TAKING and self._things <= object_of(command)

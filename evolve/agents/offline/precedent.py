@@ -1,4 +1,4 @@
-"""What was done once for a goal like the one at hand, told of the things that this goal names."""
+"""Past runs with a similar goal, rewritten to the things that the present goal names."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from evolve.agents.offline.commands import COMMITTING, GOING, TAKING, object_of,
 MARK = ">"
 """A line of a transcript that begins with it is a command."""
 LIKE = 0.6
-"""The share of words that two goals must have in common, in the same order, to be taken for alike."""
+"""Share of words that two goals must have in common, in the same order, to count as similar."""
 SAME = 0.5
-"""The share of things that a command must have in common with one that was meant, to be taken for it."""
+"""Share of things that a command must have in common with a meant one, to be taken for it."""
 _WORD = re.compile(r"[\w'-]+")
 
 
@@ -21,8 +21,8 @@ def precedent(goal: str, memory: str) -> tuple[str, ...]:
     """The commands of the run in ``memory`` whose goal is most like ``goal``; of equals the first.
 
     A run is a block of lines without a blank one between them: the first is its goal, all others are
-    commands. A transcript that also tells what was seen is none: what is known of the world is better used
-    than copied.
+    commands. A transcript with observations is no such run: knowledge of the world is better used than
+    copied.
 
     Returns:
         The commands in lower case, with the things of ``goal`` in the place of those of the run's own; none
@@ -42,7 +42,8 @@ def precedent(goal: str, memory: str) -> tuple[str, ...]:
 
 
 def possible(meant: str, commands: Sequence[str]) -> str:
-    """That of ``commands`` which ``meant`` means: itself, else the likest with its verb; empty for none.
+    """Return the command that ``meant`` means: itself, else the most similar with its verb, else an empty
+    text.
 
     Simulators call a thing now "door", now "door to kitchen", and number what goals do not. Something may be
     taken from anywhere; where there is but one way to go, it is the way. What cannot be undone is done with
@@ -73,7 +74,7 @@ def _unnumbered(things: frozenset[str]) -> frozenset[str]:
 
 
 def _exchange(past: Sequence[str], present: Sequence[str]) -> dict[str, str]:
-    """Words of one goal → what stands in their place in the other."""
+    """Words of one goal → their counterparts in the other."""
     matcher = difflib.SequenceMatcher(None, past, present, autojunk=False)
     return {
         " ".join(past[a:b]): " ".join(present[c:d])
@@ -83,7 +84,7 @@ def _exchange(past: Sequence[str], present: Sequence[str]) -> dict[str, str]:
 
 
 def _exchanged(command: str, exchange: Mapping[str, str]) -> str:
-    """All at once, so that nothing is exchanged twice; the longest words first."""
+    """Exchange all words at once, so that none is exchanged twice; the longest first."""
     if not exchange:
         return command
     either = "|".join(re.escape(words) for words in sorted(exchange, key=len, reverse=True))

@@ -1,7 +1,7 @@
-"""Scenes: which place a text adventure tells of, what is seen there, and where its exits lead.
+"""Scenes of a text adventure: the place, the things seen there, and where its exits lead.
 
-Read from the plain English that such games are told in ("You are in the kitchen. To the west: hall."), both
-from observations and from transcripts of past runs. A text that names no place has no scenes.
+Parsed from the plain English of such games ("You are in the kitchen. To the west: hall."), both from
+observations and from transcripts of past runs. A text that names no place has no scenes.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ _GAP = re.compile(r"\W+")
 
 @dataclass(frozen=True)
 class Scene:
-    """What was told after one command.
+    """Observation after one command.
 
     Attributes:
         command: the command; empty at the beginning, and where it is not known.
-        place: where it was; empty where that is not told.
-        exits: direction → the place that it leads to, as far as told.
-        things: the stems of the words that tell what is there; what is carried is not.
-        closed: of each thing that is told to be closed, the stems of its name.
-        told: what was seen is known, not only the command.
+        place: name of the place; empty where the text does not give it.
+        exits: direction → the place that it leads to, as far as the text says.
+        things: stems of the words for things that are there, without carried ones.
+        closed: for each thing said to be closed, the stems of its name.
+        told: an observation is known, not only the command.
     """
 
     command: str = ""
@@ -77,7 +77,7 @@ def direction_of(command: str) -> str:
 
 
 def scene(command: str, text: str) -> Scene:
-    """What ``text`` tells after ``command``: the scene of the first place that it names.
+    """Return the scene of the first place that ``text``, the reply to ``command``, names.
 
     What stands before that is told of something else, such as what the game is about.
     """
@@ -91,16 +91,16 @@ def scene(command: str, text: str) -> Scene:
 
 
 def transcripts(memory: str) -> list[tuple[Scene, ...]]:
-    """The runs that ``memory`` tells of, blocks without a blank line between them, in their order.
+    """The past runs in ``memory``, blocks without a blank line in them, in their order.
 
-    What was taken in a run is not seen in its later scenes: there it is where it was put, not where it was
+    Things taken in a run are not in its later scenes: they are where they were put, not where they were
     found. Goals are no scenes. A run of which only the commands are known has scenes without places.
     """
     return [run for block in memory.split("\n\n") if (run := _run(block.strip().splitlines()))]
 
 
 def is_route(run: Sequence[Scene]) -> bool:
-    """Whether nothing but the commands of ``run`` is known."""
+    """Return whether only the commands of ``run`` are known, not its observations."""
     return not any(here.told for here in run)
 
 

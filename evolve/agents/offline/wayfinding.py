@@ -1,4 +1,4 @@
-"""Find the way: a map of places, drawn from what was told and walked, and what to do to find a thing by it.
+"""Way finding: a map of places, drawn from texts and moves, and the commands that lead to a thing.
 
 Only for worlds in which a move does not say where it leads ("go north"): elsewhere no map is needed, and
 none is drawn.
@@ -19,14 +19,14 @@ OPENING = "open"
 
 @dataclass
 class Place:
-    """What is known of a place.
+    """Knowledge of one place.
 
     Attributes:
         exits: direction → the place it leads to; empty where that is not known.
-        things: the stems of what past runs saw there.
-        closed: the names, as stems, of what they saw closed there.
-        opened: the names of what they opened there.
-        told: a past run was there and told what it saw.
+        things: stems of the things that past runs saw there.
+        closed: names, as stems, of the things that they saw closed there.
+        opened: names, as stems, of the things that they opened there.
+        told: a past run was there and recorded its observation.
     """
 
     exits: dict[str, str] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Place:
 class Map:
     """Places and the ways between them.
 
-    What the agent saw and walked itself counts before what it was told; a past run that contradicts it was
+    The agent's own observations and moves count before the memory's; a past run that contradicts them was
     elsewhere, and is left out. Of two runs that contradict each other the first counts. A run of which only
     the commands are known is taken to have begun where the agent began, and is followed as far as there are
     exits. Unless something else is known, the opposite direction leads back.
@@ -73,8 +73,8 @@ class Map:
 
         Args:
             start: a place.
-            wanted: tells of another place whether it is to be reached.
-            unknown: an exit that leads nobody knows where is wanted as well.
+            wanted: returns whether another place is a target.
+            unknown: an exit with an unknown end counts as a target as well.
         """
         waiting, been = deque([(start, "")]), {start}
         while waiting:
@@ -97,7 +97,7 @@ class Map:
             self.places[end].things |= terms(end)
 
     def _link(self, place: str, direction: str, end: str) -> None:
-        """As long as nothing else is known of that exit."""
+        """Record where an exit leads, unless something else is known of it."""
         exits = self.places[place].exits
         exits[direction] = exits.get(direction) or end
 
@@ -118,7 +118,7 @@ class Map:
                     place.opened.add(things_in(here.command))
 
     def _walked(self, start: str, route: Sequence[Scene]) -> list[Scene]:
-        """``route`` with the places of its commands; one that nobody named gets a name made up."""
+        """``route`` with the places of its commands; an unnamed place gets a made-up name."""
         place, placed = start, []
         for here in route:
             direction = direction_of(here.command)
@@ -158,7 +158,7 @@ def exits_of(run: Sequence[Scene]) -> list[tuple[str, str, str]]:
 
 
 class Wayfinder:
-    """Knows where the agent is, and what to do to come to a thing. Deterministic.
+    """Map of visited places: where the agent is, and how it reaches a thing. Deterministic.
 
     Args:
         memory: what is known of the world.
@@ -179,7 +179,7 @@ class Wayfinder:
         return self._here if self._ways.get(self._here) else ""
 
     def observe(self, command: str, text: str, commands: Sequence[str]) -> None:
-        """Take note of what ``command`` brought; an empty command for the beginning of the episode."""
+        """Record the result of ``command``; an empty command means the beginning of the episode."""
         told = scene(command, text)
         place = told.place or ("" if direction_of(command) else self._here)
         # A text that does not name the place tells only what is new there.
@@ -198,7 +198,7 @@ class Wayfinder:
     def advice(
         self, wanted: frozenset[str], commands: Sequence[str], *, hidden: bool
     ) -> tuple[list[str], bool]:
-        """Those of ``commands`` that lead to what is ``wanted``, and whether it is known to be there.
+        """Return the ``commands`` that lead to what is ``wanted``, and whether it is known to be there.
 
         None where it is in sight, where there is no map, or where all was searched in vain.
 
@@ -219,7 +219,9 @@ class Wayfinder:
         return self._search(drawn, moves, hidden, True) or self._search(drawn, moves, hidden, False), False
 
     def _search(self, drawn: Map, moves: Mapping[str, str], hidden: bool, trusting: bool) -> list[str]:
-        """What shows something that nobody saw; what past runs saw counts as seen if they are trusted."""
+        """Return the commands that reveal something unseen; places seen in past runs count as seen if
+        ``trusting``.
+        """
         shut = self._unsearched(drawn, self._here, trusting) if hidden else []
         if shut:
             return shut
@@ -229,20 +231,22 @@ class Wayfinder:
         return [moves[direction]] if direction in moves else []
 
     def _believed(self, drawn: Map, place: str, wanted: frozenset[str]) -> bool:
-        """It was seen at ``place``, and nothing that the agent saw there itself speaks against it."""
+        """Return whether the thing was seen at ``place`` and nothing the agent saw there itself contradicts
+        it.
+        """
         latest = self._latest.get(place)
         if latest is not None and wanted <= latest.things:
             return True
         return wanted <= drawn.places[place].things and (latest is None or bool(self._closed[place]))
 
     def _unknown(self, drawn: Map, place: str, hidden: bool, trusting: bool) -> bool:
-        """Something may be at ``place`` that nobody saw."""
+        """Return whether there may be something unseen at ``place``."""
         if place in self._latest:
             return hidden and bool(self._unsearched(drawn, place, trusting))
         known = drawn.places[place]
         return not (trusting and known.told) or (hidden and bool(known.closed - known.opened))
 
     def _unsearched(self, drawn: Map, place: str, trusting: bool) -> list[str]:
-        """The commands that open what is closed at ``place``, without what trusted runs opened."""
+        """The commands that open closed things at ``place``, except for those that trusted runs opened."""
         opened = drawn.places[place].opened if trusting else set()
         return [command for command in self._closed[place] if things_in(command) not in opened]

@@ -1,4 +1,4 @@
-"""What GEPA asks of whoever uses it: scores, texts to learn from, new texts, and whether to stop."""
+"""GEPA adapter: scores, reflective data, new texts, and when to stop."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 OPERATOR = "gepa"
 Texts = dict[str, str]
-"""Name of a constant → its text: a candidate of GEPA's."""
+"""Candidate of GEPA: name of a constant → its text."""
 Dataset = Mapping[str, Sequence[Mapping[str, Any]]]
 """Name of a constant → records to learn from."""
 Batch = EvaluationBatch[tuple[Evaluation, Subset], str]
 _EMPTY = "(empty)"
-"""Stands for an ``ALWAYS_ON_KNOWLEDGE`` that says nothing, which a model cannot be shown."""
+"""Placeholder for an empty ``ALWAYS_ON_KNOWLEDGE``, which a model cannot be shown."""
 
 
 def constants_of(program: MemoryProgram) -> Texts:
@@ -40,13 +40,13 @@ def constants_of(program: MemoryProgram) -> Texts:
 
 @dataclass
 class _Trial:
-    """What has come of an iteration so far.
+    """State of one iteration of GEPA.
 
     Attributes:
-        made: the child and its parent; None while, or because, there is none.
-        static: its scores on the static subset, which it is given if it won on its minibatch.
-        why: why there is no child, or what became of it.
-        usage: what models took for it.
+        made: the candidate and its parent; None if there is none (yet).
+        static: its scores on the static subset, on which it is evaluated if it won on its minibatch.
+        why: reason why there is no candidate, or its outcome.
+        usage: tokens and USD of its models.
     """
 
     made: Proposal | None = None
@@ -56,24 +56,24 @@ class _Trial:
 
 
 class Adapter:
-    """GEPA's adapter and its stopper in one. To be used by one thread.
+    """GEPA's adapter and its stopper in one. For use from one thread.
 
-    GEPA goes on after errors of a reflection. So none is raised to it there: what must end the search is kept
-    in ``stopped``, and GEPA told to stop.
+    GEPA continues after errors of a reflection. So none is raised to it there: an error that must end the
+    search is kept in ``stopped``, and GEPA is told to stop.
 
     Args:
         seed: the program whose constants change.
-        recorder: of the run, in which the seed is number 0 and has joined.
+        recorder: recorder of the run, in which the seed is number 0 and has joined.
         evaluator: scores programs.
-        subsets: on these.
+        subsets: subsets to score on.
         reflector: rewrites instructions.
-        budget: iterations, each of which is a child's number.
-        ending: no iteration is to be begun any more.
-        settled: told the number of each iteration that has come to its end.
+        budget: iterations, each of which is a candidate's number.
+        ending: returns whether no further iteration may begin.
+        settled: called with the number of each finished iteration.
 
     Attributes:
-        number: of the iteration that GEPA is in, from 1 on.
-        stopped: why GEPA was stopped before its time, if so.
+        number: number of GEPA's current iteration, from 1 on.
+        stopped: reason why GEPA was stopped early; None if it was not.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Adapter:
         ending: Callable[[], bool],
         settled: Callable[[int], None],
     ) -> None:
-        self.propose_new_texts: ProposalFn | None = None  # ``propose`` is given to GEPA by itself
+        self.propose_new_texts: ProposalFn | None = None  # ``propose`` is passed to GEPA separately
         self.number = 1
         self.stopped: EvolveError | None = None
         self._seed = seed
@@ -103,7 +103,9 @@ class Adapter:
         self._trial = _Trial()
 
     def __call__(self, gepa_state: GEPAState) -> bool:
-        """Whether to stop; asked before each iteration, when what the last one came to can be recorded."""
+        """Return whether to stop. GEPA calls this before each iteration, when the last one can be
+        recorded.
+        """
         if self.stopped is not None:
             return True
         if gepa_state.i + 1 == self.number:  # GEPA counts from 0, and begins at -1
@@ -115,8 +117,8 @@ class Adapter:
         """The scores of the program with the texts of ``candidate``, on a minibatch or the static subset.
 
         Raises:
-            InfrastructureError: there are no scores, for no fault of the program.
-            BudgetReached: no more may be spent.
+            InfrastructureError: there are no scores, through no fault of the program.
+            BudgetReached: the spending limit is reached.
         """
         program = self._program(candidate)
         static = self._subsets.static
@@ -130,7 +132,7 @@ class Adapter:
             if found.status == "inconclusive" and (whole or not found.items):
                 raise InfrastructureError(
                     f"Candidate #{number} could not be evaluated on {subset.name}: {found.reason}",
-                    remedy="Nothing is lost: mend it and give the same command again to go on.",
+                    remedy="Nothing is lost: fix this and rerun the command to resume.",
                 )
             self._recorder.keep(number, found)
         if whole and program.id not in self._numbers:
@@ -142,7 +144,7 @@ class Adapter:
     def make_reflective_dataset(
         self, candidate: Texts, eval_batch: Batch, components_to_update: list[str]
     ) -> Dataset:
-        """For each constant that is to change, what is to be learnt from."""
+        """Return records to learn from for each constant that is to change."""
         assert eval_batch.trajectories
         evaluation, subset = eval_batch.trajectories[0]
         return texts_to_learn_from(evaluation, subset, components_to_update)
@@ -153,7 +155,7 @@ class Adapter:
         reflective_dataset: Dataset,
         components_to_update: list[str],
     ) -> Texts:
-        """New texts of constants; none where there are none, or where the search has to stop."""
+        """Return new texts of constants; empty where there are none, or where the search has to stop."""
         try:
             with charged_to(self.number):
                 return self._proposed(candidate, reflective_dataset, components_to_update)
@@ -162,7 +164,7 @@ class Adapter:
             return {}
 
     def _proposed(self, candidate: Texts, dataset: Dataset, names: Sequence[str]) -> Texts:
-        """As ``propose``: what an earlier process was given, where one got so far."""
+        """Propose like ``propose``; with the texts that an earlier process was given, if it got that far."""
         known = self._recorder.proposed(self.number)
         if known is not None:
             texts = {name: constants_of(known)[name] for name in names}
@@ -186,7 +188,7 @@ class Adapter:
         return texts
 
     def _asked(self, candidate: Texts, dataset: Dataset, names: Sequence[str]) -> Texts:
-        """The model's texts, asked for in GEPA's words; none where it gave nothing to use."""
+        """Return the model's texts, requested with GEPA's prompt; empty where it gave nothing usable."""
         texts: Texts = {}
         self._trial.why = "the model gave the same text again"
         try:
@@ -216,7 +218,7 @@ class Adapter:
         return MemoryProgram(with_instructions(self._seed.source, texts))
 
     def _settle(self) -> None:
-        """Record what became of the iteration, unless that was done."""
+        """Record the result of the iteration, unless that was done."""
         trial, self._trial = self._trial, _Trial()
         if not self._recorder.history.is_settled(self.number):
             if trial.made is not None and trial.static is not None:

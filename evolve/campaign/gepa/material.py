@@ -1,4 +1,4 @@
-"""What GEPA is told of an evaluation: a score for each task, and texts to learn from for each constant."""
+"""GEPA's view of an evaluation: a score for each task, and texts to learn from for each constant."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from evolve.records import Evaluation, Failure, ItemResult, Task
 _ITEM_TEXT, _QUERY_TEXT, _ = INSTRUCTIONS
 _WIDTH = Width(0.5)
 _WRITES = 2
-"""Episodes shown with a task, for the instruction by which they were read."""
+"""Most episodes shown with a task, for the instruction by which they were read."""
 
 
 def scores_of(evaluation: Evaluation, tasks: Sequence[Task]) -> list[float]:
     """A score for each of ``tasks``, in their order.
 
-    A program that broke has earned 0. A task that nobody could score counts as the mean of the others, so
-    that it speaks neither for the program nor against it; NaN, which is no improvement on anything, where
-    there are no others.
+    A program that broke has earned 0. A task that could not be scored counts as the mean of the others, so
+    that it favours neither outcome; NaN, which is no improvement on anything, where there are no others.
     """
     if evaluation.status == "failed":
         return [0.0] * len(tasks)
@@ -35,7 +34,7 @@ def scores_of(evaluation: Evaluation, tasks: Sequence[Task]) -> list[float]:
 def texts_to_learn_from(
     evaluation: Evaluation, subset: Subset, constants: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
-    """For each of ``constants`` a record for each task: what came in, what came out, and what was right."""
+    """Return for each of ``constants`` one record per task: input, output and the right answer."""
     if evaluation.failure is not None:
         return {name: [_broken(evaluation.failure)] for name in constants}
     tasks = {task.id: task for task in subset.tasks}

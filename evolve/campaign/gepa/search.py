@@ -1,4 +1,4 @@
-"""A campaign whose children are made by GEPA."""
+"""A campaign whose candidates are made by GEPA."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from evolve.campaign.loop import Campaign
 from evolve.events import StopReason
 
 MINIBATCH = 3
-"""Tasks that a child and its parent are compared on first: GEPA's own default."""
+"""Tasks on which a candidate and its parent are compared first: GEPA's own default."""
 _LOG = logging.getLogger(__name__)
 
 
 class GepaCampaign(Campaign):
-    """A ``Campaign`` that changes nothing but the instruction constants of its one seed, as GEPA decides.
+    """Campaign that changes only the instruction constants of its one seed, as GEPA decides.
 
-    The static subset is what GEPA keeps its Pareto front over; the rest of validation is what it draws its
-    minibatches from. Each iteration of GEPA is a child of the budget: it becomes a candidate if it does
-    better than its parent on a minibatch, and is recorded as given up if not.
+    GEPA keeps its Pareto front over the static subset, and draws its minibatches from the rest of validation.
+    Each iteration of GEPA counts as one candidate of the budget: it joins if it does better than its parent
+    on a minibatch, and is recorded as discarded if not.
 
-    GEPA is deterministic but for what models say, and starts anew in each process: what was scored before is
-    found in the run, and what was proposed before is proposed again without asking. So a campaign that was
-    killed goes on where it was, and nothing of GEPA's own state has to be kept.
+    GEPA is deterministic except for model replies, and starts from the beginning in each process: earlier
+    scores are found in the run, and earlier proposals are repeated without asking. So a killed campaign
+    resumes where it was, and none of GEPA's own state has to be kept.
     """
 
     def search(self) -> StopReason:
         """See ``Campaign.search``."""
+        self.steering.process_only = True
         seed = self.recorder.programs[0]
         subsets = self.workbench.subsets
         adapter = Adapter(
@@ -38,7 +39,7 @@ class GepaCampaign(Campaign):
             subsets,
             self.workbench.roles.reflectors[0],
             budget=self.config.budget,
-            ending=lambda: self.out_of_time,
+            ending=self._is_over,
             settled=self._tell,
         )
         optimize(
@@ -54,17 +55,27 @@ class GepaCampaign(Campaign):
         )
         if adapter.stopped is not None:
             raise adapter.stopped
-        return "budget" if adapter.number > self.config.budget else "time"
+        if adapter.number > self.config.budget:
+            return "budget"
+        return "stopped" if self.steering.stopped else "time"
+
+    def _is_over(self) -> bool:
+        """Whether no iteration is to be begun any more; requests of users are read first."""
+        self.steering.take(self.recorder.history.next_number)
+        while self.steering.paused and not self.steering.over:
+            self.steering.wait()
+            self.steering.take(self.recorder.history.next_number)
+        return self.steering.over
 
     def _tell(self, number: int) -> None:
-        """Tell the population what is recorded of a child; who its parent is, GEPA decided."""
+        """Report a recorded candidate to the population; GEPA decided on its parent."""
         request = self.population.ask()
         assert request.number == number
         self.settle(request)
 
 
 class _Logger:
-    """GEPA's progress, for whoever turns on logging."""
+    """GEPA's progress messages, sent to the log."""
 
     def log(self, message: str) -> None:
         _LOG.debug("%s", message)

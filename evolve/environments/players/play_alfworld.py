@@ -1,4 +1,4 @@
-"""Plays one game of ALFWorld in the TextWorld engine."""
+"""Player of one ALFWorld game in the TextWorld engine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Game:
         return {}
 
     def reset(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        """To the start."""
+        """Restart the game."""
         return self._seen(self._env.reset())
 
     def step(self, request: Mapping[str, Any]) -> dict[str, Any]:

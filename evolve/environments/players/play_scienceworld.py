@@ -1,4 +1,4 @@
-"""Plays one variation of a task of ScienceWorld, or tells of many. Starts a JVM, which ends with it."""
+"""Player of one variation of a ScienceWorld task, or lister of many. Starts a JVM, which ends with it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from serving import condensed, serve
 STEP_LIMIT = 100
 """Moves after which the engine ends an episode: the package's own default."""
 LEFT_OUT = "reset task"
-"""Begins anew, which takes back what can only be done once."""
+"""Command that restarts the task, which would undo irreversible steps."""
 
 
 class Game:
@@ -30,7 +30,7 @@ class Game:
         }
 
     def goal(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """What is to be done in a variation, as ``open`` takes it."""
+        """Return the goal of a variation; arguments as for ``open``."""
         self.open(request)
         return {"goal": condensed(self._env.get_task_description())}
 
@@ -55,7 +55,7 @@ class Game:
         return {}
 
     def reset(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        """To the start."""
+        """Restart the variation."""
         text, info = self._env.reset()
         return self._seen(text, info, done=False)
 
@@ -69,7 +69,7 @@ class Game:
         commands = [command for command in info["valid"] if command != LEFT_OUT]
         if not commands and not done:
             raise RuntimeError("the game names no command that is possible: it is not played as it should be")
-        # The engine gives up at a mistake that cannot be mended, with a score of -100.
+        # The engine gives up at an irreversible mistake, with a score of -100.
         return {"text": condensed(text), "commands": commands, "reward": info["score"] / 100, "done": done}
 
 

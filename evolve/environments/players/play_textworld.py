@@ -1,4 +1,6 @@
-"""Plays one game of TextWorld, or makes games of one world. A game is what ``game.save`` wrote as JSON."""
+"""Player of one TextWorld game, or maker of games of one world. A game is the JSON that ``game.save``
+wrote.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ import textworld  # pyright: ignore[reportMissingImports]
 from serving import condensed, serve
 
 CARRIED = "I"
-"""What the facts of a game call the player's hands, and ``P`` the player."""
+"""Name of the player's hands in the facts of a game; ``P`` is the player."""
 
 
 class Game:
@@ -47,7 +49,7 @@ class Game:
         return {}
 
     def reset(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        """To the start."""
+        """Restart the game."""
         state = self._env.reset()
         return self._seen(state, state["feedback"], done=False)
 
@@ -77,7 +79,7 @@ def _without_decoration(feedback: str) -> str:
 
 
 def _told(facts: Any) -> str:
-    """What the player sees, in words of our own: uncompiled games have none."""
+    """Describe the player's surroundings in our own words: uncompiled games have no text."""
     pairs = [(fact.name, *(argument.name for argument in fact.arguments)) for fact in facts]
     room = next(pair[2] for pair in pairs if pair[0] == "at" and pair[1] == "P")
     here = [pair[1] for pair in pairs if pair[0] == "at" and pair[2] == room and pair[1] != "P"]

@@ -86,7 +86,7 @@ function summaryTiles() {
     test ? tile(fixed(test.mean), "on the test set", against ? `${signed(against.difference.mean)} over ${run.seed.title}` : interval(test)) : null,
     tile(count(front.length), "on the front", `of ${plural(run.meta.candidates, "candidate")}`),
     last ? tile(count(last.evaluations), "evaluations", duration(last.seconds)) : null,
-    tile(count(run.meta.failed), "failed", plural(run.meta.discarded.length, "child given up", "children given up")),
+    tile(count(run.meta.failed), "failed", plural(run.meta.discarded.length, "candidate discarded", "candidates discarded")),
   );
   const saturated = summary.saturation ? el("p", { class: "saturation" }, summary.saturation) : null;
   if (!left) return [tiles, saturated];
@@ -178,7 +178,7 @@ function lineageSection() {
     chart("descent", (width) => descentChart(run, width, view.all)),
     lineageTree(run, (n) => go(`#c${n}`)),
     draws.length ? el("p", { class: "lead" }, `Model draws: ${draws.join(", ")}`) : null,
-    discarded.length ? el("details", {}, el("summary", {}, `${plural(discarded.length, "child", "children")} given up`), el("ul", {}, discarded.map((d) => el("li", {}, `#${d.number} ${d.operator}: ${d.reason}`)))) : null,
+    discarded.length ? el("details", {}, el("summary", {}, `${plural(discarded.length, "candidate", "candidates")} discarded`), el("ul", {}, discarded.map((d) => el("li", {}, `#${d.number} ${d.operator}: ${d.reason}`)))) : null,
   );
 }
 

@@ -67,7 +67,7 @@ const VERDICTS = {
 };
 
 /** The quality of a candidate, or why it has none. */
-const worth = (c) => (c.failed ? "failed" : c.raced ? "given up in a race" : fixed(c.objectives.quality));
+const worth = (c) => (c.failed ? "failed" : c.raced ? "stopped early" : fixed(c.objectives.quality));
 
 /** A candidate in a sentence, for whoever hears the page instead of seeing it. */
 function spoken(run, c) {

@@ -1,4 +1,4 @@
-"""The live dashboard: optuna-dashboard on a mirror of the run, beside the report as it grows.
+"""The live dashboard: optuna-dashboard on a mirror of the run, and the live report.
 
 ``optuna_dashboard`` comes with the extra ``dashboard``, and is imported only where a dashboard is opened.
 """

@@ -1,4 +1,4 @@
-"""The report of a run that is still going on, made anew when its journal has grown."""
+"""Report of an active run, rebuilt when its journal has grown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class LiveReport:
 
     @property
     def revision(self) -> str:
-        """Changes whenever the report does."""
+        """Token that changes whenever the report does."""
         with self._guard:
             return self._revision
 
@@ -39,7 +39,7 @@ class LiveReport:
             return self._revision, self._data
 
     def refresh(self) -> bool:
-        """Make the report anew if the run went on; whether it did.
+        """Rebuild the report if the run has changed; return whether it has.
 
         Raises:
             UsageError: the run is damaged; the report stays as it was.
@@ -58,7 +58,7 @@ class LiveReport:
         return True
 
     def _current(self) -> str:
-        """What the run looks like from outside: its journal, and whether somebody writes."""
+        """Return a digest of the run's visible state: its journal, and whether a process is writing."""
         journal = self._run.path / "journal.jsonl"
         found = journal.stat() if journal.is_file() else None
         seen = (found.st_size, found.st_mtime_ns) if found else None

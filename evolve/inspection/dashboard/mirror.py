@@ -1,4 +1,4 @@
-"""A run as an Optuna study: a projection of its journal that can be thrown away and made again."""
+"""Mirror of a run as an Optuna study: a disposable projection of its journal."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ FILE, LOCK = "optuna.journal", "optuna.lock"
 
 
 class StudyMirror:
-    """The study of a run, kept in the run's cache by one process at a time. A context manager.
+    """Optuna study of a run, kept in the run's cache by one process at a time. A context manager.
 
-    A trial stands for each number of the run, under that number: ``COMPLETE`` with the objectives, ``FAIL``
-    where the program failed, ``PRUNED`` where the child was given up, ``RUNNING`` while it is in flight.
-    Its parameters are the program's knobs, its user attributes say where it comes from, its note has the
-    message and the change. A trial that has ended cannot be changed: should the journal say otherwise
-    later, the next mirror has it right, for each begins anew.
+    Each number of the run has a trial under that number: ``COMPLETE`` with the objectives, ``FAIL`` where the
+    program failed, ``PRUNED`` where the candidate was stopped early, ``RUNNING`` while it is in flight. Its
+    parameters are the program's knobs, its user attributes say where it comes from, its note has the message
+    and the change. A trial that has ended cannot be changed: if the journal says otherwise later, the next
+    mirror corrects it, since each starts from nothing.
 
     Optuna calls the trials best that no other one beats in exact values; the run's own front compares them
     on the grids of its objectives, and is the smaller one.
 
     Args:
-        run: whose journal is mirrored; another process may be writing to it.
+        run: the run to mirror; another process may be writing to it.
 
     Raises:
         UsageError: another process mirrors the run, or it is damaged.
@@ -65,7 +65,7 @@ class StudyMirror:
         from optuna.storages.journal import JournalFileBackend
         from optuna.study import StudyDirection
 
-        logging.set_verbosity(logging.WARNING)  # it would say on stderr that a study was made
+        logging.set_verbosity(logging.WARNING)  # it would print on stderr that a study was made
         storage = JournalStorage(JournalFileBackend(str(self._run.cache / FILE)))
         names = self._run.config.search.objectives
         better = (StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE)
@@ -76,7 +76,7 @@ class StudyMirror:
         return storage, study
 
     def update(self) -> int:
-        """Bring the study up to the journal; how many trials were made or ended.
+        """Update the study from the journal; return how many trials were made or ended.
 
         Raises:
             UsageError: the journal is damaged.
@@ -119,7 +119,7 @@ class StudyMirror:
         params = self._knobs(candidate)
         if candidate.failed:
             return _frozen(TrialState.FAIL, None, attributes, params)
-        if not candidate.objectives:  # given up in a race
+        if not candidate.objectives:  # stopped early
             return _frozen(TrialState.PRUNED, None, attributes, params)
         values = [candidate.objectives[name] for name in history.objectives]
         return _frozen(TrialState.COMPLETE, values, attributes, params)
@@ -157,7 +157,7 @@ class StudyMirror:
         return self._run.program(candidate.program)
 
     def close(self) -> None:
-        """Let another process mirror the run. Safe to call again."""
+        """Release the lock, so that another process can mirror the run. Safe to call again."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -190,7 +190,7 @@ def _frozen(
 
 
 def _attributes(history: RunHistory, candidate: Candidate) -> dict[str, Any]:
-    """What stands beside a trial's values."""
+    """Return the attributes of a trial besides its values."""
     change, quality = history.change(candidate), history.quality(candidate.number)
     found = {
         "title": title(candidate),

@@ -1,4 +1,4 @@
-"""One server for both: the live report at ``/``, optuna-dashboard at ``/dashboard``."""
+"""Server of the live report at ``/`` and of optuna-dashboard at ``/dashboard``."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HOST = "127.0.0.1"
-"""Only this machine: neither report nor study asks who is there."""
+"""Only this machine: neither report nor study has authentication."""
 PAUSE = 3.0
-"""Seconds between two looks at the journal."""
+"""Seconds between two checks of the journal."""
 Notify = Callable[[str], None]
 
 
 def open_dashboard(run: RunRecord, port: int, notify: Notify) -> Dashboard:
-    """The dashboard of ``run``, up to date and listening; it serves once ``serve`` is called.
+    """Open the dashboard of ``run``, up to date and listening; it serves once ``serve`` is called.
 
     Args:
         port: to listen on; 0 for any that is free.
-        notify: told in a sentence what the user should know.
+        notify: called with a sentence for the user.
 
     Raises:
         UsageError: optuna-dashboard is not installed, the port is taken, or the run is mirrored already.
@@ -72,7 +72,7 @@ class Dashboard:
         """Serve until ``shutdown`` is called from another thread, or Ctrl-C."""
         self._follower.start()
         with warnings.catch_warnings():
-            # Optuna's remarks on the plots of a study are no matter of the terminal.
+            # Optuna's remarks on the plots of a study do not belong on the terminal.
             warnings.filterwarnings("ignore", module="optuna")
             self._server.serve_forever()
 
@@ -87,7 +87,7 @@ class Dashboard:
                 if self._live.refresh():
                     self._mirror.update()
                 said = ""
-            except (EvolveError, OSError) as error:  # a run that is moved away is no reason to stop serving
+            except (EvolveError, OSError) as error:  # keep serving if the run is moved away
                 if str(error) != said:
                     said = str(error)
                     self._notify(f"The dashboard shows what it has: {error}")
@@ -113,10 +113,10 @@ class Pages:
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
         if not _is_local(environ.get("HTTP_HOST", "")):
-            # A page from elsewhere that has its name point to this machine must not read the run.
+            # A foreign page whose name resolves to this machine (DNS rebinding) must not read the run.
             return _answer(start, "403 Forbidden", "text/plain", b"This server answers to localhost only.\n")
         if environ.get("REQUEST_METHOD", "GET") not in ("GET", "HEAD"):
-            # Nothing here can be changed: the study is a mirror, and no other page may have a browser try.
+            # Read-only: the study is a mirror, and no other page may make a browser change it.
             body = b"This server only shows the run: nothing can be changed.\n"
             return _answer(start, "405 Method Not Allowed", "text/plain", body, {"Allow": "GET, HEAD"})
         path = environ.get("PATH_INFO", "/")
@@ -155,7 +155,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Say nothing of single requests."""
+        """Log no single requests."""
 
 
 def _listening(application: WSGIApplication, port: int) -> WSGIServer:

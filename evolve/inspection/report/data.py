@@ -1,4 +1,4 @@
-"""What a report shows, as JSON-able data: a pure projection of a run's events, programs and evaluations."""
+"""Data of a report, JSON-able: a pure projection of a run's events, programs and evaluations."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from evolve.inspection.traces import STAGES
 from evolve.journal import RunRecord
 from evolve.population import objective
 from evolve.records import Candidate, Evaluation
-from evolve.runs.history import STATIC, RunHistory
+from evolve.runs.history import SEED, STATIC, RunHistory
 
 Data = dict[str, Any]
 Clock = Callable[[], datetime]
 MAX_CANDIDATES = 1_000
-"""Candidates that a page shows; of more it says how many are left out."""
+"""Most candidates that a page shows; it states how many are left out."""
 ITEM_BYTES = 2_200_000
 """Size that the packed items may have, so that the page stays well under five megabytes."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the page is made of.
+    """Data of the page.
 
     Attributes:
         main: everything but the items; read when the page opens.
-        items: what became of each task, compressed (see ``pack_items``); read when a person asks for it.
+        items: result of each task, compressed (see ``pack_items``); read on demand.
     """
 
     main: Data
@@ -98,7 +98,7 @@ def _static(run: RunRecord, candidate: Candidate) -> Evaluation | None:
 
 @dataclass
 class _Seen:
-    """What is kept of the evaluations that were read: the units of the first one, the category of a task."""
+    """Data kept of the evaluations that were read: the units of the first one, the category of a task."""
 
     first: Evaluation | None = None
     categories: dict[str, str] = field(default_factory=dict)
@@ -150,7 +150,7 @@ def _meta(run: RunRecord, history: RunHistory, seen: _Seen, questions: Questions
 
 
 def _summary(history: RunHistory) -> Data:
-    """The best, the best of the seeds, and how much lies between them."""
+    """Return the best, the best of the seeds, and their difference."""
     best, seed = history.best, history.best_seed
     gain = gained(history)
     compared = [c for c in history.comparisons if best and c.best == best.number]
@@ -184,7 +184,7 @@ def _candidate(
         **found,
         "title": plain_words(found["title"]) or f"candidate {candidate.number}",
         "message": plain_words(found["message"]),
-        "seed": not candidate.parents,
+        "seed": candidate.operator == SEED,
         "raced": not candidate.failed and not candidate.objectives,
         "front": any(member.number == candidate.number for member in history.front),
         "change": change.model_dump() if change else None,
@@ -207,7 +207,7 @@ def _candidate(
 
 
 def plain_words(value: Any) -> Any:
-    """``value`` with the double backticks of docstrings left out of its texts, at any depth.
+    """Return ``value`` without the double backticks of docstrings in its texts, at any depth.
 
     >>> plain_words({"summary": "Rank by ``words``."})
     {'summary': 'Rank by words.'}
@@ -246,7 +246,7 @@ def _task(task: str, questions: Questions, seen: _Seen) -> Data:
 
 
 def _map(programs: Mapping[int, ProgramData | None]) -> tuple[dict[int, list[float]], Data]:
-    """Number → place on the map of structures, and what its axes stand for."""
+    """Return number → place on the map of structures, and the map's axes."""
     described = {n: program.features for n, program in programs.items() if program and program.features}
     projection = project(list(described.values()))
     places = {
@@ -257,7 +257,7 @@ def _map(programs: Mapping[int, ProgramData | None]) -> tuple[dict[int, list[flo
 
 
 def _by_interest(history: RunHistory) -> list[int]:
-    """All numbers; first those whose items a person will want to see if not all fit."""
+    """Return all numbers; first those whose items matter most if not all fit."""
     best = history.best
     line = ancestors(history, best.number) if best else []
     quality = sorted(history.candidates, key=lambda c: (-c.objectives.get("quality", -1.0), c.number))
@@ -266,7 +266,7 @@ def _by_interest(history: RunHistory) -> list[int]:
 
 
 def _with_last(history: RunHistory, numbers: Sequence[int]) -> list[int]:
-    """``numbers`` and the one that joined last, at which the curves of progress end."""
+    """Return ``numbers`` and the one that joined last, at which the curves of progress end."""
     last = history.progress_end
     return [*numbers, *([] if last is None else [last])]
 

@@ -1,4 +1,4 @@
-"""What became of each task, small enough to travel inside the page."""
+"""Result of each task, compressed to travel inside the page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Load:
 
     Attributes:
         numbers: candidates that have one, the most interesting first.
-        of: reads that of a candidate; None where its file was lost meanwhile.
+        of: reads the evaluation of a candidate; None where its file was lost meanwhile.
     """
 
     numbers: Sequence[int]
@@ -36,18 +36,18 @@ class Load:
 def pack_items(
     evaluations: Load, tasks: Iterable[str], questions: Questions, limit: int
 ) -> tuple[str, list[int]]:
-    """The items of ``evaluations``, of as many of the first ones as fit into ``limit`` bytes.
+    """Pack the items of as many of the first ``evaluations`` as fit into ``limit`` bytes.
 
     Args:
         evaluations: the most interesting first; of those that do not fit, only the first ones are read.
-        tasks: all that are shown; of writes, those of episodes with evidence for them are kept.
+        tasks: all tasks to show; of writes, those of episodes with their evidence are kept.
         limit: size of the packed text.
 
     Returns:
         The items as base64 of gzip of JSON, and the numbers of the candidates that they are of. The JSON is
         ``{"lines": [...], "tasks": {task: {number: item}}, "writes": {number: {episode: text}}, "episodes":
-        {episode: text}}`` where each long text is a list of numbers of lines. It lies task by task, as what
-        different programs did with one task is alike and compresses well.
+        {episode: text}}`` where each long text is a list of numbers of lines. It is ordered by task, since
+        the results of different programs on one task are alike and compress well.
     """
     known = (questions.tasks[task] for task in tasks if task in questions.tasks)
     gold = {passage.episode for task in known for passage in task.evidence}
@@ -141,7 +141,7 @@ def _item(item: ItemResult, lines: Texts) -> Data:
 
 
 def _writes(evaluation: Evaluation, gold: set[str], lines: Texts) -> dict[str, list[int]]:
-    """What the agent extracted of the episodes that hold evidence, or how their write failed."""
+    """Return the agent's extractions of the episodes that hold evidence, or how their write failed."""
     written = {}
     for write in evaluation.writes:
         if write.failure:

@@ -1,4 +1,4 @@
-"""The page: data, style and scripts in one HTML file that asks for nothing else.
+"""The page: data, style and scripts in one HTML file that loads nothing else.
 
 Programs, messages and answers are foreign text. They enter the page as JSON in a data block, in which no
 character can end the block or begin markup; the scripts put them on the page as text, never as HTML; and a
@@ -26,12 +26,11 @@ SCRIPTS = ("dom", "data", "keyboard", "charts", "lineage", "items", "programs", 
 
 
 def page(report: Report, *others: Report, live: bool = False) -> str:
-    """The HTML of ``report``, and of others that the reader may choose.
+    """Return the HTML of ``report``, and of others that the reader may choose.
 
     Args:
-        report: of the run that the page opens with.
-        others: of further runs.
-        live: the page is served, and asks its server for newer data; from a file it asks for nothing.
+        report: report of the run that the page opens with. others: reports of further runs.
+        live: the page is served, and polls its server for newer data; from a file it loads nothing.
     """
     scripts = [*_vendored(), _own()]
     template = Template((ASSETS / "page.html").read_text(encoding="utf-8"))
@@ -58,17 +57,17 @@ def policy(*, live: bool = False) -> str:
 
 
 def as_data_block(data: object) -> str:
-    """``data`` as JSON that may stand inside ``<script type="application/json">`` whatever it holds.
+    """Return ``data`` as JSON that is safe inside ``<script type="application/json">`` whatever it holds.
 
-    Only ASCII is left, and no ``<``, ``>`` or ``&``: neither ``</script>`` nor ``<!--`` nor U+2028 can come
-    up. A number that is not finite becomes null.
+    Only ASCII is left, and no ``<``, ``>`` or ``&``: neither ``</script>`` nor ``<!--`` nor U+2028 can occur.
+    A number that is not finite becomes null.
     """
     text = json.dumps(plain(data), separators=(",", ":"), allow_nan=False, ensure_ascii=True)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def write_report(report: Report, path: Path, *others: Report) -> int:
-    """Write the page of ``report`` and ``others`` to ``path``, whole or not at all; its size in bytes.
+    """Write the page of ``report`` and ``others`` to ``path``, whole or not at all; return its size in bytes.
 
     Raises:
         InfrastructureError: it could not be written.

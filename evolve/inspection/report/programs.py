@@ -1,4 +1,4 @@
-"""What a report shows of programs, each read once: syntax trees take a megabyte each."""
+"""Program data of a report, each program read once: syntax trees take a megabyte each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evolve.program import MemoryProgram
 from evolve.program.structure import features
 
 KEPT = 1_024
-"""Programs that are not read again when a dashboard makes its page anew."""
+"""Number of cached programs, not read again when a dashboard rebuilds its page."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ class ProgramData:
 
 
 def program_data(run: RunRecord, program_id: str) -> ProgramData | None:
-    """What is shown of a program; None where its file was lost or changed, which must not end the report."""
+    """Return the data shown of a program; None if its file is lost or changed, which must not end the
+    report.
+    """
     try:
         return _read(run.program(program_id).source)
     except EvolveError:

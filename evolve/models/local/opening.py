@@ -24,8 +24,8 @@ class LocalModels:
     """Servers of a configuration, to be closed together.
 
     Attributes:
-        models: the configuration with addresses in place of local names; all else as it was.
-        servers: what was started, by the identity of the weights.
+        models: the configuration with addresses instead of local names.
+        servers: the started servers, by the identity of the weights.
     """
 
     models: ModelsConfig
@@ -46,16 +46,16 @@ def open_local(
 ) -> LocalModels:
     """Start a server for each GGUF file that ``models`` names and give its address to the roles.
 
-    What is recorded of such a model is the name of the file with its SHA-256: neither its path nor its port.
+    The record of such a model is the name of the file with its SHA-256, neither its path nor its port.
 
     Args:
         models: configuration of the roles; returned as it is where none is local.
-        notify: told what is downloaded, and how fast each server is.
-        find: as ``find_weights``.
-        start: as ``LocalServer``.
+        notify: told of downloads, and of the speed of each server.
+        find: replaces ``find_weights``.
+        start: replaces ``LocalServer``.
 
     Raises:
-        UsageError: a file is missing or no GGUF file, or the extra is not installed.
+        UsageError: a file is missing or not a GGUF file, or the extra is not installed.
         InfrastructureError: weights could not be fetched, or a server did not start.
     """
     opened = LocalModels(models)
@@ -87,7 +87,7 @@ def open_local(
 
 
 def at_server(role: RoleConfig, server: LocalServer) -> RoleConfig:
-    """``role`` asked of ``server``: as many calls at once as it has slots, and time for the longest one.
+    """Return ``role`` at ``server``: as many calls at once as it has slots, and time for the longest one.
 
     Tokens are free, unless the role gives prices.
     """
@@ -104,7 +104,9 @@ def at_server(role: RoleConfig, server: LocalServer) -> RoleConfig:
 
 
 def longest_seconds(server: LocalServer) -> float:
-    """Seconds that a request with a full context may take while all other slots are busy; 0 of embeddings."""
+    """Return the seconds of a request with a full context while all other slots are busy; 0 for
+    embeddings.
+    """
     if server.speed is None:
         return 0.0
     half = server.context_tokens // 2

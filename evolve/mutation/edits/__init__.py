@@ -1,7 +1,7 @@
-"""How a language model gives a changed program: formats of edits, and how they are applied.
+"""Edits by language models: their formats, and how they are applied.
 
-What is cut off, ambiguous or not found is refused with an error that says which part and why; nothing is
-guessed, and a refused edit changes nothing.
+An edit that is cut off, ambiguous or not found is refused with an error that says which part and why; nothing
+is guessed, and a refused edit changes nothing.
 """
 
 from evolve.mutation.edits.answer import Answer, read_answer

@@ -1,4 +1,4 @@
-"""A model's answer: what it says that it did, and the edit itself."""
+"""Model answers: the commit message, and the edit itself."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _DECORATION = " \t*_`#>-"
 
 @dataclass(frozen=True)
 class Answer:
-    """What was answered.
+    """Parsed answer of a model.
 
     Attributes:
         message: the commit message, one printable line of at most ``MESSAGE_CHARACTERS``.
-        edit: the text in which the edit stands.
+        edit: the text that contains the edit.
     """
 
     message: str
@@ -28,12 +28,12 @@ class Answer:
 
 
 def read_answer(text: str) -> Answer:
-    """The commit message, from a line ``MESSAGE: ...`` ahead of the edit, and the edit.
+    """Return the commit message, from a line ``MESSAGE: ...`` ahead of the edit, and the edit.
 
-    Thoughts may stand before that line, and fenced blocks in them.
+    Thoughts may precede that line, with fenced blocks in them.
 
     Raises:
-        EditError: there is no such line, or it says nothing.
+        EditError: there is no such line, or it is empty.
     """
     lines = with_unix_newlines(text).split("\n")
     number: int | None = 0
@@ -51,7 +51,7 @@ def read_answer(text: str) -> Answer:
 
 
 def _message(line: str) -> str | None:
-    """What the line gives as commit message; None if it is no such line."""
+    """Return the commit message that the line gives; None if it gives none."""
     name, colon, rest = line.strip(_DECORATION).partition(":")
     if not colon or name.strip(_DECORATION).lower() not in _NAMES:
         return None

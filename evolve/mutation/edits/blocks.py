@@ -40,10 +40,10 @@ def block_end(lines: Sequence[str], opening: int) -> int:
 
 
 def read_blocks(text: str) -> list[Change]:
-    """The blocks of ``text``; what stands between them is of no account.
+    """Return the blocks of ``text``; text between them is ignored.
 
     Raises:
-        EditError: there is none, or one of them is not complete.
+        EditError: there is none, or one of them is incomplete.
     """
     lines = text.split("\n")
     blocks: list[tuple[list[str], list[str]]] = []
@@ -65,7 +65,7 @@ def read_blocks(text: str) -> list[Change]:
 
 
 def _read_block(lines: Sequence[str], opening: int, blocks: list[tuple[list[str], list[str]]]) -> int:
-    """Append the block that begins at the line ``opening``; the number of its last line.
+    """Append the block that begins at the line ``opening``; return the number of its last line.
 
     Marks of different lengths are taken where there is one divider and one end before the next block.
     """
@@ -89,7 +89,7 @@ def _read_block(lines: Sequence[str], opening: int, blocks: list[tuple[list[str]
 def _read_even_block(
     lines: Sequence[str], opening: int, width: int, blocks: list[tuple[list[str], list[str]]]
 ) -> int:
-    """As ``_read_block``, where all marks have the length ``width``."""
+    """Read a block like ``_read_block``, where all marks have the length ``width``."""
     name = f"Block {len(blocks) + 1}"
     old: list[str] = []
     new: list[str] | None = None

@@ -1,4 +1,4 @@
-"""Replace runs of lines by others: all of them, or none and an error for each that does not fit."""
+"""Replacement of runs of lines: all of them, or none and an error for each that does not fit."""
 
 from __future__ import annotations
 
@@ -17,29 +17,28 @@ from evolve.mutation.edits.loose import (
 from evolve.mutation.edits.places import describe_nearest, exact_places, shifted_places
 from evolve.program.layout import with_unix_newlines
 
-_TOLD = 4  # errors at once: more would drown the first
+_TOLD = 4  # errors at once: more would hide the first
 _PLACES = 8
 
 
 class EditError(EvolveError):
-    """An edit cannot be read or applied; the message is for whoever wrote it."""
+    """Edit that cannot be read or applied; the message is for its author."""
 
 
 class NoChange(EditError):
-    """An edit can be read, and the program that it gives does the same as the one it was to change."""
+    """Edit that can be read, but whose program does the same as the one to change."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """Lines to be found, and what to put in their place.
+    """Lines to be found, and their replacement.
 
     Attributes:
-        name: what to call it in an error, such as ``block 2 of 3``.
+        name: its name in an error, such as ``block 2 of 3``.
         old: the lines to find, at least one, in a row.
-        new: the lines to put there; none to take the old ones out.
-        at: index of the line where the author believes the first one to be. It decides between places that
-            fit equally, and nothing else.
-        otherwise: another reading of ``old`` and ``new``, taken where the first has no place.
+        new: the new lines; empty to remove the old ones.
+        at: index of the first line according to the author. It only decides between places that fit equally.
+        otherwise: another reading of ``old`` and ``new``, used where the first does not fit.
     """
 
     name: str
@@ -58,15 +57,15 @@ class _Located:
 
 
 def apply_changes(source: str, changes: Sequence[Change]) -> str:
-    """``source``, its lines ended by line feeds, with every change made.
+    """Return ``source``, its lines ended by line feeds, with every change made.
 
     Each is looked for in the source as it was, so that their order does not matter. The lines must be there
     exactly, once. Where they are not, white space at the ends of lines and one indentation for all of them
     may differ, if that leaves a single place.
 
     Raises:
-        EditError: a change is not found, found more than once, or overlaps another; or all that they do
-            leaves the source as it is.
+        EditError: a change is not found, found more than once, or overlaps another; or the changes leave the
+            source as it is.
     """
     lines = with_unix_newlines(source).split("\n")
     located, errors = [], []
@@ -121,7 +120,9 @@ def _locate(lines: Sequence[str], change: Change) -> _Located:
 
 
 def _places(lines: Sequence[str], change: Change) -> Iterator[list[Place]]:
-    """Where the change fits, by ever looser readings; the first that fits anywhere counts."""
+    """Yield the places where the change fits, by looser and looser readings; the first that fits anywhere
+    counts.
+    """
     readings = [(change.old, change.new), *([change.otherwise] if change.otherwise else [])]
     readings += [trimmed for reading in readings if (trimmed := without_frame(*reading)) not in readings]
     for old, new in readings:

@@ -27,7 +27,7 @@ _NARRATION = re.compile(
 
 @dataclass(frozen=True)
 class Definition:
-    """One top-level function, class, constant or method as the model gives it.
+    """Top-level function, class, constant or method as the model gives it.
 
     Attributes:
         name: its name, without a class.
@@ -35,7 +35,7 @@ class Definition:
         text: its text at the left margin, with decorators.
         comments: the comment lines directly above it, at the left margin.
         elided: part of its body is left out (``...``, ``# same as before``).
-        owner: the class in whose name it is given (``def KnowledgeBase.read``); empty where none is.
+        owner: the class in whose name it is given (``def KnowledgeBase.read``); empty without one.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Definition:
 
 @dataclass(frozen=True)
 class Code:
-    """What the code of one or more fences holds.
+    """Code of one or more fences.
 
     Attributes:
         text: the code itself, at the left margin; it parses.
@@ -72,11 +72,11 @@ class Code:
 def read_code(text: str) -> Code:
     """Read the code of a fence.
 
-    Indentation as a whole, tabs, non-breaking spaces, curly quotes outside of what parses, and methods at
-    another margin than the code before them are put right.
+    Corrects common indentation, tabs, non-breaking spaces, curly quotes outside of valid code, and methods at
+    another margin than the code before them.
 
     Raises:
-        SyntaxError: it is no Python.
+        SyntaxError: it is not Python.
     """
     plain, owners = normalised(with_unix_newlines(text))
     tree = tree_of(plain)
@@ -136,7 +136,7 @@ def _constant(node: ast.stmt) -> object:
 
 
 def class_elided(definition: Definition) -> bool:
-    """Whether a class is given with parts left out between its members."""
+    """Return whether a class is given with parts left out between its members."""
     node = definition.node
     assert isinstance(node, ast.ClassDef)
     if any(is_dots(statement) for statement in node.body):
@@ -185,7 +185,7 @@ def member_name(node: ast.stmt) -> str | None:
 
 
 def _leaves_out(node: ast.FunctionDef | ast.AsyncFunctionDef, comments: dict[int, tuple[int, str]]) -> bool:
-    """Whether a function is given without part of its body."""
+    """Return whether a function is given without part of its body."""
     body = node.body[1:] if is_text(node.body[0]) else node.body
     if not body or any(is_dots(part) for part in ast.walk(node) if isinstance(part, ast.stmt)):
         return True
@@ -219,7 +219,7 @@ def _comments(text: str) -> dict[int, tuple[int, str]]:
 
 
 def _above(line: int, comments: dict[int, tuple[int, str]]) -> list[str]:
-    """The comment lines directly above ``line``, those that stand for left out code excepted."""
+    """Return the comment lines directly above ``line``, except for those in place of omitted code."""
     found: list[str] = []
     while (line := line - 1) in comments and comments[line][0] >= 0:
         if not is_elision(comments[line][1]) and not _NARRATION.match(comments[line][1]):

@@ -1,4 +1,4 @@
-"""Definitions given by name, put into a program: what has the name is replaced, what is new is added."""
+"""Merging of definitions into a program by name: existing ones are replaced, new ones are added."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class _Outcome:
 
 
 def apply_definitions(source: str, parts: Sequence[Code]) -> str:
-    """``source`` with the definitions of ``parts`` in it.
+    """Return ``source`` with the definitions of ``parts`` merged in.
 
-    Each takes the place of the one of its qualified name; new ones are added: a method to the class that it
-    names, else to ``KnowledgeBase``, all else at the top level ahead of what uses it. Where a name is given
-    several times, the last one counts, as in Python. A class that lacks what the program goes on using
-    changes only what it gives. A function whose body is left out in part stays as it is.
+    Each replaces the one of its qualified name; new ones are added: a method to the class that it names, else
+    to ``KnowledgeBase``, others at the top level ahead of their first use. Where a name is given several
+    times, the last one counts, as in Python. A class that lacks members still in use changes only the members
+    that it gives. A function whose body is left out in part stays as it is.
 
     Raises:
         EditError: there is no definition, or one cannot be placed.
@@ -114,9 +114,9 @@ def _unchanged(given: Sequence[Definition], skipped: Sequence[str]) -> EditError
 
 
 def _last_of_each(parts: Sequence[Code], old: Source) -> list[Definition]:
-    """The definitions by name, the last of each name in the place of the first.
+    """Return the definitions by name, the last of each name in the place of the first.
 
-    One that is whole goes before one that is not, one that changes something before one of the program.
+    Complete ones are preferred to incomplete ones, and changed ones to those equal to the program's.
     Variables of a usage example are left out.
     """
     known = {_mark_of(part) for node in old.tree.body for part in (node, *getattr(node, "body", []))}
@@ -137,14 +137,14 @@ def _last_of_each(parts: Sequence[Code], old: Source) -> list[Definition]:
 
 
 def _is_scratch(definition: Definition, used: set[str], old: Source) -> bool:
-    """Whether a definition is a variable that neither the program nor a definition uses."""
+    """Return whether a definition is a variable that neither the program nor a definition uses."""
     if isinstance(definition.node, (*FUNCTIONS, ast.ClassDef)) or definition.name.isupper():
         return False
     return definition.name not in used and definition.name not in old.definitions
 
 
 def takes_self(node: ast.stmt) -> bool:
-    """Whether a definition is a method by its first parameter or its decorators."""
+    """Return whether a definition is a method by its first parameter or its decorators."""
     if not isinstance(node, FUNCTIONS):
         return False
     arguments = [*node.args.posonlyargs, *node.args.args]
@@ -161,7 +161,7 @@ def _methods(node: ast.ClassDef) -> dict[str, ast.stmt]:
 
 
 def _owned(source: Source, definition: Definition) -> Definition:
-    """``definition`` with the class that it belongs to, if it is a method.
+    """Return ``definition`` with the class that it belongs to, if it is a method.
 
     Raises:
         EditError: several classes have a method of the name, or there is no class; or it lacks ``self``.
@@ -232,7 +232,7 @@ def _redefined(text: str, definition: Definition, old: ast.stmt) -> _Outcome:
 def _with_decorators(
     new: str, node: ast.FunctionDef | ast.AsyncFunctionDef, old: ast.FunctionDef | ast.AsyncFunctionDef
 ) -> str:
-    """``new`` with the decorators of ``old`` that its parameters still ask for."""
+    """Return ``new`` with the decorators of ``old`` that its parameters still require."""
     kept = _binding(old)
     if node.decorator_list or not kept:
         return new

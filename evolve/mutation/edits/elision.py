@@ -1,4 +1,4 @@
-"""Comments that stand for code left out."""
+"""Detection of comments in place of omitted code."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TELLING = re.compile(
 
 
 def is_elision(comment: str) -> bool:
-    """A comment that stands for code left out, such as ``# ... rest of the method unchanged``."""
+    """Return whether a comment replaces omitted code, such as ``# ... rest of the method unchanged``."""
     body = comment.lstrip("#").strip()
     plain = body[:_COMMENT].strip(" .…()[]<>-—*:;!")
     if not plain:

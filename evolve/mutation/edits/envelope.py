@@ -1,4 +1,4 @@
-"""Edits that come as JSON, put back into the form that they stand for."""
+"""Conversion of edits given as JSON into the form that they represent."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _PATCH = (
 )
 _OLD = ("search", "old", "find", "before", "original", "old_string", "old_str", "SEARCH")
 _NEW = ("replace", "new", "replacement", "after", "new_string", "new_str", "REPLACE")
-# It begins at the first mark of a fence only: a reply of many marks or blank lines is read in linear time.
+# It begins at the first mark of a fence only, so that a reply of many marks or blank lines takes linear time.
 _FENCED = re.compile(
     r"(?<![`~])(?:`{3,}+|~{3,}+)[ \t]*(?:json5?|JSON)?[ \t]*\n(?P<body>.*?)\n[ \t]*(?:`{3,}|~{3,})", re.DOTALL
 )
@@ -59,14 +59,16 @@ _EDIT = re.compile(r"^(?:<{5,}|@@|--- |\+\+\+ |diff )|^[ \t]*(?:`{3,}|~{3,})", r
 
 
 def opened_envelope(text: str) -> str:
-    """``text``, or the edit that is wrapped in it as a JSON object or list."""
+    """Return ``text``, or the edit that is wrapped in it as a JSON object or list."""
     text = _TAGGED.sub(lambda pair: _block(pair["old"], pair["new"]), text)
     value = _json(text)
     return _edit_of(value) or text if value is not None else text
 
 
 def repaired_envelope(text: str) -> str:
-    """The edit in the one JSON object of ``text``, which may stand in prose and be nearly JSON; or empty."""
+    """Return the edit in the one JSON object of ``text``, which may be within prose and nearly valid; or an
+    empty text.
+    """
     if not re.search(rf"""["'](?:{"|".join((*_CODE, *_PATCH, *_OLD))})["']\s*:""", text, re.IGNORECASE):
         return ""
     try:
@@ -126,7 +128,7 @@ def _parts(value: Any) -> Iterator[str]:
 
 
 def _is_code(value: object) -> bool:
-    """Whether a value under a name that is not known, such as that of a method, may be code."""
+    """Return whether a value under an unknown name, such as that of a method, may be code."""
     return (
         isinstance(value, str)
         and re.search(r"(?m)^[ \t]*(?:def|class|import|@\w+|[A-Z_]{3,} *=)", value) is not None

@@ -23,13 +23,13 @@ def end_of_fence(lines: Sequence[str], opening: int) -> int | None:
 
 
 def fenced(text: str, *, holds: str) -> str:
-    """What stands between the fences of the only fenced block of ``text``.
+    """Return the text of the only fenced block of ``text``.
 
-    As in CommonMark, a block ends at the first line of nothing but its fence, at least as long as the one
-    that it began with. What else stands around it is of no account.
+    As in CommonMark, a block ends at the first line of nothing but its fence, at least as long as its opening
+    fence. Text around the block is ignored.
 
     Args:
-        holds: what should be there, for the error.
+        holds: expected content, for the error.
 
     Raises:
         EditError: there is no such block, it does not end, or there is more than one.

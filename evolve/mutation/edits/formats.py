@@ -1,4 +1,4 @@
-"""The formats by name."""
+"""Edit formats by name."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FORMATS: Mapping[EditName, Callable[[str, str], str]] = MappingProxyType(
 
 
 def apply_edit(name: EditName, source: str, text: str) -> str:
-    """``source`` as the edit in ``text`` would have it.
+    """Apply the edit in ``text`` to ``source``.
 
     Raises:
         EditError: it cannot be read, does not fit the source, or changes nothing.

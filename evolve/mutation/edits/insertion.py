@@ -1,4 +1,4 @@
-"""Places for new definitions and imports in a program."""
+"""Insertion of new definitions and imports into a program."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from evolve.program.syntax import FUNCTIONS, bound_names, is_text, loaded_names
 def inserted_definition(source: Source, definition: Definition, code: str) -> str:
     """The text of ``source`` with a new top-level definition.
 
-    It goes ahead of the first statement that uses it, a constant ahead of the first function or class too;
-    behind what it needs when the program is loaded.
+    It is inserted before the first statement that uses it, a constant also before the first function or
+    class; and after the names that it needs when the program is loaded.
     """
     body = source.tree.body
     wanted = set(load_names(definition.node))
@@ -55,7 +55,7 @@ def load_names(node: ast.AST) -> Iterator[str]:
 def with_imports(text: str, imports: Sequence[ast.Import | ast.ImportFrom]) -> str:
     """``text`` with ``imports`` among those at its top, each name once.
 
-    An import that the contract does not allow is left out where nothing uses what it binds.
+    An import that the contract does not allow is left out if its names are unused.
     """
     for node in imports:
         for alias in node.names:

@@ -1,4 +1,6 @@
-"""Find lines that a model copied inexactly: tabs for spaces, blanks in a line, lost lines, part of a line."""
+"""Matching of lines that a model copied inexactly: tabs for spaces, blanks in a line, lost lines, part of a
+line.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ _Lines = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Place:
-    """Lines ``start`` to ``end`` (exclusive, from 0) of a program, and what to put there."""
+    """Lines ``start`` to ``end`` (exclusive, from 0) of a program, and their replacement."""
 
     start: int
     end: int
@@ -45,12 +47,14 @@ def _trimmed(lines: Sequence[str]) -> _Lines:
 
 
 def spaced_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str]) -> Iterator[Place]:
-    """Where ``old`` stands but for the kind and number of blanks."""
+    """Yield the places that match ``old`` except for the kind and number of blanks."""
     yield from _matches(lines, old, new, range(len(lines)))
 
 
 def gapped_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str]) -> Iterator[Place]:
-    """Where ``old`` stands but for blank lines, comments and docstrings that it leaves out."""
+    """Yield the places that match ``old`` except for blank lines, comments and docstrings that it leaves
+    out.
+    """
     seen: set[tuple[int, int]] = set()
     wanted = tuple(line for line in old if line.strip())
     known = {_key(line) for line in wanted}
@@ -67,7 +71,7 @@ def gapped_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str]) 
 
 
 def partial_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str]) -> Iterator[Place]:
-    """Where ``old`` is one line, and part of a line of the program."""
+    """Yield the places where ``old``, a single line, is part of a line of the program."""
     wanted, given = _trimmed(old), _trimmed(new)
     if len(wanted) != 1 or len(given) > 1 or not re.search(r"\w", wanted[0]):
         return
@@ -82,7 +86,7 @@ def partial_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str])
 
 
 def _key(line: str) -> str:
-    """``line`` without blanks and without a remark at its end."""
+    """Return ``line`` without blanks and without a comment at its end."""
     plain = line.translate(_INVISIBLE)
     return "".join((_REMARK.sub("", plain) or plain).split())
 
@@ -93,7 +97,7 @@ _INVISIBLE = {ord(character): None for character in "\u200b\u200c\u2060\ufeff"}
 def _matches(
     lines: Sequence[str], old: Sequence[str], new: Sequence[str], numbers: Sequence[int]
 ) -> Iterator[Place]:
-    """Where the keys of ``old`` follow each other among the lines ``numbers``."""
+    """Yield the places where the keys of ``old`` follow each other among the lines ``numbers``."""
     wanted = [_key(line) for line in old]
     if not any(wanted):
         return
@@ -113,7 +117,7 @@ def _matches(
 def _merged(
     lines: Sequence[str], old: Sequence[str], new: Sequence[str], found: Sequence[int]
 ) -> _Lines | None:
-    """What to put in the place of the lines ``found`` and of those between them.
+    """Return the replacement of the lines ``found`` and of those between them; None if they cannot be merged.
 
     Lines that ``old`` and ``new`` share stay as they are in the program, and so do blank lines and comments
     of the program between them.

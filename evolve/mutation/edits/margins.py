@@ -1,4 +1,4 @@
-"""Code brought to the left margin, whatever margins, tabs and blanks a model gives it."""
+"""Normalisation of code to the left margin, whatever margins, tabs and blanks a model gives it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _BEGINS = re.compile(r"[ \t]*(?:async[ \t]+def|def|class)\b|[ \t]*@\w")
 
 
 def normalised(text: str) -> tuple[str, dict[str, str]]:
-    """The code at the left margin, so that it parses, and the classes named in ``def Class.method``.
+    """Return the code at the left margin, so that it parses, and the classes named in ``def Class.method``.
 
     Raises:
-        SyntaxError: nothing that may be put right makes it parse.
+        SyntaxError: no permitted correction makes it parse.
     """
     owners: dict[str, str] = {}
 
@@ -81,7 +81,7 @@ def _with_lost_margin(text: str) -> str | None:
 
 
 def _in_groups(text: str) -> str | None:
-    """Code in which definitions stand at different margins, each group brought to the left margin."""
+    """Move definitions at different margins to the left margin, group by group."""
     done: list[str] = []
     rest = text.split("\n")
     for _ in range(_SPLITS):

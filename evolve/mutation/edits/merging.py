@@ -1,4 +1,4 @@
-"""Classes and tables that are given in part, merged with those of the program."""
+"""Merging of partly given classes and tables with those of the program."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _CONTRACT = ("write", "read")
 
 
 def merged_class(text: str, given: Definition, old: ast.ClassDef) -> str:
-    """The text of the class ``given``, or of ``old`` with the members that ``given`` has.
+    """Return the text of the class ``given``, or of ``old`` with the members that ``given`` has.
 
-    It is merged where members are left out that the program goes on using, that Python uses by itself
+    It is merged where members are left out that the program still uses, that Python uses by itself
     (``__init__``), or where it says so (``...``, ``# other methods unchanged``); else it is taken as given.
 
     Raises:
@@ -41,7 +41,7 @@ def merged_class(text: str, given: Definition, old: ast.ClassDef) -> str:
 
 
 def _needed(source: Source, old: ast.ClassDef, new: ast.ClassDef, missing: list[str]) -> bool:
-    """Whether the program needs a member that the new class lacks."""
+    """Return whether the program needs a member that the new class lacks."""
     if any(name.startswith("__") or name in _CONTRACT for name in missing):
         return True
     old_parts = set(map(id, ast.walk(old)))
@@ -91,7 +91,7 @@ def _with_member(text: str, member: Definition) -> str:
 
 
 def _with_field(source: Source, owner: ast.ClassDef, member: Definition, code: str) -> str:
-    """A field behind the last one, or ahead of those with a default if it has none."""
+    """Add a field after the last one, or before those with a default if it has none."""
     fields = [s for s in owner.body if isinstance(s, ast.AnnAssign)]
     defaults = [s for s in fields if gives_default(s.value)]
     if defaults and not gives_default(member.node.value):  # type: ignore[attr-defined]
@@ -107,7 +107,9 @@ def _with_field(source: Source, owner: ast.ClassDef, member: Definition, code: s
 
 
 def table_with_needed(text: str, given: Definition, old: ast.stmt) -> str:
-    """The table ``given`` with the entries of ``old`` that the program asks for; empty if none lack."""
+    """Return the table ``given`` with the entries of ``old`` that the program uses; empty if none are
+    missing.
+    """
     new_table, old_table = _table(given.node), _table(old)
     if new_table is None or old_table is None or not given.name.isupper():
         return ""
@@ -120,7 +122,7 @@ def table_with_needed(text: str, given: Definition, old: ast.stmt) -> str:
 
 
 def merged_table(text: str, name: str, entries: Mapping[str, str]) -> str:
-    """``text`` with ``entries`` (key → source of the value) in its table ``name``.
+    """Return ``text`` with ``entries`` (key → source of the value) in its table ``name``.
 
     Raises:
         EditError: there is no such table.

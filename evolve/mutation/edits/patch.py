@@ -1,4 +1,4 @@
-"""Unified patches, as models write them: the lines count, the line numbers are a hint at best."""
+"""Unified patches, as models write them: the lines count, the line numbers are only a hint."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Hunk:
 
 
 def is_patch(text: str, language: str = "") -> bool:
-    """Whether ``text`` is a unified patch or holds one."""
+    """Return whether ``text`` is a unified patch or holds one."""
     lines = text.split("\n")
     if any(re.match(r"@@(?: |$)", line) for line in lines):
         return any(line.startswith(("+", "-")) for line in lines)
@@ -59,16 +59,16 @@ def read_patch(text: str) -> list[Change]:
     """The hunks of the patch in the fenced block of ``text``.
 
     Raises:
-        EditError: there is no whole patch, or a line in it is none of a patch.
+        EditError: there is no complete patch, or a line in it is not a patch line.
     """
     return _changes(_hunks(fenced(text, holds="the patch").split("\n"), loose=False))
 
 
 def read_loose_patch(text: str) -> list[Change]:
-    """The hunks of ``text``, as ``read_patch`` reads them and with more forgiven.
+    """Return the hunks of ``text`` like ``read_patch``, but more tolerantly.
 
-    The first hunk may lack its line ``@@``, context its leading space, and lines such as
-    ``*** Begin Patch`` may stand around it.
+    The first hunk may lack its line ``@@``, context its leading space, and lines such as ``*** Begin Patch``
+    may surround it.
 
     Raises:
         EditError: there is no hunk.

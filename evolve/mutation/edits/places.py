@@ -1,4 +1,4 @@
-"""Find a run of lines in a text: exactly, moved sideways, or what comes nearest to it."""
+"""Search for a run of lines in a text: exact, indented differently, or nearest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COMPARED_LINES = 4_000
 
 
 def exact_places(lines: Sequence[str], wanted: Sequence[str]) -> Iterator[int]:
-    """The indices at which ``wanted`` stands in ``lines``, character by character; neither has line feeds."""
+    """Yield the indices at which ``lines`` contain exactly ``wanted``; neither has line feeds."""
     text, part = "\n".join(("", *lines, "")), "\n".join(("", *wanted, ""))
     line = counted = 0
     place = text.find(part)  # linear in both, whatever they are
@@ -28,7 +28,7 @@ def exact_places(lines: Sequence[str], wanted: Sequence[str]) -> Iterator[int]:
 def shifted_places(
     lines: Sequence[str], wanted: Sequence[str], replacement: Sequence[str]
 ) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Where ``wanted`` stands but for white space at line ends and one indentation more or less in all lines.
+    """Find ``wanted`` up to white space at line ends and a common shift of the indentation.
 
     Yields:
         The index, and ``replacement`` indented as the lines there are.
@@ -64,9 +64,9 @@ def moved_lines(
 
 
 def describe_nearest(lines: Sequence[str], wanted: Sequence[str]) -> str:
-    """The lines that come nearest to ``wanted``, for an error, with the first difference.
+    """Describe the lines nearest to ``wanted``, for an error, with the first difference.
 
-    They are where the most of the wanted lines stand in their order, white space aside; if none does, at the
+    They are where the most of the wanted lines occur in their order, white space aside; if none does, at the
     line most similar to the longest of them.
     """
     start = _nearest(lines, wanted)

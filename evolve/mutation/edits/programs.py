@@ -1,4 +1,4 @@
-"""The code in a reply: whole programs, definitions, and what is only shown beside them."""
+"""Code in a reply: whole programs, definitions, and code that is only shown."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _METHODS = ("__init__", "write", "read")
 
 
 def code_of(reply: Reply, *, finished: bool) -> list[Code]:
-    """The code that defines something, of each fence of ``reply`` or, without fences, of its lines.
+    """Return the code with definitions, of each fence of ``reply`` or, without fences, of its lines.
 
     Raises:
         EditError: a fence may be cut off, or its code does not parse.
@@ -114,7 +114,7 @@ def _looks_like_code(text: str) -> bool:
 
 
 def _looks_like_a_body(code: Code) -> bool:
-    """Statements that may be part of a method, rather than a use of the program."""
+    """Return whether statements may be part of a method, rather than a use of the program."""
     return any(
         isinstance(node, (ast.Return, ast.For, ast.If, ast.Assign, ast.AugAssign)) for node in code.others
     )
@@ -137,7 +137,7 @@ def _no_definition(code: Code) -> EditError:
 
 
 def _unfenced(reply: Reply) -> Iterator[tuple[Fence, Code]]:
-    """Code that stands in the reply without fences: runs of lines that begin as definitions do."""
+    """Return code without fences: runs of lines that begin as definitions do."""
     if reply.fences:
         return
     lines = reply.text.split("\n")
@@ -186,7 +186,7 @@ def program_in(codes: Sequence[Code], source: str) -> str | None:
     """The one whole program among ``codes``; None where there are only definitions.
 
     Raises:
-        EditError: there are two that differ, or definitions beside it that differ from its own.
+        EditError: there are two that differ, or further definitions that differ from its own.
     """
     try:
         old = source_of(source)
@@ -228,7 +228,7 @@ def _mark(node: ast.stmt) -> str:
 
 
 def _is_program(code: Code, old: Source) -> bool:
-    """Whether ``code`` stands for all of the program ``old``: with the contract, nothing left out."""
+    """Return whether ``code`` replaces all of the program ``old``: with the contract, nothing left out."""
     given = {definition.name: definition for definition in code.definitions}
     names = {name for node in old.tree.body for name in bound_names(node)}
     required = {name for name in (*CLASSES, *CONSTANTS) if name in names}
@@ -243,7 +243,7 @@ def _is_program(code: Code, old: Source) -> bool:
 
 
 def _partial(definition: Definition, old: Source) -> bool:
-    """Whether a class is given without a part that its other parts, or the contract, need."""
+    """Return whether a class is given without a part that its other parts, or the contract, need."""
     node = definition.node
     before = old.classes.get(definition.name)
     if not isinstance(node, ast.ClassDef) or before is None:

@@ -1,4 +1,4 @@
-"""Reading of a reply in whatever form it is given, and the edit that it makes of a program."""
+"""Reader of edits in any form, and their application to a program."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Edited:
-    """A program as a reply would have it.
+    """Program after the edit of a reply.
 
     Attributes:
         source: the changed source, its lines ended by line feeds.
-        message: what the reply says of the change, in one line of at most 240 characters; where it says
-            nothing, the names of what changed.
+        message: the reply's description of the change, in one line of at most 240 characters; without one,
+            the names of the changed parts.
         form: the form in which the edit was given, which may be another than the one asked for.
     """
 
@@ -42,7 +42,7 @@ class Edited:
 
 
 class _NotFound(EditError):
-    """The reply holds nothing that may be an edit."""
+    """Reply without anything that may be an edit."""
 
 
 def read_edit(text: str, source: str, form: EditName, *, finished: bool = False) -> Edited:

@@ -1,4 +1,4 @@
-"""A model's reply taken apart: the commit message, the fenced blocks, and the prose around them."""
+"""Parts of a model's reply: the commit message, the fenced blocks, and the prose around them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Fence:
     """A fenced block.
 
     Attributes:
-        info: what stands behind the opening fence, e.g. ``python title="p.py"``.
+        info: text after the opening fence, e.g. ``python title="p.py"``.
         code: the lines between the fences, less the fence's own indentation.
         closed: its closing fence is there.
         before: the prose between the fence before it and this one.
@@ -61,8 +61,8 @@ class Reply:
 
     Attributes:
         message: the commit message in one line; empty where none is given.
-        sentence: the first sentence of prose that says something; empty where there is none.
-        text: the part that holds the edit: what stands after the message, or all.
+        sentence: the first informative sentence of prose; empty where there is none.
+        text: the part that holds the edit: the text after the message, or all.
         fences: the fenced blocks of ``text``.
     """
 
@@ -139,7 +139,7 @@ def _parses(code: str) -> bool:
 
 
 def read_reply(text: str) -> Reply:
-    """Take apart ``text``, which is without thoughts and has Unix line ends."""
+    """Parse ``text``, which is without thoughts and has Unix line ends."""
     lines = text.split("\n")
     fences = scan_fences(text)
     inside = _masked(lines, fences)
@@ -157,7 +157,7 @@ def read_reply(text: str) -> Reply:
 
 
 def is_label(line: str) -> bool:
-    """Whether ``line`` gives the commit message, or is its heading."""
+    """Return whether ``line`` gives the commit message, or is its heading."""
     if _TAG.fullmatch(line):
         return True
     match = _LABEL.fullmatch(line)
@@ -165,7 +165,7 @@ def is_label(line: str) -> bool:
 
 
 def without_label(code: str) -> tuple[str, str]:
-    """The commit message that stands in the first or last line of a fenced block, and the code without it."""
+    """Return the commit message in the first or last line of a fenced block, and the code without it."""
     lines = code.split("\n")
     filled = [number for number, line in enumerate(lines) if line.strip()]
     for number in filled[:1] + filled[-1:]:
@@ -201,7 +201,7 @@ def _message_at(lines: Sequence[str], number: int, inside: Sequence[bool]) -> tu
 
 
 def _fenced_message(lines: Sequence[str], opening: int) -> tuple[str, int] | None:
-    """A message that stands in a fence of its own."""
+    """Return a message in a fence of its own."""
     fence = next(iter(scan_fences("\n".join(lines[opening:]))), None)
     if (
         fence is None
@@ -217,7 +217,7 @@ def _fenced_message(lines: Sequence[str], opening: int) -> tuple[str, int] | Non
 
 
 def _plain(text: str) -> str:
-    """One line less what decorates it as a whole: emphasis, a list's dash, quotes."""
+    """Strip one line of its decoration as a whole: emphasis, a list's dash, quotes."""
     plain = text.strip(_DECORATION)
     start = text.find(plain) if plain else 0
     tail = text[start + len(plain) :].rstrip()
@@ -228,7 +228,7 @@ def _plain(text: str) -> str:
 
 
 def _masked(lines: Sequence[str], fences: Sequence[Fence]) -> list[bool]:
-    """For each line whether it is part of an edit or of code, so that it is no prose."""
+    """Return for each line whether it is part of an edit or of code, and so no prose."""
     inside = [False] * len(lines)
     number = 0
     while number < len(lines):
@@ -247,7 +247,7 @@ def _masked(lines: Sequence[str], fences: Sequence[Fence]) -> list[bool]:
 
 
 def _holds_edit(text: str) -> bool:
-    """Whether an edit, rather than a closing remark, may stand in ``text``."""
+    """Return whether an edit, rather than a closing remark, may be in ``text``."""
     lines = text.split("\n")
     marks = ("@@", "--- ", "diff --git ", "*** ")
     if any(BLOCK_OPENS.fullmatch(line) or line.startswith(marks) for line in lines):
@@ -258,7 +258,9 @@ def _holds_edit(text: str) -> bool:
 
 
 def first_sentence(prose: str) -> str:
-    """The first sentence of ``prose`` that is no mere introduction to code; empty where there is none."""
+    """Return the first sentence of ``prose`` that is not a mere introduction to code; empty where there is
+    none.
+    """
     for line in prose.split("\n"):
         plain = _plain(line)
         if (

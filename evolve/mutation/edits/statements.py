@@ -1,4 +1,4 @@
-"""A single statement, put in the place of the one of the program that begins with the same line."""
+"""Replacement of a single statement by one that begins with the same line."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
 
 
 def statement_applied(source: str, fence: Fence) -> str | None:
-    """``source`` with the loop or condition of ``fence`` in the place of its own.
+    """Return ``source`` with its loop or condition replaced by that of ``fence``.
 
-    None where the fence holds anything else, may be cut off, or where its first line stands nowhere in the
+    None where the fence holds anything else, may be cut off, or where its first line occurs nowhere in the
     program, or in several places: then there is no reading, or more than one.
 
     >>> old = "def f(rows):\\n    for row in rows:\\n        print(row)\\n"

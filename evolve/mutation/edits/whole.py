@@ -1,4 +1,4 @@
-"""A program given as a whole."""
+"""Edit format of a whole program."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Mutation without a model: structural operators, picked by what attribution says of the failures.
+"""Mutation without a model: structural operators, picked by the attribution of failures.
 
 No operator knows a benchmark's answers; each is a fragment of an ordinary program, a change of numbers, or a
-step of another candidate. Nothing here pretends to be a language model.
+step of another candidate. None of this imitates a language model.
 """
 
 from evolve.mutation.offline.diagnosis import Cue, diagnose

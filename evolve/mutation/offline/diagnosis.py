@@ -1,4 +1,4 @@
-"""What the failures have in common: attribution by stage, refined to cues that point at an operator."""
+"""Failure analysis: attribution by stage, refined to cues that point at an operator."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from evolve.records import Episode, Evidence, ItemResult, Stage, Task
 from evolve.scoring import contains_passage, content_words
 
 _SPEAKER = re.compile(r"\w+(?=:)|[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){1,4}(?=:)")
-_FULL = 0.7  # of the longest text that came back: below it there was room for more
+_FULL = 0.7  # share of the longest retrieved text, below which there was room for more
 
 
 class Cue(StrEnum):
-    """A circumstance of a failure, found by comparing what came back with the gold evidence."""
+    """Circumstance of a failure, found by comparing the retrieved text with the gold evidence."""
 
     LOST = "the evidence did not survive write"
     UNUSED = "the evidence came back and was not used"
@@ -35,12 +35,12 @@ class Cue(StrEnum):
 
 
 def _speaker(line: str) -> list[str]:
-    """Return the names of who speaks, such as Mary and Lee of ``Mary Lee: …``; none if nobody does."""
+    """Return the names of the speaker, such as Mary and Lee of ``Mary Lee: …``; empty if there is none."""
     match = _SPEAKER.match(line)
     words = match[0].split() if match else []
     if len(words) < 2:
         return words
-    capitals = [word for word in words if word[0].isupper()]  # "de" and "van" name nobody
+    capitals = [word for word in words if word[0].isupper()]  # "de" and "van" are not names
     return capitals if words[0][0].isupper() and words[-1][0].isupper() else []
 
 
@@ -88,7 +88,7 @@ def _cues(item: ItemResult, task: Task, episodes: Mapping[str, Episode], longest
 def _cues_of(
     evidence: Evidence, item: ItemResult, task: Task, episodes: Mapping[str, Episode]
 ) -> Iterator[Cue]:
-    """What one missing passage has to do with the question and with what came back."""
+    """Yield the cues on one missing passage, from its relation to the question and to the retrieved text."""
     asked = set(content_words(task.question))
     shared = asked & set(content_words(evidence.text))
     yield Cue.WORDS if shared else Cue.PARAPHRASE

@@ -1,4 +1,4 @@
-"""The offline mutator: draw operators by the diagnosis until one gives a new, valid program."""
+"""The rule-based mutator: draws operators by the failure analysis until one gives a new, valid program."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from evolve.program.splicing import SpliceError
 
 _TRIES = 12
 _NOMINATED = 4
-_EDITS = (1, 1, 1, 2, 2, 3)  # drawn from evenly: steps that pay only together are found together
+_EDITS = (1, 1, 1, 2, 2, 3)  # drawn uniformly, to find steps that help only together
 
 
 class OfflineMutator(Mutator):
     """Structural mutation without a model; deterministic for a brief and a state of the RNG.
 
     Args:
-        attribution: pick operators by the diagnosis of the parent's failures; False picks them evenly, which
-            is the control that says what attribution is worth.
+        attribution: pick operators by the parent's failure analysis; False picks them uniformly, the control
+            that shows the value of attribution.
     """
 
     def __init__(self, *, attribution: bool = True):
@@ -35,7 +35,9 @@ class OfflineMutator(Mutator):
         return f"offline-mutator/1{'' if self.attribution else '/random'}"
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        """A child by one to three operators; refused when none gives a new, valid program in twelve tries."""
+        """Make a candidate by one to three operators; refused when none gives a new, valid program in twelve
+        tries.
+        """
         cues = diagnose(brief) if self.attribution else None
         available = list(operators())
         chances = weights(cues, available)
@@ -65,13 +67,13 @@ class OfflineMutator(Mutator):
 
 
 class LearningOfflineMutator(OfflineMutator):
-    """Of a few operators that are drawn as before, takes the one that has brought the most.
+    """Rule-based mutator that draws a few operators and takes the one with the highest gain so far.
 
-    What a child gained over its parent is put down to every operator that had a part in it. See
+    A candidate's gain over its parent is credited to every operator that had a part in it. See
     ``BudgetedThompson``: no operator costs anything here.
 
     Args:
-        window: the child of number n is made from what became of the children up to n − window.
+        window: candidate number n is made from the outcomes of the candidates up to n − window.
         attribution: see ``OfflineMutator``.
     """
 
@@ -86,7 +88,7 @@ class LearningOfflineMutator(OfflineMutator):
         return f"{super().identity}/bandit/{self._window}"
 
     def observe(self, feedback: Feedback) -> None:
-        """See ``Mutator``. Names of other mutators' operators do no harm."""
+        """See ``Mutator``. Names of other mutators' operators are ignored."""
         names = feedback.operator.split("+")
         self._bandit.reward(feedback.number, *(Pull(name, feedback.improvement, None) for name in names))
 

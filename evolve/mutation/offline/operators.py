@@ -1,4 +1,4 @@
-"""The structural operators: what each does to a program, and which cues speak for it."""
+"""Structural operators: their changes to a program, and the cues that favour each."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from evolve.program.source import source_of
 
 @dataclass(frozen=True)
 class Edit:
-    """What an operator did: the new source, and one sentence on what changed and why."""
+    """Result of an operator: the new source, and one sentence on what changed and why."""
 
     source: str
     message: str
 
 
 class Operator(Protocol):
-    """One way to change a program.
+    """Rule for changing a program.
 
-    ``cues`` holds the weight with which each cue speaks for it; ``prior`` is its weight without any.
+    ``cues`` holds the weight that each cue gives it; ``prior`` is its weight without any.
     """
 
     @property
@@ -45,10 +45,10 @@ class Operator(Protocol):
     def prior(self) -> float: ...  # noqa: D102
 
     def apply(self, source: str, brief: Brief, rng: random.Random) -> Edit | None:
-        """The edit of ``source``, or None where the operator does not apply to it.
+        """Return the edit of ``source``, or None where the operator does not apply to it.
 
         Raises:
-            SpliceError: it would apply, but the text has no place for the edit.
+            SpliceError: it would apply, but there is no place for the edit.
         """
         ...
 
@@ -60,9 +60,9 @@ class Fragment:
     Attributes:
         name: the file's stem.
         cues: cue → weight.
-        replacing: methods of the host that the fragment's take the place of.
-        needs: methods that the host must have for the fragment to fit in.
-        also: fragments that are merged with it, since it seldom pays without them.
+        replacing: methods of the host that the fragment's replace.
+        needs: methods that the host must have for the fragment.
+        also: fragments that are merged with it, since it seldom helps without them.
     """
 
     name: str
@@ -115,7 +115,7 @@ class Knobs:
 
 @dataclass(frozen=True)
 class DropStep:
-    """Take a step out of ``read``, with all that only it needed: what does not pay should not stay."""
+    """Remove a step from ``read``, with all that only it needed: useless steps should not stay."""
 
     name: str = "drop_step"
     cues: Mapping[Cue, float] = field(default_factory=dict)
@@ -142,7 +142,7 @@ class Crossover:
     whole_methods: tuple[str, ...] = ("_split", "_pack")
 
     def apply(self, source: str, brief: Brief, rng: random.Random) -> Edit | None:
-        """Graft one part that the partner has and the program has not, or has otherwise."""
+        """Graft one part of the partner that the program lacks, or has in another form."""
         if brief.partner is None or brief.partner_program is None:
             return None
         donor = brief.partner_program.source
@@ -202,7 +202,7 @@ def operators() -> tuple[Operator, ...]:
 
 
 def _same(source: str, method: str, text: str) -> bool:
-    """The program's method is the same as ``text``, layout aside."""
+    """Return whether the program's method is the same as ``text``, layout aside."""
     host = source_of(source)
     mine = host.methods.get(method)
     return mine is not None and ast.dump(tree_of(host.text_of(mine))) == ast.dump(tree_of(text))
@@ -219,7 +219,7 @@ def _graft(name: str, replacing: tuple[str, ...] = ()) -> Graft:
 
 
 def weights(cues: Mapping[Cue, float] | None, candidates: Sequence[Operator]) -> list[float]:
-    """The weight of each operator: prior plus the cues that speak for it; all equal without a diagnosis."""
+    """Return the weight of each operator: its prior plus its cues; all equal without a diagnosis."""
     if cues is None:
         return [1.0] * len(candidates)
     return [op.prior + sum(w * cues.get(cue, 0.0) for cue, w in op.cues.items()) for op in candidates]

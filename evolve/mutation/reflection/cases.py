@@ -1,4 +1,4 @@
-"""One item or one write of an evaluation as text: all that was said, asked and returned on the way."""
+"""Text of one item or one write of an evaluation: all that was said, asked and returned on the way."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _PASSAGES, _STEPS, _LOGS = 4, 12, 20
 
 @dataclass(frozen=True)
 class Width:
-    """How wide texts are shown: ``scale`` in (0, 1] times what there is room for in a large prompt."""
+    """Width of shown texts: ``scale`` in (0, 1] times the room in a large prompt."""
 
     scale: float = 1.0
 
     def __call__(self, characters: int) -> int:
-        """At most so many characters, but never fewer than 160."""
+        """Return the scaled number of characters, but never fewer than 160."""
         return max(160, int(characters * self.scale))
 
 
@@ -39,8 +39,8 @@ def case_text(
     """The whole conversation about one task.
 
     Args:
-        stages: say where the evidence was lost.
-        episodes: to tell evidence that was given from evidence that was not.
+        stages: state where the evidence was lost.
+        episodes: given episodes, to mark evidence that was not given.
     """
     return "\n".join(_case_lines(item, task, width, stages, episodes))
 
@@ -92,7 +92,7 @@ def write_text(write: WriteResult, episode: Episode, width: Width) -> str:
 
 
 def failures_text(failures: Sequence[Failure], total: int, what: str, width: Width) -> str:
-    """How many of ``total`` calls of ``what`` failed, and of each sort of failure one in full."""
+    """Return how many of ``total`` calls of ``what`` failed, and one failure of each kind in full."""
     sorts: dict[tuple[str, str], list[Failure]] = {}
     for failure in failures:
         sorts.setdefault((failure.kind, failure.message[:200]), []).append(failure)
@@ -111,15 +111,15 @@ def failure_text(failure: Failure, width: Width) -> str:
 
 
 def time_text(seconds: float) -> str:
-    """A time, in whole seconds: a prompt that named it exactly would never be the same twice.
+    """Format a time in whole seconds: with the exact time, no prompt would ever be the same twice.
 
-    Whoever asks the same again is answered from the cache, in another campaign too.
+    Equal prompts are answered from the cache, in another campaign too.
     """
     return "under 1 s" if seconds < 1 else f"{seconds:.0f} s"
 
 
 def indented(text: str) -> str:
-    """``text`` as a quotation: every line indented."""
+    """Return ``text`` as a quotation: every line indented."""
     return "\n".join(f"    {line}" for line in text.split("\n"))
 
 

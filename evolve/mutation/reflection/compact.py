@@ -1,7 +1,7 @@
-"""The compact prompt: what a small or slow model needs for one change, in at most 2,500 tokens.
+"""The compact prompt: the needs of a small or slow model for one change, in at most 2,500 tokens.
 
-What stays the same between two draws for one parent comes first, so that a server that keeps the beginning of
-a prompt reads about a third of it anew.
+The parts that stay the same between two draws for one parent come first, so that a server with a prefix cache
+reads only about a third of the prompt again.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from evolve.scoring import contains_passage
 
 COMPACT_TOKENS = 2_500
 _ABOUT, _QUESTION, _RETURNED, _PASSAGE, _PASSAGES, _FAILURE = 200, 400, 700, 300, 3, 500
+_HINT = 600
 _CUES, _LEAST_SHARE = 2, 0.1
 _PROGRAM_SHARE = 0.6
 _IMPORTS = ("import ", "from ")
@@ -45,12 +46,12 @@ def compact_conversation(
     """The messages of a draw, of at most ``tokens`` tokens as they are estimated.
 
     Args:
-        notes: sentences about earlier draws, which stand last.
+        notes: sentences about earlier draws, which come last.
     """
     texts = material.texts["compact"]
     left = tokens * CHARACTERS_PER_TOKEN - len(system)
     program = texts.say("program", program=_fitted(material.brief.program, int(left * _PROGRAM_SHARE)))
-    ends = [*_scope(material, texts), *_form(material, texts), *notes]
+    ends = [*_scope(material, texts), *_hints(material), *_form(material, texts), *notes]
     fixed = len(program) + sum(len(part) + 2 for part in ends)
     room = max(left - fixed - 8, 0)
     middle = ""
@@ -67,7 +68,7 @@ def compact_conversation(
 
 
 def _known(m: Material, texts: Prompt) -> Iterator[str]:
-    """What does not change between two draws for the same parent."""
+    """Yield the sections that do not change between two draws for the same parent."""
     brief = m.brief
     score = _score(m)
     if score:
@@ -138,10 +139,15 @@ def _scope(m: Material, texts: Prompt) -> Iterator[str]:
         yield texts.say(f"freeze_{m.freeze}")
 
 
+def _hints(m: Material) -> Iterator[str]:
+    for hint in m.brief.hints:
+        yield m.texts["hint"].say("hint", hint=cut(hint, _HINT))
+
+
 def _form(m: Material, texts: Prompt) -> Iterator[str]:
     """The ideas, and the form of the answer with a real method of the program as its example.
 
-    A small model repeats what stands last: so that is the method to be changed, where one is known.
+    A small model repeats what comes last: so that is the method to be changed, where one is known.
     """
     method = m.ideas[0].method if m.ideas else ""
     focus = m.edit == "definitions" and bool(method) and m.freeze != "code"
@@ -166,7 +172,7 @@ def _fitted(program: MemoryProgram, characters: float) -> str:
 
 
 def opening_of(program: MemoryProgram) -> str:
-    """How ``program`` begins, as it is shown: its imports and the first two words after them.
+    """Return the beginning of ``program`` as it is shown: its imports and the first two words after them.
 
     An answer that holds it repeats the program, which a short reply has no room for.
 

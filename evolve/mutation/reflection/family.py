@@ -1,4 +1,4 @@
-"""Candidates beside each other: what a step brought, and which of two programs is better at what."""
+"""Comparison of candidates: the gain of a step, and the strengths of two programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ITEMS = 30
 
 
 def quality_text(candidate: Candidate) -> str:
-    """Its quality on the items that count, or that it failed."""
+    """Return the candidate's quality on the items that count, or that it failed."""
     quality = candidate.objectives.get("quality")
     if candidate.raced:
         return f"given up after {len(candidate.item_scores)} items, on which it did clearly worse"
@@ -19,7 +19,7 @@ def quality_text(candidate: Candidate) -> str:
 
 
 def step_text(child: Candidate, parent: Candidate) -> str:
-    """A child against its parent in a line, with its commit message; a loss is marked."""
+    """Return a candidate against its parent in a line, with its commit message; a loss is marked."""
     before, after = parent.objectives.get("quality"), child.objectives.get("quality")
     change = ""
     if not child.failed and before is not None and after is not None:
@@ -36,7 +36,7 @@ def born_text(candidate: Candidate, change: str = "") -> str:
 
 
 def strengths_text(first: Candidate, second: Candidate) -> str:
-    """Who wins which of the items that both were scored on."""
+    """Return which of two candidates wins which of the items that both were scored on."""
     shared = sorted(first.item_scores.keys() & second.item_scores.keys())
     if not shared:
         return f"#{first.number}: {quality_text(first)}; #{second.number}: {quality_text(second)}."

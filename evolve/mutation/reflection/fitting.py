@@ -1,4 +1,4 @@
-"""Text that fits: no longer than told, and what was left out is said."""
+"""Fitting of texts to a length, with a note on omissions."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Section:
     Attributes:
         title: its heading.
         text: its content.
-        priority: in case of want: lower ones are served first.
-        share: in case of want: the most that it gets of all the room, before the others are served.
+        priority: if room is short, lower ones are served first.
+        share: if room is short, its most share of all the room, before the others are served.
     """
 
     title: str
@@ -27,15 +27,15 @@ class Section:
 
     @property
     def overhead(self) -> int:
-        """Characters that it takes besides its text."""
+        """Characters of the section besides its text."""
         return len(_headed(self.title, ""))
 
 
 def fit(sections: Sequence[Section], characters: int) -> str:
     """The sections in their order, in at most ``characters`` characters.
 
-    Where they do not all fit, each gets its share at most, by priority; then what is left goes to those that
-    were cut, by priority again. A section that gets too little is left out, and named at the end.
+    Where they do not all fit, each gets its share at most, by priority; then the rest goes to those that were
+    cut, by priority again. A section that gets too little is left out, and named at the end.
     """
     whole = "".join(_headed(section.title, section.text) for section in sections)
     if len(whole) <= characters:
@@ -75,7 +75,7 @@ def _headed(title: str, text: str) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """``text`` in at most ``limit`` characters: its middle is left out if it is longer, which is said."""
+    """Return ``text`` in at most ``limit`` characters: if it is longer, a note replaces its middle."""
     if len(text) <= limit:
         return text
     kept = limit - len(_omission(len(text)))

@@ -1,4 +1,4 @@
-"""Ideas for a change that go with what failures have in common, and the method to begin with."""
+"""Ideas for a change that match the failures, and the method to start from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from evolve.program.reach import reached
 from evolve.program.source import source_of
 
 Place = Literal["write", "rank", "output"]
-"""Where a change is made: what is stored, how it is scored, or how what comes back is put together."""
+"""Place of a change: what is stored, how it is scored, or how retrieved text is put together."""
 _GENERAL_WEIGHT = 0.1  # against the cues' shares of the questions
 _PLACES: Mapping[Scope, tuple[Place, ...]] = MappingProxyType(
     {"read": ("rank", "output"), "write": ("write",), "everything": get_args(Place)}
@@ -31,7 +31,7 @@ class Idea:
 
     Attributes:
         text: the change, in the imperative.
-        place: where it is made.
+        place: place of the change.
         method: text of a method of the program there, without indentation; empty where there is none.
     """
 
@@ -43,13 +43,13 @@ class Idea:
 def ideas_for(
     brief: Brief, texts: Prompt, rng: random.Random, count: int = 1, *, blind: bool = False
 ) -> tuple[Idea, ...]:
-    """At most ``count`` different ideas within the brief's scope, by the weights of its diagnosis' cues.
+    """Draw at most ``count`` different ideas within the brief's scope, by the weights of its failure cues.
 
     Args:
-        brief: whose diagnosis is looked at.
+        brief: its failure analysis decides the weights.
         texts: sections named after cues in lower case, and ``general``, each a list of ideas.
         rng: source of all randomness.
-        count: how many.
+        count: most ideas.
         blind: draw from all ideas alike, whatever the failures are.
     """
     places = _PLACES.get(brief.scope, ())
@@ -89,8 +89,8 @@ def ideas_of(texts: Prompt, section: str) -> tuple[Idea, ...]:
 def methods_at(program: MemoryProgram, place: Place) -> tuple[str, ...]:
     """The methods of ``program`` that decide what happens at ``place``, as text without indentation.
 
-    ``write`` are those that ``write`` uses and ``read`` does not; those that give something back are
-    preferred. ``output`` are those that ``read`` uses and that join a text; ``rank`` are the others.
+    ``write`` are those that ``write`` uses and ``read`` does not; those that return a value are preferred.
+    ``output`` are those that ``read`` uses and that join a text; ``rank`` are the others.
     """
     try:
         source = source_of(program.source)

@@ -1,4 +1,4 @@
-"""The mutator: ask a model for a child, again if what it gives does not work."""
+"""The reflective mutator: asks a model for a candidate, again if the reply does not work."""
 
 from __future__ import annotations
 
@@ -41,10 +41,11 @@ _LONGER = 1.5
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a model's replies are drawn.
+    """Sampling parameters of a model's replies.
 
     Attributes:
-        max_tokens: of a reply; half as many again after one that was cut off. None: the model's own.
+        max_tokens: most tokens of a reply; half as many again after one that was cut off. None: the model's
+            own.
         temperature: of the first draw; raised by 0.15 with each further one. None: the model's own for all.
     """
 
@@ -63,31 +64,31 @@ class Sampling:
 
 
 class ReflectionMutator(Mutator):
-    """Shows a model the parent and its failures, and makes a program of what it answers.
+    """Mutator that shows a model the parent and its failures, and makes a program of the reply.
 
-    With a partner in the brief, the child is a crossover: both are shown, with what each is better at.
+    With a partner in the brief, the candidate is a crossover: both are shown, with the strengths of each.
 
     Args:
         model: the reflector.
-        try_out: smoke-runs a child that keeps the contract.
-        probe: tries a child on tasks of its parent's diagnosis after that; None for no such trial.
-        edit: the form in which the model is asked to give a child.
-        repairs: attempts after the first one, where an answer does not become a child.
-        retrying: decides what such an attempt is: a new draw, with another case and scope, or the
+        try_out: smoke-runs a candidate that keeps the contract.
+        probe: tries a candidate on tasks of its parent's failure analysis after that; None: no such trial.
+        edit: the form in which the model is asked to give a candidate.
+        repairs: attempts after the first one, where a reply does not become a candidate.
+        retrying: decides the kind of such an attempt: a new draw, with another case and scope, or the
             conversation with the error; None: always the conversation.
-        style: ``full``, all that there is to show; or ``compact``, see ``compact``.
-        sampling: how replies are drawn.
-        prompt_tokens: the most that a round may show, in estimated tokens.
+        style: ``full``, all sections; or ``compact``, see ``compact``.
+        sampling: sampling parameters of the replies.
+        prompt_tokens: the most estimated tokens of a prompt.
         attribution: show where evidence was lost.
         failures_shown: low-scoring cases shown in full.
         successes_shown: 1 to show a case that went well, 0 for none.
-        references_shown: other programs shown at most; None for all that the brief has.
-        ideas_shown: changes to suggest, drawn by what the failures have in common.
-        crossover: share of the children for which a partner that the brief offers is used; None for all.
-        freeze: what no child of the campaign may change.
+        references_shown: most other programs shown; None for all that the brief has.
+        ideas_shown: number of suggested changes, drawn by the common failure cues.
+        crossover: share of the candidates for which a partner that the brief offers is used; None for all.
+        freeze: part that no candidate of the campaign may change.
         low: an item that scores below it is a failure.
-        limits: told to the model.
-        about: what the memory is for, in a few sentences; told to the model.
+        limits: resource limits, told to the model.
+        about: purpose of the memory in a few sentences, told to the model.
         texts: the prompts.
     """
 
@@ -169,15 +170,16 @@ class ReflectionMutator(Mutator):
         )
 
     def observe(self, feedback: Feedback) -> None:
-        """Learn from the attempts at an earlier child; see ``Mutator``."""
+        """Learn from the attempts at an earlier candidate; see ``Mutator``."""
         self._retrying.tell(feedback.number, feedback.tries)
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        """A child that keeps the contract, what is frozen, and the trials; or why there is none.
+        """Return a candidate that passes the contract, the frozen parts and the trials; or the reason why
+        there is none.
 
         Raises:
-            ModelError: an outage, or a setup that does not work; nothing is known about the child.
-            BudgetReached: no more may be spent.
+            ModelError: an outage, or a setup that does not work; nothing is known about the candidate.
+            BudgetReached: the spending limit is reached.
             InfrastructureError: the sandbox failed.
         """
         if brief.partner is not None and self._crossover is not None:
@@ -193,7 +195,7 @@ class ReflectionMutator(Mutator):
         return self._series(material, rng)
 
     def _material(self, brief: Brief, rng: random.Random, seen: Sequence[str] = ()) -> Material:
-        """What is shown in a draw; cases that were ``seen`` are passed over where there are others."""
+        """Draw the material to show; cases that were ``seen`` are passed over where there are others."""
         blind = not (self._attribution or self._failures_shown or self._successes_shown)
         return Material(
             brief=brief,
@@ -218,7 +220,7 @@ class ReflectionMutator(Mutator):
         )
 
     def _series(self, material: Material, rng: random.Random) -> Proposal | Refusal:
-        """Ask until a child works, the attempts are used up, or the same reply comes again."""
+        """Ask until a candidate works, the attempts are used up, or the same reply comes again."""
         tokens, cut_off = self._prompt_tokens, 0
         setback: Setback | None = None
         reason, replies, seen = "", set[str](), list[str]()
@@ -262,20 +264,22 @@ class ReflectionMutator(Mutator):
         return Refusal(_operator(material), reason, usage, tuple(tries))
 
     def _stops(self, brief: Brief) -> dict[str, Any]:
-        """Where a short reply ends that should hold definitions and begins to repeat the program."""
+        """Return the stop sequence of a short reply: where it stops giving definitions and begins to repeat
+        the program.
+        """
         opening = opening_of(brief.program)
         if self._style == "full" or self._edit != "definitions" or not opening:
             return {}
         return {"stop": [opening]}
 
     def _kind(self, setback: Setback | None, number: int, rng: random.Random) -> Retry:
-        """What the next attempt is: there is no conversation about a reply that did not come."""
+        """Return the kind of the next attempt: there is no conversation about a reply that did not come."""
         if setback is None or (self._style == "compact" and not setback.attempt):
             return "draw"
         return self._retrying.choose(number, rng)
 
     def _another(self, material: Material, attempt: int, rng: random.Random, seen: Sequence[str]) -> Material:
-        """Another draw for the same child: other cases, and the scope that is next."""
+        """Draw new material for the same candidate: other cases, and the next scope."""
         brief = material.brief
         if brief.scopes and not material.crossing:
             scope = brief.scopes[(attempt - 1) % len(brief.scopes)]
@@ -285,7 +289,7 @@ class ReflectionMutator(Mutator):
 
     def _child(self, reply: Reply, material: Material) -> Child:
         frozen = material.frozen
-        if self._style == "compact":  # the scope is a hint; what the campaign freezes is not
+        if self._style == "compact":  # the scope is a hint; the campaign's frozen part is not
             frozen = frozen_parts(material.brief.program, "everything", self._freeze)
         return child_of(
             reply.text,
@@ -341,7 +345,7 @@ class ReflectionMutator(Mutator):
 
 
 def _operator(material: Material, child: Child | None = None) -> str:
-    """The operator's name; of a child that went beyond its scope, that of the whole program."""
+    """Return the operator's name; for a candidate that went beyond its scope, that of the whole program."""
     brief = material.brief
     if material.crossing:
         return "crossover"

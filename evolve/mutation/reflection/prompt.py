@@ -18,18 +18,18 @@ from evolve.sandboxes.protocol import Limits
 LEAST_TOKENS = 4_000
 _ABOUT_CHARACTERS = 1_500
 _FULL_WIDTH_TOKENS = 30_000
-"""From this bound on, single texts are shown as wide as they ever are."""
+"""Prompt size in tokens from which single texts are shown at full width."""
 
 
 @dataclass(frozen=True)
 class Setback:
-    """Why there has to be another round.
+    """Reason for another round.
 
     Attributes:
-        error: what went wrong, for the model.
-        attempt: its last answer; empty where none arrived.
-        became: what sort of answer it was.
-        line: of the answer that is at fault, where one is known.
+        error: the error, for the model.
+        attempt: the model's last answer; empty where none arrived.
+        became: kind of answer.
+        line: the faulty line of the answer, where one is known.
         cut_off: the answer was longer than allowed.
     """
 
@@ -41,12 +41,12 @@ class Setback:
 
     @property
     def fruitless(self) -> bool:
-        """The answer was a program that brings nothing: a new draw is told, so that it makes another."""
+        """True if the answer was a program without gain, which a new draw is told to avoid."""
         return self.became in ("worse", "no effect", "same", "duplicate")
 
 
 def width_of(tokens: int) -> float:
-    """How wide single texts are shown in a prompt of ``tokens``, in (0, 1]."""
+    """Return the width of single texts in a prompt of ``tokens``, in (0, 1]."""
     return min(1.0, tokens / _FULL_WIDTH_TOKENS)
 
 
@@ -81,8 +81,8 @@ def conversation(
     """The messages of one round, of at most ``tokens`` tokens as they are estimated.
 
     A repair has the original prompt, the last attempt (a quarter of the room at most) and its error (an
-    eighth at most), however many rounds there were; the prompt is fitted into what these leave. A new draw
-    is told of an answer that did not arrive, of one that changed nothing, and of one that was known.
+    eighth at most), however many rounds there were; the prompt is fitted into the rest. A new draw is told of
+    an answer that did not arrive, of one that changed nothing, and of one that was known.
     """
     attempt = error = ""
     if setback and kind == "draw" and not setback.attempt:

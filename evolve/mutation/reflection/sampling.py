@@ -1,4 +1,4 @@
-"""What of a diagnosis is shown, drawn by a random generator that is passed in."""
+"""Sample of a failure analysis to show, drawn by a random generator that is passed in."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Drawn:
     Attributes:
         failures: low-scoring items, the first drawn first.
         success: an item that went well, if there is one.
-        stages: for each stage at which evidence was lost, an item that shows it; another than the failures
-            where there is one.
+        stages: for each stage at which evidence was lost, an example item; not one of the failures, if
+            possible.
         write: an episode that was written, if there is one.
     """
 
@@ -44,13 +44,13 @@ def draw(
     """Draw the examples for ``brief``.
 
     Args:
-        brief: whose diagnosis is drawn from; items without a score, or whose task is not told, are left out.
+        brief: source of the diagnosis; items without a score, or whose task is unknown, are left out.
         rng: source of all randomness.
-        failures: how many low-scoring items at most, with weight 1 − score. Where no item scores below
-            ``low``, they are drawn from all that are short of 1.
+        failures: most low-scoring items, with weight 1 − score. Where no item scores below ``low``, they are
+            drawn from all that score below 1.
         low: an item that scores below it is a failure, any other a success.
         successes: 0 for none.
-        seen: tasks that are passed over as failures where there are others.
+        seen: tasks that are skipped as failures where there are others.
     """
     items = [item for item in brief.diagnosis.items if item.conclusive and item.task in brief.tasks]
     bad = [item for item in items if item.score < low] or [item for item in items if item.score < 1]

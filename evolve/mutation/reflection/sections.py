@@ -1,4 +1,4 @@
-"""What a reflection shows, one function for each section."""
+"""Sections of a reflection prompt, one function for each."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ _GENERATIONS, _SIBLINGS = 12, 12
 
 @dataclass(frozen=True)
 class Material:
-    """All that a reflection is made of.
+    """Content of a reflection prompt.
 
     Attributes:
-        brief: what the mutator was given.
+        brief: context of the mutation.
         drawn: the examples to show.
-        frozen: what the child may not change.
+        frozen: parts that the candidate may not change.
         freeze: the ablation of the campaign, if there is one.
         edit: the form of the answer.
-        read_characters: what a read may return.
+        read_characters: most characters that a read may return.
         attribution: show where the evidence was lost.
-        crossing: the child is of two parents.
+        crossing: the candidate has two parents.
         width: of the texts shown.
-        blind: nothing is shown of what the program did, its score apart.
+        blind: nothing is shown of the program's behaviour except for its score.
         ideas: changes to suggest.
         texts: the prompts.
     """
@@ -80,7 +80,7 @@ class Material:
 
 
 def sections(material: Material) -> list[Section]:
-    """Everything that there is to show, in the order in which it is read."""
+    """Return all sections, in reading order."""
     makers = _BLIND if material.blind else _SECTIONS
     return [section for make in makers for section in make(material)]
 
@@ -145,7 +145,7 @@ def _score(m: Material) -> Iterator[Section]:
 
 
 def _breakage(m: Material) -> Iterator[Section]:
-    """What failed outright; a program that loses what it should keep shows nothing else."""
+    """Yield the section on outright failures; a program that loses what it should keep shows nothing else."""
     diagnosis = m.brief.diagnosis
     parts = []
     if diagnosis.failure:
@@ -260,6 +260,12 @@ def _ideas(m: Material) -> Iterator[Section]:
         yield Section("Changes to try", "\n".join(f"- {idea.text}" for idea in m.ideas), priority=4)
 
 
+def _hints(m: Material) -> Iterator[Section]:
+    if m.brief.hints:
+        text = "\n".join(m.texts["hint"].say("hint", hint=hint) for hint in m.brief.hints)
+        yield Section("What the user asks for", text, priority=2, share=0.2)
+
+
 def _answer(m: Material) -> Iterator[Section]:
     yield Section(
         "How to answer",
@@ -283,6 +289,7 @@ _SECTIONS: Sequence[Callable[[Material], Iterator[Section]]] = (
     _siblings,
     _references,
     _ideas,
+    _hints,
     _answer,
 )
 _BLIND: Sequence[Callable[[Material], Iterator[Section]]] = (
@@ -291,6 +298,7 @@ _BLIND: Sequence[Callable[[Material], Iterator[Section]]] = (
     _partner,
     _score,
     _ideas,
+    _hints,
     _answer,
 )
 

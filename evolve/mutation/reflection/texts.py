@@ -1,4 +1,4 @@
-"""The prompts, which are files beside this one."""
+"""The prompts, which are files next to this one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 from evolve.models.prompts import Prompts
 
-NAMES = ("contract", "task", "answer", "repair", "compact", "ideas")
+NAMES = ("contract", "task", "answer", "repair", "compact", "ideas", "hint")
 
 
 def texts_of(own: Path | None) -> Prompts:
-    """The prompts, those of the folder ``own`` in the place of the package's where it has them.
+    """Return the prompts, replaced by those of the folder ``own`` where it has them.
 
     Raises:
         UsageError: the folder is missing, or a file of it does not fit.

@@ -1,4 +1,4 @@
-"""From an answer to a child that works, or to what is wrong with it."""
+"""Vet a model's answer: the resulting candidate if it works, else the error."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from evolve.program.static import static_problems
 from evolve.records import Became, Failure
 
 TryOut = Callable[[MemoryProgram], Failure | None]
-"""What breaks first when a program is loaded and tried on a little, if anything."""
+"""Function that loads a program, tries it on a little, and returns its first failure, if any."""
 _PROBLEMS, _AROUND, _LINE = 6, 2, 160
 
 
 @dataclass(frozen=True)
 class NoEffect:
-    """A child that does what its parent does, on ``reads`` tasks that both were asked."""
+    """Candidate that returns the same texts as its parent, on ``reads`` tasks."""
 
     reads: int
 
 
 @dataclass(frozen=True)
 class Worse:
-    """A child that returns clearly less of the gold evidence than its parent.
+    """Candidate that returns significantly less of the gold evidence than its parent.
 
     Attributes:
         reads: tasks that both were asked.
-        before: evidence recall of the parent over these, in [0, 1].
-        after: of the child.
+        before: evidence recall of the parent on these tasks, in [0, 1].
+        after: evidence recall of the candidate.
     """
 
     reads: int
@@ -44,13 +44,14 @@ class Worse:
 
 
 Probe = Callable[[MemoryProgram, Brief], Failure | NoEffect | Worse | None]
-"""Try a child on real tasks of its parent's diagnosis: the first failure; that nothing differs; or that it is
-clearly worse."""
+"""Function that tries a candidate on tasks of its parent's failure analysis: returns the first failure; that
+nothing differs; or that it is significantly worse.
+"""
 
 
 @dataclass(frozen=True)
 class Child:
-    """A program that works, what its maker says of it, and the form in which it was given."""
+    """Working program, with its commit message and the form in which it was given."""
 
     program: MemoryProgram
     message: str
@@ -58,14 +59,14 @@ class Child:
 
 
 class Unfit(Exception):
-    """An answer that did not become a child.
+    """Answer that did not become a candidate.
 
     Args:
-        answer: the model's.
-        reason: what is wrong, for the record.
-        told: the same for the model, with all that helps to mend it.
-        became: what sort of answer it was.
-        line: the line of the answer that is at fault, where one is known.
+        answer: the model's answer.
+        reason: the fault, for the record.
+        told: the same for the model, with all that helps to fix it.
+        became: kind of answer.
+        line: the faulty line of the answer, where one is known.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Unfit(Exception):
 
     @property
     def duplicate(self) -> bool:
-        """The program works, but was there before."""
+        """True if the program works, but is known already."""
         return self.became in ("duplicate", "same")
 
 
@@ -95,19 +96,18 @@ def child_of(
     finished: bool = False,
     texts: Prompts = TEXTS,
 ) -> Child:
-    """The child that ``answer`` makes of the brief's parent.
+    """Return the candidate that ``answer`` makes from the brief's parent.
 
-    The checks come in the order of their price: what a look at the source finds is told before anything runs.
+    The checks are ordered by cost: static faults are reported before anything runs.
 
     Args:
-        probe: tries a child that passed ``try_out`` on tasks of the diagnosis; None for no such trial.
+        probe: tries a candidate that passed ``try_out`` on tasks of the diagnosis; None for no such trial.
         finished: the model ended the answer by itself.
         texts: the prompts.
 
     Raises:
-        Unfit: the edit cannot be read or applied; or the program breaks the contract, has a fault that can be
-            seen without running it, changes what is frozen, is known already, fails when it is tried, or does
-            what its parent does.
+        Unfit: the edit cannot be read or applied; or the program breaks the contract, has a static fault,
+            changes a frozen part, is known already, fails when it is tried, or does the same as its parent.
         InfrastructureError: it could not be tried.
     """
     repair = texts["repair"]
@@ -158,7 +158,7 @@ def _refuse_failures(answer: str, failure: Failure | None, repair: Prompt) -> No
 
 
 def _refuse_faults(answer: str, program: MemoryProgram, brief: Brief) -> None:
-    """Refuse faults that the child has and its parent has not."""
+    """Refuse faults that the candidate has and its parent has not."""
     old = {problem.message for problem in static_problems(brief.program.source)}
     new = [problem for problem in static_problems(program.source) if problem.message not in old]
     if new:
@@ -186,7 +186,9 @@ def _refuse_duplicates(answer: str, program: MemoryProgram, brief: Brief, repair
 
 
 def _explained(problem: Problem, program: MemoryProgram) -> str:
-    """A problem with the lines around it, numbered as they are in the child, which the model has not seen."""
+    """Return a problem with the lines around it, numbered as in the candidate, which the model has not
+    seen.
+    """
     if not problem.line:
         return f"- {problem}"
     lines: Sequence[str] = program.source.split("\n")

@@ -1,4 +1,4 @@
-"""Better numbers for a program's KNOBS, found without a model call."""
+"""Tuning of a program's KNOBS without model calls."""
 
 from evolve.mutation.tuning.share import Tuning
 from evolve.mutation.tuning.tuner import Rehearse, Tuner

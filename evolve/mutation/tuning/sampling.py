@@ -1,4 +1,4 @@
-"""Which knob values to try next: Optuna's TPE, in memory."""
+"""Sampler of knob values: Optuna's TPE, in memory."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 
 class Sampler:
-    """Suggests knob values by the outcomes told; the defaults come first. The same seed, the same course.
+    """Sampler of knob values from recorded outcomes; the defaults come first. Deterministic for a seed.
 
     Args:
         knobs: at least one.
-        maximise: for each objective whether more of it is better.
-        seed: of all randomness.
+        maximise: for each objective, whether more is better.
+        seed: random seed.
     """
 
     def __init__(self, knobs: Mapping[str, Knob], maximise: Sequence[bool], seed: int) -> None:
         import optuna  # half a second, for campaigns that tune
 
-        optuna.logging.set_verbosity(optuna.logging.WARNING)  # else it announces each study on stderr
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # otherwise it announces each study on stderr
         self._knobs = knobs
         self._failed = optuna.trial.TrialState.FAIL
         self._study = optuna.create_study(
@@ -35,7 +35,7 @@ class Sampler:
         self._trial: optuna.Trial | None = None
 
     def ask(self) -> dict[str, float]:
-        """The next values, within their bounds."""
+        """Return the next values, within their bounds."""
         self._trial = self._study.ask()
         found = {name: self._suggested(name, knob) for name, knob in self._knobs.items()}
         return {
@@ -44,11 +44,11 @@ class Sampler:
         }
 
     def tell(self, objectives: Sequence[float] | None, shortfall: float = 0.0) -> None:
-        """What came of the values asked for last.
+        """Record the outcome of the last values.
 
         Args:
             objectives: their outcome, in the order of ``maximise``; None where they failed.
-            shortfall: by how much they miss what is asked of them; at 0 and below nothing is missing.
+            shortfall: amount by which they violate the constraint; at 0 and below they satisfy it.
         """
         assert self._trial is not None  # it was asked first
         if objectives is None:

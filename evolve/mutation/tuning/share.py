@@ -1,4 +1,4 @@
-"""Some children are tuned, the others are made as before."""
+"""Mutator that tunes a share of the candidates and makes the others with the inner mutator."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from evolve.mutation.tuning.tuner import OPERATOR
 
 
 class Tuning(Mutator):
-    """Tunes a share of the parents that have knobs and were not tuned as they are; else it delegates.
+    """Mutator that tunes a share of the parents that have knobs and were not tuned yet; else it delegates.
 
-    What the tuner refuses is given to the other mutator: a refusal would cost a child.
+    If the tuner refuses, the other mutator is used, since a refusal would cost a candidate.
 
     Args:
-        inner: makes the other children.
+        inner: makes the other candidates.
         tuner: tunes.
-        share: chance of tuning, above 0 and at most 1.
+        share: probability of tuning, above 0 and at most 1.
     """
 
     def __init__(self, inner: Mutator, tuner: Mutator, *, share: float) -> None:
@@ -28,12 +28,12 @@ class Tuning(Mutator):
 
     @property
     def identity(self) -> str:
-        """Of both mutators, with the share."""
+        """Identity of both mutators, with the share."""
         return f"{self._tuner.identity} × {self._share:g}, {self._inner.identity}"
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        """A tuned child, or what the other mutator makes; see ``Mutator``."""
-        # Drawn in any case, so that the other children do not depend on which parents can be tuned.
+        """Return a tuned candidate, or the other mutator's result; see ``Mutator``."""
+        # Drawn in any case, so that the other candidates do not depend on which parents can be tuned.
         drawn, own = rng.random() < self._share, random.Random(rng.getrandbits(64))
         if drawn and _is_due(brief):
             outcome = self._tuner.mutate(brief, own)
@@ -48,6 +48,6 @@ class Tuning(Mutator):
 
 
 def _is_due(brief: Brief) -> bool:
-    """The parent has knobs, and neither is it a tuned program nor has it a tuned child."""
+    """Return whether the parent has knobs, is not itself tuned, and has no tuned offspring."""
     tuned = brief.parent.operator == OPERATOR or any(c.operator == OPERATOR for c in brief.siblings)
     return bool(brief.program.parts.knobs) and not tuned

@@ -1,10 +1,10 @@
-"""A child that differs from its parent by its KNOBS, tuned on what a model gave for the parent before.
+"""Mutator that changes only KNOBS, tuned on recorded model outputs for the parent.
 
-The parent's diagnosis holds what the agent's model extracted of each episode and asked for each task. The
-program is run on these again with other numbers, and what its ``read`` returns is measured without a model:
-by the gold evidence in it, and by its length, which stands for the tokens that an answer will cost. This is a
-proxy on few questions, and the best of many tries on it is partly luck: it only makes the child, which is
-then evaluated as every other is, on tasks that the tuning did not see.
+The parent's failure analysis holds the agent's item for each episode and its query for each task. The program
+is run on these again with other numbers, and the text that its ``read`` returns is measured without a model:
+by the gold evidence in it, and by its length, a proxy of the tokens that an answer will cost. This is a proxy
+on few questions, and the best of many tries on it is partly luck: it only makes the candidate, which is then
+evaluated as every other one, on tasks that the tuning did not see.
 """
 
 from __future__ import annotations
@@ -29,17 +29,19 @@ from evolve.scoring import evidence_recall, rubric_coverage
 
 OPERATOR = "tune"
 LEAST_QUESTIONS = 4
-"""With fewer there is nothing to tell settings apart by."""
+"""Fewest questions on which settings can be distinguished."""
 LOOK_EVERY = 5
-"""Questions between two looks at whether a setting is still worth going on with."""
+"""Questions between two checks that a setting can still win."""
 RISK = 0.1
-"""Of giving up a setting that would have drawn level with a better one."""
+"""Probability of stopping a setting that would have drawn level with a better one."""
 LESS = 0.95
-"""Share of the parent's characters below which the same quality counts as cheaper."""
+"""Share of the parent's characters below which equal quality counts as cheaper."""
 
 
 class Rehearse(Protocol):
-    """Runs a program on recorded items and queries; see ``evolve.evaluation.rehearsal.Rehearsal``."""
+    """Function that runs a program on recorded items and queries; see
+    ``evolve.evaluation.rehearsal.Rehearsal``.
+    """
 
     def __call__(
         self,
@@ -48,7 +50,7 @@ class Rehearse(Protocol):
         queries: Sequence[tuple[Task, Fields]],
         hear: Hear,
     ) -> None:
-        """Tell ``hear`` each read as it is done, until it says to stop.
+        """Call ``hear`` with each read, until it says to stop.
 
         Raises:
             Unrecorded: a model would have to be asked.
@@ -60,7 +62,7 @@ class Rehearse(Protocol):
 
 @dataclass(frozen=True)
 class Tried:
-    """A setting, and what came of it.
+    """Setting with its results.
 
     Attributes:
         values: knob name → value.
@@ -74,27 +76,28 @@ class Tried:
 
     @property
     def quality(self) -> float:
-        """The mean score."""
+        """Mean score."""
         return fmean(self.scores.values())
 
     @property
     def characters(self) -> float:
-        """The mean length."""
+        """Mean length."""
         return fmean(self.lengths.values())
 
 
 class Tuner(Mutator):
-    """A ``Mutator`` that changes numbers only. Thread-safe if ``rehearse`` is.
+    """``Mutator`` that changes only hyperparameters. Thread-safe if ``rehearse`` is.
 
-    Settings are suggested by TPE, beginning with the parent's. One that will not draw level with a setting
-    that was tried to the end is given up on the way, by the test that racing uses: Optuna's Wilcoxon pruner
+    Settings are suggested by TPE, beginning with the parent's. A setting that will not draw level with one
+    that was tried to the end is stopped early, by the test of ``evaluation.racing``: Optuna's Wilcoxon pruner
     needs SciPy, and prunes no study of two objectives.
 
     Args:
         rehearse: runs a program on a record.
-        frugal: cost is an objective of the campaign: settings are compared by length too.
+        frugal: cost is an objective of the campaign, so settings are compared by length too.
         trials: settings to try.
-        seconds: more than that, and there is no child: so that time never decides which one it is.
+        seconds: time limit, after which there is no candidate at all, so that time never decides which one it
+            is.
         clock: seconds, monotonic.
     """
 
@@ -121,7 +124,8 @@ class Tuner(Mutator):
         return f"tune/1/{self._trials}{'/frugal' if self._frugal else ''}"
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        """The parent with better numbers; refused where it has none, or none better, or a model is needed.
+        """Return the parent with better numbers; refused where it has no knobs, no better setting is found,
+        or a model is needed.
 
         Raises:
             InfrastructureError: the sandbox failed.
@@ -133,7 +137,7 @@ class Tuner(Mutator):
             return Refusal(
                 OPERATOR, f"{len(queries)} recorded queries are too few; expected {LEAST_QUESTIONS}"
             )
-        rng.shuffle(queries)  # the test for giving up takes them to come in a random order
+        rng.shuffle(queries)  # the early-stopping test assumes a random order
         try:
             tried = self._tried(brief.program, writes, queries, rng.getrandbits(32))
         except (Unrecorded, ProgramError) as error:
@@ -153,7 +157,7 @@ class Tuner(Mutator):
         queries: Sequence[tuple[Task, Fields]],
         seed: int,
     ) -> list[Tried] | None:
-        """All settings that were tried to the end, the parent's first; None when time is up.
+        """Return all settings that were tried to the end, the parent's first; None when time is up.
 
         Raises:
             Unrecorded, ProgramError: the parent's setting cannot be tried.
@@ -172,7 +176,7 @@ class Tuner(Mutator):
             found = known[key]
             if found is None:
                 sampler.tell(None)
-            elif self._frugal:  # shorter at the price of quality is not looked for
+            elif self._frugal:  # shorter texts at lower quality are not wanted
                 shortfall = whole[0].quality - found.quality
                 sampler.tell((found.quality, found.characters), shortfall)
             else:
@@ -187,7 +191,9 @@ class Tuner(Mutator):
         queries: Sequence[tuple[Task, Fields]],
         whole: list[Tried],
     ) -> Tried | None:
-        """What came of ``values``, added to ``whole`` if it was tried to the end; None where nothing came."""
+        """Try ``values``, and add the result to ``whole`` if it was tried to the end; None where it was
+        not.
+        """
         scores: dict[str, float] = {}
         lengths: dict[str, int] = {}
 
@@ -209,7 +215,7 @@ class Tuner(Mutator):
     def _hopeless(
         self, scores: Mapping[str, float], lengths: Mapping[str, int], whole: Sequence[Tried], total: int
     ) -> bool:
-        """One of ``whole`` is no longer, as far as can be seen, and will stay better."""
+        """Return whether one of ``whole`` is no longer, as far as can be seen, and will stay better."""
         length = fmean(lengths.values())
         for rival in whole:
             if self._frugal and fmean(rival.lengths[task] for task in scores) > length:
@@ -221,7 +227,7 @@ class Tuner(Mutator):
 
 
 def recording(brief: Brief) -> tuple[list[tuple[Episode, Fields]], list[tuple[Task, Fields]]]:
-    """What the agent extracted and asked when the parent was diagnosed, where it gave anything."""
+    """Return the agent's extractions and queries from the parent's failure analysis, where it gave any."""
     diagnosis = brief.diagnosis
     writes = [
         (brief.episodes[write.episode], write.item)
@@ -237,9 +243,9 @@ def recording(brief: Brief) -> tuple[list[tuple[Episode, Fields]], list[tuple[Ta
 
 
 def proxy(task: Task, retrieved: str) -> float:
-    """How much of what a good answer needs was retrieved, in [0, 1], by text alone.
+    """Return the share of what a good answer needs that was retrieved, in [0, 1], by text alone.
 
-    The gold evidence; without any the words of a rubric, or those of the gold answer.
+    It is the share of the gold evidence; without evidence, of the words of a rubric or of the gold answer.
     """
     if task.rubric and not task.evidence:
         return rubric_coverage(task, retrieved)
@@ -247,7 +253,9 @@ def proxy(task: Task, retrieved: str) -> float:
 
 
 def choices(parent: Tried, others: Sequence[Tried], *, frugal: bool) -> list[Tried]:
-    """What a child may be: the best, if it beats the parent; and the shortest that is no worse, if frugal."""
+    """Return the settings a candidate may have: the best, if it beats the parent; and the shortest that is no
+    worse, if frugal.
+    """
     found: list[Tried] = []
     better = [tried for tried in others if tried.quality > parent.quality]
     if better:
@@ -264,7 +272,7 @@ def choices(parent: Tried, others: Sequence[Tried], *, frugal: bool) -> list[Tri
 
 
 def _given(fields: Fields, failure: Failure | None, inconclusive: str) -> bool:
-    """A model gave ``fields``: they are not empty because it could not, or was out."""
+    """Return whether a model gave ``fields``, which are empty after a failure or an outage."""
     return bool(fields) or not (inconclusive or (failure and failure.kind == "extraction"))
 
 

@@ -1,7 +1,7 @@
 """Static checks of a program: faults that every run would meet, found on the source in milliseconds.
 
-Nothing is executed. The checks are conservative: what may be right is not reported. They are no part of the
-contract, so that programs of old runs stay valid.
+Nothing is executed. The checks are conservative: code that may be right is not reported. They are not part of
+the contract, so that programs of earlier runs stay valid.
 """
 
 from __future__ import annotations
@@ -22,16 +22,15 @@ __all__ = ["Problem", "static_problems"]
 
 @lru_cache(maxsize=256)
 def static_problems(program_source: str) -> tuple[Problem, ...]:
-    """Faults of a program that can be seen without running it, by line.
+    """Return the faults of a program that are visible without running it, by line.
 
-    Reported are names that are undefined or may be unbound; calls of the program's own functions, methods
-    and classes, and of the toolkit, with wrong arguments; attributes that ``self``, ``query``, ``item`` or
-    the toolkit do not have; and unknown names of KNOBS. Functions and methods that nothing calls are left
-    out.
+    Reported are names that are undefined or may be unbound; calls of the program's own functions, methods and
+    classes, and of the toolkit, with wrong arguments; attributes that ``self``, ``query``, ``item`` or the
+    toolkit do not have; and unknown names of KNOBS. Functions and methods that nothing calls are left out.
 
     Returns:
-        The problems with their lines, counted from 1; none for a source that does not parse, whose problem
-        is one of the contract (``MemoryProgram.problems``).
+        The problems with their lines, counted from 1; empty for a source that does not parse, which is a
+        problem of the contract (``MemoryProgram.problems``).
 
     >>> print(*static_problems("def first(rows):\\n    return row[0]\\n"))
     line 2: the name `row` is not defined; did you mean `rows`, `pow`?

@@ -1,4 +1,4 @@
-"""Classes as their users see them: attributes, methods and what these give."""
+"""Interfaces of classes: attributes, methods and their types."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ DATACLASS = frozenset({"__dataclass_fields__", "__dataclass_params__", "__post_i
 
 @dataclass
 class Type:
-    """What is known of a class.
+    """Inferred type of a class.
 
     Attributes:
-        name: how it is called in messages.
+        name: its name in messages.
         attributes: the names that its objects have.
-        methods: signatures of methods, ``self`` left out; None where it cannot be told.
+        methods: signatures of methods without ``self``; None where they are unknown.
         gives: attribute or method → name of the type that it is, or that a call of it returns.
-        constructor: signature of a call of the class; None where it cannot be told.
+        constructor: signature of a call of the class; None where it is unknown.
         open: it may have further attributes.
-        line: where it is defined; 0 outside of the program.
+        line: line of its definition; 0 outside of the program.
         subscriptable: its objects take ``[...]``.
     """
 
@@ -132,7 +132,7 @@ def _add_method(result: Type, node: ast.FunctionDef | ast.AsyncFunctionDef) -> N
 
 
 def _add_stored(result: Type, node: ast.ClassDef) -> None:
-    """What methods store on ``self``."""
+    """Add the attributes that methods store on ``self``."""
     for method in node.body:
         if not isinstance(method, FUNCTIONS) or not method.args.args:
             continue

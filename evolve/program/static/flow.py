@@ -22,9 +22,9 @@ _State = frozenset[str]
 def unbound_locals(tree: ast.Module) -> Iterator[Problem]:
     """A problem for each local variable that is, or may be, used before it is assigned.
 
-    "May be" is said of a name that some branch of an ``if`` leaves unassigned, where no condition around the
-    use repeats one around the assignment. Loops are taken to run at least once, and the body of a ``try``
-    to be completed.
+    A name "may be" unbound if some branch of an ``if`` leaves it unassigned, and no condition around the use
+    repeats one around the assignment. Loops are assumed to run at least once, and the body of a ``try`` to be
+    completed.
     """
     for node in ast.walk(tree):
         if isinstance(node, FUNCTIONS):
@@ -33,7 +33,7 @@ def unbound_locals(tree: ast.Module) -> Iterator[Problem]:
 
 @dataclass
 class _Loop:
-    """What is assigned where a loop is left or begun anew."""
+    """States of assignment where a loop is left or repeated."""
 
     breaks: list[_State] = field(default_factory=list)
     continues: list[_State] = field(default_factory=list)
@@ -46,7 +46,7 @@ class _Assignment:
 
 
 class _Function:
-    """Flow of assignments in a function. A state is the names surely assigned; None: unreachable."""
+    """Flow of assignments in a function. A state is the set of names surely assigned; None: unreachable."""
 
     def __init__(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         self._node = node
@@ -83,7 +83,7 @@ class _Function:
             )
 
     def _before_loop_of(self, name: str, line: int) -> bool:
-        """Whether the use at ``line`` shares a loop with an assignment further down."""
+        """Return whether the use at ``line`` shares a loop with an assignment further down."""
         lines = [assignment.line for assignment in self._assignments.get(name, [])]
         return any(
             isinstance(loop, (ast.For, ast.AsyncFor, ast.While))

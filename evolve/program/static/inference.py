@@ -17,7 +17,7 @@ _ROUNDS = 4
 class Scopes:
     """The scopes of a program, and the types of the names in them.
 
-    A name has a type where everything that is assigned to it has that type, ``None`` aside.
+    A name has a type if all values assigned to it have that type, ``None`` aside.
 
     Args:
         tree: the program.
@@ -49,15 +49,15 @@ class Scopes:
                 break
 
     def nodes(self) -> Iterator[tuple[ast.AST, str]]:
-        """Every node of the program with the name of the class that it stands in."""
+        """Yield every node of the program with the name of its class."""
         return iter(self._order)
 
     def is_local(self, name: ast.Name) -> bool:
-        """Whether a name is bound by a function or comprehension around it."""
+        """Return whether a name is bound by a function or comprehension around it."""
         return any(name.id in self._bound[id(scope)] for scope in self._scope_of.get(id(name), ()))
 
     def type_of(self, node: ast.expr) -> Type | None:
-        """The type of an expression; None where it cannot be told."""
+        """Return the type of an expression; None where it is unknown."""
         name = self._type_name(node)
         return self._types.get(name) if name else None
 
@@ -116,7 +116,7 @@ class Scopes:
         return ""
 
     def _assign_names(self) -> None:
-        """Types of the parameters and variables of functions."""
+        """Assign types to the parameters and variables of functions."""
         for scope in self._scopes:
             values, parameters = self._values[id(scope)], parameters_of(scope)
             for name in self._bound[id(scope)]:
@@ -130,7 +130,7 @@ class Scopes:
                     self._names.pop((id(scope), name), None)
 
     def _assign_attributes(self) -> None:
-        """Types of what the methods of a class store on ``self``."""
+        """Assign types to the attributes that the methods of a class store on ``self``."""
         found: dict[tuple[str, str], set[str]] = {}
         for node, _ in self._order:
             for target, value in _targets(node):
@@ -149,7 +149,7 @@ class Scopes:
                 self._attributes.pop((owner, attribute), None)
 
     def _assign_parameters(self) -> None:
-        """Types of the parameters of helpers, where every call of them gives the same."""
+        """Assign types to the parameters of helpers, where all their calls agree."""
         helpers: dict[tuple[str, str], _Function] = {}
         for node, owner in self._order:
             if isinstance(node, FUNCTIONS) and not self._scope_of[id(node)] and not node.decorator_list:
@@ -186,7 +186,7 @@ class Scopes:
 
 
 def _targets(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr | None]]:
-    """What a statement assigns to, and the value where it is assigned as it is."""
+    """Yield the targets of a statement, each with its value where it is assigned as it is."""
     if isinstance(node, ast.Assign):
         yield from ((target, node.value) for target in node.targets)
     elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)):
@@ -201,7 +201,7 @@ def _targets(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr | None]]:
 
 
 def _assigned(scope: ast.AST) -> dict[str, list[ast.expr | None]]:
-    """The values that a scope assigns to each of its names; None for one that cannot be told."""
+    """Return the values that a scope assigns to each of its names; None for an unknown one."""
     found: dict[str, list[ast.expr | None]] = {}
     nodes = list(own_nodes(scope))
     plain: set[str] = set()

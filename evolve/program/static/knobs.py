@@ -15,9 +15,9 @@ _SHOWN = 12
 
 
 def knob_problems(tree: ast.Module) -> Iterator[Problem]:
-    """A problem for each constant name looked up in KNOBS that is not there.
+    """Yield a problem for each constant name looked up in KNOBS that is not there.
 
-    Looked up is ``KNOBS["x"]``, and ``f("x")`` for each top-level function ``f`` that returns something of
+    A lookup is ``KNOBS["x"]``, or ``f("x")`` for a top-level function ``f`` that returns part of
     ``KNOBS[parameter]``.
     """
     if sum(assigned_name(node) == _TABLE for node in tree.body) != 1 or _is_changed(tree):
@@ -58,7 +58,7 @@ def _key(node: ast.AST, readers: set[str]) -> str | None:
 
 
 def _reads(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether a function is ``knob``: no more than a lookup of its first parameter in the table."""
+    """Return whether a function is ``knob``: no more than a lookup of its first parameter in the table."""
     body = [s for s in function.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
     if len(body) != 1 or not isinstance(body[0], ast.Return) or not function.args.args:
         return False
@@ -74,7 +74,7 @@ def _reads(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def _is_changed(tree: ast.Module) -> bool:
-    """Whether the table is more than read: assigned to in parts, or handed to a method or function."""
+    """Return whether the table is more than read: assigned to in parts, or handed to a method or function."""
     nodes = list(ast.walk(tree))
     names = [n for n in nodes if isinstance(n, ast.Name) and n.id == _TABLE]
     if sum(not isinstance(name.ctx, ast.Load) for name in names) != 1:

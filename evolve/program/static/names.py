@@ -20,8 +20,9 @@ _BUILTINS = frozenset(dir(builtins)) - {"license", "credits", "copyright", "exit
 
 
 def undefined_names(tree: ast.Module) -> Iterator[Problem]:
-    """A problem for each use of a name that nothing binds; names in annotations that are never evaluated,
-    and programs with ``from x import *``, are passed over."""
+    """Yield a problem for each use of an unbound name, except for names in annotations that are never
+    evaluated, and programs with ``from x import *``.
+    """
     if any(isinstance(n, ast.ImportFrom) and any(a.name == "*" for a in n.names) for n in ast.walk(tree)):
         return
     found = [m for m in Checker(tree, "program").messages if isinstance(m, _UNDEFINED)]
@@ -81,7 +82,7 @@ def _member(node: ast.AST) -> str:
 
 
 def _is_local(tree: ast.Module, name: str, line: int) -> bool:
-    """Whether a function around ``line`` binds the name somewhere: then it is a matter of order."""
+    """Return whether a function around ``line`` binds the name somewhere: then it is a matter of order."""
     return any(
         isinstance(node, FUNCTIONS)
         and node.lineno <= line <= (node.end_lineno or line)
@@ -95,7 +96,7 @@ def _is_local(tree: ast.Module, name: str, line: int) -> bool:
 
 
 def _in_comprehensions_only(function: ast.AST, name: str) -> bool:
-    """Whether all that binds the name in a function are comprehensions, which keep it to themselves."""
+    """Return whether only comprehensions, which keep names to themselves, bind the name in a function."""
     inner = {
         id(part)
         for node in ast.walk(function)
@@ -128,7 +129,7 @@ def _visible(tree: ast.Module, line: int) -> set[str]:
 
 
 def _unevaluated(tree: ast.Module) -> Iterator[tuple[int, int]]:
-    """Where names stand in annotations that Python does not evaluate."""
+    """Yield the spans of annotations that Python does not evaluate."""
     future = any(
         isinstance(n, ast.ImportFrom)
         and n.module == "__future__"

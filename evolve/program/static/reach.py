@@ -1,4 +1,4 @@
-"""Functions and methods of a program that nothing calls."""
+"""Functions and methods of a program without any call."""
 
 from __future__ import annotations
 

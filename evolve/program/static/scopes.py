@@ -1,4 +1,4 @@
-"""What belongs to a scope of a program, and what it binds."""
+"""Nodes of a scope of a program, and the names it binds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def parameters_of(scope: ast.AST) -> set[str]:
 
 
 def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a scope itself: what nested functions, classes and comprehensions hold is left out.
+    """Yield the nodes of a scope itself, without those of nested functions, classes and comprehensions.
 
     Of comprehensions, names bound by ``:=`` belong to the scope around them.
     """
@@ -33,7 +33,7 @@ def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
 
 
 def names_bound_by(node: ast.AST) -> Iterator[str]:
-    """The names that ``node`` itself binds, as one of the nodes of a scope."""
+    """Return the names that ``node`` itself binds, as one of the nodes of a scope."""
     if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
         yield node.id
     elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):

@@ -10,12 +10,12 @@ from evolve.program.static.names import listed, similar
 
 @dataclass(frozen=True)
 class Signature:
-    """The parameters of a function as a caller sees them, ``self`` left out.
+    """Parameters of a function as a caller sees them, without ``self``.
 
     Attributes:
         shown: how to call it, such as ``search(embedding, k=5)``.
         positional: parameters that may be given by position, in order.
-        position_only: how many of the first ones cannot be given by name.
+        position_only: number of the first ones that cannot be given by name.
         required: those of ``positional`` without default.
         keywords: parameters that are given by name only.
         required_keywords: those of ``keywords`` without default.
@@ -59,7 +59,7 @@ def signature_of(name: str, arguments: ast.arguments, *, bound: bool) -> Signatu
 
 
 def mismatch(call: ast.Call, signature: Signature, called: str) -> str:
-    """What is wrong with the arguments of ``call``; empty if they fit, or if that cannot be seen."""
+    """Return the fault in the arguments of ``call``; empty if they fit, or if that cannot be determined."""
     starred = any(isinstance(argument, ast.Starred) for argument in call.args)
     spread = any(keyword.arg is None for keyword in call.keywords)
     given = [keyword.arg for keyword in call.keywords if keyword.arg is not None]

@@ -1,4 +1,4 @@
-"""Uses of the program's own classes and functions, and of the toolkit, that cannot work."""
+"""Impossible uses of the program's own classes and functions, and of the toolkit."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _GIVEN = {
 
 @dataclass(frozen=True)
 class _Program:
-    """What a program defines at its top level.
+    """Top-level definitions of a program.
 
     Attributes:
         types: its classes and the toolkit's, by name.
-        functions: signatures of top-level functions that are defined once and keep theirs.
+        functions: signatures of top-level functions that are defined once and never rebound.
         by_text: attributes that it reaches by text (``hasattr``) or sets from outside of a class.
     """
 
