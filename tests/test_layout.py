@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 ROOMS = """
-    __main__ cli api bench search arguments results candidates plugins inspection campaign workbench roles
+    __main__ cli api bench search results candidates plugins arguments inspection campaign workbench roles
     trust runs journal events mutation evaluation agents models environments sandboxes population benchmark
     data benchmark_file environment seeds program config components scoring statistics records registry kinds
     text files resources errors

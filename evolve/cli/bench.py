@@ -39,7 +39,7 @@ ConfigArgument = Annotated[
     Path | None,
     typer.Argument(
         metavar="[CONFIG.toml]",
-        help="A configuration as of `evolve run`: its models, evaluation, sandbox.",
+        help="Configuration file of `evolve run`: its models, evaluation, sandbox.",
     ),
 ]
 ProgramsOption = Annotated[
@@ -47,7 +47,7 @@ ProgramsOption = Annotated[
     typer.Option(
         "--programs",
         "-p",
-        help="Seeds, paths, plug-ins, RUN or RUN:ID, with commas; left out: all seeds.",
+        help="Seeds, paths, plug-ins, RUN or RUN:ID, separated by commas; default: all seeds.",
     ),
 ]
 BenchmarksOption = Annotated[
@@ -55,7 +55,7 @@ BenchmarksOption = Annotated[
     typer.Option(
         "--benchmarks",
         "-b",
-        help="NAME or NAME:KEY=VALUE, with commas; left out: those that the programs were evolved on.",
+        help="NAME or NAME:KEY=VALUE, separated by commas; default: those of the programs' runs.",
     ),
 ]
 NameOption = Annotated[str, typer.Option("--name", "-n", help="Of the bench.")]
@@ -64,11 +64,11 @@ SplitOption = Annotated[
     typer.Option("--split", help="The test set, or the validation tasks that give fitness."),
 ]
 AgainstOption = Annotated[
-    str | None, typer.Option("--against", help="A program that each other one is compared with.")
+    str | None, typer.Option("--against", help="Program that all others are compared with.")
 ]
 ExportOption = Annotated[
     list[Path] | None,
-    typer.Option("--export", help="A file to write: .md, .csv, .png or .svg; may be repeated."),
+    typer.Option("--export", help="File to write: .md, .csv, .png or .svg; may be repeated."),
 ]
 DataDirOption = Annotated[
     Path | None,
@@ -163,5 +163,5 @@ def _interruptible() -> Iterator[Callable[[Cell, str, int, int], None]]:
 
             yield tell
     except KeyboardInterrupt:
-        complain("Interrupted. Nothing that was finished is lost: the same command goes on from here.")
+        complain("Interrupted. Finished work is kept: the same command resumes from here.")
         raise typer.Exit(INTERRUPTED) from None

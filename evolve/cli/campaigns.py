@@ -141,14 +141,15 @@ class _Typed:
     trust: bool
 
     def settled(self, name: str | None, **more: Any) -> Settled:
-        """Place and configuration of a run, once what it would execute or send is approved.
+        """Return place and configuration of a run, once all that it would execute or send is approved.
 
         Args:
-            name: of the run; None: that of its benchmark.
+            name: name of the run; None: that of its benchmark.
         """
         from evolve.arguments import Arguments, RunPlace, settle
         from evolve.components import AS_CONFIGURED
 
+        overrides = {**self.overrides, **more}
         found = settle(
             RunPlace(self.root, self._benchmark() if name is None else name),
             Arguments({**self.overrides, **more}, AS_CONFIGURED),

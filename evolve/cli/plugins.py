@@ -20,12 +20,15 @@ PluginArgument = Annotated[
     typer.Argument(metavar="PLUGIN", help="Name of an installed plug-in, or its folder.", show_default=False),
 ]
 DataFolderOption = Annotated[
-    Path | None, typer.Option("--data", help="Where it remembers; left out: it forgets at the end.")
+    Path | None,
+    typer.Option("--data", help="Folder of its memory; default: forget at the end."),
 ]
 HttpOption = Annotated[
     str | None,
     typer.Option(
-        "--http", metavar="HOST:PORT", help="Listen here, at the path /mcp; left out: standard input."
+        "--http",
+        metavar="HOST:PORT",
+        help="Listen here, at the path /mcp; default: standard input.",
     ),
 ]
 TokenEnvOption = Annotated[
@@ -33,18 +36,18 @@ TokenEnvOption = Annotated[
     typer.Option(
         "--token-env",
         metavar="NAME",
-        help="Environment variable with the bearer token; needed where others reach --http.",
+        help="Environment variable with the bearer token; required if others can reach --http.",
     ),
 ]
 AllowHostOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--allow-host", metavar="NAME", help="Name that clients of --http call it by; may be repeated."
+        "--allow-host", metavar="NAME", help="Host name that clients of --http use; may be repeated."
     ),
 ]
 MemoryModelOption = Annotated[
     str,
-    typer.Option("--model", "-m", help="As of evolve run; offline: rules, no model."),
+    typer.Option("--model", "-m", help="As for evolve run; offline: rules, no model."),
 ]
 MemoryEmbeddingOption = Annotated[str, typer.Option("--embedding", help="The same for vectors.")]
 RefuseUsdOption = Annotated[
