@@ -131,7 +131,7 @@ def build(
             if style_of(config, role, model) == "compact":
                 notify(f"{role.model} is shown the compact prompt; search.prompt = 'full' shows it more.")
     if config.jobs > config.under_way:
-        notify(f"Of {config.jobs} jobs {config.under_way} can be under way at once: that is the window.")
+        notify(f"Of {config.jobs} jobs {config.under_way} can be in flight at once: that is the window.")
     if warning := fits_in_one_read(workbench.benchmark, config.sandbox.read_characters):
         notify(warning)
     return optimizer(config, run, workbench, crew, seeds, mutator=mutator, selector=selector)

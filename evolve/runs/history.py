@@ -1,4 +1,4 @@
-"""State of a run: the one fold over its events, for the search itself and for everything that shows a run."""
+"""State of a run: the only fold over its events, for the search and for all inspection."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Progress:
 
 @dataclass
 class RunHistory:
-    """State of a campaign as its events tell it. Not thread-safe.
+    """State of a campaign, folded from its events. Not thread-safe.
 
     Attributes:
         objectives: names of the objectives that span the front.
