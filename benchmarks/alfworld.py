@@ -44,7 +44,7 @@ def _needed(data_dir: Path) -> None:
         raise _missing(data_dir)
 
 
-@benchmark(card=CARD, requires=_needed)
+@benchmark(card=CARD, requires=_needed, plays=("alfworld_*.tar.xz", f"{FOLDER}/*/*/*/game.tw-pddl"))
 def alfworld(data_dir: Path, *, test: Test = "unseen", episodes: int = 300) -> Benchmark:
     """Six sorts of household tasks in rooms of text, acted out in up to 50 steps; expert runs to remember.
 

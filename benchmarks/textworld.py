@@ -48,7 +48,7 @@ def _installed(_: Path) -> None:
     ENGINE.require()
 
 
-@benchmark(card=CARD, requires=_installed)
+@benchmark(card=CARD, requires=_installed, plays=("*.json", "*.z8"))
 def textworld(
     data_dir: Path,
     *,

@@ -24,7 +24,7 @@ from evolve.journal import RunRecord, checked_name
 from evolve.journal.durable import replace_file
 from evolve.program import MemoryProgram
 from evolve.seeds import seed_names, seed_program
-from evolve.trust import Approvals, Gate, acts_of, typed_acts
+from evolve.trust import Approvals, Gate, acts_of, played_in, typed_acts
 
 if TYPE_CHECKING:
     from evolve.benchmark import Benchmark
@@ -148,7 +148,7 @@ class Settled:
     def admit(self, *, trust: bool, notify: Callable[[str], None]) -> None:
         """Return if the caller named or approved all that the run executes and sends; else a UsageError."""
         acts = acts_of(self.config, recorded=self.recorded)
-        typed = typed_acts(self.own)
+        typed = typed_acts(self.own) + played_in(acts, self.own.get("data_dir"))
         if self.trusted is not None:
             typed += acts_of(self.trusted, recorded=True)
         gate = Gate(Approvals.of_user(), trust=trust, command="evolve.run(..., trust=True)", notify=notify)
@@ -232,6 +232,8 @@ def _stored(program: str | Path | MemoryProgram, lookup: Path, root: Path) -> st
         return str(program.expanduser().absolute())
     if isinstance(program, str) and "\n" not in program:
         is_path = program.endswith(".py") or os.sep in program
+        if not is_path and program not in seed_names() and (lookup / program / "config.toml").is_file():
+            program = f"{program}:"  # the best of a run
         if is_path or ":" not in program:
             return program
     found = program_of(program, lookup)

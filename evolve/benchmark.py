@@ -225,6 +225,11 @@ class Entry:
         """Check of the requirements besides ``files``; None where there are none."""
         return getattr(self.loader, "__evolve_requires__", None)
 
+    def played(self, data_dir: Path) -> list[Path]:
+        """The files in ``data_dir`` that a simulator plays, which executes code that they hold."""
+        patterns = getattr(self.loader, "__evolve_plays__", ())
+        return sorted({file for pattern in patterns for file in data_dir.glob(pattern) if file.is_file()})
+
     @property
     def options(self) -> dict[str, Any]:
         """The keyword options of the loader with their defaults."""
@@ -283,7 +288,11 @@ class Entry:
 def benchmark(loader: Loader, /) -> Loader: ...
 @overload
 def benchmark(
-    *, files: Iterable[DataFile] = ..., card: Mapping[str, str] = ..., requires: Requirement | None = ...
+    *,
+    files: Iterable[DataFile] = ...,
+    card: Mapping[str, str] = ...,
+    requires: Requirement | None = ...,
+    plays: Iterable[str] = ...,
 ) -> Callable[[Loader], Loader]: ...
 def benchmark(
     loader: Loader | None = None,
@@ -292,6 +301,7 @@ def benchmark(
     files: Iterable[DataFile] = (),
     card: Mapping[str, str] = MappingProxyType({}),
     requires: Requirement | None = None,
+    plays: Iterable[str] = (),
 ) -> Loader | Callable[[Loader], Loader]:
     """Mark ``loader(data_dir, *, option=default, ...) -> Benchmark`` as the benchmark of its file.
 
@@ -303,6 +313,8 @@ def benchmark(
         card: description that ``evolve benchmarks show`` prints if it cannot be loaded.
         requires: called with the data folder before loading: checks other requirements, such as a simulator.
             ``evolve benchmarks`` calls it instead of loading.
+        plays: glob patterns of the files in its data that a simulator plays, which executes code in them: a
+            configuration that names a folder with such files needs approval (docs/security.md).
     """
 
     def mark(function: Loader) -> Loader:
@@ -310,6 +322,7 @@ def benchmark(
         function.__evolve_files__ = tuple(files)  # type: ignore[attr-defined]
         function.__evolve_card__ = card  # type: ignore[attr-defined]
         function.__evolve_requires__ = requires  # type: ignore[attr-defined]
+        function.__evolve_plays__ = tuple(plays)  # type: ignore[attr-defined]
         return function
 
     return mark if loader is None else mark(loader)

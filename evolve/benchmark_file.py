@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from evolve.errors import UsageError
+
+
+class _FromSource(SourceFileLoader):
+    """Compiles the file itself: a `__pycache__` beside it may hold other code than was read and approved."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """See the class."""
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
 
 
 def execute(path: Path) -> ModuleType:
@@ -17,7 +27,7 @@ def execute(path: Path) -> ModuleType:
         UsageError: it cannot be loaded, or raised an error while loading.
     """
     name = f"evolve_benchmark_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_FromSource(name, str(path)))
     if spec is None or spec.loader is None:
         raise UsageError(f"{path} cannot be loaded as a Python module.")
     module = importlib.util.module_from_spec(spec)

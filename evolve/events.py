@@ -12,10 +12,12 @@ from pydantic import Field, TypeAdapter
 
 from evolve.records import Candidate, CostUnit, Interval, Record, Stage, Status, Try
 
-StopReason = Literal["budget", "time", "spent"]
-"""Reason why a campaign stops by itself: all candidates are made, its time is up, or its limit on tokens or
-USD is reached.
-"""
+StopReason = Literal["budget", "time", "spent", "stopped"]
+"""Reason why a campaign ends: all candidates are made, its time is up, its limit on tokens or USD is reached,
+or a user stopped it with ``evolve stop``."""
+
+Action = Literal["add", "hint", "withdraw", "pause", "resume", "stop"]
+"""Request of a user to a running campaign."""
 
 
 class Started(Record):
@@ -95,8 +97,21 @@ class Compared(Record):
     )
 
 
+class Steered(Record):
+    """A user's request was carried out, from a certain candidate on."""
+
+    type: Literal["steered"] = "steered"
+    request: str = Field(description="id of the request")
+    action: Action
+    number: int = Field(description="first candidate that it concerns; of an added program its own number")
+    text: str = Field(default="", description="the hint, or the message of an added program")
+    program: str = Field(default="", description="id of the added program")
+    parents: tuple[int, ...] = Field(default=(), description="of the added program, where the user named one")
+    hint: str = Field(default="", description="id of the hint that is withdrawn")
+
+
 class Finished(Record):
-    """The campaign stopped by itself."""
+    """The campaign ended."""
 
     type: Literal["finished"] = "finished"
     reason: StopReason
@@ -104,6 +119,7 @@ class Finished(Record):
 
 
 Event = Annotated[
-    Started | Proposed | Evaluated | Joined | Discarded | Compared | Finished, Field(discriminator="type")
+    Started | Proposed | Evaluated | Joined | Discarded | Compared | Steered | Finished,
+    Field(discriminator="type"),
 ]
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)

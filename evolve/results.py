@@ -15,6 +15,7 @@ from evolve.inspection.lookup import find_candidate
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Failure, Interval
+from evolve.runs import steering
 from evolve.runs.history import RunHistory
 
 Data = dict[str, Any]
@@ -162,6 +163,55 @@ class Run:
 
         programs = (self.record.program(self._plain(which).program) for which in (before, after))
         return diff_data(*programs)
+
+    def add(
+        self, program: str | Path | MemoryProgram, *, message: str = "", parents: Iterable[int] = ()
+    ) -> str:
+        """Add a program by hand, also while the campaign runs: ``evolve add``.
+
+        Args:
+            program: name of a seed, path, ``RUN:ID`` of a run in the same folder, source, or program.
+            message: what it is, or what was changed.
+            parents: numbers of the candidates that it was made from.
+
+        Returns:
+            id of the request, which the journal names once it is carried out.
+
+        Raises:
+            ProgramError: it breaks the contract.
+            UsageError: there is no such program, or a parent is no candidate of the run.
+        """
+        from evolve.arguments import program_of
+
+        chosen = program_of(program, self.path.parent)
+        return steering.add_program(self.record, chosen, message=message, parents=tuple(parents)).id
+
+    def hint(self, text: str) -> str:
+        """Have the prompts of the next candidates say ``text``: ``evolve hint``.
+
+        Returns:
+            id of the hint, to withdraw it.
+
+        Raises:
+            UsageError: it is empty or too long, or no model of the run reads hints.
+        """
+        return steering.hint(self.record, text).id
+
+    def withdraw(self, hint: str) -> None:
+        """Withdraw a hint: ``evolve hint --withdraw``; UsageError where there is none of that id."""
+        steering.withdraw(self.record, hint)
+
+    def pause(self) -> None:
+        """Have the campaign begin no candidate until ``resume``; UsageError where no process runs it."""
+        steering.pause(self.record)
+
+    def resume(self) -> None:
+        """Have a campaign that was paused go on; UsageError where no process runs it."""
+        steering.resume(self.record)
+
+    def stop(self) -> None:
+        """Have the campaign finish what is under way, test the best and end; UsageError if none runs."""
+        steering.stop(self.record)
 
     def report(self, path: str | Path) -> Path:
         """Write one HTML file that shows all of the run and needs no network: ``evolve report``."""

@@ -10,7 +10,7 @@ import time
 from functools import cache
 from typing import Any
 
-from processes import last_number, opened
+from processes import descendants, last_number, opened
 
 
 class Stopwatch:
@@ -21,6 +21,7 @@ class Stopwatch:
     """
 
     def __init__(self, process: int) -> None:
+        self._process = process
         self._cpu_clock = (~process << 3) | 2  # the clock of all its threads: see clock_getcpuclockid(3)
         self._last_number = 0
         self._in_namespace = os.getpid() == 1  # so that numbers are given to this program's processes only
@@ -31,13 +32,24 @@ class Stopwatch:
         self._since: float | None = None  # when the program was given the turn
         self._waited_before: float | None = None
         self._own_before: float | None = None
+        self._asked: float | None = None  # when the host was given the turn
+        self._number_asked = 0  # that was the last one then
+        self._helped = False  # the program had other processes then
 
     def start(self, *, anew: bool) -> None:
-        """Give the program the turn: with a request if ``anew``, else with the answer to what it asked."""
+        """Give the program the turn: with a request if ``anew``, else with the answer to what it asked.
+
+        The time that the host took for that answer is left out, unless other processes of the program could
+        work meanwhile: they may have done the work of the call, and nothing else tells how much.
+        """
+        now = time.monotonic()
         if anew:
             self._wall, self._delay = 0.0, 0.0
             self._cpu_before = self._cpu()
-            self._last_number = last_number() if self._in_namespace else 0
+            self._last_number = self._number()
+        elif self._asked is not None and (self._helped or self._number() != self._number_asked):
+            self._wall += now - self._asked
+        self._asked = None
         self._waited_before = _waited(self._schedstat)
         self._own_before = _waited(_own_schedstat())
         self._since = time.monotonic()
@@ -71,7 +83,10 @@ class Stopwatch:
                 elif self._delay is not None:
                     self._delay += after - before
             self._since = None
-        alone = not self._in_namespace or self._last_number == last_number()
+        number = self._number()
+        alone = number == self._last_number
+        self._asked, self._number_asked = now, number
+        self._helped = not alone and bool(descendants({self._process}, self._last_number, number))
         return {
             "id": "",
             "kind": "clock",
@@ -79,6 +94,10 @@ class Stopwatch:
             "cpu": max(0.0, self._cpu() - self._cpu_before),
             "delay": self._delay if alone else 0.0,
         }
+
+    def _number(self) -> int:
+        """The last number given to a process or thread of the program; 0 where others are counted too."""
+        return last_number() if self._in_namespace else 0
 
     def _cpu(self) -> float:
         try:

@@ -21,6 +21,7 @@ from evolve import resources
 from evolve.cli import app
 from evolve.cli.app import ended_as_by_ctrl_c, invocation
 from evolve.errors import InfrastructureError
+from evolve.results import Run
 
 SEED = resources.folder("seeds") / "lexical.py"
 BENCHMARK = '''
@@ -442,3 +443,21 @@ def test_what_to_type_next_can_be_typed(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("PATH", "/nowhere")
     assert Path(invocation(str(program))).samefile(program)
     assert invocation("/usr/lib/evolve/__main__.py") == f"{sys.executable} -m evolve"
+
+
+def test_a_search_begins_with_programs_of_another_run(root: Path, tiny: Path) -> None:
+    assert invoke(*campaign(root, tiny, "--name", "first"))[0] == 0
+    best = Run.open(root, "first").best
+    least = ["--sandbox", "process", "--unsafe-local", "--static", "4", "--budget", "0", "--test", "0"]
+    begin = ["run", "--root", root, "--benchmark", tiny, *least]
+    code, _, err = invoke(*begin, "--name", "second", "--programs", f"first:{best.number},first,lexical")
+    assert code == 2
+    assert "given more than once" in err
+    code, _, err = invoke(*begin, "--name", "second", "--programs", "first:1,first:0")
+    assert code == 0, err
+    second = Run.open(root, "second")
+    first = Run.open(root, "first")
+    assert [c.program for c in second.candidates] == [first.candidate(n).program for n in (1, 0)]
+    code, _, err = invoke(*begin, "--name", "third", "--programs", "first")
+    assert code == 0, err
+    assert Run.open(root, "third").best.program == best.program

@@ -13,6 +13,7 @@ from evolve.config import CampaignConfig
 from evolve.errors import UsageError
 from evolve.inspection.runs import runs_data
 from evolve.journal import RunDirectory, RunRecord, runs_in
+from evolve.journal.folders import remove
 from evolve.journal.inside import read_below
 from evolve.models.calls import CallFile, read_calls
 from evolve.plugins.folder import MemoryFolder
@@ -104,6 +105,16 @@ def test_the_run_itself_may_be_a_link(run: Path, tmp_path: Path) -> None:
     (tmp_path / "others" / "run").symlink_to(run)
     with RunDirectory.create_or_open(tmp_path / "others", "run", CONFIG) as directory:
         assert directory.events() == []
+
+
+def test_a_run_is_not_deleted_through_a_link(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(run)
+    before = sorted(path.name for path in run.iterdir())
+    with pytest.raises(UsageError, match="symbolic link"):
+        remove(RunRecord(tmp_path / "link"))
+    assert sorted(path.name for path in run.iterdir()) == before
+    remove(RunRecord(run))
+    assert not run.exists()
 
 
 def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(run: Path) -> None:

@@ -3,8 +3,8 @@
     python benchmarks/real/everything.py --model gguf:PATH
     python benchmarks/real/everything.py --model openai/NAME --api-base http://127.0.0.1:8080/v1
 
-Agent, toolkit and reflector are the model, on 12 validation and 24 test tasks of chronicle with short
-reads. Prints the candidates, the calls by role and outcome, and the tokens of the accounts beside those
+Agent, toolkit and reflector are the model, by default on 12 validation and 24 test tasks of chronicle with
+short reads. Prints the candidates, the calls by role and outcome, and the tokens of the accounts beside those
 that the server counted, where it has llama.cpp's ``/metrics``.
 """
 
@@ -15,6 +15,7 @@ import re
 import urllib.error
 import urllib.request
 from collections import Counter
+from pathlib import Path
 
 from common import add_options, caption, conducted, configuration, interval_text, role
 
@@ -33,7 +34,7 @@ def main() -> None:
     models = ModelsConfig(task=one, toolkit=one, judge=one, reflector=role(arguments))
     config = configuration(
         arguments,
-        "chronicle",
+        arguments.benchmark,
         models,
         seeds=tuple(arguments.programs.split(",")),
         budget=arguments.children,
@@ -46,7 +47,8 @@ def main() -> None:
     after = _counters(arguments.api_base)
     record = RunRecord.open(arguments.root, arguments.name)
     print(
-        f"chronicle, {arguments.children} candidates, {caption(arguments.model)}; ended: {summary.reason}\n"
+        f"{Path(arguments.benchmark).stem}, {arguments.children} candidates, {caption(arguments.model)}; "
+        f"ended: {summary.reason}\n"
     )
     _print_candidates(record)
     _print_calls(record, before, after)
@@ -60,8 +62,8 @@ def _print_candidates(record: RunRecord) -> None:
         test = record.evaluation(candidate.program, "test")
         cells = [interval_text(found.quality) if found else "–" for found in (validation, test)]
         print(f"| #{candidate.number} {candidate.name or candidate.operator} | {' | '.join(cells)} |")
-    for number, reason in history.discarded.items():
-        print(f"| #{number} | no candidate: {reason} | – |")
+    for number, discarded in history.discarded.items():
+        print(f"| #{number} {discarded.operator} | no candidate: {discarded.reason} | – |")
 
 
 def _print_calls(record: RunRecord, before: dict[str, float], after: dict[str, float]) -> None:
@@ -98,6 +100,7 @@ def _counters(api_base: str | None) -> dict[str, float]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add_options(parser)
+    parser.add_argument("--benchmark", default="chronicle", help="name or path")
     parser.add_argument("--programs", default="lexical,llm_summarizer", help="initial programs, with commas")
     parser.add_argument("--children", type=int, default=4, help="candidates to make")
     parser.add_argument("--static", type=int, default=12, help="validation tasks")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from evolve.benchmark import Entry, find
+from evolve.benchmark import Entry, Place, find
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
 
@@ -72,7 +72,7 @@ def find_columns(
         entry = find(name)
         entry.files_for(options)  # says which options there are
         key = spelled(name, options)
-        place = _data_of(entry, data_dir) or homes.get(key)
+        place = data_of(entry, data_dir) or homes.get(key)
         overrides = {"benchmark": name, "benchmark_options": options, "data_dir": place}
         columns[key] = Column(key, spelled(entry.name, options), entry, merged(base, overrides))
     headings = [column.heading for column in columns.values()]
@@ -82,7 +82,8 @@ def find_columns(
     return list(columns.values())
 
 
-def _data_of(entry: Entry, data_dir: Path | None) -> Path | None:
+def data_of(entry: Entry | Place, data_dir: Path | None) -> Path | None:
+    """Where the data of a benchmark are, given the ``data_dir`` of a bench; None for the default."""
     if data_dir is None or entry.path.is_dir():
         return None
     own = data_dir / entry.name

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evolve.bench.columns import Column, find_columns, split_spelling
+from evolve.bench.columns import Column, data_of, find_columns, split_spelling
 from evolve.bench.config import BenchConfig
 from evolve.bench.contenders import Contender, anywhere, find_contenders
 from evolve.bench.directory import BenchDirectory, Cell
@@ -17,7 +17,7 @@ from evolve.benchmark import locate
 from evolve.config import CampaignConfig
 from evolve.errors import UsageError
 from evolve.seeds import seed_names
-from evolve.trust import Act, acts_of, execution
+from evolve.trust import Act, acts_of, execution, playing
 from evolve.workbench import Notify
 
 if TYPE_CHECKING:
@@ -86,8 +86,12 @@ def acts_of_bench(config: BenchConfig, root: Path, *, recorded: bool) -> list[Ac
     spellings = config.benchmarks or tuple(c.home for c in contenders if c.home)
     models = config.campaign.model_copy(update={"benchmark": DEFAULT_BENCHMARK})
     acts = acts_of(models, recorded=recorded)
+    homes = {contender.home: contender.home_data for contender in contenders if contender.home}
     for spelling in spellings or (config.campaign.benchmark,):
-        acts += execution(locate(split_spelling(spelling)[0]))
+        name = split_spelling(spelling)[0]
+        place = locate(name)
+        acts += execution(place)
+        acts += playing(name, data_of(place, config.data_dir) or homes.get(spelling))
     return list(dict.fromkeys(acts))
 
 

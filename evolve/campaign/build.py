@@ -134,7 +134,10 @@ def build(
         notify(f"Of {config.jobs} jobs {config.under_way} can be in flight at once: that is the window.")
     if warning := fits_in_one_read(workbench.benchmark, config.sandbox.read_characters):
         notify(warning)
-    return optimizer(config, run, workbench, crew, seeds, mutator=mutator, selector=selector)
+    search = optimizer(config, run, workbench, crew, seeds, mutator=mutator, selector=selector)
+    if isinstance(search, Campaign):
+        search.steering.bare = workbench.sandbox.isolation == "process" and not unsafe_local
+    return search
 
 
 def _account(run: RunDirectory, calls: Sequence[Call]) -> None:

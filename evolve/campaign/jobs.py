@@ -133,6 +133,7 @@ def job_of(
         feedback=_feedback(number, recorder, config),
         diagnosis=recorder.stored(program, subsets.rotating(parent.number)),
         fitness=fitness,
+        hints=tuple(hint.text for hint in recorder.history.hints(number)),
         child=recorder.proposed(number),
     )
 
@@ -168,4 +169,5 @@ def _feedback(number: int, recorder: Recorder, config: CampaignConfig) -> tuple[
     settled = range(len(recorder.history.seeds), number - config.under_way + 1)
     # Rules cost nothing but the evaluation of what they make.
     both = config.mutators == "both"
-    return tuple(recorder.feedback(n, evaluation=both) for n in settled)
+    added = recorder.history.added
+    return tuple(recorder.feedback(n, evaluation=both) for n in settled if n not in added)

@@ -13,16 +13,18 @@ from collections.abc import Callable, Sequence
 
 from evolve.campaign.crew import Crew
 from evolve.campaign.jobs import Job, JobsUnderWay, job_of, scored
-from evolve.campaign.rearing import Outcome, Rear
+from evolve.campaign.rearing import Outcome
 from evolve.campaign.recorder import Recorder
 from evolve.campaign.starting import empty_population, started
-from evolve.campaign.summary import Summary, compared
+from evolve.campaign.steering import Steering
+from evolve.campaign.summary import Summary, tested
 from evolve.config import CampaignConfig
 from evolve.errors import BudgetReached, UsageError
 from evolve.events import Event, Finished, StopReason
 from evolve.journal import RunDirectory
 from evolve.population import ParentSelector, Request
 from evolve.program import MemoryProgram
+from evolve.runs.requests import RequestReader
 from evolve.workbench import Workbench
 
 
@@ -44,6 +46,7 @@ class Campaign:
     Attributes:
         recorder: writes the record; its ``history`` is the state of the run.
         population: the settled candidates, and the requests for those to come.
+        steering: carries out requests of users.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Campaign:
         self.workbench = workbench
         self.recorder = Recorder(run, config, workbench.evaluator.conditions)
         self.population = empty_population(config, selector)
+        self.steering = Steering(RequestReader(run.path).read, self.recorder, config.max_seconds, clock)
         self._run = run
         self._crew = crew
         self._seeds = seeds
@@ -86,7 +90,8 @@ class Campaign:
         try:
             self._join_seeds()
             reason = self.search()
-            summary = self._test(reason)
+            pool, test = self.population.pool, self.workbench.subsets.test
+            summary = tested(pool, len(self._seeds), test, self._crew, self.recorder, reason)
         except BudgetReached:
             self._finish("spent")
             raise
@@ -100,29 +105,32 @@ class Campaign:
             InfrastructureError, BudgetReached: a candidate could not be finished; raised when all jobs in
                 flight have ended.
         """
-        history, first = self.recorder.history, len(self._seeds)
-        end, window = first + self.config.budget, self.config.under_way
-        asked = settled = first
+        history, window = self.recorder.history, self.config.under_way
+        asked = settled = len(self._seeds)
         requests: dict[int, Request] = {}
         with JobsUnderWay(self._crew, self.recorder) as jobs:
-            while settled < end:
+            while settled < (end := self._end(asked)):
                 # Strictly in turn, so that no parent's population depends on the workers.
-                while asked < end and asked - settled < window:
+                while asked < end and asked - settled < window and not self.steering.paused:
                     request = requests[asked] = self.population.ask()
-                    if not history.is_settled(asked) and not (jobs.stopped or self.out_of_time):
-                        jobs.begin(self._job(request))
+                    if not (jobs.stopped or self.steering.over) and (job := self._job(request)):
+                        jobs.begin(job)
                     asked += 1
                 if history.is_settled(settled) or settled in jobs.arrived:
                     self.settle(requests.pop(settled), jobs.arrived.pop(settled, None))
                     settled += 1
                 elif jobs.numbers:
                     jobs.wait()
-                    if jobs.stopped or self.out_of_time:
+                    if jobs.stopped or self.steering.over:
                         jobs.drop()
+                elif self.steering.paused and not self.steering.over:
+                    self.steering.wait()
                 else:
                     break
         jobs.raise_if_stopped()
-        return "budget" if settled == end else "time"
+        if settled >= end:
+            return "budget"
+        return "stopped" if self.steering.stopped else "time"
 
     def settle(self, request: Request, outcome: Outcome | None = None) -> None:
         """Record the result of a candidate, unless that was done, and report it to the population."""
@@ -134,13 +142,7 @@ class Campaign:
             self.population.discard(number)
         else:
             self.recorder.register(number, self._run.program(candidate.program))
-            self.population.tell(candidate)
-
-    @property
-    def out_of_time(self) -> bool:
-        """Return whether the configured time is up, after which no further candidate is begun."""
-        limit = self.config.max_seconds
-        return limit is not None and self._clock() - self._started >= limit
+            (self.population.adopt if number in history.added else self.population.tell)(candidate)
 
     def close(self) -> None:
         """End the workers, the models and the sandbox, and release the lock of the run."""
@@ -175,23 +177,17 @@ class Campaign:
             reasons = "; ".join(f"{p.name}: {self.recorder.why_failed(p)}" for p in self._seeds)
             raise UsageError(f"Every seed failed, so that there is nothing to evolve: {reasons}.")
 
-    def _test(self, reason: StopReason) -> Summary:
-        """Score the best and every seed on the test tasks, which no choice depended on, if there are any."""
-        pool, subset = self.population.pool, self.workbench.subsets.test
-        best = pool.best
-        assert best is not None  # _join_seeds made sure of it
-        if not subset.tasks:
-            return Summary(best, pool.front, reason)
-        seeds = [seed.number for seed in pool.candidates[: len(self._seeds)] if seed.complete]
-        results = dict(scored(sorted({*seeds, best.number}), subset, self._crew, self.recorder))
-        comparisons = compared(best.number, seeds, results, subset)
-        for comparison in comparisons:
-            self.recorder.record(comparison)
-        tests = {number: evaluation.quality for number, evaluation in results.items()}
-        return Summary(best, pool.front, reason, tests, comparisons)
+    def _end(self, asked: int) -> int:
+        """The number after the last candidate, once the requests of users are carried out."""
+        self.steering.take(asked)
+        return len(self._seeds) + self.config.budget + len(self.recorder.history.added)
 
-    def _job(self, request: Request) -> Rear:
-        """Return the job that makes the candidate of ``request``, from the candidates settled now."""
+    def _job(self, request: Request) -> Job | None:
+        """All that it takes to make or evaluate what has the number of ``request``; None if it is settled."""
+        if self.recorder.history.is_settled(request.number):
+            return None
+        if request.number in self.recorder.history.added:
+            return self.steering.added(request.number)
         pool, subsets = self.population.pool, self.workbench.subsets
         return job_of(request, pool, self.recorder, self.config, subsets)
 

@@ -43,6 +43,7 @@ class Rear:
         feedback: results of earlier candidates, for a mutator that learns.
         diagnosis: failure analysis of the parent, where it was made before.
         fitness: evaluation of the parent on the static subset, for a mutator that only counts failures.
+        hints: requests of the user.
         child: the candidate, where an earlier process made it; then it has only to be evaluated.
     """
 
@@ -55,6 +56,7 @@ class Rear:
     feedback: tuple[Feedback, ...] = ()
     diagnosis: Evaluation | None = None
     fitness: Evaluation | None = None
+    hints: tuple[str, ...] = ()
     child: MemoryProgram | None = None
 
     @property
@@ -211,6 +213,7 @@ class Nursery:
             ancestors=job.family.ancestors,
             siblings=job.family.siblings,
             references=job.family.references,
+            hints=job.hints,
             scope=scopes[0],
             scopes=scopes[1:],
         )

@@ -79,6 +79,19 @@ class Recorder:
         self._numbers.setdefault(program.fingerprint, number)
         self._run.save_program(program)
 
+    def save(self, program: MemoryProgram) -> str:
+        """Keep a program under no number yet, and return its id."""
+        self._run.save_program(program)
+        return program.id
+
+    def program_of(self, program: str) -> MemoryProgram:
+        """Return the program of an id; UsageError where its file is missing or was changed."""
+        return self._run.program(program)
+
+    def number_of(self, program: MemoryProgram) -> int | None:
+        """Return the number of the candidate that is the same program; None where there is none."""
+        return self._numbers.get(program.fingerprint)
+
     def proposed(self, number: int) -> MemoryProgram | None:
         """Return the candidate that an earlier process made under ``number`` and did not settle, if any."""
         event = self.history.proposed(number)
@@ -90,8 +103,8 @@ class Recorder:
 
     def kept(self, job: Rear | Score) -> Evaluation | None:
         """Return the evaluation that an earlier process made for ``job`` without settling its candidate."""
-        child = job.child if isinstance(job, Rear) else None
-        return self._run.evaluation(child.id, STATIC, self._conditions) if child else None
+        program, subset = (job.child, STATIC) if isinstance(job, Rear) else (job.program, job.subset)
+        return self._run.evaluation(program.id, subset, self._conditions) if program else None
 
     def why_failed(self, program: MemoryProgram) -> str:
         """Return the message of the failure that ``program`` was evaluated with."""

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from evolve.campaign.crew import Crew
+from evolve.campaign.jobs import Job, scored
+from evolve.campaign.rearing import Outcome
+from evolve.campaign.recorder import Recorder
 from evolve.evaluation import Subset
 from evolve.events import Compared, StopReason
+from evolve.population import CandidatePool
 from evolve.records import Candidate, Evaluation, Interval
 from evolve.statistics import paired_interval
 
@@ -28,6 +33,40 @@ class Summary:
     reason: StopReason
     tests: dict[int, Interval] = field(default_factory=dict)
     comparisons: tuple[Compared, ...] = ()
+
+
+def tested(
+    pool: CandidatePool,
+    initial: int,
+    subset: Subset,
+    crew: Crew[Job, Outcome],
+    recorder: Recorder,
+    reason: StopReason,
+) -> Summary:
+    """Score the best and the initial programs on the test tasks, if there are any.
+
+    Args:
+        pool: all candidates; one of them has a score.
+        initial: number of initial programs, which have the lowest numbers.
+        subset: the test tasks.
+        crew: evaluates.
+        recorder: records evaluations and comparisons.
+        reason: why the search ended.
+
+    Raises:
+        InfrastructureError, BudgetReached: an evaluation could not be made.
+    """
+    best = pool.best
+    assert best is not None  # the search does not begin without a score
+    if not subset.tasks:
+        return Summary(best, pool.front, reason)
+    seeds = [seed.number for seed in pool.candidates[:initial] if seed.complete]
+    results = dict(scored(sorted({*seeds, best.number}), subset, crew, recorder))
+    comparisons = compared(best.number, seeds, results, subset)
+    for comparison in comparisons:
+        recorder.record(comparison)
+    tests = {number: evaluation.quality for number, evaluation in results.items()}
+    return Summary(best, pool.front, reason, tests, comparisons)
 
 
 def compared(

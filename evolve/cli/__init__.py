@@ -24,12 +24,15 @@ from evolve.cli.runs import (
     show_candidate,
     trace,
 )
+from evolve.cli.steering import add, hint, pause, resume, stop
 
 __all__ = ["app", "main"]
 
 app.command(cls=NamesCommand)(with_registered_names(run))
 for _command in (evaluate, check, bench):
     app.command(cls=NamesCommand)(_command)
+for _command in (add, hint, pause, resume, stop):
+    app.command()(_command)
 app.command("runs")(list_runs)
 app.command("rm")(remove_runs)
 app.command("mv")(rename_run)

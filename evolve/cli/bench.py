@@ -125,7 +125,7 @@ def bench(
             "campaign": campaign,
         },
     )
-    _admit(asked, flags, listed(benchmarks), root=root, trust=trust, recorded=config_file is None)
+    _admit(asked, flags, listed(benchmarks), data_dir, root=root, trust=trust, recorded=config_file is None)
     _bench(name, asked, root=root, unsafe_local=unsafe_local, export=export or (), as_json=as_json)
 
 
@@ -133,6 +133,7 @@ def _admit(
     asked: BenchConfig,
     flags: dict[str, Any],
     benchmarks: tuple[str, ...] | None,
+    data_dir: Path | None,
     *,
     root: Path,
     trust: bool,
@@ -141,10 +142,11 @@ def _admit(
     """Ask before executing a benchmark that a run, a bench or a folder names."""
     from evolve.bench.columns import split_spelling
     from evolve.bench.running import acts_of_bench
-    from evolve.trust import typed_acts
+    from evolve.trust import played_in, typed_acts
 
     acts = acts_of_bench(asked, root, recorded=recorded)
     typed = typed_acts({key: value for key, value in flags.items() if value is not None})
+    typed += played_in(acts, data_dir)
     for spelling in benchmarks or ():
         typed += typed_acts({"benchmark": split_spelling(spelling)[0]})
     gate(trust).admit(acts, typed=typed, source="What this bench is made of")

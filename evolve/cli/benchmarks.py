@@ -68,6 +68,7 @@ def check_benchmark(
     scope: ScopeOption = None,
     option: OptionsOption = None,
     data_dir: DataOption = None,
+    trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check that a benchmark can be used, and list every problem of your own folder with file, line and
@@ -79,6 +80,7 @@ def check_benchmark(
 
     from evolve.benchmark import find
 
+    admit_benchmark(name, trust)
     entry = find(name)
     problems = entry.problems(data_dir, benchmark_options(option, scope))
     listed = "\n".join(f"- {problem}" for problem in problems)

@@ -175,6 +175,7 @@ def _settled(
 
     The configuration is made of defaults, then the record or a file, then flags. Executes nothing.
     """
+    from evolve.arguments import RunPlace, stored_programs
     from evolve.benchmark import locate
     from evolve.config import CampaignConfig, check_resumable, load_config, merged, with_window
     from evolve.journal import checked_name, runs_in
@@ -185,6 +186,8 @@ def _settled(
     checked_name(name)
     recorded = next((run.config for run in runs_in(root) if run.name == name), None)
     base = given or recorded or CampaignConfig()
+    if "seeds" in overrides:
+        overrides = {**overrides, "seeds": stored_programs(overrides["seeds"], RunPlace(root, name))}
     if options:
         overrides = {**overrides, "benchmark_options": {**base.benchmark_options, **options}}
     config = merged(base, overrides)

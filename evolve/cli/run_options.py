@@ -33,7 +33,12 @@ ClusterOption = Annotated[
 ]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Random seed.", min=0)]
 SeedsOption = Annotated[
-    str | None, typer.Option("--seeds", help="Initial programs: names or paths, separated by commas.")
+    str | None,
+    typer.Option(
+        "--programs",
+        "--seeds",
+        help="Initial programs, separated by commas: names, paths, RUN:ID, or RUN for its best.",
+    ),
 ]
 OptimizerOption = Annotated[
     Literal["evolve", "gepa"] | None,

@@ -58,10 +58,11 @@ def admit_campaign(
         recorded: the rest is from a run directory, else from a file that the user named.
         source: which of them, for the message.
     """
-    from evolve.trust import acts_of, typed_acts
+    from evolve.trust import acts_of, played_in, typed_acts
 
     acts = acts_of(config, recorded=recorded)
-    gate(trust).admit(acts, typed=typed_acts(overrides), source=source)
+    typed = typed_acts(overrides) + played_in(acts, overrides.get("data_dir"))
+    gate(trust).admit(acts, typed=typed, source=source)
 
 
 def _confirmed(question: str) -> bool:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from evolve.events import Compared, Discarded, Evaluated, Event, Finished, Joined, Proposed, Started
+from evolve.events import (
+    Compared,
+    Discarded,
+    Evaluated,
+    Event,
+    Finished,
+    Joined,
+    Proposed,
+    Started,
+    Steered,
+)
 from evolve.inspection.text import difference, duration, one_line, score
-from evolve.runs.history import STATIC, TEST, RunHistory, title
+from evolve.runs.history import SEED, STATIC, TEST, RunHistory, title
 
 CEILING = 0.98
 """Quality, of at most 1, above which a benchmark leaves little to find."""
@@ -37,8 +47,32 @@ def described(event: Event, history: RunHistory) -> str | None:
             return f"{_count(history)} #{event.number} {one_line(event.operator)} discarded: {reason}"
         case Compared():
             return f"#{event.best} minus #{event.other} on the test set: {difference(event.difference)}"
+        case Steered():
+            return steered_text(event)
         case Finished():
             return f"The campaign ended ({event.reason}) after {duration(event.seconds)}."
+
+
+def steered_text(event: Steered) -> str:
+    """Return what was done at a user's request.
+
+    Example:
+        >>> steered_text(Steered(request="1f", action="hint", number=7, text="Prefer recent facts."))
+        'Hint 1f, from candidate #7 on: Prefer recent facts.'
+    """
+    match event.action:
+        case "add":
+            return f"The program {event.program} is added as candidate #{event.number}."
+        case "hint":
+            return f"Hint {event.request}, from candidate #{event.number} on: {one_line(event.text)}"
+        case "withdraw":
+            return f"Hint {event.hint} is withdrawn, from candidate #{event.number} on."
+        case "pause":
+            return f"Paused before candidate #{event.number}: `evolve resume` goes on, `evolve stop` ends it."
+        case "resume":
+            return f"Goes on with candidate #{event.number}."
+        case "stop":
+            return "Stopped: what is under way is finished, then the best is tested."
 
 
 def _evaluated(event: Evaluated) -> str | None:
@@ -52,16 +86,18 @@ def _evaluated(event: Evaluated) -> str | None:
 def _joined(event: Joined, history: RunHistory) -> str:
     candidate = event.candidate
     who = f"#{candidate.number} {one_line(title(candidate), 40)}"
-    if not candidate.parents and history.initial:
+    seed = candidate.operator == SEED
+    if seed and history.initial:
         who = f"[{len(history.seeds)}/{history.initial} initial programs] {who}"
-    elif candidate.parents:
-        who = f"{_count(history)} {who} of {', '.join(f'#{number}' for number in candidate.parents)}"
+    elif not seed:
+        of = f" of {', '.join(f'#{number}' for number in candidate.parents)}" if candidate.parents else ""
+        who = f"{_count(history)} {who}{of}"
     if candidate.failed:
         return f"{who}: failed"
     if candidate.raced:
         return f"{who}: stopped early after {len(candidate.item_scores)} items"
     quality = score(history.quality(candidate.number, STATIC), candidate.objectives.get("quality"))
-    last = not candidate.parents and len(history.seeds) == history.initial
+    last = seed and len(history.seeds) == history.initial
     warning = f"\n{saturation(history)}" if last and saturation(history) else ""
     return f"{who}: {quality}{_place(candidate.number, history)}{warning}"
 
@@ -96,6 +132,8 @@ def under_way(history: RunHistory) -> str:
         return ""
     if len(history.seeds) < history.initial:
         return f"initial programs {len(history.seeds)}/{history.initial}"
+    if history.paused and not history.in_flight:
+        return "paused"
     if history.in_flight:
         shown = ", ".join(f"#{child.number} {child.operator}" for child in history.in_flight[:3])
         more = f" and {len(history.in_flight) - 3} more" if len(history.in_flight) > 3 else ""

@@ -52,7 +52,8 @@ def _run_data(run: RunRecord) -> Data:
         "pid": run.writer(),
         "last_event": run.last_written(),
         "children": history.settled,
-        "budget": config.budget,
+        "budget": history.budget,
+        "paused": history.paused,
         "in_flight": [child.number for child in history.in_flight],
         "candidates": len(history.candidates),
         "failed": history.failures,
@@ -88,7 +89,8 @@ def runs_view(
 def _state(row: Mapping[str, Any], now: float) -> str:
     if row["state"] != RUNNING:
         return row["state"]
-    words = [f"running (pid {row['pid']})" if row["pid"] else "running"]
+    verb = "paused" if row["paused"] else "running"
+    words = [f"{verb} (pid {row['pid']})" if row["pid"] else verb]
     if row["in_flight"]:
         words.append(f"{len(row['in_flight'])} in flight")
     if row["last_event"] is not None:

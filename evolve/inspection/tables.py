@@ -18,7 +18,7 @@ from evolve.inspection.text import amount, duration, one_line, score
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram, Parts
 from evolve.records import Candidate, Evaluation, Interval, ItemResult
-from evolve.runs.history import STATIC, TEST, RunHistory, title
+from evolve.runs.history import BY_HAND, STATIC, TEST, RunHistory, title
 
 Data = dict[str, Any]
 EXTREMES = 3
@@ -225,7 +225,8 @@ def show_view(data: Mapping[str, Any]) -> RenderableType:
 def _facts(data: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "program", data["path"]
     yield "what it is", one_line(data["message"], 400) or "–"
-    yield "parents", ", ".join(f"#{number}" for number in data["parents"]) or "none: a seed"
+    origin = "none: added by hand" if data["operator"] == BY_HAND else "none: a seed"
+    yield "parents", ", ".join(f"#{number}" for number in data["parents"]) or origin
     yield "children", ", ".join(f"#{number}" for number in data["children"]) or "none"
     place = "on the front" if data["on_front"] else "not on the front"
     yield "place", "failed" if data["failed"] else place + (", the best" if data["best"] else "")

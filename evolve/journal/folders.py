@@ -18,9 +18,14 @@ def remove(run: RunRecord) -> None:
     """Delete ``run`` with everything in it.
 
     Raises:
-        UsageError: a process writes to it.
+        UsageError: a process writes to it, or it is a symbolic link.
         InfrastructureError: its files cannot be deleted.
     """
+    if run.path.is_symlink():
+        raise UsageError(
+            f"{run.path} is a symbolic link to {run.path.resolve()}, and runs are not deleted through links: "
+            "nothing was changed. Remove the link, or delete the run where it is."
+        )
     with _alone(run), said_as_ours(run.path):
         # Without its configuration it is no run: an interrupted deletion leaves no partial run.
         (run.path / "config.toml").unlink()

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from evolve.models.quotations import long_strings, short_strings
+
 _NAMES = "think|thinking|thought|thoughts|reasoning|seed:think|scratchpad|antthinking|inner_thoughts|analysis"
 _PAIRS = (
     (rf"<(?:{_NAMES})(?:\s[^<>\n]*)?>", rf"</(?:{_NAMES})\s*>"),
@@ -33,7 +35,7 @@ _SPOKEN_PAIRS = (
 """Thoughts marked by words alone (Granite, Apriel): cut only where both occur."""
 
 _CHANNEL = re.compile(
-    r"(?:<\|start\|>[^<>\n]*)?<\|channel\|>\s*(?P<name>\w+)[^<>\n]*(?:<\|constrain\|>[^<>\n]*)?<\|message\|>"
+    r"(?:<\|start\|>[^<>\n]*)?<\|channel\|>\s*(?P<name>\w++)[^<>\n]*+(?:<\|constrain\|>[^<>\n]*)?<\|message\|>"
 )
 _CHANNEL_ENDS = re.compile(r"<\|(?:end|return|call|start)\|>|\Z")
 
@@ -48,16 +50,24 @@ _WRAPPED = re.compile(r"\s*<(answer|response|output)>(?P<text>.*)</\1>\s*", re.I
 _LEADING = re.compile(
     r"\A(?:\s|\ufeff|<\|im_start\|>assistant\b|<\|start_header_id\|>assistant<\|end_header_id\|>)+"
 )
-_TRAILING = re.compile(
-    r"(?:\s|<\|im_end\|>|<\|endoftext\|>|<\|eot_id\|>|<\|end_of_text\|>|<end_of_turn>|<\|end\|>|<\|return\|>"
-    r"|<\|end_of_solution\|>|<\|end_response\|>|\[end final response\])+\Z",
-    re.IGNORECASE,
+_ENDINGS = (
+    "<|im_end|>",
+    "<|endoftext|>",
+    "<|eot_id|>",
+    "<|end_of_text|>",
+    "<end_of_turn>",
+    "<|end|>",
+    "<|return|>",
+    "<|end_of_solution|>",
+    "<|end_response|>",
+    "[end final response]",
 )
+"""What may stand behind an answer; none is the end of another."""
+_ENDING = [(len(text), re.compile(re.escape(text), re.IGNORECASE)) for text in _ENDINGS]
 
-_FENCE = re.compile(r"^[ \t]{0,12}(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$", re.MULTILINE)
+_FENCE = re.compile(r"^[ \t]{0,12}(?P<mark>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^`\n]*+)$", re.MULTILINE)
 _INLINE = re.compile(r"(?<!`)(`{1,2})(?!`)[^`\n]+\1(?!`)")
-_TRIPLE = re.compile(r'"""(?:\\.|[^\\])*?"""|' r"'''(?:\\.|[^\\])*?'''", re.DOTALL)
-_STRING = re.compile(r'"(?:\\.|[^"\\\n])*"' r"|(?<!\w)(?:[rbfuRBFU]{1,2})?'(?:\\.|[^'\\\n])*'(?!\w)")
+_BLANKS = re.compile(r"\s*+")
 
 INDENT = 40
 """The most blanks before a tag that begins a line."""
@@ -96,7 +106,20 @@ def strip_thoughts(text: str) -> str:
         rest = wrapped["text"]
     if solution := _SOLUTIONS.match(rest.lstrip()):
         rest = next(part for part in solution.groups() if part is not None)
-    return _TRAILING.sub("", rest).strip()
+    return _without_endings(rest).strip()
+
+
+def _without_endings(text: str) -> str:
+    """``text`` without the blanks and tokens that end a reply."""
+    end, before = len(text), -1
+    while end != before:
+        before = end
+        while end and text[end - 1].isspace():
+            end -= 1
+        for length, ending in _ENDING:
+            if end >= length and ending.fullmatch(text, end - length, end):
+                end -= length
+    return text[:end]
 
 
 def code_fences(text: str) -> list[_Span]:
@@ -143,6 +166,7 @@ def _without_tagged(text: str) -> str:
     kept: list[str] = []
     position = mentioned = 0
     endless: set[int] = set()
+    said = _said_from(text, 0)
     for number, mark in enumerate(marks):
         if mark.start < position:
             continue
@@ -153,14 +177,15 @@ def _without_tagged(text: str) -> str:
                 mentioned -= 1
             else:
                 kept, position = [], mark.end
+                said = _said_from(text, position)
             continue
-        before = text[position : mark.start]
-        begins = not kept and not before.strip()
+        begins = not kept and said >= mark.start
         if begins or (not mark.in_code and _begins_line(text, mark.start)):
             end = None if mark.pair in endless else _end_of(text, marks, number)
             if end is not None:
-                kept += [before] if before.strip() else []
+                kept += [text[position : mark.start]] if said < mark.start else []
                 position = end.end
+                said = _said_from(text, position)
                 continue
             if begins:
                 return ""
@@ -168,6 +193,12 @@ def _without_tagged(text: str) -> str:
         if not mark.in_code:
             mentioned += 1
     return "".join((*kept, text[position:]))
+
+
+def _said_from(text: str, position: int) -> int:
+    """The first place from ``position`` on that is not blank; the end of ``text`` if all is."""
+    blanks = _BLANKS.match(text, position)
+    return blanks.end() if blanks else position
 
 
 def _end_of(text: str, marks: Sequence[_Mark], number: int) -> _Mark | None:
@@ -193,7 +224,8 @@ def _marks(text: str) -> Iterator[_Mark]:
     if not found:
         return
     spans = code_fences(text)
-    spans += [match.span() for pattern in (_INLINE, _TRIPLE, _STRING) for match in pattern.finditer(text)]
+    spans += [match.span() for match in _INLINE.finditer(text)]
+    spans += [*long_strings(text), *short_strings(text)]
     inside = _inside([match.start() for match in found], spans)
     for match, in_code in zip(found, inside, strict=True):
         kind = match.lastgroup or ""

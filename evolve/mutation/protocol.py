@@ -47,6 +47,7 @@ class Brief:
             where there is none, or where the diagnosis is that evaluation.
         siblings: earlier offspring of the parent, oldest first.
         references: other programs to show; empty where the campaign shows none.
+        hints: requests of the user, oldest first.
         scope: the part that the candidate may change.
         scopes: scopes for further attempts at this candidate, in their order; empty: the same again.
 
@@ -73,6 +74,7 @@ class Brief:
     ancestors: tuple[Candidate, ...] = ()
     siblings: tuple[Candidate, ...] = ()
     references: tuple[Reference, ...] = ()
+    hints: tuple[str, ...] = ()
     scope: Scope = "everything"
     scopes: tuple[Scope, ...] = ()
 

@@ -121,6 +121,21 @@ class Population:
         self._outstanding.remove(candidate.number)
         return change
 
+    def adopt(self, candidate: Candidate) -> Change:
+        """Add a program from elsewhere under the number of an outstanding request, which it settles.
+
+        Returns:
+            What it did to the front; a failed candidate does nothing.
+
+        Raises:
+            RuntimeError: its number is not outstanding.
+            ValueError: an objective is missing or not finite. The request stays outstanding.
+        """
+        self._require_outstanding(candidate.number, "adopt")
+        change = self.pool.add(candidate)
+        self._outstanding.remove(candidate.number)
+        return change
+
     def discard(self, number: int) -> None:
         """Settle an outstanding request without a candidate: refused, duplicate or inconclusive.
 

@@ -7,7 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evolve.config import CampaignConfig
-from evolve.events import Compared, Discarded, Evaluated, Event, Finished, Joined, Proposed, Started
+from evolve.events import (
+    Compared,
+    Discarded,
+    Evaluated,
+    Event,
+    Finished,
+    Joined,
+    Proposed,
+    Started,
+    Steered,
+)
 from evolve.journal import RunRecord
 from evolve.population import CandidatePool, Objective, merit, objective, objectives_of
 from evolve.records import Candidate, CostUnit, Interval, Try
@@ -15,6 +25,8 @@ from evolve.statistics import paired_interval
 
 STATIC, TEST = "static", "test"
 SEED = "seed"
+BY_HAND = "by hand"
+"""Operator of a program that a user added."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ class RunHistory:
 
     Attributes:
         objectives: names of the objectives that span the front.
-        budget: number of candidates that the campaign may make.
+        budget: number of candidates that the campaign may make, with the programs that a user added.
         axes: the objectives, with their resolution on the front; by default those of their names.
         started: each process that worked on the campaign, in order.
         finished: end of the last process; None while it runs or if it was killed.
@@ -55,6 +67,9 @@ class RunHistory:
         groups: static task → its group, of the tasks that have one.
         initial: number of initial programs.
         programs: ids of all programs that an event names.
+        steered: the requests of users that were carried out, in order.
+        paused: the process was asked to begin no candidate, and goes on to wait.
+        added: number → the request by which a user added the program of that number.
 
     Example:
         >>> from evolve.config import CampaignConfig
@@ -76,6 +91,9 @@ class RunHistory:
     groups: dict[str, str] = field(default_factory=dict)
     initial: int = 0
     programs: set[str] = field(default_factory=set)
+    steered: list[Steered] = field(default_factory=list)
+    added: dict[int, Steered] = field(default_factory=dict)
+    paused: bool = False
     _candidates: dict[int, Candidate] = field(default_factory=dict)
     _proposed: dict[int, Proposed] = field(default_factory=dict)
     _evaluated: dict[tuple[int, str], Evaluated] = field(default_factory=dict)
@@ -118,6 +136,7 @@ class RunHistory:
         """Apply the next event, which is known to be new."""
         match event:
             case Started():
+                self.paused = False
                 self.started.append(event)
                 self.groups.update(event.groups)
                 self.finished = None
@@ -136,8 +155,19 @@ class RunHistory:
                 self.tries[event.number] = event.tries or self.tries.get(event.number, ())
             case Compared():
                 self.comparisons.append(event)
+            case Steered():
+                self._steer(event)
             case Finished():
                 self.finished = event
+
+    def _steer(self, event: Steered) -> None:
+        self.steered.append(event)
+        if event.action in ("pause", "resume", "stop"):
+            self.paused = event.action == "pause"
+        if event.action == "add":
+            self.programs.add(event.program)
+            self.added[event.number] = event
+            self.budget += 1
 
     def _join(self, candidate: Candidate) -> None:
         number = candidate.number
@@ -226,6 +256,23 @@ class RunHistory:
     def inconclusive(self) -> int:
         """Number of evaluations without a score, through no fault of the program."""
         return sum(event.status == "inconclusive" for event in self._evaluated.values())
+
+    def hints(self, number: int | None = None) -> tuple[Steered, ...]:
+        """Return the hints that candidate ``number`` is made with; None: those in force now."""
+
+        def holds(event: Steered) -> bool:
+            return number is None or event.number <= number
+
+        withdrawn = {e.hint for e in self.steered if e.action == "withdraw" and holds(e)}
+        return tuple(
+            e for e in self.steered if e.action == "hint" and holds(e) and e.request not in withdrawn
+        )
+
+    @property
+    def next_number(self) -> int:
+        """Number above those of all candidates of which anything is recorded."""
+        taken = (self._candidates, self._proposed, self.discarded, self.added)
+        return max((max(numbers) for numbers in taken if numbers), default=-1) + 1
 
     def candidate(self, number: int) -> Candidate | None:
         """Return the candidate ``number``, if it joined."""

@@ -9,14 +9,15 @@ import hashlib
 import ipaddress
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
-from evolve.benchmark import Place, locate
+from evolve.benchmark import Place, find, locate
 from evolve.config import CampaignConfig, RoleConfig, SandboxConfig, merged
 from evolve.errors import UsageError
 from evolve.kinds import OBJECT
@@ -31,7 +32,7 @@ class Act:
     """Act of a command on the host on behalf of a file.
 
     Attributes:
-        kind: ``execute``, ``connect``, ``ask``, ``write`` or ``limit``.
+        kind: ``execute``, ``play``, ``connect``, ``ask``, ``write`` or ``limit``.
         subject: a path, an address, or the name of a setting.
         detail: the hash of a file's content, the variable that is sent, or the value of a setting.
     """
@@ -49,6 +50,11 @@ class Act:
     def __str__(self) -> str:
         if self.kind == "execute":
             return f"execute the file {self.subject} (sha256 {self.detail[:_SHOWN]}…) with your rights"
+        if self.kind == "play":
+            return (
+                f"play the games in {self.subject} (sha256 {self.detail[:_SHOWN]}…) in a simulator, which "
+                "executes code in them with your rights"
+            )
         if self.kind == "connect":
             return f"connect to the Dask scheduler {self.subject}, which can have code run in this process"
         if self.kind == "ask":
@@ -71,6 +77,39 @@ def execution(place: Place) -> Iterator[Act]:
     yield Act("execute", str(place.code.resolve()), hashlib.sha256(data).hexdigest())
 
 
+def playing(benchmark: str, data_dir: Path | None) -> Iterator[Act]:
+    """The act of having games in ``data_dir`` played; none for the default folder and where it has none.
+
+    Args:
+        benchmark: name or path. For a file of somebody else, ``execution`` is asked for instead.
+
+    Raises:
+        UsageError: there is no such benchmark, or a game cannot be read.
+    """
+    if data_dir is None or locate(benchmark).code is not None:
+        return
+    folder = data_dir.expanduser().resolve()
+    sums = hashlib.sha256()
+    files = find(benchmark).played(folder)
+    for file in files:
+        try:
+            with file.open("rb") as opened:
+                content = hashlib.file_digest(opened, "sha256").hexdigest()
+        except OSError as error:
+            raise UsageError(f"{file} cannot be read: {error.strerror or error}.") from error
+        sums.update(f"{content}  {file.relative_to(folder)}\n".encode("utf-8", "surrogatepass"))
+    if files:
+        yield Act("play", str(folder), sums.hexdigest())
+
+
+def played_in(acts: Iterable[Act], data_dir: object) -> list[Act]:
+    """Those of ``acts`` that play games below ``data_dir``, which the caller named; none where it is None."""
+    if data_dir is None:
+        return []
+    folder = Path(str(data_dir)).expanduser().resolve()
+    return [act for act in acts if act.kind == "play" and Path(act.subject).is_relative_to(folder)]
+
+
 def acts_of(config: CampaignConfig, *, recorded: bool) -> list[Act]:
     """Return every act of a campaign with ``config`` outside of the sandbox, once each.
 
@@ -81,7 +120,8 @@ def acts_of(config: CampaignConfig, *, recorded: bool) -> list[Act]:
     Raises:
         UsageError: there is no such benchmark, or its file cannot be read.
     """
-    found = [*execution(locate(config.benchmark)), *_model_acts(config, recorded=recorded)]
+    found = [*execution(locate(config.benchmark)), *playing(config.benchmark, config.data_dir)]
+    found += _model_acts(config, recorded=recorded)
     if config.cluster:
         found.append(Act("connect", config.cluster))
     if config.models.cache is not None:

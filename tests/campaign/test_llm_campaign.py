@@ -11,7 +11,9 @@ import pytest
 
 from evolve.errors import UsageError
 from evolve.events import Event, Joined
+from evolve.inspection.hints import hints_data
 from evolve.models.litellm_provider import LitellmProvider
+from evolve.results import Run
 from tests.campaign.actors import IDEA, MODELS, Reflector, actors, cause
 from tests.campaign.lab import SEEDS, SMALL, Ended, Lab
 from tests.server.fixtures import KEY_VARIABLE
@@ -266,3 +268,22 @@ def test_what_the_task_model_is_asked_adds_up(whole: Whole) -> None:
     )
     causes = whole.first.accounts.causes
     assert {name: causes[name].usage.calls for name in ("extract", "query", "answer")} == dict(asked)
+
+
+def test_a_hint_is_in_the_prompts_of_the_candidates_that_follow(server: ModelServer, lab: Lab) -> None:
+    config = lab.config(SMALL, seed=1, budget=3)
+    ended = lab.run("hinted", config)
+    assert ended.error is None
+    run = Run(ended.record)
+    hint = run.hint("Keep every date.")
+    before = len(server.served)
+    again = lab.run("hinted", lab.config(SMALL, seed=1, budget=5))
+    assert again.error is None
+    sent = [str(one.body["messages"]) for one in server.served[before:] if one.model == MODELS["reflector"]]
+    assert sent
+    assert all("Keep every date." in text for text in sent)
+    (row,) = hints_data(ended.record)
+    assert row == {"id": hint, "text": "Keep every date.", "since": len(SMALL["seeds"]) + 3, "until": None}
+    run.withdraw(hint)
+    with pytest.raises(UsageError, match="There are: none"):
+        run.withdraw(hint)

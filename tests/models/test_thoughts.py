@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evolve.models import thoughts
+from evolve.models.quotations import long_strings, short_strings
 from evolve.models.structured import strip_thoughts
 from evolve.models.thoughts import code_fences
 
@@ -131,8 +136,71 @@ def test_a_fence_that_is_never_closed_holds_nothing():
     assert [text[start:end] for start, end in code_fences(text)] == ["```python\nfixed\n```"]
 
 
+PIECES = st.lists(
+    st.sampled_from(
+        ['"', "'", '"""', "'''", "\\", "\n", " ", "a", "rb", "f", "`", "```", "~~~~", "\t", "é", "_"]
+    )
+    | st.sampled_from(["<think>", "</think>", "<|channel|>", "<|start|>", "<|message|>", "final"])
+    | st.sampled_from(["<|end|>", "<|im_end|>", "[END final response]", "<|return|>"]),
+    max_size=60,
+).map("".join)
+LONG = re.compile(r'"""(?:\\.|[^\\])*?"""|' r"'''(?:\\.|[^\\])*?'''", re.DOTALL)
+SHORT = re.compile(r'"(?:\\.|[^"\\\n])*"' r"|(?<!\w)(?:[rbfuRBFU]{1,2})?'(?:\\.|[^'\\\n])*'(?!\w)")
+ENDINGS = re.compile(rf"(?:\s|{'|'.join(map(re.escape, thoughts._ENDINGS))})+\Z", re.IGNORECASE)
+BACKTRACKING = {
+    name: re.compile(
+        getattr(thoughts, name).pattern.replace("++", "+").replace("*+", "*").replace("}+", "}"), re.MULTILINE
+    )
+    for name in ("_FENCE", "_CHANNEL")
+}
+
+
+@given(PIECES)
+def test_strings_are_those_of_the_plain_expressions(text):
+    """These say which strings there are, in quadratic time where quotes are not closed."""
+    assert list(long_strings(text)) == [match.span() for match in LONG.finditer(text)]
+    assert list(short_strings(text)) == [match.span() for match in SHORT.finditer(text)]
+    assert thoughts._without_endings(text) == ENDINGS.sub("", text)
+
+
+@given(PIECES)
+def test_no_match_is_lost_by_expressions_that_do_not_backtrack(text):
+    for name, plain in BACKTRACKING.items():
+        found = [match.groups() for match in getattr(thoughts, name).finditer(text)]
+        assert found == [match.groups() for match in plain.finditer(text)]
+
+
 @pytest.mark.parametrize(
-    "part", ["<think></think>", "</think>", "x\n<think>\n", "`", '"', "'''", "```\n", "<think "]
+    ("before", "part", "after"),
+    [
+        ("a", "\n\n", "a"),
+        ("", "<|im_end|>\n", "a"),
+        ("<think>", '\\"', ""),
+        ("</think>", "\\'''", ""),
+        ("</think>", '\\"""', ""),
+        ("<|channel|>", "a", ""),
+        ("```", " ", "`"),
+        ("", "~", "`"),
+        ("", "a `<think>` ", ""),
+        ("", "<think></think>", ""),
+        ("", "</think>", ""),
+        ("", "x\n<think>\n", ""),
+        ("", "'", ""),
+        ("", "```\n", ""),
+        ("", "<think ", ""),
+    ],
 )
-def test_long_replies_are_read_at_once(part):
-    assert isinstance(strip_thoughts(part * 5_000), str)
+def test_time_grows_with_the_length_of_a_reply_and_not_its_square(before, part, after):
+    def seconds(count: int) -> float:
+        text = before + part * count + after
+        times = []
+        for _ in range(3):
+            begun = time.thread_time()
+            strip_thoughts(text)
+            times.append(time.thread_time() - begun)
+        return min(times)
+
+    few = 2_000
+    while seconds(few) < 0.004 and few < 64_000:
+        few *= 2
+    assert seconds(8 * few) < 8 * 3 * max(seconds(few), 0.001)

@@ -227,7 +227,8 @@ class AttackTable:
                 "reward_hacks' --attack-table docs/sandbox-attacks.md` on "
                 f"{datetime.date.today()} ({_versions()}), from tests that passed. *Ended* names the kind of "
                 "failure that the program is charged with; *gains nothing* means that score and next "
-                "candidate are as without the attack. Where it says *not promised*, the backend does not "
+                "candidate are as without the attack; *loses*, that the score is at most that. Where it "
+                "says *not promised*, the backend does not "
                 "hold that back and nobody tried: a bare process (`--unsafe-local`) keeps to time and "
                 "memory, and confines nothing. bubblewrap has no cgroup, so that memory is limited for each "
                 "process and files only by their size together.",

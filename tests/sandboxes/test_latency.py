@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from evolve.errors import ProgramError
@@ -77,6 +80,63 @@ def test_what_is_computed_while_a_model_is_asked_counts(
     )
     with sandbox.open(source, services, limits) as session, session.branch():
         assert session.read({"text": ""}).seconds >= 0.2
+
+
+@pytest.mark.parametrize("starts", ["before", "meanwhile"])
+def test_what_another_process_computes_while_a_model_is_asked_counts(
+    confining_sandbox: Sandbox, program: Any, limits: Limits, starts: str
+) -> None:
+    """Also if it was started while the model was asked, and nothing is left of it."""
+    source = program(
+        top=f"""
+import signal, threading
+{BUSY}
+def start(writing, seconds):
+    time.sleep(seconds)
+    if os.fork() == 0:
+        busy(0.2)
+        os.write(writing, b"answer")
+        os._exit(0)
+""",
+        read=f"""
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        reading, writing = os.pipe()
+        if {starts!r} == "before": start(writing, 0)
+        else: threading.Thread(target=start, args=[writing, 0.1]).start()
+        self.toolkit.embed(["x"])
+        return os.read(reading, 9).decode()
+        """,
+    )
+    with confining_sandbox.open(source, _Slow(), limits) as session, session.branch():  # type: ignore[arg-type]
+        outcome = session.read({"text": ""})
+    assert outcome.text == "answer"
+    assert outcome.seconds >= 0.2
+
+
+class _Slow:
+    """An embedding model that takes a while."""
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        time.sleep(3)
+        return np.ones((len(texts), 4), np.float32)
+
+
+def test_a_model_that_is_asked_by_one_process_alone_takes_none_of_its_time(
+    sandbox: Sandbox, program: Any, limits: Limits
+) -> None:
+    source = program(
+        top="import subprocess, threading",
+        read="""
+        subprocess.run(["true"])
+        worker = threading.Thread(target=time.sleep, args=[0.05])
+        worker.start()
+        self.toolkit.embed(["x"])
+        worker.join()
+        return ""
+        """,
+    )
+    with sandbox.open(source, _Slow(), limits) as session, session.branch():  # type: ignore[arg-type]
+        assert session.read({"text": ""}).seconds < 2
 
 
 def test_sleep_counts(sandbox: Sandbox, program: Any, limits: Limits) -> None:

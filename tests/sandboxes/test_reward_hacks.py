@@ -69,9 +69,10 @@ def worker():
     while not hasattr(frame.f_locals.get("self"), "channel"): frame = frame.f_back
     return frame.f_locals["self"]
 
-def send(message):
-    body = json.dumps(message).encode()
-    data = len(body).to_bytes(4, "big") + body
+def send(*messages):
+    """In one write: who answers is ended as soon as the host has the answer."""
+    bodies = [json.dumps(message).encode() for message in messages]
+    data = b"".join(len(body).to_bytes(4, "big") + body for body in bodies)
     for descriptor in range(3, 256):
         try: os.write(descriptor, data)
         except OSError: pass
@@ -111,6 +112,7 @@ class Hack:
     Attributes:
         next: what the candidate after it adds, to gather what this one has left.
         breaks: the harness notices, and the program fails instead of earning what its twin does.
+        answers: the program answers in place of its method ``read``, and earns at most what its twin does.
         confined: only a backend that keeps files and processes apart promises that it gains nothing.
     """
 
@@ -121,6 +123,7 @@ class Hack:
     read: str = ""
     next: str = ""
     breaks: bool = False
+    answers: bool = False
     confined: bool = False
 
 
@@ -271,8 +274,17 @@ HACKS = [
     ),
     Hack(
         "forges the answers to come",
-        read="for _ in range(9): send({'id': worker().current, 'kind': 'done', 'value': 'x', 'logs': []})",
+        read="send(*[{'id': worker().current, 'kind': 'done', 'value': 'x', 'logs': []}] * 9)",
         breaks=True,
+    ),
+    Hack(
+        "forges the answers to come, one by one",
+        read="""
+        for _ in range(9):
+            send({'id': worker().current, 'kind': 'done', 'value': 'x', 'logs': []})
+            time.sleep(60)  # the branch has its answer: it is dropped, and this process ended
+        """,
+        answers=True,
     ),
     Hack(
         "forges a good end",
@@ -485,7 +497,8 @@ def test_nothing_is_gained(
     record_attack: Callable[[str, str], None],
 ) -> None:
     gains_nothing(sandbox, evaluate, honest(sandbox), hack)
-    record_attack(f"reward: {hack.name}", "fails" if hack.breaks else "gains nothing")
+    outcome = "fails" if hack.breaks else "loses" if hack.answers else "gains nothing"
+    record_attack(f"reward: {hack.name}", outcome)
 
 
 @pytest.mark.parametrize("hack", CONFINED, ids=lambda hack: hack.name)
@@ -509,6 +522,9 @@ def gains_nothing(
         assert evaluation.quality.mean == 0.0
         assert evaluation.failure is not None
         assert evaluation.failure.kind in ("protocol", "crash", "contract")
+    elif hack.answers:
+        earned = zip(results(evaluation), honest, strict=True)
+        assert all(score <= honest_score for (_, score, _), (_, honest_score, _) in earned)
     else:
         assert results(evaluation) == honest
     assert results(evaluate(sandbox, source_of(read=hack.next))) == honest

@@ -10,7 +10,7 @@ import pytest
 from evolve.benchmark import locate
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
-from evolve.trust import Act, Approvals, Gate, acts_of
+from evolve.trust import Act, Approvals, Gate, acts_of, played_in
 
 CONFIG = CampaignConfig()
 
@@ -48,6 +48,23 @@ def test_locating_executes_nothing(tmp_path: Path) -> None:
     assert locate("locomo").code is None
     with pytest.raises(UsageError, match="no benchmark file"):
         locate("/nowhere/else.py")
+
+
+def test_games_that_a_file_has_played_are_named_by_their_content(tmp_path: Path) -> None:
+    """TextWorld evaluates expressions in the grammar of a game: such data are code."""
+    data = tmp_path / "alfworld"
+    data.mkdir()
+    assert kinds(benchmark="alfworld", data_dir=data) == []
+    games = data / "alfworld_train.tar.xz"
+    games.write_bytes(b"games")
+    before = kinds(benchmark="alfworld", data_dir=data)
+    assert [act[:2] for act in before] == [("play", str(data))]
+    games.write_bytes(b"other games")
+    assert kinds(benchmark="alfworld", data_dir=data) != before
+    assert kinds(benchmark="chronicle", data_dir=data) == []
+    acts = acts_of(merged(CONFIG, {"benchmark": "alfworld", "data_dir": data}), recorded=True)
+    assert played_in(acts, tmp_path) == acts, "a folder that is typed is approved"
+    assert played_in(acts, tmp_path / "elsewhere") == played_in(acts, None) == []
 
 
 ROLE = {"model": "openai/m", "api_base": "http://evil.example:80", "key_env": "AWS_SECRET"}

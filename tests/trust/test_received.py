@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import json
+import py_compile
 import shutil
 from pathlib import Path
 
@@ -14,8 +16,10 @@ from evolve.campaign import build
 from evolve.cli import app
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
-from evolve.journal import RunRecord
+from evolve.events import Joined
+from evolve.journal import RunDirectory, RunRecord
 from evolve.program import MemoryProgram
+from evolve.records import Candidate
 from evolve.seeds import seed_program
 from evolve.trust import Approvals
 from evolve.workbench import is_trusted, programs_of
@@ -188,6 +192,36 @@ def test_a_key_is_sent_nowhere_without_trust(tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("command", ["run", "bench"])
+def test_games_of_a_received_folder_are_not_played_without_trust(tmp_path: Path, command: str) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "alfworld_train.tar.xz").touch()
+    if command == "run":
+        file = tmp_path / "c.toml"
+        file.write_text(f'benchmark = "alfworld"\ndata_dir = "{data}"\n')
+        arguments, typed = [file, "--name", "x"], ["--data-dir", data]
+    else:
+        config = merged(CampaignConfig(), {"benchmark": "alfworld", "data_dir": data})
+        with RunDirectory.create_or_open(tmp_path, "theirs", config) as run:
+            program = seed_program("lexical")
+            run.save_program(program)
+            run.append(
+                Joined(
+                    candidate=Candidate(
+                        number=0, program=program.id, objectives={"quality": 0.5, "cost": 1.0, "latency": 0.1}
+                    )
+                )
+            )
+        arguments, typed = ["-p", "theirs:0"], ["--data-dir", data]
+    code, _, err = invoke(command, *arguments, "--root", tmp_path, "--sandbox", "process")
+    assert code == 2
+    assert f"play the games in {data}" in err
+    assert "--trust" in err
+    _, _, err = invoke(command, *arguments, *typed, "--root", tmp_path, "--sandbox", "process")
+    assert "--trust" not in err
+
+
 def test_a_flag_that_names_a_model_does_not_approve_the_address_beside_it(tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
     file.write_text('[models.task]\nmodel = "offline"\napi_base = "http://evil.example"\n')
@@ -197,7 +231,8 @@ def test_a_flag_that_names_a_model_does_not_approve_the_address_beside_it(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "command", [["benchmarks", "show"], ["benchmarks", "fetch"], ["evaluate", "lexical", "-b"]]
+    "command",
+    [["benchmarks", "show"], ["benchmarks", "fetch"], ["benchmarks", "check"], ["evaluate", "lexical", "-b"]],
 )
 def test_a_file_in_a_folder_of_data_is_not_executed(command: list[str], tmp_path: Path, mark: Path) -> None:
     folder = tmp_path / "data"
@@ -211,6 +246,19 @@ def test_a_file_in_a_folder_of_data_is_not_executed(command: list[str], tmp_path
     assert not mark.exists()
     invoke(*command, folder / "benchmark.py")
     assert mark.exists(), "a file that is typed is approved"
+
+
+def test_what_is_executed_is_the_file_that_was_approved(tmp_path: Path, mark: Path) -> None:
+    """Not the bytecode beside it, which Python would take for it without a look at the file."""
+    file, other = tmp_path / "mine.py", tmp_path / "other.py"
+    file.write_text(SMALL.read_text().replace("small(", "mine("))
+    other.write_text(f"{file.read_text()}\nopen({str(mark)!r}, 'w')\n")
+    cached = importlib.util.cache_from_source(str(file))
+    py_compile.compile(
+        str(other), cfile=cached, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+    )
+    assert invoke("benchmarks", "show", file)[0] == 0
+    assert not mark.exists()
 
 
 def test_a_typed_file_is_remembered(tmp_path: Path) -> None:

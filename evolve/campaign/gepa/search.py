@@ -29,6 +29,7 @@ class GepaCampaign(Campaign):
 
     def search(self) -> StopReason:
         """See ``Campaign.search``."""
+        self.steering.process_only = True
         seed = self.recorder.programs[0]
         subsets = self.workbench.subsets
         adapter = Adapter(
@@ -38,7 +39,7 @@ class GepaCampaign(Campaign):
             subsets,
             self.workbench.roles.reflectors[0],
             budget=self.config.budget,
-            ending=lambda: self.out_of_time,
+            ending=self._is_over,
             settled=self._tell,
         )
         optimize(
@@ -54,7 +55,17 @@ class GepaCampaign(Campaign):
         )
         if adapter.stopped is not None:
             raise adapter.stopped
-        return "budget" if adapter.number > self.config.budget else "time"
+        if adapter.number > self.config.budget:
+            return "budget"
+        return "stopped" if self.steering.stopped else "time"
+
+    def _is_over(self) -> bool:
+        """Whether no iteration is to be begun any more; requests of users are read first."""
+        self.steering.take(self.recorder.history.next_number)
+        while self.steering.paused and not self.steering.over:
+            self.steering.wait()
+            self.steering.take(self.recorder.history.next_number)
+        return self.steering.over
 
     def _tell(self, number: int) -> None:
         """Report a recorded candidate to the population; GEPA decided on its parent."""

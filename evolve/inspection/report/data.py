@@ -27,7 +27,7 @@ from evolve.inspection.traces import STAGES
 from evolve.journal import RunRecord
 from evolve.population import objective
 from evolve.records import Candidate, Evaluation
-from evolve.runs.history import STATIC, RunHistory
+from evolve.runs.history import SEED, STATIC, RunHistory
 
 Data = dict[str, Any]
 Clock = Callable[[], datetime]
@@ -184,7 +184,7 @@ def _candidate(
         **found,
         "title": plain_words(found["title"]) or f"candidate {candidate.number}",
         "message": plain_words(found["message"]),
-        "seed": not candidate.parents,
+        "seed": candidate.operator == SEED,
         "raced": not candidate.failed and not candidate.objectives,
         "front": any(member.number == candidate.number for member in history.front),
         "change": change.model_dump() if change else None,

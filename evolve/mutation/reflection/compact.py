@@ -24,6 +24,7 @@ from evolve.scoring import contains_passage
 
 COMPACT_TOKENS = 2_500
 _ABOUT, _QUESTION, _RETURNED, _PASSAGE, _PASSAGES, _FAILURE = 200, 400, 700, 300, 3, 500
+_HINT = 600
 _CUES, _LEAST_SHARE = 2, 0.1
 _PROGRAM_SHARE = 0.6
 _IMPORTS = ("import ", "from ")
@@ -50,7 +51,7 @@ def compact_conversation(
     texts = material.texts["compact"]
     left = tokens * CHARACTERS_PER_TOKEN - len(system)
     program = texts.say("program", program=_fitted(material.brief.program, int(left * _PROGRAM_SHARE)))
-    ends = [*_scope(material, texts), *_form(material, texts), *notes]
+    ends = [*_scope(material, texts), *_hints(material), *_form(material, texts), *notes]
     fixed = len(program) + sum(len(part) + 2 for part in ends)
     room = max(left - fixed - 8, 0)
     middle = ""
@@ -136,6 +137,11 @@ def _scope(m: Material, texts: Prompt) -> Iterator[str]:
     yield texts.say(m.brief.scope)
     if m.freeze:
         yield texts.say(f"freeze_{m.freeze}")
+
+
+def _hints(m: Material) -> Iterator[str]:
+    for hint in m.brief.hints:
+        yield m.texts["hint"].say("hint", hint=cut(hint, _HINT))
 
 
 def _form(m: Material, texts: Prompt) -> Iterator[str]:

@@ -260,6 +260,12 @@ def _ideas(m: Material) -> Iterator[Section]:
         yield Section("Changes to try", "\n".join(f"- {idea.text}" for idea in m.ideas), priority=4)
 
 
+def _hints(m: Material) -> Iterator[Section]:
+    if m.brief.hints:
+        text = "\n".join(m.texts["hint"].say("hint", hint=hint) for hint in m.brief.hints)
+        yield Section("What the user asks for", text, priority=2, share=0.2)
+
+
 def _answer(m: Material) -> Iterator[Section]:
     yield Section(
         "How to answer",
@@ -283,6 +289,7 @@ _SECTIONS: Sequence[Callable[[Material], Iterator[Section]]] = (
     _siblings,
     _references,
     _ideas,
+    _hints,
     _answer,
 )
 _BLIND: Sequence[Callable[[Material], Iterator[Section]]] = (
@@ -291,6 +298,7 @@ _BLIND: Sequence[Callable[[Material], Iterator[Section]]] = (
     _partner,
     _score,
     _ideas,
+    _hints,
     _answer,
 )
 

@@ -284,3 +284,21 @@ def test_what_matters_most_is_shown_in_the_smallest_prompt_too(chat, brief_of, s
         "## How to answer",
     ):
         assert part in text
+
+
+@pytest.mark.parametrize("style", ["full", "compact"])
+@pytest.mark.parametrize("blind", [False, True])
+def test_hints_of_the_user_are_shown_in_every_prompt(chat, brief_of, style: str, blind: bool):
+    hints = ("Prefer recent facts.", "Keep dates.")
+    nothing: dict[str, Any] = {"attribution": False, "failures_shown": 0, "successes_shown": 0}
+    settings = {"style": style, **(nothing if blind else {})}
+    text = shown(chat, replace(brief_of(), hints=hints), **settings)
+    for hint in hints:
+        assert f"The person who runs this search asks for this: {hint}" in text
+    assert "The person who runs" not in shown(chat, brief_of(), **settings)
+
+
+def test_long_hints_leave_room_for_the_form_of_the_answer(chat, brief_of):
+    text = shown(chat, replace(brief_of(), hints=("word " * 400,) * 2), style="compact")
+    assert "MESSAGE:" in text
+    assert "word word" in text

@@ -1,0 +1,46 @@
+"""Hints of a run, with the candidates from which on they hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from evolve.inspection.text import one_line
+from evolve.journal import RunRecord
+from evolve.runs.history import RunHistory
+from evolve.runs.requests import RequestReader
+
+
+def hints_data(record: RunRecord) -> list[dict[str, Any]]:
+    """Return all hints of a run in order, those that wait and those that were withdrawn too.
+
+    Args:
+        record: of the run.
+
+    Returns:
+        for each ``id``, ``text``, ``since`` and ``until``: the first candidate that it is shown for, and the
+        first that it is not shown for any more; None where it waits to be taken up, or still holds.
+    """
+    history = RunHistory.read(record)
+    ends = {event.hint: event.number for event in history.steered if event.action == "withdraw"}
+    taken = [event for event in history.steered if event.action == "hint"]
+    found = [
+        {"id": e.request, "text": e.text, "since": e.number, "until": ends.get(e.request)} for e in taken
+    ]
+    known = {event.request for event in taken}
+    waiting = [r for r in RequestReader(record.path).read() if r.action == "hint" and r.id not in known]
+    return found + [{"id": r.id, "text": r.text, "since": None, "until": None} for r in waiting]
+
+
+def hints_view(data: list[dict[str, Any]], run: str) -> Table | Text:
+    """Return ``data`` as a table."""
+    if not data:
+        return Text(f"The run {run} has no hints. Give one: evolve hint {run} 'what candidates should try'")
+    table = Table("hint", "from candidate", "to", "text", title=f"Hints of {run}", title_justify="left")
+    for row in data:
+        since = "waits" if row["since"] is None else f"#{row['since']}"
+        until = "" if row["until"] is None else f"#{row['until'] - 1}"
+        table.add_row(row["id"], since, until, Text(one_line(row["text"])))
+    return table
