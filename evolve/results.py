@@ -171,7 +171,7 @@ class Run:
 
         Args:
             program: name of a seed, path, ``RUN:ID`` of a run in the same folder, source, or program.
-            message: what it is, or what was changed.
+            message: description of the program or of the change.
             parents: numbers of the candidates that it was made from.
 
         Returns:
@@ -187,7 +187,7 @@ class Run:
         return steering.add_program(self.record, chosen, message=message, parents=tuple(parents)).id
 
     def hint(self, text: str) -> str:
-        """Have the prompts of the next candidates say ``text``: ``evolve hint``.
+        """Add ``text`` to the prompts of the next candidates: ``evolve hint``.
 
         Returns:
             id of the hint, to withdraw it.
@@ -202,15 +202,17 @@ class Run:
         steering.withdraw(self.record, hint)
 
     def pause(self) -> None:
-        """Have the campaign begin no candidate until ``resume``; UsageError where no process runs it."""
+        """Pause the campaign until ``resume``; UsageError where no process runs it."""
         steering.pause(self.record)
 
     def resume(self) -> None:
-        """Have a campaign that was paused go on; UsageError where no process runs it."""
+        """Resume a paused campaign; UsageError where no process runs it."""
         steering.resume(self.record)
 
     def stop(self) -> None:
-        """Have the campaign finish what is under way, test the best and end; UsageError if none runs."""
+        """Let the campaign finish the candidates in flight, test the best and end; UsageError if none
+        runs.
+        """
         steering.stop(self.record)
 
     def report(self, path: str | Path) -> Path:

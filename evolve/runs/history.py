@@ -68,7 +68,7 @@ class RunHistory:
         initial: number of initial programs.
         programs: ids of all programs that an event names.
         steered: the requests of users that were carried out, in order.
-        paused: the process was asked to begin no candidate, and goes on to wait.
+        paused: the process was asked to begin no candidate, and waits.
         added: number → the request by which a user added the program of that number.
 
     Example:

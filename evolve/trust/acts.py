@@ -103,7 +103,9 @@ def playing(benchmark: str, data_dir: Path | None) -> Iterator[Act]:
 
 
 def played_in(acts: Iterable[Act], data_dir: object) -> list[Act]:
-    """Those of ``acts`` that play games below ``data_dir``, which the caller named; none where it is None."""
+    """Return the ``acts`` that play games below ``data_dir``, which the caller named; empty where it is
+    None.
+    """
     if data_dir is None:
         return []
     folder = Path(str(data_dir)).expanduser().resolve()
