@@ -226,7 +226,7 @@ class Entry:
         return getattr(self.loader, "__evolve_requires__", None)
 
     def played(self, data_dir: Path) -> list[Path]:
-        """The files in ``data_dir`` that a simulator plays, which executes code that they hold."""
+        """Return the files in ``data_dir`` that a simulator plays, executing code in them."""
         patterns = getattr(self.loader, "__evolve_plays__", ())
         return sorted({file for pattern in patterns for file in data_dir.glob(pattern) if file.is_file()})
 

@@ -12,7 +12,9 @@ from evolve.errors import UsageError
 
 
 class _FromSource(SourceFileLoader):
-    """Compiles the file itself: a `__pycache__` beside it may hold other code than was read and approved."""
+    """Loader that compiles the file itself: its `__pycache__` may hold other code than was read and
+    approved.
+    """
 
     def get_code(self, fullname: str) -> CodeType:
         """See the class."""

@@ -25,7 +25,7 @@ Data = dict[str, Any]
 class Run:
     """A run directory, for reading; possible while a campaign writes to it.
 
-    Methods that return ``Data`` give what the command of that name prints with ``--json``.
+    Methods that return ``Data`` return the ``--json`` output of the command of that name.
 
     Args:
         record: record of the run.
@@ -136,14 +136,14 @@ class Run:
         return lineage_data(self.history, None if which is None else self._plain(which))
 
     def explain(self, which: int | str | None = None) -> Data:
-        """Return what a program stores and how it retrieves: ``evolve explain``."""
+        """Return a description of a program's storage and retrieval: ``evolve explain``."""
         from evolve.inspection.explain import explain_data
         from evolve.inspection.questions import Questions
 
         return explain_data(self.record, self._plain(which), Questions.of(self.record))
 
     def trace(self, which: int | str | None, item: str, subset: str | None = None) -> Data:
-        """Return one question from what was written to its score: ``evolve trace``.
+        """Return the trace of one question, from the written episodes to its score: ``evolve trace``.
 
         Args:
             which: the candidate.
@@ -158,7 +158,7 @@ class Run:
         return trace_data(self.record, chosen, evaluation, found, Questions.of(self.record))
 
     def diff(self, before: int | str, after: int | str) -> list[dict[str, str]]:
-        """Return what changed from one candidate to another, part by part: ``evolve diff``."""
+        """Return the changes from one candidate to another, part by part: ``evolve diff``."""
         from evolve.inspection.diff import diff_data
 
         programs = (self.record.program(self._plain(which).program) for which in (before, after))
@@ -171,7 +171,7 @@ class Run:
 
         Args:
             program: name of a seed, path, ``RUN:ID`` of a run in the same folder, source, or program.
-            message: what it is, or what was changed.
+            message: description of the program or of the change.
             parents: numbers of the candidates that it was made from.
 
         Returns:
@@ -187,7 +187,7 @@ class Run:
         return steering.add_program(self.record, chosen, message=message, parents=tuple(parents)).id
 
     def hint(self, text: str) -> str:
-        """Have the prompts of the next candidates say ``text``: ``evolve hint``.
+        """Add ``text`` to the prompts of the next candidates: ``evolve hint``.
 
         Returns:
             id of the hint, to withdraw it.
@@ -202,15 +202,17 @@ class Run:
         steering.withdraw(self.record, hint)
 
     def pause(self) -> None:
-        """Have the campaign begin no candidate until ``resume``; UsageError where no process runs it."""
+        """Pause the campaign until ``resume``; UsageError where no process runs it."""
         steering.pause(self.record)
 
     def resume(self) -> None:
-        """Have a campaign that was paused go on; UsageError where no process runs it."""
+        """Resume a paused campaign; UsageError where no process runs it."""
         steering.resume(self.record)
 
     def stop(self) -> None:
-        """Have the campaign finish what is under way, test the best and end; UsageError if none runs."""
+        """Let the campaign finish the candidates in flight, test the best and end; UsageError if none
+        runs.
+        """
         steering.stop(self.record)
 
     def report(self, path: str | Path) -> Path:
@@ -293,10 +295,10 @@ class CheckReport:
     """Result of checking a program.
 
     Attributes:
-        program: what was checked.
+        program: the checked program.
         problems: breaches of the contract; with any, nothing else was checked.
-        warnings: faults that the source shows: undefined names, wrong arguments, unknown attributes.
-        failure: how it failed in the sandbox; None where it ran, or was not tried.
+        warnings: static faults: undefined names, wrong arguments, unknown attributes.
+        failure: its failure in the sandbox; None where it ran, or was not tried.
         isolation: sandbox in which it was tried; empty where it was not.
 
     Example:
@@ -318,7 +320,7 @@ class CheckReport:
         return not self.problems and self.failure is None
 
     def raise_for_problems(self) -> None:
-        """Raise a ``ProgramError`` that says what is wrong, unless it is ``ok``."""
+        """Raise a ``ProgramError`` with the problems, unless it is ``ok``."""
         if self.problems:
             self.program.check()
         if self.failure is not None:

@@ -1,4 +1,4 @@
-"""The models of a configuration in their parts: agent, judge, toolkit, embedder and reflectors."""
+"""Roles of a configuration and their models: agent, judge, toolkit, embedder and reflectors."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Roles:
     local: LocalModels | None = None
 
     def close(self) -> None:
-        """End what was started. Safe to call again."""
+        """End all that was started. Safe to call again."""
         if self.gateway is not None:
             self.gateway.close()
         self._at_end()
@@ -66,7 +66,7 @@ class Roles:
 
 
 def is_offline(models: ModelsConfig) -> bool:
-    """No part needs a server: all are played by rules or, of embeddings, computed here."""
+    """True if no role needs a server: rules play all, and embeddings are computed here."""
     roles = (models.task, models.toolkit, models.judge)
     return (
         not models.reflecting
@@ -76,7 +76,7 @@ def is_offline(models: ModelsConfig) -> bool:
 
 
 def _embeds_here(name: str) -> bool:
-    """The embedder is computed in this process: built in, or registered."""
+    """Return whether embeddings are computed in this process: built in, or registered."""
     here = (OFFLINE, WORDLLAMA)
     return name in here or name.startswith(OBJECT) or REGISTRY.has("embedder", name)
 
@@ -95,18 +95,18 @@ def open_roles(
     """Open the models, servers and rules for every role of ``config.models``.
 
     Args:
-        config: names the models and what may be spent.
+        config: names the models and spending limits.
         calls: file of the account of calls; None to keep none.
-        cache: file of replies kept for good; None to keep none.
+        cache: file of the persistent cache of replies; None for none.
         notify: told when a provider goes down or comes back.
         passages: texts that word frequencies are taken from where embeddings are made by rule.
-        guidance: category of tasks → what the judge is to hold to with such a one.
+        guidance: category of tasks → further instruction for the judge.
         connect: makes the gateway from its keyword arguments, if not ``open_gateway``: with other waits.
         components: agent, judge and embedder that were passed as objects.
 
     Raises:
-        UsageError: a cap in USD, and a model whose price is not known; a file is damaged; or a model on this
-            machine is not there.
+        UsageError: there is a limit in USD and a model without a known price; a file is damaged; or a model
+            on this machine is missing.
         InfrastructureError: a model on this machine cannot be fetched or started.
     """
     models = config.models
@@ -224,7 +224,7 @@ def _with_named(
 
 
 def _embedder(models: ModelsConfig, passages: Sequence[str], components: Components) -> Embedder:
-    """The embedder that needs no server, with weights of ``passages``, or a registered one."""
+    """Return the embedder that needs no server, with weights of ``passages``, or a registered one."""
     name = models.embedding.model
     if components.embedder is not None or name not in (OFFLINE, WORDLLAMA):
         embedder = components.make("embedder", name, passages=passages)

@@ -83,7 +83,7 @@ def find_columns(
 
 
 def data_of(entry: Entry | Place, data_dir: Path | None) -> Path | None:
-    """Where the data of a benchmark are, given the ``data_dir`` of a bench; None for the default."""
+    """Return the data directory of a benchmark, given the ``data_dir`` of a bench; None for the default."""
     if data_dir is None or entry.path.is_dir():
         return None
     own = data_dir / entry.name

@@ -138,7 +138,7 @@ def _say_what_to_know(config: CampaignConfig, workbench: Workbench, notify: Noti
             if style_of(config, role, model) == "compact":
                 notify(f"{role.model} is shown the compact prompt; search.prompt = 'full' shows it more.")
     if config.jobs > config.under_way:
-        notify(f"Of {config.jobs} jobs {config.under_way} can be under way at once: that is the window.")
+        notify(f"Of {config.jobs} jobs {config.under_way} can be in flight at once: that is the window.")
     if warning := fits_in_one_read(workbench.benchmark, config.sandbox.read_characters):
         notify(warning)
 

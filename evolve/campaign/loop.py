@@ -178,12 +178,12 @@ class Campaign:
             raise UsageError(f"Every seed failed, so that there is nothing to evolve: {reasons}.")
 
     def _end(self, asked: int) -> int:
-        """The number after the last candidate, once the requests of users are carried out."""
+        """Carry out the requests of users, and return the number after the last candidate."""
         self.steering.take(asked)
         return len(self._seeds) + self.config.budget + len(self.recorder.history.added)
 
     def _job(self, request: Request) -> Job | None:
-        """All that it takes to make or evaluate what has the number of ``request``; None if it is settled."""
+        """Return the job that makes or evaluates the candidate of ``request``; None if it is settled."""
         if self.recorder.history.is_settled(request.number):
             return None
         if request.number in self.recorder.history.added:

@@ -94,7 +94,7 @@ def recorded_paces(root: Path) -> Paces:
 
 
 def _busy(calls: Iterable[Call]) -> float:
-    """Seconds in which at least one of the calls was under way."""
+    """Return the seconds in which at least one call was in flight."""
     total, until = 0.0, float("-inf")
     for start, end in sorted((call.at - call.seconds, call.at) for call in calls):
         total += max(0.0, end - max(start, until))

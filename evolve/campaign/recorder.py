@@ -79,7 +79,7 @@ class Recorder:
         self._run.save_program(program)
 
     def save(self, program: MemoryProgram) -> str:
-        """Keep a program under no number yet, and return its id."""
+        """Store a program that has no number yet, and return its id."""
         self._run.save_program(program)
         return program.id
 

@@ -1,4 +1,4 @@
-"""Requests of users, carried out between two candidates of a campaign that runs."""
+"""Requests of users, carried out between two candidates of a running campaign."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ _AT_ONCE = ("pause", "resume", "stop")
 
 
 class Steering:
-    """Carries out requests, in the order in which they came, and records each in the journal.
+    """Handler of requests: carries them out in order, and records each in the journal.
 
-    Programs and hints are requests to the run: they hold when it is resumed. Pause, resume and stop are
-    requests to the process: those that lie there when it starts are passed over. To be used from one thread.
+    Programs and hints are requests to the run: they stay valid when it is resumed. Pause, resume and stop are
+    requests to the process: those that exist when it starts are ignored. For use from one thread.
 
     Args:
         read: returns the requests that are new.
-        recorder: of the campaign.
-        max_seconds: that the process may make candidates, pauses left out; None: no limit.
-        clock: seconds, monotonic.
+        recorder: recorder of the campaign.
+        max_seconds: time limit for making candidates in this process, without pauses; None: no limit.
+        clock: monotonic clock, in seconds.
         sleep: waits for some seconds.
 
     Attributes:
-        paused: no candidate is to be begun until a request to resume.
-        stopped: no candidate is to be begun any more.
-        process_only: only pause, resume and stop are carried out, as something else decides what comes next.
+        paused: no candidate may begin until a request to resume.
+        stopped: no further candidate may begin.
+        process_only: only pause, resume and stop are carried out, since another optimizer chooses the
+            candidates.
         bare: programs run in a bare process, so that none from elsewhere may be added.
     """
 
@@ -58,7 +59,7 @@ class Steering:
         self._end = None if max_seconds is None else clock() + max_seconds
 
     def take(self, number: int) -> None:
-        """Carry out what was asked since the last call.
+        """Carry out the requests since the last call.
 
         Args:
             number: of the next candidate; a request holds from there on, or from the first candidate of
@@ -79,11 +80,11 @@ class Steering:
 
     @property
     def over(self) -> bool:
-        """The time is up or a user stopped the campaign, so that no candidate is to be begun any more."""
+        """True if no further candidate may begin: the time is up, or a user stopped the campaign."""
         return self.stopped or (self._end is not None and self._clock() >= self._end)
 
     def wait(self) -> None:
-        """Let some time pass while the campaign is paused."""
+        """Wait a moment while the campaign is paused."""
         before = self._clock()
         self._sleep(POLL_SECONDS)
         if self._end is not None:
@@ -118,7 +119,7 @@ class Steering:
     def added(self, number: int) -> Score | None:
         """Return the job of evaluating the program that a user added under ``number``.
 
-        None where the number is that of a child to be made, and where the program is not to be evaluated,
+        None where the number belongs to a candidate to be made, and where the program cannot be evaluated,
         which is recorded with its reason.
         """
         recorder, history = self._recorder, self._recorder.history

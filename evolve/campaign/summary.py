@@ -51,7 +51,7 @@ def tested(
         subset: the test tasks.
         crew: evaluates.
         recorder: records evaluations and comparisons.
-        reason: why the search ended.
+        reason: reason why the search ended.
 
     Raises:
         InfrastructureError, BudgetReached: an evaluation could not be made.

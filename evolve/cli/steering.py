@@ -1,4 +1,4 @@
-"""``evolve add``, ``hint``, ``pause``, ``resume`` and ``stop``: what a user asks of a campaign that runs."""
+"""``evolve add``, ``hint``, ``pause``, ``resume`` and ``stop``: requests to a running campaign."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def add(
     run: RunArgument,
     program: ProgramArgument,
     message: Annotated[
-        str, typer.Option("--message", help="What it is, or what you changed.", show_default=False)
+        str,
+        typer.Option("--message", help="Description of the program or of your change.", show_default=False),
     ] = "",
     parent: Annotated[
         list[int] | None,
@@ -42,7 +43,7 @@ def hint(
     run: RunArgument,
     text: Annotated[
         str | None,
-        typer.Argument(metavar="[TEXT]", help="What candidates should try; left out: list the hints."),
+        typer.Argument(metavar="[TEXT]", help="Advice for the next candidates; default: list the hints."),
     ] = None,
     withdraw: Annotated[
         str | None, typer.Option("--withdraw", metavar="ID", help="Take a hint back.", show_default=False)
@@ -50,9 +51,9 @@ def hint(
     root: RootOption = DEFAULT_ROOT,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell the model that makes candidates what to try, also while the campaign runs; or list the hints.
+    """Give the model that makes candidates a hint, also while the campaign runs; or list the hints.
 
-    The text stands in the prompt of every candidate from the next on, until it is withdrawn.
+    The text is in the prompt of every candidate from the next on, until it is withdrawn.
     """
     from evolve.inspection.hints import hints_data, hints_view
     from evolve.runs import steering
@@ -72,15 +73,15 @@ def hint(
 
 
 def pause(run: RunArgument, root: RootOption = DEFAULT_ROOT) -> None:
-    """Let a campaign that runs begin no candidate until `evolve resume`; what is under way is finished."""
+    """Pause a running campaign until `evolve resume`; candidates in flight are finished."""
     from evolve.runs import steering
 
     steering.pause(RunRecord.open(root, run))
-    say(f"The run {run} pauses when what is under way is finished. `evolve resume {run}` goes on.")
+    say(f"The run {run} pauses when the candidates in flight are finished. `evolve resume {run}` goes on.")
 
 
 def resume(run: RunArgument, root: RootOption = DEFAULT_ROOT) -> None:
-    """Let a campaign go on that was paused. A run that no process works on is resumed by `evolve run`."""
+    """Resume a paused campaign. A run without a running process is resumed by `evolve run`."""
     from evolve.runs import steering
 
     steering.resume(RunRecord.open(root, run))
@@ -88,14 +89,14 @@ def resume(run: RunArgument, root: RootOption = DEFAULT_ROOT) -> None:
 
 
 def stop(run: RunArgument, root: RootOption = DEFAULT_ROOT) -> None:
-    """End a campaign that runs: what is under way is finished, then the best is tested.
+    """Stop a running campaign: candidates in flight are finished, then the best is tested.
 
-    `evolve run` goes on with it later.
+    `evolve run` resumes it later.
     """
     from evolve.runs import steering
 
     steering.stop(RunRecord.open(root, run))
-    say(f"The run {run} ends when what is under way is finished and the best is tested.")
+    say(f"The run {run} ends when the candidates in flight are finished and the best is tested.")
 
 
 def _when(record: RunRecord) -> str:

@@ -163,7 +163,7 @@ def check_resumable(old: CampaignConfig, new: CampaignConfig) -> None:
         listed = "\n".join(f"  {key}: {before[key]!r} recorded, {after[key]!r} given" for key in changed)
         raise UsageError(
             f"This run was begun with another configuration:\n{listed}\n"
-            "Scores under the two could not be compared. Leave these out to go on with the recorded values, "
+            "Scores under the two could not be compared. Leave these out to resume with the recorded values, "
             f"or begin another run with --name. Only {', '.join(sorted(MAY_CHANGE))} and how a "
             f"model is reached ({', '.join(sorted(_OF_A_ROLE))}) may change."
         )

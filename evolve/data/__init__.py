@@ -1,4 +1,4 @@
-"""Data files: where they come from, how they are fetched, read and split. Knows no benchmark.
+"""Data files: sources, fetching, reading and splitting. Independent of any benchmark.
 
 A benchmark names its files as ``DataFile``; ``locate`` finds one, ``rows_of`` reads it, and a ``Row``
 complains with file and line. Fetching is in ``evolve.data.fetching``, imported where it is needed.

@@ -38,7 +38,7 @@ def recorded_sums(data_dir: Path) -> dict[str, str]:
 
 
 def record_sums(data_dir: Path, sums: dict[str, str]) -> None:
-    """Record ``sums`` beside those of other files. InfrastructureError: the folder cannot be written."""
+    """Add ``sums`` to the recorded ones. InfrastructureError: the folder cannot be written."""
     known = recorded_sums(data_dir) | sums
     text = "".join(f"{digest}  {name}\n" for name, digest in sorted(known.items()))
     replace_file(data_dir / FILE, text.encode("utf-8"))

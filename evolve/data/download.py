@@ -23,7 +23,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class _Broken(Exception):
-    """The transfer stopped in the middle; what came is kept."""
+    """Transfer that stopped in the middle; received data are kept."""
 
 
 class _TooLong(Exception):
@@ -50,10 +50,10 @@ class Downloader:
         self._sleep = sleep
 
     def download(self, url: str, part: Path, *, expected_size: int = 0, may_mix: bool = False) -> None:
-        """Have all of ``url`` in ``part``.
+        """Download all of ``url`` into ``part``.
 
         Bytes that are there from before are kept if the server says that its file is still the same one (by
-        the ETag or date that is remembered beside ``part``), or if ``may_mix``: a checksum will tell.
+        the ETag or date that is stored next to ``part``), or if ``may_mix``: a checksum will tell.
 
         Args:
             url: http or https; redirects are followed.
@@ -116,7 +116,7 @@ class Downloader:
             self._copy(url, response, part, done, total, expected_size or MAX_BYTES)
 
     def _copy(self, url: str, response: httpx.Response, part: Path, done: int, total: int, most: int) -> None:
-        """Append what comes to ``part``, of at most ``most`` bytes in all, whatever the source announced."""
+        """Append received data to ``part``, at most ``most`` bytes in all, whatever the source announced."""
         import httpx
 
         try:

@@ -1,6 +1,6 @@
 """Fetch the files of a benchmark from their official source: resumed, verified, and never half there.
 
-What is under way lies in ``FOLDER`` within the data folder. A file takes its final name only when its length
+Unfinished files are in ``FOLDER`` within the data folder. A file takes its final name only when its length
 and checksum are right and the benchmark has loaded with it.
 """
 
@@ -27,7 +27,7 @@ def fetch(
     *,
     again: bool = False,
 ) -> list[Path]:
-    """Bring ``files`` into ``data_dir`` and return the paths of those that were fetched.
+    """Fetch ``files`` into ``data_dir`` and return the paths of those that were fetched.
 
     A file that is there already is left alone, unless its checksum is known and wrong, or ``again``. Of a
     file whose checksum nobody published, that of the first fetch is recorded in ``checksums.FILE``.
@@ -109,7 +109,7 @@ def _check_unchanged(file: DataFile, path: Path, known: str, data_dir: Path) -> 
 
 
 def _bring(file: DataFile, target: Path, downloader: Downloader) -> None:
-    """Have ``file`` whole and checked at ``target``, which is in the staging folder."""
+    """Fetch ``file`` complete and checked to ``target``, which is in the staging folder."""
     if target.is_file() and not target.is_symlink():  # whole, from a call that failed at another file
         return
     target.parent.mkdir(parents=True, exist_ok=True)

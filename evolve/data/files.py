@@ -1,4 +1,4 @@
-"""The files that a benchmark is made of: what they are called, and where they officially come from."""
+"""Data files of a benchmark: their names and official sources."""
 
 from __future__ import annotations
 

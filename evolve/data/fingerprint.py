@@ -1,4 +1,4 @@
-"""A short name for what records say, so that scores on other data are never mixed with these."""
+"""Short hash of records, so that scores on different data are never mixed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Read the records of a data file: JSON, JSON lines or Parquet, as it is or packed by xz or gzip.
+"""Reader of data files: JSON, JSON lines or Parquet, plain or compressed by xz or gzip.
 
-Whatever is wrong with a file is a ``UsageError`` that says file, line and what to do.
+Any fault of a file is a ``UsageError`` with file, line and remedy.
 """
 
 from __future__ import annotations

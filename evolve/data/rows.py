@@ -1,4 +1,4 @@
-"""A JSON object of a data file that knows where it stands, so that every complaint can say so."""
+"""JSON object of a data file that knows its location, for error messages."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def rubric_episodes(tasks: Sequence[Task], learning: str) -> tuple[Episode, ...]
 
 
 def _marked(task: Task) -> str:
-    """The question, an expert's answer where there is one, and the criteria with their points."""
+    """Return the question, an expert's answer where there is one, and the criteria with their points."""
     answer = [f"An expert's answer:\n{task.answers[0]}"] if task.answers else []
     criteria = [f"- {' '.join(c.text.split())} ({c.points:+g})" for c in task.rubric]
     return "\n".join(

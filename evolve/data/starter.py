@@ -1,4 +1,4 @@
-"""A benchmark to begin with: three dated episodes, three questions, and a configuration."""
+"""Starter benchmark: three dated episodes, three questions, and a configuration."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ objectives = ["quality", "cost"]
 
 
 def write_starter(folder: Path) -> list[Path]:
-    """Write the starter into ``folder``, which is made; the paths of its files.
+    """Write the starter into ``folder``, which is made; return the paths of its files.
 
     Raises:
         UsageError: one of the files is there already; nothing is written then.

@@ -1,5 +1,5 @@
-"""Worlds to act in, behind ``evolve.environment.Environment``: our own household, and simulators elsewhere.
+"""Environments to act in (``evolve.environment.Environment``): our own household, and external simulators.
 
-A simulator that is not ours runs in a process of its own (``process``): it may hang, crash, change
-``sys.argv`` or be under another licence, and none of that reaches the host.
+An external simulator runs in a process of its own (``player``): it may hang, crash, change ``sys.argv`` or be
+under another licence without effect on the host.
 """

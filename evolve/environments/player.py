@@ -1,4 +1,4 @@
-"""A process that plays: one request and one reply at a time, a line of JSON each, and a deadline for both."""
+"""Player process: one request and one reply at a time, a line of JSON each, and a deadline for both."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evolve.sandboxes.channel import Closed
 from evolve.sandboxes.process import ProcessWorker
 
 REPLY_BYTES = 8_000_000
-"""A longer reply is taken for a fault."""
+"""Most bytes of a reply; a longer one counts as a fault."""
 PRINTED_TAIL = 2_000
 INHERITED = ("PATH", "LANG", "LC_ALL", "JAVA_HOME", "LD_LIBRARY_PATH", "SYSTEMROOT")
 """Environment variables of the host that a player inherits; none holds a key."""
@@ -23,10 +23,10 @@ _LOOK_UP_SECONDS = 0.5
 
 
 class Player:
-    """Owns one process, in a session and a scratch folder of its own. Not thread-safe.
+    """Process with a session and a scratch folder of its own. Not thread-safe.
 
-    Whatever goes wrong, the whole process group is killed and the folder removed before the error is raised.
-    A player whose host was killed ends by itself, when its standard input does.
+    On any error, the whole process group is killed and the folder removed before the error is raised. A
+    player whose host was killed ends by itself, when its standard input does.
 
     Args:
         name: what errors call it.

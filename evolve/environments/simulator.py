@@ -82,7 +82,7 @@ class Simulator:
         return Played(self, player)
 
     def start(self, variables: Mapping[str, str] | None = None) -> Player:
-        """Start it without a game."""
+        """Start the simulator without a game."""
         command = [interpreter(), "-s", "-B", "-u", str(_PLAYERS / self.script)]
         remedy = f"Check the installation of {self.name} and its game files."
         return Player(self.name, command, variables=variables, remedy=remedy)

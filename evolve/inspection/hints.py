@@ -1,4 +1,4 @@
-"""Hints of a run, with the candidates from which on they hold."""
+"""Hints of a run, with the candidates that they apply to."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from evolve.runs.requests import RequestReader
 
 
 def hints_data(record: RunRecord) -> list[dict[str, Any]]:
-    """Return all hints of a run in order, those that wait and those that were withdrawn too.
+    """Return all hints of a run in order, including waiting and withdrawn ones.
 
     Args:
-        record: of the run.
+        record: record of the run.
 
     Returns:
         for each ``id``, ``text``, ``since`` and ``until``: the first candidate that it is shown for, and the
-        first that it is not shown for any more; None where it waits to be taken up, or still holds.
+        first that it is not shown for any more; None where it still waits, or still applies.
     """
     history = RunHistory.read(record)
     ends = {event.hint: event.number for event in history.steered if event.action == "withdraw"}

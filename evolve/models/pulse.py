@@ -26,7 +26,7 @@ class Activity:
     written: float
 
     def __str__(self) -> str:
-        return f"{self.under_way} calls under way, {self.read:,.0f} + {self.written:,.0f} tokens/s"
+        return f"{self.under_way} calls in flight, {self.read:,.0f} + {self.written:,.0f} tokens/s"
 
 
 class Pulse:

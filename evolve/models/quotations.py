@@ -1,4 +1,4 @@
-"""Strings of a program's text, found in linear time also where quotes are never closed."""
+"""Search for strings in a program's text, in linear time even if quotes are never closed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _SHORT = (
 
 @dataclass
 class _Search:
-    """Where the next string of a kind may begin.
+    """Search for the next string of a kind.
 
     A quote within the body of a string that is not closed is an escaped one. What follows it is read as the
     rest of that body was, and is not closed either: the search goes on behind the body.

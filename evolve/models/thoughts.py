@@ -62,7 +62,7 @@ _ENDINGS = (
     "<|end_response|>",
     "[end final response]",
 )
-"""What may stand behind an answer; none is the end of another."""
+"""Tokens that may follow an answer; none is the end of another."""
 _ENDING = [(len(text), re.compile(re.escape(text), re.IGNORECASE)) for text in _ENDINGS]
 
 _FENCE = re.compile(r"^[ \t]{0,12}(?P<mark>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^`\n]*+)$", re.MULTILINE)

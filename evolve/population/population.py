@@ -125,7 +125,7 @@ class Population:
         """Add a program from elsewhere under the number of an outstanding request, which it settles.
 
         Returns:
-            What it did to the front; a failed candidate does nothing.
+            Its effect on the front; a failed candidate has none.
 
         Raises:
             RuntimeError: its number is not outstanding.

@@ -1,4 +1,4 @@
-"""State of a run: the one fold over its events, for the search itself and for everything that shows a run."""
+"""State of a run: the only fold over its events, for the search and for all inspection."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Progress:
 
 @dataclass
 class RunHistory:
-    """State of a campaign as its events tell it. Not thread-safe.
+    """State of a campaign, folded from its events. Not thread-safe.
 
     Attributes:
         objectives: names of the objectives that span the front.
@@ -68,7 +68,7 @@ class RunHistory:
         initial: number of initial programs.
         programs: ids of all programs that an event names.
         steered: the requests of users that were carried out, in order.
-        paused: the process was asked to begin no candidate, and goes on to wait.
+        paused: the process was asked to begin no candidate, and waits.
         added: number → the request by which a user added the program of that number.
 
     Example:

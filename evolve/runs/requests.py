@@ -1,4 +1,4 @@
-"""Requests of a user to a campaign, which any process may write and the campaign's process carries out.
+"""Requests of a user to a campaign: any process may write them, the campaign's process carries them out.
 
 They are lines of ``requests.jsonl`` in the run directory. The process that runs the campaign reads them
 between two candidates and records in the journal what it did, and from which candidate on; a request that is
@@ -23,7 +23,7 @@ from evolve.records import Record
 
 FILE = "requests.jsonl"
 LONGEST_HINT = 2_000
-"""Characters of a hint: it is shown in every prompt."""
+"""Most characters of a hint: it is shown in every prompt."""
 
 
 def _new_id() -> str:
@@ -52,13 +52,13 @@ _FORM: LineFormat[SteeringRequest] = LineFormat(
 
 
 def append_request(run: Path, request: SteeringRequest, write: Write = os.write) -> None:
-    """Put ``request`` into the file of the run directory ``run``; on disk when this returns.
+    """Append ``request`` to the file of the run directory ``run``; on disk when this returns.
 
     Several processes may do so at once.
 
     Args:
         run: the run directory.
-        request: what is asked.
+        request: the request.
         write: ``os.write``, or its stand-in.
 
     Raises:
@@ -82,7 +82,7 @@ def append_request(run: Path, request: SteeringRequest, write: Write = os.write)
 
 
 class RequestReader:
-    """Reader of the requests of a run, which looks into the file only when it has grown.
+    """Reader of the requests of a run, which reads the file only when it has grown.
 
     Args:
         run: the run directory.

@@ -1,4 +1,4 @@
-"""What a user may ask of a campaign, checked before it is written for the campaign's process."""
+"""Requests to a campaign, validated before they are written for its process."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from evolve.runs.requests import RequestReader, SteeringRequest, append_request,
 def add_program(
     record: RunRecord, program: MemoryProgram, *, message: str = "", parents: Sequence[int] = ()
 ) -> SteeringRequest:
-    """Ask that ``program`` is evaluated and joins the candidates.
+    """Request that ``program`` be evaluated and join the candidates.
 
-    It takes the next number, and does not count for the budget. A campaign that runs takes it up before its
-    next candidate, another one when it is resumed.
+    It takes the next number, and does not count for the budget. A running campaign evaluates it before its
+    next candidate, a stopped one when it is resumed.
 
     Args:
-        record: of the run.
-        program: to be added.
-        message: what it is, or what was changed.
+        record: record of the run.
+        program: the program to add.
+        message: description of the program or of the change.
         parents: candidates that it was made from.
 
     Raises:
         ProgramError: it breaks the contract.
-        UsageError: a parent is no candidate of the run, or its optimizer takes no programs.
+        UsageError: a parent is not a candidate of the run, or its optimizer takes no programs.
     """
     program.check()
     _refuse_optimizer(record)
@@ -46,7 +46,7 @@ def add_program(
 
 
 def hint(record: RunRecord, text: str) -> SteeringRequest:
-    """Ask that the prompts of all candidates from the next on say ``text``.
+    """Request that the prompts of all candidates from the next on contain ``text``.
 
     Raises:
         UsageError: it is empty or too long, or no model of the run reads hints.
@@ -61,7 +61,7 @@ def hint(record: RunRecord, text: str) -> SteeringRequest:
 
 
 def withdraw(record: RunRecord, hint_id: str) -> SteeringRequest:
-    """Ask that a hint is not shown any more.
+    """Request that a hint be withdrawn.
 
     Raises:
         UsageError: there is no such hint in force.
@@ -90,7 +90,7 @@ def pause(record: RunRecord) -> SteeringRequest:
 
 
 def resume(record: RunRecord) -> SteeringRequest:
-    """Ask the process of the campaign to go on after ``pause``.
+    """Ask the process of the campaign to continue after ``pause``.
 
     Raises:
         UsageError: no process works on the run.
@@ -99,7 +99,7 @@ def resume(record: RunRecord) -> SteeringRequest:
 
 
 def stop(record: RunRecord) -> SteeringRequest:
-    """Ask the process of the campaign to finish what is under way, to test the best, and to end.
+    """Ask the process of the campaign to finish the candidates in flight, test the best, and end.
 
     Raises:
         UsageError: no process works on the run.

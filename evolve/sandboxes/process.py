@@ -52,7 +52,7 @@ class ProcessSandbox:
         self._pool.close()
 
     def _start(self, _limits: Limits) -> ProcessWorker:
-        # The worker lowers its own limits: a preexec_fn is not safe beside threads.
+        # The worker lowers its own limits: a preexec_fn is not safe with threads.
         scratch = folders.make()
         source = worker_source(
             numpy=self._roster.expects_numpy, confined=False, compiled=self._python == sys.executable

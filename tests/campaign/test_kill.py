@@ -246,7 +246,7 @@ def test_an_interrupt_ends_it_at_once_whatever_a_program_does(
     ended = launcher.run(root, *arguments, config=limits, end=in_read, by=number)
     assert seen
     assert ended.status == 130
-    assert "Interrupted. Nothing that was finished is lost" in ended.said
+    assert "Interrupted. Finished work is kept" in ended.said
     assert "Traceback" not in ended.said
     while programs_of(ended.process):  # killed, and gone in a moment; the time limit of the test ends this
         time.sleep(0.01)

@@ -111,7 +111,7 @@ def test_a_cap_in_usd_is_kept_and_a_higher_one_goes_on(server: ModelServer, lab:
     for cap in caps[:2]:
         ended = lab.run("run", lab.config(SETTINGS, max_usd=cap, models__concurrency=concurrency))
         assert isinstance(ended.error, BudgetReached)
-        assert f"budget of {cap:g} USD" in str(ended.error)
+        assert f"limit of {cap:g} USD" in str(ended.error)
         assert "--max-usd" in str(ended.error)
         assert isinstance(ended.events[-1], Finished)
         assert ended.events[-1].reason == "spent"

@@ -57,7 +57,7 @@ def test_the_next_call_goes_on_after_too_many_breaks(
 ) -> None:
     served.files["/f"] = CONTENT
     served.cut = [10_000] * 4
-    with pytest.raises(InfrastructureError, match=r"40000 of 300000 bytes.*40000 bytes are kept: give the"):
+    with pytest.raises(InfrastructureError, match=r"40000 of 300000 bytes.*40000 bytes are kept: rerun the"):
         downloader.download(f"{served.url}/f", part)
     downloader.download(f"{served.url}/f", part)
     assert part.read_bytes() == CONTENT

@@ -27,4 +27,4 @@ def test_tokens_a_second_are_those_of_the_last_minute() -> None:
     assert pulse.activity() == Activity(0, 1_060 / WINDOW, 170 / WINDOW)
     now = 2 * WINDOW + 20
     assert pulse.activity() == Activity(0, 0.0, 0.0)
-    assert str(Activity(2, 1_234.4, 5.6)) == "2 calls under way, 1,234 + 6 tokens/s"
+    assert str(Activity(2, 1_234.4, 5.6)) == "2 calls in flight, 1,234 + 6 tokens/s"

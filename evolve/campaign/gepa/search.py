@@ -60,7 +60,7 @@ class GepaCampaign(Campaign):
         return "stopped" if self.steering.stopped else "time"
 
     def _is_over(self) -> bool:
-        """Whether no iteration is to be begun any more; requests of users are read first."""
+        """Return whether no further iteration may begin; requests of users are read first."""
         self.steering.take(self.recorder.history.next_number)
         while self.steering.paused and not self.steering.over:
             self.steering.wait()
