@@ -311,3 +311,31 @@ def test_no_proxy_stands_between_it_and_this_machine(given: str) -> None:
     found = _past_proxies({"NO_PROXY": given, "HTTP_PROXY": "http://proxy:3128"})
     assert found["no_proxy"] == found["NO_PROXY"]
     assert {*given.split(","), "127.0.0.1", "localhost"} - {""} == set(found["no_proxy"].split(","))
+
+
+def test_a_file_of_the_current_folder_names_no_other_server(
+    model_server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a .env in a folder that somebody sent: litellm would read it and send the user's key there."""
+    (tmp_path / "below").mkdir()
+    url = model_server.url
+    (tmp_path / ".env").write_text(f"OPENAI_BASE_URL={url}\nOPENAI_API_BASE={url}\n")
+    monkeypatch.chdir(tmp_path / "below")
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_BASE", "LITELLM_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-user")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # no test asks the official server
+    model_server.script("gpt-4o-mini", "thanks for the key")
+
+    async def work() -> None:
+        provider = ProviderProcess()
+        try:
+            with pytest.raises(AttemptFailed):
+                await provider.chat(
+                    RoleConfig(model="openai/gpt-4o-mini", timeout_seconds=5.0), HELLO, {}, None
+                )
+        finally:
+            await provider.close()
+
+    asyncio.run(work())
+    assert not model_server.served
