@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -19,12 +19,12 @@ from evolve.config import (
     merged,
     with_window,
 )
-from evolve.inspection.lookup import find_program
-from evolve.journal import RunRecord, checked_name
-from evolve.journal.durable import replace_file
+from evolve.files.durable import replace_file
+from evolve.inspection.lookup import program_of
+from evolve.journal import checked_name, runs_in
 from evolve.program import MemoryProgram
 from evolve.seeds import seed_names, seed_program
-from evolve.trust import Approvals, Gate, acts_of, played_in, typed_acts
+from evolve.trust import Gate, acts_of, played_in, typed_acts
 
 if TYPE_CHECKING:
     from evolve.benchmark import Benchmark
@@ -132,26 +132,29 @@ class Settled:
     """Whole configuration of a run, new or resumed.
 
     Attributes:
+        place: directory of the run.
         config: what to do.
+        components: parts that were passed as objects.
         recorded: the run exists.
         own: settings that the caller named, which approves the code and requests they lead to.
         source: origin of the other settings, for messages.
         trusted: a configuration that the caller made.
     """
 
+    place: RunPlace
     config: CampaignConfig
+    components: Components
     recorded: bool
     own: Mapping[str, Any]
     source: str
     trusted: CampaignConfig | None = field(default=None)
 
-    def admit(self, *, trust: bool, notify: Callable[[str], None]) -> None:
+    def admit(self, gate: Gate) -> None:
         """Return if the caller named or approved all that the run executes and sends; else a UsageError."""
         acts = acts_of(self.config, recorded=self.recorded)
         typed = typed_acts(self.own) + played_in(acts, self.own.get("data_dir"))
         if self.trusted is not None:
             typed += acts_of(self.trusted, recorded=True)
-        gate = Gate(Approvals.of_user(), trust=trust, command="evolve.run(..., trust=True)", notify=notify)
         gate.admit(acts, typed=typed, source=self.source)
 
 
@@ -159,11 +162,20 @@ def settle(
     place: RunPlace,
     arguments: Arguments,
     *,
-    programs: Iterable[str | Path | MemoryProgram] | None,
-    options: Mapping[str, object] | None,
-    config: CampaignConfig | str | Path | None,
+    programs: Iterable[str | Path | MemoryProgram] | None = None,
+    options: Mapping[str, object] | None = None,
+    config: CampaignConfig | str | Path | None = None,
+    source: str = "the arguments",
 ) -> Settled:
     """Return the configuration of defaults, the recorded or a given one, then arguments. Executes nothing.
+
+    Args:
+        place: directory of the run.
+        arguments: settings that are replaced, and parts.
+        programs: initial programs; None: as configured.
+        options: options of the benchmark, beside those that are configured.
+        config: a configuration or the path of its file; None: the recorded one, else the defaults.
+        source: where the arguments come from, for messages.
 
     Raises:
         UsageError: a setting is not possible, a program is not there, or the recorded run was begun with
@@ -171,46 +183,25 @@ def settle(
     """
     given = load_config(Path(config)) if isinstance(config, str | Path) else config
     checked_name(place.name)
-    record = RunRecord(place.root / place.name)
-    recorded = record.config if (record.path / "config.toml").is_file() else None
+    recorded = next((run.config for run in runs_in(place.root) if run.name == place.name), None)
     base = given or recorded or CampaignConfig()
     overrides = dict(arguments.with_options(base, options))
     if programs is not None:
         overrides["seeds"] = stored_programs(programs, place)
-    settled = merged(base, overrides, source="the arguments")
+    settled = merged(base, overrides, source=source)
     if recorded is not None:
         settled = with_window(settled, recorded)
         check_resumable(recorded, settled)
+    named = config if isinstance(config, str | Path) else settled.benchmark
     return Settled(
+        place=place,
         config=settled,
+        components=arguments.components,
         recorded=recorded is not None,
         own=overrides,
-        source=str(config) if isinstance(config, str | Path) else f"The run {place.name!r} in {place.root}",
+        source=str(named) if recorded is None else f"The run {place.name!r} in {place.root}",
         trusted=config if isinstance(config, CampaignConfig) else None,
     )
-
-
-def program_of(program: str | Path | MemoryProgram, root: Path) -> MemoryProgram:
-    """Return the program that is given as an object, source, path, name of a seed, or ``RUN:ID``.
-
-    Args:
-        program: a text of more than one line is source.
-        root: folder of runs, for ``RUN:ID``.
-
-    Raises:
-        UsageError: there is no such program, or its file cannot be read.
-
-    Example:
-        >>> program_of("lexical", Path("runs")).name
-        'lexical'
-    """
-    if isinstance(program, MemoryProgram):
-        return program
-    if isinstance(program, Path):
-        return MemoryProgram.from_file(program)
-    if "\n" in program:
-        return MemoryProgram(program)
-    return find_program(program, root).program
 
 
 def is_own(program: MemoryProgram) -> bool:

@@ -5,16 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, Protocol, overload
 
 from pydantic import PrivateAttr
 
 from evolve.errors import UsageError
+from evolve.journal import RunRecord
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Interval
+from evolve.runs.history import RunHistory
 
-if TYPE_CHECKING:
-    from evolve.results import Run
+
+class OpenedRun(Protocol):
+    """The run that a candidate is of; see ``evolve.Run``."""
+
+    record: RunRecord
+
+    @property
+    def history(self) -> RunHistory:
+        """State of the run as it is now."""
+        ...
 
 
 class StoredCandidate(Candidate):
@@ -29,10 +39,10 @@ class StoredCandidate(Candidate):
         ('lexical', '\"\"\"', True)
     """
 
-    _run: Any = PrivateAttr()
+    _run: OpenedRun = PrivateAttr()
 
     @classmethod
-    def of(cls, candidate: Candidate, run: Run) -> StoredCandidate:
+    def of(cls, candidate: Candidate, run: OpenedRun) -> StoredCandidate:
         """Return ``candidate`` of ``run``."""
         stored = cls.model_construct(**dict(candidate))
         stored._run = run
@@ -51,7 +61,7 @@ class StoredCandidate(Candidate):
     @property
     def path(self) -> Path:
         """File of the program in the run directory."""
-        return self._run.path / "programs" / f"{self.program}.py"
+        return self._run.record.path / "programs" / f"{self.program}.py"
 
     @property
     def quality(self) -> Interval | None:

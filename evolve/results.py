@@ -181,7 +181,7 @@ class Run:
             ProgramError: it breaks the contract.
             UsageError: there is no such program, or a parent is no candidate of the run.
         """
-        from evolve.arguments import program_of
+        from evolve.inspection.lookup import program_of
 
         chosen = program_of(program, self.path.parent)
         return steering.add_program(self.record, chosen, message=message, parents=tuple(parents)).id

@@ -1,4 +1,6 @@
-"""Words of text in any language: one Unicode form, Unicode punctuation, scripts without spaces.
+"""Words of text in any language, and differences of identities.
+
+Words: one Unicode form, Unicode punctuation, scripts without spaces.
 
 Scripts that put no space between words (Chinese, Japanese kana, Thai, Lao, Khmer, Burmese) are compared by
 character, as the multilingual question-answering benchmarks do (Lewis et al., *MLQA*, 2020). ASCII text gives
@@ -7,6 +9,7 @@ what ``\\w+`` finds in it. ``sandbox/words.py`` does the same for programs, with
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 
@@ -18,7 +21,8 @@ UNSPACED = (
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # Han
     "\U00020000-\U0003ffff"  # Han, extensions
 )
-"""Ranges of those scripts, for a character class of a regular expression."""
+"""The ranges of those scripts, for a class of a regular expression."""
+_PART = re.compile(r"[^/,() ]+|[/,() ]+")
 _WORD = re.compile(r"\w+")
 _TOKEN = re.compile(rf"[{UNSPACED}][\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]*|[^\W{UNSPACED}]+")
 
@@ -49,3 +53,22 @@ def plain(text: str) -> str:
         " " if unicodedata.category(c)[0] == "Z" else c for c in text if unicodedata.category(c)[0] != "P"
     )
     return re.sub(rf"([{UNSPACED}])", r" \1 ", kept)
+
+
+def changed_parts(before: str, after: str) -> str:
+    """Return what differs between two identities, which are parts joined by ``/``, commas or brackets.
+
+    Example:
+        >>> changed_parts("offline-mutator/1/bandit/2", "offline-mutator/1/bandit/4")
+        "'2' is now '4'"
+        >>> changed_parts("tune/1 × 0.1, mine-1", "mine-1")
+        "'tune/1 × 0.1, ' is now ''"
+    """
+    old, new = (_PART.findall(text) for text in (before, after))
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    changes = [
+        f"{''.join(old[a:b])!r} is now {''.join(new[c:d])!r}"
+        for tag, a, b, c, d in matcher.get_opcodes()
+        if tag != "equal"
+    ]
+    return "; ".join(changes)

@@ -73,7 +73,7 @@ class Retune:
         program = evolve.MemoryProgram(with_knobs(context.program.source, {name: value}))
         return evolve.Proposal(program, "retune", f"{name} = {value}", (context.parent.number,))
 
-    def tell(self, feedback) -> None:
+    def observe(self, feedback) -> None:
         self.told.append(feedback.number)
 
 
@@ -133,6 +133,34 @@ def test_an_object_is_needed_again_to_resume(things: Benchmark, tmp_path: Path) 
         evolve.run(things, run=place, max_candidates=2, unsafe_local=True)
     again = evolve.run(things, run=place, max_candidates=2, selector=Newest(), unsafe_local=True)
     assert again.run.config.budget == 2
+
+
+class Versioned(Retune):
+    """A mutator whose version is an argument."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__()
+        self.identity = f"versioned-{version}"
+
+
+@pytest.mark.parametrize("settings", [{}, {"search.freeze": "instructions"}], ids=["tuned", "frozen"])
+def test_a_run_goes_on_with_the_mutator_it_was_begun_with_only(
+    things: Benchmark, tmp_path: Path, settings: dict[str, object]
+) -> None:
+    quick = QUICK | {"unsafe_local": True, "settings": {**QUICK["settings"], **settings}}
+
+    def search(mutator: object, candidates: int) -> evolve.Result:
+        place = tmp_path / "mine"
+        return evolve.run(
+            things, programs=["lexical"], max_candidates=candidates, run=place, mutator=mutator, **quick
+        )
+
+    search(Versioned("1"), 1)
+    assert search(Versioned("1"), 2).run.config.budget == 2
+    with pytest.raises(evolve.UsageError, match=r"'versioned-1' is now 'versioned-2'.*Pass the mutator"):
+        search(Versioned("2"), 3)
+    with pytest.raises(evolve.UsageError, match=r"'object:Versioned' recorded, 'object:Retune' given"):
+        search(Retune(), 3)
 
 
 def test_programs_of_a_custom_mutator_are_not_trusted(things: Benchmark) -> None:

@@ -22,7 +22,7 @@ from evolve.events import Discarded, Evaluated, Event, Finished, Joined, Started
 from evolve.journal import RunDirectory, RunRecord
 from evolve.models.embeddings import HashingEmbedder
 from evolve.models.offline import ExtractiveModel
-from evolve.mutation import Brief, Mutator, Proposal, Refusal
+from evolve.mutation import Brief, Feedback, Mutator, Proposal, Refusal
 from evolve.mutation.offline import OfflineMutator
 from evolve.program import MemoryProgram
 from evolve.records import Episode, Evidence, Task
@@ -310,6 +310,9 @@ class Repeats:
         if brief.number % 2:
             source = source.replace("return self._pack(scores)", f"raise ValueError({brief.number})")
         return Proposal(MemoryProgram(source + "\n# a comment\n"), "repeat", "", (brief.parent.number,))
+
+    def observe(self, feedback: Feedback) -> None:
+        pass
 
 
 def test_duplicates_are_discarded_before_evaluation_and_failures_are_scored_not_parents(harness: Harness):

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import evolve.campaign
+import evolve.search
 from evolve import resources
 from evolve.cli import app
 from evolve.cli.app import ended_as_by_ctrl_c, invocation
@@ -295,7 +295,7 @@ def test_what_ends_a_campaign(
     def broken(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(evolve.campaign, "build", broken)
+    monkeypatch.setattr(evolve.search, "build", broken)
     result = invoke(*campaign(root, tiny))
     assert result[0] == code
     assert ("no engine" if code == 1 else "the same command resumes from here") in result[2]

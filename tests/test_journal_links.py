@@ -11,10 +11,10 @@ from evolve.bench.config import BenchConfig
 from evolve.bench.directory import BenchDirectory
 from evolve.config import CampaignConfig
 from evolve.errors import UsageError
+from evolve.files.inside import read_below
 from evolve.inspection.runs import runs_data
 from evolve.journal import RunDirectory, RunRecord, runs_in
 from evolve.journal.folders import remove
-from evolve.journal.inside import read_below
 from evolve.models.calls import CallFile, read_calls
 from evolve.plugins.folder import MemoryFolder
 from evolve.program import MemoryProgram

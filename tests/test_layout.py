@@ -9,12 +9,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 ROOMS = """
-    __main__ cli api bench arguments results candidates plugins campaign workbench roles mutation evaluation
-    trust inspection agents models benchmark data runs journal environments sandboxes config components seeds
-    environment population program scoring statistics events registry kinds records text benchmark_file
-    resources errors
+    __main__ cli api bench search results candidates plugins arguments inspection campaign workbench roles
+    trust runs journal events mutation evaluation agents models environments sandboxes population benchmark
+    data benchmark_file environment seeds program config components scoring statistics records registry kinds
+    text files resources errors
 """.split()  # noqa: SIM905
-"""Modules and packages of ``evolve`` from the top down: none imports one that stands before it."""
+"""Modules and packages of ``evolve`` from the top down: none imports one that stands before it.
+
+``environments`` stands above ``sandboxes``: a simulator runs in a worker process of those.
+"""
 MEANT_TWICE = frozenset(
     """Change Found Game Memory Message Opened Outcome Place Reply Score Section Source Step
     Waiting""".split()  # noqa: SIM905
@@ -39,8 +42,8 @@ def room_of(path: Path) -> str:
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
-    """The rooms that a module imports when it is imported itself."""
-    for node in tree.body:
+    """The rooms that a module imports, in functions and for type checking too."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

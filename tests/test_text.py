@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from evolve.records import Evidence, Task
 from evolve.scoring import contains_passage, coverage, evidence_recall, exact_match, f1, normalise
-from evolve.text import plain, words
+from evolve.text import changed_parts, plain, words
 
 
 def asked(answer: str, evidence: str = "") -> Task:
@@ -77,3 +77,13 @@ def test_evidence_is_found_however_it_was_cut_and_spaced():
 @given(st.text(string.ascii_letters + string.punctuation + " "))
 def test_english_is_normalised_by_the_official_rule(text: str):
     assert f1(asked(normalise(text) or "x"), text) == (1.0 if normalise(text) else 0.0)
+
+
+@given(st.text("ab/,() ", max_size=20), st.text("ab/,() ", max_size=20))
+def test_identities_differ_in_parts_exactly_where_they_are_unequal(before: str, after: str):
+    assert bool(changed_parts(before, after)) == (before != after)
+
+
+def test_only_what_differs_between_identities_is_said():
+    before, after = "reflection/2/8d1f/draw/m {}", "reflection/2/77aa/draw/m {}"
+    assert changed_parts(before, after) == "'8d1f' is now '77aa'"

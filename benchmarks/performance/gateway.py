@@ -104,9 +104,9 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 
 def through_gateway(gateway: Gateway, settings: RoleConfig, load: Load) -> tuple[float, float]:
     model = gateway.chat("task", settings)
-    model.run([model.ask(ChatRequest(({"role": "user", "content": "warm up"},), "answer"))])
+    model.ask(ChatRequest(({"role": "user", "content": "warm up"},), "answer"))
     requests = load.requests()
-    return timed(lambda: model.run([model.ask(request) for request in requests]))
+    return timed(lambda: model.ask_all(requests))
 
 
 def through_litellm(settings: RoleConfig, load: Load) -> tuple[float, float]:

@@ -15,7 +15,6 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -99,7 +98,7 @@ def pair(sandbox: Sandbox, source: str, reads: int) -> tuple[float, float]:
     """CPU seconds of one read: the least, and ours."""
 
     def bare(count: int) -> None:
-        limits = asdict(Limits())
+        limits = Limits().model_dump()
         folder = str(resources.folder("sandbox"))
         given = {"folder": folder, "source": source, "limits": limits, "reads": count, "query": QUERY}
         given["numpy"] = "numpy" in source

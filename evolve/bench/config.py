@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from evolve.config import CampaignConfig
 from evolve.config.sections import Section
 from evolve.errors import UsageError
-from evolve.journal.inside import read_below
+from evolve.files.inside import read_below
 
 Split = Literal["test", "static"]
 _OF_A_SEARCH = ("benchmark", "benchmark_options", "data_dir", "seeds", "seed", "budget", "window", "cluster")

@@ -20,9 +20,9 @@ from pydantic_core import to_json
 
 from evolve.bench.config import BenchConfig, read_config
 from evolve.errors import UsageError
+from evolve.files.durable import Write, replace_file, restore_folders, said_as_ours
+from evolve.files.inside import refuse_links
 from evolve.journal import checked_name
-from evolve.journal.durable import Write, replace_file, restore_folders, said_as_ours
-from evolve.journal.inside import refuse_links
 from evolve.journal.lines import LineFormat, LineLog, read_lines
 from evolve.journal.lock import hold
 from evolve.program import MemoryProgram

@@ -11,8 +11,8 @@ from typing import Any
 
 from evolve.bench.grids import Grid, grids, problems
 from evolve.errors import UsageError
+from evolve.files.durable import replace_file
 from evolve.inspection.text import code_in_markdown, printable, words_in_markdown
-from evolve.journal.durable import replace_file
 
 PICTURES = (".png", ".svg")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")

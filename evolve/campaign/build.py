@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import platform
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from evolve.campaign.rearing import Outcome, Rear, Score
 from evolve.campaign.recording import record_facts
 from evolve.campaign.reflectors import style_of
 from evolve.campaign.site import Message, Site
-from evolve.campaign.staffing import mutator_identity, nursery
+from evolve.campaign.staffing import mutator_of, nursery
 from evolve.campaign.starting import named_selector
 from evolve.components import AS_CONFIGURED, Components
 from evolve.config import CampaignConfig, merged
@@ -72,10 +73,7 @@ def build(
             the cluster cannot be reached.
         BudgetReached: the spending limit is reached before the embedding model is asked.
     """
-    _check_freeze(config)
-    _check_cluster(config, components)
-    _check_gepa(config)
-    _check_parts(config, components)
+    _check(config, components)
     optimizer = components.get("optimizer", config.search.optimizer)
     selector = named_selector(config, components)
     seeds = seed_programs(config.seeds)
@@ -84,28 +82,23 @@ def build(
     # Where other machines evaluate, no container need wait for it here.
     here = config if config.cluster is None else merged(config, {"sandbox.pool": 0})
     loaded = load_benchmark(here, components)
-    asked = preflight(
-        config,
-        loaded[1],
-        past=recorded_calls(root / name / "calls.jsonl"),
-        notify=notify,
-        connect=connect,
-    )
-    bench = open_bench(
-        here,
-        unsafe_local=unsafe_local,
-        trusted=trusted,
-        notify=notify,
-        loaded=loaded,
-        components=components,
-    )
-    closing = [bench.sandbox.close]
-    try:
+    past = recorded_calls(root / name / "calls.jsonl")
+    asked = preflight(config, loaded[1], past=past, notify=notify, connect=connect)
+    with ExitStack() as closing:
+        bench = open_bench(
+            here,
+            unsafe_local=unsafe_local,
+            trusted=trusted,
+            notify=notify,
+            loaded=loaded,
+            components=components,
+        )
+        closing.callback(bench.sandbox.close)
         run = RunDirectory.create_or_open(root, name, config, notify=notify)
-        closing.append(run.close)
+        closing.callback(run.close)
         Gate(Approvals.of_user(), trust=True, notify=notify).admit(acts, source=name)
-        config = run.config  # with the window that was left out
         _account(run, asked)
+        config = run.config  # with the window that was left out
         roles = open_roles(
             config,
             calls=run.calls,
@@ -116,16 +109,30 @@ def build(
             connect=connect,
             components=components,
         )
-        closing.append(roles.close)
+        closing.callback(roles.close)
         workbench = bench.equipped(config, roles)
         record_facts(run, workbench)
+        mutator = mutator_of(config, workbench, components).identity
         allowed = unsafe_local or trusted
-        mutator = mutator_identity(config, workbench, components)
         crew = _crew(config, workbench, run, components, unsafe_local=allowed, notify=notify)
-    except BaseException:
-        for close in reversed(closing):
-            close()
-        raise
+        _say_what_to_know(config, workbench, notify)
+        closing.pop_all()  # the campaign closes them from here on
+    search = optimizer(config, run, workbench, crew, seeds, mutator=mutator, selector=selector)
+    if isinstance(search, Campaign):
+        search.steering.bare = workbench.sandbox.isolation == "process" and not unsafe_local
+    return search
+
+
+def _check(config: CampaignConfig, components: Components) -> None:
+    """Raise a ``UsageError`` for settings that exclude each other, or a part that cannot be imported."""
+    _check_freeze(config)
+    _check_cluster(config, components)
+    _check_gepa(config)
+    _check_parts(config, components)
+
+
+def _say_what_to_know(config: CampaignConfig, workbench: Workbench, notify: Notify) -> None:
+    """Notify of settings that do less than expected, and of a benchmark that tests little."""
     if config.cluster is None and config.search.prompt == "auto":
         for role, model in zip(config.reflecting, workbench.roles.reflectors, strict=False):
             if style_of(config, role, model) == "compact":
@@ -134,10 +141,6 @@ def build(
         notify(f"Of {config.jobs} jobs {config.under_way} can be in flight at once: that is the window.")
     if warning := fits_in_one_read(workbench.benchmark, config.sandbox.read_characters):
         notify(warning)
-    search = optimizer(config, run, workbench, crew, seeds, mutator=mutator, selector=selector)
-    if isinstance(search, Campaign):
-        search.steering.bare = workbench.sandbox.isolation == "process" and not unsafe_local
-    return search
 
 
 def _account(run: RunDirectory, calls: Sequence[Call]) -> None:

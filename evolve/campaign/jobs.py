@@ -12,7 +12,7 @@ from evolve.config import CampaignConfig
 from evolve.errors import BudgetReached, InfrastructureError
 from evolve.evaluation import Subset, Subsets
 from evolve.evaluation.racing import Rival
-from evolve.mutation.ensemble import Feedback
+from evolve.mutation import Feedback
 from evolve.population import CandidatePool, Request, rng_for
 from evolve.records import Evaluation
 

@@ -133,7 +133,7 @@ def _problem(gateway: Gateway, asked: _Asked) -> str:
         else:
             model = gateway.chat(role, settings)
             request = ChatRequest(({"role": "user", "content": QUESTION},), cause="preflight")
-            model.run([model.ask(request)])
+            model.ask(request)
     except ModelError as error:
         if error.of_this_call and error.kind != "malformed":
             return ""

@@ -19,8 +19,7 @@ from evolve.evaluation import Evaluator, Subset, Subsets
 from evolve.evaluation.confirming import averaged, may_be_luck
 from evolve.evaluation.racing import Referee, Rival
 from evolve.models.accounts import charged_to
-from evolve.mutation import Brief, Mutator, Proposal, Refusal, Scope
-from evolve.mutation.ensemble import Feedback, Learns
+from evolve.mutation import Brief, Feedback, Mutator, Proposal, Refusal, Scope
 from evolve.mutation.scoping import Workload, choose_scope
 from evolve.population import Request, rng_for
 from evolve.program import MemoryProgram
@@ -110,7 +109,6 @@ class Nursery:
         risk: probability of stopping a candidate early that should have been kept; None: evaluate every
             candidate to the end.
         confirm: evaluate a candidate again that may displace a front member by luck.
-        learner: mutator that is told of earlier candidates before it makes another, if any.
         crossed_everywhere: a candidate of two parents may change everything; else its mutator decides that.
         among: scopes in which a change can have an effect.
     """
@@ -125,7 +123,6 @@ class Nursery:
         scoped: bool,
         risk: float | None = None,
         confirm: bool = False,
-        learner: Learns | None = None,
         crossed_everywhere: bool = True,
         among: Sequence[Scope] = get_args(Scope),
     ) -> None:
@@ -136,7 +133,6 @@ class Nursery:
         self._scoped = scoped
         self._risk = risk
         self._confirm = confirm
-        self._learner = learner
         self._crossed_everywhere = crossed_everywhere
         self._scopes_among = tuple(among)
         self._diagnoses: dict[str, Evaluation] = {}
@@ -194,9 +190,8 @@ class Nursery:
             return made, made
 
     def _mutated(self, job: Rear, diagnosis: Evaluation) -> Proposal | Refusal:
-        if self._learner is not None:
-            for feedback in job.feedback:
-                self._learner.tell(feedback)
+        for feedback in job.feedback:
+            self._mutator.observe(feedback)
         subset = self._subsets.rotating(job.request.parent.number)
         scopes = self._scopes(job, diagnosis)
         brief = Brief(

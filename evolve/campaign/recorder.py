@@ -9,8 +9,7 @@ from evolve.config import CampaignConfig
 from evolve.evaluation import Subset
 from evolve.events import Discarded, Evaluated, Event, Joined, Proposed
 from evolve.journal import RunDirectory
-from evolve.mutation import Proposal, Refusal
-from evolve.mutation.ensemble import Feedback
+from evolve.mutation import Feedback, Proposal, Refusal
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Try
 from evolve.runs.history import STATIC, RunHistory

@@ -13,10 +13,11 @@ from evolve.evaluation import Subset
 from evolve.evaluation.rehearsal import Rehearsal
 from evolve.kinds import BUILT_IN
 from evolve.mutation import Mutator, Scope
-from evolve.mutation.ensemble import Ensemble, LearningEnsemble, Learns, Member
+from evolve.mutation.ensemble import Ensemble, LearningEnsemble, Member
 from evolve.mutation.fitness_set import OnFitnessSet
 from evolve.mutation.freezing import Freezing, scopes_left
 from evolve.mutation.offline import LearningOfflineMutator, OfflineMutator
+from evolve.mutation.protocol import completed
 from evolve.mutation.tuning import Tuner, Tuning
 from evolve.workbench import Workbench
 
@@ -28,19 +29,17 @@ RULES = "rules"
 
 def nursery(config: CampaignConfig, workbench: Workbench, components: Components = AS_CONFIGURED) -> Nursery:
     """Build the worker for the jobs of the campaign that ``config`` describes."""
-    inventive = _inventive(config, workbench, components)
     search = config.search
     return Nursery(
         workbench.evaluator,
         workbench.subsets,
-        _tuning(config, workbench, inventive),
+        mutator_of(config, workbench, components),
         seed=config.seed,
         # A frozen part already narrows the changes; a blind model is not told where evidence is lost.
         scoped=bool(config.reflecting) and search.scoped and search.freeze is None and not _blind(search),
         risk=search.racing_risk if search.racing else None,
         # Rules give the same answer again: a second run shows nothing new.
         confirm=search.confirm and not config.has_rule_agent,
-        learner=inventive if isinstance(inventive, Learns) else None,
         crossed_everywhere=config.mutators == "model",
         among=_OFFLINE_SCOPES if config.has_rule_agent else get_args(Scope),
     )
@@ -51,11 +50,11 @@ def _blind(search: SearchConfig) -> bool:
     return not search.attribution and search.failures_shown == 0
 
 
-def mutator_identity(
+def mutator_of(
     config: CampaignConfig, workbench: Workbench, components: Components = AS_CONFIGURED
-) -> str:
-    """Return the identity of the mutator: rules or models, a digest of the prompts, and settings."""
-    return _tuning(config, workbench, _inventive(config, workbench, components)).identity
+) -> Mutator:
+    """Return the mutator of a campaign; its identity says rules or models, prompts, and settings."""
+    return _tuning(config, workbench, _inventive(config, workbench, components))
 
 
 def _tuning(config: CampaignConfig, workbench: Workbench, inner: Mutator) -> Mutator:
@@ -80,12 +79,14 @@ def _inventive(config: CampaignConfig, workbench: Workbench, components: Compone
     """
     if config.mutators not in BUILT_IN["mutator"]:
         smoke = workbench.subsets.smoke
-        own = components.make(
-            "mutator",
-            config.mutators,
-            config=config,
-            reflectors=workbench.roles.reflectors,
-            smoke=lambda program: workbench.evaluator.smoke(program, smoke),
+        own = completed(
+            components.make(
+                "mutator",
+                config.mutators,
+                config=config,
+                reflectors=workbench.roles.reflectors,
+                smoke=lambda program: workbench.evaluator.smoke(program, smoke),
+            )
         )
         return Freezing(own, config.search.freeze) if config.search.freeze else own
     if config.mutators == "rules":

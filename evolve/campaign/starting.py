@@ -9,9 +9,11 @@ from evolve.components import AS_CONFIGURED, Components
 from evolve.config import CampaignConfig
 from evolve.errors import UsageError
 from evolve.events import Started
+from evolve.kinds import BUILT_IN
 from evolve.mutation.reflection.texts import texts_of
 from evolve.population import ParentSelector, Population, objectives_of
 from evolve.runs.history import RunHistory
+from evolve.text import changed_parts
 from evolve.workbench import Workbench
 
 
@@ -48,6 +50,7 @@ def started(
             "tasks that are asked, the agent, the models, the embeddings or the limits have changed "
             "since. Begin another run with --name."
         )
+    _check_mutator(run, history, config, mutator)
     return Started(
         prompts=_prompts(run, history, config),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -57,6 +60,22 @@ def started(
         resumed=past is not None,
         mutator=mutator,
         groups={task.id: task.group for task in workbench.subsets.static.tasks if task.group},
+    )
+
+
+def _check_mutator(run: str, history: RunHistory, config: CampaignConfig, mutator: str) -> None:
+    """Refuse to go on with another mutator of the user's own than the run was begun with.
+
+    Built-in mutators change with the package's version or with what a server says of its model, which no user
+    can put back; their configuration was compared before. The event's sentence says what changed.
+    """
+    before = history.mutator
+    if before in (None, mutator) or config.mutators in BUILT_IN["mutator"]:
+        return
+    raise UsageError(
+        f"The run {run!r} was begun with another mutator. Its identity differs: "
+        f"{changed_parts(before, mutator)}. Expected {before!r}, found {mutator!r}. Pass the mutator of that "
+        "identity, or begin another run with --name."
     )
 
 

@@ -61,10 +61,11 @@ from evolve.cli.run_options import (
     WindowOption,
     overrides_of,
 )
-from evolve.cli.trust import TrustOption, admit_campaign
+from evolve.cli.trust import TrustOption, gate
 from evolve.errors import BudgetReached
 
 if TYPE_CHECKING:
+    from evolve.arguments import Settled
     from evolve.config import CampaignConfig
     from evolve.events import Event
 
@@ -116,23 +117,21 @@ def run(
 
     The same command resumes a run of the same name; options left out then keep their recorded values.
     """
-    overrides = overrides_of(locals())
-    begun = _Begun(config_file, root, overrides, benchmark_options(option, scope), trust)
-    name, config = begun.admitted(name)
+    typed = _Typed(config_file, root, overrides_of(locals()), benchmark_options(option, scope), trust)
+    first = typed.settled(name)
     if dry_run:
-        _estimate(config, root=root, unsafe_local=unsafe_local)
+        _estimate(first.config, root=root, unsafe_local=unsafe_local)
     elif repeats == 1:
-        _campaign(config, root=root, name=name, unsafe_local=unsafe_local, plain=plain)
+        _search(first, unsafe_local=unsafe_local, plain=plain)
     else:
-        names = [f"{name}-{number}" for number in range(1, repeats + 1)]
-        for place, repeat in enumerate(names):
-            _, settled = begun.admitted(repeat, seed=config.seed + place)
-            _campaign(settled, root=root, name=repeat, unsafe_local=unsafe_local, plain=plain)
-        _compare(names, root)
+        seeds_of = {f"{first.place.name}-{n}": first.config.seed + n - 1 for n in range(1, repeats + 1)}
+        for repeat, own in seeds_of.items():
+            _search(typed.settled(repeat, seed=own), unsafe_local=unsafe_local, plain=plain)
+        _compare(list(seeds_of), root)
 
 
 @dataclass(frozen=True)
-class _Begun:
+class _Typed:
     """Command-line arguments from which the configuration of a run is assembled."""
 
     config_file: Path | None
@@ -141,14 +140,33 @@ class _Begun:
     options: dict[str, str]
     trust: bool
 
-    def admitted(self, name: str | None, **more: Any) -> tuple[str, CampaignConfig]:
-        """Return name and configuration of a run, once all that it would execute or send is approved."""
+    def settled(self, name: str | None, **more: Any) -> Settled:
+        """Return place and configuration of a run, once all that it would execute or send is approved.
+
+        Args:
+            name: name of the run; None: that of its benchmark.
+        """
+        from evolve.arguments import Arguments, RunPlace, settle
+        from evolve.components import AS_CONFIGURED
+
         overrides = {**self.overrides, **more}
-        name, config, recorded = _settled(self.config_file, self.root, name, overrides, self.options)
-        named = self.config_file or self.overrides.get("benchmark")
-        source = f"The run {name!r} in {self.root}" if recorded else str(named)
-        admit_campaign(config, self.overrides, self.trust, recorded=recorded, source=source)
-        return name, config
+        found = settle(
+            RunPlace(self.root, self._benchmark() if name is None else name),
+            Arguments({**self.overrides, **more}, AS_CONFIGURED),
+            programs=self.overrides.get("seeds"),
+            options=self.options,
+            config=self.config_file,
+            source="the command line",
+        )
+        found.admit(gate(self.trust))
+        return found
+
+    def _benchmark(self) -> str:
+        from evolve.benchmark import locate
+        from evolve.config import CampaignConfig, load_config
+
+        given = load_config(self.config_file) if self.config_file else CampaignConfig()
+        return locate(self.overrides.get("benchmark") or given.benchmark).name
 
 
 def _estimate(config: CampaignConfig, *, root: Path, unsafe_local: bool) -> None:
@@ -168,70 +186,37 @@ def _compare(names: list[str], root: Path) -> None:
     console().print(comparison_view(data))
 
 
-def _settled(
-    config_file: Path | None, root: Path, name: str | None, overrides: dict[str, Any], options: dict[str, str]
-) -> tuple[str, CampaignConfig, bool]:
-    """Return the name of the run, its whole configuration, and whether it exists.
-
-    The configuration is made of defaults, then the record or a file, then flags. Executes nothing.
-    """
-    from evolve.arguments import RunPlace, stored_programs
-    from evolve.benchmark import locate
-    from evolve.config import CampaignConfig, check_resumable, load_config, merged, with_window
-    from evolve.journal import checked_name, runs_in
-
-    given = load_config(config_file) if config_file else None
-    if name is None:
-        name = locate(overrides.get("benchmark") or (given or CampaignConfig()).benchmark).name
-    checked_name(name)
-    recorded = next((run.config for run in runs_in(root) if run.name == name), None)
-    base = given or recorded or CampaignConfig()
-    if "seeds" in overrides:
-        overrides = {**overrides, "seeds": stored_programs(overrides["seeds"], RunPlace(root, name))}
-    if options:
-        overrides = {**overrides, "benchmark_options": {**base.benchmark_options, **options}}
-    config = merged(base, overrides)
-    if recorded:
-        config = with_window(config, recorded)
-        check_resumable(recorded, config)
-    return name, config, recorded is not None
-
-
-def _campaign(config: CampaignConfig, *, root: Path, name: str, unsafe_local: bool, plain: bool) -> None:
-    from evolve import campaign
+def _search(settled: Settled, *, unsafe_local: bool, plain: bool) -> None:
     from evolve.inspection.live import observer_for
     from evolve.inspection.spending import spending_line, spending_table, spent
     from evolve.inspection.summary import closing_view
     from evolve.journal import RunRecord
-    from evolve.runs.history import RunHistory
+    from evolve.search import open_search
 
+    place = settled.place
     try:
         with (
             ended_as_by_ctrl_c() as check,
-            campaign.build(
-                config, root=root, name=name, unsafe_local=unsafe_local, notify=complain
-            ) as search,
+            open_search(settled, unsafe_local=unsafe_local, notify=complain) as search,
         ):
-            record = RunRecord.open(root, name)
-            gateway = search.workbench.roles.gateway
+            gateway = search.gateway
 
             def bill() -> str:
-                if gateway is None:
-                    return ""
-                return f"{spending_line(gateway.accounts())}, {gateway.activity()}"
+                return f"{spending_line(gateway.accounts())}, {gateway.activity()}" if gateway else ""
 
-            with observer_for(console(), name, RunHistory.read(record), plain=plain, bill=bill) as observer:
+            past = search.run.history
+            with observer_for(console(), place.name, past, plain=plain, bill=bill) as observer:
 
                 def watch(event: Event) -> None:
                     check()
                     observer(event)
 
-                search.run(watch)
+                run = search.start(watch).run
     except BudgetReached as error:
         complain(f"Paused: nothing is lost. {error}")
-        console().print(spending_table(spent(RunRecord.open(root, name))))
+        console().print(spending_table(spent(RunRecord.open(place.root, place.name))))
         raise typer.Exit(0) from None
     except KeyboardInterrupt:
         complain("Interrupted. Finished work is kept: the same command resumes from here.")
         raise typer.Exit(INTERRUPTED) from None
-    console().print(closing_view(record, RunHistory.read(record), command=invocation(sys.argv[0])))
+    console().print(closing_view(run.record, run.history, command=invocation(sys.argv[0])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,57 @@ from evolve.cli.app import DEFAULT_ROOT, RootOption, SandboxOption, complain, sa
 from evolve.errors import UsageError
 
 SHORTEST_TOKEN = 16
+
+
+PluginArgument = Annotated[
+    str,
+    typer.Argument(metavar="PLUGIN", help="Name of an installed plug-in, or its folder.", show_default=False),
+]
+DataFolderOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder of its memory; default: forget at the end."),
+]
+HttpOption = Annotated[
+    str | None,
+    typer.Option(
+        "--http",
+        metavar="HOST:PORT",
+        help="Listen here, at the path /mcp; default: standard input.",
+    ),
+]
+TokenEnvOption = Annotated[
+    str | None,
+    typer.Option(
+        "--token-env",
+        metavar="NAME",
+        help="Environment variable with the bearer token; required if others can reach --http.",
+    ),
+]
+AllowHostOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-host", metavar="NAME", help="Host name that clients of --http use; may be repeated."
+    ),
+]
+MemoryModelOption = Annotated[
+    str,
+    typer.Option("--model", "-m", help="As for evolve run; offline: rules, no model."),
+]
+MemoryEmbeddingOption = Annotated[str, typer.Option("--embedding", help="The same for vectors.")]
+RefuseUsdOption = Annotated[
+    float | None, typer.Option("--max-usd", help="Refuse model calls past this price.")
+]
+LimitOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        metavar="NAME=VALUE",
+        help="Let the program use more than by default, such as memory_mb=2048; may be repeated.",
+    ),
+]
+BareOption = Annotated[
+    bool, typer.Option("--unsafe-local", help="Let the program run in a bare process, with your rights.")
+]
 
 
 def export(
@@ -50,74 +102,27 @@ def export(
 
 
 def serve(
-    plugin: Annotated[
-        str,
-        typer.Argument(
-            metavar="PLUGIN", help="Name of an installed plug-in, or its folder.", show_default=False
-        ),
-    ],
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", help="Folder of its memory; default: forget at the end."),
-    ] = None,
-    http: Annotated[
-        str | None,
-        typer.Option(
-            "--http",
-            metavar="HOST:PORT",
-            help="Listen here, at the path /mcp; default: standard input.",
-        ),
-    ] = None,
-    token_env: Annotated[
-        str | None,
-        typer.Option(
-            "--token-env",
-            metavar="NAME",
-            help="Environment variable with the bearer token; required if others can reach --http.",
-        ),
-    ] = None,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-host", metavar="NAME", help="Host name that clients of --http use; may be repeated."
-        ),
-    ] = None,
-    model: Annotated[
-        str,
-        typer.Option("--model", "-m", help="As for evolve run; offline: rules, no model."),
-    ] = "offline",
-    embedding: Annotated[str, typer.Option("--embedding", help="The same for vectors.")] = "offline",
-    max_usd: Annotated[
-        float | None, typer.Option("--max-usd", help="Refuse model calls past this price.")
-    ] = None,
-    limit: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--limit",
-            metavar="NAME=VALUE",
-            help="Let the program use more than by default, such as memory_mb=2048; may be repeated.",
-        ),
-    ] = None,
+    plugin: PluginArgument,
+    data: DataFolderOption = None,
+    http: HttpOption = None,
+    token_env: TokenEnvOption = None,
+    allow_host: AllowHostOption = None,
+    model: MemoryModelOption = "offline",
+    embedding: MemoryEmbeddingOption = "offline",
+    max_usd: RefuseUsdOption = None,
+    limit: LimitOption = None,
     sandbox: SandboxOption = None,
-    unsafe_local: Annotated[
-        bool, typer.Option("--unsafe-local", help="Let the program run in a bare process, with your rights.")
-    ] = False,
+    unsafe_local: BareOption = False,
 ) -> None:
     """Serve a plug-in to agents as an MCP server with the tools remember and recall, until Ctrl-C.
 
     Needs the extra mcp. Standard output belongs to the protocol; messages go to stderr.
     """
     from evolve.plugins.load import load
-    from evolve.plugins.server import is_local, listen, serve_http, serve_stdio
+    from evolve.plugins.server import serve_http, serve_stdio
 
     token = _token(token_env)
-    listener, url = listen(http) if http else (None, "")
-    if listener is not None and not token and not is_local(listener):
-        listener.close()
-        raise UsageError(
-            f"--http {http}: others can reach this address, and could read and write the memory. Add "
-            "--token-env NAME, the environment variable that holds the bearer token, or listen on 127.0.0.1."
-        )
+    listener, url = _listening(http, token) if http else (None, "")
     with load(
         plugin,
         model=model,
@@ -136,6 +141,20 @@ def serve(
             return
         complain(f"Serving {memory.manifest.name} at {url}")
         serve_http(memory, listener, token=token, hosts=allow_host or ())
+
+
+def _listening(address: str, token: str) -> tuple[socket.socket, str]:
+    """Return a listening socket and its URL; UsageError where others can reach it without a token."""
+    from evolve.plugins.server import is_local, listen
+
+    listener, url = listen(address)
+    if not token and not is_local(listener):
+        listener.close()
+        raise UsageError(
+            f"--http {address}: others can reach this address, and could read and write the memory. Add "
+            "--token-env NAME, the environment variable that holds the bearer token, or listen on 127.0.0.1."
+        )
+    return listener, url
 
 
 def _token(variable: str | None) -> str:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from evolve.cli.app import complain, invocation
 
 if TYPE_CHECKING:
-    from evolve.config import CampaignConfig
     from evolve.trust import Gate
 
 TrustOption = Annotated[
@@ -46,23 +44,6 @@ def admit_benchmark(benchmark: str, trust: bool) -> None:
     acts = list(execution(locate(benchmark)))
     typed = acts if benchmark.endswith(".py") else []
     gate(trust).admit(acts, typed=typed, source=benchmark)
-
-
-def admit_campaign(
-    config: CampaignConfig, overrides: Mapping[str, Any], trust: bool, *, recorded: bool, source: str
-) -> None:
-    """Admit a campaign with ``config``; UsageError if one of its acts is not approved.
-
-    Args:
-        overrides: the keys that stand on the command line.
-        recorded: the rest is from a run directory, else from a file that the user named.
-        source: which of them, for the message.
-    """
-    from evolve.trust import acts_of, played_in, typed_acts
-
-    acts = acts_of(config, recorded=recorded)
-    typed = typed_acts(overrides) + played_in(acts, overrides.get("data_dir"))
-    gate(trust).admit(acts, typed=typed, source=source)
 
 
 def _confirmed(question: str) -> bool:

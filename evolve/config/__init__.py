@@ -17,9 +17,17 @@ from evolve.config.files import (
     to_toml,
     with_window,
 )
-from evolve.config.models import OFFLINE, LocalServerConfig, ModelsConfig, ReflectorConfig, RoleConfig
+from evolve.config.models import (
+    OFFLINE,
+    LocalServerConfig,
+    ModelsConfig,
+    ModelSettings,
+    ReflectorConfig,
+    RoleConfig,
+)
 from evolve.config.presets import PRESETS
-from evolve.config.sections import EvaluationConfig, SandboxConfig, SearchConfig
+from evolve.config.sandbox import Limits, SandboxConfig
+from evolve.config.sections import EvaluationConfig, SearchConfig
 
 __all__ = [
     "DEFAULT_SEEDS",
@@ -28,7 +36,9 @@ __all__ = [
     "PRESETS",
     "CampaignConfig",
     "EvaluationConfig",
+    "Limits",
     "LocalServerConfig",
+    "ModelSettings",
     "ModelsConfig",
     "ReflectorConfig",
     "RoleConfig",

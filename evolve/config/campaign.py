@@ -10,9 +10,9 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from evolve.config.models import ModelsConfig, ReflectorConfig
+from evolve.config.sandbox import SandboxConfig
 from evolve.config.sections import (
     EvaluationConfig,
-    SandboxConfig,
     SearchConfig,
     Section,
     distinct,

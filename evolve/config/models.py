@@ -18,8 +18,13 @@ OFFLINE = "offline"
 _SECRET = re.compile(r"(^|[-_])(key|token|secret|password|authorization)$", re.IGNORECASE)
 
 
-class RoleConfig(Section):
-    """Model of a role. In TOML either the model's name alone, or a table."""
+class ModelSettings(Section):
+    """Model and its call settings.
+
+    Example:
+        >>> ModelSettings(model="openai/gpt-5-mini", parameters={"temperature": 0}).attempts
+        5
+    """
 
     model: str = Field(
         default=OFFLINE,
@@ -71,16 +76,6 @@ class RoleConfig(Section):
         default=None, ge=0, description="price of a million tokens written; default: litellm's table"
     )
 
-    @property
-    def is_offline(self) -> bool:
-        """True if rules play the role, without a model."""
-        return self.model == OFFLINE
-
-    @model_validator(mode="before")
-    @classmethod
-    def _by_name(cls, value: Any) -> Any:
-        return {"model": value} if isinstance(value, str) else value
-
     @field_validator("model")
     @classmethod
     def _absolute_gguf(cls, model: str) -> str:
@@ -96,6 +91,20 @@ class RoleConfig(Section):
                 "variable and name that by key_env"
             )
         return parameters
+
+
+class RoleConfig(ModelSettings):
+    """A model in a role. In TOML either the model's name alone, or a table."""
+
+    @property
+    def is_offline(self) -> bool:
+        """Rules, no model."""
+        return self.model == OFFLINE
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        return {"model": value} if isinstance(value, str) else value
 
 
 class ReflectorConfig(RoleConfig):

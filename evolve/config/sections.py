@@ -1,11 +1,11 @@
-"""The sections of a configuration: how to search, what to evaluate, where programs run."""
+"""The sections of a configuration: how to search, and what to evaluate."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -20,9 +20,6 @@ from pydantic import (
 from evolve.kinds import Kind
 from evolve.registry import REGISTRY
 from evolve.scoring import GRADED, METRICS
-
-if TYPE_CHECKING:
-    from evolve.sandboxes.protocol import Limits
 
 T = TypeVar("T")
 Objective = Literal["quality", "cost", "latency", "size"]
@@ -268,41 +265,6 @@ class EvaluationConfig(Section):
         if name != "auto" and name not in QUALITIES:
             raise ValueError(f"expected auto or one of {', '.join(QUALITIES)}{suggestion(name, QUALITIES)}")
         return name
-
-
-class SandboxConfig(Section):
-    """Sandbox backend and the resource limits of programs; see ``evolve.sandboxes.protocol.Limits``."""
-
-    backend: Annotated[str, named("sandbox")] = Field(
-        default="auto",
-        description="sandbox backend; auto takes docker where an engine answers; or a registered name",
-    )
-    pool: int = Field(
-        default=2, ge=0, le=64, description="containers or processes to keep started for the next programs"
-    )
-    call_seconds: float = Field(
-        default=60.0, gt=0, description="time for one write or read, model time not counted"
-    )
-    load_seconds: float = Field(
-        default=20.0, gt=0, description="time to import the program and make its memory"
-    )
-    read_characters: int = Field(default=3_000, ge=1, description="most characters that read may return")
-    model_calls: int = Field(default=1, ge=0, description="most toolkit model calls in one write or read")
-    model_input_characters: int = Field(
-        default=120_000, ge=1, description="most characters sent in one such call"
-    )
-    embed_texts: int = Field(default=20_000, ge=0, description="most texts embedded in one write or read")
-    memory_mb: int = Field(default=512, ge=64, description="memory of the whole sandbox")
-    processes: int = Field(default=64, ge=1, description="processes and threads of the whole sandbox")
-    scratch_mb: int = Field(default=64, ge=1, description="size of /tmp")
-    stderr_bytes: int = Field(default=8_000_000, ge=1, description="most bytes printed in a session")
-    frame_bytes: int = Field(default=4_000_000, ge=1_024, description="the largest message of the worker")
-
-    def limits(self) -> Limits:
-        """Limits as the sandbox takes them."""
-        from evolve.sandboxes.protocol import Limits  # numpy, which a reader of configurations does not need
-
-        return Limits(**self.model_dump(exclude={"backend", "pool"}))
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from evolve.errors import UsageError
-from evolve.journal.durable import replace_file
+from evolve.files.durable import replace_file
 
 FILE = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")

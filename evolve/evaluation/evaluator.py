@@ -139,7 +139,7 @@ class Evaluator:
             cost_unit=cost_unit,
         )
         identities = (agent.identity, *scorer.identity, embedder.identity, model.identity)
-        self._conditions = digest((content(benchmark), *identities, dataclasses.asdict(limits), cost_unit))
+        self._conditions = digest((content(benchmark), *identities, limits.model_dump(), cost_unit))
 
     @property
     def conditions(self) -> str:

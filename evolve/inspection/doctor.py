@@ -78,7 +78,7 @@ def doctor_data(
         "docker": docker,
         "bwrap": {"usable": problem is None, "reason": problem},
         "sandbox": sandbox,
-        "limits": asdict(Limits()),
+        "limits": Limits().model_dump(),
         "check": (check or check_data)(sandbox["auto"]) if intact else None,
         "benchmarks": benchmarks_data() if intact else [],
         "registered": registered_data(),

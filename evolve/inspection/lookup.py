@@ -86,3 +86,26 @@ def find_program(text: str, root: Path) -> Found:
         return Found(run.program(chosen.program), run.path / "programs" / f"{chosen.program}.py")
     path = seed_path(text)
     return Found(MemoryProgram.from_file(path), path)
+
+
+def program_of(program: str | Path | MemoryProgram, root: Path) -> MemoryProgram:
+    """Return the program that is given as an object, source, path, name of a seed, or ``RUN:ID``.
+
+    Args:
+        program: a text of more than one line is source.
+        root: folder of runs, for ``RUN:ID``.
+
+    Raises:
+        UsageError: there is no such program, or its file cannot be read.
+
+    Example:
+        >>> program_of("lexical", Path("runs")).name
+        'lexical'
+    """
+    if isinstance(program, MemoryProgram):
+        return program
+    if isinstance(program, Path):
+        return MemoryProgram.from_file(program)
+    if "\n" in program:
+        return MemoryProgram(program)
+    return find_program(program, root).program

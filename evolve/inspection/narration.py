@@ -15,6 +15,7 @@ from evolve.events import (
 )
 from evolve.inspection.text import difference, duration, one_line, score
 from evolve.runs.history import SEED, STATIC, TEST, RunHistory, title
+from evolve.text import changed_parts
 
 CEILING = 0.98
 """Quality, of at most 1, above which a benchmark leaves little to find."""
@@ -30,10 +31,11 @@ def described(event: Event, history: RunHistory) -> str | None:
         case Started():
             verb = "resumes" if event.resumed else "begins"
             changed = ""
-            if len(history.started) > 1 and history.started[-2].mutator not in ("", event.mutator):
+            before = history.started[-2].mutator if len(history.started) > 1 else ""
+            if before not in ("", event.mutator):
                 changed = (
-                    " What makes children (rules, model, prompts or settings) has changed since it last ran: "
-                    "earlier children were made otherwise."
+                    " The mutator (rules, model, prompts or settings) has changed since the last start, so "
+                    f"earlier children were made differently: {changed_parts(before, event.mutator)}."
                 )
             return f"The campaign {verb}; isolation: {event.isolation}.{changed}"
         case Proposed():

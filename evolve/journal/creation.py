@@ -13,7 +13,7 @@ from pathlib import Path
 
 from evolve.config import CampaignConfig, to_toml
 from evolve.errors import UsageError
-from evolve.journal.durable import Write, replace_file, said_as_ours, sync_folder
+from evolve.files.durable import Write, replace_file, said_as_ours, sync_folder
 
 FOLDERS = ("programs", "evaluations", "cache")
 _UNFINISHED = ".new-"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from evolve.errors import UsageError
-from evolve.journal.durable import said_as_ours
+from evolve.files.durable import said_as_ours
 from evolve.journal.lock import hold
 from evolve.journal.run import RunRecord, checked_name
 

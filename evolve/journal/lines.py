@@ -18,8 +18,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from evolve.errors import InfrastructureError, UsageError
-from evolve.journal.durable import Write, said_as_ours, write_all
-from evolve.journal.inside import read_below
+from evolve.files.durable import Write, said_as_ours, write_all
+from evolve.files.inside import read_below
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from evolve.errors import UsageError
-from evolve.journal.durable import said_as_ours
+from evolve.files.durable import said_as_ours
 
 _ATTEMPTS, _PAUSE = 5, 0.01
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from evolve.events import EVENT, Event
-from evolve.journal.durable import Write
+from evolve.files.durable import Write
 from evolve.journal.lines import LineFormat, LineLog, read_lines
 
 _FORMAT = LineFormat(EVENT, noun="an event", otherwise="begin another run with --name")

@@ -27,9 +27,9 @@ from pydantic_core import to_json
 from evolve.config import CampaignConfig, check_resumable, parse_recorded, to_toml, with_window
 from evolve.errors import UsageError
 from evolve.events import Event
+from evolve.files.durable import Write, replace_file, restore_folders
+from evolve.files.inside import read_below, refuse_links
 from evolve.journal.creation import FOLDERS, create
-from evolve.journal.durable import Write, replace_file, restore_folders
-from evolve.journal.inside import read_below, refuse_links
 from evolve.journal.lock import hold
 from evolve.journal.log import EventLog, read_events
 from evolve.journal.tasks import FILE as TASKS

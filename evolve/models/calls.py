@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from pydantic import Field, ValidationError
 
 from evolve.errors import InfrastructureError, ModelErrorKind, UsageError
-from evolve.journal.inside import read_below
+from evolve.files.inside import read_below
 from evolve.models.chat import Cause, Role
 from evolve.records import Record, Usage
 

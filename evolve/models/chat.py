@@ -74,8 +74,21 @@ class Reply:
 class ChatModel(Protocol):
     """Chat model in a role. Thread-safe.
 
-    Asking is asynchronous and happens on one event loop that all roles share; ``run`` schedules work there
-    from any thread but the loop's own.
+    ``ask`` and ``ask_all`` wait for replies. Where a reply decides what is asked next, and several such
+    conversations go on at once, write them as coroutines around ``answer`` and hand those to ``run``: they
+    share one event loop with all roles. Call ``ask``, ``ask_all`` and ``run`` from outside of that loop.
+
+    Example:
+        >>> import asyncio
+        >>> class Echo(ChatModel):
+        ...     async def answer(self, request):
+        ...         return Reply(request.messages[-1]["content"], Usage(), "echo")
+        ...
+        ...     def run(self, work):
+        ...         return [asyncio.run(each) for each in work]
+        >>> requests = [ChatRequest(({"role": "user", "content": text},), "answer") for text in "ab"]
+        >>> Echo().ask(requests[0]).text, [reply.text for reply in Echo().ask_all(requests)]
+        ('a', ['a', 'b'])
     """
 
     @property
@@ -96,8 +109,17 @@ class ChatModel(Protocol):
         """Most tokens of one reply (``max_tokens`` of the role); None where there is no limit."""
         ...
 
-    async def ask(self, request: ChatRequest) -> Reply:
-        """Ask and return the answer, after retries if needed.
+    def ask(self, request: ChatRequest) -> Reply:
+        """Return the reply to a request; raises what ``answer`` raises."""
+        (reply,) = self.run([self.answer(request)])
+        return reply
+
+    def ask_all(self, requests: Sequence[ChatRequest]) -> list[Reply]:
+        """Return the replies to requests that are under way at once, in their order; see ``run``."""
+        return self.run([self.answer(request) for request in requests])
+
+    async def answer(self, request: ChatRequest) -> Reply:
+        """Return the reply, after as many retries as it takes.
 
         Raises:
             ModelError: the call failed for good; its kind says whether another call may succeed.

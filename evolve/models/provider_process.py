@@ -14,16 +14,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from evolve.models.chat import Message
 from evolve.models.frames import Frames
 from evolve.models.provider import AttemptFailed, Completed, Embedded, Tokens
-from evolve.models.provider_worker import READY, Settings, unpacked
+from evolve.models.provider_worker import READY, unpacked
 from evolve.models.redaction import redacted
-from evolve.models.settings import ModelSettings
+from evolve.models.settings import ModelSettings, sent
 
 _PROGRAM = "from evolve.models.provider_worker import main; main()"
 _LAST_WORDS = 2_000  # characters of what a process printed before it ended
@@ -53,8 +52,8 @@ class ProviderProcess:
         schema: tuple[str, Mapping[str, Any]] | None,
     ) -> Completed:
         """Request a chat completion."""
-        sent = None if schema is None else (schema[0], dict(schema[1]))
-        value = await self._ask("chat", settings, messages=list(messages), options=dict(options), schema=sent)
+        form = None if schema is None else (schema[0], dict(schema[1]))
+        value = await self._ask("chat", settings, messages=list(messages), options=dict(options), schema=form)
         return Completed(**{**value, "tokens": Tokens(**value["tokens"])})
 
     async def embed(self, settings: ModelSettings, texts: Sequence[str]) -> Embedded:
@@ -79,9 +78,7 @@ class ProviderProcess:
             if self._worker.lost:
                 await self._worker.close()
                 self._worker = _Worker()
-        answer = await self._worker.ask(
-            {"op": operation, "settings": asdict(Settings.of(settings)), **arguments}
-        )
+        answer = await self._worker.ask({"op": operation, "settings": sent(settings), **arguments})
         if "failed" in answer:
             said = answer["failed"]
             raise AttemptFailed(**{**said, "tokens": Tokens(**said["tokens"])})

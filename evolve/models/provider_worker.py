@@ -11,42 +11,16 @@ import gc
 import os
 import traceback
 from array import array
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from evolve.models.frames import Frames
 from evolve.models.provider import AttemptFailed, Provider
 from evolve.models.redaction import redacted
 from evolve.models.settings import ModelSettings
-from evolve.records import StructuredOutput
 
 READY = {"ready": True}
 OPERATIONS = ("chat", "embed", "price", "context")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """``ModelSettings`` that can be sent."""
-
-    model: str
-    parameters: Mapping[str, Any]
-    api_base: str | None
-    key_env: str | None
-    max_tokens: int | None
-    timeout_seconds: float
-    attempts: int
-    dimension: int | None
-    usd_per_million_in: float | None
-    usd_per_million_out: float | None
-    context_tokens: int | None = None
-    structured: StructuredOutput = "auto"
-    concurrency: int | None = None
-
-    @classmethod
-    def of(cls, settings: ModelSettings) -> Settings:
-        """A copy of ``settings``."""
-        return cls(**{name: getattr(settings, name) for name in cls.__dataclass_fields__})
 
 
 class ProviderWorker:
@@ -90,7 +64,7 @@ class ProviderWorker:
             del self._under_way[number]
 
     async def _carried(self, request: dict[str, Any]) -> Any:
-        settings = Settings(**request["settings"])
+        settings = ModelSettings(**request["settings"])
         match request["op"]:
             case "chat":
                 schema = tuple(request["schema"]) if request["schema"] else None

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from evolve.models.adaptations import Adaptations
 from evolve.models.cache import ReplyCache, key_of
-from evolve.models.chat import ChatRequest, Reply, Role
+from evolve.models.chat import ChatModel, ChatRequest, Reply, Role
 from evolve.models.exchange import Exchange, Order
 from evolve.models.finish import finish_of
 from evolve.models.fitting import Room
@@ -25,7 +25,7 @@ T = TypeVar("T")
 Run = Callable[[Sequence[Coroutine[Any, Any, Any]]], list[Any]]
 
 
-class RemoteChat:
+class RemoteChat(ChatModel):
     """``ChatModel`` of a role.
 
     Args:
@@ -82,10 +82,6 @@ class RemoteChat:
         """See ``ChatModel``."""
         return self._run(work)
 
-    async def ask(self, request: ChatRequest) -> Reply:
-        """See ``ChatModel``."""
-        return await self.answer(request)
-
     async def answer(self, request: ChatRequest, *, partial: bool = False) -> Reply:
         """Ask like ``ask``; with ``partial``, an answer that was cut off at ``max_tokens`` counts as one."""
         options = self._options(request)
@@ -115,7 +111,7 @@ class RemoteChat:
         Args:
             request: as it was asked.
             partial: as it was asked.
-            accounted: put it on the account as a call that the cache answered, as ``ask`` does.
+            accounted: put it on the account as a call that the cache answered, as ``answer`` does.
         """
         options = self._options(request)
         kept = self._kept(self._key(request, options, partial))

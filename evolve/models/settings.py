@@ -1,81 +1,22 @@
-"""Settings of a model for the gateway; ``evolve.config.RoleConfig`` implements them."""
+"""Identity and endpoint of a model, from its settings."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
-from evolve.records import StructuredOutput
+from evolve.config.models import ModelSettings as ModelSettings
 
 
-class ModelSettings(Protocol):
-    """Model and its call settings. ``RoleConfig``, where a user gives them, describes the fields."""
+def sent(settings: ModelSettings) -> dict[str, Any]:
+    """Return the settings as JSON for another process, without what a role adds to them.
 
-    @property
-    def model(self) -> str:
-        """LiteLLM id, such as openai/gpt-5-mini."""
-        ...
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """Parameters sent with every call."""
-        ...
-
-    @property
-    def api_base(self) -> str | None:
-        """Address of the server; None for the provider's."""
-        ...
-
-    @property
-    def key_env(self) -> str | None:
-        """Environment variable with the key; None for the provider's usual one."""
-        ...
-
-    @property
-    def max_tokens(self) -> int | None:
-        """Most tokens of one answer."""
-        ...
-
-    @property
-    def context_tokens(self) -> int | None:
-        """Tokens of prompt and reply together; None: ask the server."""
-        ...
-
-    @property
-    def structured(self) -> StructuredOutput:
-        """Way in which structured JSON is requested."""
-        ...
-
-    @property
-    def timeout_seconds(self) -> float:
-        """Seconds for one attempt."""
-        ...
-
-    @property
-    def attempts(self) -> int:
-        """Attempts of one call, on transient errors."""
-        ...
-
-    @property
-    def concurrency(self) -> int | None:
-        """Calls in flight at the same time to the model's server; None for no limit of its own."""
-        ...
-
-    @property
-    def dimension(self) -> int | None:
-        """Dimension of an embedding model's vectors."""
-        ...
-
-    @property
-    def usd_per_million_in(self) -> float | None:
-        """Price of tokens read; None for litellm's table."""
-        ...
-
-    @property
-    def usd_per_million_out(self) -> float | None:
-        """Price of tokens written; None for litellm's table."""
-        ...
+    Example:
+        >>> from evolve.config import ReflectorConfig
+        >>> ModelSettings(**sent(ReflectorConfig(model="m", weight=2.0))).model
+        'm'
+    """
+    return settings.model_dump(mode="json", include=set(ModelSettings.model_fields))
 
 
 def identity_of(settings: ModelSettings) -> str:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
 
 from evolve.mutation.bandit import BudgetedThompson, Pull
-from evolve.mutation.protocol import Brief, Mutator, Proposal, Refusal, Scope
-from evolve.records import Try
+from evolve.mutation.protocol import Brief, Feedback, Mutator, Proposal, Refusal, Scope
 
 _CROSSOVER, _BY, _AFTER = "crossover", " by ", " after "
 
@@ -31,38 +29,7 @@ class Member:
     scoped: bool = True
 
 
-@dataclass(frozen=True)
-class Feedback:
-    """Outcome of a candidate, for a mutator that learns.
-
-    Attributes:
-        number: number of the candidate.
-        operator: the operator that the proposal or the refusal named.
-        improvement: quality of the candidate less that of its parent; 0 where no candidate was made.
-        usd: price of the mutation, repairs included, and of the evaluation where it was counted in USD; None
-            where no price is known.
-        tries: result of each reply of the model, if one made the candidate.
-        evaluation_usd: the part of ``usd`` that is the price of the evaluation.
-    """
-
-    number: int
-    operator: str
-    improvement: float
-    usd: float | None
-    tries: tuple[Try, ...] = ()
-    evaluation_usd: float = 0.0
-
-
-@runtime_checkable
-class Learns(Protocol):
-    """Mutator that learns from the results of its candidates."""
-
-    def tell(self, feedback: Feedback) -> None:
-        """Learn an outcome. Earlier outcomes may be repeated when a run resumes. Thread-safe."""
-        ...
-
-
-class Ensemble:
+class Ensemble(Mutator):
     """Mutator that draws a member for each candidate by the weights.
 
     Args:
@@ -77,8 +44,8 @@ class Ensemble:
         """Identity of all members, with their weights."""
         return _identity("weights", self._members)
 
-    def tell(self, feedback: Feedback) -> None:
-        """Pass an outcome on to its member; see ``Learns``."""
+    def observe(self, feedback: Feedback) -> None:
+        """Pass an outcome on to its member; see ``Mutator``."""
         _pass_on(feedback, self._members)
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
@@ -88,7 +55,7 @@ class Ensemble:
         return _signed(self._members[name].mutator.mutate(brief, rng), name)
 
 
-class LearningEnsemble:
+class LearningEnsemble(Mutator):
     """Mutator that chooses a member for each candidate, and the scope too if there are several, by
     improvement per USD.
 
@@ -149,8 +116,8 @@ class LearningEnsemble:
             outcome, _signed(self._members[self._fallback].mutator.mutate(brief, rng), self._fallback)
         )
 
-    def tell(self, feedback: Feedback) -> None:
-        """See ``Learns``. Operators of no member, such as a removed one's, are ignored."""
+    def observe(self, feedback: Feedback) -> None:
+        """See ``Mutator``. An operator of no member, such as a removed one's, is ignored."""
         _pass_on(feedback, self._members)
         pulls = []
         for part in _parts(feedback):
@@ -170,8 +137,8 @@ def _pass_on(feedback: Feedback, members: dict[str, Member]) -> None:
     for part in _parts(feedback):
         made, _, name = part.operator.partition(_BY)
         member = members.get(name)
-        if member is not None and isinstance(member.mutator, Learns):
-            member.mutator.tell(replace(part, operator=made))
+        if member is not None:
+            member.mutator.observe(replace(part, operator=made))
 
 
 def _parts(feedback: Feedback) -> tuple[Feedback, ...]:

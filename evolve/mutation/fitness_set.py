@@ -6,11 +6,10 @@ import random
 from dataclasses import replace
 
 from evolve.evaluation import Subset
-from evolve.mutation.ensemble import Feedback, Learns
-from evolve.mutation.protocol import Brief, Mutator, Proposal, Refusal
+from evolve.mutation.protocol import Brief, Feedback, Mutator, Proposal, Refusal
 
 
-class OnFitnessSet:
+class OnFitnessSet(Mutator):
     """Mutator wrapper that shows the parent on the static subset, where reflecting models see a rotating one.
 
     A model that is shown tasks learns their answers, so it is shown other tasks than those that count. Rules
@@ -43,7 +42,6 @@ class OnFitnessSet:
             brief = replace(brief, diagnosis=brief.fitness, tasks=self._tasks, episodes=self._episodes)
         return self._inner.mutate(brief, rng)
 
-    def tell(self, feedback: Feedback) -> None:
-        """Pass an outcome on; see ``Learns``."""
-        if isinstance(self._inner, Learns):
-            self._inner.tell(feedback)
+    def observe(self, feedback: Feedback) -> None:
+        """Pass a result on to the inner mutator."""
+        self._inner.observe(feedback)

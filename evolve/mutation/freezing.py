@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, get_args
 
 from evolve.errors import ProgramError
-from evolve.mutation.protocol import Brief, Mutator, Proposal, Refusal, Scope
+from evolve.mutation.protocol import Brief, Feedback, Mutator, Proposal, Refusal, Scope
 from evolve.program import MemoryProgram, freeze_code, freeze_instructions
 from evolve.program.parts import ALWAYS_ON, BASE_CLASS, CONSTANTS, ITEM_CLASS, QUERY_CLASS
 from evolve.program.pieces import HEAD, OTHER, Pieces
@@ -124,7 +124,7 @@ def _storing(pieces: Pieces) -> set[str]:
     return set(pieces.reached(roots, past=[f"{BASE_CLASS}.read"]))
 
 
-class Freezing:
+class Freezing(Mutator):
     """Mutator wrapper that restores the parent's frozen part in every candidate.
 
     Args:
@@ -149,16 +149,22 @@ class Freezing:
         if isinstance(outcome, Refusal):
             return outcome
         try:
-            source = _COMPOSE[self._part](brief.program.source, outcome.program.source)
+            program = MemoryProgram(_COMPOSE[self._part](brief.program.source, outcome.program.source))
         except ProgramError as error:
-            return Refusal(operator=outcome.operator, reason=error.message)
-        program = MemoryProgram(source)
+            return _refused(outcome, error.message)
         if program.problems:
-            return Refusal(operator=outcome.operator, reason=f"not valid once frozen: {program.problems[0]}")
+            return _refused(outcome, f"not valid once frozen: {program.problems[0]}")
         if program.fingerprint == brief.program.fingerprint:
-            return Refusal(operator=outcome.operator, reason=f"it changed only the frozen {self._part}")
+            return _refused(outcome, f"it changed only the frozen {self._part}")
         if program.fingerprint in brief.known:
-            return Refusal(
-                operator=outcome.operator, reason="once frozen, it is a program that was tried before"
-            )
-        return Proposal(program, outcome.operator, outcome.message, outcome.parents)
+            return _refused(outcome, "once frozen, it is a program that was tried before")
+        return replace(outcome, program=program)
+
+    def observe(self, feedback: Feedback) -> None:
+        """Pass a result on to the inner mutator."""
+        self._inner.observe(feedback)
+
+
+def _refused(outcome: Proposal, reason: str) -> Refusal:
+    """The refusal of a child, with the usage and attempts that it took."""
+    return Refusal(outcome.operator, reason, outcome.usage, outcome.tries)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Episode, Evaluation, Task, Try, Usage
@@ -114,9 +114,37 @@ class Refusal:
     tries: tuple[Try, ...] = ()
 
 
+@dataclass(frozen=True)
+class Feedback:
+    """Outcome of a candidate, for a mutator that learns.
+
+    Attributes:
+        number: number of the candidate.
+        operator: the operator that the proposal or the refusal named.
+        improvement: quality of the candidate less that of its parent; 0 where no candidate was made.
+        usd: price of the mutation, repairs included, and of the evaluation where it was counted in USD; None
+            where no price is known.
+        tries: result of each reply of the model, if one made the candidate.
+        evaluation_usd: the part of ``usd`` that is the price of the evaluation.
+
+    Example:
+        >>> Feedback(3, "reflect/read", improvement=0.25, usd=0.01).improvement
+        0.25
+    """
+
+    number: int
+    operator: str
+    improvement: float
+    usd: float | None
+    tries: tuple[Try, ...] = ()
+    evaluation_usd: float = 0.0
+
+
 class Mutator(Protocol):
     """Mutator: makes a candidate from a parent. The same brief and an equal ``rng`` state give the same
     child.
+
+    A class need not inherit from this; one that does not learn may leave ``observe`` out.
 
     Example:
         >>> class Nothing:
@@ -140,3 +168,42 @@ class Mutator(Protocol):
             InfrastructureError: a model could not be reached; nothing is known about the candidate.
         """
         ...
+
+    def observe(self, feedback: Feedback) -> None:
+        """Learn from the result of an earlier candidate; does nothing by default.
+
+        Called before ``mutate``, with every candidate that is settled by then, by any mutator: ignore those
+        of other operators. The same results come again with each later candidate and when a run is resumed, so
+        observing one twice must change nothing. Called from several threads.
+        """
+        return
+
+
+class Adapted(Mutator):
+    """An object of a user that has no ``observe``; ``tell``, the former name of it, is called if present.
+
+    Args:
+        inner: has ``identity`` and ``mutate``.
+    """
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    @property
+    def identity(self) -> str:
+        """Identity of the object."""
+        return self._inner.identity
+
+    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
+        """Return what the object makes; see ``Mutator``."""
+        return self._inner.mutate(brief, rng)
+
+    def observe(self, feedback: Feedback) -> None:
+        """Pass a result on to ``tell``, if there is one."""
+        if hasattr(self._inner, "tell"):
+            self._inner.tell(feedback)
+
+
+def completed(thing: Any) -> Mutator:
+    """Return ``thing``, with an ``observe`` if it has none."""
+    return thing if hasattr(thing, "observe") else Adapted(thing)

@@ -8,15 +8,14 @@ import re
 import secrets
 import shutil
 import sys
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import evolve
 from evolve.config import CampaignConfig
 from evolve.errors import UsageError
+from evolve.files.durable import said_as_ours
 from evolve.journal import RunRecord
-from evolve.journal.durable import said_as_ours
 from evolve.models.weights import pack_weights, unpack_weights
 from evolve.plugins.find import installed_plugins
 from evolve.plugins.manifest import (
@@ -90,7 +89,7 @@ def export(
         benchmark=Path(run.config.benchmark).stem,
         scores=tuple(_score(found) for found in run.evaluations(program.id) if _reported(found)),
         models=models,
-        limits=asdict(run.config.sandbox.limits()),
+        limits=run.config.sandbox.limits().model_dump(),
         dimension=dimension,
         item_schema=item_schema(program.parts),
         provenance=Provenance(

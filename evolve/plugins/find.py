@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from evolve.errors import UsageError
-from evolve.journal.inside import read_below
+from evolve.files.inside import read_below
 from evolve.plugins.manifest import CONTRACT, FORMAT, GROUP, MANIFEST, PROGRAM, WEIGHTS, Manifest, sha256
 from evolve.program import MemoryProgram
 

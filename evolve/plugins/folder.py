@@ -12,8 +12,8 @@ import os
 from pathlib import Path
 
 from evolve.errors import UsageError
-from evolve.journal.durable import Write, replace_file, said_as_ours
-from evolve.journal.inside import refuse_links
+from evolve.files.durable import Write, replace_file, said_as_ours
+from evolve.files.inside import refuse_links
 from evolve.journal.lines import LineLog, read_lines, to_line
 from evolve.journal.lock import hold
 from evolve.plugins.records import FORMAT, Entry, Opened, Remembered

@@ -7,9 +7,10 @@ import math
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 import evolve
 from evolve.config import OFFLINE, CampaignConfig, ModelsConfig, RoleConfig
@@ -148,7 +149,7 @@ def _limits(plugin: Plugin, raised: Mapping[str, float], tell: Callable[[str], N
         f"The plug-in {manifest.name!r} names limits",
         f"Use the version that made it ({manifest.evolve}), or export it again.",
     )
-    most = asdict(Limits()) | _known(raised, "limits= names", "Leave that out.")
+    most = Limits().model_dump() | _known(raised, "limits= names", "Leave that out.")
     capped = {name: most[name] for name, value in asked.items() if value > most[name]}
     if capped:
         listed = ", ".join(f"{name} {asked[name]:g} ({most[name]:g})" for name in capped)
@@ -157,12 +158,20 @@ def _limits(plugin: Plugin, raised: Mapping[str, float], tell: Callable[[str], N
             "Raise one with limits={...}, or --limit NAME=VALUE of `evolve serve`."
         )
     own = {name: value for name, value in raised.items() if name not in asked}
-    return Limits(**{**own, **asked, **capped})
+    try:
+        return Limits(**{**own, **asked, **capped})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise UsageError(
+            f"The plug-in {manifest.name!r} cannot have the limit {problem['loc'][0]} = {problem['input']}: "
+            f"{problem['msg'].removeprefix('Input ')}. Give another with limits={{...}}, or with "
+            "--limit NAME=VALUE of `evolve serve`."
+        ) from None
 
 
 def _known(limits: Mapping[str, float], whose: str, remedy: str) -> dict[str, Any]:
-    """Return ``limits``, each of a known name and positive; else a UsageError."""
-    types = {name: type(value) for name, value in asdict(Limits()).items()}
+    """``limits``, each of a known name and positive; UsageError for another."""
+    types = {name: type(value) for name, value in Limits().model_dump().items()}
     for name, value in limits.items():
         if name not in types:
             raise UsageError(f"{whose} that this version of evolve does not know: {name}. {remedy}")

@@ -224,6 +224,11 @@ class RunHistory:
         return self.started[0].conditions if self.started else None
 
     @property
+    def mutator(self) -> str | None:
+        """Identity of what made children when the run last went on; None where none was recorded."""
+        return next((event.mutator for event in reversed(self.started) if event.mutator), None)
+
+    @property
     def prompts(self) -> str | None:
         """Digest of the user's own prompt files that the run was begun with; None for a new run."""
         return self.started[0].prompts if self.started else None

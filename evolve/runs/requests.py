@@ -17,7 +17,7 @@ from pydantic import Field, TypeAdapter
 
 from evolve.errors import UsageError
 from evolve.events import Action
-from evolve.journal.durable import Write, said_as_ours
+from evolve.files.durable import Write, said_as_ours
 from evolve.journal.lines import LineFormat, LineLog, read_lines
 from evolve.records import Record
 

@@ -13,44 +13,10 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from evolve.config.sandbox import Limits as Limits
 from evolve.records import ClockKind, Completion, Fields, Usage
 
 Isolation = Literal["docker", "bwrap", "process"]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Resource limits of a program. The defaults are the paper's where it names one.
-
-    Attributes:
-        call_seconds: time for one write or read, model time not counted.
-        load_seconds: time to import the module and make its KnowledgeBase.
-        read_characters: characters that read may return; over it is the candidate's failure.
-        model_calls: toolkit.llm_completion calls in one write or read.
-        model_input_characters: characters of the messages of one such call.
-        embed_texts: texts that one write or read may have embedded.
-        memory_mb: memory of the whole sandbox.
-        processes: processes and threads of the whole sandbox.
-        scratch_mb: size of /tmp.
-        stderr_bytes: bytes that may be printed in a session.
-        frame_bytes: the largest message that the worker may send, in bytes.
-
-    Example:
-        >>> Limits(memory_mb=1024).call_seconds
-        60.0
-    """
-
-    call_seconds: float = 60.0
-    load_seconds: float = 20.0
-    read_characters: int = 3_000
-    model_calls: int = 1
-    model_input_characters: int = 120_000
-    embed_texts: int = 20_000
-    memory_mb: int = 512
-    processes: int = 64
-    scratch_mb: int = 64
-    stderr_bytes: int = 8_000_000
-    frame_bytes: int = 4_000_000
 
 
 class Deferred(Exception):

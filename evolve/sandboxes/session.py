@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from typing import Any
 
 from evolve.errors import InfrastructureError, ProgramError
@@ -22,7 +21,7 @@ PRINTED_SECONDS = 0.05
 LOG_LINES = 50
 LOG_CHARACTERS = 500
 
-_OF_THE_HOST = ("call_seconds", "load_seconds", "model_calls", "model_input_characters", "embed_texts")
+_OF_THE_HOST = {"call_seconds", "load_seconds", "model_calls", "model_input_characters", "embed_texts"}
 
 
 class WorkerSession:
@@ -68,7 +67,7 @@ class WorkerSession:
             InfrastructureError: the worker did not start.
             Deferred: the program asked a model while it was made. The session is closed.
         """
-        limits = {name: value for name, value in asdict(self._limits).items() if name not in _OF_THE_HOST}
+        limits = self._limits.model_dump(exclude=_OF_THE_HOST)
         with self._use():
             self._conversation.await_greeting()
             try:

@@ -10,7 +10,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import JsonValue
 
 from evolve.benchmark import Place, find, locate
-from evolve.config import CampaignConfig, RoleConfig, SandboxConfig, merged
+from evolve.config import CampaignConfig, Limits, RoleConfig, SandboxConfig, merged
 from evolve.errors import UsageError
 from evolve.kinds import OBJECT
 from evolve.registry import REGISTRY
@@ -103,9 +103,7 @@ def playing(benchmark: str, data_dir: Path | None) -> Iterator[Act]:
 
 
 def played_in(acts: Iterable[Act], data_dir: object) -> list[Act]:
-    """Return the ``acts`` that play games below ``data_dir``, which the caller named; empty where it is
-    None.
-    """
+    """Return those of ``acts`` that play games below ``data_dir``, which the caller named."""
     if data_dir is None:
         return []
     folder = Path(str(data_dir)).expanduser().resolve()
@@ -196,7 +194,7 @@ def _is_this_machine(address: str) -> bool:
 
 
 def _raised(sandbox: SandboxConfig) -> Iterator[Act]:
-    usual = asdict(SandboxConfig().limits())
+    usual = Limits().model_dump()
     for name in _LIMITS:
         value = getattr(sandbox, name)
         if value > usual[name]:

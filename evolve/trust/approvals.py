@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from evolve.errors import InfrastructureError
-from evolve.journal.durable import replace_file
+from evolve.files.durable import replace_file
 from evolve.trust.acts import Act
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from evolve.environment import Environment, Observation
 from evolve.errors import InfrastructureError
-from evolve.models.chat import ChatRequest, Reply
+from evolve.models.chat import ChatModel, ChatRequest, Reply
 from evolve.program import FieldSpec, Parts
 from evolve.records import Usage
 
@@ -34,6 +34,7 @@ class ScriptedModel:
     """
 
     identity = "scripted-1"
+    ask, ask_all = ChatModel.ask, ChatModel.ask_all
 
     def __init__(
         self,
@@ -46,7 +47,7 @@ class ScriptedModel:
         self.asked: list[ChatRequest] = []
         self.most_at_once = self._at_once = 0
 
-    async def ask(self, request: ChatRequest) -> Reply:
+    async def answer(self, request: ChatRequest) -> Reply:
         index = len(self.asked)
         self.asked.append(request)
         self._at_once += 1

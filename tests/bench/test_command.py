@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from evolve import api
 from evolve.bench import exports
 from evolve.bench.filling import Filler
+from evolve.errors import UsageError
 from evolve.evaluation import Subset
 from evolve.evaluation.evaluator import UNKNOWN
 from evolve.program import MemoryProgram
@@ -234,3 +236,29 @@ def test_a_bench_that_is_killed_goes_on_and_repeats_nothing(root: Path, shop: Pa
 def lines(file: Path) -> list[str]:
     """The whole lines of a file that may be being written."""
     return file.read_text().split("\n")[:-1] if file.is_file() else []
+
+
+def test_a_bench_from_python_is_the_table_of_the_command(invoke, root: Path, shop: Path):
+    told: list[tuple[str, str, int, int]] = []
+    quick = {"settings": {"sandbox.backend": "process"}, "root": root, "name": "ours"}
+    table = api.bench(
+        ["bm25", "no_memory"],
+        [str(shop)],
+        **quick,
+        progress=lambda cell, heading, done, due: told.append((cell.name, heading, done, due)),
+    )
+    assert [(name, heading, done, due) for name, heading, done, due in told] == [
+        ("bm25", "shop", 1, 2),
+        ("no_memory", "shop", 2, 2),
+    ]
+    code, out, err = invoke("bench", "-n", "ours", "--json")
+    assert code == 0, err
+    assert json.loads(out)["cells"] == json.loads(json.dumps(table["cells"]))
+    assert len(journal(root, "ours")) == 2, "what was scored from Python is not scored again"
+
+
+def test_a_bench_from_python_does_not_execute_what_nobody_approved(root: Path, shop: Path, tmp_path: Path):
+    config = tmp_path / "received.toml"
+    config.write_text(f'benchmark = "{shop}"\n')
+    with pytest.raises(UsageError, match=r"evolve\.api\.bench\(\.\.\., trust=True\)"):
+        api.bench(["bm25"], config=config, root=root)

@@ -70,12 +70,6 @@ def campaign(request: dict[str, Any], disk: Disk) -> None:
 def serve() -> None:
     disk = Disk()
     os.write = disk.write  # type: ignore[assignment]
-    import evolve.campaign
-    import evolve.cli.campaigns
-    import evolve.inspection.live
-    import evolve.inspection.summary
-    import evolve.mutation.offline
-    import evolve.sandboxes.process  # noqa: F401
 
     tempfile.gettempdir()  # is tried out by writing to it: the disk that is full is that of the runs
     for line in sys.stdin:

@@ -17,7 +17,7 @@ from evolve.campaign.steering import Steering
 from evolve.errors import ProgramError, UsageError
 from evolve.events import Discarded, Event, Finished, Joined, Proposed, Steered
 from evolve.journal import RunRecord
-from evolve.mutation import Brief, Proposal, Refusal
+from evolve.mutation import Brief, Mutator, Proposal, Refusal
 from evolve.mutation.offline import OfflineMutator
 from evolve.program import MemoryProgram
 from evolve.runs import steering
@@ -62,17 +62,23 @@ def ask(harness: Harness, request: SteeringRequest, name: str = "run") -> None:
     append_request(harness.root / name, request)
 
 
-class Listening:
+class Listening(Mutator):
     """The rules, and the hints that each child was made with."""
 
     def __init__(self) -> None:
         self.rules = OfflineMutator()
-        self.identity = self.rules.identity
         self.hints: dict[int, tuple[str, ...]] = {}
+
+    @property
+    def identity(self) -> str:
+        return self.rules.identity
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
         self.hints[brief.number] = brief.hints
         return self.rules.mutate(brief, rng)
+
+    def observe(self, feedback: Feedback) -> None:
+        self.rules.observe(feedback)
 
 
 def test_a_program_is_added_while_the_campaign_runs(harness: Harness):

@@ -23,6 +23,7 @@ def test_going_on_with_another_mutator_is_said(first: str, then: str, told: bool
     said = described(event, history)
     assert said
     assert ("has changed" in said) == told
+    assert ("'a' is now 'b'" in said) == told
 
 
 @pytest.mark.parametrize(("quality", "told"), [(1.0, True), (0.98, True), (0.9, False)])

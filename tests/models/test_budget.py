@@ -113,7 +113,7 @@ def test_no_cap_in_usd_is_passed_by_more_than_the_calls_in_flight(
         gateway = open_gateway(budget=Budget(max_usd=cap), calls=calls, concurrency=width)
         task, judge = (gateway.chat(role, role_config("gpt-4o")) for role in ("task", "judge"))
         work = [
-            model.ask(ChatRequest(({"role": "user", "content": "x" * 4_000},), "answer", repeat=number))
+            model.answer(ChatRequest(({"role": "user", "content": "x" * 4_000},), "answer", repeat=number))
             for number in range(60)
             for model in (task, judge)
         ]
@@ -140,9 +140,9 @@ def test_a_cap_in_tokens_needs_no_price(
     model_server.script("task", always(Answer("fine", tokens=(300, 200))))
     model = open_gateway(budget=Budget(max_tokens=2_600)).chat("task", role_config("task", max_tokens=200))
     for number in range(5):
-        model.run([model.ask(ChatRequest(({"role": "user", "content": "x" * 1_200},), "act", repeat=number))])
+        model.ask(ChatRequest(({"role": "user", "content": "x" * 1_200},), "act", repeat=number))
     with pytest.raises(BudgetReached, match="2,600 tokens"):
-        model.run([model.ask(ChatRequest(({"role": "user", "content": "x" * 1_200},), "act", repeat=9))])
+        model.ask(ChatRequest(({"role": "user", "content": "x" * 1_200},), "act", repeat=9))
     assert len(model_server.served) == 5
 
 
@@ -167,5 +167,5 @@ def test_cached_replies_are_no_spending(
     for _ in range(3):
         gateway = open_gateway(budget=Budget(max_tokens=700), cache=cache)
         model = gateway.chat("task", role_config("task", max_tokens=200))
-        model.run([model.ask(ChatRequest(({"role": "user", "content": "x"},), "answer")) for _ in range(3)])
+        model.ask_all([ChatRequest(({"role": "user", "content": "x"},), "answer") for _ in range(3)])
     assert len(model_server.served) == 1

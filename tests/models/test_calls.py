@@ -110,7 +110,7 @@ with Gateway(calls=CallFile(pathlib.Path(path)), concurrency=4) as gateway:
     model = gateway.chat("task", RoleConfig(model="openai/task", api_base=url, key_env="EVOLVE_TEST_KEY"))
     for n in range(10_000):
         asked = [ChatRequest(({"role": "user", "content": f"{n} {i}"},), "answer") for i in range(4)]
-        model.run([model.ask(one) for one in asked])
+        model.ask_all(asked)
         print(n, flush=True)
 """
 

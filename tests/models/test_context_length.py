@@ -171,6 +171,6 @@ def test_a_gateway_finds_the_context_and_records_it_with_the_calls(
     known = gateway.chat("task", role_config("task", context_tokens=512))
     for model, left_out in ((chat, 0), (known, 9)):
         request = ChatRequest(({"role": "user", "content": "hello"},), "answer", left_out=left_out)
-        model.run([model.ask(request)])
+        model.ask(request)
     assert [(call.left_out, call.context_tokens) for call in calls] == [(0, None), (9, 512)]
     assert said == []

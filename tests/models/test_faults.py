@@ -29,7 +29,7 @@ HELLO = ChatRequest(({"role": "user", "content": "hello"},), "answer")
 
 def ask(gateway: Gateway, settings: RoleConfig, asked: ChatRequest = HELLO) -> str:
     model = gateway.chat("task", settings)
-    (reply,) = model.run([model.ask(asked)])
+    reply = model.ask(asked)
     return reply.text
 
 
@@ -143,13 +143,13 @@ def test_a_request_that_always_fails_ends_while_others_get_through(
 
     async def others() -> str:
         for number in range(200):
-            await model.ask(ChatRequest(HELLO.messages, "answer", repeat=number))
+            await model.answer(ChatRequest(HELLO.messages, "answer", repeat=number))
             await asyncio.sleep(0.001)
         return "others"
 
     async def outcome() -> str:
         try:
-            return (await poisoned.ask(HELLO)).text
+            return (await poisoned.answer(HELLO)).text
         except ModelError as error:
             return error.kind
 
@@ -195,7 +195,7 @@ def test_an_outage_is_waited_out_by_all_calls_and_told(
     gateway = open_gateway(observer=news.append)
     model = gateway.chat("task", role_config("task"))
     model_server.outage(1.5)
-    replies = model.run([model.ask(ChatRequest(HELLO.messages, "answer", repeat=i)) for i in range(100)])
+    replies = model.ask_all([ChatRequest(HELLO.messages, "answer", repeat=i) for i in range(100)])
     assert {reply.text for reply in replies} == {"fine"}
     assert [one.down for one in news] == [True, False]
     assert news[0].endpoint == model_server.url
@@ -221,7 +221,7 @@ def test_an_outage_that_does_not_end(
 
     async def outcome(number: int) -> str:
         try:
-            return (await model.ask(ChatRequest(HELLO.messages, "answer", repeat=number))).text
+            return (await model.answer(ChatRequest(HELLO.messages, "answer", repeat=number))).text
         except ModelError as error:
             return error.kind
 

@@ -47,7 +47,7 @@ def test_a_reply_with_its_usage(model_server: ModelServer, role_config: Configur
     prices = {"usd_per_million_in": 1, "usd_per_million_out": 10}
     settings = role_config("task", parameters={"temperature": 0.5}, max_tokens=99, **prices)
     model = gateway.chat("task", settings)
-    (reply,) = model.run([model.ask(request("hello world!", max_tokens=50))])
+    reply = model.ask(request("hello world!", max_tokens=50))
     assert reply.text == "you said hello world!"
     assert (reply.usage.calls, reply.usage.tokens_in, reply.usage.tokens_out) == (1, 3, 6)
     assert reply.usage.usd == pytest.approx(63e-6)
@@ -61,7 +61,7 @@ def test_the_price_of_litellms_table(
 ) -> None:
     model_server.script("gpt-4o-mini", always(Answer("fine", tokens=(1_000_000, 1_000_000))))
     model = gateway.chat("judge", role_config("gpt-4o-mini"))
-    (reply,) = model.run([model.ask(request())])
+    reply = model.ask(request())
     assert reply.usage.usd == pytest.approx(0.15 + 0.60)
     assert reply.usage.unpriced == 0
 
@@ -83,7 +83,7 @@ def test_an_unknown_price_is_said_and_not_zero(
     calls = Recorded()
     gateway = open_gateway(calls=calls)
     model = gateway.chat("task", role_config("task"))
-    (reply,) = model.run([model.ask(request())])
+    reply = model.ask(request())
     assert (reply.usage.unpriced, reply.usage.usd) == (1, 0.0)
     assert gateway.accounts().roles["task"].usage.unpriced == 1
     assert calls.made[0].usd is None
@@ -95,7 +95,7 @@ def test_usage_that_is_not_reported_is_estimated_and_said_to_be(
     model_server.script("task", always(Answer("four", usage=False)))
     calls = Recorded()
     model = open_gateway(calls=calls).chat("task", role_config("task"))
-    (reply,) = model.run([model.ask(request("12345678"))])
+    reply = model.ask(request("12345678"))
     assert (reply.usage.tokens_in, reply.usage.tokens_out) == (2, 1)
     assert calls.made[0].estimated
 
@@ -109,7 +109,7 @@ def test_a_schema_is_sent_where_the_model_takes_one(
     asked = ChatRequest(({"role": "user", "content": "x"},), "extract", schema=schema, name="item")
     for name in ("task", "gpt-4"):
         model = gateway.chat("task", role_config(name))
-        model.run([model.ask(asked)])
+        model.ask(asked)
     with_schema, without = [one.body for one in model_server.served]
     assert with_schema["response_format"]["json_schema"]["schema"] == schema
     assert with_schema["response_format"]["json_schema"]["name"] == "item"
@@ -124,7 +124,7 @@ def test_totals_are_the_servers_own(
     calls = Recorded()
     gateway = open_gateway(calls=calls)
     task, judge = (gateway.chat(role, role_config(role)) for role in ("task", "judge"))
-    work = [model.ask(request(f"question {i}")) for i in range(20) for model in (task, judge)]
+    work = [model.answer(request(f"question {i}")) for i in range(20) for model in (task, judge)]
     replies = task.run(work)
     accounts = gateway.accounts()
     for name in ("task", "judge"):
@@ -152,7 +152,7 @@ def test_concurrency_is_one_bound_for_all_roles(
     task, judge = (gateway.chat(role, role_config(role)) for role in ("task", "judge"))
     with ThreadPoolExecutor(2) as threads:
         for model in (task, judge):
-            threads.submit(model.run, [model.ask(request(f"{i}")) for i in range(12)])
+            threads.submit(model.ask_all, [request(f"{i}") for i in range(12)])
     assert len(model_server.served) == 24
     assert most_at_once(model_server.served) == 4
 
@@ -168,11 +168,11 @@ def test_results_keep_their_order_and_all_are_waited_for(
 
     model_server.script("task", slower_first)
     model = gateway.chat("task", role_config("task"))
-    replies = model.run([model.ask(request(f"{i}")) for i in range(5)])
+    replies = model.ask_all([request(f"{i}") for i in range(5)])
     assert [reply.text for reply in replies] == ["0", "1", "2", "3", "4"]
     model_server.served.clear()
     with pytest.raises(ValueError, match="first"):
-        model.run([fails(), model.ask(request("0")), model.ask(request("1"))])
+        model.run([fails(), model.answer(request("0")), model.answer(request("1"))])
     assert len(model_server.served) == 2
     assert model.run([]) == []
 
@@ -188,12 +188,12 @@ def test_calls_are_charged_to_the_candidate_of_the_calling_thread(
 
     def evaluate(number: int) -> None:
         with charged_to(number):
-            model.run([model.ask(request(f"{number} {i}")) for i in range(3)])
+            model.ask_all([request(f"{number} {i}") for i in range(3)])
             toolkit.complete([{"role": "user", "content": f"{number}"}], {})
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(evaluate, range(8)))
-    model.run([model.ask(request("outside"))])
+    model.ask(request("outside"))
     candidates = gateway.accounts().candidates
     assert {number: account.usage.calls for number, account in candidates.items()} == {
         **dict.fromkeys(range(8), 4),
@@ -212,7 +212,7 @@ def test_the_cache_answers_the_same_request_and_no_other(
     model = gateway.chat("task", role_config("task"))
 
     def ask(one: ChatRequest) -> str:
-        (reply,) = model.run([model.ask(one)])
+        reply = model.ask(one)
         return reply.text
 
     assert ask(request()) == "answer 0"
@@ -237,7 +237,7 @@ def test_the_cache_outlives_the_gateway_and_knows_what_a_reply_took(
     replies = []
     for gateway in (first, second):
         model = gateway.chat("task", role_config("task"))
-        replies += model.run([model.ask(request())])
+        replies.append(model.ask(request()))
     assert [reply.cached for reply in replies] == [False, True]
     assert replies[0].usage == replies[1].usage
     assert len(model_server.served) == 1
@@ -252,7 +252,7 @@ def test_equal_requests_in_flight_are_asked_once(
     gateway = open_gateway()
     model = gateway.chat("task", role_config("task"))
     with ThreadPoolExecutor(4) as threads:
-        runs = [threads.submit(model.run, [model.ask(request()) for _ in range(5)]) for _ in range(4)]
+        runs = [threads.submit(model.ask_all, [request() for _ in range(5)]) for _ in range(4)]
     replies = [reply for run in runs for reply in run.result()]
     assert [reply.text for reply in replies] == ["answer"] * 20
     assert sum(not reply.cached for reply in replies) == 1
@@ -266,13 +266,13 @@ def test_closing_leaves_no_thread_and_refuses_work(
     before = set(threading.enumerate())
     with Gateway() as gateway:
         model = gateway.chat("task", role_config("task"))
-        model.run([model.ask(request())])
+        model.ask(request())
     gateway.close()
     for thread in set(threading.enumerate()) - before:
         thread.join(timeout=5)  # those of connections that the server still ends
     assert set(threading.enumerate()) - before == set()
     with pytest.raises(RuntimeError, match="closed"):
-        model.run([model.ask(request())])
+        model.ask(request())
 
 
 def test_closing_ends_calls_in_flight(model_server: ModelServer, role_config: Configured) -> None:
@@ -286,7 +286,7 @@ def test_closing_ends_calls_in_flight(model_server: ModelServer, role_config: Co
     gateway = Gateway()
     model = gateway.chat("task", role_config("task"))
     with ThreadPoolExecutor(1) as threads:
-        running = threads.submit(model.run, [model.ask(request())])
+        running = threads.submit(model.ask, request())
         assert arrived.wait(60)
         gateway.close()
         assert running.exception() is not None
@@ -298,7 +298,7 @@ def test_run_on_the_gateways_own_loop_is_refused(
     model = gateway.chat("task", role_config("task"))
 
     async def nested() -> None:
-        model.run([model.ask(request())])
+        model.ask(request())
 
     with pytest.raises(RuntimeError, match="own event loop"):
         model.run([nested()])

@@ -33,7 +33,7 @@ def request(cause: Cause = "answer", repeat: int = 0, text: str = "Where?", **fi
 
 def ask(gateway: Gateway, settings: RoleConfig, asked: ChatRequest) -> str:
     model = gateway.chat("task", settings)
-    (reply,) = model.run([model.ask(asked)])
+    reply = model.ask(asked)
     return reply.text
 
 
@@ -203,7 +203,7 @@ def test_errors_to_all_requests_are_an_outage(
     model = gateway.chat("task", role_config("task", attempts=3))
 
     async def several() -> list[str]:
-        replies = await asyncio.gather(*[model.ask(request(repeat=number)) for number in range(8)])
+        replies = await asyncio.gather(*[model.answer(request(repeat=number)) for number in range(8)])
         return [reply.text for reply in replies]
 
     assert model.run([several()]) == [["fine"] * 8]

@@ -85,7 +85,7 @@ def ask(
     request = ChatRequest(tuple(messages), cause, schema=schema, options=options, repeat=repeat)
     model = gateway.chat("task", settings)
     try:
-        (reply,) = model.run([model.ask(request)])
+        reply = model.ask(request)
     except ModelError as error:
         return error.kind
     return reply.text

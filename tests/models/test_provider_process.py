@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from evolve.config import RoleConfig
+from evolve.config import ReflectorConfig, RoleConfig
 from evolve.errors import ModelError
 from evolve.models import provider_process
 from evolve.models.chat import ChatRequest, Message
@@ -22,8 +22,8 @@ from evolve.models.gateway import Gateway, open_gateway
 from evolve.models.litellm_provider import LitellmProvider
 from evolve.models.provider import AttemptFailed, Completed, Embedded, Provider, Tokens
 from evolve.models.provider_process import ProviderProcess, _past_proxies
-from evolve.models.provider_worker import ProviderWorker, Settings, packed, unpacked
-from evolve.models.settings import ModelSettings
+from evolve.models.provider_worker import ProviderWorker, packed, unpacked
+from evolve.models.settings import ModelSettings, sent
 from tests.server import faults
 from tests.server.scripts import Answer, always
 from tests.server.server import ModelServer
@@ -120,7 +120,7 @@ def test_a_gateway_asks_through_it(
         assert gateway.is_priced("task", settings)
         model = gateway.chat("task", settings)
         requests = [ChatRequest(({"role": "user", "content": str(n)},), "answer") for n in range(8)]
-        replies = model.run([model.ask(request) for request in requests])
+        replies = model.ask_all(requests)
     assert [reply.text for reply in replies] == ["fine"] * 8
     assert gateway.accounts().total.usage.usd > 0
 
@@ -132,7 +132,7 @@ def test_one_that_cannot_start_is_said_once_and_clearly(
     with Gateway(provider=ProviderProcess()) as gateway:
         model = gateway.chat("task", role_config("gpt-4o-mini"))
         with pytest.raises(ModelError, match=r"did not start: status 1; it printed: no litellm here") as said:
-            model.run([model.ask(ChatRequest(tuple(HELLO), "answer"))])
+            model.ask(ChatRequest(tuple(HELLO), "answer"))
     assert said.value.kind == "setup"
 
 
@@ -249,8 +249,8 @@ async def conversation(provider: Provider) -> AsyncIterator[Frames]:
 
 
 def asked(number: int, operation: str, **arguments: Any) -> dict[str, Any]:
-    settings = Settings("m", {"a": 1}, None, None, None, 5.0, 3, None, None, None)
-    return {"id": number, "op": operation, "settings": vars(settings), **arguments}
+    settings = ModelSettings(model="m", parameters={"a": 1}, timeout_seconds=5.0, attempts=3)
+    return {"id": number, "op": operation, "settings": sent(settings), **arguments}
 
 
 def chat(number: int, text: str) -> dict[str, Any]:
@@ -311,3 +311,9 @@ def test_no_proxy_stands_between_it_and_this_machine(given: str) -> None:
     found = _past_proxies({"NO_PROXY": given, "HTTP_PROXY": "http://proxy:3128"})
     assert found["no_proxy"] == found["NO_PROXY"]
     assert {*given.split(","), "127.0.0.1", "localhost"} - {""} == set(found["no_proxy"].split(","))
+
+
+def test_all_settings_of_a_model_reach_the_process_and_no_others() -> None:
+    given = ReflectorConfig(model="m", parameters={"a": 1}, context_tokens=4_096, concurrency=3, weight=2.0)
+    received = ModelSettings(**sent(given))
+    assert {name: getattr(given, name) for name in ModelSettings.model_fields} == dict(received)

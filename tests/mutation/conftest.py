@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from evolve.models.chat import ChatRequest, Reply
+from evolve.models.chat import ChatModel, ChatRequest, Reply
 from evolve.mutation import Brief
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Episode, Evaluation, Evidence, Interval, ItemResult, Task, Usage
@@ -81,6 +81,7 @@ class FakeChat:
     """Says what it is told to say, in order, the last for ever; raises what is an exception."""
 
     identity = "fake/1"
+    ask, ask_all = ChatModel.ask, ChatModel.ask_all
     context_tokens: int | None = None
     reply_tokens: int | None = None
 
@@ -88,7 +89,7 @@ class FakeChat:
         self.says = list(says)
         self.requests: list[ChatRequest] = []
 
-    async def ask(self, request: ChatRequest) -> Reply:
+    async def answer(self, request: ChatRequest) -> Reply:
         self.requests.append(request)
         said = self.says.pop(0) if len(self.says) > 1 else self.says[0]
         if isinstance(said, Exception):

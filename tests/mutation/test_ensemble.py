@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from evolve.mutation import Brief, Proposal, Refusal
-from evolve.mutation.ensemble import Ensemble, Feedback, LearningEnsemble, Learns, Member
+from evolve.mutation import Brief, Feedback, Proposal, Refusal
+from evolve.mutation.ensemble import Ensemble, LearningEnsemble, Member
 from evolve.program import MemoryProgram
 from evolve.records import Try, Usage
 
@@ -23,6 +23,9 @@ class Recorder:
         self.briefs.append(brief)
         crossed = "crossover" if brief.partner else f"reflect/{brief.scope}"
         return Refusal("reflect" if crossed == "reflect/everything" else crossed, "no")
+
+    def observe(self, feedback: Feedback) -> None:
+        pass
 
 
 def members() -> list[Member]:
@@ -42,8 +45,8 @@ def test_members_are_drawn_by_their_weights_and_sign_their_children(brief_of):
 def test_the_better_for_its_price_is_learnt_within_a_scope(brief_of):
     ensemble = LearningEnsemble(members(), window=1)
     for number in range(8):
-        ensemble.tell(Feedback(number, "reflect/read by small", 0.0, 0.1))
-        ensemble.tell(Feedback(number + 100, "reflect/read by vendor/large@1", 0.2, 0.1))
+        ensemble.observe(Feedback(number, "reflect/read by small", 0.0, 0.1))
+        ensemble.observe(Feedback(number + 100, "reflect/read by vendor/large@1", 0.2, 0.1))
     brief = replace(brief_of(), number=300)
     assert operators(ensemble, replace(brief, scope="read"))["reflect/read by vendor/large@1"] > 180
     elsewhere = operators(ensemble, replace(brief, scope="write"))
@@ -54,15 +57,15 @@ def test_a_scope_is_learnt_where_there_are_several(brief_of):
     ensemble = LearningEnsemble(members()[:1], window=1, scopes=("read", "everything"))
     for number in range(12):
         operator = "reflect/read by small" if number % 2 else "reflect by small"
-        ensemble.tell(Feedback(number, operator, number % 2 / 5, 0.1))
+        ensemble.observe(Feedback(number, operator, number % 2 / 5, 0.1))
     assert operators(ensemble, replace(brief_of(), number=30))["reflect/read by small"] > 180
 
 
 def test_a_crossover_is_an_arm_of_its_own_and_keeps_its_scope(brief_of, host):
     ensemble = LearningEnsemble(members(), window=1, scopes=("read",))
     for number in range(10):
-        ensemble.tell(Feedback(number, "crossover by small", 0.3, 0.1))
-        ensemble.tell(Feedback(number + 50, "crossover by vendor/large@1", 0.0, 0.1))
+        ensemble.observe(Feedback(number, "crossover by small", 0.3, 0.1))
+        ensemble.observe(Feedback(number + 50, "crossover by vendor/large@1", 0.0, 0.1))
     counts = operators(ensemble, replace(brief_of(partner=host), number=90))
     assert counts["crossover by small"] > 180
 
@@ -72,9 +75,9 @@ def test_outcomes_within_the_window_are_not_looked_at(brief_of):
     early, late = LearningEnsemble(members(), window=4), LearningEnsemble(members(), window=4)
     for number in range(17):
         for ensemble in (early, late):
-            ensemble.tell(Feedback(number, "reflect by small", 0.1, 0.1))
+            ensemble.observe(Feedback(number, "reflect by small", 0.1, 0.1))
     for number in range(17, 20):
-        late.tell(Feedback(number, "reflect by vendor/large@1", 0.9, 0.01))
+        late.observe(Feedback(number, "reflect by vendor/large@1", 0.9, 0.01))
     assert operators(early, brief) == operators(late, brief)
     assert operators(late, replace(brief, number=24)) != operators(early, replace(brief, number=24))
 
@@ -87,16 +90,16 @@ def test_a_resumed_campaign_chooses_as_the_first_would_have(brief_of):
     ]
     first, resumed = LearningEnsemble(members(), window=2), LearningEnsemble(members(), window=2)
     for outcome in outcomes:
-        first.tell(Feedback(*outcome))
+        first.observe(Feedback(*outcome))
     for outcome in [*reversed(outcomes), *outcomes]:
-        resumed.tell(Feedback(*outcome))
+        resumed.observe(Feedback(*outcome))
     assert operators(first, brief) == operators(resumed, brief)
 
 
 def test_children_of_others_are_passed_over(brief_of):
     ensemble = LearningEnsemble(members(), window=1)
-    ensemble.tell(Feedback(3, "seed", 0.5, None))
-    ensemble.tell(Feedback(3, "reflect by a model of old", 0.5, 0.1))
+    ensemble.observe(Feedback(3, "seed", 0.5, None))
+    ensemble.observe(Feedback(3, "reflect by a model of old", 0.5, 0.1))
     assert len(operators(ensemble, replace(brief_of(), number=9))) == 2
 
 
@@ -111,7 +114,7 @@ class Maker:
         program = MemoryProgram(f"{brief.program.source}\n# {self.identity}\n")
         return Proposal(program, "add_comment", "Add a comment", (brief.parent.number,))
 
-    def tell(self, feedback: Feedback) -> None:
+    def observe(self, feedback: Feedback) -> None:
         self.told.append(feedback)
 
 
@@ -141,7 +144,7 @@ def test_rules_make_the_child_that_a_model_could_not(brief_of):
 def test_a_model_that_failed_is_charged_for_it_and_the_rules_are_not(brief_of):
     ensemble = with_fallback()
     for number in range(12):
-        ensemble.tell(Feedback(number, "add_comment by rules after reflect by large", 0.2, 0.1))
+        ensemble.observe(Feedback(number, "add_comment by rules after reflect by large", 0.2, 0.1))
     counts = operators(ensemble, replace(brief_of(), number=40))
     assert counts["add_comment by rules"] > 180
 
@@ -151,7 +154,7 @@ def test_members_are_told_their_own_part():
     members = [Member("large", large), Member("rules", rules, scoped=False)]
     ensemble = LearningEnsemble(members, window=1, fallback="rules")
     tries = (Try(kind="draw", form="definitions", became="unreadable"),)
-    ensemble.tell(Feedback(3, "add_comment by rules after reflect/read by large", 0.2, 0.1, tries))
+    ensemble.observe(Feedback(3, "add_comment by rules after reflect/read by large", 0.2, 0.1, tries))
     assert rules.told == [Feedback(3, "add_comment", 0.2, 0.0)]
     assert large.told == [Feedback(3, "reflect/read", 0.0, 0.1, tries)]
 
@@ -161,8 +164,8 @@ def test_the_price_of_the_evaluation_is_that_of_whoever_made_the_child():
     members = [Member("large", large), Member("rules", rules, scoped=False)]
     ensemble = LearningEnsemble(members, window=1, fallback="rules")
     operator = "add_comment by rules after reflect by large"
-    ensemble.tell(Feedback(3, operator, 0.2, 0.75, evaluation_usd=0.5))
-    ensemble.tell(Feedback(4, operator, 0.2, None))
+    ensemble.observe(Feedback(3, operator, 0.2, 0.75, evaluation_usd=0.5))
+    ensemble.observe(Feedback(4, operator, 0.2, None))
     assert [told.usd for told in rules.told] == [0.5, None]
     assert [told.usd for told in large.told] == [0.25, None]
 
@@ -180,12 +183,6 @@ def test_both_reasons_are_given_where_the_fallback_fails_too(brief_of):
 def test_a_fallback_is_one_of_the_members():
     with pytest.raises(ValueError, match="fallback among"):
         LearningEnsemble(members(), window=1, fallback="rules")
-
-
-def test_who_learns_says_so():
-    assert isinstance(LearningEnsemble(members(), window=1), Learns)
-    assert isinstance(Ensemble(members()), Learns)  # some of its members may
-    assert not isinstance(members()[0].mutator, Learns)
 
 
 def test_members_must_have_different_names():

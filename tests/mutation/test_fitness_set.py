@@ -4,8 +4,7 @@ import random
 from dataclasses import replace
 
 from evolve.evaluation import Subset
-from evolve.mutation import Brief, Refusal
-from evolve.mutation.ensemble import Feedback
+from evolve.mutation import Brief, Feedback, Refusal
 from evolve.mutation.fitness_set import OnFitnessSet
 from evolve.records import Task
 
@@ -13,20 +12,19 @@ TASK = Task(id="fitness", question="Who?", answers=("Ann",))
 
 
 class Seeing:
-    """Keeps what it is shown and told, and makes nothing."""
+    """Keeps what it is shown, and makes nothing."""
 
     identity = "seeing-1"
 
     def __init__(self) -> None:
         self.briefs: list[Brief] = []
-        self.told: list[Feedback] = []
 
     def mutate(self, brief: Brief, rng: random.Random) -> Refusal:
         self.briefs.append(brief)
         return Refusal("seeing", "it only looks")
 
-    def tell(self, feedback: Feedback) -> None:
-        self.told.append(feedback)
+    def observe(self, feedback: Feedback) -> None:
+        pass
 
 
 def test_rules_are_shown_the_parent_on_the_fitness_set(brief_of):
@@ -43,9 +41,3 @@ def test_without_an_evaluation_they_are_shown_what_the_model_is(brief_of):
     inner, brief = Seeing(), brief_of()
     OnFitnessSet(inner, Subset("static", (TASK,), ())).mutate(brief, random.Random(0))
     assert inner.briefs == [brief]
-
-
-def test_outcomes_are_passed_on():
-    inner, outcome = Seeing(), Feedback(3, "seeing", 0.1, None)
-    OnFitnessSet(inner, Subset("static", (), ())).tell(outcome)
-    assert inner.told == [outcome]

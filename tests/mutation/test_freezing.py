@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from evolve.errors import ProgramError
-from evolve.mutation import Brief, Proposal, Refusal, Scope
+from evolve.mutation import Brief, Feedback, Proposal, Refusal, Scope
 from evolve.mutation.freezing import Freezing, Part, frozen_parts, scopes_left
 from evolve.program import MemoryProgram
 
@@ -23,6 +23,9 @@ class Says:
         if self.source is None:
             return Refusal("says", "no idea")
         return Proposal(MemoryProgram(self.source), "says", "Because.", (1, 4))
+
+    def observe(self, feedback: Feedback) -> None:
+        pass
 
 
 def freeze(part, brief: Brief, source: str | None) -> Proposal | Refusal:

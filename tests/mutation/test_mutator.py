@@ -6,8 +6,7 @@ from typing import ClassVar
 
 import pytest
 
-from evolve.mutation import Brief, Mutator, Proposal, Refusal
-from evolve.mutation.ensemble import Feedback, Learns
+from evolve.mutation import Brief, Feedback, Mutator, Proposal, Refusal
 from evolve.mutation.offline import Cue, LearningOfflineMutator, OfflineMutator
 from evolve.mutation.offline.operators import Edit
 from evolve.program import MemoryProgram
@@ -115,7 +114,7 @@ def test_edits_with_no_place_are_left_out(seeds, brief_of):
 def learnt(brief, *outcomes: tuple[str, float], rng: int = 0, window: int = 1) -> Proposal:
     mutator = LearningOfflineMutator(window=window)
     for number, (operator, gain) in enumerate(outcomes):
-        mutator.tell(Feedback(number, operator, gain, None))
+        mutator.observe(Feedback(number, operator, gain, None))
     made = mutator.mutate(brief, random.Random(rng))
     assert isinstance(made, Proposal)
     return made
@@ -123,7 +122,6 @@ def learnt(brief, *outcomes: tuple[str, float], rng: int = 0, window: int = 1) -
 
 def test_what_has_brought_something_is_taken_more_often(seeds, brief_of):
     mutator = LearningOfflineMutator(window=1)
-    assert isinstance(mutator, Learns)
     assert mutator.identity != OfflineMutator().identity
     brief = brief_of(seeds["hybrid"])
     told = [("knobs+add_words", 0.1), *[(name, 0.0) for name in ("add_context", "drop_step", "add_episodes")]]

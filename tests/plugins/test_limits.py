@@ -47,7 +47,9 @@ def test_the_caller_may_raise_them(asking: Callable[..., Path]) -> None:
     assert isinstance(_limits(plugin, {"memory_mb": 2048.0}, lambda _: None).memory_mb, int)
 
 
-@pytest.mark.parametrize("limits", [{"memory": 3}, {"memory_mb": float("nan")}, {"memory_mb": -1}])
+@pytest.mark.parametrize(
+    "limits", [{"memory": 3}, {"memory_mb": float("nan")}, {"memory_mb": -1}, {"memory_mb": 1}]
+)
 def test_limits_that_are_none_are_refused(asking: Callable[..., Path], limits: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="memory"):
         evolve.load(asking(), limits=limits)

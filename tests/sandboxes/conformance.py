@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -385,7 +385,7 @@ class TestFailuresThatTheProgramSurvives:
         self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
     ) -> None:
         source = program(read="try: self.toolkit.embed(['x'])\nexcept Exception: time.sleep(99)")
-        with sandbox.open(source, services, replace(limits, call_seconds=0.5)) as session:
+        with sandbox.open(source, services, limits.replace(call_seconds=0.5)) as session:
             services.broken = True
             with pytest.raises(InfrastructureError, match="provider is down"):
                 session.read(QUERY)
@@ -509,7 +509,7 @@ class TestDeferredAnswers:
             loop()
             """,
         )
-        with sandbox.open(source, Later(), replace(limits, call_seconds=60)) as session:
+        with sandbox.open(source, Later(), limits.replace(call_seconds=60)) as session:
             for _ in range(3):
                 with pytest.raises(Deferred), session.branch():
                     session.read({"text": "ask"})
@@ -554,7 +554,7 @@ class TestLoading:
         said: str,
     ) -> None:
         with pytest.raises(ProgramError) as caught:
-            sandbox.open(program(**changes), services, replace(limits, load_seconds=1))
+            sandbox.open(program(**changes), services, limits.replace(load_seconds=1))
         assert caught.value.kind == kind
         assert said in caught.value.message
         assert caught.value.fatal
@@ -675,7 +675,9 @@ class TestHostile:
         record_attack: Callable[[str, str], None],
     ) -> None:
         with sandbox.open(
-            program(top=FRAMES, read=attack.read), services, replace(limits, call_seconds=attack.seconds)
+            program(top=FRAMES, read=attack.read),
+            services,
+            limits.replace(call_seconds=attack.seconds),
         ) as session:
             with pytest.raises(ProgramError) as caught, session.branch():
                 session.read(QUERY)
@@ -735,7 +737,7 @@ class TestHostile:
     def test_close_from_another_thread_ends_a_call(
         self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
     ) -> None:
-        session = sandbox.open(program(read="while True: pass"), services, replace(limits, call_seconds=60))
+        session = sandbox.open(program(read="while True: pass"), services, limits.replace(call_seconds=60))
         timer = threading.Timer(0.2, session.close)
         timer.start()
         with pytest.raises(InfrastructureError, match="closed while"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +175,7 @@ def test_the_disk_cannot_be_filled(
     except OSError as error: return error.strerror
     return "filled"
     """
-    outcome = read(confining_sandbox, program, services, replace(limits, scratch_mb=64), body)
+    outcome = read(confining_sandbox, program, services, limits.replace(scratch_mb=64), body)
     assert outcome == "No space left on device"
     record_attack("fill the disk", outcome)
 
@@ -220,7 +220,7 @@ def test_a_bomb_harms_only_its_own_session(
     bystander = confining_sandbox.open(program(read="return str(os.fork() and 'fine')"), services, limits)
     with (
         bystander,
-        confining_sandbox.open(program(read=body), services, replace(limits, call_seconds=1)) as session,
+        confining_sandbox.open(program(read=body), services, limits.replace(call_seconds=1)) as session,
     ):
         with pytest.raises(ProgramError) as caught:
             session.read(QUERY)
@@ -241,7 +241,7 @@ def test_no_more_processes_than_allowed(
             count += 1
     except OSError: return str(count)
     """
-    count = int(read(confining_sandbox, program, services, replace(limits, processes=30), body))
+    count = int(read(confining_sandbox, program, services, limits.replace(processes=30), body))
     assert 20 <= count < 30
     record_attack("processes beyond the limit", "refused")
 
@@ -266,7 +266,7 @@ def test_memory_of_all_processes_together(
     held = bytearray(b"x") * (100 << 20)
     time.sleep(60)
     """
-    limited = replace(limits, call_seconds=3, memory_mb=256)
+    limited = limits.replace(call_seconds=3, memory_mb=256)
     with (
         confining_sandbox.open(program(read=body), services, limited) as session,
         pytest.raises(ProgramError) as caught,

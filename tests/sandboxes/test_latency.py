@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -148,7 +147,7 @@ def test_the_time_for_a_call_is_no_longer_for_who_patches_the_worker(
     sandbox: Sandbox, program: Any, limits: Limits
 ) -> None:
     source = program(top=EARLY, read="time.sleep(9); return ''")
-    with sandbox.open(source, None, replace(limits, call_seconds=0.5)) as session:  # type: ignore[arg-type]
+    with sandbox.open(source, None, limits.replace(call_seconds=0.5)) as session:  # type: ignore[arg-type]
         with pytest.raises(ProgramError) as caught, session.branch():
             session.read({"text": ""})
         assert caught.value.kind == "timeout"

@@ -4,7 +4,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,9 +153,9 @@ def test_other_limits_get_other_workers(starter: Starter) -> None:
     pool = pool_of(starter)
     pool.take(LIMITS)
     assert eventually(lambda: len(starter.made) == 3)
-    same = pool.take(replace(LIMITS, call_seconds=1))
+    same = pool.take(LIMITS.replace(call_seconds=1))
     assert same.limits == LIMITS  # nothing of a container depends on it
-    other = pool.take(replace(LIMITS, memory_mb=100))
+    other = pool.take(LIMITS.replace(memory_mb=100))
     assert other.limits.memory_mb == 100
     assert starter.made[2].released
     assert eventually(lambda: sum(worker.limits.memory_mb == 100 for worker in starter.made) == 3)

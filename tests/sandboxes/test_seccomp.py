@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -117,7 +116,7 @@ def test_a_fork_bomb_left_by_a_read_ends_with_it(
 ) -> None:
     source = program(read="if query.text == 'act' and os.fork() == 0:\n while True: os.fork()\nreturn 'fine'")
     # With less, the kernel may end the bomb for its memory, and what is beside it.
-    roomy = replace(limits, memory_mb=1024)
+    roomy = limits.replace(memory_mb=1024)
     with confining_sandbox.open(source, services, roomy) as session:
         with session.branch():
             session.read({"text": "act"})

@@ -72,7 +72,9 @@ def received(made: Path, tmp_path: Path, mark: Path) -> Path:
 def looks() -> list[list[str]]:
     """Every command that looks at a run, with arguments, found by their parameters."""
     more = {"trace": ["0", "q"], "diff": ["0", "0"], "export": ["--name", "their-memory"]}
+    more["add"] = ["lexical"]
     skipped = {"dashboard", "rm", "mv"}  # it serves until it is ended, see below; these move the run
+    skipped |= {"pause", "resume", "stop"}  # of a run that no process works on they are refused
     names = []
     for command in app.registered_commands:
         assert command.callback is not None

@@ -104,7 +104,7 @@ async def ask(
     for _ in range(ATTEMPTS):
         words = ""
         try:
-            reply = await model.ask(request)
+            reply = await model.answer(request)
             usage += reply.usage
             words = strip_thoughts(reply.text)
             said = words or said

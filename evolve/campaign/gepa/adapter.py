@@ -209,7 +209,7 @@ class Adapter:
     def _ask(self, prompt: str | list[dict[str, Any]]) -> str:
         message = Message(role="user", content=str(prompt))
         request = ChatRequest(messages=(message,), cause="reflect")
-        (reply,) = self._reflector.run([self._reflector.ask(request)])
+        reply = self._reflector.ask(request)
         self._trial.usage += reply.usage
         return reply.text
 

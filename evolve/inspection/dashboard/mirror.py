@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from evolve.errors import EvolveError, UsageError
+from evolve.files.durable import said_as_ours
+from evolve.files.inside import refuse_links
 from evolve.inspection.notes import note_of
 from evolve.journal import RunRecord
-from evolve.journal.durable import said_as_ours
-from evolve.journal.inside import refuse_links
 from evolve.journal.lock import open_lock
 from evolve.population import objective
 from evolve.program import MemoryProgram

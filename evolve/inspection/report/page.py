@@ -15,9 +15,9 @@ from functools import cache
 from pathlib import Path
 from string import Template
 
+from evolve.files.durable import replace_file
 from evolve.inspection.report.data import Report
 from evolve.inspection.text import one_line, plain
-from evolve.journal.durable import replace_file
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 VENDORED = ("d3.min.js", "plot.umd.min.js", "prism-core.min.js", "prism-python.min.js")

@@ -6,10 +6,9 @@ import random
 from collections.abc import Sequence
 
 from evolve.mutation.bandit import BudgetedThompson, Pull
-from evolve.mutation.ensemble import Feedback
 from evolve.mutation.offline.diagnosis import diagnose
 from evolve.mutation.offline.operators import Edit, Operator, operators, weights
-from evolve.mutation.protocol import Brief, Proposal, Refusal
+from evolve.mutation.protocol import Brief, Feedback, Mutator, Proposal, Refusal
 from evolve.program import MemoryProgram
 from evolve.program.history import with_history
 from evolve.program.splicing import SpliceError
@@ -19,7 +18,7 @@ _NOMINATED = 4
 _EDITS = (1, 1, 1, 2, 2, 3)  # drawn uniformly, to find steps that help only together
 
 
-class OfflineMutator:
+class OfflineMutator(Mutator):
     """Structural mutation without a model; deterministic for a brief and a state of the RNG.
 
     Args:
@@ -68,8 +67,7 @@ class OfflineMutator:
 
 
 class LearningOfflineMutator(OfflineMutator):
-    """Rule-based mutator that draws a few operators and takes the one with the highest gain so far
-    (``Learns``).
+    """Rule-based mutator that draws a few operators and takes the one with the highest gain so far.
 
     A candidate's gain over its parent is credited to every operator that had a part in it. See
     ``BudgetedThompson``: no operator costs anything here.
@@ -89,8 +87,8 @@ class LearningOfflineMutator(OfflineMutator):
         """Name and version."""
         return f"{super().identity}/bandit/{self._window}"
 
-    def tell(self, feedback: Feedback) -> None:
-        """See ``Learns``. Names of other mutators' operators are ignored."""
+    def observe(self, feedback: Feedback) -> None:
+        """See ``Mutator``. Names of other mutators' operators are ignored."""
         names = feedback.operator.split("+")
         self._bandit.reward(feedback.number, *(Pull(name, feedback.improvement, None) for name in names))
 

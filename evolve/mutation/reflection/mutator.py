@@ -13,9 +13,8 @@ from evolve.models.chat import ChatModel, ChatRequest, Message, Reply
 from evolve.models.prompts import Prompts
 from evolve.mutation.edits import EditName
 from evolve.mutation.edits.answer import one_line
-from evolve.mutation.ensemble import Feedback
 from evolve.mutation.freezing import Part, frozen_parts
-from evolve.mutation.protocol import Brief, Proposal, Refusal
+from evolve.mutation.protocol import Brief, Feedback, Mutator, Proposal, Refusal
 from evolve.mutation.reflection.cases import Width
 from evolve.mutation.reflection.compact import (
     COMPACT_TOKENS,
@@ -64,7 +63,7 @@ class Sampling:
         return options
 
 
-class ReflectionMutator:
+class ReflectionMutator(Mutator):
     """Mutator that shows a model the parent and its failures, and makes a program of the reply.
 
     With a partner in the brief, the candidate is a crossover: both are shown, with the strengths of each.
@@ -170,8 +169,8 @@ class ReflectionMutator:
             f"reflection/2/{self._texts.digest}/{told}/{'/'.join(map(str, settings))}/{self._model.identity}"
         )
 
-    def tell(self, feedback: Feedback) -> None:
-        """Learn from the attempts at an earlier candidate; see ``evolve.mutation.ensemble.Learns``."""
+    def observe(self, feedback: Feedback) -> None:
+        """Learn from the attempts at an earlier candidate; see ``Mutator``."""
         self._retrying.tell(feedback.number, feedback.tries)
 
     def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
@@ -319,7 +318,7 @@ class ReflectionMutator:
             # Equal prompts for two children, or in two attempts, are two questions, to a cache too.
             repeat=material.brief.number * (1 + self._repairs) + attempt,
         )
-        return self._model.run([self._model.ask(request)])[0]
+        return self._model.ask(request)
 
     def _messages(
         self, material: Material, tokens: int, setback: Setback | None, kind: Retry

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 
-from evolve.mutation.protocol import Brief, Mutator, Proposal, Refusal
+from evolve.mutation.protocol import Brief, Feedback, Mutator, Proposal, Refusal
 from evolve.mutation.tuning.tuner import OPERATOR
 
 
-class Tuning:
+class Tuning(Mutator):
     """Mutator that tunes a share of the parents that have knobs and were not tuned yet; else it delegates.
 
     If the tuner refuses, the other mutator is used, since a refusal would cost a candidate.
@@ -40,6 +40,11 @@ class Tuning:
             if isinstance(outcome, Proposal):
                 return outcome
         return self._inner.mutate(brief, rng)
+
+    def observe(self, feedback: Feedback) -> None:
+        """Pass a result on to both mutators."""
+        self._tuner.observe(feedback)
+        self._inner.observe(feedback)
 
 
 def _is_due(brief: Brief) -> bool:

@@ -20,7 +20,7 @@ from evolve.errors import ProgramError
 from evolve.evaluation.racing import chance_to_draw_level
 from evolve.evaluation.rehearsal import Hear, Unrecorded
 from evolve.mutation.knobs import changes
-from evolve.mutation.protocol import Brief, Proposal, Refusal
+from evolve.mutation.protocol import Brief, Mutator, Proposal, Refusal
 from evolve.mutation.tuning.sampling import Sampler
 from evolve.program import MemoryProgram, with_knobs
 from evolve.program.history import with_history
@@ -85,7 +85,7 @@ class Tried:
         return fmean(self.lengths.values())
 
 
-class Tuner:
+class Tuner(Mutator):
     """``Mutator`` that changes only hyperparameters. Thread-safe if ``rehearse`` is.
 
     Settings are suggested by TPE, beginning with the parent's. A setting that will not draw level with one

@@ -10,8 +10,7 @@ import pytest
 
 from evolve.errors import ModelError, UsageError
 from evolve.models.tokens import estimate_tokens
-from evolve.mutation import Proposal, Refusal
-from evolve.mutation.ensemble import Feedback
+from evolve.mutation import Feedback, Proposal, Refusal
 from evolve.mutation.reflection import ReflectionMutator
 from evolve.mutation.reflection.compact import COMPACT_TOKENS, opening_of
 from evolve.mutation.reflection.mutator import Sampling
@@ -253,7 +252,7 @@ def test_the_mutator_learns_from_feedback(chat, brief_of):
         Try(kind="repair", form="definitions", became="valid"),
     )
     for number in range(40):
-        mutator.tell(Feedback(number, "reflect", 0.0, None, tries))
+        mutator.observe(Feedback(number, "reflect", 0.0, None, tries))
     assert [retrying.choose(99, random.Random(n)) for n in range(20)].count("repair") > 14
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from evolve.mutation import Brief, Proposal, Refusal
+from evolve.mutation import Brief, Feedback, Proposal, Refusal
 from evolve.mutation.tuning import Tuning
 from evolve.records import Candidate
 
@@ -23,6 +23,9 @@ class Says:
         if self.refuses:
             return Refusal(self.identity, "none")
         return Proposal(brief.program, self.identity, "", (brief.parent.number,))
+
+    def observe(self, feedback: Feedback) -> None:
+        pass
 
 
 def operators(brief: Brief, share: float, *, refuses: bool = False) -> list[str]:

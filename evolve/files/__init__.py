@@ -1,0 +1,1 @@
+"""Files on disk: writes that survive a kill, reads that follow no link out of a directory."""
