@@ -13,10 +13,11 @@ INK, FAINT, HOME = "#22456e", "#b9b9b9", "#b3541e"
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "evolve",
+    "text.parse_math": False,
     "font.size": 8,
     "axes.titlesize": 8,
 }
-"""Text stays text, and equal data give an equal file."""
+"""Text stays text, dollar signs too, and equal data give an equal file."""
 INCHES_A_ROW, INCHES_A_PANEL, INCHES_FOR_NAMES = 0.2, 2.3, 1.5
 
 
@@ -34,7 +35,9 @@ def picture(data: Mapping[str, Any], form: str) -> bytes:
     found = {(c["program"], c["benchmark"]): c["quality"] for c in data["cells"] if c["quality"]}
     names = _by_rank([row["name"] for row in data["programs"]], columns, found)
     homes = {row["name"]: row["home"] for row in data["programs"]}
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context():
+        mpl.rcdefaults()  # a file matplotlibrc in the current folder may have LaTeX read what it says
+        mpl.rcParams.update(STYLE)
         size = (INCHES_FOR_NAMES + INCHES_A_PANEL * len(columns), 0.9 + INCHES_A_ROW * len(names))
         figure = Figure(figsize=size, layout="constrained")
         panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]

@@ -149,7 +149,6 @@ class _Typed:
         from evolve.arguments import Arguments, RunPlace, settle
         from evolve.components import AS_CONFIGURED
 
-        overrides = {**self.overrides, **more}
         found = settle(
             RunPlace(self.root, self._benchmark() if name is None else name),
             Arguments({**self.overrides, **more}, AS_CONFIGURED),

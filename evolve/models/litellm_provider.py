@@ -25,6 +25,9 @@ def load_litellm() -> Any:
     """Import and return the module, quiet and without a network; the first time takes seconds."""
     # Without this litellm fetches its price table from the network while it is imported.
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+    # And without this it reads the file .env of the current folder or one above it, which may be of somebody
+    # else and name another server for the user's key.
+    os.environ["LITELLM_MODE"] = "PRODUCTION"
     import litellm
 
     litellm.suppress_debug_info = True

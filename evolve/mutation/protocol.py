@@ -173,7 +173,7 @@ class Mutator(Protocol):
         """Learn from the result of an earlier candidate; does nothing by default.
 
         Called before ``mutate``, with every candidate that is settled by then, by any mutator: ignore those
-        of other operators. The same results come again with each later candidate and when a run is resumed, so
+        of other operators. The same results come again with each later candidate and when a run is resumed:
         observing one twice must change nothing. Called from several threads.
         """
         return

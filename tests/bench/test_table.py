@@ -177,6 +177,12 @@ def test_a_picture_is_the_same_each_time_and_names_everything(columns: list[Colu
     assert text == picture(shown, "svg").decode()
     assert all(name in text for name in (*NAMES, "chronicle", "mem_gym"))
     assert picture(shown, "png").startswith(b"\x89PNG")
+    import matplotlib as mpl
+
+    with mpl.rc_context({"text.usetex": True, "font.size": 20}):  # as by a file in the current folder
+        assert picture(shown, "svg").decode() == text
+    shown["programs"][0]["name"] = "$\\frac"  # no formula
+    assert "$\\frac" in picture(shown, "svg").decode()
 
 
 def test_each_program_is_taken_once(root: Path, broken: Path):

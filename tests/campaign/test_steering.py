@@ -77,9 +77,6 @@ class Listening(Mutator):
         self.hints[brief.number] = brief.hints
         return self.rules.mutate(brief, rng)
 
-    def observe(self, feedback: Feedback) -> None:
-        self.rules.observe(feedback)
-
 
 def test_a_program_is_added_while_the_campaign_runs(harness: Harness):
     run = RunRecord(harness.root / "run")

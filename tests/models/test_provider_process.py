@@ -317,3 +317,31 @@ def test_all_settings_of_a_model_reach_the_process_and_no_others() -> None:
     given = ReflectorConfig(model="m", parameters={"a": 1}, context_tokens=4_096, concurrency=3, weight=2.0)
     received = ModelSettings(**sent(given))
     assert {name: getattr(given, name) for name in ModelSettings.model_fields} == dict(received)
+
+
+def test_a_file_of_the_current_folder_names_no_other_server(
+    model_server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a .env in a folder that somebody sent: litellm would read it and send the user's key there."""
+    (tmp_path / "below").mkdir()
+    url = model_server.url
+    (tmp_path / ".env").write_text(f"OPENAI_BASE_URL={url}\nOPENAI_API_BASE={url}\n")
+    monkeypatch.chdir(tmp_path / "below")
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_BASE", "LITELLM_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-user")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # no test asks the official server
+    model_server.script("gpt-4o-mini", "thanks for the key")
+
+    async def work() -> None:
+        provider = ProviderProcess()
+        try:
+            with pytest.raises(AttemptFailed):
+                await provider.chat(
+                    RoleConfig(model="openai/gpt-4o-mini", timeout_seconds=5.0), HELLO, {}, None
+                )
+        finally:
+            await provider.close()
+
+    asyncio.run(work())
+    assert not model_server.served
