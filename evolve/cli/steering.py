@@ -77,7 +77,7 @@ def pause(run: RunArgument, root: RootOption = DEFAULT_ROOT) -> None:
     from evolve.runs import steering
 
     steering.pause(RunRecord.open(root, run))
-    say(f"The run {run} pauses when the candidates in flight are finished. `evolve resume {run}` goes on.")
+    say(f"The run {run} pauses when the candidates in flight are finished. `evolve resume {run}` resumes it.")
 
 
 def resume(run: RunArgument, root: RootOption = DEFAULT_ROOT) -> None:
@@ -85,7 +85,7 @@ def resume(run: RunArgument, root: RootOption = DEFAULT_ROOT) -> None:
     from evolve.runs import steering
 
     steering.resume(RunRecord.open(root, run))
-    say(f"The run {run} goes on.")
+    say(f"The run {run} resumes.")
 
 
 def stop(run: RunArgument, root: RootOption = DEFAULT_ROOT) -> None:

@@ -70,11 +70,13 @@ def steered_text(event: Steered) -> str:
         case "withdraw":
             return f"Hint {event.hint} is withdrawn, from candidate #{event.number} on."
         case "pause":
-            return f"Paused before candidate #{event.number}: `evolve resume` goes on, `evolve stop` ends it."
+            return (
+                f"Paused before candidate #{event.number}: `evolve resume` continues, `evolve stop` ends it."
+            )
         case "resume":
-            return f"Goes on with candidate #{event.number}."
+            return f"Resumed with candidate #{event.number}."
         case "stop":
-            return "Stopped: what is under way is finished, then the best is tested."
+            return "Stopped: candidates in flight are finished, then the best is tested."
 
 
 def _evaluated(event: Evaluated) -> str | None:

@@ -46,7 +46,7 @@ class _Search:
     """Search for the next string of a kind.
 
     A quote within the body of a string that is not closed is an escaped one. What follows it is read as the
-    rest of that body was, and is not closed either: the search goes on behind the body.
+    rest of that body was, and is not closed either: the search continues after the body.
     """
 
     kind: _Kind

@@ -116,7 +116,7 @@ def _running(record: RunRecord, verb: str) -> RunRecord:
     if record.writer() is None:
         raise UsageError(
             f"There is nothing to {verb}: no process works on the run {record.name!r}. "
-            f"`evolve run --name {record.name}` goes on with it."
+            f"`evolve run --name {record.name}` resumes it."
         )
     return record
 
