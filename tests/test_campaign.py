@@ -239,7 +239,7 @@ def test_an_outage_ends_it_and_the_same_command_finishes_as_if_nothing_had_been(
 ):
     with harness.campaign("torn") as campaign:
         harness.sandbox.fails_after = stop
-        with pytest.raises(InfrastructureError, match="same command"):
+        with pytest.raises(InfrastructureError, match="rerun the command"):
             campaign.run(lambda _: None)
     first = RunRecord.open(harness.root, "torn").events()
     assert not any(isinstance(e, Evaluated) and e.status == "inconclusive" for e in first)
