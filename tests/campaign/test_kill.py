@@ -271,7 +271,7 @@ def test_a_full_disk_loses_nothing(launcher: Launcher, whole: Whole, tmp_path: P
 
 def check_full(ended: Ended) -> None:
     assert ended.status == 1, ended.said
-    assert re.search(r"(No space left|File too large).*same command", ended.said, re.DOTALL), ended.said
+    assert re.search(r"(No space left|File too large).*rerun the command", ended.said, re.DOTALL), ended.said
     assert "Traceback" not in ended.said
 
 
