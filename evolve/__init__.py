@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from evolve.errors import InfrastructureError as InfrastructureError
     from evolve.errors import ProgramError as ProgramError
     from evolve.errors import UsageError as UsageError
-    from evolve.mutation.protocol import Brief as MutationContext
+    from evolve.mutation.protocol import MutationContext as MutationContext
     from evolve.mutation.protocol import Mutator as Mutator
+    from evolve.mutation.protocol import NoCandidate as NoCandidate
     from evolve.mutation.protocol import Proposal as Proposal
-    from evolve.mutation.protocol import Refusal as NoCandidate
     from evolve.plugins import Memory as Memory
     from evolve.plugins import load as load
     from evolve.population.selection import ParentSelector as Selector
@@ -71,9 +71,9 @@ _WHERE = {
     "Memory": "plugins",
     "MemoryProgram": "program",
     "Models": "config:ModelsConfig",
-    "MutationContext": "mutation.protocol:Brief",
+    "MutationContext": "mutation.protocol",
     "Mutator": "mutation.protocol",
-    "NoCandidate": "mutation.protocol:Refusal",
+    "NoCandidate": "mutation.protocol",
     "ProgramError": "errors",
     "Proposal": "mutation.protocol",
     "Result": "results",

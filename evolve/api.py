@@ -127,7 +127,7 @@ def run(
     settled = settle(split_place(run), arguments, programs=programs, options=options, config=config)
     settled.admit(_gate("run", trust, tell))
     with open_search(settled, unsafe_local=unsafe_local, notify=tell) as search:
-        return search.start(_Watch(len(search.run.events), tuple(callbacks)))
+        return search.start(_NewEvents(len(search.run.events), tuple(callbacks)))
 
 
 def evaluate(
@@ -180,7 +180,7 @@ def evaluate(
     """
     if split not in ("static", "test"):
         raise UsageError(f"There is no split {split!r}: expected static or test.")
-    from evolve.workbench import build_evaluator, reply_cache
+    from evolve.evaluation_setup import build_evaluator, reply_cache
 
     folder = Path(root)
     chosen = program_of(program, folder)
@@ -195,8 +195,8 @@ def evaluate(
         notify=notify or _LOG.info,
         cache=reply_cache(settled, folder),
         components=arguments.components,
-    ) as bench:
-        evaluation = bench.evaluator.evaluate(chosen, getattr(bench.subsets, split))
+    ) as setup:
+        evaluation = setup.evaluator.evaluate(chosen, getattr(setup.subsets, split))
     if evaluation.status == "inconclusive":
         raise InfrastructureError(
             f"The program could not be evaluated, through no fault of its own: {evaluation.reason}"
@@ -243,7 +243,7 @@ def check(
     warnings = tuple(map(str, static_problems(chosen.source)))
     if not try_out:
         return CheckReport(chosen, warnings=warnings)
-    from evolve.workbench import build_evaluator
+    from evolve.evaluation_setup import build_evaluator
 
     arguments = overrides_of({}, parts={"sandbox": sandbox})
     with build_evaluator(
@@ -252,9 +252,9 @@ def check(
         trusted=is_own(chosen),
         notify=notify or _LOG.info,
         components=arguments.components,
-    ) as bench:
-        failure = bench.evaluator.smoke(chosen, bench.subsets.smoke)
-        isolation = bench.sandbox.isolation
+    ) as setup:
+        failure = setup.evaluator.smoke(chosen, setup.subsets.smoke)
+        isolation = setup.sandbox.isolation
     return CheckReport(chosen, warnings=warnings, failure=failure, isolation=isolation)
 
 
@@ -361,7 +361,7 @@ def _gate(function: str, trust: bool, notify: Callable[[str], None]) -> Gate:
     return Gate(Approvals.of_user(), trust=trust, command=command, notify=notify)
 
 
-class _Watch:
+class _NewEvents:
     """Pass events on to callbacks, except for the first ``past``, which an earlier process recorded."""
 
     def __init__(self, past: int, callbacks: tuple[Callable[[Event], object], ...]) -> None:

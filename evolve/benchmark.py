@@ -343,7 +343,7 @@ def available() -> list[Entry]:
 
 
 @dataclass(frozen=True)
-class Place:
+class BenchmarkLocation:
     """Location of a benchmark, found without executing anything.
 
     Attributes:
@@ -357,7 +357,7 @@ class Place:
     code: Path | None = None
 
 
-def locate(name_or_path: str) -> Place:
+def locate(name_or_path: str) -> BenchmarkLocation:
     """Return where the benchmark ``name_or_path`` is. Executes nothing.
 
     Raises:
@@ -371,24 +371,24 @@ def locate(name_or_path: str) -> Place:
     if given.suffix == ".py" or os.sep in name_or_path or (given.is_dir() and not _is_name(name_or_path)):
         path = given / "benchmark.py" if given.is_dir() else given
         if given.is_dir() and not path.is_file():
-            return Place(given.resolve().name, given)
+            return BenchmarkLocation(given.resolve().name, given)
         if not path.is_file():
             raise UsageError(
                 f"There is no benchmark file at {path}. Give the path of a Python file, or of a folder with "
                 f"{folder.EPISODES} and {folder.QUESTIONS}."
             )
         packaged = path.resolve().parent == resources.folder("benchmarks").resolve()
-        return Place(_name_of(path), path, None if packaged else path)
+        return BenchmarkLocation(_name_of(path), path, None if packaged else path)
     path = _installed(name_or_path)
     if not path.is_file():
         if _is_registered(name_or_path):
-            return Place(name_or_path.removeprefix(OBJECT), given)
+            return BenchmarkLocation(name_or_path.removeprefix(OBJECT), given)
         names = ", ".join(sorted([*(p.stem for p in path.parent.glob("*.py")), *REGISTRY.names("benchmark")]))
         raise UsageError(
             f"There is no benchmark called {name_or_path!r}. There are: {names}; "
             "or give the path of a Python file or of a folder of your own."
         )
-    return Place(_name_of(path), path)
+    return BenchmarkLocation(_name_of(path), path)
 
 
 def find(name_or_path: str) -> Entry:

@@ -37,12 +37,12 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = MappingProxyType(
             "uniform": f"{_SELECTION}:Uniform",
         },
         "mutator": dict.fromkeys(("auto", "both", "model", "rules"), ""),
-        "agent": {"rules": "evolve.agents.offline:OfflineAgent"},
-        "judge": {"rules": "evolve.agents.offline:OfflineJudge"},
+        "agent": {"rules": "evolve.agents.rules:RuleBasedAgent"},
+        "judge": {"rules": "evolve.agents.rules:RuleBasedJudge"},
         "sandbox": dict.fromkeys(("auto", "docker", "bwrap", "process"), ""),
         "embedder": dict.fromkeys(("offline", "wordllama"), ""),
         "benchmark": {},  # the files of the folder benchmarks/; see ``evolve.benchmark``
-        "executor": {"threads": "evolve.campaign.crew:Threads", "dask": ""},
+        "executor": {"threads": "evolve.campaign.executor:ThreadExecutor", "dask": ""},
         "optimizer": {
             "evolve": "evolve.campaign.loop:Campaign",
             "gepa": "evolve.campaign.gepa.search:GepaCampaign",

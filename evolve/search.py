@@ -32,7 +32,7 @@ class Search:
     @property
     def gateway(self) -> Gateway | None:
         """Client of the models; None where no model is asked."""
-        return self.campaign.workbench.roles.gateway
+        return self.campaign.setup.model_set.gateway
 
     def start(self, observer: Callable[[Event], None]) -> Result:
         """Search until the budget or the time is used up, and return the outcome.

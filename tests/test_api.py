@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import evolve
-from evolve.agents.offline import OfflineAgent
 from evolve.agents.protocol import Grade
+from evolve.agents.rules import RuleBasedAgent
 from evolve.benchmark import Benchmark
 from evolve.campaign import Campaign
-from evolve.campaign.crew import Threads
+from evolve.campaign.executor import ThreadExecutor
 from evolve.events import Event, Finished, Joined, Started
 from evolve.kinds import KINDS
 from evolve.program import with_knobs
@@ -168,7 +168,7 @@ def test_programs_of_a_custom_mutator_are_not_trusted(things: Benchmark) -> None
         evolve.run(things, programs=["lexical"], max_candidates=1, mutator=Retune(), **QUICK)
 
 
-class Terse(OfflineAgent):
+class Terse(RuleBasedAgent):
     """An agent that says one word to everything."""
 
     @property
@@ -230,7 +230,7 @@ class Counting(ProcessSandbox):
         return super().open(source, services, limits)
 
 
-class OneByOne(Threads):
+class OneByOne(ThreadExecutor):
     """An executor with a name of its own."""
 
     made = 0

@@ -10,26 +10,26 @@ from pathlib import Path
 
 import pytest
 
-from evolve.agents.offline import OfflineAgent, OfflineJudge
+from evolve.agents.rules import RuleBasedAgent, RuleBasedJudge
 from evolve.benchmark import Benchmark
 from evolve.campaign import Campaign, Summary, build
-from evolve.campaign.crew import Threads
-from evolve.campaign.rearing import Nursery
+from evolve.campaign.candidate_worker import CandidateWorker
+from evolve.campaign.executor import ThreadExecutor
 from evolve.config import CampaignConfig, EvaluationConfig, SearchConfig
 from evolve.errors import InfrastructureError, UsageError
 from evolve.evaluation import Evaluator, Subsets
+from evolve.evaluation_setup import EvaluationSetup, seed_programs
 from evolve.events import Discarded, Evaluated, Event, Finished, Joined, Started
 from evolve.journal import RunDirectory, RunRecord
+from evolve.model_set import ModelSet
 from evolve.models.embeddings import HashingEmbedder
 from evolve.models.offline import ExtractiveModel
-from evolve.mutation import Brief, Feedback, Mutator, Proposal, Refusal
-from evolve.mutation.offline import OfflineMutator
+from evolve.mutation import Feedback, MutationContext, Mutator, NoCandidate, Proposal
+from evolve.mutation.offline import RuleBasedMutator
 from evolve.program import MemoryProgram
 from evolve.records import Episode, Evidence, Task
-from evolve.roles import Roles
 from evolve.sandboxes.process import ProcessSandbox
 from evolve.sandboxes.protocol import Isolation, Limits, Sandbox, Services, Session
-from evolve.workbench import Workbench, seed_programs
 
 PEOPLE = ("Ada", "Ben", "Cleo", "Dan")
 THINGS = ("kettle", "violin", "bicycle", "garden", "novel", "terrier", "lantern", "canoe")
@@ -134,22 +134,26 @@ class Harness:
         self.sandbox = CountingSandbox()
         evaluator = Evaluator(
             benchmark=self.benchmark,
-            agent=OfflineAgent(),
-            judge=OfflineJudge(),
+            agent=RuleBasedAgent(),
+            judge=RuleBasedJudge(),
             sandbox=self.sandbox,
             embedder=self.embedder,
             model=ExtractiveModel(),
             limits=Limits(call_seconds=20),
             metric="evidence_recall",
         )
-        roles = Roles(OfflineAgent(), OfflineJudge(), ExtractiveModel(), self.embedder, (), None, "tokens")
-        workbench = Workbench(self.benchmark, subsets, evaluator, self.sandbox, "evidence_recall", roles)
+        model_set = ModelSet(
+            RuleBasedAgent(), RuleBasedJudge(), ExtractiveModel(), self.embedder, (), None, "tokens"
+        )
+        setup = EvaluationSetup(
+            self.benchmark, subsets, evaluator, self.sandbox, "evidence_recall", model_set
+        )
         run = RunDirectory.create_or_open(self.root, name, config)
         programs = seeds if seeds is not None else seed_programs(config.seeds)
-        mutator = mutator or OfflineMutator()
-        nursery = Nursery(evaluator, subsets, mutator, seed=config.seed, scoped=False)
-        crew = Threads(nursery.work, config.jobs, halt=workbench.close)
-        return Campaign(config, run, workbench, crew, programs, clock, mutator=mutator.identity)
+        mutator = mutator or RuleBasedMutator()
+        candidate_worker = CandidateWorker(evaluator, subsets, mutator, seed=config.seed, scoped=False)
+        executor = ThreadExecutor(candidate_worker.work, config.jobs, halt=setup.close)
+        return Campaign(config, run, setup, executor, programs, clock, mutator=mutator.identity)
 
     def run(self, name: str, **settings: object) -> tuple[Summary, list[Event]]:
         seen: list[Event] = []
@@ -291,7 +295,7 @@ def test_a_run_with_an_edited_program_is_refused_and_the_edit_left_alone(
 
 
 def test_what_makes_children_is_recorded(whole: tuple[Summary, list[Event]]):
-    assert [e.mutator for e in whole[1] if isinstance(e, Started)] == [OfflineMutator().identity]
+    assert [e.mutator for e in whole[1] if isinstance(e, Started)] == [RuleBasedMutator().identity]
 
 
 def test_when_every_seed_fails_it_says_why(harness: Harness):
@@ -305,11 +309,11 @@ class Repeats:
 
     identity = "repeats"
 
-    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        source = brief.program.source
-        if brief.number % 2:
-            source = source.replace("return self._pack(scores)", f"raise ValueError({brief.number})")
-        return Proposal(MemoryProgram(source + "\n# a comment\n"), "repeat", "", (brief.parent.number,))
+    def mutate(self, context: MutationContext, rng: random.Random) -> Proposal | NoCandidate:
+        source = context.program.source
+        if context.number % 2:
+            source = source.replace("return self._pack(scores)", f"raise ValueError({context.number})")
+        return Proposal(MemoryProgram(source + "\n# a comment\n"), "repeat", "", (context.parent.number,))
 
     def observe(self, feedback: Feedback) -> None:
         pass

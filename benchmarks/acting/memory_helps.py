@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evolve.agents.offline import OfflineAgent, OfflineJudge
+from evolve.agents.rules import RuleBasedAgent, RuleBasedJudge
 from evolve.benchmark import Benchmark, find
 from evolve.evaluation import Evaluator, Subset
 from evolve.models.embeddings import HashingEmbedder
@@ -80,7 +80,7 @@ def main() -> None:
     if unknown or arguments.tasks < 1 or arguments.within < 0:
         parser.error(f"expected engines of {', '.join(ENGINES)}, --tasks of 1 or more, --within of 0 or more")
     print(
-        f"{OfflineAgent().identity}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
+        f"{RuleBasedAgent().identity}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, {datetime.datetime.now(datetime.UTC).date()}"
     )
     for name in arguments.engines or ENGINES:
@@ -177,8 +177,8 @@ def played(benchmark: Benchmark, subset: Subset, program: str) -> Evaluation:
     try:
         return Evaluator(
             benchmark=benchmark,
-            agent=OfflineAgent(),
-            judge=OfflineJudge(),
+            agent=RuleBasedAgent(),
+            judge=RuleBasedJudge(),
             sandbox=sandbox,
             embedder=HashingEmbedder.fit(
                 [line for episode in subset.episodes for line in episode.text.split("\n")]

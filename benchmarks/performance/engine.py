@@ -57,7 +57,7 @@ class Run:
     Attributes:
         wall: from the first line of the campaign to its last, with imports.
         working: from the first call on.
-        rearing: from the last score of a seed to the last of a child.
+        searching: seconds from the last score of a seed to the last of a child.
         cpu: of this process.
         others: of all other processes of the machine, meanwhile.
         served: the server's log.
@@ -67,7 +67,7 @@ class Run:
     load: Load
     wall: float
     working: float
-    rearing: float
+    searching: float
     cpu: float
     others: float
     served: Sequence[Served]
@@ -125,8 +125,8 @@ def run(load: Load) -> Run:
         served: list[Served] = ours.recv()
         server.join()
     first = min(one.arrived for one in served)
-    rearing = joined[-1] - joined[len(SEEDS) - 1]
-    return Run(load, ended - began, ended - first, rearing, cpu, others, served, calls)
+    searching = joined[-1] - joined[len(SEEDS) - 1]
+    return Run(load, ended - began, ended - first, searching, cpu, others, served, calls)
 
 
 def _quiet(said: object) -> None:
@@ -145,7 +145,7 @@ def report(done: Run) -> str:
     load, path, count = done.load, critical_path(done.served), len(done.served)
     causes = Counter(call.cause for call in done.calls if not call.cached)
     cached = sum(call.cached for call in done.calls)
-    hourly, each = 3600 * load.children / done.rearing, 1000 * done.cpu / count
+    hourly, each = 3600 * load.children / done.searching, 1000 * done.cpu / count
     lines: Mapping[str, str] = {
         "wall": f"{done.wall:.1f} s, of which {done.wall - done.working:.1f} s before the first call",
         "critical path": f"{path:.1f} s",
@@ -154,7 +154,7 @@ def report(done: Run) -> str:
         "calls": f"{count}: " + ", ".join(f"{n} {cause}" for cause, n in causes.most_common()),
         "answered from the cache": f"{cached}",
         "calls per second": f"{count / done.working:.0f}",
-        "children an hour": f"{hourly:,.0f}: {load.children} in {done.rearing:.1f} s",
+        "children an hour": f"{hourly:,.0f}: {load.children} in {done.searching:.1f} s",
         "CPU": f"{done.cpu:.1f} s, {each:.1f} ms a call; other processes {done.others:.1f} s",
     }
     title = (
@@ -180,7 +180,7 @@ def main() -> None:
         times: dict[int, float] = {}
         for jobs in given.jobs:
             done = run(Load(given.children, latency, given.concurrency, jobs))
-            times[jobs] = done.rearing
+            times[jobs] = done.searching
             print(report(done), flush=True)
         for jobs in given.jobs[1:]:
             first = given.jobs[0]

@@ -3,7 +3,7 @@
     python benchmarks/performance/mutation.py [--mutations 300]
     python benchmarks/performance/mutation.py --beside CHECKOUT [--rounds 2]
 
-Children are made by the offline mutator, one after another, from programs that join the population as in a
+Children are made by the rule-based mutator, one after another, from programs that join the population as in a
 campaign; the failures to learn from are drawn at random from the tasks of chronicle. The unit is the CPU time
 of one ``ast.parse`` of an average program of the run, taken in the same process, so that a figure is a ratio
 and comes out alike on a busy machine. ``--beside`` runs the same with the package of another checkout, by
@@ -40,21 +40,21 @@ def measured(checkout: Path, mutations: int, seed: int) -> dict[str, Any]:
     """Make the children with the package of ``checkout``, in this process; counts, seconds, digests."""
     sys.path.insert(0, str(checkout))
     import evolve
-    from evolve.mutation.offline import OfflineMutator
+    from evolve.mutation.offline import RuleBasedMutator
 
     found = Path(evolve.__file__).resolve().parents[1]
     if found != checkout.resolve():
         raise SystemExit(f"Expected the package in {checkout}, found the one in {found}.")
     briefs = Briefs(random.Random(seed))
-    mutator, rng = OfflineMutator(), random.Random(seed)
+    mutator, rng = RuleBasedMutator(), random.Random(seed)
     briefs.warm(mutator)
     done: list[dict[str, str]] = []
     seconds = 0.0
     with counted() as calls:
         for number in range(mutations):
-            brief = briefs.brief(number)
+            context = briefs.context(number)
             began = time.process_time()
-            outcome = mutator.mutate(brief, rng)
+            outcome = mutator.mutate(context, rng)
             seconds += time.process_time() - began
             parses = calls["parse"]
             program = getattr(outcome, "program", None)
@@ -97,7 +97,7 @@ class Briefs:
 
     def warm(self, mutator: Any) -> None:
         """Make a child that is not counted: imports and fragments are loaded once."""
-        mutator.mutate(self.brief(0), random.Random(0))
+        mutator.mutate(self.context(0), random.Random(0))
         self._rng.seed(0)
 
     def join(self, program: Any) -> None:
@@ -105,9 +105,9 @@ class Briefs:
         self.programs.append(program)
         self._known.add(program.fingerprint)
 
-    def brief(self, number: int) -> Any:
+    def context(self, number: int) -> Any:
         """One that has a parent, a partner, and failures drawn at random; later programs more often."""
-        from evolve.mutation import Brief
+        from evolve.mutation import MutationContext
         from evolve.records import Candidate, Evaluation, Interval
 
         count = len(self.programs)
@@ -115,7 +115,7 @@ class Briefs:
         parent, partner = self.programs[place], self.programs[other]
         items = tuple(self._item(task) for task in self._rng.sample(sorted(self._tasks), TASKS))
         quality = Interval(mean=0, low=0, high=0)
-        return Brief(
+        return MutationContext(
             number=number,
             parent=Candidate(number=place, program=parent.id, objectives={"quality": 0.5}),
             program=parent,

@@ -5,7 +5,7 @@ Prints a Markdown table. Every ranker sees the memory of a task's group, in pool
 settings. The weights and dimension of the hashing embedder were chosen on all of LoCoMo, test questions
 included: its LoCoMo rows are not held out. Chronicle's phrases were reworded once after these rankers had
 been measured on it, test worlds included, because nearly nothing could be found by its words.
-The seed programs run in a bare process (they are this project's own); their F1 is the offline agent's.
+The seed programs run in a bare process (they are this project's own); their F1 is the rule-based agent's.
 
     python benchmarks/performance/reference_scores.py [--data-dir LOCOMO] [--split test] [--categories]
 """
@@ -25,11 +25,11 @@ from evolve.benchmark import Benchmark, find
 from evolve.config import DEFAULT_SEEDS, CampaignConfig, SandboxConfig
 from evolve.errors import UsageError
 from evolve.evaluation import Subset
+from evolve.evaluation_setup import build_evaluator, seed_programs
 from evolve.models.embeddings import HashingEmbedder
 from evolve.records import Task
 from evolve.scoring import METRICS
 from evolve.statistics import bootstrap_interval
-from evolve.workbench import build_evaluator, seed_programs
 
 LIMIT = 3_000  # characters that read may return
 CHUNK = 500
@@ -146,12 +146,12 @@ def retrieve(
 def recalled_by_seeds(
     config: CampaignConfig, tasks: Sequence[Task]
 ) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Name of each seed program with what it returned and what the offline agent answered."""
-    with build_evaluator(config, unsafe_local=False, trusted=True, notify=lambda _: None) as bench:
-        episodes = bench.benchmark.of_groups({task.group for task in tasks})
+    """Name of each seed program with what it returned and what the rule-based agent answered."""
+    with build_evaluator(config, unsafe_local=False, trusted=True, notify=lambda _: None) as setup:
+        episodes = setup.benchmark.of_groups({task.group for task in tasks})
         subset = Subset("reference", tuple(tasks), episodes)
         for program in seed_programs(SEEDS):
-            items = bench.evaluator.evaluate(program, subset).items
+            items = setup.evaluator.evaluate(program, subset).items
             yield program.name, [item.retrieved for item in items], [item.answer for item in items]
 
 

@@ -84,14 +84,14 @@ def _run(arguments: argparse.Namespace, name: str, seed: int) -> Arm:
     record = RunRecord.open(arguments.root, run)
     found = record.evaluation(summary.best.program, "test")
     arm = Arm(name, seed, summary, found.item_scores if found else {})
-    rival = max(summary.comparisons, key=lambda compared: summary.tests[compared.other].mean)
+    best_other = max(summary.comparisons, key=lambda compared: summary.tests[compared.other].mean)
     cells = (
         name,
         str(seed),
         f"{summary.best.objectives['quality']:.3f}",
         interval_text(summary.tests[summary.best.number]),
-        interval_text(summary.tests[rival.other]),
-        interval_text(rival.difference, sign=True),
+        interval_text(summary.tests[best_other.other]),
+        interval_text(best_other.difference, sign=True),
         _draws(record),
     )
     print(f"| {' | '.join(cells)} |", flush=True)

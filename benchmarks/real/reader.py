@@ -22,17 +22,17 @@ from statistics import fmean
 import numpy as np
 from common import add_options, caption, configuration, interval_text, role, silent
 
-from evolve.agents.offline import OfflineAgent
 from evolve.agents.protocol import Conduct, Extraction, Recollection, Response, TaskAgent
+from evolve.agents.rules import RuleBasedAgent
 from evolve.bench.contenders import find_contenders
 from evolve.config import ModelsConfig, RoleConfig
 from evolve.environment import Environment
+from evolve.evaluation_setup import EvaluationSetup, open_benchmark_setup
+from evolve.model_set import open_model_set
 from evolve.program import MemoryProgram, Parts
 from evolve.records import Episode, Task
-from evolve.roles import open_roles
 from evolve.scoring import METRICS
 from evolve.statistics import bootstrap_interval, paired_interval
-from evolve.workbench import Workbench, open_bench
 
 RECALL, F1, EXACT = "evidence_recall", "f1", "exact_match"
 RESAMPLES = 2_000
@@ -102,26 +102,26 @@ def main() -> None:
     print(
         f"{arguments.benchmark}, {arguments.tasks} test questions; {caption(arguments.model)}\n", flush=True
     )
-    bench = open_bench(config, unsafe_local=False, trusted=False, notify=silent)
-    with open_roles(
-        config, calls=None, cache=arguments.cache, notify=silent, passages=bench.passages
-    ) as roles:
-        reading = replace(roles, agent=RulesAndReader(OfflineAgent(), roles.agent))
-        with bench.equipped(config, reading) as workbench:
-            groups = {task.id: task.group for task in workbench.subsets.test.tasks}
+    benchmark_setup = open_benchmark_setup(config, unsafe_local=False, trusted=False, notify=silent)
+    with open_model_set(
+        config, calls=None, cache=arguments.cache, notify=silent, passages=benchmark_setup.passages
+    ) as model_set:
+        reading = replace(model_set, agent=RulesAndReader(RuleBasedAgent(), model_set.agent))
+        with benchmark_setup.with_models(config, reading) as setup:
+            groups = {task.id: task.group for task in setup.subsets.test.tasks}
             print(
                 "| program | evidence recall | F1 | exact match | answers |\n|---|---|---|---|---|",
                 flush=True,
             )
-            found = [_answered(workbench, one.name, one.program) for one in programs]
+            found = [_answered(setup, one.name, one.program) for one in programs]
     _print_differences(found, groups)
     _print_correlations(found)
     _print_by_recall(found)
 
 
-def _answered(workbench: Workbench, name: str, program: MemoryProgram) -> Answers:
-    subset = workbench.subsets.test
-    evaluation = workbench.evaluator.evaluate(program, subset)
+def _answered(setup: EvaluationSetup, name: str, program: MemoryProgram) -> Answers:
+    subset = setup.subsets.test
+    evaluation = setup.evaluator.evaluate(program, subset)
     tasks = {task.id: task for task in subset.tasks}
     items = [item for item in evaluation.items if item.conclusive]
     if not items:

@@ -59,14 +59,14 @@ def _campaign(arguments: argparse.Namespace, seed: int, *, attribution: bool) ->
 
 def _row(attribution: bool, seed: int, summary: Summary, seconds: float) -> str:
     best = summary.best
-    rival = max(summary.comparisons, key=lambda comparison: summary.tests[comparison.other].mean)
+    best_other = max(summary.comparisons, key=lambda comparison: summary.tests[comparison.other].mean)
     cells = (
         _how(attribution),
         str(seed),
         f"{best.objectives['quality']:.3f}",
         str(summary.tests[best.number]),
-        str(summary.tests[rival.other]),
-        difference(rival.difference),
+        str(summary.tests[best_other.other]),
+        difference(best_other.difference),
         f"{seconds:.0f}",
     )
     return f"| {' | '.join(cells)} |"

@@ -17,14 +17,14 @@ from pathlib import Path
 from campaigns import circumstances
 
 from evolve.benchmark import find
-from evolve.evaluation.racing import Referee, Rival
+from evolve.evaluation.early_stopping import EarlyStopper, FrontMember
 from evolve.events import Joined
 from evolve.journal import RunRecord
 from evolve.population import ParetoArchive, objective
 from evolve.records import Candidate, ItemResult
 
 BLOCKS = 6
-"""Looks in pooled scope, where any item can be the next."""
+"""Interim analyses in pooled scope, where any item can be the next."""
 
 
 @dataclass
@@ -110,12 +110,14 @@ def _raced(
 ) -> int:
     """Items asked until the child was given up; all of them if it was not."""
     blocks = list(_blocks(items, group, rng))
-    rivals = [Rival(c.number, c.item_scores, c.objectives["cost"]) for c in front]
-    referee = Referee(rivals, risk=risk, groups={item.task: group[item.task] for item in items})
+    front_members = [FrontMember(c.number, c.item_scores, c.objectives["cost"]) for c in front]
+    early_stopper = EarlyStopper(
+        front_members, risk=risk, groups={item.task: group[item.task] for item in items}
+    )
     seen: list[ItemResult] = []
     for block in blocks[:-1]:
         seen += block
-        if referee.verdict(seen, cost, total=len(items), looks=len(blocks) - 1):
+        if early_stopper.should_stop(seen, cost, total=len(items), interim_analyses=len(blocks) - 1):
             return len(seen)
     return len(items)
 

@@ -92,8 +92,8 @@ class TaskAgent(Protocol):
     the question, the group and the world of a task: its answers, rubric and evidence are gold.
 
     Example:
-        >>> from evolve.agents.offline import OfflineAgent
-        >>> class Terse(OfflineAgent):
+        >>> from evolve.agents.rules import RuleBasedAgent
+        >>> class Terse(RuleBasedAgent):
         ...     identity = "terse-1"
         ...
         ...     def respond(self, parts, recollections, repeat=0):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from evolve.benchmark import Entry, Place, find
+from evolve.benchmark import BenchmarkLocation, Entry, find
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
 
@@ -82,7 +82,7 @@ def find_columns(
     return list(columns.values())
 
 
-def data_of(entry: Entry | Place, data_dir: Path | None) -> Path | None:
+def data_of(entry: Entry | BenchmarkLocation, data_dir: Path | None) -> Path | None:
     """Return the data directory of a benchmark, given the ``data_dir`` of a bench; None for the default."""
     if data_dir is None or entry.path.is_dir():
         return None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evolve.bench.columns import spelled
 from evolve.errors import UsageError
-from evolve.inspection.lookup import Found, find_candidate, find_program
+from evolve.inspection.lookup import FoundProgram, find_candidate, find_program
 from evolve.journal import RunRecord, runs_in
 from evolve.plugins.find import find_plugin, installed_plugins
 from evolve.plugins.manifest import PROGRAM
@@ -77,7 +77,7 @@ def _contender(text: str, root: Path) -> Contender:
     raise UsageError(_unknown(text, root))
 
 
-def _plain(found: Found) -> Contender:
+def _plain(found: FoundProgram) -> Contender:
     return Contender(found.path.stem, found.program, found.is_own)
 
 

@@ -19,11 +19,11 @@ from evolve.bench.columns import Column
 from evolve.bench.config import Split
 from evolve.bench.contenders import Contender
 from evolve.bench.directory import BenchDirectory, Cell
-from evolve.campaign.crew import Feed, Threads
+from evolve.campaign.executor import JobQueue, ThreadExecutor
 from evolve.errors import BudgetReached, InfrastructureError, UsageError
 from evolve.evaluation import Subset
+from evolve.evaluation_setup import EvaluationSetup, Notify, build_evaluator, reply_cache
 from evolve.records import Evaluation
-from evolve.workbench import Notify, Workbench, build_evaluator, reply_cache
 
 if TYPE_CHECKING:
     from evolve.models.gateway import Gateway
@@ -110,7 +110,7 @@ class Filler:
 
     def _column(self, column: Column, contenders: Sequence[Contender]) -> Filled:
         try:
-            workbench = build_evaluator(
+            setup = build_evaluator(
                 column.config,
                 unsafe_local=self._unsafe_local,
                 trusted=all(contender.is_own for contender in contenders),
@@ -123,11 +123,11 @@ class Filler:
             return Filled(problem=str(error))
         except BudgetReached as error:
             return Filled(problem=self._pause(error))
-        with workbench:
-            subset = workbench.subsets.test if self._split == "test" else workbench.subsets.static
-            conditions = workbench.conditions_on(subset)
+        with setup:
+            subset = setup.subsets.test if self._split == "test" else setup.subsets.static
+            conditions = setup.conditions_on(subset)
             due = self._due(column, conditions, contenders)
-            problem = self._score(column, workbench, subset, conditions, due) if due else ""
+            problem = self._score(column, setup, subset, conditions, due) if due else ""
             return Filled(conditions, problem)
 
     def _pause(self, error: BudgetReached) -> str:
@@ -148,7 +148,7 @@ class Filler:
     def _score(
         self,
         column: Column,
-        workbench: Workbench,
+        setup: EvaluationSetup,
         subset: Subset,
         conditions: str,
         due: Sequence[Contender],
@@ -157,17 +157,17 @@ class Filler:
 
         def work(contender: Contender) -> _Scored:
             try:
-                return _Scored(contender, workbench.evaluator.evaluate(contender.program, subset))
+                return _Scored(contender, setup.evaluator.evaluate(contender.program, subset))
             except BudgetReached as error:
                 return _Scored(contender, stopped=error)
 
-        feed: Feed[Contender] = Feed()
+        job_queue: JobQueue[Contender] = JobQueue()
         for contender in due:
-            feed.put(contender)
-        feed.close()
+            job_queue.put(contender)
+        job_queue.close()
         done, lost, problem = 0, 0, ""
-        crew = Threads(work, column.config.jobs, halt=workbench.close)
-        with closing(crew.outcomes(feed)) as outcomes:
+        executor = ThreadExecutor(work, column.config.jobs, halt=setup.close)
+        with closing(executor.outcomes(job_queue)) as outcomes:
             for scored in outcomes:
                 evaluation = scored.evaluation
                 if evaluation is None:
@@ -182,8 +182,8 @@ class Filler:
                     if lost == IN_A_ROW and done < len(due):
                         problem = f"Stopped after {lost} programs in a row without a score: {cell.reason}"
                 if problem:
-                    feed.drop()
-                    feed.close()
+                    job_queue.drop()
+                    job_queue.close()
         return problem
 
     def _cell(self, column: Column, contender: Contender, evaluation: Evaluation, conditions: str) -> Cell:

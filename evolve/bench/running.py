@@ -16,9 +16,9 @@ from evolve.bench.table import bench_data, current
 from evolve.benchmark import locate
 from evolve.config import CampaignConfig
 from evolve.errors import UsageError
+from evolve.evaluation_setup import Notify
 from evolve.seeds import seed_names
 from evolve.trust import Act, acts_of, execution, playing
-from evolve.workbench import Notify
 
 if TYPE_CHECKING:
     from evolve.models.gateway import Gateway

@@ -5,6 +5,6 @@ tested.
 from evolve.campaign.build import build
 from evolve.campaign.loop import Campaign
 from evolve.campaign.summary import Summary
-from evolve.workbench import build_evaluator
+from evolve.evaluation_setup import build_evaluator
 
 __all__ = ["Campaign", "Summary", "build", "build_evaluator"]

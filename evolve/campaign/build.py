@@ -9,34 +9,34 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evolve.campaign.crew import Crew
+from evolve.campaign.candidate_worker import EvaluateCandidate, JobResult, MakeCandidate
+from evolve.campaign.executor import Executor
 from evolve.campaign.loop import Campaign
+from evolve.campaign.mutator_setup import candidate_worker, mutator_of
 from evolve.campaign.preflight import preflight
-from evolve.campaign.rearing import Outcome, Rear, Score
 from evolve.campaign.recording import record_facts
 from evolve.campaign.reflectors import style_of
-from evolve.campaign.site import Message, Site
-from evolve.campaign.staffing import mutator_of, nursery
 from evolve.campaign.starting import named_selector
+from evolve.campaign.worker_factory import WorkerFactory, WorkerMessage
 from evolve.components import AS_CONFIGURED, Components
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
-from evolve.journal import RunDirectory
-from evolve.kinds import BUILT_IN, Kind
-from evolve.models.calls import Call, CallFile, recorded_calls
-from evolve.roles import open_roles
-from evolve.trust import Approvals, Gate, acts_of
-from evolve.workbench import (
+from evolve.evaluation_setup import (
+    EvaluationSetup,
     Notify,
-    Workbench,
     fits_in_one_read,
     is_trusted,
     load_benchmark,
-    open_bench,
+    open_benchmark_setup,
     programs_of,
     reply_cache,
     seed_programs,
 )
+from evolve.journal import RunDirectory
+from evolve.kinds import BUILT_IN, Kind
+from evolve.model_set import open_model_set
+from evolve.models.calls import Call, CallFile, recorded_calls
+from evolve.trust import Approvals, Gate, acts_of
 
 if TYPE_CHECKING:
     from evolve.models.gateway import Gateway
@@ -64,7 +64,7 @@ def build(
         unsafe_local: programs that are not this project's own, or that were in the run directory before, may
             run in a bare process.
         notify: told in a sentence what the user should know.
-        connect: makes the gateway; see ``open_roles``.
+        connect: makes the gateway; see ``open_model_set``.
         components: parts that are passed as objects; ``config`` holds their ``names``.
 
     Raises:
@@ -85,7 +85,7 @@ def build(
     past = recorded_calls(root / name / "calls.jsonl")
     asked = preflight(config, loaded[1], past=past, notify=notify, connect=connect)
     with ExitStack() as closing:
-        bench = open_bench(
+        benchmark_setup = open_benchmark_setup(
             here,
             unsafe_local=unsafe_local,
             trusted=trusted,
@@ -93,33 +93,33 @@ def build(
             loaded=loaded,
             components=components,
         )
-        closing.callback(bench.sandbox.close)
+        closing.callback(benchmark_setup.sandbox.close)
         run = RunDirectory.create_or_open(root, name, config, notify=notify)
         closing.callback(run.close)
         Gate(Approvals.of_user(), trust=True, notify=notify).admit(acts, source=name)
         _account(run, asked)
         config = run.config  # with the window that was left out
-        roles = open_roles(
+        model_set = open_model_set(
             config,
             calls=run.calls,
             cache=reply_cache(config, root),
             notify=notify,
-            passages=bench.passages,
-            guidance=bench.benchmark.guidance,
+            passages=benchmark_setup.passages,
+            guidance=benchmark_setup.benchmark.guidance,
             connect=connect,
             components=components,
         )
-        closing.callback(roles.close)
-        workbench = bench.equipped(config, roles)
-        record_facts(run, workbench)
-        mutator = mutator_of(config, workbench, components).identity
+        closing.callback(model_set.close)
+        setup = benchmark_setup.with_models(config, model_set)
+        record_facts(run, setup)
+        mutator = mutator_of(config, setup, components).identity
         allowed = unsafe_local or trusted
-        crew = _crew(config, workbench, run, components, unsafe_local=allowed, notify=notify)
-        _say_what_to_know(config, workbench, notify)
+        executor = _executor(config, setup, run, components, unsafe_local=allowed, notify=notify)
+        _say_what_to_know(config, setup, notify)
         closing.pop_all()  # the campaign closes them from here on
-    search = optimizer(config, run, workbench, crew, seeds, mutator=mutator, selector=selector)
+    search = optimizer(config, run, setup, executor, seeds, mutator=mutator, selector=selector)
     if isinstance(search, Campaign):
-        search.steering.bare = workbench.sandbox.isolation == "process" and not unsafe_local
+        search.steering.bare = setup.sandbox.isolation == "process" and not unsafe_local
     return search
 
 
@@ -131,15 +131,15 @@ def _check(config: CampaignConfig, components: Components) -> None:
     _check_parts(config, components)
 
 
-def _say_what_to_know(config: CampaignConfig, workbench: Workbench, notify: Notify) -> None:
+def _say_what_to_know(config: CampaignConfig, setup: EvaluationSetup, notify: Notify) -> None:
     """Notify of settings that do less than expected, and of a benchmark that tests little."""
     if config.cluster is None and config.search.prompt == "auto":
-        for role, model in zip(config.reflecting, workbench.roles.reflectors, strict=False):
+        for role, model in zip(config.reflecting, setup.model_set.reflectors, strict=False):
             if style_of(config, role, model) == "compact":
                 notify(f"{role.model} is shown the compact prompt; search.prompt = 'full' shows it more.")
     if config.jobs > config.under_way:
         notify(f"Of {config.jobs} jobs {config.under_way} can be in flight at once: that is the window.")
-    if warning := fits_in_one_read(workbench.benchmark, config.sandbox.read_characters):
+    if warning := fits_in_one_read(setup.benchmark, config.sandbox.read_characters):
         notify(warning)
 
 
@@ -154,45 +154,45 @@ def _account(run: RunDirectory, calls: Sequence[Call]) -> None:
             file.close()
 
 
-def _crew(
+def _executor(
     config: CampaignConfig,
-    workbench: Workbench,
+    setup: EvaluationSetup,
     run: RunDirectory,
     components: Components,
     *,
     unsafe_local: bool,
     notify: Notify,
-) -> Crew[Rear | Score, Outcome]:
+) -> Executor[MakeCandidate | EvaluateCandidate, JobResult]:
     """Threads of this process, the workers of a cluster, or a registered executor."""
     jobs = min(config.jobs, config.under_way)
     if config.cluster is None:
-        work = nursery(config, workbench, components).work
+        work = candidate_worker(config, setup, components).work
         return components.make(
             "executor",
             config.executor or "threads",
             work=work,
             jobs=jobs,
-            halt=workbench.close,
+            halt=setup.close,
             config=config,
         )
-    from evolve.campaign.cluster import DaskCrew  # an extra
+    from evolve.campaign.dask_executor import DaskExecutor  # an extra
 
-    gateway = workbench.roles.gateway
+    gateway = setup.model_set.gateway
 
-    def hear(text: str) -> None:
-        message = Message.model_validate_json(text)
+    def on_message(text: str) -> None:
+        message = WorkerMessage.model_validate_json(text)
         if message.call is not None and gateway is not None:
             gateway.book(message.call)
         if message.news:
             notify(message.news)
 
-    return DaskCrew(
+    return DaskExecutor(
         config.cluster,
         name=f"evolve {platform.node()} {run.path.absolute()}",
-        equip=Site(config, unsafe_local, workbench.conditions),
+        make_worker=WorkerFactory(config, unsafe_local, setup.conditions),
         jobs=jobs,
-        lost=lambda job, error: Outcome(job, stopped=error),
-        hear=hear,
+        lost=lambda job, error: JobResult(job, stopped=error),
+        on_message=on_message,
     )
 
 
@@ -267,6 +267,6 @@ def _check_gepa(config: CampaignConfig) -> None:
 def _check_freeze(config: CampaignConfig) -> None:
     if config.search.freeze == "code" and config.mutators == "rules":
         raise UsageError(
-            "search.freeze = 'code' leaves only the instructions to change, and the offline mutator changes "
-            "code. Use freeze = 'instructions', give a --reflector, or leave it out."
+            "search.freeze = 'code' leaves only the instructions to change, and the rule-based mutator "
+            "changes code. Use freeze = 'instructions', give a --reflector, or leave it out."
         )

@@ -7,22 +7,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from evolve.campaign.briefing import MOST_REFERENCES, family
+from evolve.campaign.candidate_worker import MakeCandidate
+from evolve.campaign.family import MOST_REFERENCES, family
 from evolve.campaign.loads import ROLE_OF, CallLoad, Loads, Watch, total_of
-from evolve.campaign.rearing import Rear
-from evolve.campaign.staffing import nursery
+from evolve.campaign.mutator_setup import candidate_worker
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
 from evolve.evaluation import Subset
+from evolve.evaluation_setup import EvaluationSetup
 from evolve.models.accounts import charged_to
 from evolve.models.chat import Cause
-from evolve.models.tally import Accounts
+from evolve.models.usage_totals import Accounts
 from evolve.mutation import Scope
 from evolve.mutation.scoping import Workload, choose_scope
 from evolve.population import Request, rng_for
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation
-from evolve.workbench import Workbench
 
 TEST_TASKS = 48
 """Most test tasks that the initial programs are asked; further ones are extrapolated."""
@@ -34,10 +34,10 @@ class Measured:
     """Measured load of evaluating the initial programs.
 
     Attributes:
-        static: on the static subset, with shared calls counted once.
-        whole: mean for one program alone on the static subset, with an empty cache.
+        static: on the fitness set, with shared calls counted once.
+        whole: mean for one program alone on the fitness set, with an empty cache.
         test: of all programs on the test subset.
-        diagnosis: mean on a rotating subset.
+        diagnosis: mean on a reflection minibatch.
         reflection: mean of one reply of a reflector.
         scopes: number of draws of each mutation scope.
         seconds: mean time of one static evaluation.
@@ -52,16 +52,16 @@ class Measured:
     seconds: float = 0.0
 
 
-def measure(config: CampaignConfig, bench: Workbench, programs: Sequence[MemoryProgram]) -> Measured:
+def measure(config: CampaignConfig, setup: EvaluationSetup, programs: Sequence[MemoryProgram]) -> Measured:
     """Evaluate the initial programs on the static and on test tasks, and ask for an offspring of each."""
     found = Measured()
     complete: dict[int, tuple[MemoryProgram, Evaluation]] = {}
-    gateway = bench.roles.gateway
+    gateway = setup.model_set.gateway
     watch = Watch(gateway.accounts if gateway else Accounts)
     own: list[Loads] = []
     for number, program in enumerate(programs):
         with charged_to(number):
-            evaluation = bench.evaluator.evaluate(program, bench.subsets.static)
+            evaluation = setup.evaluator.evaluate(program, setup.subsets.static)
         own.append(watch.taken())
         if evaluation.status == "complete":
             complete[number] = (program, evaluation)
@@ -70,13 +70,13 @@ def measure(config: CampaignConfig, bench: Workbench, programs: Sequence[MemoryP
             "Every initial program fails, so that there is nothing to estimate; see evolve check."
         )
     found.static = total_of(own)
-    found.whole = _whole(found.static, bench, len(programs))
+    found.whole = _whole(found.static, setup, len(programs))
     found.seconds = statistics.mean(evaluation.seconds for _, evaluation in complete.values())
     if config.reflecting and config.budget:
-        _measure_children(config, bench, complete, watch, found)
-    sample, scale = _sampled(bench)
+        _measure_children(config, setup, complete, watch, found)
+    sample, scale = _sampled(setup)
     for program, _ in complete.values() if sample.tasks else ():
-        bench.evaluator.evaluate(program, sample)
+        setup.evaluator.evaluate(program, sample)
     found.test = {
         cause: load * scale["extract" if cause == "extract" else "query"]
         for cause, load in watch.taken().items()
@@ -86,27 +86,27 @@ def measure(config: CampaignConfig, bench: Workbench, programs: Sequence[MemoryP
 
 def _measure_children(
     config: CampaignConfig,
-    bench: Workbench,
+    setup: EvaluationSetup,
     complete: Mapping[int, tuple[MemoryProgram, Evaluation]],
     watch: Watch,
     found: Measured,
 ) -> None:
     """Diagnose each program and ask a simulated reflector for an offspring, which gives none."""
     changes = {"search.mutators": "model", "search.tune": 0.0, "search.optimizer": "evolve"}
-    maker = nursery(merged(config, changes), bench)
+    maker = candidate_worker(merged(config, changes), setup)
     candidates = [_candidate(n, program, scores) for n, (program, scores) in complete.items()]
     programs = {n: program for n, (program, _) in complete.items()}
     search = config.search
     given = MOST_REFERENCES if search.references_shown is None else search.references_shown
     shown = given if search.references else 0
-    work = Workload(len(bench.subsets.static.episodes), len(bench.subsets.static.tasks))
+    work = Workload(len(setup.subsets.static.episodes), len(setup.subsets.static.tasks))
     diagnoses, reflections = [], CallLoad()
     for number, parent in enumerate(candidates, start=len(candidates)):
         partner = candidates[number - len(candidates) - 1] if len(candidates) > 1 else None
         crossed = rng_for(config.seed, "crossover", number).random() < search.crossover
         request = Request(number, parent, partner)
         outcome = maker.work(
-            Rear(
+            MakeCandidate(
                 request=request,
                 program=programs[parent.number],
                 partner_program=programs[partner.number] if partner and crossed else None,
@@ -126,9 +126,9 @@ def _measure_children(
     found.reflection = reflections.per_call()
 
 
-def _whole(static: Loads, bench: Workbench, programs: int) -> dict[Cause, CallLoad]:
-    """Return the load of one program on the static subset with an empty cache."""
-    subset = bench.subsets.static
+def _whole(static: Loads, setup: EvaluationSetup, programs: int) -> dict[Cause, CallLoad]:
+    """Return the load of one program on the fitness set with an empty cache."""
+    subset = setup.subsets.static
     whole: dict[Cause, CallLoad] = {cause: load * (1 / programs) for cause, load in static.items()}
     asked: tuple[tuple[Cause, int], ...] = (("extract", len(subset.episodes)), ("query", len(subset.tasks)))
     for cause, count in asked:
@@ -137,14 +137,14 @@ def _whole(static: Loads, bench: Workbench, programs: int) -> dict[Cause, CallLo
     return whole
 
 
-def _sampled(bench: Workbench) -> tuple[Subset, dict[str, float]]:
+def _sampled(setup: EvaluationSetup) -> tuple[Subset, dict[str, float]]:
     """Return at most ``TEST_TASKS`` test tasks, and the factors from their calls to those of all test
     tasks.
     """
-    test = bench.subsets.test
+    test = setup.subsets.test
     step = max(1, -(-len(test.tasks) // TEST_TASKS))
     tasks = test.tasks[::step]
-    episodes = bench.benchmark.of_groups({task.group for task in tasks})
+    episodes = setup.benchmark.of_groups({task.group for task in tasks})
     scale = {
         "extract": len(test.episodes) / len(episodes) if episodes else 1.0,
         "query": len(test.tasks) / len(tasks) if tasks else 1.0,

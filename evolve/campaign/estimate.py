@@ -20,9 +20,9 @@ from evolve.campaign.counting import Measured, measure
 from evolve.campaign.loads import FRESH, ROLE_OF, CallLoad, Loads
 from evolve.campaign.pace import Paces, recorded_paces
 from evolve.config import CampaignConfig, ModelsConfig, RoleConfig, merged
+from evolve.evaluation_setup import EvaluationSetup, Notify, build_evaluator, is_trusted, seed_programs
 from evolve.models.chat import Cause, Role
 from evolve.mutation import Scope
-from evolve.workbench import Notify, Workbench, build_evaluator, is_trusted, seed_programs
 
 if TYPE_CHECKING:
     from evolve.models.gateway import Gateway
@@ -141,17 +141,17 @@ def estimate(config: CampaignConfig, *, root: Path, unsafe_local: bool, notify: 
             notify=notify,
             cache=Path(folder) / "replies.sqlite",
             connect=connect,
-        ) as workbench,
+        ) as setup,
     ):
-        found = measure(planned, workbench, programs)
+        found = measure(planned, setup, programs)
         loads = _of_campaign(planned, found)
-        roles = _roles(planned, loads, paces, workbench)
-        subsets = workbench.subsets
+        roles = _roles(planned, loads, paces, setup)
+        subsets = setup.subsets
         evaluations = len(programs) + config.budget * EVALUATED
         scale = 1 + len(subsets.test.tasks) / len(subsets.static.tasks)
         return Estimate(
-            benchmark=workbench.benchmark.name,
-            metric=workbench.metric,
+            benchmark=setup.benchmark.name,
+            metric=setup.metric,
             programs=len(programs),
             children=config.budget,
             static_tasks=len(subsets.static.tasks),
@@ -219,9 +219,11 @@ def _of_campaign(config: CampaignConfig, found: Measured) -> dict[Cause, CallLoa
     return loads
 
 
-def _roles(config: CampaignConfig, loads: Loads, paces: Paces, bench: Workbench) -> tuple[RoleEstimate, ...]:
+def _roles(
+    config: CampaignConfig, loads: Loads, paces: Paces, setup: EvaluationSetup
+) -> tuple[RoleEstimate, ...]:
     """Loads by role, with prices and times."""
-    gateway = bench.roles.gateway
+    gateway = setup.model_set.gateway
     if gateway is None:
         return ()
     rows = []

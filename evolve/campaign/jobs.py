@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from evolve.campaign.briefing import MOST_REFERENCES, family
-from evolve.campaign.crew import Crew, Feed
-from evolve.campaign.rearing import Outcome, Rear, Score
+from evolve.campaign.candidate_worker import EvaluateCandidate, JobResult, MakeCandidate
+from evolve.campaign.executor import Executor, JobQueue
+from evolve.campaign.family import MOST_REFERENCES, family
 from evolve.campaign.recorder import Recorder
 from evolve.config import CampaignConfig
 from evolve.errors import BudgetReached, InfrastructureError
 from evolve.evaluation import Subset, Subsets
-from evolve.evaluation.racing import Rival
+from evolve.evaluation.early_stopping import FrontMember
 from evolve.mutation import Feedback
 from evolve.population import CandidatePool, Request, rng_for
 from evolve.records import Evaluation
 
-Job = Rear | Score
+Job = MakeCandidate | EvaluateCandidate
 
 
 class JobsUnderWay:
     """Jobs in flight. A context manager, which ends those that have not come back.
 
     Args:
-        crew: executor of jobs.
+        executor: executor of jobs.
         recorder: records their results.
 
     Attributes:
@@ -32,12 +32,12 @@ class JobsUnderWay:
         stopped: reason why a job could not be finished; the first such reason.
     """
 
-    def __init__(self, crew: Crew[Job, Outcome], recorder: Recorder) -> None:
+    def __init__(self, executor: Executor[Job, JobResult], recorder: Recorder) -> None:
         self._recorder = recorder
-        self._feed: Feed[Job] = Feed()
-        self._outcomes = crew.outcomes(self._feed)
+        self._job_queue: JobQueue[Job] = JobQueue()
+        self._outcomes = executor.outcomes(self._job_queue)
         self.numbers: set[int] = set()
-        self.arrived: dict[int, Outcome] = {}
+        self.arrived: dict[int, JobResult] = {}
         self.stopped: InfrastructureError | BudgetReached | None = None
 
     def __enter__(self) -> JobsUnderWay:
@@ -52,12 +52,12 @@ class JobsUnderWay:
         """
         kept = self._recorder.kept(job)
         if kept is None:
-            self._feed.put(job)
+            self._job_queue.put(job)
             self.numbers.add(job.number)
         else:
-            self.arrived[job.number] = Outcome(job, evaluation=kept)
+            self.arrived[job.number] = JobResult(job, evaluation=kept)
 
-    def wait(self) -> Outcome:
+    def wait(self) -> JobResult:
         """Wait for the next job to come back, record its result, and return it.
 
         Raises:
@@ -73,7 +73,7 @@ class JobsUnderWay:
 
     def drop(self) -> None:
         """Remove the jobs that no worker has begun."""
-        self.numbers -= {job.number for job in self._feed.drop()}
+        self.numbers -= {job.number for job in self._job_queue.drop()}
 
     def raise_if_stopped(self) -> None:
         """Raise the error that kept a job from being finished, if any."""
@@ -82,19 +82,19 @@ class JobsUnderWay:
 
 
 def scored(
-    numbers: Iterable[int], subset: Subset, crew: Crew[Job, Outcome], recorder: Recorder
+    numbers: Iterable[int], subset: Subset, executor: Executor[Job, JobResult], recorder: Recorder
 ) -> Iterator[tuple[int, Evaluation]]:
     """Yield candidate number and evaluation on ``subset``: stored ones at once, the others as they come.
 
     Raises:
         InfrastructureError, BudgetReached: at the end, if one could not be made.
     """
-    with JobsUnderWay(crew, recorder) as jobs:
+    with JobsUnderWay(executor, recorder) as jobs:
         for number in numbers:
             program = recorder.programs[number]
             found = recorder.stored(program, subset)
             if found is None:
-                jobs.begin(Score(number, program, subset.name))
+                jobs.begin(EvaluateCandidate(number, program, subset.name))
             else:
                 recorder.keep(number, found)
                 yield number, found
@@ -107,7 +107,7 @@ def scored(
 
 def job_of(
     request: Request, pool: CandidatePool, recorder: Recorder, config: CampaignConfig, subsets: Subsets
-) -> Rear:
+) -> MakeCandidate:
     """Return the job that makes the candidate of ``request``, from the candidates settled now.
 
     Args:
@@ -123,13 +123,13 @@ def job_of(
     # Rules used with a model count failures on more tasks than the model may see.
     both = config.mutators == "both"
     fitness = recorder.stored(program, subsets.static) if both else None
-    return Rear(
+    return MakeCandidate(
         request=request,
         program=program,
         partner_program=programs[partner.number] if partner else None,
         family=family(request, pool.candidates, programs, references=_references(config), front=pool.front),
         known=recorder.known,
-        rivals=_rivals(pool, config),
+        front_members=_front_members(pool, config),
         feedback=_feedback(number, recorder, config),
         diagnosis=recorder.stored(program, subsets.rotating(parent.number)),
         fitness=fitness,
@@ -154,11 +154,12 @@ def _references(config: CampaignConfig) -> int:
     return MOST_REFERENCES if search.references_shown is None else search.references_shown
 
 
-def _rivals(pool: CandidatePool, config: CampaignConfig) -> tuple[Rival, ...]:
+def _front_members(pool: CandidatePool, config: CampaignConfig) -> tuple[FrontMember, ...]:
     """Return the front members for early stopping; measured time is not compared."""
     by_cost = "cost" in config.search.objectives
     return tuple(
-        Rival(c.number, c.item_scores, c.objectives["cost"] if by_cost else None) for c in pool.untimed_front
+        FrontMember(c.number, c.item_scores, c.objectives["cost"] if by_cost else None)
+        for c in pool.untimed_front
     )
 
 

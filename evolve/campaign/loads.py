@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from evolve.models.chat import Cause, Role
-from evolve.models.tally import Accounts
+from evolve.models.usage_totals import Accounts
 from evolve.mutation import Scope
 
 _LOGIC: Mapping[Cause, float] = MappingProxyType(

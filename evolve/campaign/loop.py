@@ -11,21 +11,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from evolve.campaign.crew import Crew
+from evolve.campaign.candidate_worker import JobResult
+from evolve.campaign.executor import Executor
 from evolve.campaign.jobs import Job, JobsUnderWay, job_of, scored
-from evolve.campaign.rearing import Outcome
 from evolve.campaign.recorder import Recorder
 from evolve.campaign.starting import empty_population, started
 from evolve.campaign.steering import Steering
 from evolve.campaign.summary import Summary, tested
 from evolve.config import CampaignConfig
 from evolve.errors import BudgetReached, UsageError
+from evolve.evaluation_setup import EvaluationSetup
 from evolve.events import Event, Finished, StopReason
 from evolve.journal import RunDirectory
 from evolve.population import ParentSelector, Request
 from evolve.program import MemoryProgram
 from evolve.runs.requests import RequestReader
-from evolve.workbench import Workbench
 
 
 class Campaign:
@@ -36,8 +36,8 @@ class Campaign:
     Args:
         config: configuration of the campaign.
         run: directory where it is recorded.
-        workbench: evaluator, subsets and roles.
-        crew: executor of jobs.
+        setup: evaluator, subsets and roles.
+        executor: executor of jobs.
         seeds: the initial programs.
         clock: monotonic clock, in seconds.
         mutator: identity of the mutator, to be recorded.
@@ -53,8 +53,8 @@ class Campaign:
         self,
         config: CampaignConfig,
         run: RunDirectory,
-        workbench: Workbench,
-        crew: Crew[Job, Outcome],
+        setup: EvaluationSetup,
+        executor: Executor[Job, JobResult],
         seeds: Sequence[MemoryProgram],
         clock: Callable[[], float] = time.monotonic,
         *,
@@ -62,12 +62,12 @@ class Campaign:
         selector: ParentSelector | None = None,
     ) -> None:
         self.config = config
-        self.workbench = workbench
-        self.recorder = Recorder(run, config, workbench.evaluator.conditions)
+        self.setup = setup
+        self.recorder = Recorder(run, config, setup.evaluator.conditions)
         self.population = empty_population(config, selector)
         self.steering = Steering(RequestReader(run.path).read, self.recorder, config.max_seconds, clock)
         self._run = run
-        self._crew = crew
+        self._executor = executor
         self._seeds = seeds
         self._clock = clock
         self._mutator = mutator
@@ -86,12 +86,12 @@ class Campaign:
         """
         record = self.recorder
         record.open(observer)
-        record.record(started(self._run.name, record.history, self.config, self.workbench, self._mutator))
+        record.record(started(self._run.name, record.history, self.config, self.setup, self._mutator))
         try:
             self._join_seeds()
             reason = self.search()
-            pool, test = self.population.pool, self.workbench.subsets.test
-            summary = tested(pool, len(self._seeds), test, self._crew, self.recorder, reason)
+            pool, test = self.population.pool, self.setup.subsets.test
+            summary = tested(pool, len(self._seeds), test, self._executor, self.recorder, reason)
         except BudgetReached:
             self._finish("spent")
             raise
@@ -108,7 +108,7 @@ class Campaign:
         history, window = self.recorder.history, self.config.under_way
         asked = settled = len(self._seeds)
         requests: dict[int, Request] = {}
-        with JobsUnderWay(self._crew, self.recorder) as jobs:
+        with JobsUnderWay(self._executor, self.recorder) as jobs:
             while settled < (end := self._end(asked)):
                 # Strictly in turn, so that no parent's population depends on the workers.
                 while asked < end and asked - settled < window and not self.steering.paused:
@@ -132,7 +132,7 @@ class Campaign:
             return "budget"
         return "stopped" if self.steering.stopped else "time"
 
-    def settle(self, request: Request, outcome: Outcome | None = None) -> None:
+    def settle(self, request: Request, outcome: JobResult | None = None) -> None:
         """Record the result of a candidate, unless that was done, and report it to the population."""
         number, history = request.number, self.recorder.history
         if outcome is not None:
@@ -146,8 +146,8 @@ class Campaign:
 
     def close(self) -> None:
         """End the workers, the models and the sandbox, and release the lock of the run."""
-        self._crew.close()
-        self.workbench.close()
+        self._executor.close()
+        self.setup.close()
         self._run.close()
 
     def __enter__(self) -> Campaign:
@@ -160,9 +160,9 @@ class Campaign:
         """Evaluate the initial programs that have no record, and start the population with all of them."""
         for number, program in enumerate(self._seeds):
             self.recorder.register(number, program)
-        history, static = self.recorder.history, self.workbench.subsets.static
+        history, static = self.recorder.history, self.setup.subsets.static
         due = [number for number in range(len(self._seeds)) if history.candidate(number) is None]
-        for number, evaluation in scored(due, static, self._crew, self.recorder):
+        for number, evaluation in scored(due, static, self._executor, self.recorder):
             name = self._seeds[number].name
             if evaluation.status == "inconclusive":
                 raise UsageError(
@@ -188,7 +188,7 @@ class Campaign:
             return None
         if request.number in self.recorder.history.added:
             return self.steering.added(request.number)
-        pool, subsets = self.population.pool, self.workbench.subsets
+        pool, subsets = self.population.pool, self.setup.subsets
         return job_of(request, pool, self.recorder, self.config, subsets)
 
     def _finish(self, reason: StopReason) -> None:

@@ -10,12 +10,12 @@ from evolve.config import CampaignConfig, RoleConfig
 from evolve.config.names import WORDLLAMA, is_local
 from evolve.errors import BudgetReached, ModelError, UsageError
 from evolve.evaluation.scorer import JUDGED
+from evolve.model_set import is_offline
 from evolve.models.budget import Budget
 from evolve.models.calls import Call
 from evolve.models.chat import ChatRequest, Role
 from evolve.models.provider import AttemptFailed
 from evolve.records import Usage
-from evolve.roles import is_offline
 
 if TYPE_CHECKING:
     from evolve.models.gateway import Gateway
@@ -27,7 +27,7 @@ _OFF = "skip this check with --no-preflight (models.preflight = false)"
 
 
 @dataclasses.dataclass(frozen=True)
-class _Asked:
+class _AskedModel:
     """A model, and all roles that ask it in the same way."""
 
     settings: RoleConfig
@@ -38,7 +38,7 @@ class _Asked:
         return f"{self.settings.model} ({', '.join(self.roles)})"
 
 
-class _Kept:
+class _CallsInMemory:
     """``CallLog`` in memory: calls recorded before, and calls made now."""
 
     def __init__(self, past: Sequence[Call]) -> None:
@@ -82,7 +82,7 @@ def preflight(
         return []
     if connect is None:
         from evolve.models.gateway import open_gateway as connect
-    kept = _Kept(past)
+    kept = _CallsInMemory(past)
     with connect(
         concurrency=config.models.concurrency,
         patience_seconds=min(PATIENCE_SECONDS, config.models.patience_seconds),
@@ -103,7 +103,7 @@ def preflight(
     return kept.made
 
 
-def _models(config: CampaignConfig, metric: str) -> list[_Asked]:
+def _models(config: CampaignConfig, metric: str) -> list[_AskedModel]:
     """Every model that will be asked over a network, once, with its roles."""
     models = config.models
     named: list[tuple[Role, RoleConfig]] = [("task", models.task), ("toolkit", models.toolkit)]
@@ -111,18 +111,18 @@ def _models(config: CampaignConfig, metric: str) -> list[_Asked]:
         named.append(("judge", models.judge))
     named.extend(("reflector", one) for one in config.reflecting)
     named.append(("embedding", models.embedding))
-    found: dict[tuple[object, ...], _Asked] = {}
+    found: dict[tuple[object, ...], _AskedModel] = {}
     for role, settings in named:
         if settings.is_offline or is_local(settings.model) or settings.model == WORDLLAMA:
             continue
         kind = "embedding" if role == "embedding" else "chat"
         key = (kind, settings.model, settings.api_base, settings.key_env)
         known = found.get(key)
-        found[key] = _Asked(settings, (*known.roles, role) if known else (role,))
+        found[key] = _AskedModel(settings, (*known.roles, role) if known else (role,))
     return list(found.values())
 
 
-def _problem(gateway: Gateway, asked: _Asked) -> str:
+def _problem(gateway: Gateway, asked: _AskedModel) -> str:
     """Return the reason why a model cannot be asked; empty if it can."""
     # One attempt is enough: a short outage is waited for, and not counted.
     settings = asked.settings.model_copy(update={"attempts": 1})
@@ -148,7 +148,7 @@ def _problem(gateway: Gateway, asked: _Asked) -> str:
     return ""
 
 
-def _said(models: Sequence[_Asked], calls: Sequence[Call]) -> str:
+def _said(models: Sequence[_AskedModel], calls: Sequence[Call]) -> str:
     usage = sum((call.usage for call in calls), Usage())
     price = "of unknown price" if usage.unpriced else f"{usage.usd:.6f} USD"
     slowest = max((call.seconds for call in calls), default=0.0)

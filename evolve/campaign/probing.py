@@ -7,7 +7,7 @@ from statistics import fmean
 
 from evolve.evaluation.evaluator import Evaluator
 from evolve.evaluation.subsets import Subset
-from evolve.mutation import Brief
+from evolve.mutation import MutationContext
 from evolve.mutation.reflection.vetting import NoEffect, Worse
 from evolve.program import MemoryProgram
 from evolve.records import Evaluation, Failure, Task
@@ -39,7 +39,7 @@ class Probe:
         self._pooled = pooled
         self._tasks = tasks
 
-    def __call__(self, program: MemoryProgram, brief: Brief) -> Failure | NoEffect | Worse | None:
+    def __call__(self, program: MemoryProgram, context: MutationContext) -> Failure | NoEffect | Worse | None:
         """Return the first failure of ``program``; that its reads equal the parent's or are worse; or None.
 
         A candidate whose instructions differ, or whose parent has no reads to compare with, has an effect.
@@ -50,25 +50,25 @@ class Probe:
         Raises:
             InfrastructureError: the sandbox or a model failed, so that nothing is known of the program.
         """
-        subset = probe_subset(brief, self._tasks, pooled=self._pooled)
+        subset = probe_subset(context, self._tasks, pooled=self._pooled)
         if subset is None:
             return None
-        reads = self._evaluator.tried(program, subset)
+        reads = self._evaluator.try_reads(program, subset)
         if reads.failure is not None:
-            return None if _fails(brief.diagnosis) else reads.failure
+            return None if _fails(context.diagnosis) else reads.failure
         before = {
             item.task: item.retrieved
-            for item in brief.diagnosis.items
+            for item in context.diagnosis.items
             if item.conclusive and not item.failure
         }
         compared = [task.id for task in subset.tasks if task.id in before and task.id in reads.texts]
         if len(compared) < len(subset.tasks):
             return None
         if all(before[name] == reads.texts[name] for name in compared):
-            return NoEffect(len(compared)) if self._same_texts(program, brief.program) else None
+            return NoEffect(len(compared)) if self._same_texts(program, context.program) else None
         if not any(reads.texts[name].strip() for name in compared):
             return Failure(kind="exception", where="read", message=_NOTHING.format(len(compared)))
-        return _worse(before, reads.texts, [brief.tasks[name] for name in compared])
+        return _worse(before, reads.texts, [context.tasks[name] for name in compared])
 
     def _same_texts(self, child: MemoryProgram, parent: MemoryProgram) -> bool:
         """Return whether the texts of the two programs that a model reads are equal."""
@@ -76,22 +76,22 @@ class Probe:
         return new.always_on == old.always_on and (self._offline or new.instructions == old.instructions)
 
 
-def probe_subset(brief: Brief, count: int, *, pooled: bool) -> Subset | None:
+def probe_subset(context: MutationContext, count: int, *, pooled: bool) -> Subset | None:
     """Return at most ``count`` tasks of the diagnosis with the episodes of their memories; None if it has no
     task.
 
     The lowest scores come first. Of memories that are kept apart by group, as few as possible are filled.
     """
     items = {
-        item.task: item for item in brief.diagnosis.items if item.conclusive and item.task in brief.tasks
+        item.task: item for item in context.diagnosis.items if item.conclusive and item.task in context.tasks
     }
     if not items:
         return None
-    tasks = [brief.tasks[name] for name in sorted(items, key=lambda name: (items[name].score, name))]
+    tasks = [context.tasks[name] for name in sorted(items, key=lambda name: (items[name].score, name))]
     chosen = tasks[:count] if pooled else _of_few_groups(tasks, count)
     groups = {task.group for task in chosen}
-    episodes = tuple(episode for episode in brief.episodes.values() if pooled or episode.group in groups)
-    order = {name: place for place, name in enumerate(brief.tasks)}
+    episodes = tuple(episode for episode in context.episodes.values() if pooled or episode.group in groups)
+    order = {name: place for place, name in enumerate(context.tasks)}
     return Subset("probe", tuple(sorted(chosen, key=lambda task: order[task.id])), episodes)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from evolve.campaign.rearing import Outcome, Rear, Score
+from evolve.campaign.candidate_worker import EvaluateCandidate, JobResult, MakeCandidate
 from evolve.config import CampaignConfig
 from evolve.evaluation import Subset
 from evolve.events import Discarded, Evaluated, Event, Joined, Proposed
 from evolve.journal import RunDirectory
-from evolve.mutation import Feedback, Proposal, Refusal
+from evolve.mutation import Feedback, NoCandidate, Proposal
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Try
 from evolve.runs.history import STATIC, RunHistory
@@ -100,9 +100,9 @@ class Recorder:
         """Return the stored evaluation, if there is one under the same conditions."""
         return self._run.evaluation(program.id, subset.name, self._conditions)
 
-    def kept(self, job: Rear | Score) -> Evaluation | None:
+    def kept(self, job: MakeCandidate | EvaluateCandidate) -> Evaluation | None:
         """Return the evaluation that an earlier process made for ``job`` without settling its candidate."""
-        program, subset = (job.child, STATIC) if isinstance(job, Rear) else (job.program, job.subset)
+        program, subset = (job.child, STATIC) if isinstance(job, MakeCandidate) else (job.program, job.subset)
         return self._run.evaluation(program.id, subset, self._conditions) if program else None
 
     def why_failed(self, program: MemoryProgram) -> str:
@@ -110,9 +110,9 @@ class Recorder:
         found = self._run.evaluation(program.id, STATIC, self._conditions)
         return found.failure.message if found and found.failure else "no reason is recorded"
 
-    def take(self, outcome: Outcome) -> None:
+    def take(self, outcome: JobResult) -> None:
         """Record the finished parts of a job as soon as they come."""
-        if outcome.diagnosis is not None and isinstance(outcome.job, Rear):
+        if outcome.diagnosis is not None and isinstance(outcome.job, MakeCandidate):
             self.keep(outcome.job.request.parent.number, outcome.diagnosis)
         made = outcome.made
         if isinstance(made, Proposal) and made.program.fingerprint not in self._numbers:
@@ -141,10 +141,10 @@ class Recorder:
         if evaluation.status != "inconclusive":
             self.record(_evaluated(number, evaluation))
 
-    def conclude(self, number: int, outcome: Outcome) -> None:
+    def conclude(self, number: int, outcome: JobResult) -> None:
         """Record the candidate whose turn it is, or the reason why there is none."""
         made, evaluation = outcome.made, outcome.evaluation
-        if isinstance(made, Refusal):
+        if isinstance(made, NoCandidate):
             self.discard(number, made.operator, made.reason, _price(made), made.tries)
             return
         origin = self.history.proposed(number)
@@ -211,7 +211,7 @@ class Recorder:
         return Feedback(number, made.operator, gain, usd, made.tries, price)
 
 
-def _price(made: Proposal | Refusal) -> float | None:
+def _price(made: Proposal | NoCandidate) -> float | None:
     return None if made.usage.unpriced else made.usage.usd
 
 

@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 from evolve.campaign.probing import MODEL_TASKS, OFFLINE_TASKS, Probe
 from evolve.config import CampaignConfig, RoleConfig
 from evolve.config.names import is_local
+from evolve.evaluation_setup import EvaluationSetup
 from evolve.models.chat import ChatModel
 from evolve.mutation.reflection import ReflectionMutator
 from evolve.mutation.reflection.mutator import Sampling, Style
 from evolve.mutation.reflection.prompt import LEAST_TOKENS
 from evolve.mutation.reflection.retrying import Retrying
 from evolve.mutation.reflection.texts import texts_of
-from evolve.workbench import Workbench
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SMALL_CONTEXT = 16_384
@@ -23,22 +23,22 @@ _LONGEST_REPLY = 8_192
 
 
 def reflecting(
-    config: CampaignConfig, workbench: Workbench, role: RoleConfig, model: ChatModel
+    config: CampaignConfig, setup: EvaluationSetup, role: RoleConfig, model: ChatModel
 ) -> ReflectionMutator:
     """The mutator of one reflector."""
-    search, smoke = config.search, workbench.subsets.smoke
+    search, smoke = config.search, setup.subsets.smoke
     style = style_of(config, role, model)
     compact = style == "compact"
     tasks = OFFLINE_TASKS if config.has_rule_agent else MODEL_TASKS
     probe = Probe(
-        workbench.evaluator,
+        setup.evaluator,
         tasks,
-        pooled=workbench.benchmark.scope == "pooled",
+        pooled=setup.benchmark.scope == "pooled",
         offline=config.has_rule_agent,
     )
     return ReflectionMutator(
         model,
-        try_out=lambda program: workbench.evaluator.smoke(program, smoke),
+        try_out=lambda program: setup.evaluator.smoke(program, smoke),
         probe=probe if search.probe else None,
         edit="definitions" if search.edit == "auto" else search.edit,
         repairs=search.repairs,
@@ -51,12 +51,12 @@ def reflecting(
         successes_shown=_given(search.successes_shown, 0 if compact else 1),
         references_shown=_given(search.references_shown, 0) if compact else None,
         ideas_shown=_given(search.ideas_shown, 1 if compact else 0),
-        # Where rules take part, every brief has a partner for them.
+        # Where rules take part, every context has a partner for them.
         crossover=search.crossover if config.mutators == "both" else None,
         freeze=search.freeze,
         low=config.evaluation.low,
         limits=config.sandbox.limits(),
-        about=workbench.benchmark.card.get("task", ""),
+        about=setup.benchmark.card.get("task", ""),
         texts=texts_of(search.prompts_dir),
     )
 

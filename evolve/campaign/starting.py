@@ -8,13 +8,13 @@ from evolve import __version__
 from evolve.components import AS_CONFIGURED, Components
 from evolve.config import CampaignConfig
 from evolve.errors import UsageError
+from evolve.evaluation_setup import EvaluationSetup
 from evolve.events import Started
 from evolve.kinds import BUILT_IN
 from evolve.mutation.reflection.texts import texts_of
 from evolve.population import ParentSelector, Population, objectives_of
 from evolve.runs.history import RunHistory
 from evolve.text import changed_parts
-from evolve.workbench import Workbench
 
 
 def named_selector(config: CampaignConfig, components: Components = AS_CONFIGURED) -> ParentSelector:
@@ -29,7 +29,7 @@ def empty_population(config: CampaignConfig, selector: ParentSelector | None = N
 
 
 def started(
-    run: str, history: RunHistory, config: CampaignConfig, workbench: Workbench, mutator: str
+    run: str, history: RunHistory, config: CampaignConfig, setup: EvaluationSetup, mutator: str
 ) -> Started:
     """Return the event that a process starts or resumes the campaign.
 
@@ -37,13 +37,13 @@ def started(
         run: name of the run.
         history: the record so far.
         config: the configuration.
-        workbench: the evaluation setup.
+        setup: the evaluation setup.
         mutator: identity of the mutator.
 
     Raises:
         UsageError: recorded scores or candidates could not be compared with new ones.
     """
-    past, now = history.conditions, workbench.conditions
+    past, now = history.conditions, setup.conditions
     if past not in (None, now):
         raise UsageError(
             f"The run {run!r} was begun under other conditions: its benchmark's data, the "
@@ -55,11 +55,11 @@ def started(
         prompts=_prompts(run, history, config),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         version=__version__,
-        isolation=workbench.sandbox.isolation,
+        isolation=setup.sandbox.isolation,
         conditions=now,
         resumed=past is not None,
         mutator=mutator,
-        groups={task.id: task.group for task in workbench.subsets.static.tasks if task.group},
+        groups={task.id: task.group for task in setup.subsets.static.tasks if task.group},
     )
 
 

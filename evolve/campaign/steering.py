@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from evolve.campaign.rearing import Score
+from evolve.campaign.candidate_worker import EvaluateCandidate
 from evolve.campaign.recorder import Recorder
 from evolve.errors import ProgramError, UsageError
 from evolve.events import Steered
@@ -116,7 +116,7 @@ class Steering:
             )
         )
 
-    def added(self, number: int) -> Score | None:
+    def added(self, number: int) -> EvaluateCandidate | None:
         """Return the job of evaluating the program that a user added under ``number``.
 
         None where the number belongs to a candidate to be made, and where the program cannot be evaluated,
@@ -137,7 +137,7 @@ class Steering:
             return self._refuse(number, f"the same program as candidate #{known}")
         if history.proposed(number) is None:
             recorder.propose(number, Proposal(program, BY_HAND, request.text, request.parents))
-        return Score(number, program, STATIC)
+        return EvaluateCandidate(number, program, STATIC)
 
     def _refuse(self, number: int, reason: str) -> None:
         self._recorder.discard(number, BY_HAND, reason, usd=0.0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from evolve.campaign.crew import Crew
+from evolve.campaign.candidate_worker import JobResult
+from evolve.campaign.executor import Executor
 from evolve.campaign.jobs import Job, scored
-from evolve.campaign.rearing import Outcome
 from evolve.campaign.recorder import Recorder
 from evolve.evaluation import Subset
 from evolve.events import Compared, StopReason
@@ -21,7 +21,7 @@ class Summary:
     """Result of a finished campaign.
 
     Attributes:
-        best: the candidate of the highest quality on the static subset.
+        best: the candidate of the highest quality on the fitness set.
         front: the non-dominated candidates by number.
         reason: reason why it stopped.
         tests: candidate number → quality on the test set, for the best and every initial program.
@@ -39,7 +39,7 @@ def tested(
     pool: CandidatePool,
     initial: int,
     subset: Subset,
-    crew: Crew[Job, Outcome],
+    executor: Executor[Job, JobResult],
     recorder: Recorder,
     reason: StopReason,
 ) -> Summary:
@@ -49,7 +49,7 @@ def tested(
         pool: all candidates; one of them has a score.
         initial: number of initial programs, which have the lowest numbers.
         subset: the test tasks.
-        crew: evaluates.
+        executor: evaluates.
         recorder: records evaluations and comparisons.
         reason: reason why the search ended.
 
@@ -61,7 +61,7 @@ def tested(
     if not subset.tasks:
         return Summary(best, pool.front, reason)
     seeds = [seed.number for seed in pool.candidates[:initial] if seed.complete]
-    results = dict(scored(sorted({*seeds, best.number}), subset, crew, recorder))
+    results = dict(scored(sorted({*seeds, best.number}), subset, executor, recorder))
     comparisons = compared(best.number, seeds, results, subset)
     for comparison in comparisons:
         recorder.record(comparison)

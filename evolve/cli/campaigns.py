@@ -200,11 +200,11 @@ def _search(settled: Settled, *, unsafe_local: bool, plain: bool) -> None:
         ):
             gateway = search.gateway
 
-            def bill() -> str:
+            def spending() -> str:
                 return f"{spending_line(gateway.accounts())}, {gateway.activity()}" if gateway else ""
 
             past = search.run.history
-            with observer_for(console(), place.name, past, plain=plain, bill=bill) as observer:
+            with observer_for(console(), place.name, past, plain=plain, spending=spending) as observer:
 
                 def watch(event: Event) -> None:
                     check()

@@ -122,16 +122,16 @@ class CampaignConfig(Section):
 
     @property
     def static(self) -> int:
-        """Tasks of the static subset: few where each costs model calls."""
+        """Tasks of the fitness set: few where each costs model calls."""
         return self.evaluation.static or (200 if self.has_rule_agent else 48)
 
     @property
     def rotating(self) -> int:
-        """Tasks of a rotating subset; 0: the static subset is used instead."""
+        """Tasks of a reflection minibatch; 0: the fitness set is used instead."""
         given = self.evaluation.rotating
         if given is None and self.reflecting:
             return 40 if self.has_rule_agent else 8
-        return given or 0  # the rules of the offline mutator count failures, and read no single one
+        return given or 0  # the rules of the rule-based mutator count failures, and read no single one
 
     @field_validator("benchmark")
     @classmethod

@@ -171,7 +171,7 @@ class ModelsConfig(Section):
         if self.reflectors and not self.reflector.is_offline:
             raise ValueError("give either reflector or reflectors, not both")
         if any(reflector.is_offline for reflector in self.reflectors):
-            raise ValueError("the offline mutator cannot be one of several reflectors")
+            raise ValueError("the rule-based mutator cannot be one of several reflectors")
         return self
 
     @property

@@ -85,7 +85,7 @@ class Player:
         try:
             reply = self._exchange(worker, request, self._clock() + seconds)
         except Closed:
-            problem, remedy = f"died ({worker.death().description})", self._remedy
+            problem, remedy = f"died ({worker.exit_reason().description})", self._remedy
         except TimeoutError:
             problem, remedy = f"did not answer within {seconds:g} s and was killed", busy
         except ValueError as error:

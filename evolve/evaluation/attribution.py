@@ -19,7 +19,7 @@ LOW_SCORE = 0.5
 
 
 @dataclass(frozen=True)
-class Memory:
+class MemoryContents:
     """Episodes given to one memory and the text that its ``write`` received.
 
     Attributes:
@@ -46,7 +46,7 @@ class Memory:
 
 
 def attribute(
-    task: Task, score: float, *, memory: Memory, retrieved: str, low: float = LOW_SCORE
+    task: Task, score: float, *, memory: MemoryContents, retrieved: str, low: float = LOW_SCORE
 ) -> Stage | None:
     """Return the first stage at which something that the answer needs is missing; None for a score of at
     least ``low``.
@@ -97,7 +97,7 @@ def received_text(item: Fields, raw_text: str, *, verbatim: bool) -> str:
 _Trace = tuple[tuple[Stage, Callable[[], bool]], ...]
 
 
-def _by_evidence(task: Task, memory: Memory, retrieved: str) -> _Trace:
+def _by_evidence(task: Task, memory: MemoryContents, retrieved: str) -> _Trace:
     def found(text: str, passage: Evidence) -> bool:
         return contains_passage(text, passage.text) or (not memory.verbatim and _has_answer(task, text))
 
@@ -111,7 +111,7 @@ def _by_evidence(task: Task, memory: Memory, retrieved: str) -> _Trace:
     )
 
 
-def _by_words(task: Task, memory: Memory, retrieved: str) -> _Trace:
+def _by_words(task: Task, memory: MemoryContents, retrieved: str) -> _Trace:
     wanted = frozenset(content_words(task.answers[0]))
     return (
         (Stage.NOT_GIVEN, lambda: wanted <= memory.given_words),

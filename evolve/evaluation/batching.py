@@ -67,7 +67,7 @@ class HostServices:
         return self._model.complete(messages, options, self._repeat)
 
 
-class DeferringServices:
+class BatchingServices:
     """Services that can defer requests, send many at once, and answer them afterwards.
 
     For use by one session, from its thread.
@@ -173,7 +173,7 @@ class DeferringServices:
 _Writes = Sequence[tuple[Episode, Extraction]]
 
 
-class Foresight:
+class WritePrefetcher:
     """Prefetcher of the model requests in the writes of one memory.
 
     Args:
@@ -183,14 +183,12 @@ class Foresight:
         rounds: most requests of a write that each depend on the answer before.
     """
 
-    def __init__(
-        self, session: Session, services: DeferringServices, writes: _Writes, *, rounds: int
-    ) -> None:
+    def __init__(self, session: Session, services: BatchingServices, writes: _Writes, *, rounds: int) -> None:
         self._session = session
         self._services = services
         self._writes = writes
         self._rounds = rounds
-        self._unforeseen = -1  # at the last look; initially less than any count
+        self._unforeseen = -1  # at the last sample; initially less than any count
         self._sampled: int | None = None  # beginning of the sample, while there is one
         self._looking = len(writes) > SAMPLE
 
@@ -207,7 +205,7 @@ class Foresight:
             # The second of the sample was tried in a state that the first has changed since.
             self._looking = False
             if not missed:
-                self._foresee(self._asking(self._writes[place:]))
+                self._ask_ahead(self._asking(self._writes[place:]))
 
     def _sample(self, place: int) -> None:
         """Try the write at ``place``, and the next one if the first has uncached requests."""
@@ -216,11 +214,11 @@ class Foresight:
         if first:
             self._sampled = place
             others = self._writes[place + 1 : place + SAMPLE]
-            self._rounds = self._foresee([*first, *self._asking(others)])
+            self._rounds = self._ask_ahead([*first, *self._asking(others)])
         elif self._services.answered == answered:
             self._looking = False  # a write without requests is taken as such
 
-    def _foresee(self, asking: _Writes) -> int:
+    def _ask_ahead(self, asking: _Writes) -> int:
         """Send requests until none of ``asking`` has any, at most ``rounds`` times; return how often."""
         for done in range(1, self._rounds + 1):
             self._services.ask()

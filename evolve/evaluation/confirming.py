@@ -8,25 +8,25 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
+from evolve.evaluation.early_stopping import FrontMember
 from evolve.evaluation.evaluator import quality_of
-from evolve.evaluation.racing import Rival
 from evolve.records import Evaluation, ItemOutcome
 from evolve.statistics import paired_interval
 
 
-def may_be_luck(evaluation: Evaluation, rivals: Sequence[Rival]) -> bool:
-    """Return whether the program would dominate a rival by a difference whose 95 % interval does not exclude
-    0.
+def may_be_luck(evaluation: Evaluation, front_members: Sequence[FrontMember]) -> bool:
+    """Return whether the program would dominate a front member by a difference whose 95 % interval does not
+    exclude 0.
 
     Args:
         evaluation: complete evaluation of the new program.
-        rivals: the Pareto front, with scores on the same subset.
+        front_members: the Pareto front, with scores on the same subset.
     """
     scores = evaluation.item_scores
-    for rival in rivals:
-        if rival.cost is not None and evaluation.cost > rival.cost:
+    for member in front_members:
+        if member.cost is not None and evaluation.cost > member.cost:
             continue
-        difference = paired_interval(scores, rival.scores, clusters=evaluation.item_groups)
+        difference = paired_interval(scores, member.scores, clusters=evaluation.item_groups)
         if difference.mean > 0 >= difference.low:
             return True
     return False

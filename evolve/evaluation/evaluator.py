@@ -15,11 +15,11 @@ from evolve.benchmark import Benchmark
 from evolve.errors import InfrastructureError, ProgramError
 from evolve.evaluation.attribution import LOW_SCORE
 from evolve.evaluation.conditions import content, digest
-from evolve.evaluation.memo import Memo
-from evolve.evaluation.racing import Referee
+from evolve.evaluation.early_stopping import EarlyStopper
+from evolve.evaluation.extraction_cache import ExtractionCache
 from evolve.evaluation.scorer import Scorer
 from evolve.evaluation.services import ToolkitModel
-from evolve.evaluation.session_run import Clock, Opened, SessionOpener, SessionRun
+from evolve.evaluation.session_run import Clock, LoadedSession, SessionOpener, SessionRun
 from evolve.evaluation.subsets import Subset
 from evolve.evaluation.trial import Conditions, Trial
 from evolve.models.embeddings import Embedder
@@ -43,7 +43,7 @@ class Reads:
     texts: Mapping[str, str]
 
 
-class TriedSessions:
+class WarmSessions:
     """Pool of sessions that were smoke-tested, each to be taken once. Thread-safe.
 
     Work in branches leaves nothing behind, so a session that was tested is as good as a new one. Sessions
@@ -55,10 +55,10 @@ class TriedSessions:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._kept: list[tuple[str, Opened]] = []
+        self._kept: list[tuple[str, LoadedSession]] = []
         self._guard = threading.Lock()
 
-    def put(self, program: str, opened: Opened) -> None:
+    def put(self, program: str, opened: LoadedSession) -> None:
         """Store the session of the program with this id, which no longer belongs to the caller."""
         with self._guard:
             self._kept.append((program, opened))
@@ -67,7 +67,7 @@ class TriedSessions:
         for _, other in surplus:
             other.session.close()
 
-    def take(self, program: str) -> Opened | None:
+    def take(self, program: str) -> LoadedSession | None:
         """Return the session of the program with this id, which the caller must close; None if there is
         none.
         """
@@ -93,11 +93,11 @@ class Evaluator:
         metric: the quality, see ``scorer.Scorer``. The caller decides, by the configuration, between the
             benchmark's ``metric`` and its ``retrieval_metric``.
         low: a score below this one is attributed to a stage.
-        looks: most interim analyses for early stopping. Few where models are waited for: all calls between
-            two of them are made at once.
-        tried: number of smoke-tested programs kept loaded, to be evaluated without a new sandbox.
+        interim_analyses: most interim analyses for early stopping. Few where models are waited for: all calls
+            between two of them are made at once.
+        warm_sessions: number of smoke-tested programs kept loaded, to be evaluated without a new sandbox.
         cost_unit: unit of a program's cost; ``usd`` only where every model has a known price.
-        memo: items and queries made before; None: a new one.
+        extraction_cache: items and queries made before; None: a new one.
         clock: monotonic clock, in seconds.
 
     Raises:
@@ -116,25 +116,25 @@ class Evaluator:
         limits: Limits,
         metric: str,
         low: float = LOW_SCORE,
-        looks: int = 5,
-        tried: int = 0,
+        interim_analyses: int = 5,
+        warm_sessions: int = 0,
         cost_unit: CostUnit = "tokens",
-        memo: Memo | None = None,
+        extraction_cache: ExtractionCache | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
         self._metric = metric
         self._clock = clock
-        self._tried = TriedSessions(tried)
+        self._warm_sessions = WarmSessions(warm_sessions)
         scorer = Scorer(agent, judge, metric, benchmark)
         self._at = Conditions(
             agent=agent,
-            memo=memo if memo is not None else Memo(),
+            extraction_cache=extraction_cache if extraction_cache is not None else ExtractionCache(),
             opener=SessionOpener(sandbox, embedder, model, limits),
             scorer=scorer,
             scope=benchmark.scope,
             learning=benchmark.learning,
             low=low,
-            looks=looks,
+            interim_analyses=interim_analyses,
             clock=clock,
             cost_unit=cost_unit,
         )
@@ -151,7 +151,11 @@ class Evaluator:
         return self._conditions
 
     def evaluate(
-        self, program: MemoryProgram, subset: Subset, repeat: int = 0, referee: Referee | None = None
+        self,
+        program: MemoryProgram,
+        subset: Subset,
+        repeat: int = 0,
+        early_stopper: EarlyStopper | None = None,
     ) -> Evaluation:
         """Evaluate ``program`` on ``subset``.
 
@@ -162,7 +166,7 @@ class Evaluator:
             program: the program.
             subset: tasks (at least one) and episodes of the benchmark.
             repeat: number of a re-run that measures noise; every model is asked again.
-            referee: may stop the evaluation early: the status is then ``raced``.
+            early_stopper: may stop the evaluation early: the status is then ``raced``.
 
         Raises:
             BudgetReached: the spending limit is reached.
@@ -170,7 +174,7 @@ class Evaluator:
         started = self._clock()
         try:
             program.check()
-            trial = Trial(self._at, program, subset, repeat, referee)
+            trial = Trial(self._at, program, subset, repeat, early_stopper)
             evaluation = self._concluded(program, subset, trial, self._carry_out(program, trial))
         except ProgramError as error:  # errors outside of writes and reads: contract and load
             evaluation = self._failed(program, subset, Failure.of(error, "load"))
@@ -183,14 +187,14 @@ class Evaluator:
     def smoke(self, program: MemoryProgram, subset: Subset) -> Failure | None:
         """Check and load ``program`` and try it on ``subset``; return its first failure, or None.
 
-        If nothing does, it stays loaded for the evaluation that is likely to follow; see ``tried``.
+        If nothing does, it stays loaded for the evaluation that is likely to follow; see ``warm_sessions``.
 
         Raises:
             InfrastructureError: the sandbox or a model failed, so that nothing is known of the program.
         """
-        return self.tried(program, subset).failure
+        return self.try_reads(program, subset).failure
 
-    def tried(self, program: MemoryProgram, subset: Subset) -> Reads:
+    def try_reads(self, program: MemoryProgram, subset: Subset) -> Reads:
         """Try ``program`` like ``smoke``, and return the failure with the texts of the reads.
 
         Raises:
@@ -209,12 +213,12 @@ class Evaluator:
         """Carry out ``trial``, in the warm session of ``program`` if there is one."""
         try:
             trial.prepare()
-            warm = None if trial.repeat else self._tried.take(program.id)
+            warm = None if trial.repeat else self._warm_sessions.take(program.id)
             run = trial.carry_out(warm, score=score)
         finally:
             trial.finish()
         if trial.kept:
-            self._tried.put(program.id, trial.kept)
+            self._warm_sessions.put(program.id, trial.kept)
         return run
 
     def _concluded(self, program: MemoryProgram, subset: Subset, trial: Trial, run: SessionRun) -> Evaluation:

@@ -14,7 +14,7 @@ from evolve.benchmark import Scope
 from evolve.errors import ProgramError
 from evolve.evaluation.batching import HostServices
 from evolve.evaluation.services import AwaitedModel, ToolkitModel
-from evolve.evaluation.session_run import Opened, SessionRun, Stint
+from evolve.evaluation.session_run import LoadedSession, MemoryBatch, SessionRun
 from evolve.evaluation.subsets import Subset
 from evolve.evaluation.trial import schedule
 from evolve.models.embeddings import Embedder, KeepsVectors
@@ -91,13 +91,13 @@ class Rehearsal:
             InfrastructureError: the sandbox failed.
         """
         subset = Subset("rehearsal", tuple(t for t, _ in queries), tuple(e for e, _ in writes))
-        stints = [
-            replace(stint, blocks=tuple((task,) for block in stint.blocks for task in block))
-            for stint in schedule(subset, self._scope, looks=0)
+        batches = [
+            replace(batch, blocks=tuple((task,) for block in batch.blocks for task in block))
+            for batch in schedule(subset, self._scope, interim_analyses=0)
         ]
         with ExitStack() as ending:
             session = ending.enter_context(self._sandbox.open(source, self._services, self._limits))
-            run = SessionRun(Opened(session, None), stints, _Recorded(stints, writes, queries))
+            run = SessionRun(LoadedSession(session, None), batches, _Recorded(batches, writes, queries))
             tasks = {task.id: task for task in subset.tasks}
             for _, (read,) in ending.enter_context(closing(iter(run))):
                 if not hear(tasks[read.task], read.retrieved):
@@ -111,16 +111,16 @@ class _Recorded:
 
     def __init__(
         self,
-        stints: Sequence[Stint],
+        batches: Sequence[MemoryBatch],
         writes: Sequence[tuple[Episode, Fields]],
         queries: Sequence[tuple[Task, Fields]],
     ) -> None:
-        self._stints = stints
+        self._batches = batches
         self._items = {episode.id: Extraction(fields, Usage()) for episode, fields in writes}
         self._queries = {task.id: Extraction(fields, Usage()) for task, fields in queries}
 
     def items(self, place: int) -> list[Extraction]:
-        return [self._items[episode.id] for episode in self._stints[place].episodes]
+        return [self._items[episode.id] for episode in self._batches[place].episodes]
 
     def queries(self, questions: Mapping[str, Task]) -> list[Extraction]:
         return [self._queries[name] for name in questions]

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from evolve.agents.protocol import Extraction
 from evolve.errors import ModelError, ProgramError
-from evolve.evaluation.batching import DeferringServices, Foresight, HostServices
+from evolve.evaluation.batching import BatchingServices, HostServices, WritePrefetcher
 from evolve.evaluation.scorer import OnlineLearner
 from evolve.evaluation.services import AwaitedModel, ToolkitModel
 from evolve.models.embeddings import Embedder
@@ -27,24 +27,24 @@ _NOTHING = Outcome("", 0.0, Usage())
 
 
 @dataclass(frozen=True)
-class Stint:
+class MemoryBatch:
     """Work on one memory: the episodes to write, in order, and the blocks of tasks to ask.
 
     Attributes:
         group: group of the memory; empty for the one of pooled scope.
         episodes: in their order.
         blocks: in pooled scope there is an interim analysis after each of them.
-        look: in grouped scope, there is an interim analysis after this memory.
+        interim: in grouped scope, there is an interim analysis after this memory.
     """
 
     group: str
     episodes: tuple[Episode, ...]
     blocks: tuple[tuple[Task, ...], ...]
-    look: bool = True
+    interim: bool = True
 
 
 @dataclass(frozen=True)
-class Opened:
+class LoadedSession:
     """An open session and the services that answer its calls.
 
     Attributes:
@@ -53,7 +53,7 @@ class Opened:
     """
 
     session: Session
-    deferring: DeferringServices | None
+    deferring: BatchingServices | None
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,15 @@ class SessionOpener:
     model: ToolkitModel
     limits: Limits
 
-    def open(self, source: str, repeat: int = 0) -> Opened:
+    def open(self, source: str, repeat: int = 0) -> LoadedSession:
         """Open a session and load the program ``source`` in it; raises as ``Sandbox.open`` does."""
         answering = HostServices(self.embedder, self.model, repeat=repeat)
         model = self.model if isinstance(self.model, AwaitedModel) else None
         embedder = self.embedder if self.embedder.waits else None
         deferring = None
         if model or embedder:
-            deferring = DeferringServices(answering, model=model, embedder=embedder, repeat=repeat)
-        return Opened(self.sandbox.open(source, deferring or answering, self.limits), deferring)
+            deferring = BatchingServices(answering, model=model, embedder=embedder, repeat=repeat)
+        return LoadedSession(self.sandbox.open(source, deferring or answering, self.limits), deferring)
 
 
 class Inputs(Protocol):
@@ -94,7 +94,7 @@ class SessionRun:
     Args:
         opened: the loaded program. If its services wait for a model, the model calls of many reads and writes
             are made at once.
-        stints: the memories, in order.
+        batches: the memories, in order.
         inputs: items and queries for them.
         learner: teaches online episodes; None to write episodes as they are.
         rounds: most deferrals of a read or write: one for each model call that it may make.
@@ -109,8 +109,8 @@ class SessionRun:
 
     def __init__(
         self,
-        opened: Opened,
-        stints: Sequence[Stint],
+        opened: LoadedSession,
+        batches: Sequence[MemoryBatch],
         inputs: Inputs,
         *,
         learner: OnlineLearner | None = None,
@@ -118,7 +118,7 @@ class SessionRun:
         clock: Clock = time.perf_counter,
     ) -> None:
         self._session = opened.session
-        self._stints = stints
+        self._batches = batches
         self._inputs = inputs
         self._learner = learner
         self._deferring = opened.deferring
@@ -129,7 +129,7 @@ class SessionRun:
         self.usage = Usage()
         self.fatal: Failure | None = None
 
-    def __iter__(self) -> Generator[tuple[Stint, list[ItemOutcome]]]:
+    def __iter__(self) -> Generator[tuple[MemoryBatch, list[ItemOutcome]]]:
         """Yield each memory with the reads of one of its blocks; the memory is open until the next step.
 
         A failed call is recorded and the run continues, unless it ended the session: then a block may have
@@ -139,16 +139,16 @@ class SessionRun:
             InfrastructureError: the sandbox or a model failed.
             BudgetReached: the spending limit is reached.
         """
-        for place, stint in enumerate(self._stints):
+        for place, batch in enumerate(self._batches):
             items = self._inputs.items(place)
             try:
                 with self._session.branch():
-                    self._fill(stint.episodes, items)
-                    for block in stint.blocks:
+                    self._fill(batch.episodes, items)
+                    for block in batch.blocks:
                         if not self.fatal:
-                            yield stint, self._ask(block)
+                            yield batch, self._ask(block)
             except ProgramError as error:  # the branch itself could not be made
-                self.fatal = self.fatal or Failure.of(error, f"branch for group {stint.group!r}")
+                self.fatal = self.fatal or Failure.of(error, f"branch for group {batch.group!r}")
             if self.fatal:
                 return
 
@@ -166,14 +166,14 @@ class SessionRun:
         return next(failures, self.fatal)
 
     def _fill(self, episodes: Sequence[Episode], items: Sequence[Extraction]) -> None:
-        foresight = None
+        prefetcher = None
         if self._deferring and not self._learner:
             writes = list(zip(episodes, items, strict=True))
-            foresight = Foresight(self._session, self._deferring, writes, rounds=self._rounds)
+            prefetcher = WritePrefetcher(self._session, self._deferring, writes, rounds=self._rounds)
         for place, episode in enumerate(episodes):
             given, item = self._learnt(episode) if self._learner else (episode, items[place])
-            if foresight:
-                foresight.before(place)
+            if prefetcher:
+                prefetcher.before(place)
             if not self.fatal:
                 self._write(given, item)
             if self.fatal:

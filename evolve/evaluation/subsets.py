@@ -35,13 +35,13 @@ class Subsets:
     Args:
         benchmark: source of tasks and episodes.
         embedder: embeds questions, and whole episodes where ``episode_ratio`` is given.
-        static: tasks of the static subset; all of validation where it has fewer.
-        rotating: tasks of each rotating subset; 0 to learn from the static one.
+        static: tasks of the fitness set; all of validation where it has fewer.
+        rotating: tasks of each reflection minibatch; 0 to learn from the static one.
         test: tasks of the test subset, drawn evenly, possibly none; None for all that there are.
         episode_ratio: episodes per task of a validation subset, chosen by facility location (in grouped scope
             within each group); None for all episodes (of the groups asked about).
-        rotating_groups: in grouped scope, number of groups a rotating subset asks about: few, since each is a
-            memory to fill. More are drawn only where these have fewer than ``rotating`` tasks.
+        rotating_groups: in grouped scope, number of groups a reflection minibatch asks about: few, since each
+            is a memory to fill. More are drawn only where these have fewer than ``rotating`` tasks.
         kmeans_starts: runs of k-means, of which the best chooses the tasks.
         seed: random seed of the k-means starts, and of the groups and test tasks drawn.
 
@@ -129,7 +129,7 @@ class Subsets:
         """Return validation tasks to learn from, different for each ``number``; none of them static, if
         possible.
 
-        The static subset, if rotating ones are to have no tasks.
+        The fitness set, if rotating ones are to have no tasks.
         """
         if not self._rotating:
             return self.static

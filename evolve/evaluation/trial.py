@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from evolve.agents.protocol import TaskAgent
 from evolve.benchmark import Learning, Scope
 from evolve.errors import InfrastructureError, ModelError
-from evolve.evaluation.attribution import Memory, attribute, reads_raw_text, received_text
-from evolve.evaluation.memo import AgentInputs, Memo
-from evolve.evaluation.racing import Referee
+from evolve.evaluation.attribution import MemoryContents, attribute, reads_raw_text, received_text
+from evolve.evaluation.early_stopping import EarlyStopper
+from evolve.evaluation.extraction_cache import AgentInputs, ExtractionCache
 from evolve.evaluation.scorer import OnlineLearner, Scorer
-from evolve.evaluation.session_run import Clock, Opened, SessionOpener, SessionRun, Stint
+from evolve.evaluation.session_run import Clock, LoadedSession, MemoryBatch, SessionOpener, SessionRun
 from evolve.evaluation.subsets import Subset
 from evolve.program import MemoryProgram
 from evolve.records import CostUnit, Failure, ItemOutcome, Usage
@@ -28,13 +28,13 @@ class Conditions:
     """Fixed conditions of all trials; ``Evaluator`` describes the parts."""
 
     agent: TaskAgent
-    memo: Memo
+    extraction_cache: ExtractionCache
     opener: SessionOpener
     scorer: Scorer
     scope: Scope
     learning: Learning
     low: float
-    looks: int
+    interim_analyses: int
     cost_unit: CostUnit
     clock: Clock
 
@@ -47,7 +47,7 @@ class Trial:
         program: the program.
         subset: the subset.
         repeat: number of a re-run that measures noise.
-        referee: may stop the evaluation early; None: never.
+        early_stopper: may stop the evaluation early; None: never.
 
     Attributes:
         repeat: as given.
@@ -64,18 +64,20 @@ class Trial:
         program: MemoryProgram,
         subset: Subset,
         repeat: int,
-        referee: Referee | None = None,
+        early_stopper: EarlyStopper | None = None,
     ) -> None:
         self._at = at = conditions
         self._program = program
         self._subset = subset
         self._tasks = {task.id: task for task in subset.tasks}
         self.repeat = repeat
-        self._referee = referee
-        self._stints = schedule(subset, at.scope, looks=at.looks if referee else 0)
+        self._early_stopper = early_stopper
+        self._batches = schedule(
+            subset, at.scope, interim_analyses=at.interim_analyses if early_stopper else 0
+        )
         online = at.learning == "online"
         self._inputs = AgentInputs(
-            at.agent, at.memo, program.parts, self._stints, online=online, repeat=repeat
+            at.agent, at.extraction_cache, program.parts, self._batches, online=online, repeat=repeat
         )
         self._learner = OnlineLearner(at.agent, at.scorer, program.parts, repeat) if online else None
         self._verbatim = reads_raw_text(program.parts)
@@ -83,7 +85,7 @@ class Trial:
         self.reason = ""
         self.failure: Failure | None = None
         self.first_failure: Failure | None = None
-        self.kept: Opened | None = None
+        self.kept: LoadedSession | None = None
 
     def prepare(self) -> None:
         """Request the agent's inputs for the first memory; for all memories, where there is no interim
@@ -97,7 +99,7 @@ class Trial:
         """
         self._inputs.prefetch()
 
-    def carry_out(self, warm: Opened | None = None, *, score: bool = True) -> SessionRun:
+    def carry_out(self, warm: LoadedSession | None = None, *, score: bool = True) -> SessionRun:
         """Run the program in a sandbox, or in a second one if the first is lost, and score the reads.
 
         Args:
@@ -120,24 +122,24 @@ class Trial:
         """Wait for requests in flight, whatever their outcome, so that no paid answer is lost."""
         self._inputs.finish()
 
-    def _open(self) -> Opened:
+    def _open(self) -> LoadedSession:
         return self._at.opener.open(self._program.source, self.repeat)
 
-    def _run(self, opened: Opened, *, score: bool) -> SessionRun:
+    def _run(self, opened: LoadedSession, *, score: bool) -> SessionRun:
         self.items, self.reason = [], ""
         rounds = self._at.opener.limits.model_calls + EMBED_ROUNDS
         run = SessionRun(
-            opened, self._stints, self._inputs, learner=self._learner, rounds=rounds, clock=self._at.clock
+            opened, self._batches, self._inputs, learner=self._learner, rounds=rounds, clock=self._at.clock
         )
-        due: list[tuple[Stint, ItemOutcome]] = []
+        due: list[tuple[MemoryBatch, ItemOutcome]] = []
         with ExitStack() as ending:
             ending.callback(opened.session.close)
-            for stint, reads in ending.enter_context(closing(iter(run))):
-                due += [(stint, read) for read in reads]
-                if self._referee and score and stint.look and not run.fatal:
+            for batch, reads in ending.enter_context(closing(iter(run))):
+                due += [(batch, read) for read in reads]
+                if self._early_stopper and score and batch.interim and not run.fatal:
                     self._score(due, run)
                     due.clear()
-                    self.reason = self._verdict(self._referee, run)
+                    self.reason = self._should_stop(self._early_stopper, run)
                     if self.reason:
                         break
             self.failure, self.first_failure = run.failure, run.first_failure
@@ -148,47 +150,47 @@ class Trial:
                 ending.pop_all()
         return run
 
-    def _score(self, due: Sequence[tuple[Stint, ItemOutcome]], run: SessionRun) -> None:
+    def _score(self, due: Sequence[tuple[MemoryBatch, ItemOutcome]], run: SessionRun) -> None:
         """Score reads, and attribute low scores to a stage."""
         if not due:
             return
         scored = self._at.scorer.score(
             self._program.parts, self._tasks, [read for _, read in due], self.repeat
         )
-        stints = {stint.group: stint for stint, _ in due}
-        memories = {group: self._memory(stint, run) for group, stint in stints.items()}
-        for (stint, _), item in zip(due, scored, strict=True):
+        batches = {batch.group: batch for batch, _ in due}
+        memories = {group: self._memory(batch, run) for group, batch in batches.items()}
+        for (batch, _), item in zip(due, scored, strict=True):
             if item.conclusive:
-                memory, task = memories[stint.group], self._tasks[item.task]
+                memory, task = memories[batch.group], self._tasks[item.task]
                 stage = attribute(task, item.score, memory=memory, retrieved=item.retrieved, low=self._at.low)
                 item = item.filled(stage=stage)
             self.items.append(item)
 
-    def _memory(self, stint: Stint, run: SessionRun) -> Memory:
-        """Return the episodes given to the memory of ``stint`` and the texts it received."""
+    def _memory(self, batch: MemoryBatch, run: SessionRun) -> MemoryContents:
+        """Return the episodes given to the memory of ``batch`` and the texts it received."""
         written = {
             write.episode: write.item
             for write in run.writes
             if write.failure is None and not write.inconclusive
         }
-        return Memory(
-            given={episode.id: episode.text for episode in stint.episodes},
+        return MemoryContents(
+            given={episode.id: episode.text for episode in batch.episodes},
             received={
                 episode.id: received_text(written[episode.id], episode.text, verbatim=self._verbatim)
-                for episode in stint.episodes
+                for episode in batch.episodes
                 if episode.id in written
             },
             verbatim=self._verbatim,
         )
 
-    def _verdict(self, referee: Referee, run: SessionRun) -> str:
+    def _should_stop(self, early_stopper: EarlyStopper, run: SessionRun) -> str:
         """Return the reason to stop the program early now; empty to go on, or if all was asked."""
         asked, total = len(self.items), len(self._subset.tasks)
         if not asked or asked >= total:
             return ""
-        looks = sum(len(stint.blocks) for stint in self._stints if stint.look)
+        interim_analyses = sum(len(batch.blocks) for batch in self._batches if batch.interim)
         cost = self._expected(run).amount(self._at.cost_unit) / total
-        return referee.verdict(self.items, cost, total=total, looks=looks)
+        return early_stopper.should_stop(self.items, cost, total=total, interim_analyses=interim_analyses)
 
     def _expected(self, run: SessionRun) -> Usage:
         """Return the expected usage of the whole evaluation, extrapolated from its beginning."""
@@ -198,29 +200,33 @@ class Trial:
         return filling + _times(asking, len(self._subset.tasks) / len(self.items))
 
 
-def schedule(subset: Subset, scope: Scope, *, looks: int) -> list[Stint]:
+def schedule(subset: Subset, scope: Scope, *, interim_analyses: int) -> list[MemoryBatch]:
     """Return the memories of ``subset``; with interim analyses, in a random but fixed order.
 
     Args:
         subset: tasks and episodes.
         scope: one memory for all, or one for each group asked about.
-        looks: most interim analyses; the end is none. Pooled tasks are asked in one block more than that;
-            groups are taken together between two of them.
+        interim_analyses: most interim analyses; the end is none. Pooled tasks are asked in one block more
+            than that; groups are taken together between two of them.
     """
     if scope == "pooled":
-        tasks = sorted(subset.tasks, key=lambda task: _random(task.id)) if looks else list(subset.tasks)
-        count = min(looks + 1, len(tasks))
-        return [Stint("", subset.episodes, tuple(tuple(tasks[start::count]) for start in range(count)))]
+        tasks = (
+            sorted(subset.tasks, key=lambda task: _random(task.id))
+            if interim_analyses
+            else list(subset.tasks)
+        )
+        count = min(interim_analyses + 1, len(tasks))
+        return [MemoryBatch("", subset.episodes, tuple(tuple(tasks[start::count]) for start in range(count)))]
     groups = list(dict.fromkeys(task.group for task in subset.tasks))  # in order of appearance
-    if looks:
+    if interim_analyses:
         groups.sort(key=_random)
-    stops = {round(len(groups) * part / (looks + 1)) for part in range(1, looks + 1)}
+    stops = {round(len(groups) * part / (interim_analyses + 1)) for part in range(1, interim_analyses + 1)}
     return [
-        Stint(
+        MemoryBatch(
             group,
             tuple(episode for episode in subset.episodes if episode.group == group),
             (tuple(task for task in subset.tasks if task.group == group),),
-            look=place in stops,
+            interim=place in stops,
         )
         for place, group in enumerate(groups, start=1)
     ]

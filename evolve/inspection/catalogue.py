@@ -21,7 +21,9 @@ Data = dict[str, Any]
 
 
 def seeds_data() -> list[Data]:
-    """Return for each seed its name, description, path, id, lines, and the names of its fields and knobs."""
+    """Return for each seed its name, description, path, id, lines, and the names of its fields and
+    hyperparameters.
+    """
     return [_seed_data(resources.folder("seeds") / f"{name}.py") for name in seed_names()]
 
 

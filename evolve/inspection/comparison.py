@@ -22,7 +22,7 @@ Data = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FinalScores:
     """Result of a run.
 
     Attributes:
@@ -41,7 +41,7 @@ class Outcome:
     test: Interval | None
 
     @classmethod
-    def of(cls, run: RunRecord) -> Outcome:
+    def of(cls, run: RunRecord) -> FinalScores:
         """Read ``run``."""
         history = RunHistory.read(run)
         stored = {(c.number, e.subset): e for c in history.candidates for e in run.evaluations(c.program)}
@@ -70,7 +70,7 @@ def comparison_data(runs: Sequence[RunRecord]) -> Data:
     objectives that all have, except for latency: seconds depend on how busy the machine was. Intervals of
     differences hold together: each is at 1 − 0.05 / their number (Bonferroni).
     """
-    outcomes = [Outcome.of(run) for run in runs]
+    outcomes = [FinalScores.of(run) for run in runs]
     volumes = _hypervolumes(outcomes)
     gained = [o for o in outcomes if o.best.keys() & o.baseline.keys()]
     against = [o for o in outcomes[1:] if o.best.keys() & outcomes[0].best.keys()]
@@ -146,11 +146,11 @@ def comparison_view(data: Data) -> RenderableType:
     return Group(table, *(Text(note, style="dim") for note in notes))
 
 
-def _paired(outcome: Outcome, other: dict[str, float], level: float) -> Interval:
+def _paired(outcome: FinalScores, other: dict[str, float], level: float) -> Interval:
     return paired_interval(outcome.best, other, clusters=outcome.groups, level=level)
 
 
-def _hypervolumes(outcomes: Sequence[Outcome]) -> list[float | None]:
+def _hypervolumes(outcomes: Sequence[FinalScores]) -> list[float | None]:
     """Return the hypervolume of each run's front, over the objectives that all runs have, with one reference
     for all.
     """

@@ -1,4 +1,4 @@
-"""Difference of two programs, part by part: instructions, schema, knobs, methods, the rest."""
+"""Difference of two programs, part by part: instructions, schema, hyperparameters, methods, the rest."""
 
 from __future__ import annotations
 

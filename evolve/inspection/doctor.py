@@ -129,11 +129,11 @@ def docker_data() -> Data:
 
 def check_data(name: str) -> Data:
     """Return the result of the self-check of the sandbox ``name``, or the reason why it could not be made."""
-    from evolve.sandboxes.choose import choose
+    from evolve.sandboxes.select import select_backend
     from evolve.sandboxes.selfcheck import self_check
 
     try:
-        sandbox = choose(name, trusted=True, unsafe_local=False, notify=lambda _: None)
+        sandbox = select_backend(name, trusted=True, unsafe_local=False, notify=lambda _: None)
         try:
             return self_check(sandbox)
         finally:

@@ -38,7 +38,7 @@ _USES = {
 
 
 def explain_data(run: RunRecord, candidate: Candidate, questions: Questions) -> Data:
-    """Storage, phases, fields and knobs of a candidate's program, and statistics of its static evaluation.
+    """Storage, phases, fields and hyperparameters of a program, and statistics of its static evaluation.
 
     ``structure`` is None for a program that does not parse, ``behaviour`` where its evaluation is incomplete.
     """

@@ -23,7 +23,7 @@ from evolve.inspection.text import duration, one_line, score
 from evolve.runs.history import RunHistory, title
 
 Clock = Callable[[], float]
-Bill = Callable[[], str]
+Spending = Callable[[], str]
 """Function that returns the models' usage so far in a few words; empty where no model is asked."""
 RECENT = 4
 """Number of latest events that the live view shows."""
@@ -32,12 +32,12 @@ MAX_ROWS = 12
 
 
 def observer_for(
-    console: Console, name: str, history: RunHistory, *, plain: bool = False, bill: Bill = str
+    console: Console, name: str, history: RunHistory, *, plain: bool = False, spending: Spending = str
 ) -> Observer:
     """The live view where ``console`` writes to a terminal, else (or if ``plain``) a log."""
     # A console also counts as a terminal if colours are forced on; a view cannot be redrawn in a file.
     if console.file.isatty() and console.is_terminal and not plain:
-        return LiveView(console, name, history, bill=bill)
+        return LiveView(console, name, history, spending=spending)
     return PlainLog(console, history)
 
 
@@ -49,7 +49,7 @@ class LiveView:
         name: name of the run.
         history: the run before; the view continues it, and skips events that it has.
         clock: seconds, monotonic.
-        bill: returns the models' usage so far.
+        spending: returns the models' usage so far.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class LiveView:
         history: RunHistory,
         clock: Clock = time.monotonic,
         *,
-        bill: Bill = str,
+        spending: Spending = str,
     ):
         self._name = name
-        self._bill = bill
+        self._spending = spending
         self._history = history
         self._pace = Pace(history, clock)
         self._recent: deque[str] = deque(maxlen=RECENT)
@@ -114,8 +114,8 @@ class LiveView:
         counts = f"{len(history.candidates)} candidates, {history.failures} failed, "
         counts += f"{len(history.discarded)} discarded, {history.inconclusive} inconclusive"
         grid.add_row("so far", Text(counts), "")
-        if bill := self._bill():
-            grid.add_row("models", Text(bill), "")
+        if spending := self._spending():
+            grid.add_row("models", Text(spending), "")
         if best:
             interval = history.quality(best.number)
             value = score(interval, best.objectives["quality"])

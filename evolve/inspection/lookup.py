@@ -53,7 +53,7 @@ def find_candidate(history: RunHistory, text: str | None) -> Candidate:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundProgram:
     """A program and its location."""
 
     program: MemoryProgram
@@ -67,7 +67,7 @@ class Found:
         return self.path.resolve().parent == resources.folder("seeds").resolve()
 
 
-def find_program(text: str, root: Path) -> Found:
+def find_program(text: str, root: Path) -> FoundProgram:
     """Return the program that ``text`` names: the path of a file, the name of a seed, or ``RUN:ID``.
 
     Args:
@@ -78,14 +78,14 @@ def find_program(text: str, root: Path) -> Found:
     """
     path = Path(text)
     if path.is_file() or text.endswith(".py") or os.sep in text:
-        return Found(MemoryProgram.from_file(path), path)
+        return FoundProgram(MemoryProgram.from_file(path), path)
     run_name, colon, candidate = text.partition(":")
     if colon:
         run = RunRecord.open(root, run_name)
         chosen = find_candidate(RunHistory.read(run), candidate or None)
-        return Found(run.program(chosen.program), run.path / "programs" / f"{chosen.program}.py")
+        return FoundProgram(run.program(chosen.program), run.path / "programs" / f"{chosen.program}.py")
     path = seed_path(text)
-    return Found(MemoryProgram.from_file(path), path)
+    return FoundProgram(MemoryProgram.from_file(path), path)
 
 
 def program_of(program: str | Path | MemoryProgram, root: Path) -> MemoryProgram:

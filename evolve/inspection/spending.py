@@ -10,13 +10,13 @@ from rich.text import Text
 
 from evolve.journal import RunRecord
 from evolve.models.calls import Call, recorded_calls
-from evolve.models.tally import Account, Accounts, Tally
+from evolve.models.usage_totals import Account, Accounts, UsageTotals
 from evolve.records import Usage
 
 
 def spent(run: RunRecord) -> Accounts:
     """Return the sums over all model calls of ``run``, of all its processes; UsageError if damaged."""
-    return Tally(calls_of(run)).accounts()
+    return UsageTotals(calls_of(run)).accounts()
 
 
 def calls_of(run: RunRecord) -> list[Call]:
@@ -52,7 +52,7 @@ def spending_data(calls: Sequence[Call]) -> dict[str, Any] | None:
     """Sums by role, in all, and of the final test alone, as JSON-able data; None where no model was asked."""
     if not calls:
         return None
-    accounts = Tally(calls).accounts()
+    accounts = UsageTotals(calls).accounts()
     models = {role: sorted({call.model for call in calls if call.role == role}) for role in accounts.roles}
     return {
         "roles": [
@@ -60,7 +60,7 @@ def spending_data(calls: Sequence[Call]) -> dict[str, Any] | None:
             for role, account in sorted(accounts.roles.items())
         ],
         "total": _account_data(accounts.total),
-        "test": _account_data(Tally(call for call in calls if call.test).accounts().total),
+        "test": _account_data(UsageTotals(call for call in calls if call.test).accounts().total),
     }
 
 

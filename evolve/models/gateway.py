@@ -18,12 +18,11 @@ from evolve.models.backoff import Backoff
 from evolve.models.breaker import Clock, OutageNews, Sleep
 from evolve.models.budget import Budget, Cost
 from evolve.models.cache import ReplyCache
+from evolve.models.call_runner import CallRunner
 from evolve.models.calls import Call, CallLog
 from evolve.models.chat import Reply, Role
 from evolve.models.context_length import ContextLengths
-from evolve.models.exchange import Exchange
 from evolve.models.litellm_provider import LitellmProvider
-from evolve.models.once import Once
 from evolve.models.provider import AttemptFailed, Provider
 from evolve.models.provider_process import ProviderProcess
 from evolve.models.pulse import Activity
@@ -31,7 +30,8 @@ from evolve.models.remote_chat import RemoteChat
 from evolve.models.remote_embeddings import RemoteEmbedder
 from evolve.models.remote_toolkit import RemoteToolkit
 from evolve.models.settings import ModelSettings
-from evolve.models.tally import Accounts, Tally
+from evolve.models.single_flight import SingleFlight
+from evolve.models.usage_totals import Accounts, UsageTotals
 
 T = TypeVar("T")
 
@@ -81,16 +81,16 @@ class Gateway:
         self._cache = cache
         self._adaptations = adaptations or Adaptations()
         self._budget = budget or Budget()
-        self._tally = Tally(calls.past() if calls is not None else ())
-        past = self._tally.accounts().total.usage
+        self._usage_totals = UsageTotals(calls.past() if calls is not None else ())
+        past = self._usage_totals.accounts().total.usage
         self._budget.spent += Cost(past.tokens, past.usd)
-        self._exchange = Exchange(
+        self._call_runner = CallRunner(
             self._provider,
             concurrency=concurrency,
             patience=patience_seconds,
             budget=self._budget,
             log=calls,
-            tally=self._tally,
+            usage_totals=self._usage_totals,
             observer=observer or _unheard,
             backoff=backoff or Backoff(),
             rng=rng or random.Random(),
@@ -98,8 +98,8 @@ class Gateway:
             now=now,
             sleep=sleep,
         )
-        self._replies: Once[Reply] = Once()
-        self._vectors: Once[dict[str, np.ndarray]] = Once()
+        self._replies: SingleFlight[Reply] = SingleFlight()
+        self._vectors: SingleFlight[dict[str, np.ndarray]] = SingleFlight()
         self._contexts = ContextLengths(self._find_context, notify, clock)
         self._closed = False
         self._loop = asyncio.new_event_loop()
@@ -117,9 +117,9 @@ class Gateway:
             role,
             settings,
             provider=self._provider,
-            exchange=self._exchange,
+            call_runner=self._call_runner,
             cache=self._cache,
-            once=self._replies,
+            single_flight=self._replies,
             run=self.run,
             context=self._context,
             adaptations=self._adaptations,
@@ -135,9 +135,9 @@ class Gateway:
         return RemoteEmbedder(
             settings,
             provider=self._provider,
-            exchange=self._exchange,
+            call_runner=self._call_runner,
             cache=self._cache,
-            once=self._vectors,
+            single_flight=self._vectors,
             run=self.run,
         )
 
@@ -166,11 +166,11 @@ class Gateway:
 
     def accounts(self) -> Accounts:
         """Return the usage so far, restarts included: per role, cause, candidate and model, and in total."""
-        return self._tally.accounts()
+        return self._usage_totals.accounts()
 
     def activity(self) -> Activity:
         """Return the calls in flight, and recent tokens per second."""
-        return self._exchange.pulse.activity()
+        return self._call_runner.pulse.activity()
 
     def book(self, call: Call) -> None:
         """Add a call of another process to the account, but not to the budget.
@@ -178,7 +178,7 @@ class Gateway:
         Raises:
             InfrastructureError: it could not be recorded.
         """
-        self._exchange.book(call)
+        self._call_runner.book(call)
 
     def run(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         """Run coroutines that ask models of this gateway concurrently, and return their results in order.

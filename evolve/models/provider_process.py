@@ -37,7 +37,7 @@ class ProviderProcess:
     """
 
     def __init__(self) -> None:
-        self._worker = _Worker()
+        self._worker = _WorkerProcess()
         self._replacing = asyncio.Lock()
 
     async def ready(self) -> None:
@@ -77,7 +77,7 @@ class ProviderProcess:
         async with self._replacing:  # by one of several callers that find it lost
             if self._worker.lost:
                 await self._worker.close()
-                self._worker = _Worker()
+                self._worker = _WorkerProcess()
         answer = await self._worker.ask({"op": operation, "settings": sent(settings), **arguments})
         if "failed" in answer:
             said = answer["failed"]
@@ -87,7 +87,7 @@ class ProviderProcess:
         return answer["value"]
 
 
-class _Worker:
+class _WorkerProcess:
     """Provider process, from its start to its end."""
 
     def __init__(self) -> None:

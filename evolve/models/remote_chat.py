@@ -9,16 +9,16 @@ from typing import Any, TypeVar
 
 from evolve.models.adaptations import Adaptations
 from evolve.models.cache import ReplyCache, key_of
+from evolve.models.call_runner import CallRunner, CallSpec
 from evolve.models.chat import ChatModel, ChatRequest, Reply, Role
-from evolve.models.exchange import Exchange, Order
 from evolve.models.finish import finish_of
 from evolve.models.fitting import Room
 from evolve.models.negotiation import Negotiation
-from evolve.models.once import Once
 from evolve.models.provider import AttemptFailed, Completed, Provider
 from evolve.models.reply_limits import reply_tokens, thinks
 from evolve.models.settings import ModelSettings, identity_of
 from evolve.models.shaping import wanted
+from evolve.models.single_flight import SingleFlight
 from evolve.records import Usage
 
 T = TypeVar("T")
@@ -32,9 +32,9 @@ class RemoteChat(ChatModel):
         role: role of the calls.
         settings: the model and its call settings.
         provider: carries the attempts.
-        exchange: makes the calls.
+        call_runner: makes the calls.
         cache: keeps the replies; None to keep none.
-        once: merges equal requests in flight; the same one for all models of a gateway.
+        single_flight: merges equal requests in flight; the same one for all models of a gateway.
         run: schedules coroutines on the gateway's loop.
         context: returns the context length of the model of given settings; None where it is not known.
         adaptations: features that servers refuse; the same for all models of a gateway.
@@ -46,9 +46,9 @@ class RemoteChat(ChatModel):
         settings: ModelSettings,
         *,
         provider: Provider,
-        exchange: Exchange,
+        call_runner: CallRunner,
         cache: ReplyCache | None,
-        once: Once[Reply],
+        single_flight: SingleFlight[Reply],
         run: Run,
         context: Callable[[ModelSettings], int | None] = lambda settings: settings.context_tokens,
         adaptations: Adaptations | None = None,
@@ -56,9 +56,9 @@ class RemoteChat(ChatModel):
         self._role: Role = role
         self._settings = settings
         self._provider = provider
-        self._exchange = exchange
+        self._call_runner = call_runner
         self._cache = cache
-        self._once = once
+        self._single_flight = single_flight
         self._run = run
         self._context = context
         self._adaptations = adaptations or Adaptations()
@@ -85,22 +85,22 @@ class RemoteChat(ChatModel):
     async def answer(self, request: ChatRequest, *, partial: bool = False) -> Reply:
         """Ask like ``ask``; with ``partial``, an answer that was cut off at ``max_tokens`` counts as one."""
         options = self._options(request)
-        order = self._order(request, options)
+        spec = self._spec(request, options)
         key = self._key(request, options, partial)
         if (kept := self._kept(key)) is not None:
-            self._exchange.record_cached(order, kept.usage)
+            self._call_runner.record_cached(spec, kept.usage)
             return kept
 
         async def asked() -> Reply:
-            reply = await self._ask(order, request, options, partial)
+            reply = await self._ask(spec, request, options, partial)
             if self._cache is not None:
                 await asyncio.to_thread(self._cache.put, {key: _packed(reply)})
             return reply
 
-        reply, ours = await self._once.make(key, asked)
+        reply, ours = await self._single_flight.make(key, asked)
         if ours:
             return reply
-        self._exchange.record_cached(order, reply.usage)
+        self._call_runner.record_cached(spec, reply.usage)
         return Reply(reply.text, reply.usage, reply.model, cached=True)
 
     def recorded(
@@ -116,10 +116,12 @@ class RemoteChat(ChatModel):
         options = self._options(request)
         kept = self._kept(self._key(request, options, partial))
         if kept is not None and accounted:
-            self._exchange.record_cached(self._order(request, options), kept.usage)
+            self._call_runner.record_cached(self._spec(request, options), kept.usage)
         return kept
 
-    async def _ask(self, order: Order, request: ChatRequest, options: dict[str, Any], partial: bool) -> Reply:
+    async def _ask(
+        self, spec: CallSpec, request: ChatRequest, options: dict[str, Any], partial: bool
+    ) -> Reply:
         schema = None if request.schema is None else (request.name, request.schema)
         room = Room(self.context_tokens)
         limit = room.left_for_reply(request.messages, at_most=reply_tokens(request.cause))
@@ -150,12 +152,12 @@ class RemoteChat(ChatModel):
                     again=True,
                 ) from failure
 
-        completed, bill = await self._exchange.make(order, attempt)
-        return Reply(completed.text, bill.usage, completed.model, bill.seconds)
+        completed, cost = await self._call_runner.make(spec, attempt)
+        return Reply(completed.text, cost.usage, completed.model, cost.seconds)
 
-    def _order(self, request: ChatRequest, options: dict[str, Any]) -> Order:
+    def _spec(self, request: ChatRequest, options: dict[str, Any]) -> CallSpec:
         read = [message["content"] for message in request.messages]
-        return Order(
+        return CallSpec(
             self._role,
             request.cause,
             self._settings,

@@ -10,11 +10,11 @@ import numpy as np
 
 from evolve.errors import ModelError
 from evolve.models.cache import ReplyCache, key_of
-from evolve.models.exchange import Exchange, Order
-from evolve.models.once import Once
+from evolve.models.call_runner import CallRunner, CallSpec
 from evolve.models.provider import AttemptFailed, Embedded, Provider
 from evolve.models.remote_chat import Run
 from evolve.models.settings import ModelSettings, identity_of
+from evolve.models.single_flight import SingleFlight
 
 BATCH_TEXTS = 128
 BATCH_CHARACTERS = 200_000
@@ -27,9 +27,9 @@ class RemoteEmbedder:
     Args:
         settings: the model and its call settings.
         provider: carries the attempts.
-        exchange: makes the calls.
+        call_runner: makes the calls.
         cache: keeps the vectors; None to keep none.
-        once: merges equal requests in flight.
+        single_flight: merges equal requests in flight.
         run: schedules coroutines on the gateway's loop.
     """
 
@@ -38,16 +38,16 @@ class RemoteEmbedder:
         settings: ModelSettings,
         *,
         provider: Provider,
-        exchange: Exchange,
+        call_runner: CallRunner,
         cache: ReplyCache | None,
-        once: Once[dict[str, np.ndarray]],
+        single_flight: SingleFlight[dict[str, np.ndarray]],
         run: Run,
     ) -> None:
         self._settings = settings
         self._provider = provider
-        self._exchange = exchange
+        self._call_runner = call_runner
         self._cache = cache
-        self._once = once
+        self._single_flight = single_flight
         self._run = run
         self._dimension = settings.dimension
         self._guard = threading.Lock()
@@ -121,8 +121,8 @@ class RemoteEmbedder:
 
     async def _batch(self, texts: list[str]) -> dict[str, np.ndarray]:
         async def asked() -> dict[str, np.ndarray]:
-            order = Order("embedding", "embed", self._settings, texts)
-            embedded, _ = await self._exchange.make(order, lambda: self._attempt(texts))
+            spec = CallSpec("embedding", "embed", self._settings, texts)
+            embedded, _ = await self._call_runner.make(spec, lambda: self._attempt(texts))
             vectors = np.asarray(embedded.vectors, "<f4")
             made = dict(zip(texts, vectors, strict=True))
             if self._cache is not None:
@@ -130,7 +130,7 @@ class RemoteEmbedder:
                 await asyncio.to_thread(self._cache.put, values)
             return made
 
-        made, _ = await self._once.make(key_of({"embed": self.identity, "texts": texts}), asked)
+        made, _ = await self._single_flight.make(key_of({"embed": self.identity, "texts": texts}), asked)
         return made
 
     async def _attempt(self, texts: list[str]) -> Embedded:

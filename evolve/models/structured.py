@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from evolve.models.json_repairs import repaired
 from evolve.models.thoughts import code_fences, strip_thoughts
 
-__all__ = ["SHOWN", "Found", "Unusable", "find_object", "read_object", "shortened", "strip_thoughts"]
+__all__ = ["SHOWN", "JsonObject", "Unusable", "find_object", "read_object", "shortened", "strip_thoughts"]
 
 SHOWN = 200
 """Characters of a reply that an error quotes."""
@@ -26,7 +26,7 @@ class Unusable(Exception):
 
 
 @dataclass(frozen=True)
-class Found:
+class JsonObject:
     """A JSON object in a text, which it takes from ``start`` to ``end`` (in characters, exclusive)."""
 
     value: dict[str, Any]
@@ -58,7 +58,7 @@ def read_object(text: str, fields: Collection[str] = ()) -> dict[str, Any]:
     return find_object(text, fields).value
 
 
-def find_object(text: str, fields: Collection[str] = ()) -> Found:
+def find_object(text: str, fields: Collection[str] = ()) -> JsonObject:
     """Find the object that ``read_object`` reads, with its place in the text."""
     problem: Unusable | None = None
     for spans in ([(0, len(text))], code_fences(text)):
@@ -82,7 +82,7 @@ def shortened(value: object) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def _distinct(found: Iterator[Found]) -> Sequence[Found]:
+def _distinct(found: Iterator[JsonObject]) -> Sequence[JsonObject]:
     """Return the distinct objects; ``1`` and ``true`` are different."""
     return list({json.dumps(one.value, sort_keys=True): one for one in found}.values())
 
@@ -90,7 +90,7 @@ def _distinct(found: Iterator[Found]) -> Sequence[Found]:
 _LIKE_AN_OBJECT = re.compile(r"\{\s*(?:\}|//|/\*|#|[\"'“”‘’]|\w+\s*:)")
 
 
-def _objects(text: str, offset: int) -> Iterator[Found]:
+def _objects(text: str, offset: int) -> Iterator[JsonObject]:
     """The objects of a text that are not within others; ``offset`` is added to their places.
 
     Raises:
@@ -101,7 +101,7 @@ def _objects(text: str, offset: int) -> Iterator[Found]:
         end = place + 1
         if _LIKE_AN_OBJECT.match(text, place):
             value, end = _decoded(text, place)
-            yield Found(value, offset + place, offset + end)
+            yield JsonObject(value, offset + place, offset + end)
         place = text.find("{", end)
 
 

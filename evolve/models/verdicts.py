@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from evolve.models.structured import SHOWN, Found, Unusable, find_object, shortened
+from evolve.models.structured import SHOWN, JsonObject, Unusable, find_object, shortened
 
 _YES = ("correct", "right", "true", "met", "satisfied", "yes", "1", "1.0")
 _NO = ("incorrect", "wrong", "false", "unmet", "unsatisfied", "no", "0", "0.0")
@@ -94,14 +94,14 @@ def read_verdict(text: str, key: str = "correct") -> Verdict:
     raise Unusable(f"expected true or false under {key!r}, found {shortened(text[:SHOWN])}.")
 
 
-def _object(text: str, key: str) -> Found | None:
+def _object(text: str, key: str) -> JsonObject | None:
     """The object of a reply; None where its braces, if any, hold no key."""
     if not re.search(r"\{\s*[\"'“‘]?\w+[\"'”’]?\s*:", text):
         return None
     return find_object(text, [key, *_OTHER_KEYS])
 
 
-def _of_object(found: Found, key: str) -> bool:
+def _of_object(found: JsonObject, key: str) -> bool:
     """Return the verdict under the key, else under the only known alternative key."""
     value = {name.strip().casefold(): inner for name, inner in found.value.items()}
     for names in ((key,), (f"is_{key}", *_OTHER_KEYS)):

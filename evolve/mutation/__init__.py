@@ -1,5 +1,13 @@
 """Mutation: making a candidate from a parent."""
 
-from evolve.mutation.protocol import Brief, Feedback, Mutator, Proposal, Reference, Refusal, Scope
+from evolve.mutation.protocol import (
+    Feedback,
+    MutationContext,
+    Mutator,
+    NoCandidate,
+    Proposal,
+    Reference,
+    Scope,
+)
 
-__all__ = ["Brief", "Feedback", "Mutator", "Proposal", "Reference", "Refusal", "Scope"]
+__all__ = ["Feedback", "MutationContext", "Mutator", "NoCandidate", "Proposal", "Reference", "Scope"]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from evolve.mutation.bandit import BudgetedThompson, Pull
-from evolve.mutation.protocol import Brief, Feedback, Mutator, Proposal, Refusal, Scope
+from evolve.mutation.protocol import Feedback, MutationContext, Mutator, NoCandidate, Proposal, Scope
 
 _CROSSOVER, _BY, _AFTER = "crossover", " by ", " after "
 
@@ -20,7 +20,7 @@ class Member:
         name: short name, such as the model's; recorded with each candidate, after its operator.
         mutator: makes candidates.
         weight: relative frequency of draws, above 0.
-        scoped: it observes the scope of a brief, so that each scope can be an arm of its own.
+        scoped: it observes the scope of a context, so that each scope can be an arm of its own.
     """
 
     name: str
@@ -48,11 +48,11 @@ class Ensemble(Mutator):
         """Pass an outcome on to its member; see ``Mutator``."""
         _pass_on(feedback, self._members)
 
-    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
+    def mutate(self, context: MutationContext, rng: random.Random) -> Proposal | NoCandidate:
         """Mutate with a member drawn at random; see ``Mutator``."""
         names = list(self._members)
         (name,) = rng.choices(names, [self._members[name].weight for name in names])
-        return _signed(self._members[name].mutator.mutate(brief, rng), name)
+        return _signed(self._members[name].mutator.mutate(context, rng), name)
 
 
 class LearningEnsemble(Mutator):
@@ -65,7 +65,8 @@ class LearningEnsemble(Mutator):
         members: at least one, by different names; their weights are not used.
         window: candidate number n is made from the outcomes of the candidates up to n − window, so that it
             depends on no worker's speed; those must be told before.
-        scopes: scopes to choose among; none: the brief's own scope is kept. A brief with a partner keeps its.
+        scopes: scopes to choose among; none: the context's own scope is kept. A context with a partner keeps
+            its.
         by_scope: gains of a member are counted for each scope, and for crossover, separately; else a member
             is one arm. A member that is not scoped always is one arm.
         fallback: name of the member that makes the candidate where the chosen one could not; the attempt
@@ -100,20 +101,20 @@ class LearningEnsemble(Mutator):
         rule += (f"then {self._fallback}",) if self._fallback else ()
         return _identity("/".join(rule), self._members)
 
-    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
+    def mutate(self, context: MutationContext, rng: random.Random) -> Proposal | NoCandidate:
         """Mutate with the chosen member, else with the fallback; see ``Mutator``."""
-        choosing = self._scopes if self._scopes and brief.partner is None else (brief.scope,)
+        choosing = self._scopes if self._scopes and context.partner is None else (context.scope,)
         arms: dict[str, tuple[str, Scope]] = {}
         for name, member in self._members.items():
-            for scope in choosing if member.scoped else (brief.scope,):
-                arms[self._arm(_CROSSOVER if brief.partner else scope, name)] = (name, scope)
-        name, scope = arms[self._bandit.choose(list(arms), rng, upto=brief.number - self._window)]
-        given = brief if scope == brief.scope else replace(brief, scope=scope, scopes=())
+            for scope in choosing if member.scoped else (context.scope,):
+                arms[self._arm(_CROSSOVER if context.partner else scope, name)] = (name, scope)
+        name, scope = arms[self._bandit.choose(list(arms), rng, upto=context.number - self._window)]
+        given = context if scope == context.scope else replace(context, scope=scope, scopes=())
         outcome = _signed(self._members[name].mutator.mutate(given, rng), name)
         if self._fallback in (None, name) or isinstance(outcome, Proposal):
             return outcome
         return _after(
-            outcome, _signed(self._members[self._fallback].mutator.mutate(brief, rng), self._fallback)
+            outcome, _signed(self._members[self._fallback].mutator.mutate(context, rng), self._fallback)
         )
 
     def observe(self, feedback: Feedback) -> None:
@@ -158,17 +159,17 @@ def _parts(feedback: Feedback) -> tuple[Feedback, ...]:
     )
 
 
-def _after(failed: Refusal, outcome: Proposal | Refusal) -> Proposal | Refusal:
+def _after(failed: NoCandidate, outcome: Proposal | NoCandidate) -> Proposal | NoCandidate:
     """The outcome of the fallback, with the operator, usage and attempts of the member that failed."""
     operator = f"{outcome.operator}{_AFTER}{failed.operator}"
     usage, tries = failed.usage + outcome.usage, failed.tries + outcome.tries
-    if isinstance(outcome, Refusal):
+    if isinstance(outcome, NoCandidate):
         reason = f"{failed.reason}; then {outcome.reason}"
-        return Refusal(operator, reason, usage, tries)
+        return NoCandidate(operator, reason, usage, tries)
     return replace(outcome, operator=operator, usage=usage, tries=tries)
 
 
-def _signed(outcome: Proposal | Refusal, name: str) -> Proposal | Refusal:
+def _signed(outcome: Proposal | NoCandidate, name: str) -> Proposal | NoCandidate:
     """The outcome with its maker's name behind the operator."""
     return replace(outcome, operator=f"{outcome.operator}{_BY}{name}")
 

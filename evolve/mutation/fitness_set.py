@@ -6,23 +6,23 @@ import random
 from dataclasses import replace
 
 from evolve.evaluation import Subset
-from evolve.mutation.protocol import Brief, Feedback, Mutator, Proposal, Refusal
+from evolve.mutation.protocol import Feedback, MutationContext, Mutator, NoCandidate, Proposal
 
 
 class OnFitnessSet(Mutator):
-    """Mutator wrapper that shows the parent on the static subset, where reflecting models see a rotating one.
+    """Mutator wrapper that shows the parent on the fitness set, where reflecting models see a rotating one.
 
     A model that is shown tasks learns their answers, so it is shown other tasks than those that count. Rules
     weigh their operators by the number of tasks that fail at each stage: the more tasks, the less noise.
 
     Args:
         inner: makes the children.
-        static: tasks and episodes of the static subset.
+        static: tasks and episodes of the fitness set.
 
     Example:
         >>> from evolve.evaluation import Subset
-        >>> from evolve.mutation.offline import OfflineMutator
-        >>> OnFitnessSet(OfflineMutator(), Subset("static", (), ())).identity
+        >>> from evolve.mutation.offline import RuleBasedMutator
+        >>> OnFitnessSet(RuleBasedMutator(), Subset("static", (), ())).identity
         'static/offline-mutator/1'
     """
 
@@ -33,14 +33,14 @@ class OnFitnessSet(Mutator):
 
     @property
     def identity(self) -> str:
-        """Identity of the inner mutator, marked with the static subset."""
+        """Identity of the inner mutator, marked with the fitness set."""
         return f"static/{self._inner.identity}"
 
-    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
+    def mutate(self, context: MutationContext, rng: random.Random) -> Proposal | NoCandidate:
         """Mutate with the inner mutator, on the parent's static evaluation; see ``Mutator``."""
-        if brief.fitness is not None:
-            brief = replace(brief, diagnosis=brief.fitness, tasks=self._tasks, episodes=self._episodes)
-        return self._inner.mutate(brief, rng)
+        if context.fitness is not None:
+            context = replace(context, diagnosis=context.fitness, tasks=self._tasks, episodes=self._episodes)
+        return self._inner.mutate(context, rng)
 
     def observe(self, feedback: Feedback) -> None:
         """Pass a result on to the inner mutator."""

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 from evolve.errors import ProgramError
-from evolve.mutation.protocol import Brief, Feedback, Mutator, Proposal, Refusal, Scope
+from evolve.mutation.protocol import Feedback, MutationContext, Mutator, NoCandidate, Proposal, Scope
 from evolve.program import MemoryProgram, freeze_code, freeze_instructions
 from evolve.program.parts import ALWAYS_ON, BASE_CLASS, CONSTANTS, ITEM_CLASS, QUERY_CLASS
 from evolve.program.pieces import HEAD, OTHER, Pieces
@@ -67,7 +67,7 @@ def frozen_parts(program: MemoryProgram, scope: Scope, freeze: Part | None = Non
     """Return the parts that a candidate of ``program`` may not change in a mutation of ``scope``.
 
     ``read`` and ``query`` freeze what ``__init__`` and ``write`` use, directly or not: a helper that serves
-    reading as well stays as it is, and so does a knob that they name.
+    reading as well stays as it is, and so does a hyperparameter that they name.
 
     Args:
         program: the parent.
@@ -141,22 +141,22 @@ class Freezing(Mutator):
         """Identity of the inner mutator, with the frozen part."""
         return f"{self._inner.identity}/freeze-{self._part}"
 
-    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
+    def mutate(self, context: MutationContext, rng: random.Random) -> Proposal | NoCandidate:
         """Return the inner mutator's candidate with the part restored; refused where nothing else was
         changed.
         """
-        outcome = self._inner.mutate(brief, rng)
-        if isinstance(outcome, Refusal):
+        outcome = self._inner.mutate(context, rng)
+        if isinstance(outcome, NoCandidate):
             return outcome
         try:
-            program = MemoryProgram(_COMPOSE[self._part](brief.program.source, outcome.program.source))
+            program = MemoryProgram(_COMPOSE[self._part](context.program.source, outcome.program.source))
         except ProgramError as error:
             return _refused(outcome, error.message)
         if program.problems:
             return _refused(outcome, f"not valid once frozen: {program.problems[0]}")
-        if program.fingerprint == brief.program.fingerprint:
+        if program.fingerprint == context.program.fingerprint:
             return _refused(outcome, f"it changed only the frozen {self._part}")
-        if program.fingerprint in brief.known:
+        if program.fingerprint in context.known:
             return _refused(outcome, "once frozen, it is a program that was tried before")
         return replace(outcome, program=program)
 
@@ -165,6 +165,6 @@ class Freezing(Mutator):
         self._inner.observe(feedback)
 
 
-def _refused(outcome: Proposal, reason: str) -> Refusal:
-    """The refusal of a child, with the usage and attempts that it took."""
-    return Refusal(outcome.operator, reason, outcome.usage, outcome.tries)
+def _refused(outcome: Proposal, reason: str) -> NoCandidate:
+    """The ``NoCandidate`` of a child, with the usage and attempts that it took."""
+    return NoCandidate(outcome.operator, reason, outcome.usage, outcome.tries)

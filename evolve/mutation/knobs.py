@@ -9,7 +9,7 @@ from evolve.program.parts import Knob
 
 
 def rounded(knob: Knob, value: float) -> float:
-    """``value`` within the knob's bounds; whole for an integer knob, else to a thousandth of the bounds.
+    """``value`` within its bounds; whole for an integer hyperparameter, else to a thousandth of the bounds.
 
     A number with sixteen digits would be hard to read in a program.
     """

@@ -28,22 +28,22 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Brief:
+class MutationContext:
     """Context of a mutation.
 
     Attributes:
         number: number of the candidate to be made.
         parent: the candidate to change.
         program: the parent's program.
-        diagnosis: evaluation of the parent on the rotating subset, with the failures to learn from. Its tasks
-            are validation tasks that do not count for fitness.
+        diagnosis: evaluation of the parent on the reflection minibatch, with the failures to learn from. Its
+            tasks are validation tasks that do not count for fitness.
         partner: a second candidate for crossover, if there is one.
         partner_program: its program.
         tasks: the tasks of the diagnosis, by id.
         episodes: the episodes that the diagnosis ingested, by id.
         known: fingerprints of the programs that the campaign has seen; a candidate must not be one of them.
         ancestors: the candidates from a seed down to the parent, the parent last.
-        fitness: evaluation of the parent on the static subset, for a mutator that only counts failures; None
+        fitness: evaluation of the parent on the fitness set, for a mutator that only counts failures; None
             where there is none, or where the diagnosis is that evaluation.
         siblings: earlier offspring of the parent, oldest first.
         references: other programs to show; empty where the campaign shows none.
@@ -100,11 +100,11 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class NoCandidate:
     """Mutation without a candidate: the ``reason``, the ``usage`` of models, and their replies in ``tries``.
 
     Example:
-        >>> Refusal("mine", "the program has no hyperparameters").reason
+        >>> NoCandidate("mine", "the program has no hyperparameters").reason
         'the program has no hyperparameters'
     """
 
@@ -120,7 +120,7 @@ class Feedback:
 
     Attributes:
         number: number of the candidate.
-        operator: the operator that the proposal or the refusal named.
+        operator: the operator that the proposal or ``NoCandidate`` named.
         improvement: quality of the candidate less that of its parent; 0 where no candidate was made.
         usd: price of the mutation, repairs included, and of the evaluation where it was counted in USD; None
             where no price is known.
@@ -141,7 +141,7 @@ class Feedback:
 
 
 class Mutator(Protocol):
-    """Mutator: makes a candidate from a parent. The same brief and an equal ``rng`` state give the same
+    """Mutator: makes a candidate from a parent. The same context and an equal ``rng`` state give the same
     child.
 
     A class need not inherit from this; one that does not learn may leave ``observe`` out.
@@ -150,8 +150,8 @@ class Mutator(Protocol):
         >>> class Nothing:
         ...     identity = "nothing-1"
         ...
-        ...     def mutate(self, brief, rng):
-        ...         return Refusal("nothing", "this one makes none")
+        ...     def mutate(self, context, rng):
+        ...         return NoCandidate("nothing", "this one makes none")
         >>> Nothing().mutate(None, None).reason
         'this one makes none'
     """
@@ -161,8 +161,8 @@ class Mutator(Protocol):
         """Name and version of everything that decides its proposals."""
         ...
 
-    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        """Return a candidate, checked against the contract, that differs from its parent; or a refusal.
+    def mutate(self, context: MutationContext, rng: random.Random) -> Proposal | NoCandidate:
+        """Return a candidate, checked against the contract, that differs from its parent; or ``NoCandidate``.
 
         Raises:
             InfrastructureError: a model could not be reached; nothing is known about the candidate.
@@ -194,9 +194,9 @@ class Adapted(Mutator):
         """Identity of the object."""
         return self._inner.identity
 
-    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
+    def mutate(self, context: MutationContext, rng: random.Random) -> Proposal | NoCandidate:
         """Return what the object makes; see ``Mutator``."""
-        return self._inner.mutate(brief, rng)
+        return self._inner.mutate(context, rng)
 
     def observe(self, feedback: Feedback) -> None:
         """Pass a result on to ``tell``, if there is one."""
@@ -207,3 +207,8 @@ class Adapted(Mutator):
 def completed(thing: Any) -> Mutator:
     """Return ``thing``, with an ``observe`` if it has none."""
     return thing if hasattr(thing, "observe") else Adapted(thing)
+
+
+# Names of earlier versions, which mutators of others may import.
+Brief = MutationContext
+Refusal = NoCandidate

@@ -143,8 +143,8 @@ def _weights(run: RunRecord) -> bytes:
             benchmark.
     """
     from evolve.benchmark import find, locate
+    from evolve.evaluation_setup import passages_of
     from evolve.models.embeddings import HashingEmbedder
-    from evolve.workbench import passages_of
 
     recorded = run.weights()
     if recorded is not None:

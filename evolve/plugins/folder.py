@@ -16,7 +16,7 @@ from evolve.files.durable import Write, replace_file, said_as_ours
 from evolve.files.inside import refuse_links
 from evolve.journal.lines import LineLog, read_lines, to_line
 from evolve.journal.lock import hold
-from evolve.plugins.records import FORMAT, Entry, Opened, Remembered
+from evolve.plugins.records import FORMAT, Entry, MemoryOpened, Remembered
 
 JOURNAL, LOCK, REPLIES, CALLS = "journal.jsonl", "lock", "replies.sqlite", "calls.jsonl"
 
@@ -55,7 +55,7 @@ class MemoryFolder:
             ),
         )
 
-    def read(self) -> tuple[Opened | None, list[Remembered]]:
+    def read(self) -> tuple[MemoryOpened | None, list[Remembered]]:
         """Return the last opening and all remembered texts, in order; None and an empty list for a new
         folder.
 
@@ -65,7 +65,7 @@ class MemoryFolder:
         if not self._journal.exists():
             return None, []
         entries, _ = read_lines(self._journal, FORMAT)
-        opened = [entry for entry in entries if isinstance(entry, Opened)]
+        opened = [entry for entry in entries if isinstance(entry, MemoryOpened)]
         if not opened:
             raise UsageError(f"{self._journal} does not say which plug-in made it. Restore it.")
         return opened[-1], [entry for entry in entries if isinstance(entry, Remembered)]
@@ -87,7 +87,7 @@ class MemoryFolder:
             self._end_log()  # reopening cuts off the part of the line that a full disk left
             raise
 
-    def rewrite(self, opened: Opened, remembered: list[Remembered]) -> None:
+    def rewrite(self, opened: MemoryOpened, remembered: list[Remembered]) -> None:
         """Replace the whole journal by ``opened`` and ``remembered``, atomically."""
         self._end_log()
         replace_file(self._journal, b"".join(map(to_line, [opened, *remembered])), self._write)

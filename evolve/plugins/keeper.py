@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from evolve.errors import BudgetReached, ModelError, ProgramError
 from evolve.plugins.folder import MemoryFolder
-from evolve.plugins.records import Opened, Remembered, Told
+from evolve.plugins.records import MemoryOpened, Remembered, Told
 from evolve.plugins.services import RepeatableServices
 from evolve.program import MemoryProgram
 from evolve.records import Fields
@@ -40,7 +40,7 @@ class Keeper:
         sandbox: Sandbox,
         services: Services,
         limits: Limits,
-        opened: Opened,
+        opened: MemoryOpened,
         notify: Callable[[str], None],
     ) -> None:
         self._program = program

@@ -16,16 +16,16 @@ import evolve
 from evolve.config import OFFLINE, CampaignConfig, ModelsConfig, RoleConfig
 from evolve.errors import UsageError
 from evolve.evaluation.batching import HostServices
+from evolve.model_set import REMEMBERED_TEXTS, ModelSet, open_model_set
 from evolve.models.embeddings import CachedEmbedder
 from evolve.plugins.find import Plugin, find_plugin
 from evolve.plugins.folder import CALLS, REPLIES, MemoryFolder
 from evolve.plugins.keeper import Keeper
 from evolve.plugins.manifest import item_schema
 from evolve.plugins.memory import Memory
-from evolve.plugins.records import Opened
-from evolve.roles import REMEMBERED_TEXTS, Roles, open_roles
-from evolve.sandboxes.choose import choose
+from evolve.plugins.records import MemoryOpened
 from evolve.sandboxes.protocol import Limits
+from evolve.sandboxes.select import select_backend
 
 PATIENCE_SECONDS = 60.0
 """Seconds to wait out an outage of a provider: a user waits for the answer."""
@@ -90,16 +90,16 @@ def load(
         if not reextract:
             _check_fits(folder, opened)
         backend = "process" if trust and sandbox == "auto" else sandbox
-        box = choose(backend, trusted=False, unsafe_local=trust, notify=tell, limits=allowed)
+        box = select_backend(backend, trusted=False, unsafe_local=trust, notify=tell, limits=allowed)
         closing.callback(box.close)
-        roles = _roles(found, config, where, tell)
-        closing.callback(roles.close)
-        services = HostServices(roles.embedder, roles.toolkit)
+        model_set = _model_set(found, config, where, tell)
+        closing.callback(model_set.close)
+        services = HostServices(model_set.embedder, model_set.toolkit)
         keeper = Keeper(found.program, folder, box, services, allowed, opened, tell)
         memory = Memory(
             found.manifest,
             found.program.parts,
-            roles.agent,
+            model_set.agent,
             keeper,
             path=where,
             isolation=box.isolation,
@@ -108,8 +108,8 @@ def load(
     return _filled(memory, reextract)
 
 
-def _opened(plugin: Plugin) -> Opened:
-    return Opened(
+def _opened(plugin: Plugin) -> MemoryOpened:
+    return MemoryOpened(
         plugin=plugin.manifest.name,
         program=plugin.program.id,
         evolve=evolve.__version__,
@@ -180,20 +180,20 @@ def _known(limits: Mapping[str, float], whose: str, remedy: str) -> dict[str, An
     return {name: types[name](value) for name, value in limits.items()}
 
 
-def _roles(plugin: Plugin, config: CampaignConfig, path: Path, notify: Callable[[str], None]) -> Roles:
-    roles = open_roles(config, calls=path / CALLS, cache=path / REPLIES, notify=notify)
+def _model_set(plugin: Plugin, config: CampaignConfig, path: Path, notify: Callable[[str], None]) -> ModelSet:
+    model_set = open_model_set(config, calls=path / CALLS, cache=path / REPLIES, notify=notify)
     if config.models.embedding.is_offline:
         try:
             fitted = plugin.embedder()
         except BaseException:
-            roles.close()
+            model_set.close()
             raise
         if fitted is not None:
-            roles.embedder = CachedEmbedder(fitted, capacity=REMEMBERED_TEXTS)
-    return roles
+            model_set.embedder = CachedEmbedder(fitted, capacity=REMEMBERED_TEXTS)
+    return model_set
 
 
-def _check_fits(folder: MemoryFolder, opened: Opened) -> None:
+def _check_fits(folder: MemoryFolder, opened: MemoryOpened) -> None:
     """Raise a ``UsageError`` if this plug-in cannot write the stored texts as they are."""
     last, _ = folder.read()
     if last is None:

@@ -17,7 +17,7 @@ class Told(Record):
     text: str
 
 
-class Opened(Record):
+class MemoryOpened(Record):
     """Opening of the memory by a version of a plug-in; it applies to the following records."""
 
     type: Literal["opened"] = "opened"
@@ -37,7 +37,7 @@ class Remembered(Record):
     told: tuple[Told, ...] = Field(default=(), description="what a model said while it was written")
 
 
-Entry = Annotated[Opened | Remembered, Field(discriminator="type")]
+Entry = Annotated[MemoryOpened | Remembered, Field(discriminator="type")]
 FORMAT: LineFormat[Entry] = LineFormat(
     TypeAdapter(Entry), noun="a record", otherwise="begin another memory in another folder"
 )

@@ -16,7 +16,7 @@ No disk, model or sandbox is used here: the search loop adds finished candidates
 [0, 3]
 """
 
-from evolve.population.archive import Change, ParetoArchive
+from evolve.population.archive import FrontChange, ParetoArchive
 from evolve.population.objectives import Objective, objective, objectives_of
 from evolve.population.pool import CandidatePool
 from evolve.population.population import Population, Request
@@ -37,7 +37,7 @@ from evolve.population.selection import (
 __all__ = [
     "SELECTORS",
     "CandidatePool",
-    "Change",
+    "FrontChange",
     "Latest",
     "Max",
     "Objective",

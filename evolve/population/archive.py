@@ -14,7 +14,7 @@ from evolve.population.sorting import Layer, TolerantSorting
 
 
 @dataclass(frozen=True)
-class Change:
+class FrontChange:
     """Effect of one candidate on the Pareto front.
 
     Attributes:
@@ -98,7 +98,7 @@ class ParetoArchive:
     def __contains__(self, key: int) -> bool:
         return key in self._levels
 
-    def add(self, key: int, values: Mapping[str, float]) -> Change:
+    def add(self, key: int, values: Mapping[str, float]) -> FrontChange:
         """Add a candidate.
 
         Args:
@@ -118,14 +118,14 @@ class ParetoArchive:
         self._levels[key] = levels
         ruled_out = self._admit(key, levels)
         if ruled_out is None:
-            return Change(entered=False, dominated_by=self._holder(levels))
+            return FrontChange(entered=False, dominated_by=self._holder(levels))
         self._volume = None
         if self._sorting is None:
-            return Change(entered=True, displaced=tuple(sorted(ruled_out)))
+            return FrontChange(entered=True, displaced=tuple(sorted(ruled_out)))
         before = set(self._members)
         self._members = tuple(self._sorting.ranks({k: self._levels[k] for k in self._eligible.keys}, most=1))
         entered = key in self._members
-        return Change(
+        return FrontChange(
             entered=entered,
             displaced=tuple(sorted(before.difference(self._members))),
             dominated_by=None if entered else self._holder(levels),

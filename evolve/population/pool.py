@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Iterable, Sequence
 
-from evolve.population.archive import Change, ParetoArchive
+from evolve.population.archive import FrontChange, ParetoArchive
 from evolve.population.objectives import Objective
 from evolve.population.selection import merit
 from evolve.records import Candidate
@@ -46,7 +46,7 @@ class CandidatePool:
     def __contains__(self, number: int) -> bool:
         return number in self._by_number
 
-    def add(self, candidate: Candidate) -> Change:
+    def add(self, candidate: Candidate) -> FrontChange:
         """Add a candidate and return its effect on the front; a failed one has none.
 
         Raises:
@@ -57,7 +57,7 @@ class CandidatePool:
                 f"Expected a new candidate, found number {candidate.number}, which is in the pool. Add each "
                 "once."
             )
-        change = Change(entered=False)
+        change = FrontChange(entered=False)
         if candidate.complete:  # first, as it may refuse
             change = self._archive.add(candidate.number, candidate.objectives)
             if self._untimed is not self._archive:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from evolve.population.archive import Change
+from evolve.population.archive import FrontChange
 from evolve.population.objectives import Objective
 from evolve.population.pool import CandidatePool
 from evolve.population.randomness import rng_for
@@ -61,7 +61,7 @@ class Population:
         self._outstanding: set[int] = set()
         self._first_child: int | None = None  # known once the seeds are complete
 
-    def add_seed(self, candidate: Candidate) -> Change:
+    def add_seed(self, candidate: Candidate) -> FrontChange:
         """Add an evaluated seed program, in any order of numbers; offspring are numbered after the highest.
 
         Raises:
@@ -100,7 +100,7 @@ class Population:
         self._outstanding.add(number)
         return request
 
-    def tell(self, candidate: Candidate) -> Change:
+    def tell(self, candidate: Candidate) -> FrontChange:
         """Add the evaluated candidate of an outstanding request.
 
         Returns: Its effect on the front; a failed candidate has none.
@@ -121,7 +121,7 @@ class Population:
         self._outstanding.remove(candidate.number)
         return change
 
-    def adopt(self, candidate: Candidate) -> Change:
+    def adopt(self, candidate: Candidate) -> FrontChange:
         """Add a program from elsewhere under the number of an outstanding request, which it settles.
 
         Returns:

@@ -76,7 +76,7 @@ class Softmax:
 class PerItem:
     """Selection by per-item wins: p ∝ a candidate's share in the items that it is best on.
 
-    Each item of the static subset is one vote for its highest score, shared evenly by all that reach it. So a
+    Each item of the fitness set is one vote for its highest score, shared evenly by all that reach it. So a
     specialist that alone answers three questions keeps a chance next to a generalist that answers a hundred
     as others do, and a candidate that is best on none is never drawn. An item on which no candidate scored
     has no vote; without any votes, all have the same chance. The idea is that of GEPA's front over instances

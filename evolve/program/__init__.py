@@ -80,7 +80,7 @@ class MemoryProgram:
 
     @cached_property
     def parts(self) -> Parts:
-        """Schema, instructions, knobs and methods, read from the AST.
+        """Schema, instructions, hyperparameters and methods, read from the AST.
 
         Raises:
             ProgramError: the source does not parse.

@@ -1,4 +1,4 @@
-"""Insertion of new lines, methods, fields and knobs into a program."""
+"""Insertion of new lines, methods, fields and hyperparameters into a program."""
 
 from __future__ import annotations
 

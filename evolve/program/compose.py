@@ -32,10 +32,11 @@ def with_knobs(source: str, values: Mapping[str, float]) -> str:
     """Return ``source`` with new defaults in KNOBS; the bounds stay.
 
     Args:
-        values: knob name → new default, within the knob's bounds, an int where the knob is one.
+        values: hyperparameter name → new default, within the hyperparameter's bounds, an int where the
+            hyperparameter is one.
 
     Raises:
-        ValueError: a knob is unknown, or its value is out of bounds or of the wrong type.
+        ValueError: a hyperparameter is unknown, or its value is out of bounds or of the wrong type.
     """
     tree = tree_of(source)
     knobs = knobs_of(literals(tree).get("KNOBS"))

@@ -78,7 +78,7 @@ def _modules(node: ast.Import | ast.ImportFrom) -> tuple[str, ...] | None:
     return None if node.level else (node.module or "",)
 
 
-class Kept(Generic[_Found]):
+class StatementCache(Generic[_Found]):
     """Cache of facts by a statement's text: most programs of a campaign share most statements.
 
     Args:
@@ -101,5 +101,5 @@ class Kept(Generic[_Found]):
         return found
 
 
-facts_by_text = Kept(facts_of)
-tokens_by_text = Kept(tokens)
+facts_by_text = StatementCache(facts_of)
+tokens_by_text = StatementCache(tokens)

@@ -1,8 +1,8 @@
 """Merging of a piece of one program into another, as text, so that the result reads as if written by hand.
 
-A *graft* is a partial program: imports, constants, knobs, fields, methods, and lines for methods that the
-host already has. It comes from a fragment file (``evolve/mutation/fragments``) or is cut out of another
-program with all that it needs (``evolve.program.cutting``), which is crossover.
+A *graft* is a partial program: imports, constants, hyperparameters, fields, methods, and lines for methods
+that the host already has. It comes from a fragment file (``evolve/mutation/fragments``) or is cut out of
+another program with all that it needs (``evolve.program.cutting``), which is crossover.
 """
 
 from __future__ import annotations

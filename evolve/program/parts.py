@@ -66,7 +66,7 @@ class Knob:
 
     @property
     def integer(self) -> bool:
-        """True if the knob takes only whole numbers."""
+        """True if the hyperparameter takes only whole numbers."""
         return all(isinstance(value, int) for value in (self.default, self.low, self.high))
 
 

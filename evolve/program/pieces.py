@@ -64,8 +64,8 @@ class Pieces:
     def reached(self, roots: Collection[str], *, past: Collection[str] = ()) -> frozenset[str]:
         """Return ``roots`` and all pieces that they use, directly or not, except for those in ``past``.
 
-        A name is used where it is looked up; a method where an attribute of its name is; a knob where a
-        string of its name occurs.
+        A name is used where it is looked up; a method where an attribute of its name is; a hyperparameter
+        where a string of its name occurs.
         """
         return frozenset(
             closure(

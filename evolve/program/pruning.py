@@ -20,8 +20,8 @@ def prune(text: str, before: str) -> str:
     """Return ``text`` without code that is no longer needed.
 
     That is private methods without calls, lines of ``__init__`` and ``_index`` that only feed such, and the
-    knobs, definitions and imports that ``before`` used and ``text`` does not. Code that was unused before, or
-    whose use is not visible here, stays.
+    hyperparameters, definitions and imports that ``before`` used and ``text`` does not. Code that was unused
+    before, or whose use is not visible here, stays.
 
     Args:
         text: the program after an edit.

@@ -52,7 +52,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Step:
+class PhaseStep:
     """A method that a phase goes through, and the first line of its docstring."""
 
     method: str
@@ -69,7 +69,7 @@ class Phase:
         sql: the SQL statements, as they are written.
     """
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[PhaseStep, ...] = ()
     uses: Mapping[str, int] = field(default_factory=dict)
     sql: tuple[str, ...] = ()
 
@@ -190,7 +190,7 @@ def _phase(name: str, methods: Mapping[str, ast.FunctionDef]) -> Phase:
                 uses[node.attr] += 1
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _SQL.match(node.value):
                 sql[" ".join(node.value.split())] = None
-    steps = tuple(Step(method.name, _summary(method)) for method in order[1:])
+    steps = tuple(PhaseStep(method.name, _summary(method)) for method in order[1:])
     return Phase(steps, uses, tuple(sql))
 
 

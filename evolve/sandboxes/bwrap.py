@@ -21,11 +21,11 @@ from pathlib import Path
 import evolve
 from evolve.errors import InfrastructureError
 from evolve.sandboxes import seccomp
+from evolve.sandboxes.open_sessions import OpenSessions
 from evolve.sandboxes.payload import ENVIRONMENT, INTERPRETER_FLAGS, worker_source
 from evolve.sandboxes.pool import WarmPool
 from evolve.sandboxes.process import ProcessWorker
 from evolve.sandboxes.protocol import Isolation, Limits, Services, Session
-from evolve.sandboxes.roster import Roster
 
 NOBODY = 65534
 OPEN_FILES = 256
@@ -76,7 +76,7 @@ class BwrapSandbox:
                 "/tmp; or use --sandbox docker.",
             )
         self._tools = _Tools.find()
-        self._roster = Roster()
+        self._open_sessions = OpenSessions()
         # bwrap dies with the *thread* that started it, which must live as long as this object.
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="evolve-bwrap")
         self._pool = WarmPool(self._start, pool, key=_shape, expected=limits or Limits())
@@ -112,16 +112,16 @@ class BwrapSandbox:
 
     def open(self, source: str, services: Services, limits: Limits) -> Session:
         """See ``Sandbox.open``."""
-        return self._roster.open(self._pool.take, source, services, limits)
+        return self._open_sessions.open(self._pool.take, source, services, limits)
 
     def close(self) -> None:
         """See ``Sandbox.close``."""
-        self._roster.close()
+        self._open_sessions.close()
         self._pool.close()
         self._starter.shutdown()
 
     def _start(self, limits: Limits) -> ProcessWorker:
-        source = worker_source(*SCRATCH, numpy=self._roster.expects_numpy, compiled=True)
+        source = worker_source(*SCRATCH, numpy=self._open_sessions.expects_numpy, compiled=True)
         command = [_interpreter(), *INTERPRETER_FLAGS, source]
         try:
             process = self._starter.submit(_run, self._tools, limits, command).result()

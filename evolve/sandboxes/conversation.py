@@ -12,7 +12,7 @@ from evolve.errors import InfrastructureError, ProgramError
 from evolve.sandboxes.callbacks import Callbacks
 from evolve.sandboxes.channel import Channel, Closed, Deadline
 from evolve.sandboxes.messages import Clock, Complete, Done, Embed, Failed, Left, Message, Ready, violation
-from evolve.sandboxes.worker import Death
+from evolve.sandboxes.worker import WorkerExit
 
 START_SECONDS = 60.0
 HOUSEKEEPING_SECONDS = 10.0
@@ -23,9 +23,9 @@ _PING = {"op": "ping"}
 class Ended(Exception):
     """Unrequested end of the process that served, or of one that waited for it."""
 
-    def __init__(self, death: Death) -> None:
-        super().__init__(death.description)
-        self.death = death
+    def __init__(self, exit_reason: WorkerExit) -> None:
+        super().__init__(exit_reason.description)
+        self.exit_reason = exit_reason
 
 
 class Conversation:
@@ -72,7 +72,7 @@ class Conversation:
             ) from None
         if isinstance(message, Left):
             raise InfrastructureError(
-                f"The sandbox's worker did not start: {_death_of(message).description}. "
+                f"The sandbox's worker did not start: {_exit_of(message).description}. "
                 f"It printed: {self._channel.printed or 'nothing'}",
                 remedy="Check the interpreter or the image with `evolve doctor`.",
             )
@@ -129,7 +129,7 @@ class Conversation:
             if not isinstance(message, expected):
                 violation(f"{type(message).__name__} where the beginning or end of a branch was due")
             if isinstance(message, Left) and message.code != 0:
-                raise Ended(_death_of(message))
+                raise Ended(_exit_of(message))
 
     def _request(self, operation: str, arguments: dict[str, Any] | None = None) -> str:
         # Random, so that a program cannot answer a later request in advance.
@@ -153,7 +153,7 @@ class Conversation:
             self._see_that_it_runs()
             raise _timeout(operation, seconds) from None
         if isinstance(message, Left) and message.id in ("", *self.branches):
-            raise Ended(_death_of(message))
+            raise Ended(_exit_of(message))
         if message.id != ident:
             violation("an answer to no request of this moment")
         return message
@@ -209,8 +209,8 @@ def _timeout(operation: str, seconds: float) -> ProgramError:
     )
 
 
-def _death_of(message: Left) -> Death:
-    return Death.of(code=message.code, signal=message.signal, out_of_memory=message.out_of_memory)
+def _exit_of(message: Left) -> WorkerExit:
+    return WorkerExit.of(code=message.code, signal=message.signal, out_of_memory=message.out_of_memory)
 
 
 def _sendable(value: Any) -> Any:

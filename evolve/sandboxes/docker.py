@@ -18,10 +18,10 @@ from evolve.sandboxes.container import container_options
 from evolve.sandboxes.conversation import Conversation
 from evolve.sandboxes.engine import Engine, connect, engine_errors, identify
 from evolve.sandboxes.image import Recipe, ensure_image
+from evolve.sandboxes.open_sessions import OpenSessions
 from evolve.sandboxes.pool import WarmPool
 from evolve.sandboxes.protocol import Isolation, Limits, Services, Session
-from evolve.sandboxes.roster import Roster
-from evolve.sandboxes.worker import Death
+from evolve.sandboxes.worker import WorkerExit
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -49,7 +49,7 @@ class DockerSandbox:
     ) -> None:
         self._client = client
         self._image = image
-        self._roster = Roster()
+        self._open_sessions = OpenSessions()
         self._pool = WarmPool(self._start, pool, key=_shape, expected=limits or Limits())
 
     @classmethod
@@ -99,11 +99,11 @@ class DockerSandbox:
 
     def open(self, source: str, services: Services, limits: Limits) -> Session:
         """See ``Sandbox.open``."""
-        return self._roster.open(self._pool.take, source, services, limits)
+        return self._open_sessions.open(self._pool.take, source, services, limits)
 
     def close(self) -> None:
         """See ``Sandbox.close``."""
-        self._roster.close()
+        self._open_sessions.close()
         self._pool.close()
         self._client.close()
 
@@ -115,7 +115,7 @@ class DockerSandbox:
         )
         with engine_errors("The sandbox container could not be started", remedy=remedy):
             options = container_options(
-                self._client, self._image, limits, engine=engine, numpy=self._roster.expects_numpy
+                self._client, self._image, limits, engine=engine, numpy=self._open_sessions.expects_numpy
             )
             created = self._client.api.create_container(**options)
             worker = ContainerWorker(self._client, created["Id"])
@@ -181,8 +181,8 @@ class ContainerWorker:
         with suppress(DockerException, requests.exceptions.RequestException):
             self._client.api.remove_container(self._ident, force=True, v=True)
 
-    def death(self) -> Death:
-        """See ``Worker.death``."""
+    def exit_reason(self) -> WorkerExit:
+        """See ``Worker.exit_reason``."""
         with engine_errors(
             "The connection to the sandbox container broke",
             remedy="Check that the Docker engine is running; the evaluation can be repeated.",
@@ -195,7 +195,7 @@ class ContainerWorker:
                 remedy="Check who ended it (`docker kill`, a restart of the engine, the host's memory); the "
                 "evaluation can be repeated.",
             )
-        return Death.of(code=state["ExitCode"], signal=None, out_of_memory=state["OOMKilled"])
+        return WorkerExit.of(code=state["ExitCode"], signal=None, out_of_memory=state["OOMKilled"])
 
     def release(self) -> None:
         """See ``Worker.release``."""

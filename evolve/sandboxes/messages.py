@@ -26,19 +26,19 @@ _BRACKET = re.compile(rb"[\[\]{}]")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-class _Message(BaseModel):
+class _SandboxMessage(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     id: str = Field(max_length=64)
 
 
-class Ready(_Message):
+class Ready(_SandboxMessage):
     """Message: the worker has started and no program code has run yet."""
 
     kind: Literal["ready"]
 
 
-class Done(_Message):
+class Done(_SandboxMessage):
     """Message: a request was carried out; ``value`` is the result of read."""
 
     kind: Literal["done"]
@@ -46,7 +46,7 @@ class Done(_Message):
     logs: list[str] = Field(max_length=1000)
 
 
-class Failed(_Message):
+class Failed(_SandboxMessage):
     """Message: a request failed, and the worker continues."""
 
     kind: Literal["failed"]
@@ -56,7 +56,7 @@ class Failed(_Message):
     logs: list[str] = Field(max_length=1000)
 
 
-class Left(_Message):
+class Left(_SandboxMessage):
     """Message: the process that had the channel has ended; ``id``: that of its branch request, empty for the
     first.
     """
@@ -67,7 +67,7 @@ class Left(_Message):
     out_of_memory: bool
 
 
-class Clock(_Message):
+class Clock(_SandboxMessage):
     """Message: times of the call so far, by the supervisor; later messages are the program's.
 
     Attributes:
@@ -82,14 +82,14 @@ class Clock(_Message):
     delay: float | None
 
 
-class Embed(_Message):
+class Embed(_SandboxMessage):
     """Message: the program requests vectors."""
 
     kind: Literal["embed"]
     texts: list[str] = Field(min_length=1)
 
 
-class Complete(_Message):
+class Complete(_SandboxMessage):
     """Message: the program requests a model's answer."""
 
     kind: Literal["complete"]

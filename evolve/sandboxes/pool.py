@@ -13,7 +13,7 @@ from evolve.sandboxes.protocol import Limits
 from evolve.sandboxes.worker import Worker
 
 
-class Waiting(Worker, Protocol):
+class IdleWorker(Worker, Protocol):
     """Idle worker that can be checked for its end."""
 
     def alive(self) -> bool:
@@ -26,7 +26,7 @@ HEAD_START_SECONDS = 0.03
 processors.
 """
 
-W = TypeVar("W", bound=Waiting)
+W = TypeVar("W", bound=IdleWorker)
 
 
 class WarmPool(Generic[W]):
@@ -151,7 +151,7 @@ class WarmPool(Generic[W]):
                 _end(worker)
 
 
-def _end(worker: Waiting) -> None:
+def _end(worker: IdleWorker) -> None:
     # Workers that cannot be ended because their engine is gone are left to the reaper.
     with suppress(InfrastructureError):
         worker.kill()

@@ -13,11 +13,11 @@ from contextlib import suppress
 from evolve.errors import InfrastructureError
 from evolve.sandboxes import folders
 from evolve.sandboxes.channel import Closed
+from evolve.sandboxes.open_sessions import OpenSessions
 from evolve.sandboxes.payload import ENVIRONMENT, INTERPRETER_FLAGS, worker_source
 from evolve.sandboxes.pool import WarmPool
 from evolve.sandboxes.protocol import Isolation, Limits, Services, Session
-from evolve.sandboxes.roster import Roster
-from evolve.sandboxes.worker import Death, signal_name
+from evolve.sandboxes.worker import WorkerExit, signal_name
 
 KILLED = 137  # exit status of bubblewrap when its child was killed
 _CHUNK = 1 << 18
@@ -38,24 +38,24 @@ class ProcessSandbox:
 
     def __init__(self, *, python: str | None = None, pool: int = 0) -> None:
         self._python = python or sys.executable
-        self._roster = Roster()
+        self._open_sessions = OpenSessions()
         folders.reap()
         self._pool = WarmPool(self._start, pool, key=lambda _: None, expected=Limits())
 
     def open(self, source: str, services: Services, limits: Limits) -> Session:
         """See ``Sandbox.open``."""
-        return self._roster.open(self._pool.take, source, services, limits)
+        return self._open_sessions.open(self._pool.take, source, services, limits)
 
     def close(self) -> None:
         """See ``Sandbox.close``."""
-        self._roster.close()
+        self._open_sessions.close()
         self._pool.close()
 
     def _start(self, _limits: Limits) -> ProcessWorker:
         # The worker lowers its own limits: a preexec_fn is not safe with threads.
         scratch = folders.make()
         source = worker_source(
-            numpy=self._roster.expects_numpy, confined=False, compiled=self._python == sys.executable
+            numpy=self._open_sessions.expects_numpy, confined=False, compiled=self._python == sys.executable
         )
         try:
             process = subprocess.Popen(
@@ -107,8 +107,8 @@ class ProcessWorker:
         """
         self._end()
 
-    def death(self) -> Death:
-        """See ``Worker.death``."""
+    def exit_reason(self) -> WorkerExit:
+        """See ``Worker.exit_reason``."""
         status = self._end()
         if self._confined and (status < 0 or status == KILLED):
             by = signal_name(-status if status < 0 else signal.SIGKILL)
@@ -116,7 +116,11 @@ class ProcessWorker:
                 f"The sandbox was ended from outside, by {by}.",
                 remedy="Check who ended it (kill, the host's memory); the evaluation can be repeated.",
             )
-        return Death.of(code=status, signal=None) if status >= 0 else Death.of(code=None, signal=-status)
+        return (
+            WorkerExit.of(code=status, signal=None)
+            if status >= 0
+            else WorkerExit.of(code=None, signal=-status)
+        )
 
     def _end(self) -> int:
         """Kill the group and reap its leader; if the leader had ended before, its status is kept."""

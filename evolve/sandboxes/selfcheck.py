@@ -44,7 +44,7 @@ class KnowledgeBase:
 _EXPECTED = {"note": "kept", "callback": "(1, 4)", "network": "refused", "files": "refused"}
 
 
-class _Services:
+class _CheckServices:
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         return np.full((len(texts), 4), 0.5, np.float32)
 
@@ -64,7 +64,7 @@ def self_check(sandbox: Sandbox, clock: Callable[[], float] = time.monotonic) ->
     """
     started = clock()
     try:
-        with sandbox.open(_PROGRAM, _Services(), Limits(call_seconds=5, load_seconds=10)) as session:
+        with sandbox.open(_PROGRAM, _CheckServices(), Limits(call_seconds=5, load_seconds=10)) as session:
             session.write({"text": "kept"}, "")
             found = {what: session.read({"text": what}).text for what in _EXPECTED}
     except ProgramError as error:

@@ -15,7 +15,7 @@ from evolve.sandboxes.channel import Abandoned, Channel, Closed
 from evolve.sandboxes.conversation import Conversation, Ended
 from evolve.sandboxes.messages import Clock
 from evolve.sandboxes.protocol import Deferred, Limits, Outcome, Services
-from evolve.sandboxes.worker import Death, Worker
+from evolve.sandboxes.worker import Worker, WorkerExit
 
 PRINTED_SECONDS = 0.05
 LOG_LINES = 50
@@ -170,13 +170,13 @@ class WorkerSession:
                 self._finished(error)
             raise
         except Ended as error:
-            raise self._finished(self._died(error.death)) from None
+            raise self._finished(self._died(error.exit_reason)) from None
         except Abandoned:
             raise InfrastructureError("The session was closed while a call was running.") from None
         except Closed:
             if self._closed:
                 raise InfrastructureError("The session was closed while a call was running.") from None
-            raise self._finished(self._died(self._worker.death())) from None
+            raise self._finished(self._died(self._worker.exit_reason())) from None
 
     def _finished(self, error: ProgramError) -> ProgramError:
         """Mark the session as ended."""
@@ -184,13 +184,13 @@ class WorkerSession:
         self._worker.kill()
         return error
 
-    def _died(self, death: Death) -> ProgramError:
+    def _died(self, exit_reason: WorkerExit) -> ProgramError:
         self._channel.drain(PRINTED_SECONDS)
         printed = self._channel.printed
-        if death.out_of_memory:
+        if exit_reason.out_of_memory:
             message = f"The program used more than its {self._limits.memory_mb} MB of memory and was killed."
             return ProgramError("memory", message, detail=printed, fatal=True)
-        message = f"The program's process ended in the middle of its work: {death.description}."
+        message = f"The program's process ended in the middle of its work: {exit_reason.description}."
         return ProgramError("crash", message, detail=printed, fatal=True)
 
     def _call(self, operation: str, seconds: float, **arguments: Any) -> Outcome:

@@ -10,7 +10,7 @@ from evolve.sandboxes.channel import Streams
 
 
 @dataclass(frozen=True)
-class Death:
+class WorkerExit:
     """Exit of a worker.
 
     Attributes:
@@ -22,7 +22,7 @@ class Death:
     out_of_memory: bool = False
 
     @classmethod
-    def of(cls, *, code: int | None, signal: int | None, out_of_memory: bool = False) -> Death:
+    def of(cls, *, code: int | None, signal: int | None, out_of_memory: bool = False) -> WorkerExit:
         """Return the end by an exit status or by a signal."""
         if signal is None:
             return cls(f"it exited with status {code}", out_of_memory)
@@ -41,7 +41,7 @@ class Worker(Protocol):
         """End the worker and all that it started."""
         ...
 
-    def death(self) -> Death:
+    def exit_reason(self) -> WorkerExit:
         """Return how the worker ended, once its streams have.
 
         Raises:

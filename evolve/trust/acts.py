@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
-from evolve.benchmark import Place, find, locate
+from evolve.benchmark import BenchmarkLocation, find, locate
 from evolve.config import CampaignConfig, Limits, RoleConfig, SandboxConfig, merged
 from evolve.errors import UsageError
 from evolve.kinds import OBJECT
@@ -64,7 +64,7 @@ class Act:
         return f"let programs use {self.subject} = {self.detail}, more than the default"
 
 
-def execution(place: Place) -> Iterator[Act]:
+def execution(place: BenchmarkLocation) -> Iterator[Act]:
     """Return the act of loading the benchmark at ``place``; empty for a packaged one and for a folder of
     data.
     """

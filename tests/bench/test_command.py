@@ -20,9 +20,9 @@ from evolve.bench.filling import Filler
 from evolve.errors import UsageError
 from evolve.evaluation import Subset
 from evolve.evaluation.evaluator import UNKNOWN
+from evolve.evaluation_setup import EvaluationSetup
 from evolve.program import MemoryProgram
 from evolve.records import Evaluation
-from evolve.workbench import Workbench
 
 HERE = ("--sandbox", "process")
 
@@ -113,21 +113,21 @@ def test_what_our_machinery_lost_is_no_score_and_is_tried_again(
 ):
     real = Filler._score
 
-    def losing(self: Filler, column: Any, workbench: Workbench, *rest: Any) -> str:
+    def losing(self: Filler, column: Any, setup: EvaluationSetup, *rest: Any) -> str:
         def evaluate(program: MemoryProgram, subset: Subset) -> Evaluation:
             return Evaluation(
                 program=program.id,
                 subset=subset.name,
-                conditions=workbench.evaluator.conditions,
+                conditions=setup.evaluator.conditions,
                 isolation="process",
                 status="inconclusive",
-                metric=workbench.metric,
+                metric=setup.metric,
                 quality=UNKNOWN,
                 reason="the engine is gone",
             )
 
-        monkeypatch.setattr(workbench.evaluator, "evaluate", evaluate)
-        return real(self, column, workbench, *rest)
+        monkeypatch.setattr(setup.evaluator, "evaluate", evaluate)
+        return real(self, column, setup, *rest)
 
     asked = ("bench", "-b", shop, "-j", "1", "-p", "bm25,lexical,no_memory,hybrid", *HERE)
     with monkeypatch.context() as context:

@@ -11,7 +11,7 @@ import pytest
 from evolve.bench.config import BenchConfig, adjusted
 from evolve.bench.running import run_bench
 from evolve.models.calls import read_calls
-from evolve.models.tally import Tally
+from evolve.models.usage_totals import UsageTotals
 from tests.campaign.actors import MODELS, actors
 from tests.campaign.lab import SEEDS, SMALL, Lab, quick
 from tests.server.faults import wrong_key
@@ -54,7 +54,7 @@ def bench(root: Path) -> Any:
 
 
 def spent(root: Path) -> int:
-    return Tally(read_calls(root / "b" / "calls.jsonl")[0]).accounts().total.usage.tokens
+    return UsageTotals(read_calls(root / "b" / "calls.jsonl")[0]).accounts().total.usage.tokens
 
 
 def test_it_accounts_for_calls_and_says_costs_in_usd(bench, asked: BenchConfig, root: Path):

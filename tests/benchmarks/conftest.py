@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from evolve.agents.offline import OfflineAgent, OfflineJudge
+from evolve.agents.rules import RuleBasedAgent, RuleBasedJudge
 from evolve.benchmark import Benchmark
 from evolve.evaluation import Evaluator, Subset
 from evolve.models.embeddings import HashingEmbedder
@@ -24,7 +24,7 @@ Gains = Callable[[Benchmark, Sequence[Task], Sequence[str]], dict[str, Interval]
 def gains() -> Iterator[Gains]:
     """``gains(benchmark, tasks, seeds)``: what each seed program earns more than ``no_memory``, paired.
 
-    The offline agent acts; all episodes of the tasks' groups are remembered. Prints what each one earned.
+    The rule-based agent acts; all episodes of the tasks' groups are remembered. Prints what each one earned.
     """
     sandbox = ProcessSandbox()
 
@@ -33,8 +33,8 @@ def gains() -> Iterator[Gains]:
         lines = [line for episode in subset.episodes for line in episode.text.split("\n")]
         evaluator = Evaluator(
             benchmark=benchmark,
-            agent=OfflineAgent(),
-            judge=OfflineJudge(),
+            agent=RuleBasedAgent(),
+            judge=RuleBasedJudge(),
             sandbox=sandbox,
             embedder=HashingEmbedder.fit(lines),
             model=ExtractiveModel(),

@@ -16,7 +16,7 @@ from evolve.journal import RunRecord
 from evolve.models.backoff import Backoff
 from evolve.models.calls import Call, read_calls
 from evolve.models.gateway import Gateway
-from evolve.models.tally import Accounts, Tally
+from evolve.models.usage_totals import Accounts, UsageTotals
 from evolve.records import Candidate, Evaluation
 from tests.campaign.actors import MODELS
 from tests.server.fixtures import KEY_VARIABLE
@@ -85,7 +85,7 @@ class Ended:
     @property
     def accounts(self) -> Accounts:
         """The sums over them."""
-        return Tally(self.calls).accounts()
+        return UsageTotals(self.calls).accounts()
 
     @property
     def candidates(self) -> dict[int, Candidate]:

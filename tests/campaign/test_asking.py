@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from evolve.campaign.briefing import family
+from evolve.campaign.family import family
 from evolve.campaign.probing import Probe, probe_subset
 from evolve.campaign.reflectors import prompt_room, style_of
 from evolve.config import CampaignConfig, RoleConfig, check_resumable, merged, to_toml, with_window
@@ -17,7 +17,7 @@ from evolve.config.files import parse_recorded
 from evolve.evaluation.evaluator import Reads
 from evolve.events import Discarded, Proposed
 from evolve.inspection.draws import draws_line
-from evolve.mutation import Brief
+from evolve.mutation import MutationContext
 from evolve.mutation.reflection.vetting import NoEffect, Worse
 from evolve.population import Request
 from evolve.program import MemoryProgram
@@ -108,7 +108,7 @@ class FakeEvaluator:
         return Reads(self.failure, texts)
 
 
-def brief(*groups: str, source: str = SOURCE, failure: Failure | None = None) -> Brief:
+def context(*groups: str, source: str = SOURCE, failure: Failure | None = None) -> MutationContext:
     items = tuple(
         ItemResult(
             task=f"t{n}",
@@ -133,7 +133,7 @@ def brief(*groups: str, source: str = SOURCE, failure: Failure | None = None) ->
         quality=Interval(mean=0, low=0, high=0),
         items=items,
     )
-    return Brief(
+    return MutationContext(
         number=9,
         parent=Candidate(number=1, program=program.id, objectives={"quality": 0.5}),
         program=program,
@@ -143,20 +143,20 @@ def brief(*groups: str, source: str = SOURCE, failure: Failure | None = None) ->
     )
 
 
-def probed(given: Brief, evaluator: Any, source: str = SOURCE, *, offline: bool = True) -> object:
+def probed(given: MutationContext, evaluator: Any, source: str = SOURCE, *, offline: bool = True) -> object:
     probe = Probe(evaluator, 8, pooled=False, offline=offline)
     return probe(MemoryProgram(source), given)
 
 
 def test_a_child_that_returns_the_same_texts_has_no_effect() -> None:
-    given = brief("a", "a")
+    given = context("a", "a")
     assert probed(given, FakeEvaluator("text 0", "text 1")) == NoEffect(2)
     assert probed(given, FakeEvaluator("text 0", "another")) is None
     assert probed(given, FakeEvaluator("text 0")) is None, "a read without a result proves nothing"
 
 
 def test_instructions_matter_to_a_model_only() -> None:
-    given, child = brief("a"), SOURCE.replace("Ask.", "Ask twice.")
+    given, child = context("a"), SOURCE.replace("Ask.", "Ask twice.")
     assert probed(given, FakeEvaluator("text 0"), child) == NoEffect(1)
     assert probed(given, FakeEvaluator("text 0"), child, offline=False) is None
     always_on = SOURCE.replace('KNOWLEDGE = ""', 'KNOWLEDGE = "Know."')
@@ -165,15 +165,15 @@ def test_instructions_matter_to_a_model_only() -> None:
 
 def test_a_child_that_fails_or_returns_nothing_is_told_so() -> None:
     failure = Failure(kind="exception", where="read t0", message="too long")
-    assert probed(brief("a"), FakeEvaluator(failure=failure)) == failure
-    assert probed(brief("a", failure=failure), FakeEvaluator(failure=failure)) is None
-    found = probed(brief("a", "a"), FakeEvaluator("", " "))
+    assert probed(context("a"), FakeEvaluator(failure=failure)) == failure
+    assert probed(context("a", failure=failure), FakeEvaluator(failure=failure)) is None
+    found = probed(context("a", "a"), FakeEvaluator("", " "))
     assert isinstance(found, Failure)
     assert "empty text in all of 2 questions" in found.message
 
 
 def test_a_child_that_returns_clearly_less_evidence_is_worse() -> None:
-    given = brief(*["a"] * 12)
+    given = context(*["a"] * 12)
     tasks = {
         name: task.model_copy(update={"evidence": (Evidence(episode="ea", text=f"text {name[1:]}"),)})
         for name, task in given.tasks.items()
@@ -186,12 +186,12 @@ def test_a_child_that_returns_clearly_less_evidence_is_worse() -> None:
     assert judged(few, "other", "other", "other") is None, "three tasks are too few to judge by"
 
 
-def judged(given: Brief, *texts: str) -> object:
+def judged(given: MutationContext, *texts: str) -> object:
     return probed(given, FakeEvaluator(*texts))
 
 
 def test_a_probe_fills_few_memories() -> None:
-    given = brief("a", "b", "a", "b", "a")
+    given = context("a", "b", "a", "b", "a")
     subset = probe_subset(given, 3, pooled=False)
     assert subset is not None
     assert [task.id for task in subset.tasks] == ["t0", "t2", "t4"]

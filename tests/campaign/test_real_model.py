@@ -169,8 +169,8 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
     past = len(read_calls(run.calls)[0])
     with build(load_config(config), root=folder, name="real", unsafe_local=True, notify=print) as second:
         summary = second.run(lambda event: print(event.type))
-        assert second.workbench.roles.local is not None
-        (server,) = second.workbench.roles.local.servers.values()
+        assert second.setup.model_set.local is not None
+        (server,) = second.setup.model_set.local.servers.values()
         counters = server.counters()
     after = read_calls(run.calls)[0][past:]
     return Campaign(run, folder, servers, before, after, counters, summary)

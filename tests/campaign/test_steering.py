@@ -17,8 +17,8 @@ from evolve.campaign.steering import Steering
 from evolve.errors import ProgramError, UsageError
 from evolve.events import Discarded, Event, Finished, Joined, Proposed, Steered
 from evolve.journal import RunRecord
-from evolve.mutation import Brief, Mutator, Proposal, Refusal
-from evolve.mutation.offline import OfflineMutator
+from evolve.mutation import MutationContext, Mutator, NoCandidate, Proposal
+from evolve.mutation.offline import RuleBasedMutator
 from evolve.program import MemoryProgram
 from evolve.runs import steering
 from evolve.runs.history import BY_HAND, RunHistory
@@ -66,16 +66,16 @@ class Listening(Mutator):
     """The rules, and the hints that each child was made with."""
 
     def __init__(self) -> None:
-        self.rules = OfflineMutator()
+        self.rules = RuleBasedMutator()
         self.hints: dict[int, tuple[str, ...]] = {}
 
     @property
     def identity(self) -> str:
         return self.rules.identity
 
-    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        self.hints[brief.number] = brief.hints
-        return self.rules.mutate(brief, rng)
+    def mutate(self, context: MutationContext, rng: random.Random) -> Proposal | NoCandidate:
+        self.hints[context.number] = context.hints
+        return self.rules.mutate(context, rng)
 
 
 def test_a_program_is_added_while_the_campaign_runs(harness: Harness):
@@ -125,7 +125,7 @@ def test_a_campaign_that_was_killed_goes_on_with_what_was_added(harness: Harness
 
     def add() -> None:
         append_request(run.path, RequestReader(whole_run.path).read()[0])
-        campaign.workbench.sandbox.fails_after = harness.sandbox.opened + 2  # type: ignore[attr-defined]
+        campaign.setup.sandbox.fails_after = harness.sandbox.opened + 2  # type: ignore[attr-defined]
 
     with harness.campaign("run") as campaign, pytest.raises(Exception, match="The engine is gone"):
         campaign.run(When(joined(1), add))

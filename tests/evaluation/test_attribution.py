@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from evolve.evaluation.attribution import Memory, attribute, reads_raw_text, received_text
+from evolve.evaluation.attribution import MemoryContents, attribute, reads_raw_text, received_text
 from evolve.program import Parts
 from evolve.records import Evidence, Stage, Task
 
@@ -31,30 +31,30 @@ ALL = {"1": f"Hello.\n{A}", "2": f"{B}\nBye."}
     ],
 )
 def test_the_first_stage_that_lacks_something_is_named(task, given, received, retrieved, stage):
-    assert attribute(task, 0.0, memory=Memory(given, received), retrieved=retrieved) is stage
+    assert attribute(task, 0.0, memory=MemoryContents(given, received), retrieved=retrieved) is stage
 
 
 def test_evidence_without_answers_is_looked_for_as_it_stands():
     acted = BOTH.model_copy(update={"answers": ()})
-    summed = Memory({}, {}, verbatim=False)
+    summed = MemoryContents({}, {}, verbatim=False)
     assert attribute(acted, 0.0, memory=summed, retrieved="") is Stage.NOT_GIVEN
-    summed = Memory(ALL, {"1": "went", "2": "dog"}, verbatim=False)
+    summed = MemoryContents(ALL, {"1": "went", "2": "dog"}, verbatim=False)
     assert attribute(acted, 0.0, memory=summed, retrieved="") is Stage.LOST_IN_WRITE
 
 
 @pytest.mark.parametrize(("score", "low", "good"), [(0.5, 0.5, True), (0.49, 0.5, False), (0.49, 0.4, True)])
 def test_a_good_score_has_no_stage(score, low, good):
-    stage = attribute(BOTH, score, memory=Memory({}, {}), retrieved="", low=low)
+    stage = attribute(BOTH, score, memory=MemoryContents({}, {}), retrieved="", low=low)
     assert (stage is None) is good
 
 
 def test_words_of_the_answer_stand_for_evidence_only_where_the_agent_worded_what_is_stored():
     items = {"1": '{"fact": "a trip to Lisbon with Rex"}', "2": '{"fact": "Rex saw Lisbon"}'}
     retrieved = "Rex and Lisbon"
-    worded = Memory(ALL, items, verbatim=False)
+    worded = MemoryContents(ALL, items, verbatim=False)
     assert attribute(BOTH, 0.0, memory=worded, retrieved=retrieved) is Stage.NOT_USED
     assert attribute(BOTH, 0.0, memory=worded, retrieved="Rex") is Stage.NOT_RETRIEVED
-    assert attribute(BOTH, 0.0, memory=Memory(ALL, items), retrieved=retrieved) is Stage.LOST_IN_WRITE
+    assert attribute(BOTH, 0.0, memory=MemoryContents(ALL, items), retrieved=retrieved) is Stage.LOST_IN_WRITE
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from evolve.errors import BudgetReached, EvolveError, ModelError
 from evolve.evaluation import HostServices, Subset
-from evolve.evaluation.batching import DeferringServices
+from evolve.evaluation.batching import BatchingServices
 from evolve.records import Completion, Usage
 from evolve.sandboxes.protocol import Deferred, Limits
 
@@ -229,7 +229,7 @@ class KeepingEmbedder:
 
 def test_vectors_are_put_off_unless_they_are_kept():
     embedder = KeepingEmbedder("a", "b")
-    services = DeferringServices(HostServices(embedder, ModelInTurn()), model=None, embedder=embedder)
+    services = BatchingServices(HostServices(embedder, ModelInTurn()), model=None, embedder=embedder)
     with services.deferring():
         assert services.embed(["a", "b", "a"]).shape == (3, 2)
         assert (services.answered, embedder.asked) == (1, [])

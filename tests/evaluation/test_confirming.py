@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 from evolve.evaluation.confirming import averaged, may_be_luck
-from evolve.evaluation.racing import Rival
+from evolve.evaluation.early_stopping import FrontMember
 from evolve.records import Evaluation, Interval, ItemResult
 
 
@@ -21,8 +21,8 @@ def run(scores: list[float], cost: float = 10.0) -> Evaluation:
     )  # fmt: skip
 
 
-def rival(scores: list[float], cost: float | None = None) -> Rival:
-    return Rival(1, {str(n): score for n, score in enumerate(scores)}, cost)
+def member(scores: list[float], cost: float | None = None) -> FrontMember:
+    return FrontMember(1, {str(n): score for n, score in enumerate(scores)}, cost)
 
 
 OLD = [0.0, 1.0] * 15
@@ -31,15 +31,15 @@ BETTER = [1.0] * 30
 
 
 def test_a_win_by_a_hair_may_be_luck_and_a_clear_one_or_a_loss_is_not():
-    assert may_be_luck(run(LUCKY), [rival(OLD)])
-    assert not may_be_luck(run(BETTER), [rival(OLD)])
-    assert not may_be_luck(run(OLD), [rival(LUCKY)])
-    assert not may_be_luck(run(OLD), [rival(OLD)])
+    assert may_be_luck(run(LUCKY), [member(OLD)])
+    assert not may_be_luck(run(BETTER), [member(OLD)])
+    assert not may_be_luck(run(OLD), [member(LUCKY)])
+    assert not may_be_luck(run(OLD), [member(OLD)])
 
 
 def test_only_what_it_would_dominate_counts():
-    assert not may_be_luck(run(LUCKY, cost=11.0), [rival(OLD, cost=10.0)])
-    assert may_be_luck(run(LUCKY, cost=10.0), [rival(OLD, cost=10.0)])
+    assert not may_be_luck(run(LUCKY, cost=11.0), [member(OLD, cost=10.0)])
+    assert may_be_luck(run(LUCKY, cost=10.0), [member(OLD, cost=10.0)])
 
 
 def test_two_runs_are_averaged_item_by_item():

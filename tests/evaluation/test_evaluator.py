@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from evolve.errors import InfrastructureError, UsageError
-from evolve.evaluation import Memo, Subset
+from evolve.evaluation import ExtractionCache, Subset
 from evolve.program import MemoryProgram
 from evolve.records import Episode, Evaluation, Evidence, Stage, Task
 from evolve.sandboxes.protocol import Limits
@@ -248,7 +248,7 @@ def test_an_unknown_metric_is_refused(make_world):
 
 def test_extractions_are_made_once_for_equal_schemas(make_world, make_program):
     world = make_world()
-    evaluator = world.make(memo=Memo())
+    evaluator = world.make(extraction_cache=ExtractionCache())
     subset = whole(world.benchmark)
     first = evaluator.evaluate(make_program(), subset)
     second = evaluator.evaluate(make_program(read='return ""'), subset)

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 import evolve
 from evolve.agents.protocol import Extraction, Grade, Response
 from evolve.evaluation import Subset
-from evolve.evaluation.racing import Referee, Rival
+from evolve.evaluation.early_stopping import EarlyStopper, FrontMember
 from evolve.records import Candidate, Usage
 from tests.evaluation.test_acting_and_learning import online
 from tests.evaluation.test_batching import READS, WRITES, SlowModel
@@ -71,31 +71,31 @@ class Crossings:
 
 
 def everyday(world: Any) -> tuple[Any, Any, Any]:
-    """Evaluator, subset and referee of a run that waits for no model and races nobody."""
+    """Evaluator, subset and early stopper (none) of a run that waits for no model."""
     return world.make(), Subset("static", world.benchmark.validation, world.benchmark.episodes), None
 
 
 def whole(world: Any) -> tuple[Any, Any, Any]:
-    """The same with a model to wait for, the judge, and a rival."""
+    """The same with a model to wait for, the judge, and a front member."""
     subset = Subset("static", world.benchmark.validation, world.benchmark.episodes)
-    rival = Rival(1, {task.id: 0.0 for task in subset.tasks})
-    return world.make(model=SlowModel(), metric="judge"), subset, Referee([rival], risk=0.1)
+    member = FrontMember(1, {task.id: 0.0 for task in subset.tasks})
+    return world.make(model=SlowModel(), metric="judge"), subset, EarlyStopper([member], risk=0.1)
 
 
 def learning(world: Any) -> tuple[Any, Any, Any]:
     """The same as ``whole``, and episodes are learnt online."""
-    _, _, referee = whole(world)
+    _, _, early_stopper = whole(world)
     benchmark = online(world.benchmark)
     evaluator = world.make(benchmark=benchmark, model=SlowModel(), metric="judge")
-    return evaluator, Subset("static", benchmark.validation, benchmark.episodes), referee
+    return evaluator, Subset("static", benchmark.validation, benchmark.episodes), early_stopper
 
 
 @pytest.mark.parametrize(("setting", "most"), [(everyday, 8), (whole, 8), (learning, 9)])
 def test_a_program_crosses_few_files_and_none_calls_back(make_world, make_program, setting, most):
-    evaluator, subset, referee = setting(make_world(groups=4))
+    evaluator, subset, early_stopper = setting(make_world(groups=4))
     program, crossings = make_program(write=WRITES, read=READS), Crossings()
     with profiled(crossings):
-        evaluation = evaluator.evaluate(program, subset, referee=referee)
+        evaluation = evaluator.evaluate(program, subset, early_stopper=early_stopper)
     assert evaluation.status == "complete"
     print(f"\n{setting.__name__}: {len(crossings.found)} crossings, {len(crossings.upward)} of them upward")
     for caller, called in crossings.found:

@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 
 from evolve.agents.protocol import Extraction
 from evolve.errors import ProgramError
-from evolve.evaluation.session_run import Opened, SessionRun, Stint
+from evolve.evaluation.session_run import LoadedSession, MemoryBatch, SessionRun
 from evolve.records import Episode, Task, Usage
 from evolve.sandboxes.protocol import Outcome
 
@@ -61,8 +61,8 @@ class Inputs:
 
 def session_run(session: Session, *groups: str, blocks: int = 1) -> SessionRun:
     """Each group's memory is told something and asked something, ``blocks`` times."""
-    stints = [
-        Stint(
+    batches = [
+        MemoryBatch(
             group,
             (Episode(id=group, text=f"tell {group}"),),
             tuple(
@@ -72,7 +72,7 @@ def session_run(session: Session, *groups: str, blocks: int = 1) -> SessionRun:
         )
         for group in groups
     ]
-    return SessionRun(Opened(session, None), stints, Inputs(groups), clock=lambda: 0.0)
+    return SessionRun(LoadedSession(session, None), batches, Inputs(groups), clock=lambda: 0.0)
 
 
 def carry_out(session: Session, *groups: str) -> SessionRun:
@@ -113,8 +113,8 @@ def test_reads_come_while_their_memory_is_there_and_what_is_not_asked_for_is_not
     session = Session(broken=0)
     run = session_run(session, "a", "b", blocks=2)
     with closing(iter(run)) as blocks:
-        stint, (read,) = next(blocks)
-        assert (stint.group, read.task, read.retrieved, session.inside) == ("a", "task a", "found", 1)
+        batch, (read,) = next(blocks)
+        assert (batch.group, read.task, read.retrieved, session.inside) == ("a", "task a", "found", 1)
         assert session.calls == ["tell a", "ask a"]
         next(blocks)
         assert session.inside == 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from evolve.benchmark import Benchmark
+from evolve.evaluation_setup import fits_in_one_read
 from evolve.events import Joined, Started
 from evolve.inspection.narration import described, saturation
 from evolve.records import Candidate, Episode, Task
 from evolve.runs.history import RunHistory
-from evolve.workbench import fits_in_one_read
 
 
 @pytest.mark.parametrize(("first", "then", "told"), [("a", "b", True), ("a", "a", False), ("", "b", False)])

@@ -10,7 +10,7 @@ from evolve.config import CampaignConfig
 from evolve.inspection.spending import price, spending_line, spending_table, spent
 from evolve.journal import RunDirectory
 from evolve.models.calls import Call, CallFile
-from evolve.models.tally import Accounts, Tally
+from evolve.models.usage_totals import Accounts, UsageTotals
 from evolve.records import Usage
 
 CALLS = (
@@ -31,7 +31,7 @@ def shown(accounts: Accounts) -> list[list[str]]:
 
 
 def test_a_row_for_each_role_and_one_for_all() -> None:
-    rows = shown(Tally(CALLS).accounts())
+    rows = shown(UsageTotals(CALLS).accounts())
     assert rows == [
         ["judge", "1", "0", "0", "70", "7", "price unknown"],
         ["task", "2", "1", "0", "1,500", "55", "0.3750"],
@@ -41,7 +41,7 @@ def test_a_row_for_each_role_and_one_for_all() -> None:
 
 def test_prompts_that_were_shortened_have_a_column() -> None:
     short = Call(at=4, role="task", cause="extract", model="m", left_out=100, context_tokens=2_048)
-    rows = shown(Tally([CALLS[3], short]).accounts())
+    rows = shown(UsageTotals([CALLS[3], short]).accounts())
     assert [row[:5] for row in rows if row[0]] == [
         ["judge", "1", "0", "0", "0"],
         ["task", "1", "0", "0", "1"],
@@ -54,7 +54,7 @@ def test_nothing_where_no_model_was_asked() -> None:
 
 
 def test_in_a_line() -> None:
-    assert spending_line(Tally(CALLS[:2]).accounts()) == "2 calls, 1,555 tokens, 0.3750 USD"
+    assert spending_line(UsageTotals(CALLS[:2]).accounts()) == "2 calls, 1,555 tokens, 0.3750 USD"
 
 
 def test_an_unknown_price_is_never_0() -> None:
@@ -69,4 +69,4 @@ def test_what_a_run_has_spent_stands_in_its_file(tmp_path: Path) -> None:
         for call in CALLS:
             file.append(call)
         file.close()
-        assert spent(run) == Tally(CALLS).accounts()
+        assert spent(run) == UsageTotals(CALLS).accounts()

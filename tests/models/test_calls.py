@@ -17,7 +17,7 @@ from evolve.config import RoleConfig
 from evolve.errors import InfrastructureError, UsageError
 from evolve.models.calls import Call, CallFile, read_calls
 from evolve.models.gateway import Gateway
-from evolve.models.tally import Tally
+from evolve.models.usage_totals import UsageTotals
 from tests.server.server import ModelServer
 
 calls = st.builds(
@@ -39,7 +39,7 @@ CALL = Call(at=1.5, role="task", cause="answer", model="m", tokens_in=3, tokens_
 
 @given(st.lists(calls, max_size=20))
 def test_every_breakdown_adds_up_to_the_total(made: list[Call]) -> None:
-    accounts = Tally(made).accounts()
+    accounts = UsageTotals(made).accounts()
     for table in (accounts.roles, accounts.causes, accounts.candidates, accounts.models):
         for field in ("calls", "tokens_in", "tokens_out", "unpriced"):
             parts = sum(getattr(account.usage, field) for account in table.values())

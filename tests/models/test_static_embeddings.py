@@ -10,9 +10,9 @@ import pytest
 
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
+from evolve.model_set import open_model_set
 from evolve.models.gateway import Gateway
 from evolve.models.static_embeddings import StaticEmbedder, TokenVectors, load_wordllama
-from evolve.roles import open_roles
 
 WORDS = ("the", "dog", "cat")
 
@@ -74,8 +74,8 @@ def test_it_is_an_embedding_role_that_needs_no_server() -> None:
         raise AssertionError("there is nothing to ask over a network")
 
     config = merged(CampaignConfig(), {"models.embedding.model": "wordllama"})
-    with open_roles(
+    with open_model_set(
         config, calls=None, cache=None, notify=print, passages=["a dog", "a cat"], connect=connect
-    ) as roles:
-        assert roles.gateway is None
-        assert roles.embedder.identity.startswith("wordllama-1-256-")
+    ) as model_set:
+        assert model_set.gateway is None
+        assert model_set.embedder.identity.startswith("wordllama-1-256-")

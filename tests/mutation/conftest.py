@@ -1,4 +1,4 @@
-"""A fake chat model, and briefs made by hand."""
+"""A fake chat model, and contexts made by hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from evolve.models.chat import ChatModel, ChatRequest, Reply
-from evolve.mutation import Brief
+from evolve.mutation import MutationContext
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Episode, Evaluation, Evidence, Interval, ItemResult, Task, Usage
 from tests.program.hosts import HOST, host, run, seeds, styles
@@ -22,8 +22,8 @@ EPISODE = (
 
 
 @pytest.fixture(scope="session")
-def brief_of() -> Callable[..., Brief]:
-    """Makes a brief: one task with its evidence in the second of three lines, and what became of it."""
+def context_of() -> Callable[..., MutationContext]:
+    """Makes a context: one task with its evidence in the second of three lines, and what became of it."""
 
     def make(
         source: str = HOST,
@@ -38,7 +38,7 @@ def brief_of() -> Callable[..., Brief]:
         partner: str | None = None,
         known: frozenset[str] = frozenset(),
         **item: Any,
-    ) -> Brief:
+    ) -> MutationContext:
         task = Task(
             id="t0",
             question=question,
@@ -49,7 +49,7 @@ def brief_of() -> Callable[..., Brief]:
             task="t0", score=score, metrics={}, query={}, retrieved=retrieved, answer="", seconds=0.0, **item
         )
         program = MemoryProgram(source)
-        return Brief(
+        return MutationContext(
             number=9,
             parent=candidate(1, program),
             program=program,

@@ -13,11 +13,11 @@ import pytest
 
 import evolve.mutation
 from evolve.evaluation import Subset
-from evolve.mutation import Brief, Feedback, Mutator, Proposal, Refusal
+from evolve.mutation import Feedback, MutationContext, Mutator, NoCandidate, Proposal
 from evolve.mutation.ensemble import Ensemble, LearningEnsemble, Member
 from evolve.mutation.fitness_set import OnFitnessSet
 from evolve.mutation.freezing import Freezing
-from evolve.mutation.offline import LearningOfflineMutator, OfflineMutator
+from evolve.mutation.offline import LearningRuleBasedMutator, RuleBasedMutator
 from evolve.mutation.protocol import Adapted, completed
 from evolve.mutation.reflection import ReflectionMutator
 from evolve.mutation.tuning import Tuner, Tuning
@@ -40,9 +40,9 @@ class Learner(Mutator):
     def identity(self) -> str:
         return f"learner-{self.name}/7"
 
-    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        program = MemoryProgram(f"{brief.program.source}\nEXTRA = {rng.randrange(10)}\n")
-        return Proposal(program, "add_comment", "Add a constant", (brief.parent.number,), SPENT, TRIES)
+    def mutate(self, context: MutationContext, rng: random.Random) -> Proposal | NoCandidate:
+        program = MemoryProgram(f"{context.program.source}\nEXTRA = {rng.randrange(10)}\n")
+        return Proposal(program, "add_comment", "Add a constant", (context.parent.number,), SPENT, TRIES)
 
     def observe(self, feedback: Feedback) -> None:
         self.observed.append(feedback)
@@ -68,7 +68,7 @@ WRAPPERS: MappingProxyType[type, Callable[[Learner], Mutator]] = MappingProxyTyp
 )
 SIGNING = (Ensemble, LearningEnsemble)
 """Wrappers that put the name of a member behind the operators of its children."""
-MAKERS = {LearningOfflineMutator, OfflineMutator, ReflectionMutator, Tuner}
+MAKERS = {LearningRuleBasedMutator, RuleBasedMutator, ReflectionMutator, Tuner}
 """Mutators that wrap none."""
 
 
@@ -119,20 +119,20 @@ def test_the_identity_says_what_is_inside(kind: type):
     assert one != other
 
 
-def test_usage_and_attempts_come_out_of_a_wrapper(kind: type, brief_of):
-    outcome = WRAPPERS[kind](Learner()).mutate(brief_of(), random.Random(1))
+def test_usage_and_attempts_come_out_of_a_wrapper(kind: type, context_of):
+    outcome = WRAPPERS[kind](Learner()).mutate(context_of(), random.Random(1))
     assert isinstance(outcome, Proposal)
     assert (outcome.usage, outcome.tries) == (SPENT, TRIES)
 
 
-def test_a_child_that_is_refused_once_frozen_was_paid_for(brief_of, host):
+def test_a_child_that_is_refused_once_frozen_was_paid_for(context_of, host):
     class Rewords(Learner):
-        def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
+        def mutate(self, context: MutationContext, rng: random.Random) -> Proposal | NoCandidate:
             program = MemoryProgram(host.replace('"Ask."', '"Ask!"'))
-            return Proposal(program, "reword", "Ask louder", (brief.parent.number,), SPENT, TRIES)
+            return Proposal(program, "reword", "Ask louder", (context.parent.number,), SPENT, TRIES)
 
-    outcome = Freezing(Rewords(), "instructions").mutate(brief_of(), random.Random(0))
-    assert isinstance(outcome, Refusal)
+    outcome = Freezing(Rewords(), "instructions").mutate(context_of(), random.Random(0))
+    assert isinstance(outcome, NoCandidate)
     assert (outcome.usage, outcome.tries) == (SPENT, TRIES)
 
 
@@ -140,8 +140,8 @@ def test_a_mutator_of_a_user_need_not_learn():
     class Plain:
         identity = "plain-1"
 
-        def mutate(self, brief: Brief, rng: random.Random) -> Refusal:
-            return Refusal("plain", "none")
+        def mutate(self, context: MutationContext, rng: random.Random) -> NoCandidate:
+            return NoCandidate("plain", "none")
 
     mutator = completed(Plain())
     mutator.observe(FEEDBACK)

@@ -6,23 +6,23 @@ from dataclasses import replace
 
 import pytest
 
-from evolve.mutation import Brief, Feedback, Proposal, Refusal
+from evolve.mutation import Feedback, MutationContext, NoCandidate, Proposal
 from evolve.mutation.ensemble import Ensemble, LearningEnsemble, Member
 from evolve.program import MemoryProgram
 from evolve.records import Try, Usage
 
 
 class Recorder:
-    """Refuses under the operator that the brief asks for, and keeps the brief."""
+    """Refuses under the operator that the context asks for, and keeps the context."""
 
     def __init__(self, name: str):
         self.identity = f"recorder-{name}/1"
-        self.briefs: list[Brief] = []
+        self.briefs: list[MutationContext] = []
 
-    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        self.briefs.append(brief)
-        crossed = "crossover" if brief.partner else f"reflect/{brief.scope}"
-        return Refusal("reflect" if crossed == "reflect/everything" else crossed, "no")
+    def mutate(self, context: MutationContext, rng: random.Random) -> Proposal | NoCandidate:
+        self.briefs.append(context)
+        crossed = "crossover" if context.partner else f"reflect/{context.scope}"
+        return NoCandidate("reflect" if crossed == "reflect/everything" else crossed, "no")
 
     def observe(self, feedback: Feedback) -> None:
         pass
@@ -32,58 +32,58 @@ def members() -> list[Member]:
     return [Member("small", Recorder("s"), 3.0), Member("vendor/large@1", Recorder("l"), 1.0)]
 
 
-def operators(ensemble, brief: Brief, count: int = 200) -> Counter[str]:
-    return Counter(ensemble.mutate(brief, random.Random(n)).operator for n in range(count))
+def operators(ensemble, context: MutationContext, count: int = 200) -> Counter[str]:
+    return Counter(ensemble.mutate(context, random.Random(n)).operator for n in range(count))
 
 
-def test_members_are_drawn_by_their_weights_and_sign_their_children(brief_of):
-    counts = operators(Ensemble(members()), brief_of())
+def test_members_are_drawn_by_their_weights_and_sign_their_children(context_of):
+    counts = operators(Ensemble(members()), context_of())
     assert set(counts) == {"reflect by small", "reflect by vendor/large@1"}
     assert 130 < counts["reflect by small"] < 170
 
 
-def test_the_better_for_its_price_is_learnt_within_a_scope(brief_of):
+def test_the_better_for_its_price_is_learnt_within_a_scope(context_of):
     ensemble = LearningEnsemble(members(), window=1)
     for number in range(8):
         ensemble.observe(Feedback(number, "reflect/read by small", 0.0, 0.1))
         ensemble.observe(Feedback(number + 100, "reflect/read by vendor/large@1", 0.2, 0.1))
-    brief = replace(brief_of(), number=300)
-    assert operators(ensemble, replace(brief, scope="read"))["reflect/read by vendor/large@1"] > 180
-    elsewhere = operators(ensemble, replace(brief, scope="write"))
+    context = replace(context_of(), number=300)
+    assert operators(ensemble, replace(context, scope="read"))["reflect/read by vendor/large@1"] > 180
+    elsewhere = operators(ensemble, replace(context, scope="write"))
     assert 60 < elsewhere["reflect/write by small"] < 140
 
 
-def test_a_scope_is_learnt_where_there_are_several(brief_of):
+def test_a_scope_is_learnt_where_there_are_several(context_of):
     ensemble = LearningEnsemble(members()[:1], window=1, scopes=("read", "everything"))
     for number in range(12):
         operator = "reflect/read by small" if number % 2 else "reflect by small"
         ensemble.observe(Feedback(number, operator, number % 2 / 5, 0.1))
-    assert operators(ensemble, replace(brief_of(), number=30))["reflect/read by small"] > 180
+    assert operators(ensemble, replace(context_of(), number=30))["reflect/read by small"] > 180
 
 
-def test_a_crossover_is_an_arm_of_its_own_and_keeps_its_scope(brief_of, host):
+def test_a_crossover_is_an_arm_of_its_own_and_keeps_its_scope(context_of, host):
     ensemble = LearningEnsemble(members(), window=1, scopes=("read",))
     for number in range(10):
         ensemble.observe(Feedback(number, "crossover by small", 0.3, 0.1))
         ensemble.observe(Feedback(number + 50, "crossover by vendor/large@1", 0.0, 0.1))
-    counts = operators(ensemble, replace(brief_of(partner=host), number=90))
+    counts = operators(ensemble, replace(context_of(partner=host), number=90))
     assert counts["crossover by small"] > 180
 
 
-def test_outcomes_within_the_window_are_not_looked_at(brief_of):
-    brief = replace(brief_of(), number=20)
+def test_outcomes_within_the_window_are_not_looked_at(context_of):
+    context = replace(context_of(), number=20)
     early, late = LearningEnsemble(members(), window=4), LearningEnsemble(members(), window=4)
     for number in range(17):
         for ensemble in (early, late):
             ensemble.observe(Feedback(number, "reflect by small", 0.1, 0.1))
     for number in range(17, 20):
         late.observe(Feedback(number, "reflect by vendor/large@1", 0.9, 0.01))
-    assert operators(early, brief) == operators(late, brief)
-    assert operators(late, replace(brief, number=24)) != operators(early, replace(brief, number=24))
+    assert operators(early, context) == operators(late, context)
+    assert operators(late, replace(context, number=24)) != operators(early, replace(context, number=24))
 
 
-def test_a_resumed_campaign_chooses_as_the_first_would_have(brief_of):
-    brief = replace(brief_of(), number=40)
+def test_a_resumed_campaign_chooses_as_the_first_would_have(context_of):
+    context = replace(context_of(), number=40)
     outcomes = [
         (n, f"reflect by {('small', 'vendor/large@1')[n % 3 == 0]}", n % 5 / 10, 0.1 * (n % 2))
         for n in range(30)
@@ -93,14 +93,14 @@ def test_a_resumed_campaign_chooses_as_the_first_would_have(brief_of):
         first.observe(Feedback(*outcome))
     for outcome in [*reversed(outcomes), *outcomes]:
         resumed.observe(Feedback(*outcome))
-    assert operators(first, brief) == operators(resumed, brief)
+    assert operators(first, context) == operators(resumed, context)
 
 
-def test_children_of_others_are_passed_over(brief_of):
+def test_children_of_others_are_passed_over(context_of):
     ensemble = LearningEnsemble(members(), window=1)
     ensemble.observe(Feedback(3, "seed", 0.5, None))
     ensemble.observe(Feedback(3, "reflect by a model of old", 0.5, 0.1))
-    assert len(operators(ensemble, replace(brief_of(), number=9))) == 2
+    assert len(operators(ensemble, replace(context_of(), number=9))) == 2
 
 
 class Maker:
@@ -110,9 +110,9 @@ class Maker:
         self.identity = f"maker-{name}/1"
         self.told: list[Feedback] = []
 
-    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        program = MemoryProgram(f"{brief.program.source}\n# {self.identity}\n")
-        return Proposal(program, "add_comment", "Add a comment", (brief.parent.number,))
+    def mutate(self, context: MutationContext, rng: random.Random) -> Proposal | NoCandidate:
+        program = MemoryProgram(f"{context.program.source}\n# {self.identity}\n")
+        return Proposal(program, "add_comment", "Add a comment", (context.parent.number,))
 
     def observe(self, feedback: Feedback) -> None:
         self.told.append(feedback)
@@ -121,9 +121,9 @@ class Maker:
 class Failing(Maker):
     """Is asked once, for a price, and gives nothing."""
 
-    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
+    def mutate(self, context: MutationContext, rng: random.Random) -> Proposal | NoCandidate:
         tries = (Try(kind="draw", form="definitions", became="unreadable"),)
-        return Refusal("reflect", "no code", Usage(tokens_in=100), tries)
+        return NoCandidate("reflect", "no code", Usage(tokens_in=100), tries)
 
 
 def with_fallback() -> LearningEnsemble:
@@ -131,8 +131,8 @@ def with_fallback() -> LearningEnsemble:
     return LearningEnsemble(members, window=1, fallback="rules")
 
 
-def test_rules_make_the_child_that_a_model_could_not(brief_of):
-    outcomes = [with_fallback().mutate(brief_of(), random.Random(n)) for n in range(20)]
+def test_rules_make_the_child_that_a_model_could_not(context_of):
+    outcomes = [with_fallback().mutate(context_of(), random.Random(n)) for n in range(20)]
     made = [outcome for outcome in outcomes if isinstance(outcome, Proposal)]
     assert len(made) == 20
     operators = {outcome.operator for outcome in made}
@@ -141,11 +141,11 @@ def test_rules_make_the_child_that_a_model_could_not(brief_of):
     assert (one.usage.tokens_in, one.tries[0].became) == (100, "unreadable")
 
 
-def test_a_model_that_failed_is_charged_for_it_and_the_rules_are_not(brief_of):
+def test_a_model_that_failed_is_charged_for_it_and_the_rules_are_not(context_of):
     ensemble = with_fallback()
     for number in range(12):
         ensemble.observe(Feedback(number, "add_comment by rules after reflect by large", 0.2, 0.1))
-    counts = operators(ensemble, replace(brief_of(), number=40))
+    counts = operators(ensemble, replace(context_of(), number=40))
     assert counts["add_comment by rules"] > 180
 
 
@@ -170,11 +170,11 @@ def test_the_price_of_the_evaluation_is_that_of_whoever_made_the_child():
     assert [told.usd for told in large.told] == [0.25, None]
 
 
-def test_both_reasons_are_given_where_the_fallback_fails_too(brief_of):
+def test_both_reasons_are_given_where_the_fallback_fails_too(context_of):
     members = [Member("large", Failing("l")), Member("rules", Recorder("r"), scoped=False)]
     ensemble = LearningEnsemble(members, window=1, fallback="rules")
-    outcomes = [ensemble.mutate(brief_of(), random.Random(n)) for n in range(20)]
-    assert {outcome.reason for outcome in outcomes if isinstance(outcome, Refusal)} == {
+    outcomes = [ensemble.mutate(context_of(), random.Random(n)) for n in range(20)]
+    assert {outcome.reason for outcome in outcomes if isinstance(outcome, NoCandidate)} == {
         "no",
         "no code; then no",
     }

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from evolve.errors import ProgramError
-from evolve.mutation import Brief, Feedback, Proposal, Refusal, Scope
+from evolve.mutation import Feedback, MutationContext, NoCandidate, Proposal, Scope
 from evolve.mutation.freezing import Freezing, Part, frozen_parts, scopes_left
 from evolve.program import MemoryProgram
 
@@ -19,17 +19,17 @@ class Says:
     def __init__(self, source: str | None):
         self.source = source
 
-    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
+    def mutate(self, context: MutationContext, rng: random.Random) -> Proposal | NoCandidate:
         if self.source is None:
-            return Refusal("says", "no idea")
+            return NoCandidate("says", "no idea")
         return Proposal(MemoryProgram(self.source), "says", "Because.", (1, 4))
 
     def observe(self, feedback: Feedback) -> None:
         pass
 
 
-def freeze(part, brief: Brief, source: str | None) -> Proposal | Refusal:
-    return Freezing(Says(source), part).mutate(brief, random.Random(0))
+def freeze(part, context: MutationContext, source: str | None) -> Proposal | NoCandidate:
+    return Freezing(Says(source), part).mutate(context, random.Random(0))
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def child(host) -> str:
     ("part", "kept", "changed"),
     [("instructions", '"Ask."', "self.notes = [0]"), ("code", "self.notes = []", '"Ask twice."')],
 )
-def test_the_part_stays_the_parents(brief_of, child, part, kept, changed):
-    outcome = freeze(part, brief_of(), child)
+def test_the_part_stays_the_parents(context_of, child, part, kept, changed):
+    outcome = freeze(part, context_of(), child)
     assert isinstance(outcome, Proposal)
     assert kept in outcome.program.source
     assert changed in outcome.program.source
@@ -53,32 +53,32 @@ def test_the_part_stays_the_parents(brief_of, child, part, kept, changed):
     ("part", "old", "new"),
     [("instructions", '"Ask."', '"Ask!"'), ("code", "self.notes = []", "self.notes = [0]")],
 )
-def test_a_change_of_the_frozen_part_alone_is_refused(host, brief_of, part, old, new):
-    outcome = freeze(part, brief_of(), host.replace(old, new))
-    assert outcome == Refusal("says", f"it changed only the frozen {part}")
+def test_a_change_of_the_frozen_part_alone_is_refused(host, context_of, part, old, new):
+    outcome = freeze(part, context_of(), host.replace(old, new))
+    assert outcome == NoCandidate("says", f"it changed only the frozen {part}")
 
 
-def test_a_refusal_passes_through(brief_of):
-    assert freeze("code", brief_of(), None) == Refusal("says", "no idea")
+def test_no_candidate_passes_through(context_of):
+    assert freeze("code", context_of(), None) == NoCandidate("says", "no idea")
 
 
 @pytest.mark.parametrize(("source", "reason"), [("x = 1\n", "are missing"), ("def f(:", "does not parse")])
-def test_a_child_that_cannot_be_composed_is_refused(brief_of, source, reason):
-    outcome = freeze("instructions", brief_of(), source)
-    assert isinstance(outcome, Refusal)
+def test_a_child_that_cannot_be_composed_is_refused(context_of, source, reason):
+    outcome = freeze("instructions", context_of(), source)
+    assert isinstance(outcome, NoCandidate)
     assert reason in outcome.reason
 
 
-def test_a_child_that_breaks_the_contract_is_refused(host, brief_of):
-    outcome = freeze("instructions", brief_of(), host.replace("def read(", "def recall("))
-    assert isinstance(outcome, Refusal)
+def test_a_child_that_breaks_the_contract_is_refused(host, context_of):
+    outcome = freeze("instructions", context_of(), host.replace("def read(", "def recall("))
+    assert isinstance(outcome, NoCandidate)
     assert outcome.reason.startswith("not valid once frozen: line 30: KnowledgeBase.read is missing")
 
 
-def test_a_child_that_becomes_a_known_program_is_refused(host, brief_of, child):
+def test_a_child_that_becomes_a_known_program_is_refused(host, context_of, child):
     known = MemoryProgram(host.replace("self.notes = []", "self.notes = [0]")).fingerprint
-    outcome = freeze("instructions", brief_of(known=frozenset({known})), child)
-    assert outcome == Refusal("says", "once frozen, it is a program that was tried before")
+    outcome = freeze("instructions", context_of(known=frozenset({known})), child)
+    assert outcome == NoCandidate("says", "once frozen, it is a program that was tried before")
 
 
 def test_identity():

@@ -17,13 +17,13 @@ GENERATIONS = 20
 ROOTS = ("experience_learner", "hybrid", "lexical", "llm_summarizer", "vector_search")
 
 
-def descend(root: str, pool: list[str], rng: random.Random, brief_of) -> list[tuple[str, str]]:
+def descend(root: str, pool: list[str], rng: random.Random, context_of) -> list[tuple[str, str]]:
     """A chain of random operators, with partners from the pool, which the children join."""
     source, chain = root, []
     while len(chain) < GENERATIONS:
         operator = rng.choice(operators())
         try:
-            edit = operator.apply(source, brief_of(source, partner=rng.choice(pool)), rng)
+            edit = operator.apply(source, context_of(source, partner=rng.choice(pool)), rng)
         except SpliceError:
             continue
         if edit is not None:
@@ -34,10 +34,10 @@ def descend(root: str, pool: list[str], rng: random.Random, brief_of) -> list[tu
 
 
 @pytest.fixture(scope="session")
-def chains(seeds, styles, brief_of):
+def chains(seeds, styles, context_of):
     @cache
     def make(name: str) -> list[tuple[str, str]]:
-        return descend({**seeds, **styles}[name], list(seeds.values()), random.Random(name), brief_of)
+        return descend({**seeds, **styles}[name], list(seeds.values()), random.Random(name), context_of)
 
     return make
 

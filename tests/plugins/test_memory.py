@@ -176,7 +176,7 @@ class CountingModel(ExtractiveModel):
 
 @pytest.fixture
 def counting(monkeypatch: pytest.MonkeyPatch) -> type[CountingModel]:
-    monkeypatch.setattr("evolve.roles.ExtractiveModel", CountingModel)
+    monkeypatch.setattr("evolve.model_set.ExtractiveModel", CountingModel)
     CountingModel.calls = 0
     return CountingModel
 

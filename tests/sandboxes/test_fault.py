@@ -14,8 +14,8 @@ import pytest
 
 from evolve.errors import InfrastructureError, ProgramError
 from evolve.records import Fields
-from evolve.sandboxes import choose as choosing
 from evolve.sandboxes import conversation, engine
+from evolve.sandboxes import select as choosing
 from evolve.sandboxes.bwrap import _interpreter, _restriction
 from evolve.sandboxes.docker import DockerSandbox
 from evolve.sandboxes.protocol import Limits, Sandbox
@@ -118,7 +118,7 @@ def test_why_a_backend_is_not_taken_is_said_whole(monkeypatch: pytest.MonkeyPatc
     said: list[str] = []
     monkeypatch.setattr(choosing, "_docker", broken)
     monkeypatch.setattr(choosing, "_bwrap", lambda notify, pool, limits, why: notify(why))
-    choosing.choose("auto", trusted=False, unsafe_local=False, notify=said.append)
+    choosing.select_backend("auto", trusted=False, unsafe_local=False, notify=said.append)
     assert said == ["Docker cannot be used (The sandbox image could not be built: no space left)"]
 
 

@@ -14,13 +14,13 @@ import pytest
 
 from evolve.config import CampaignConfig, merged
 from evolve.errors import InfrastructureError
+from evolve.evaluation_setup import build_evaluator
 from evolve.sandboxes import engine
-from evolve.sandboxes.choose import choose
 from evolve.sandboxes.docker import DockerSandbox
 from evolve.sandboxes.image import Recipe
 from evolve.sandboxes.protocol import Limits, Sandbox
+from evolve.sandboxes.select import select_backend
 from evolve.seeds import seed_program
-from evolve.workbench import build_evaluator
 
 ENGINE = "/var/run/docker.sock"
 
@@ -108,7 +108,7 @@ def test_an_engine_that_stops_in_the_middle_of_a_call(
 def test_no_engine_is_said_with_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     with pytest.raises(InfrastructureError, match="No Docker engine answers") as caught:
-        choose("docker", trusted=False, unsafe_local=False, notify=print)
+        select_backend("docker", trusted=False, unsafe_local=False, notify=print)
     assert "Start Docker" in caught.value.remedy
 
 
@@ -129,12 +129,12 @@ def test_an_evaluation_that_loses_its_engine_is_inconclusive(proxy: Proxy) -> No
     changes = {"sandbox.backend": "docker", "evaluation.static": 20, "sandbox.pool": 1}
     with build_evaluator(
         merged(CampaignConfig(), changes), unsafe_local=False, trusted=True, notify=print
-    ) as bench:
+    ) as setup:
         program = seed_program("lexical")
-        subset = bench.subsets.static
-        before = bench.evaluator.evaluate(program, subset)
+        subset = setup.subsets.static
+        before = setup.evaluator.evaluate(program, subset)
         proxy.cut()
-        after = bench.evaluator.evaluate(program, subset)
+        after = setup.evaluator.evaluate(program, subset)
     assert before.status == "complete"
     assert before.quality.mean > 0
     assert after.status == "inconclusive"

@@ -39,7 +39,7 @@ class FakeWorker:
     def kill(self) -> None:
         self.running = False
 
-    def death(self) -> Any:
+    def exit_reason(self) -> Any:
         raise AssertionError("nobody asks a pool's worker")
 
     def release(self) -> None:

@@ -19,10 +19,10 @@ import pytest
 
 from evolve.config import CampaignConfig, merged
 from evolve.errors import ProgramError
+from evolve.evaluation_setup import EvaluationSetup, build_evaluator
 from evolve.sandboxes import engine, reaper
 from evolve.sandboxes.protocol import Limits, Sandbox
 from evolve.seeds import seed_program
-from evolve.workbench import Workbench, build_evaluator
 
 CANDIDATES = 200
 HOSTILE = [
@@ -85,8 +85,8 @@ def scratch() -> set[Path]:
     return set(Path(tempfile.gettempdir()).glob(f"evolve-*-{os.getpid()}-*"))
 
 
-def quality(bench: Workbench, name: str) -> float:
-    evaluation = bench.evaluator.evaluate(seed_program(name), bench.subsets.static)
+def quality(setup: EvaluationSetup, name: str) -> float:
+    evaluation = setup.evaluator.evaluate(seed_program(name), setup.subsets.static)
     assert evaluation.status == "complete"
     return evaluation.quality.mean
 
@@ -105,18 +105,18 @@ def test_nothing_is_left_of_many_candidates(confining_sandbox: Sandbox, program:
 
     with build_evaluator(
         merged(CampaignConfig(), changes), unsafe_local=False, trusted=True, notify=print
-    ) as bench:
-        alone = {name: quality(bench, name) for name in names}
+    ) as setup:
+        alone = {name: quality(setup, name) for name in names}
 
         def candidate(number: int) -> None:
             if number % 3 == 0:
                 source = program(read=HOSTILE[number // 3 % len(HOSTILE)])
                 limits = Limits(call_seconds=0.3, stderr_bytes=500_000)
-                with suppress(ProgramError), bench.sandbox.open(source, services, limits) as session:
+                with suppress(ProgramError), setup.sandbox.open(source, services, limits) as session:
                     session.read({"text": ""})
             else:
                 name = names[number % 2]
-                assert quality(bench, name) == alone[name]
+                assert quality(setup, name) == alone[name]
             if number % 50 == 49:
                 memory.append(resident_mb())
 

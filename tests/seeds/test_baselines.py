@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from evolve import resources
-from evolve.agents.offline import OfflineAgent
+from evolve.agents.rules import RuleBasedAgent
 from evolve.benchmark import find
 from evolve.cli import app
 from evolve.models.offline import ExtractiveModel
@@ -145,11 +145,11 @@ class Nameless(ast.NodeTransformer):
 
 
 def test_it_learns_from_a_conversation_with_the_offline_agent(remember, name):
-    """Sessions of the embedded benchmark, as the offline agent extracts them and with the offline model."""
+    """Sessions of the embedded benchmark, extracted by the rule-based agent, with the offline model."""
     memory = remember(name)
     model = ExtractiveModel()
     memory.services.reply = lambda prompt: model.complete([{"role": "user", "content": prompt}], {}).text
-    bench, agent, parts = find("chronicle").load(), OfflineAgent(), memory.program.parts
+    bench, agent, parts = find("chronicle").load(), RuleBasedAgent(), memory.program.parts
     group = bench.validation[0].group
     episodes = [episode for episode in bench.episodes if episode.group == group][:8]
     for episode, extraction in zip(episodes, agent.extract(parts, episodes), strict=True):

@@ -16,13 +16,13 @@ from evolve.campaign import build
 from evolve.cli import app
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
+from evolve.evaluation_setup import is_trusted, programs_of
 from evolve.events import Joined
 from evolve.journal import RunDirectory, RunRecord
 from evolve.program import MemoryProgram
 from evolve.records import Candidate
 from evolve.seeds import seed_program
 from evolve.trust import Approvals
-from evolve.workbench import is_trusted, programs_of
 
 SMALL = Path(__file__).parents[1] / "campaign" / "small.py"
 CONFIG = CampaignConfig.model_validate(

@@ -61,7 +61,7 @@ class Actor:
         steps: list[Step] = []
         usage, reward = Usage(), 0.0
         try:
-            async with _Opened(open_environment) as environment:
+            async with _EnvironmentThread(open_environment) as environment:
                 beginning = observation = await environment.reset()
                 reward = observation.reward
                 while not observation.done and len(steps) < self.max_steps:
@@ -163,7 +163,7 @@ class Actor:
         return text[:most] + self.prompt.say("cut", count=str(len(text) - most))
 
 
-class _Opened:
+class _EnvironmentThread:
     """An environment whose calls, which may block, are all made in one thread of its own.
 
     Not in the event loop's own pool: simulators that think for seconds would block everything else there. It

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gepa.core.adapter import EvaluationBatch, ProposalFn
 from gepa.strategies.instruction_proposal import InstructionProposalSignature
 
-from evolve.campaign.gepa.material import scores_of, texts_to_learn_from
+from evolve.campaign.gepa.reflective_dataset import scores_of, texts_to_learn_from
 from evolve.campaign.recorder import Recorder
 from evolve.errors import EvolveError, InfrastructureError, ModelError
 from evolve.evaluation import Evaluator, Subset, Subsets
@@ -39,12 +39,12 @@ def constants_of(program: MemoryProgram) -> Texts:
 
 
 @dataclass
-class _Trial:
+class _Iteration:
     """State of one iteration of GEPA.
 
     Attributes:
         made: the candidate and its parent; None if there is none (yet).
-        static: its scores on the static subset, on which it is evaluated if it won on its minibatch.
+        static: its scores on the fitness set, on which it is evaluated if it won on its minibatch.
         why: reason why there is no candidate, or its outcome.
         usage: tokens and USD of its models.
     """
@@ -100,7 +100,7 @@ class Adapter:
         self._ending = ending
         self._settled = settled
         self._numbers = {seed.id: 0}
-        self._trial = _Trial()
+        self._iteration = _Iteration()
 
     def __call__(self, gepa_state: GEPAState) -> bool:
         """Return whether to stop. GEPA calls this before each iteration, when the last one can be
@@ -114,7 +114,7 @@ class Adapter:
         return self.number > self._budget or self._ending()
 
     def evaluate(self, batch: list[Task], candidate: Texts, capture_traces: bool = False) -> Batch:
-        """The scores of the program with the texts of ``candidate``, on a minibatch or the static subset.
+        """The scores of the program with the texts of ``candidate``, on a minibatch or the fitness set.
 
         Raises:
             InfrastructureError: there are no scores, through no fault of the program.
@@ -137,7 +137,7 @@ class Adapter:
             self._recorder.keep(number, found)
         if whole and program.id not in self._numbers:
             self._numbers[program.id] = number
-            self._trial.static = found
+            self._iteration.static = found
         seen = [(found, subset)] * len(batch) if capture_traces else None
         return Batch(outputs=[program.id] * len(batch), scores=scores_of(found, batch), trajectories=seen)
 
@@ -175,22 +175,22 @@ class Adapter:
         parent, child = self._program(candidate), self._program({**candidate, **texts})
         if child.id == parent.id:
             return {}
-        self._trial.why = "no better than its parent on the tasks that were drawn"
-        self._trial.made = Proposal(
+        self._iteration.why = "no better than its parent on the tasks that were drawn"
+        self._iteration.made = Proposal(
             program=child,
             operator=OPERATOR,
             message=f"Rewrote {', '.join(names)}",
             parents=(self._numbers[parent.id],),
-            usage=self._trial.usage,
+            usage=self._iteration.usage,
         )
         if known is None:
-            self._recorder.propose(self.number, self._trial.made)
+            self._recorder.propose(self.number, self._iteration.made)
         return texts
 
     def _asked(self, candidate: Texts, dataset: Dataset, names: Sequence[str]) -> Texts:
         """Return the model's texts, requested with GEPA's prompt; empty where it gave nothing usable."""
         texts: Texts = {}
-        self._trial.why = "the model gave the same text again"
+        self._iteration.why = "the model gave the same text again"
         try:
             for name in names:
                 asked = {
@@ -202,7 +202,7 @@ class Adapter:
         except ModelError as error:
             if not error.of_this_call:
                 raise
-            self._trial.why = f"the model gave no text: {error.message}"
+            self._iteration.why = f"the model gave no text: {error.message}"
             return {}
         return texts
 
@@ -210,7 +210,7 @@ class Adapter:
         message = Message(role="user", content=str(prompt))
         request = ChatRequest(messages=(message,), cause="reflect")
         reply = self._reflector.ask(request)
-        self._trial.usage += reply.usage
+        self._iteration.usage += reply.usage
         return reply.text
 
     def _program(self, candidate: Texts) -> MemoryProgram:
@@ -219,18 +219,18 @@ class Adapter:
 
     def _settle(self) -> None:
         """Record the result of the iteration, unless that was done."""
-        trial, self._trial = self._trial, _Trial()
+        iteration, self._iteration = self._iteration, _Iteration()
         if not self._recorder.history.is_settled(self.number):
-            if trial.made is not None and trial.static is not None:
-                made = trial.made
+            if iteration.made is not None and iteration.static is not None:
+                made = iteration.made
                 self._recorder.join(
-                    trial.static,
+                    iteration.static,
                     number=self.number,
                     parents=made.parents,
                     operator=made.operator,
                     message=made.message,
                 )
             else:
-                usd = None if trial.usage.unpriced else trial.usage.usd
-                self._recorder.discard(self.number, OPERATOR, trial.why, usd)
+                usd = None if iteration.usage.unpriced else iteration.usage.usd
+                self._recorder.discard(self.number, OPERATOR, iteration.why, usd)
         self._settled(self.number)

@@ -18,7 +18,7 @@ _LOG = logging.getLogger(__name__)
 class GepaCampaign(Campaign):
     """Campaign that changes only the instruction constants of its one seed, as GEPA decides.
 
-    GEPA keeps its Pareto front over the static subset, and draws its minibatches from the rest of validation.
+    GEPA keeps its Pareto front over the fitness set, and draws its minibatches from the rest of validation.
     Each iteration of GEPA counts as one candidate of the budget: it joins if it does better than its parent
     on a minibatch, and is recorded as discarded if not.
 
@@ -31,13 +31,13 @@ class GepaCampaign(Campaign):
         """See ``Campaign.search``."""
         self.steering.process_only = True
         seed = self.recorder.programs[0]
-        subsets = self.workbench.subsets
+        subsets = self.setup.subsets
         adapter = Adapter(
             seed,
             self.recorder,
-            self.workbench.evaluator,
+            self.setup.evaluator,
             subsets,
-            self.workbench.roles.reflectors[0],
+            self.setup.model_set.reflectors[0],
             budget=self.config.budget,
             ending=self._is_over,
             settled=self._tell,

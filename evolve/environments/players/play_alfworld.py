@@ -13,7 +13,7 @@ from alfworld.agents.environment.alfred_tw_env import (  # pyright: ignore[repor
 from serving import condensed, serve
 
 
-class Game:
+class AlfworldGame:
     """The game of this process."""
 
     def __init__(self) -> None:
@@ -45,5 +45,5 @@ class Game:
         return {"text": text, "commands": commands, "reward": float(bool(state["won"])), "done": done}
 
 
-game = Game()
+game = AlfworldGame()
 serve({"open": game.open, "reset": game.reset, "step": game.step})

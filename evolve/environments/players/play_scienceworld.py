@@ -14,7 +14,7 @@ LEFT_OUT = "reset task"
 """Command that restarts the task, which would undo irreversible steps."""
 
 
-class Game:
+class ScienceworldGame:
     """The game of this process."""
 
     def __init__(self) -> None:
@@ -73,5 +73,5 @@ class Game:
         return {"text": condensed(text), "commands": commands, "reward": info["score"] / 100, "done": done}
 
 
-game = Game()
+game = ScienceworldGame()
 serve({name: getattr(game, name) for name in ("split", "goal", "gold", "open", "reset", "step")})

@@ -16,7 +16,7 @@ CARRIED = "I"
 """Name of the player's hands in the facts of a game; ``P`` is the player."""
 
 
-class Game:
+class TextworldGame:
     """The game of this process."""
 
     def __init__(self) -> None:
@@ -138,5 +138,5 @@ def _facing(one: tuple[int, int], other: tuple[int, int]) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
-    game = Game()
+    game = TextworldGame()
     serve({"open": game.open, "reset": game.reset, "step": game.step})

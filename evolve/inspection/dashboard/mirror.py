@@ -32,9 +32,9 @@ class StudyMirror:
 
     Each number of the run has a trial under that number: ``COMPLETE`` with the objectives, ``FAIL`` where the
     program failed, ``PRUNED`` where the candidate was stopped early, ``RUNNING`` while it is in flight. Its
-    parameters are the program's knobs, its user attributes say where it comes from, its note has the message
-    and the change. A trial that has ended cannot be changed: if the journal says otherwise later, the next
-    mirror corrects it, since each starts from nothing.
+    parameters are the program's hyperparameters, its user attributes say where it comes from, its note has
+    the message and the change. A trial that has ended cannot be changed: if the journal says otherwise later,
+    the next mirror corrects it, since each starts from nothing.
 
     Optuna calls the trials best that no other one beats in exact values; the run's own front compares them
     on the grids of its objectives, and is the smaller one.
@@ -178,7 +178,8 @@ def _frozen(
     from optuna.distributions import FloatDistribution
     from optuna.trial import create_trial
 
-    # All are floats: a knob may be whole in one program and not in another, which Optuna would refuse.
+    # All are floats: a hyperparameter may be whole in one program and not in another, which Optuna would
+    # refuse.
     knobs = knobs or {}
     distributions: dict[str, BaseDistribution] = {
         name: FloatDistribution(low, high) for name, (_, low, high) in knobs.items()

@@ -5,7 +5,7 @@ is guessed, and a refused edit changes nothing.
 """
 
 from evolve.mutation.edits.answer import Answer, read_answer
-from evolve.mutation.edits.changes import Change, EditError, NoChange, apply_changes
+from evolve.mutation.edits.changes import EditError, LineChange, NoChange, apply_changes
 from evolve.mutation.edits.formats import FORMATS, apply_edit
 from evolve.mutation.edits.names import EditName
 from evolve.mutation.edits.reading import Edited, read_edit
@@ -13,10 +13,10 @@ from evolve.mutation.edits.reading import Edited, read_edit
 __all__ = [
     "FORMATS",
     "Answer",
-    "Change",
     "EditError",
     "EditName",
     "Edited",
+    "LineChange",
     "NoChange",
     "apply_changes",
     "apply_edit",

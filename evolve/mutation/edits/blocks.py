@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from evolve.mutation.edits.changes import Change, EditError
+from evolve.mutation.edits.changes import EditError, LineChange
 
 BLOCK_OPENS = re.compile(r"[ \t]*(<{5,})[ \t]*(?:SEARCH|ORIGINAL|OLD|HEAD)\b.*")
 """A line that opens a block; a colon or a file's name may follow the word."""
@@ -39,7 +39,7 @@ def block_end(lines: Sequence[str], opening: int) -> int:
         return len(lines) - 1
 
 
-def read_blocks(text: str) -> list[Change]:
+def read_blocks(text: str) -> list[LineChange]:
     """Return the blocks of ``text``; text between them is ignored.
 
     Raises:
@@ -59,7 +59,7 @@ def read_blocks(text: str) -> list[Change]:
         raise EditError("There is no block: no line `<<<<<<< SEARCH` stands in the answer.")
     total = len(blocks)
     return [
-        Change(f"block {index} of {total}", tuple(old), tuple(new))
+        LineChange(f"block {index} of {total}", tuple(old), tuple(new))
         for index, (old, new) in enumerate(blocks, start=1)
     ]
 

@@ -8,7 +8,7 @@ from itertools import islice, pairwise
 
 from evolve.errors import EvolveError
 from evolve.mutation.edits.loose import (
-    Place,
+    Replacement,
     gapped_places,
     partial_places,
     spaced_places,
@@ -30,7 +30,7 @@ class NoChange(EditError):
 
 
 @dataclass(frozen=True)
-class Change:
+class LineChange:
     """Lines to be found, and their replacement.
 
     Attributes:
@@ -56,7 +56,7 @@ class _Located:
     new: tuple[str, ...]
 
 
-def apply_changes(source: str, changes: Sequence[Change]) -> str:
+def apply_changes(source: str, changes: Sequence[LineChange]) -> str:
     """Return ``source``, its lines ended by line feeds, with every change made.
 
     Each is looked for in the source as it was, so that their order does not matter. The lines must be there
@@ -95,7 +95,7 @@ def apply_changes(source: str, changes: Sequence[Change]) -> str:
     return edited
 
 
-def _locate(lines: Sequence[str], change: Change) -> _Located:
+def _locate(lines: Sequence[str], change: LineChange) -> _Located:
     if not change.old:
         raise EditError(
             f"{_titled(change.name)} does not say which lines it replaces. To insert, repeat a line that is "
@@ -119,7 +119,7 @@ def _locate(lines: Sequence[str], change: Change) -> _Located:
     )
 
 
-def _places(lines: Sequence[str], change: Change) -> Iterator[list[Place]]:
+def _places(lines: Sequence[str], change: LineChange) -> Iterator[list[Replacement]]:
     """Yield the places where the change fits, by looser and looser readings; the first that fits anywhere
     counts.
     """
@@ -127,9 +127,9 @@ def _places(lines: Sequence[str], change: Change) -> Iterator[list[Place]]:
     readings += [trimmed for reading in readings if (trimmed := without_frame(*reading)) not in readings]
     for old, new in readings:
         if old:
-            yield [Place(n, n + len(old), new) for n in islice(exact_places(lines, old), _PLACES)]
+            yield [Replacement(n, n + len(old), new) for n in islice(exact_places(lines, old), _PLACES)]
             shifted = islice(shifted_places(lines, old, new), _PLACES)
-            yield [Place(n, n + len(old), moved) for n, moved in shifted]
+            yield [Replacement(n, n + len(old), moved) for n, moved in shifted]
     for old, new in readings:
         for find in (spaced_places, gapped_places, partial_places):
             yield list(islice(find(lines, old, new), _PLACES))

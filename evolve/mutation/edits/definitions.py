@@ -24,7 +24,7 @@ _BOUND = frozenset({"staticmethod", "classmethod", "property"})
 
 
 @dataclass(frozen=True)
-class _Outcome:
+class _Applied:
     text: str
     changed: bool
 
@@ -216,7 +216,7 @@ def _present(source: Source, definition: Definition) -> ast.stmt | None:
     return source.definitions.get(definition.name)
 
 
-def _redefined(text: str, definition: Definition, old: ast.stmt) -> _Outcome:
+def _redefined(text: str, definition: Definition, old: ast.stmt) -> _Applied:
     if isinstance(definition.node, ast.ClassDef) and isinstance(old, ast.ClassDef):
         new = merged_class(text, definition, old)
     else:
@@ -225,8 +225,8 @@ def _redefined(text: str, definition: Definition, old: ast.stmt) -> _Outcome:
             new = _with_decorators(new, definition.node, old)
         new = table_with_needed(text, definition, old) or new
     if _mark(new) == _mark_of(old):
-        return _Outcome(text, False)
-    return _Outcome(source_of(text).replaced(old, new, comments=definition.comments), True)
+        return _Applied(text, False)
+    return _Applied(source_of(text).replaced(old, new, comments=definition.comments), True)
 
 
 def _with_decorators(

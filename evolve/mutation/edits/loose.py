@@ -21,7 +21,7 @@ _Lines = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Place:
+class Replacement:
     """Lines ``start`` to ``end`` (exclusive, from 0) of a program, and their replacement."""
 
     start: int
@@ -46,12 +46,12 @@ def _trimmed(lines: Sequence[str]) -> _Lines:
     return tuple(lines[filled[0] : filled[-1] + 1]) if filled else ()
 
 
-def spaced_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str]) -> Iterator[Place]:
+def spaced_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str]) -> Iterator[Replacement]:
     """Yield the places that match ``old`` except for the kind and number of blanks."""
     yield from _matches(lines, old, new, range(len(lines)))
 
 
-def gapped_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str]) -> Iterator[Place]:
+def gapped_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str]) -> Iterator[Replacement]:
     """Yield the places that match ``old`` except for blank lines, comments and docstrings that it leaves
     out.
     """
@@ -70,7 +70,7 @@ def gapped_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str]) 
             return
 
 
-def partial_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str]) -> Iterator[Place]:
+def partial_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str]) -> Iterator[Replacement]:
     """Yield the places where ``old``, a single line, is part of a line of the program."""
     wanted, given = _trimmed(old), _trimmed(new)
     if len(wanted) != 1 or len(given) > 1 or not re.search(r"\w", wanted[0]):
@@ -82,7 +82,7 @@ def partial_places(lines: Sequence[str], old: Sequence[str], new: Sequence[str])
     put = given[0].strip() if given else ""
     for number, line in enumerate(lines):
         for match in pattern.finditer(line):
-            yield Place(number, number + 1, (line[: match.start()] + put + line[match.end() :],))
+            yield Replacement(number, number + 1, (line[: match.start()] + put + line[match.end() :],))
 
 
 def _key(line: str) -> str:
@@ -96,7 +96,7 @@ _INVISIBLE = {ord(character): None for character in "\u200b\u200c\u2060\ufeff"}
 
 def _matches(
     lines: Sequence[str], old: Sequence[str], new: Sequence[str], numbers: Sequence[int]
-) -> Iterator[Place]:
+) -> Iterator[Replacement]:
     """Yield the places where the keys of ``old`` follow each other among the lines ``numbers``."""
     wanted = [_key(line) for line in old]
     if not any(wanted):
@@ -110,7 +110,7 @@ def _matches(
         found = numbers[line : line + len(wanted)]
         merged = _merged(lines, old, new, found)
         if merged is not None:
-            yield Place(found[0], found[-1] + 1, merged)
+            yield Replacement(found[0], found[-1] + 1, merged)
         place = text.find(part, place + 1)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from evolve.mutation.edits.changes import Change, EditError
+from evolve.mutation.edits.changes import EditError, LineChange
 from evolve.mutation.edits.fences import fenced
 
 _RANGE = re.compile(r"@@ -(\d{1,9})")
@@ -55,7 +55,7 @@ def _is_file(line: str, following: str) -> bool:
     return line.startswith("--- ") and following.startswith("+++ ")
 
 
-def read_patch(text: str) -> list[Change]:
+def read_patch(text: str) -> list[LineChange]:
     """The hunks of the patch in the fenced block of ``text``.
 
     Raises:
@@ -64,7 +64,7 @@ def read_patch(text: str) -> list[Change]:
     return _changes(_hunks(fenced(text, holds="the patch").split("\n"), loose=False))
 
 
-def read_loose_patch(text: str) -> list[Change]:
+def read_loose_patch(text: str) -> list[LineChange]:
     """Return the hunks of ``text`` like ``read_patch``, but more tolerantly.
 
     The first hunk may lack its line ``@@``, context its leading space, and lines such as ``*** Begin Patch``
@@ -76,7 +76,7 @@ def read_loose_patch(text: str) -> list[Change]:
     return _changes(_hunks(text.strip("\n").split("\n"), loose=True))
 
 
-def read_split_patch(text: str) -> list[Change]:
+def read_split_patch(text: str) -> list[LineChange]:
     """The hunks of a patch without lines ``@@``, each removal that follows an insertion in a hunk of its own.
 
     Raises:
@@ -95,9 +95,9 @@ def read_split_patch(text: str) -> list[Change]:
     return _changes(_hunks(lines, loose=True))
 
 
-def _changes(hunks: list[_Hunk]) -> list[Change]:
+def _changes(hunks: list[_Hunk]) -> list[LineChange]:
     return [
-        Change(
+        LineChange(
             f"hunk {index} of {len(hunks)}",
             tuple(hunk.old),
             tuple(hunk.new),

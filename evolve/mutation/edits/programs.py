@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
 
-from evolve.mutation.edits.changes import Change, EditError
+from evolve.mutation.edits.changes import EditError, LineChange
 from evolve.mutation.edits.code import Code, Definition, class_elided, members, read_code
 from evolve.mutation.edits.names import EditName
-from evolve.mutation.edits.reply import Fence, Reply, without_label
+from evolve.mutation.edits.reply import EditReply, Fence, without_label
 from evolve.program.identity import fingerprint
 from evolve.program.parsing import UNPARSABLE
 from evolve.program.parts import BASE_CLASS, CLASSES, CONSTANTS
@@ -54,7 +54,7 @@ _NEW_LABEL = re.compile(
 _METHODS = ("__init__", "write", "read")
 
 
-def code_of(reply: Reply, *, finished: bool) -> list[Code]:
+def code_of(reply: EditReply, *, finished: bool) -> list[Code]:
     """Return the code with definitions, of each fence of ``reply`` or, without fences, of its lines.
 
     Raises:
@@ -90,7 +90,7 @@ def code_of(reply: Reply, *, finished: bool) -> list[Code]:
     return [code for _, code in read]
 
 
-def labelled_pairs(fences: Sequence[Fence]) -> list[Change]:
+def labelled_pairs(fences: Sequence[Fence]) -> list[LineChange]:
     """Search and replacement in a fence each, below a line such as ``Search:`` and ``Replace:``."""
     if not all(fence.closed for fence in fences):
         return []
@@ -100,7 +100,7 @@ def labelled_pairs(fences: Sequence[Fence]) -> list[Change]:
         if _OLD_LABEL.search(first.before.rstrip()) and _NEW_LABEL.search(second.before.rstrip())
     ]
     return [
-        Change(f"pair {number} of {len(pairs)}", tuple(old.code.split("\n")), tuple(new.code.split("\n")))
+        LineChange(f"pair {number} of {len(pairs)}", tuple(old.code.split("\n")), tuple(new.code.split("\n")))
         for number, (old, new) in enumerate(pairs, start=1)
     ]
 
@@ -136,7 +136,7 @@ def _no_definition(code: Code) -> EditError:
     )
 
 
-def _unfenced(reply: Reply) -> Iterator[tuple[Fence, Code]]:
+def _unfenced(reply: EditReply) -> Iterator[tuple[Fence, Code]]:
     """Return code without fences: runs of lines that begin as definitions do."""
     if reply.fences:
         return

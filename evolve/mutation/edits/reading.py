@@ -14,7 +14,7 @@ from evolve.mutation.edits.envelope import opened_envelope, repaired_envelope
 from evolve.mutation.edits.names import EditName
 from evolve.mutation.edits.patch import is_patch, read_loose_patch, read_split_patch
 from evolve.mutation.edits.programs import EDITS_NOT_FOUND, code_of, labelled_pairs, program_in
-from evolve.mutation.edits.reply import Reply, read_reply
+from evolve.mutation.edits.reply import EditReply, read_reply
 from evolve.mutation.edits.statements import statement_applied
 from evolve.program import MemoryProgram
 from evolve.program.layout import with_unix_newlines
@@ -82,7 +82,7 @@ def read_edit(text: str, source: str, form: EditName, *, finished: bool = False)
     return Edited(new, one_line(message), name)
 
 
-def _applied(reply: Reply, source: str, form: EditName, finished: bool) -> tuple[EditName, str]:
+def _applied(reply: EditReply, source: str, form: EditName, finished: bool) -> tuple[EditName, str]:
     holds_blocks = any(BLOCK_OPENS.fullmatch(line) for line in reply.text.split("\n"))
     holds_patch = any(is_patch(fence.code, fence.language) for fence in reply.fences) or is_patch(reply.text)
     if holds_blocks and not (form == "patch" and holds_patch):
@@ -107,7 +107,7 @@ def _applied(reply: Reply, source: str, form: EditName, finished: bool) -> tuple
     return "definitions", apply_definitions(source, codes)
 
 
-def _patched(reply: Reply, source: str, finished: bool) -> str:
+def _patched(reply: EditReply, source: str, finished: bool) -> str:
     fences = [fence for fence in reply.fences if is_patch(fence.code, fence.language)]
     if any(not fence.closed for fence in fences) and not finished:
         raise EditError(

@@ -56,7 +56,7 @@ class Fence:
 
 
 @dataclass(frozen=True)
-class Reply:
+class EditReply:
     """A reply without thoughts.
 
     Attributes:
@@ -138,7 +138,7 @@ def _parses(code: str) -> bool:
         return False
 
 
-def read_reply(text: str) -> Reply:
+def read_reply(text: str) -> EditReply:
     """Parse ``text``, which is without thoughts and has Unix line ends."""
     lines = text.split("\n")
     fences = scan_fences(text)
@@ -153,7 +153,7 @@ def read_reply(text: str) -> Reply:
     if not message:
         message = next((said for fence in fences if (said := without_label(fence.code)[0])), "")
     prose = "\n".join(line for number, line in enumerate(lines) if not inside[number])
-    return Reply(message, first_sentence(prose), rest, tuple(fences))
+    return EditReply(message, first_sentence(prose), rest, tuple(fences))
 
 
 def is_label(line: str) -> bool:

@@ -4,8 +4,8 @@ No operator knows a benchmark's answers; each is a fragment of an ordinary progr
 step of another candidate. None of this imitates a language model.
 """
 
-from evolve.mutation.offline.diagnosis import Cue, diagnose
-from evolve.mutation.offline.mutator import LearningOfflineMutator, OfflineMutator
+from evolve.mutation.offline.failure_analysis import Cue, diagnose
+from evolve.mutation.offline.mutator import LearningRuleBasedMutator, RuleBasedMutator
 from evolve.mutation.offline.operators import Operator, operators
 
-__all__ = ["Cue", "LearningOfflineMutator", "OfflineMutator", "Operator", "diagnose", "operators"]
+__all__ = ["Cue", "LearningRuleBasedMutator", "Operator", "RuleBasedMutator", "diagnose", "operators"]

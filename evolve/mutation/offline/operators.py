@@ -11,8 +11,8 @@ from importlib import resources
 from typing import Protocol
 
 from evolve.mutation.knobs import changes, rounded
-from evolve.mutation.offline.diagnosis import Cue
-from evolve.mutation.protocol import Brief
+from evolve.mutation.offline.failure_analysis import Cue
+from evolve.mutation.protocol import MutationContext
 from evolve.program import MemoryProgram, with_knobs
 from evolve.program.cutting import cut, cut_method, steps, without_step
 from evolve.program.grafting import Graft, apply, parse_graft
@@ -44,7 +44,7 @@ class Operator(Protocol):
     @property
     def prior(self) -> float: ...  # noqa: D102
 
-    def apply(self, source: str, brief: Brief, rng: random.Random) -> Edit | None:
+    def apply(self, source: str, context: MutationContext, rng: random.Random) -> Edit | None:
         """Return the edit of ``source``, or None where the operator does not apply to it.
 
         Raises:
@@ -72,7 +72,7 @@ class Fragment:
     needs: tuple[str, ...] = ("_split", "_index", "_fuse", "_pack")
     also: tuple[str, ...] = ()
 
-    def apply(self, source: str, brief: Brief, rng: random.Random) -> Edit | None:
+    def apply(self, source: str, context: MutationContext, rng: random.Random) -> Edit | None:
         """Merge it, unless the program has it already or has no place for it."""
         methods = source_of(source).methods
         fits = set(self.needs) <= set(methods) and not (self.replacing and "_split" in methods)
@@ -94,8 +94,8 @@ class Knobs:
     cues: Mapping[Cue, float] = field(default_factory=lambda: {Cue.CROWDED: 0.3, Cue.SLACK: 0.5})
     prior: float = 0.15
 
-    def apply(self, source: str, brief: Brief, rng: random.Random) -> Edit | None:
-        """Draw new defaults for some knobs; None for a program without knobs."""
+    def apply(self, source: str, context: MutationContext, rng: random.Random) -> Edit | None:
+        """Draw new defaults for some hyperparameters; None for a program without hyperparameters."""
         knobs = MemoryProgram(source).parts.knobs
         if not knobs:
             return None
@@ -121,7 +121,7 @@ class DropStep:
     cues: Mapping[Cue, float] = field(default_factory=dict)
     prior: float = 0.04
 
-    def apply(self, source: str, brief: Brief, rng: random.Random) -> Edit | None:
+    def apply(self, source: str, context: MutationContext, rng: random.Random) -> Edit | None:
         """Drop a step, never the last one that finds passages."""
         names = list(steps(source))
         finding = [name for name in names if name.startswith("_add_")]
@@ -141,11 +141,11 @@ class Crossover:
     prior: float = 0.12
     whole_methods: tuple[str, ...] = ("_split", "_pack")
 
-    def apply(self, source: str, brief: Brief, rng: random.Random) -> Edit | None:
+    def apply(self, source: str, context: MutationContext, rng: random.Random) -> Edit | None:
         """Graft one part of the partner that the program lacks, or has in another form."""
-        if brief.partner is None or brief.partner_program is None:
+        if context.partner is None or context.partner_program is None:
             return None
-        donor = brief.partner_program.source
+        donor = context.partner_program.source
         mine, theirs = source_of(source), source_of(donor)
         if not {"_index", "_fuse"} <= set(mine.methods) & set(theirs.methods):
             return None
@@ -160,7 +160,7 @@ class Crossover:
         chosen = rng.choice([*new_steps, *new_methods])
         graft = cut(donor, chosen) if chosen in new_steps else cut_method(donor, chosen)
         what = chosen.strip("_").replace("_", " ")
-        message = f"Take “{what}” from candidate #{brief.partner.number}."
+        message = f"Take “{what}” from candidate #{context.partner.number}."
         return Edit(prune(apply(source, graft), source), message)
 
 

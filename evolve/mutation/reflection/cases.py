@@ -23,7 +23,7 @@ _PASSAGES, _STEPS, _LOGS = 4, 12, 20
 
 
 @dataclass(frozen=True)
-class Width:
+class TextWidth:
     """Width of shown texts: ``scale`` in (0, 1] times the room in a large prompt."""
 
     scale: float = 1.0
@@ -34,7 +34,7 @@ class Width:
 
 
 def case_text(
-    item: ItemResult, task: Task, width: Width, *, stages: bool, episodes: Mapping[str, Episode]
+    item: ItemResult, task: Task, width: TextWidth, *, stages: bool, episodes: Mapping[str, Episode]
 ) -> str:
     """The whole conversation about one task.
 
@@ -46,7 +46,7 @@ def case_text(
 
 
 def _case_lines(
-    item: ItemResult, task: Task, width: Width, stages: bool, episodes: Mapping[str, Episode]
+    item: ItemResult, task: Task, width: TextWidth, stages: bool, episodes: Mapping[str, Episode]
 ) -> Iterator[str]:
     yield f"Score {item.score:.3f}" + (f", category {task.category}" if task.category else "")
     yield _labelled("Task", task.question, width(2_000))
@@ -67,7 +67,7 @@ def _case_lines(
         yield _labelled("Notes of toolkit.logger", "\n".join(item.logs[:_LOGS]) + more, width(1_500))
 
 
-def _gold(item: ItemResult, task: Task, width: Width, episodes: Mapping[str, Episode]) -> Iterator[str]:
+def _gold(item: ItemResult, task: Task, width: TextWidth, episodes: Mapping[str, Episode]) -> Iterator[str]:
     if task.answers:
         yield _labelled("Right answer", " | ".join(task.answers[:3]), width(800))
     if task.rubric:
@@ -81,7 +81,7 @@ def _gold(item: ItemResult, task: Task, width: Width, episodes: Mapping[str, Epi
         yield f"And {len(task.evidence) - _PASSAGES} more passages of evidence."
 
 
-def write_text(write: WriteResult, episode: Episode, width: Width) -> str:
+def write_text(write: WriteResult, episode: Episode, width: TextWidth) -> str:
     """An episode and what the agent made of it for ``write``."""
     return "\n".join(
         (
@@ -91,7 +91,7 @@ def write_text(write: WriteResult, episode: Episode, width: Width) -> str:
     )
 
 
-def failures_text(failures: Sequence[Failure], total: int, what: str, width: Width) -> str:
+def failures_text(failures: Sequence[Failure], total: int, what: str, width: TextWidth) -> str:
     """Return how many of ``total`` calls of ``what`` failed, and one failure of each kind in full."""
     sorts: dict[tuple[str, str], list[Failure]] = {}
     for failure in failures:
@@ -104,7 +104,7 @@ def failures_text(failures: Sequence[Failure], total: int, what: str, width: Wid
     return f"{len(failures)} of {total} calls of {what} failed.\n{shown}{more}"
 
 
-def failure_text(failure: Failure, width: Width) -> str:
+def failure_text(failure: Failure, width: TextWidth) -> str:
     """A failure with its traceback."""
     said = f"Failure ({failure.kind}) in {cut(failure.where, 200)}: {cut(failure.message, width(1_000))}"
     return f"{said}\n{indented(cut(failure.detail, width(2_000)))}" if failure.detail else said
@@ -130,7 +130,7 @@ def _labelled(label: str, text: str, limit: int) -> str:
     return f"{label}: {shown}" if "\n" not in shown and len(shown) < 100 else f"{label}:\n{indented(shown)}"
 
 
-def _steps(steps: Sequence[Step], width: Width) -> str:
+def _steps(steps: Sequence[Step], width: TextWidth) -> str:
     half = _STEPS // 2
     lines = [f"> {cut(step.command, 200)}\n{cut(step.observation, width(400))}" for step in steps]
     if len(lines) > _STEPS:

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from evolve.models.chat import Message
 from evolve.models.prompts import Prompt
 from evolve.models.tokens import CHARACTERS_PER_TOKEN
-from evolve.mutation.offline.diagnosis import Cue, diagnose
+from evolve.mutation.offline.failure_analysis import Cue, diagnose
 from evolve.mutation.reflection.cases import MEANING
 from evolve.mutation.reflection.example import slots_of
 from evolve.mutation.reflection.fitting import cut
-from evolve.mutation.reflection.sections import Material, fenced_source
+from evolve.mutation.reflection.sections import PromptContext, fenced_source
 from evolve.program import MemoryProgram
 from evolve.program.compose import without_docstring
 from evolve.records import ItemResult, Task
@@ -41,21 +41,23 @@ def compact_system(limits: Limits, about: str, texts: Prompt) -> str:
 
 
 def compact_conversation(
-    system: str, material: Material, tokens: int, notes: tuple[str, ...] = ()
+    system: str, prompt_context: PromptContext, tokens: int, notes: tuple[str, ...] = ()
 ) -> tuple[Message, ...]:
     """The messages of a draw, of at most ``tokens`` tokens as they are estimated.
 
     Args:
         notes: sentences about earlier draws, which come last.
     """
-    texts = material.texts["compact"]
+    texts = prompt_context.texts["compact"]
     left = tokens * CHARACTERS_PER_TOKEN - len(system)
-    program = texts.say("program", program=_fitted(material.brief.program, int(left * _PROGRAM_SHARE)))
-    ends = [*_scope(material, texts), *_hints(material), *_form(material, texts), *notes]
+    program = texts.say(
+        "program", program=_fitted(prompt_context.context.program, int(left * _PROGRAM_SHARE))
+    )
+    ends = [*_scope(prompt_context, texts), *_hints(prompt_context), *_form(prompt_context, texts), *notes]
     fixed = len(program) + sum(len(part) + 2 for part in ends)
     room = max(left - fixed - 8, 0)
     middle = ""
-    for part in (*_known(material, texts), *_cases(material, texts)):
+    for part in (*_known(prompt_context, texts), *_cases(prompt_context, texts)):
         if len(middle) + len(part) + 2 <= room:
             middle += f"{part}\n\n"
         elif room - len(middle) > _QUESTION:
@@ -67,40 +69,40 @@ def compact_conversation(
     )
 
 
-def _known(m: Material, texts: Prompt) -> Iterator[str]:
+def _known(m: PromptContext, texts: Prompt) -> Iterator[str]:
     """Yield the sections that do not change between two draws for the same parent."""
-    brief = m.brief
+    context = m.context
     score = _score(m)
     if score:
         yield texts.say("score", score=score)
-    if m.crossing and brief.partner_program:
-        yield texts.say("crossover", program=_fitted(brief.partner_program, _PROGRAM_SHARE * 4_000))
+    if m.crossing and context.partner_program:
+        yield texts.say("crossover", program=_fitted(context.partner_program, _PROGRAM_SHARE * 4_000))
     if m.attribution and (cues := _common_cues(m)):
         yield texts.say("diagnosis", cues="; ".join(cues))
-    failure = brief.diagnosis.failure
+    failure = context.diagnosis.failure
     if failure and not m.blind:
         said = f"{failure.kind} in {failure.where}: {failure.message}"
         yield texts.say("broken", failure=cut(said, _FAILURE))
 
 
-def _score(m: Material) -> str:
-    quality = m.brief.parent.objectives.get("quality")
+def _score(m: PromptContext) -> str:
+    quality = m.context.parent.objectives.get("quality")
     return "" if quality is None else f"{quality:.3f}"
 
 
-def _common_cues(m: Material) -> list[str]:
-    shares = {cue: share for cue, share in diagnose(m.brief).items() if cue is not Cue.WASTEFUL}
+def _common_cues(m: PromptContext) -> list[str]:
+    shares = {cue: share for cue, share in diagnose(m.context).items() if cue is not Cue.WASTEFUL}
     ordered = sorted(shares, key=lambda cue: -shares[cue])[:_CUES]
     return [f"{cue} ({shares[cue]:.0%} of all questions)" for cue in ordered if shares[cue] >= _LEAST_SHARE]
 
 
-def _cases(m: Material, texts: Prompt) -> Iterator[str]:
-    for item in m.drawn.failures:
-        yield "\n\n".join(_case(item, m.brief.tasks[item.task], m, texts))
-    if m.drawn.success is not None:
-        question = m.brief.tasks[m.drawn.success.task].question
+def _cases(m: PromptContext, texts: Prompt) -> Iterator[str]:
+    for item in m.examples.failures:
+        yield "\n\n".join(_case(item, m.context.tasks[item.task], m, texts))
+    if m.examples.success is not None:
+        question = m.context.tasks[m.examples.success.task].question
         yield texts.say("success", question=cut(question, _QUESTION))
-    for reference in m.brief.references:
+    for reference in m.context.references:
         quality = reference.candidate.objectives.get("quality", 0.0)
         yield texts.say(
             "reference",
@@ -110,7 +112,7 @@ def _cases(m: Material, texts: Prompt) -> Iterator[str]:
         )
 
 
-def _case(item: ItemResult, task: Task, m: Material, texts: Prompt) -> Iterator[str]:
+def _case(item: ItemResult, task: Task, m: PromptContext, texts: Prompt) -> Iterator[str]:
     yield texts.say("case", question=cut(task.question, _QUESTION))
     asked = item.query.get("question", "") if len(item.query) == 1 else item.query
     if asked and str(asked).strip() != task.question.strip():
@@ -133,18 +135,18 @@ def _case(item: ItemResult, task: Task, m: Material, texts: Prompt) -> Iterator[
         yield texts.say("lost", where=f"Where it was lost: {MEANING[item.stage]}.")
 
 
-def _scope(m: Material, texts: Prompt) -> Iterator[str]:
-    yield texts.say(m.brief.scope)
+def _scope(m: PromptContext, texts: Prompt) -> Iterator[str]:
+    yield texts.say(m.context.scope)
     if m.freeze:
         yield texts.say(f"freeze_{m.freeze}")
 
 
-def _hints(m: Material) -> Iterator[str]:
-    for hint in m.brief.hints:
+def _hints(m: PromptContext) -> Iterator[str]:
+    for hint in m.context.hints:
         yield m.texts["hint"].say("hint", hint=cut(hint, _HINT))
 
 
-def _form(m: Material, texts: Prompt) -> Iterator[str]:
+def _form(m: PromptContext, texts: Prompt) -> Iterator[str]:
     """The ideas, and the form of the answer with a real method of the program as its example.
 
     A small model repeats what comes last: so that is the method to be changed, where one is known.
@@ -156,7 +158,7 @@ def _form(m: Material, texts: Prompt) -> Iterator[str]:
     if focus:
         yield texts.say("focus", method=method, idea=m.ideas[0].text)
     else:
-        yield texts.say(m.edit, **slots_of(m.edit, m.brief.program, m.freeze))
+        yield texts.say(m.edit, **slots_of(m.edit, m.context.program, m.freeze))
 
 
 def _quoted(text: str) -> str:

@@ -10,7 +10,7 @@ _NOTICE = 240
 
 
 @dataclass(frozen=True)
-class Section:
+class PromptSection:
     """A part of a prompt.
 
     Attributes:
@@ -31,7 +31,7 @@ class Section:
         return len(_headed(self.title, ""))
 
 
-def fit(sections: Sequence[Section], characters: int) -> str:
+def fit(sections: Sequence[PromptSection], characters: int) -> str:
     """The sections in their order, in at most ``characters`` characters.
 
     Where they do not all fit, each gets its share at most, by priority; then the rest goes to those that were
@@ -51,7 +51,7 @@ def fit(sections: Sequence[Section], characters: int) -> str:
     return ("".join(shown) + notice)[: max(characters, 0)]
 
 
-def _rooms(sections: Sequence[Section], characters: int) -> list[int]:
+def _rooms(sections: Sequence[PromptSection], characters: int) -> list[int]:
     """Characters for the text of each section; 0 for one that is left out."""
     rooms = [0] * len(sections)
     left = characters

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 from evolve.models.prompts import Prompt
-from evolve.mutation.offline.diagnosis import Cue, diagnose
-from evolve.mutation.protocol import Brief, Scope
+from evolve.mutation.offline.failure_analysis import Cue, diagnose
+from evolve.mutation.protocol import MutationContext, Scope
 from evolve.program import MemoryProgram
 from evolve.program.parsing import UNPARSABLE
 from evolve.program.reach import reached
@@ -41,29 +41,29 @@ class Idea:
 
 
 def ideas_for(
-    brief: Brief, texts: Prompt, rng: random.Random, count: int = 1, *, blind: bool = False
+    context: MutationContext, texts: Prompt, rng: random.Random, count: int = 1, *, blind: bool = False
 ) -> tuple[Idea, ...]:
-    """Draw at most ``count`` different ideas within the brief's scope, by the weights of its failure cues.
+    """Draw at most ``count`` different ideas within the context's scope, by the weights of its failure cues.
 
     Args:
-        brief: its failure analysis decides the weights.
+        context: its failure analysis decides the weights.
         texts: sections named after cues in lower case, and ``general``, each a list of ideas.
         rng: source of all randomness.
         count: most ideas.
         blind: draw from all ideas alike, whatever the failures are.
     """
-    places = _PLACES.get(brief.scope, ())
+    places = _PLACES.get(context.scope, ())
     left = {section: [i for i in ideas_of(texts, section) if i.place in places] for section in texts.slots}
     weights = {"general": _GENERAL_WEIGHT}
     if blind:
         weights = {section: float(len(ideas)) for section, ideas in left.items()}
     else:
-        weights |= {_section(cue): share for cue, share in diagnose(brief).items()}
+        weights |= {_section(cue): share for cue, share in diagnose(context).items()}
     drawn: list[Idea] = []
     while len(drawn) < count and (usable := [n for n in left if left[n] and weights.get(n, 0.0) > 0]):
         section = rng.choices(usable, [weights[name] for name in usable])[0]
         idea = left[section].pop(rng.randrange(len(left[section])))
-        methods = methods_at(brief.program, idea.place)
+        methods = methods_at(context.program, idea.place)
         drawn.append(Idea(idea.text, idea.place, rng.choice(methods) if methods else ""))
     return tuple(drawn)
 

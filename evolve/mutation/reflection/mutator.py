@@ -14,8 +14,8 @@ from evolve.models.prompts import Prompts
 from evolve.mutation.edits import EditName
 from evolve.mutation.edits.answer import one_line
 from evolve.mutation.freezing import Part, frozen_parts
-from evolve.mutation.protocol import Brief, Feedback, Mutator, Proposal, Refusal
-from evolve.mutation.reflection.cases import Width
+from evolve.mutation.protocol import Feedback, MutationContext, Mutator, NoCandidate, Proposal
+from evolve.mutation.reflection.cases import TextWidth
 from evolve.mutation.reflection.compact import (
     COMPACT_TOKENS,
     compact_conversation,
@@ -23,12 +23,12 @@ from evolve.mutation.reflection.compact import (
     opening_of,
 )
 from evolve.mutation.reflection.ideas import ideas_for
-from evolve.mutation.reflection.prompt import LEAST_TOKENS, Setback, conversation, system_text, width_of
+from evolve.mutation.reflection.prompt import LEAST_TOKENS, RepairContext, conversation, system_text, width_of
 from evolve.mutation.reflection.retrying import Retry, Retrying
 from evolve.mutation.reflection.sampling import draw
-from evolve.mutation.reflection.sections import Material
+from evolve.mutation.reflection.sections import PromptContext
 from evolve.mutation.reflection.texts import TEXTS
-from evolve.mutation.reflection.vetting import Child, Probe, TryOut, Unfit, child_of
+from evolve.mutation.reflection.vetting import CandidateProgram, InvalidEdit, Probe, TryOut, child_of
 from evolve.records import Became, Try, Usage
 from evolve.sandboxes.protocol import Limits
 
@@ -66,7 +66,7 @@ class Sampling:
 class ReflectionMutator(Mutator):
     """Mutator that shows a model the parent and its failures, and makes a program of the reply.
 
-    With a partner in the brief, the candidate is a crossover: both are shown, with the strengths of each.
+    With a partner in the context, the candidate is a crossover: both are shown, with the strengths of each.
 
     Args:
         model: the reflector.
@@ -82,9 +82,9 @@ class ReflectionMutator(Mutator):
         attribution: show where evidence was lost.
         failures_shown: low-scoring cases shown in full.
         successes_shown: 1 to show a case that went well, 0 for none.
-        references_shown: most other programs shown; None for all that the brief has.
+        references_shown: most other programs shown; None for all that the context has.
         ideas_shown: number of suggested changes, drawn by the common failure cues.
-        crossover: share of the candidates for which a partner that the brief offers is used; None for all.
+        crossover: share of the candidates for which a partner that the context offers is used; None for all.
         freeze: part that no candidate of the campaign may change.
         low: an item that scores below it is a failure.
         limits: resource limits, told to the model.
@@ -173,7 +173,7 @@ class ReflectionMutator(Mutator):
         """Learn from the attempts at an earlier candidate; see ``Mutator``."""
         self._retrying.tell(feedback.number, feedback.tries)
 
-    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
+    def mutate(self, context: MutationContext, rng: random.Random) -> Proposal | NoCandidate:
         """Return a candidate that passes the contract, the frozen parts and the trials; or the reason why
         there is none.
 
@@ -182,61 +182,63 @@ class ReflectionMutator(Mutator):
             BudgetReached: the spending limit is reached.
             InfrastructureError: the sandbox failed.
         """
-        if brief.partner is not None and self._crossover is not None:
+        if context.partner is not None and self._crossover is not None:
             crossing = rng.random() < self._crossover
-            brief = replace(brief, scope="everything") if crossing else replace(brief, partner=None)
-        brief = replace(brief, references=brief.references[: self._references_shown])
-        material = self._material(brief, rng)
-        if material.frozen.total:
-            return Refusal(
-                _operator(material),
-                f"with the {self._freeze} frozen, scope {brief.scope} leaves nothing to change",
+            context = replace(context, scope="everything") if crossing else replace(context, partner=None)
+        context = replace(context, references=context.references[: self._references_shown])
+        prompt_context = self._prompt_context(context, rng)
+        if prompt_context.frozen.total:
+            return NoCandidate(
+                _operator(prompt_context),
+                f"with the {self._freeze} frozen, scope {context.scope} leaves nothing to change",
             )
-        return self._series(material, rng)
+        return self._series(prompt_context, rng)
 
-    def _material(self, brief: Brief, rng: random.Random, seen: Sequence[str] = ()) -> Material:
+    def _prompt_context(
+        self, context: MutationContext, rng: random.Random, seen: Sequence[str] = ()
+    ) -> PromptContext:
         """Draw the material to show; cases that were ``seen`` are passed over where there are others."""
         blind = not (self._attribution or self._failures_shown or self._successes_shown)
-        return Material(
-            brief=brief,
-            drawn=draw(
-                brief,
+        return PromptContext(
+            context=context,
+            examples=draw(
+                context,
                 rng,
                 failures=self._failures_shown,
                 successes=self._successes_shown,
                 low=self._low,
                 seen=seen,
             ),
-            frozen=frozen_parts(brief.program, brief.scope, self._freeze),
+            frozen=frozen_parts(context.program, context.scope, self._freeze),
             freeze=self._freeze,
             edit=self._edit,
             read_characters=self._read_characters,
             attribution=self._attribution,
-            crossing=brief.partner is not None and brief.partner_program is not None,
-            width=Width(width_of(self._prompt_tokens)),
+            crossing=context.partner is not None and context.partner_program is not None,
+            width=TextWidth(width_of(self._prompt_tokens)),
             texts=self._texts,
             blind=blind,
-            ideas=ideas_for(brief, self._texts["ideas"], rng, self._ideas_shown, blind=blind),
+            ideas=ideas_for(context, self._texts["ideas"], rng, self._ideas_shown, blind=blind),
         )
 
-    def _series(self, material: Material, rng: random.Random) -> Proposal | Refusal:
+    def _series(self, prompt_context: PromptContext, rng: random.Random) -> Proposal | NoCandidate:
         """Ask until a candidate works, the attempts are used up, or the same reply comes again."""
         tokens, cut_off = self._prompt_tokens, 0
-        setback: Setback | None = None
+        repair_context: RepairContext | None = None
         reason, replies, seen = "", set[str](), list[str]()
         tries: list[Try] = []
-        usage, brief = Usage(), material.brief
+        usage, context = Usage(), prompt_context.context
         for attempt in range(1 + self._repairs):
-            kind = self._kind(setback, brief.number, rng)
+            kind = self._kind(repair_context, context.number, rng)
             if attempt and kind == "draw":
-                material = self._another(material, attempt, rng, seen)
-            seen += [item.task for item in material.drawn.failures]
+                prompt_context = self._another(prompt_context, attempt, rng, seen)
+            seen += [item.task for item in prompt_context.examples.failures]
             became: Became = "lost"
             try:
-                options = self._sampling.options(attempt, cut_off) | self._stops(brief)
-                reply = self._ask(material, tokens, setback, kind, attempt, options)
+                options = self._sampling.options(attempt, cut_off) | self._stops(context)
+                reply = self._ask(prompt_context, tokens, repair_context, kind, attempt, options)
                 usage += reply.usage
-                child = self._child(reply, material)
+                child = self._child(reply, prompt_context)
             except ModelError as error:
                 if not error.of_this_call:
                     raise
@@ -244,56 +246,60 @@ class ReflectionMutator(Mutator):
                     tokens = max(tokens // 2, min(LEAST_TOKENS, self._prompt_tokens))
                 cut_off += error.kind == "truncated"
                 reason = f"{error.kind}: {error.message}"
-                setback = Setback(error=reason, became="lost", cut_off=error.kind == "truncated")
-            except Unfit as unfit:
-                reason, became = unfit.reason, unfit.became
-                setback = Setback(error=unfit.told, attempt=unfit.answer, became=became, line=unfit.line)
+                repair_context = RepairContext(error=reason, became="lost", cut_off=error.kind == "truncated")
+            except InvalidEdit as invalid:
+                reason, became = invalid.reason, invalid.became
+                repair_context = RepairContext(
+                    error=invalid.told, attempt=invalid.answer, became=became, line=invalid.line
+                )
             else:
                 tries.append(Try(kind=kind, form=self._edit, became="valid"))
-                operator = _operator(material, child)
+                operator = _operator(prompt_context, child)
                 return Proposal(
-                    child.program, operator, child.message, _parents(material), usage, tuple(tries)
+                    child.program, operator, child.message, _parents(prompt_context), usage, tuple(tries)
                 )
             tries.append(Try(kind=kind, form=self._edit, became=became))
             if became != "lost":
-                text = setback.attempt.strip()
+                text = repair_context.attempt.strip()
                 if text in replies:
                     break  # asked again, it would go in a circle
                 replies.add(text)
         reason = one_line(reason, _REASON_CHARACTERS)
-        return Refusal(_operator(material), reason, usage, tuple(tries))
+        return NoCandidate(_operator(prompt_context), reason, usage, tuple(tries))
 
-    def _stops(self, brief: Brief) -> dict[str, Any]:
+    def _stops(self, context: MutationContext) -> dict[str, Any]:
         """Return the stop sequence of a short reply: where it stops giving definitions and begins to repeat
         the program.
         """
-        opening = opening_of(brief.program)
+        opening = opening_of(context.program)
         if self._style == "full" or self._edit != "definitions" or not opening:
             return {}
         return {"stop": [opening]}
 
-    def _kind(self, setback: Setback | None, number: int, rng: random.Random) -> Retry:
+    def _kind(self, repair_context: RepairContext | None, number: int, rng: random.Random) -> Retry:
         """Return the kind of the next attempt: there is no conversation about a reply that did not come."""
-        if setback is None or (self._style == "compact" and not setback.attempt):
+        if repair_context is None or (self._style == "compact" and not repair_context.attempt):
             return "draw"
         return self._retrying.choose(number, rng)
 
-    def _another(self, material: Material, attempt: int, rng: random.Random, seen: Sequence[str]) -> Material:
+    def _another(
+        self, prompt_context: PromptContext, attempt: int, rng: random.Random, seen: Sequence[str]
+    ) -> PromptContext:
         """Draw new material for the same candidate: other cases, and the next scope."""
-        brief = material.brief
-        if brief.scopes and not material.crossing:
-            scope = brief.scopes[(attempt - 1) % len(brief.scopes)]
-            if not frozen_parts(brief.program, scope, self._freeze).total:
-                brief = replace(brief, scope=scope)
-        return self._material(brief, rng, seen)
+        context = prompt_context.context
+        if context.scopes and not prompt_context.crossing:
+            scope = context.scopes[(attempt - 1) % len(context.scopes)]
+            if not frozen_parts(context.program, scope, self._freeze).total:
+                context = replace(context, scope=scope)
+        return self._prompt_context(context, rng, seen)
 
-    def _child(self, reply: Reply, material: Material) -> Child:
-        frozen = material.frozen
+    def _child(self, reply: Reply, prompt_context: PromptContext) -> CandidateProgram:
+        frozen = prompt_context.frozen
         if self._style == "compact":  # the scope is a hint; the campaign's frozen part is not
-            frozen = frozen_parts(material.brief.program, "everything", self._freeze)
+            frozen = frozen_parts(prompt_context.context.program, "everything", self._freeze)
         return child_of(
             reply.text,
-            material.brief,
+            prompt_context.context,
             frozen,
             self._edit,
             self._try_out,
@@ -304,57 +310,59 @@ class ReflectionMutator(Mutator):
 
     def _ask(
         self,
-        material: Material,
+        prompt_context: PromptContext,
         tokens: int,
-        setback: Setback | None,
+        repair_context: RepairContext | None,
         kind: Retry,
         attempt: int,
         options: dict[str, Any],
     ) -> Reply:
         request = ChatRequest(
-            messages=self._messages(material, tokens, setback, kind),
+            messages=self._messages(prompt_context, tokens, repair_context, kind),
             cause="repair" if attempt and kind == "repair" else "reflect",
             options=options,
             # Equal prompts for two children, or in two attempts, are two questions, to a cache too.
-            repeat=material.brief.number * (1 + self._repairs) + attempt,
+            repeat=prompt_context.context.number * (1 + self._repairs) + attempt,
         )
         return self._model.ask(request)
 
     def _messages(
-        self, material: Material, tokens: int, setback: Setback | None, kind: Retry
+        self, prompt_context: PromptContext, tokens: int, repair_context: RepairContext | None, kind: Retry
     ) -> tuple[Message, ...]:
         if self._style == "full":
-            return conversation(self._system, material, tokens, setback, kind)
+            return conversation(self._system, prompt_context, tokens, repair_context, kind)
         texts = self._texts["compact"]
         notes = []
-        if setback and setback.cut_off:
+        if repair_context and repair_context.cut_off:
             notes.append(texts.say("brief", lines=str(_BRIEF_LINES)))
-        elif setback and kind == "draw" and setback.fruitless:
-            notes.append(texts.say("again", reason=setback.error))
-        asked = compact_conversation(self._system, material, tokens, tuple(notes))
-        if not (setback and setback.attempt and kind == "repair"):
+        elif repair_context and kind == "draw" and repair_context.fruitless:
+            notes.append(texts.say("again", reason=repair_context.error))
+        asked = compact_conversation(self._system, prompt_context, tokens, tuple(notes))
+        if not (repair_context and repair_context.attempt and kind == "repair"):
             return asked
         error = (
-            f"{setback.error}\n{texts.say('quoted', line=setback.line)}" if setback.line else setback.error
+            f"{repair_context.error}\n{texts.say('quoted', line=repair_context.line)}"
+            if repair_context.line
+            else repair_context.error
         )
         return (
             *asked,
-            {"role": "assistant", "content": setback.attempt},
+            {"role": "assistant", "content": repair_context.attempt},
             {"role": "user", "content": texts.say("refused", error=error)},
         )
 
 
-def _operator(material: Material, child: Child | None = None) -> str:
+def _operator(prompt_context: PromptContext, child: CandidateProgram | None = None) -> str:
     """Return the operator's name; for a candidate that went beyond its scope, that of the whole program."""
-    brief = material.brief
-    if material.crossing:
+    context = prompt_context.context
+    if prompt_context.crossing:
         return "crossover"
-    if brief.scope == "everything" or (child is not None and material.frozen.changed(child.program)):
+    if context.scope == "everything" or (child is not None and prompt_context.frozen.changed(child.program)):
         return "reflect"
-    return f"reflect/{brief.scope}"
+    return f"reflect/{context.scope}"
 
 
-def _parents(material: Material) -> tuple[int, ...]:
-    brief = material.brief
-    partner = (brief.partner.number,) if material.crossing and brief.partner else ()
-    return (brief.parent.number, *partner)
+def _parents(prompt_context: PromptContext) -> tuple[int, ...]:
+    context = prompt_context.context
+    partner = (context.partner.number,) if prompt_context.crossing and context.partner else ()
+    return (context.parent.number, *partner)

@@ -9,7 +9,7 @@ from evolve.models.chat import Message
 from evolve.models.prompts import Prompts
 from evolve.models.tokens import CHARACTERS_PER_TOKEN, estimate_tokens
 from evolve.mutation.reflection.fitting import cut, fit
-from evolve.mutation.reflection.sections import Material, sections
+from evolve.mutation.reflection.sections import PromptContext, sections
 from evolve.mutation.reflection.texts import TEXTS
 from evolve.program.checks import ALLOWED_IMPORTS, FIELD_TYPES
 from evolve.records import Became
@@ -22,7 +22,7 @@ _FULL_WIDTH_TOKENS = 30_000
 
 
 @dataclass(frozen=True)
-class Setback:
+class RepairContext:
     """Reason for another round.
 
     Attributes:
@@ -73,9 +73,9 @@ def system_text(limits: Limits, about: str, texts: Prompts = TEXTS) -> str:
 
 def conversation(
     system: str,
-    material: Material,
+    prompt_context: PromptContext,
     tokens: int,
-    setback: Setback | None = None,
+    repair_context: RepairContext | None = None,
     kind: Literal["draw", "repair"] = "repair",
 ) -> tuple[Message, ...]:
     """The messages of one round, of at most ``tokens`` tokens as they are estimated.
@@ -85,21 +85,25 @@ def conversation(
     an answer that did not arrive, of one that changed nothing, and of one that was known.
     """
     attempt = error = ""
-    if setback and kind == "draw" and not setback.attempt:
-        error = _sendable(material.texts["repair"].say("lost", error=cut(setback.error, tokens)))
-    elif setback and kind == "draw" and setback.fruitless:
-        error = _sendable(material.texts["repair"].say("before", error=cut(setback.error, tokens)))
-    elif setback and kind == "repair":
-        attempt = _sendable(cut(setback.attempt, tokens // 4 * CHARACTERS_PER_TOKEN))
-        error = cut(setback.error, tokens // 8 * CHARACTERS_PER_TOKEN)
-        if setback.line:
-            error += f"\n\n{material.texts['compact'].say('quoted', line=cut(setback.line, 200))}"
-        error = _sendable(material.texts["repair"].say("refused" if attempt else "lost", error=error))
+    if repair_context and kind == "draw" and not repair_context.attempt:
+        error = _sendable(prompt_context.texts["repair"].say("lost", error=cut(repair_context.error, tokens)))
+    elif repair_context and kind == "draw" and repair_context.fruitless:
+        error = _sendable(
+            prompt_context.texts["repair"].say("before", error=cut(repair_context.error, tokens))
+        )
+    elif repair_context and kind == "repair":
+        attempt = _sendable(cut(repair_context.attempt, tokens // 4 * CHARACTERS_PER_TOKEN))
+        error = cut(repair_context.error, tokens // 8 * CHARACTERS_PER_TOKEN)
+        if repair_context.line:
+            error += (
+                f"\n\n{prompt_context.texts['compact'].say('quoted', line=cut(repair_context.line, 200))}"
+            )
+        error = _sendable(prompt_context.texts["repair"].say("refused" if attempt else "lost", error=error))
     head = _sendable(system)
     left = (
         tokens - sum(map(estimate_tokens, (head, attempt, error))) - 1
     )  # one for the line between two texts
-    shown = _sendable(fit(sections(material), left * CHARACTERS_PER_TOKEN)).strip()
+    shown = _sendable(fit(sections(prompt_context), left * CHARACTERS_PER_TOKEN)).strip()
     if not attempt:
         shown = f"{shown}\n\n{error}".strip()
         return ({"role": "system", "content": head}, {"role": "user", "content": shown})

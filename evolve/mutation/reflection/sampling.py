@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from evolve.mutation.protocol import Brief
+from evolve.mutation.protocol import MutationContext
 from evolve.records import ItemResult, Stage, WriteResult
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Examples:
     """The examples of one reflection.
 
     Attributes:
@@ -33,18 +33,18 @@ class Drawn:
 
 
 def draw(
-    brief: Brief,
+    context: MutationContext,
     rng: random.Random,
     *,
     failures: int,
     low: float,
     successes: int = 1,
     seen: Sequence[str] = (),
-) -> Drawn:
-    """Draw the examples for ``brief``.
+) -> Examples:
+    """Draw the examples for ``context``.
 
     Args:
-        brief: source of the diagnosis; items without a score, or whose task is unknown, are left out.
+        context: source of the diagnosis; items without a score, or whose task is unknown, are left out.
         rng: source of all randomness.
         failures: most low-scoring items, with weight 1 − score. Where no item scores below ``low``, they are
             drawn from all that score below 1.
@@ -52,13 +52,13 @@ def draw(
         successes: 0 for none.
         seen: tasks that are skipped as failures where there are others.
     """
-    items = [item for item in brief.diagnosis.items if item.conclusive and item.task in brief.tasks]
+    items = [item for item in context.diagnosis.items if item.conclusive and item.task in context.tasks]
     bad = [item for item in items if item.score < low] or [item for item in items if item.score < 1]
     good = [item for item in items if item.score >= low]
     bad = [item for item in bad if item.task not in seen] or bad
     shown = weighted_sample(bad, [1 - item.score for item in bad], failures, rng)
-    written = [w for w in brief.diagnosis.writes if w.failure is None and w.episode in brief.episodes]
-    return Drawn(
+    written = [w for w in context.diagnosis.writes if w.failure is None and w.episode in context.episodes]
+    return Examples(
         failures=tuple(shown),
         success=rng.choice(good) if good and successes else None,
         stages={stage: found for stage in Stage if (found := _example(items, stage, shown, rng))},

@@ -9,7 +9,7 @@ from evolve.errors import ProgramError
 from evolve.models.prompts import Prompt, Prompts
 from evolve.mutation.edits import EditError, EditName, NoChange, read_edit
 from evolve.mutation.freezing import Frozen
-from evolve.mutation.protocol import Brief
+from evolve.mutation.protocol import MutationContext
 from evolve.mutation.reflection.cases import indented
 from evolve.mutation.reflection.texts import TEXTS
 from evolve.program import MemoryProgram, Problem
@@ -43,14 +43,14 @@ class Worse:
     after: float
 
 
-Probe = Callable[[MemoryProgram, Brief], Failure | NoEffect | Worse | None]
+Probe = Callable[[MemoryProgram, MutationContext], Failure | NoEffect | Worse | None]
 """Function that tries a candidate on tasks of its parent's failure analysis: returns the first failure; that
 nothing differs; or that it is significantly worse.
 """
 
 
 @dataclass(frozen=True)
-class Child:
+class CandidateProgram:
     """Working program, with its commit message and the form in which it was given."""
 
     program: MemoryProgram
@@ -58,7 +58,7 @@ class Child:
     form: EditName = "blocks"
 
 
-class Unfit(Exception):
+class InvalidEdit(Exception):
     """Answer that did not become a candidate.
 
     Args:
@@ -87,7 +87,7 @@ class Unfit(Exception):
 
 def child_of(
     answer: str,
-    brief: Brief,
+    context: MutationContext,
     frozen: Frozen,
     edit: EditName,
     try_out: TryOut,
@@ -95,8 +95,8 @@ def child_of(
     probe: Probe | None = None,
     finished: bool = False,
     texts: Prompts = TEXTS,
-) -> Child:
-    """Return the candidate that ``answer`` makes from the brief's parent.
+) -> CandidateProgram:
+    """Return the candidate that ``answer`` makes from the context's parent.
 
     The checks are ordered by cost: static faults are reported before anything runs.
 
@@ -106,41 +106,44 @@ def child_of(
         texts: the prompts.
 
     Raises:
-        Unfit: the edit cannot be read or applied; or the program breaks the contract, has a static fault,
-            changes a frozen part, is known already, fails when it is tried, or does the same as its parent.
+        InvalidEdit: the edit cannot be read or applied; or the program breaks the contract, has a static
+            fault, changes a frozen part, is known already, fails when it is tried, or does the same as its
+            parent.
         InfrastructureError: it could not be tried.
     """
     repair = texts["repair"]
     try:
-        edited = read_edit(answer, brief.program.source, edit, finished=finished)
+        edited = read_edit(answer, context.program.source, edit, finished=finished)
     except NoChange as error:
         told = repair.say("duplicate", what="its parent")
-        raise Unfit(answer, "the same program as its parent", told, became="same") from error
+        raise InvalidEdit(answer, "the same program as its parent", told, became="same") from error
     except EditError as error:
-        raise Unfit(answer, f"the edit does not apply: {error}", str(error)) from error
+        raise InvalidEdit(answer, f"the edit does not apply: {error}", str(error)) from error
     program = MemoryProgram(edited.source)
     if program.problems:
         raise _faulty(answer, program, program.problems, "the program breaks the contract")
-    _refuse_faults(answer, program, brief)
+    _refuse_faults(answer, program, context)
     try:
         frozen.verify(program)
     except ProgramError as error:
         told = repair.say("frozen", error=error.message)
-        raise Unfit(answer, error.message, told, became="frozen") from error
-    _refuse_duplicates(answer, program, brief, repair)
+        raise InvalidEdit(answer, error.message, told, became="frozen") from error
+    _refuse_duplicates(answer, program, context, repair)
     _refuse_failures(answer, try_out(program), repair)
     if probe is not None:
-        found = probe(program, brief)
+        found = probe(program, context)
         if isinstance(found, NoEffect):
             told = repair.say("no_effect", reads=str(found.reads))
-            raise Unfit(answer, f"no effect: the same texts in {found.reads} reads", told, became="no effect")
+            raise InvalidEdit(
+                answer, f"no effect: the same texts in {found.reads} reads", told, became="no effect"
+            )
         if isinstance(found, Worse):
             shares = {"before": f"{found.before:.2f}", "after": f"{found.after:.2f}"}
             told = repair.say("worse", reads=str(found.reads), **shares)
             reason = "worse: evidence recall {after} after {before}".format(**shares)
-            raise Unfit(answer, f"{reason} in {found.reads} reads", told, became="worse")
+            raise InvalidEdit(answer, f"{reason} in {found.reads} reads", told, became="worse")
         _refuse_failures(answer, found, repair)
-    return Child(program, edited.message, edited.form)
+    return CandidateProgram(program, edited.message, edited.form)
 
 
 def _refuse_failures(answer: str, failure: Failure | None, repair: Prompt) -> None:
@@ -154,35 +157,35 @@ def _refuse_failures(answer: str, failure: Failure | None, repair: Prompt) -> No
         detail=indented(failure.detail) if failure.detail else "",
     )
     reason = f"{failure.kind} in {failure.where}: {failure.message}"
-    raise Unfit(answer, reason, told, became="failed")
+    raise InvalidEdit(answer, reason, told, became="failed")
 
 
-def _refuse_faults(answer: str, program: MemoryProgram, brief: Brief) -> None:
+def _refuse_faults(answer: str, program: MemoryProgram, context: MutationContext) -> None:
     """Refuse faults that the candidate has and its parent has not."""
-    old = {problem.message for problem in static_problems(brief.program.source)}
+    old = {problem.message for problem in static_problems(context.program.source)}
     new = [problem for problem in static_problems(program.source) if problem.message not in old]
     if new:
         raise _faulty(answer, program, new, "the program cannot work")
 
 
-def _faulty(answer: str, program: MemoryProgram, problems: Sequence[Problem], what: str) -> Unfit:
+def _faulty(answer: str, program: MemoryProgram, problems: Sequence[Problem], what: str) -> InvalidEdit:
     listed = "\n".join(_explained(problem, program) for problem in problems[:_PROBLEMS])
     lines = program.source.split("\n")
     number = problems[0].line
     line = lines[number - 1].strip() if 0 < number <= len(lines) else ""
     told = f"{what[:1].upper()}{what[1:]}:\n{listed}"
-    return Unfit(answer, f"{what}: {problems[0]}", told, became="static", line=line)
+    return InvalidEdit(answer, f"{what}: {problems[0]}", told, became="static", line=line)
 
 
-def _refuse_duplicates(answer: str, program: MemoryProgram, brief: Brief, repair: Prompt) -> None:
-    if program.fingerprint == brief.program.fingerprint:
+def _refuse_duplicates(answer: str, program: MemoryProgram, context: MutationContext, repair: Prompt) -> None:
+    if program.fingerprint == context.program.fingerprint:
         what, same = "its parent", True
-    elif program.fingerprint in brief.known:
+    elif program.fingerprint in context.known:
         what, same = "another program of this campaign", False
     else:
         return
     told = repair.say("duplicate", what=what)
-    raise Unfit(answer, f"the same program as {what}", told, became="same" if same else "duplicate")
+    raise InvalidEdit(answer, f"the same program as {what}", told, became="same" if same else "duplicate")
 
 
 def _explained(problem: Problem, program: MemoryProgram) -> str:

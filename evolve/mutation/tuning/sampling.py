@@ -1,4 +1,4 @@
-"""Sampler of knob values: Optuna's TPE, in memory."""
+"""Sampler of hyperparameter values: Optuna's TPE, in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 class Sampler:
-    """Sampler of knob values from recorded outcomes; the defaults come first. Deterministic for a seed.
+    """Sampler of hyperparameter values from recorded outcomes; the defaults come first. Deterministic for a
+    seed.
 
     Args:
         knobs: at least one.

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 
-from evolve.mutation.protocol import Brief, Feedback, Mutator, Proposal, Refusal
+from evolve.mutation.protocol import Feedback, MutationContext, Mutator, NoCandidate, Proposal
 from evolve.mutation.tuning.tuner import OPERATOR
 
 
 class Tuning(Mutator):
-    """Mutator that tunes a share of the parents that have knobs and were not tuned yet; else it delegates.
+    """Mutator that tunes a share of the parents that have hyperparameters and were not tuned yet; else it
+    delegates.
 
-    If the tuner refuses, the other mutator is used, since a refusal would cost a candidate.
+    If the tuner refuses, the other mutator is used, since no candidate would come of it.
 
     Args:
         inner: makes the other candidates.
@@ -31,15 +32,15 @@ class Tuning(Mutator):
         """Identity of both mutators, with the share."""
         return f"{self._tuner.identity} × {self._share:g}, {self._inner.identity}"
 
-    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
+    def mutate(self, context: MutationContext, rng: random.Random) -> Proposal | NoCandidate:
         """Return a tuned candidate, or the other mutator's result; see ``Mutator``."""
         # Drawn in any case, so that the other candidates do not depend on which parents can be tuned.
         drawn, own = rng.random() < self._share, random.Random(rng.getrandbits(64))
-        if drawn and _is_due(brief):
-            outcome = self._tuner.mutate(brief, own)
+        if drawn and _is_due(context):
+            outcome = self._tuner.mutate(context, own)
             if isinstance(outcome, Proposal):
                 return outcome
-        return self._inner.mutate(brief, rng)
+        return self._inner.mutate(context, rng)
 
     def observe(self, feedback: Feedback) -> None:
         """Pass a result on to both mutators."""
@@ -47,7 +48,7 @@ class Tuning(Mutator):
         self._inner.observe(feedback)
 
 
-def _is_due(brief: Brief) -> bool:
-    """Return whether the parent has knobs, is not itself tuned, and has no tuned offspring."""
-    tuned = brief.parent.operator == OPERATOR or any(c.operator == OPERATOR for c in brief.siblings)
-    return bool(brief.program.parts.knobs) and not tuned
+def _is_due(context: MutationContext) -> bool:
+    """Return whether the parent has hyperparameters, is not itself tuned, and has no tuned offspring."""
+    tuned = context.parent.operator == OPERATOR or any(c.operator == OPERATOR for c in context.siblings)
+    return bool(context.program.parts.knobs) and not tuned

@@ -17,10 +17,10 @@ from statistics import fmean
 from typing import Protocol
 
 from evolve.errors import ProgramError
-from evolve.evaluation.racing import chance_to_draw_level
+from evolve.evaluation.early_stopping import chance_to_draw_level
 from evolve.evaluation.rehearsal import Hear, Unrecorded
 from evolve.mutation.knobs import changes
-from evolve.mutation.protocol import Brief, Mutator, Proposal, Refusal
+from evolve.mutation.protocol import MutationContext, Mutator, NoCandidate, Proposal
 from evolve.mutation.tuning.sampling import Sampler
 from evolve.program import MemoryProgram, with_knobs
 from evolve.program.history import with_history
@@ -30,7 +30,7 @@ from evolve.scoring import evidence_recall, rubric_coverage
 OPERATOR = "tune"
 LEAST_QUESTIONS = 4
 """Fewest questions on which settings can be distinguished."""
-LOOK_EVERY = 5
+CHECK_EVERY = 5
 """Questions between two checks that a setting can still win."""
 RISK = 0.1
 """Probability of stopping a setting that would have drawn level with a better one."""
@@ -65,7 +65,7 @@ class Tried:
     """Setting with its results.
 
     Attributes:
-        values: knob name → value.
+        values: hyperparameter name → value.
         scores: task id → proxy of quality, of the tasks asked.
         lengths: task id → characters that ``read`` returned.
     """
@@ -123,32 +123,32 @@ class Tuner(Mutator):
         """Name, version and settings."""
         return f"tune/1/{self._trials}{'/frugal' if self._frugal else ''}"
 
-    def mutate(self, brief: Brief, rng: random.Random) -> Proposal | Refusal:
-        """Return the parent with better numbers; refused where it has no knobs, no better setting is found,
-        or a model is needed.
+    def mutate(self, context: MutationContext, rng: random.Random) -> Proposal | NoCandidate:
+        """Return the parent with better numbers; refused where it has no hyperparameters, no better setting
+        is found, or a model is needed.
 
         Raises:
             InfrastructureError: the sandbox failed.
         """
-        if not brief.program.parts.knobs:
-            return Refusal(OPERATOR, "the program has no KNOBS")
-        writes, queries = recording(brief)
+        if not context.program.parts.knobs:
+            return NoCandidate(OPERATOR, "the program has no KNOBS")
+        writes, queries = recording(context)
         if len(queries) < LEAST_QUESTIONS:
-            return Refusal(
+            return NoCandidate(
                 OPERATOR, f"{len(queries)} recorded queries are too few; expected {LEAST_QUESTIONS}"
             )
         rng.shuffle(queries)  # the early-stopping test assumes a random order
         try:
-            tried = self._tried(brief.program, writes, queries, rng.getrandbits(32))
+            tried = self._tried(context.program, writes, queries, rng.getrandbits(32))
         except (Unrecorded, ProgramError) as error:
-            return Refusal(OPERATOR, f"the parent cannot be run on what is recorded: {error}")
+            return NoCandidate(OPERATOR, f"the parent cannot be run on what is recorded: {error}")
         if tried is None:
-            return Refusal(OPERATOR, f"it takes longer than {self._seconds:g} s")
+            return NoCandidate(OPERATOR, f"it takes longer than {self._seconds:g} s")
         parent, others = tried[0], tried[1:]
         better = choices(parent, others, frugal=self._frugal)
         if not better:
-            return Refusal(OPERATOR, f"none of {len(others)} other settings was better")
-        return _child(brief, parent, rng.choice(better))
+            return NoCandidate(OPERATOR, f"none of {len(others)} other settings was better")
+        return _child(context, parent, rng.choice(better))
 
     def _tried(
         self,
@@ -199,7 +199,7 @@ class Tuner(Mutator):
 
         def hear(task: Task, text: str) -> bool:
             scores[task.id], lengths[task.id] = proxy(task, text), len(text)
-            return len(scores) % LOOK_EVERY != 0 or not self._hopeless(scores, lengths, whole, len(queries))
+            return len(scores) % CHECK_EVERY != 0 or not self._hopeless(scores, lengths, whole, len(queries))
 
         try:
             self._rehearse(source, writes, queries, hear)
@@ -217,27 +217,27 @@ class Tuner(Mutator):
     ) -> bool:
         """Return whether one of ``whole`` is no longer, as far as can be seen, and will stay better."""
         length = fmean(lengths.values())
-        for rival in whole:
-            if self._frugal and fmean(rival.lengths[task] for task in scores) > length:
+        for earlier in whole:
+            if self._frugal and fmean(earlier.lengths[task] for task in scores) > length:
                 continue
-            chance = chance_to_draw_level([s - rival.scores[task] for task, s in scores.items()], total)
-            if chance < RISK / (total // LOOK_EVERY):
+            chance = chance_to_draw_level([s - earlier.scores[task] for task, s in scores.items()], total)
+            if chance < RISK / (total // CHECK_EVERY):
                 return True
         return False
 
 
-def recording(brief: Brief) -> tuple[list[tuple[Episode, Fields]], list[tuple[Task, Fields]]]:
+def recording(context: MutationContext) -> tuple[list[tuple[Episode, Fields]], list[tuple[Task, Fields]]]:
     """Return the agent's extractions and queries from the parent's failure analysis, where it gave any."""
-    diagnosis = brief.diagnosis
+    diagnosis = context.diagnosis
     writes = [
-        (brief.episodes[write.episode], write.item)
+        (context.episodes[write.episode], write.item)
         for write in diagnosis.writes
-        if write.episode in brief.episodes and _given(write.item, write.failure, write.inconclusive)
+        if write.episode in context.episodes and _given(write.item, write.failure, write.inconclusive)
     ]
     queries = [
-        (brief.tasks[item.task], item.query)
+        (context.tasks[item.task], item.query)
         for item in diagnosis.items
-        if item.task in brief.tasks and _given(item.query, item.failure, item.inconclusive)
+        if item.task in context.tasks and _given(item.query, item.failure, item.inconclusive)
     ]
     return writes, [(task, query) for task, query in queries if task.answers or task.evidence or task.rubric]
 
@@ -276,16 +276,16 @@ def _given(fields: Fields, failure: Failure | None, inconclusive: str) -> bool:
     return bool(fields) or not (inconclusive or (failure and failure.kind == "extraction"))
 
 
-def _child(brief: Brief, parent: Tried, chosen: Tried) -> Proposal | Refusal:
-    knobs = brief.program.parts.knobs
+def _child(context: MutationContext, parent: Tried, chosen: Tried) -> Proposal | NoCandidate:
+    knobs = context.program.parts.knobs
     message = (
         f"Tune {changes(knobs, chosen.values)}: on {len(parent.scores)} recorded questions recall "
         f"{parent.quality:.3f} → {chosen.quality:.3f}, characters {parent.characters:,.0f} → "
         f"{chosen.characters:,.0f}."
     )
-    program = MemoryProgram(with_history(with_knobs(brief.program.source, chosen.values), [message]))
+    program = MemoryProgram(with_history(with_knobs(context.program.source, chosen.values), [message]))
     if program.problems:
-        return Refusal(OPERATOR, f"not valid with new numbers: {program.problems[0]}")
-    if program.fingerprint in {*brief.known, brief.program.fingerprint}:
-        return Refusal(OPERATOR, "the best setting is a program that was tried before")
-    return Proposal(program, OPERATOR, message, (brief.parent.number,))
+        return NoCandidate(OPERATOR, f"not valid with new numbers: {program.problems[0]}")
+    if program.fingerprint in {*context.known, context.program.fingerprint}:
+        return NoCandidate(OPERATOR, "the best setting is a program that was tried before")
+    return Proposal(program, OPERATOR, message, (context.parent.number,))

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolve.mutation.reflection.fitting import Section, cut, fit
+from evolve.mutation.reflection.fitting import PromptSection, cut, fit
 
 SECTIONS = st.lists(
     st.builds(
-        lambda title, size, priority, share: Section(title, (title + "!") * size + ".", priority, share),
+        lambda title, size, priority, share: PromptSection(
+            title, (title + "!") * size + ".", priority, share
+        ),
         st.text("abc", min_size=1, max_size=40),
         st.integers(0, 2_000),
         st.integers(0, 5),
@@ -48,7 +50,11 @@ def test_what_fits_is_shown_whole(sections):
 
 
 def test_the_first_by_priority_are_served_and_the_dropped_are_named():
-    sections = [Section("low", "l" * 900, 5), Section("high", "h" * 900, 1), Section("mid", "m" * 900, 3)]
+    sections = [
+        PromptSection("low", "l" * 900, 5),
+        PromptSection("high", "h" * 900, 1),
+        PromptSection("mid", "m" * 900, 3),
+    ]
     shown = fit(sections, 1_500)
     assert "h" * 900 in shown
     assert "characters left out" in shown.partition("## mid")[2]
@@ -56,14 +62,16 @@ def test_the_first_by_priority_are_served_and_the_dropped_are_named():
 
 
 def test_a_share_holds_only_in_want():
-    greedy, other = Section("greedy", "g" * 4_000, 0, share=0.5), Section("other", "o" * 4_000, 1)
+    greedy, other = PromptSection("greedy", "g" * 4_000, 0, share=0.5), PromptSection("other", "o" * 4_000, 1)
     shown = fit([greedy, other], 4_240)
     assert 1_900 < shown.count("g") < 2_100
     assert 1_800 < shown.count("o") < 2_100
-    assert "g" * 3_000 in fit([Section("greedy", "g" * 3_000, 0, share=0.1)], 3_100)
+    assert "g" * 3_000 in fit([PromptSection("greedy", "g" * 3_000, 0, share=0.1)], 3_100)
 
 
 @pytest.mark.parametrize("size", [9_000, 1_000])
 def test_what_others_leave_goes_to_those_that_were_cut(size):
-    shown = fit([Section("cut", "c" * 9_000, 0, share=0.1), Section("rest", "r" * size, 1)], 5_000)
+    shown = fit(
+        [PromptSection("cut", "c" * 9_000, 0, share=0.1), PromptSection("rest", "r" * size, 1)], 5_000
+    )
     assert len(shown) > 4_600

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolve.models.prompts import Prompt
-from evolve.mutation.offline.diagnosis import Cue
+from evolve.mutation.offline.failure_analysis import Cue
 from evolve.mutation.reflection.ideas import Idea, ideas_for, ideas_of, methods_at
 from evolve.mutation.reflection.texts import TEXTS
 from evolve.program import MemoryProgram
@@ -31,28 +31,30 @@ def test_every_cue_has_ideas_and_every_line_is_one() -> None:
         assert len(ideas_of(OURS, section)) == len(OURS.say(section).splitlines()) > 0
 
 
-def test_ideas_follow_the_diagnosis(brief_of) -> None:
-    brief = brief_of(retrieved="something else")
-    drawn = Counter(ideas_for(brief, TWO, random.Random(seed))[0].text for seed in range(200))
+def test_ideas_follow_the_diagnosis(context_of) -> None:
+    context = context_of(retrieved="something else")
+    drawn = Counter(ideas_for(context, TWO, random.Random(seed))[0].text for seed in range(200))
     assert drawn["compare stems"] > 3 * drawn["anything"] > 0, "the missing line shares a word"
     assert not drawn["keep it"], "the evidence was not lost in write"
 
 
-def test_ideas_keep_to_the_scope(brief_of) -> None:
+def test_ideas_keep_to_the_scope(context_of) -> None:
     for scope, places in (("read", {"rank", "output"}), ("write", {"write"}), ("response", set())):
-        brief = replace(brief_of(retrieved="something else"), scope=scope)
-        found = {idea.place for seed in range(50) for idea in ideas_for(brief, OURS, random.Random(seed), 3)}
+        context = replace(context_of(retrieved="something else"), scope=scope)
+        found = {
+            idea.place for seed in range(50) for idea in ideas_for(context, OURS, random.Random(seed), 3)
+        }
         assert found == places
 
 
-def test_a_blind_draw_does_not_look_at_the_diagnosis(brief_of) -> None:
-    brief = brief_of(retrieved="something else")
-    drawn = Counter(ideas_for(brief, TWO, random.Random(seed), blind=True)[0].text for seed in range(300))
+def test_a_blind_draw_does_not_look_at_the_diagnosis(context_of) -> None:
+    context = context_of(retrieved="something else")
+    drawn = Counter(ideas_for(context, TWO, random.Random(seed), blind=True)[0].text for seed in range(300))
     assert min(drawn[text] for text in ("anything", "compare stems", "keep it")) > 60
 
 
-def test_several_ideas_differ(brief_of) -> None:
-    found = ideas_for(brief_of(retrieved="x"), TWO, random.Random(0), 5)
+def test_several_ideas_differ(context_of) -> None:
+    found = ideas_for(context_of(retrieved="x"), TWO, random.Random(0), 5)
     assert len(found) == len(set(found)) == 2
 
 

@@ -36,8 +36,8 @@ def test_no_weight_no_chance():
     assert weighted_sample("", [], 3, rng) == []
 
 
-def test_failures_success_stages_and_a_write_are_drawn(brief_of):
-    brief = brief_of(
+def test_failures_success_stages_and_a_write_are_drawn(context_of):
+    context = context_of(
         score=0.0,
         stage=Stage.NOT_RETRIEVED,
         others=(
@@ -46,28 +46,28 @@ def test_failures_success_stages_and_a_write_are_drawn(brief_of):
             item("t3", 0.9),
         ),
     )
-    drawn = draw(brief, random.Random(0), failures=2, low=0.5)
-    assert {found.task for found in drawn.failures} <= {"t0", "t1", "t2"}
-    assert len(drawn.failures) == 2
-    assert drawn.success
-    assert drawn.success.task == "t3"
-    assert set(drawn.stages) == {Stage.NOT_RETRIEVED, Stage.NOT_USED}
-    assert drawn.write is None
+    examples = draw(context, random.Random(0), failures=2, low=0.5)
+    assert {found.task for found in examples.failures} <= {"t0", "t1", "t2"}
+    assert len(examples.failures) == 2
+    assert examples.success
+    assert examples.success.task == "t3"
+    assert set(examples.stages) == {Stage.NOT_RETRIEVED, Stage.NOT_USED}
+    assert examples.write is None
 
 
-def test_an_example_of_a_stage_is_another_than_the_failures_where_there_is_one(brief_of):
+def test_an_example_of_a_stage_is_another_than_the_failures_where_there_is_one(context_of):
     others = tuple(item(f"t{n}", 0.0, stage=Stage.NOT_USED) for n in range(1, 4))
     for seed in range(20):
-        drawn = draw(brief_of(score=1.0, others=others), random.Random(seed), failures=2, low=0.5)
-        assert drawn.stages[Stage.NOT_USED] not in drawn.failures
+        examples = draw(context_of(score=1.0, others=others), random.Random(seed), failures=2, low=0.5)
+        assert examples.stages[Stage.NOT_USED] not in examples.failures
 
 
-def test_items_without_a_score_or_a_task_are_left_out(brief_of):
-    brief = brief_of(score=float("nan"), inconclusive="the judge gave no verdict")
-    drawn = draw(brief, random.Random(0), failures=2, low=0.5)
-    assert (drawn.failures, drawn.success) == ((), None)
+def test_items_without_a_score_or_a_task_are_left_out(context_of):
+    context = context_of(score=float("nan"), inconclusive="the judge gave no verdict")
+    examples = draw(context, random.Random(0), failures=2, low=0.5)
+    assert (examples.failures, examples.success) == ((), None)
 
 
 @pytest.mark.parametrize(("score", "shown"), [(0.8, 1), (1.0, 0)])
-def test_where_nothing_is_low_the_weakest_are_shown(brief_of, score, shown):
-    assert len(draw(brief_of(score=score), random.Random(0), failures=2, low=0.5).failures) == shown
+def test_where_nothing_is_low_the_weakest_are_shown(context_of, score, shown):
+    assert len(draw(context_of(score=score), random.Random(0), failures=2, low=0.5).failures) == shown

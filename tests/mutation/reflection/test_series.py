@@ -10,7 +10,7 @@ import pytest
 
 from evolve.errors import ModelError, UsageError
 from evolve.models.tokens import estimate_tokens
-from evolve.mutation import Feedback, Proposal, Refusal
+from evolve.mutation import Feedback, NoCandidate, Proposal
 from evolve.mutation.reflection import ReflectionMutator
 from evolve.mutation.reflection.compact import COMPACT_TOKENS, opening_of
 from evolve.mutation.reflection.mutator import Sampling
@@ -53,37 +53,37 @@ def item(task: str, **values) -> ItemResult:
     return ItemResult(task=task, **{**base, **values})
 
 
-def three_failures(brief_of):
-    brief = brief_of(retrieved="text of t0", others=(item("t1"), item("t2")))
+def three_failures(context_of):
+    context = context_of(retrieved="text of t0", others=(item("t1"), item("t2")))
     tasks = {
         name: task.model_copy(update={"question": f"Question of {name}?"})
-        for name, task in brief.tasks.items()
+        for name, task in context.tasks.items()
     }
-    return replace(brief, tasks=tasks)
+    return replace(context, tasks=tasks)
 
 
-def test_definitions_make_a_child(chat, brief_of):
+def test_definitions_make_a_child(chat, context_of):
     model = chat(definitions(900))
-    child = compact(model).mutate(brief_of(), random.Random(1))
+    child = compact(model).mutate(context_of(), random.Random(1))
     assert isinstance(child, Proposal)
     assert "[:900]" in child.program.source
     assert "self._index(re.findall" in child.program.source
     assert child.tries == (Try(kind="draw", form="definitions", became="valid"),)
 
 
-def test_the_form_is_shown_by_a_method_of_the_program(chat, brief_of, seeds):
+def test_the_form_is_shown_by_a_method_of_the_program(chat, context_of, seeds):
     model = chat(definitions(900))
-    compact(model).mutate(brief_of(seeds["hybrid"]), random.Random(1))
+    compact(model).mutate(context_of(seeds["hybrid"]), random.Random(1))
     asked = model.requests[0].messages[1]["content"]
     form = asked[asked.index("as in this example") :]
     assert "```python\ndef _" in form
     assert "def read(" not in form
 
 
-def test_a_compact_prompt_holds_what_matters_within_its_bound(chat, brief_of, seeds):
+def test_a_compact_prompt_holds_what_matters_within_its_bound(chat, context_of, seeds):
     model = chat(definitions(900))
-    brief = brief_of(seeds["hybrid"], retrieved="came back " * 400, stage=Stage.NOT_RETRIEVED)
-    compact(model, repairs=0).mutate(brief, random.Random(1))
+    context = context_of(seeds["hybrid"], retrieved="came back " * 400, stage=Stage.NOT_RETRIEVED)
+    compact(model, repairs=0).mutate(context, random.Random(1))
     (request,) = model.requests
     text = "\n".join(message["content"] for message in request.messages)
     assert sum(estimate_tokens(message["content"]) for message in request.messages) <= COMPACT_TOKENS
@@ -101,30 +101,32 @@ def test_a_compact_prompt_holds_what_matters_within_its_bound(chat, brief_of, se
     assert "Hybrid retrieval: the same chunks" not in text, "the history is left out"
 
 
-def test_a_long_program_leaves_room_for_the_form(chat, brief_of, host):
+def test_a_long_program_leaves_room_for_the_form(chat, context_of, host):
     long = host + "".join(f"\n\ndef helper_{n}(text):\n    return text[{n}:]\n" for n in range(900))
     model = chat(definitions(900))
-    compact(model).mutate(brief_of(long, retrieved="x" * 5_000), random.Random(1))
+    compact(model).mutate(context_of(long, retrieved="x" * 5_000), random.Random(1))
     (request,) = model.requests
     assert sum(estimate_tokens(message["content"]) for message in request.messages) <= COMPACT_TOKENS
     assert "Leave out everything that stays as it is." in request.messages[1]["content"]
 
 
-def test_two_draws_for_a_parent_begin_alike(chat, brief_of, seeds):
+def test_two_draws_for_a_parent_begin_alike(chat, context_of, seeds):
     model = chat("no", "nothing", definitions(900))
-    brief = replace(three_failures(brief_of), program=brief_of(seeds["hybrid"]).program, scopes=("read",))
-    compact(model).mutate(brief, random.Random(1))
+    context = replace(
+        three_failures(context_of), program=context_of(seeds["hybrid"]).program, scopes=("read",)
+    )
+    compact(model).mutate(context, random.Random(1))
     first, second = (request.messages[1]["content"] for request in model.requests[:2])
     common = next(n for n, (a, b) in enumerate(zip(first, second, strict=False)) if a != b)
     assert first != second
     assert common > 0.6 * len(first)
 
 
-def test_a_draw_shows_another_case_in_another_scope_and_is_warmer(chat, brief_of):
+def test_a_draw_shows_another_case_in_another_scope_and_is_warmer(chat, context_of):
     model = chat("no", "nothing", definitions(900))
-    brief = replace(three_failures(brief_of), scope="read", scopes=("write", "everything"))
+    context = replace(three_failures(context_of), scope="read", scopes=("write", "everything"))
     sampling = Sampling(max_tokens=1_000, temperature=0.7)
-    child = compact(model, sampling=sampling).mutate(brief, random.Random(1))
+    child = compact(model, sampling=sampling).mutate(context, random.Random(1))
     assert isinstance(child, Proposal)
     assert child.operator == "reflect"
     asked = [request.messages[1]["content"] for request in model.requests]
@@ -132,7 +134,7 @@ def test_a_draw_shows_another_case_in_another_scope_and_is_warmer(chat, brief_of
     assert len(set(shown)) == 3
     assert [request.cause for request in model.requests] == ["reflect"] * 3
     assert ["to `read` or" in text for text in asked] == [True, False, False]
-    stop = [opening_of(brief.program)]
+    stop = [opening_of(context.program)]
     assert [dict(request.options) for request in model.requests] == [
         {"max_tokens": 1_000, "stop": stop},
         {"max_tokens": 1_000, "temperature": 0.85, "stop": stop},
@@ -141,28 +143,28 @@ def test_a_draw_shows_another_case_in_another_scope_and_is_warmer(chat, brief_of
     assert all(len(request.messages) == 2 for request in model.requests)
 
 
-def test_a_reply_that_was_cut_off_is_drawn_again_shorter_and_with_more_room(chat, brief_of):
+def test_a_reply_that_was_cut_off_is_drawn_again_shorter_and_with_more_room(chat, context_of):
     model = chat(ModelError("truncated", "cut off"), definitions(900))
-    child = compact(model, sampling=Sampling(max_tokens=1_000)).mutate(brief_of(), random.Random(1))
+    child = compact(model, sampling=Sampling(max_tokens=1_000)).mutate(context_of(), random.Random(1))
     assert isinstance(child, Proposal)
     assert [one.became for one in child.tries] == ["lost", "valid"]
     assert model.requests[1].options["max_tokens"] == 1_500
     assert "At most 25 lines" in model.requests[1].messages[1]["content"]
 
 
-def test_a_fault_that_the_source_shows_is_found_before_anything_runs(chat, brief_of):
+def test_a_fault_that_the_source_shows_is_found_before_anything_runs(chat, context_of):
     def try_out(program):
         raise AssertionError("it must not be tried")
 
-    refused = compact(chat(UNDEFINED), try_out=try_out, repairs=0).mutate(brief_of(), random.Random(1))
-    assert isinstance(refused, Refusal)
+    refused = compact(chat(UNDEFINED), try_out=try_out, repairs=0).mutate(context_of(), random.Random(1))
+    assert isinstance(refused, NoCandidate)
     assert "scores" in refused.reason
     assert refused.tries[0].became == "static"
 
 
-def test_a_conversation_quotes_the_line_at_fault(chat, brief_of):
+def test_a_conversation_quotes_the_line_at_fault(chat, context_of):
     model = chat(UNDEFINED, definitions(900))
-    child = compact(model, retrying=always("repair")).mutate(brief_of(), random.Random(1))
+    child = compact(model, retrying=always("repair")).mutate(context_of(), random.Random(1))
     assert isinstance(child, Proposal)
     assert [one.kind for one in child.tries] == ["draw", "repair"]
     told = model.requests[1].messages
@@ -177,24 +179,26 @@ def test_a_conversation_quotes_the_line_at_fault(chat, brief_of):
         (Failure(kind="exception", where="read t1", message="the text is too long"), "failed"),
     ],
 )
-def test_a_child_without_effect_or_that_fails_on_real_tasks_is_drawn_again(chat, brief_of, found, became):
+def test_a_child_without_effect_or_that_fails_on_real_tasks_is_drawn_again(chat, context_of, found, became):
     outcomes = [found, None]
     model = chat(definitions(900), definitions(800))
-    child = compact(model, probe=lambda program, brief: outcomes.pop(0)).mutate(brief_of(), random.Random(1))
+    child = compact(model, probe=lambda program, context: outcomes.pop(0)).mutate(
+        context_of(), random.Random(1)
+    )
     assert isinstance(child, Proposal)
     assert "[:800]" in child.program.source
     assert [one.became for one in child.tries] == [became, "valid"]
     assert ("in all 8 questions" in model.requests[1].messages[1]["content"]) == (became == "no effect")
 
 
-def test_the_same_text_is_told_from_another_known_program(chat, brief_of, host):
+def test_the_same_text_is_told_from_another_known_program(chat, context_of, host):
     same = "MESSAGE: x\n```python\ndef _index(self, fresh):\n    self.notes.extend(fresh)\n```"
-    refused = compact(chat(same), repairs=0).mutate(brief_of(), random.Random(1))
+    refused = compact(chat(same), repairs=0).mutate(context_of(), random.Random(1))
     assert [one.became for one in refused.tries] == ["same"]
 
 
 @pytest.mark.parametrize("style", ["compact", "full"])
-def test_a_blind_model_is_shown_no_failure(chat, brief_of, style):
+def test_a_blind_model_is_shown_no_failure(chat, context_of, style):
     model = chat(definitions(900))
     blind = ReflectionMutator(
         model,
@@ -205,10 +209,10 @@ def test_a_blind_model_is_shown_no_failure(chat, brief_of, style):
         successes_shown=0,
         references_shown=0,
     )
-    brief = brief_of(retrieved="What came back.", stage=Stage.NOT_RETRIEVED)
+    context = context_of(retrieved="What came back.", stage=Stage.NOT_RETRIEVED)
     failure = Failure(kind="exception", where="read t9", message="KeyError")
-    diagnosis = brief.diagnosis.model_copy(update={"failure": failure})
-    assert isinstance(blind.mutate(replace(brief, diagnosis=diagnosis), random.Random(1)), Proposal)
+    diagnosis = context.diagnosis.model_copy(update={"failure": failure})
+    assert isinstance(blind.mutate(replace(context, diagnosis=diagnosis), random.Random(1)), Proposal)
     text = "\n".join(message["content"] for message in model.requests[0].messages)
     for part in ("Bob", "What came back", "not_retrieved", "KeyError", "evidence was lost", "REGRESSION"):
         assert part not in text
@@ -244,7 +248,7 @@ def test_what_lies_within_the_window_is_not_looked_at():
     ]
 
 
-def test_the_mutator_learns_from_feedback(chat, brief_of):
+def test_the_mutator_learns_from_feedback(chat, context_of):
     retrying = Retrying("auto", window=1, prefers="draw")
     mutator = compact(chat(definitions(900)), retrying=retrying)
     tries = (
@@ -288,10 +292,10 @@ def test_a_folder_of_prompts_must_be_there(tmp_path):
         texts_of(tmp_path / "absent")
 
 
-def test_an_idea_comes_with_the_method_that_it_changes_in_the_place_of_the_example(chat, brief_of, seeds):
-    brief = replace(three_failures(brief_of), program=brief_of(seeds["lexical"]).program, scope="write")
+def test_an_idea_comes_with_the_method_that_it_changes_in_the_place_of_the_example(chat, context_of, seeds):
+    context = replace(three_failures(context_of), program=context_of(seeds["lexical"]).program, scope="write")
     model = chat(definitions(900))
-    compact(model, ideas_shown=1).mutate(brief, random.Random(1))
+    compact(model, ideas_shown=1).mutate(context, random.Random(1))
     asked = model.requests[0].messages[1]["content"]
     shown = asked[asked.index("Change this method") :]
     assert "def _split(self, text):" in shown
@@ -299,27 +303,27 @@ def test_an_idea_comes_with_the_method_that_it_changes_in_the_place_of_the_examp
     assert shown.count("def ") == 1, "no other method is shown"
 
 
-def test_no_idea_is_shown_where_none_is_asked_for(chat, brief_of):
+def test_no_idea_is_shown_where_none_is_asked_for(chat, context_of):
     model = chat(definitions(900))
-    compact(model).mutate(three_failures(brief_of), random.Random(1))
+    compact(model).mutate(three_failures(context_of), random.Random(1))
     assert "So that it does this" not in model.requests[0].messages[1]["content"]
 
 
-def test_a_full_prompt_lists_its_ideas(chat, brief_of):
+def test_a_full_prompt_lists_its_ideas(chat, context_of):
     model = chat(definitions(900))
     mutator = ReflectionMutator(model, try_out=lambda program: None, ideas_shown=2)
-    mutator.mutate(three_failures(brief_of), random.Random(1))
+    mutator.mutate(three_failures(context_of), random.Random(1))
     asked = model.requests[0].messages[1]["content"]
     section = asked.partition("Changes to try")[2].strip().split("\n\n")[0]
     assert section.count("- ") == 2
     assert "stop" not in model.requests[0].options, "a long reply may hold the whole program"
 
 
-def test_a_worse_child_is_drawn_again_and_said_so(chat, brief_of):
+def test_a_worse_child_is_drawn_again_and_said_so(chat, context_of):
     found = iter([Worse(reads=12, before=0.5, after=0.25), None])
     model = chat(definitions(900), definitions(901))
-    child = compact(model, probe=lambda program, brief: next(found)).mutate(
-        three_failures(brief_of), random.Random(1)
+    child = compact(model, probe=lambda program, context: next(found)).mutate(
+        three_failures(context_of), random.Random(1)
     )
     assert isinstance(child, Proposal)
     assert [one.became for one in child.tries] == ["worse", "valid"]

@@ -16,7 +16,7 @@ from evolve.errors import ModelError
 from evolve.models.accounts import charged_to
 from evolve.models.cache import ReplyCache
 from evolve.models.gateway import Gateway
-from evolve.mutation import Proposal, Refusal
+from evolve.mutation import NoCandidate, Proposal
 from evolve.mutation.ensemble import Ensemble, Member
 from evolve.mutation.reflection import ReflectionMutator
 from evolve.program import MemoryProgram
@@ -61,7 +61,7 @@ def mutator(gateway: Gateway, role_config: Callable[..., RoleConfig]) -> Callabl
 
 
 def test_repairs_are_counted_as_the_server_counts_them(
-    model_server: ModelServer, gateway: Gateway, mutator, brief_of
+    model_server: ModelServer, gateway: Gateway, mutator, context_of
 ) -> None:
     tried: list[MemoryProgram] = []
 
@@ -73,7 +73,7 @@ def test_repairs_are_counted_as_the_server_counts_them(
 
     model_server.script("reflector", in_turn(ABSENT, answer(500), answer(600)))
     with charged_to(9):
-        child = mutator(try_out=try_out).mutate(brief_of(), random.Random(0))
+        child = mutator(try_out=try_out).mutate(context_of(), random.Random(0))
     assert isinstance(child, Proposal)
     assert "[:600]" in child.program.source
     assert child.message == "Read more."
@@ -104,13 +104,13 @@ def test_repairs_are_counted_as_the_server_counts_them(
     ],
 )
 def test_a_call_that_cannot_be_used_costs_a_round_then_the_child(
-    model_server: ModelServer, mutator, brief_of, said, kind: str
+    model_server: ModelServer, mutator, context_of, said, kind: str
 ) -> None:
     model_server.script("reflector", in_turn(said, answer(500)))
-    assert isinstance(mutator().mutate(brief_of(), random.Random(0)), Proposal)
+    assert isinstance(mutator().mutate(context_of(), random.Random(0)), Proposal)
     model_server.script("reflector", always(said))
-    refused = mutator(repairs=2).mutate(replace(brief_of(), number=10), random.Random(0))
-    assert isinstance(refused, Refusal)
+    refused = mutator(repairs=2).mutate(replace(context_of(), number=10), random.Random(0))
+    assert isinstance(refused, NoCandidate)
     assert refused.reason.startswith(f"{kind}: ")
     assert KEY not in refused.reason
     assert KEY not in str([one.body for one in model_server.served])
@@ -126,9 +126,9 @@ def test_a_call_that_cannot_be_used_costs_a_round_then_the_child(
         pytest.param("", id="empty"),
     ],
 )
-def test_what_happens_once_is_got_over(model_server: ModelServer, mutator, brief_of, said) -> None:
+def test_what_happens_once_is_got_over(model_server: ModelServer, mutator, context_of, said) -> None:
     model_server.script("reflector", in_turn(said, answer(500)))
-    assert isinstance(mutator().mutate(brief_of(), random.Random(0)), Proposal)
+    assert isinstance(mutator().mutate(context_of(), random.Random(0)), Proposal)
 
 
 @pytest.mark.parametrize(
@@ -140,35 +140,35 @@ def test_what_happens_once_is_got_over(model_server: ModelServer, mutator, brief
     ],
 )
 def test_an_outage_and_a_wrong_setup_say_nothing_of_the_child(
-    model_server: ModelServer, mutator, brief_of, fault, kind: str
+    model_server: ModelServer, mutator, context_of, fault, kind: str
 ) -> None:
     model_server.script("reflector", always(fault))
     with pytest.raises(ModelError) as caught:
-        mutator().mutate(brief_of(), random.Random(0))
+        mutator().mutate(context_of(), random.Random(0))
     assert caught.value.kind == kind
     assert KEY not in str(caught.value)
 
 
 def test_the_same_child_again_costs_nothing_and_another_is_asked_anew(
-    model_server: ModelServer, mutator, brief_of
+    model_server: ModelServer, mutator, context_of
 ) -> None:
     model_server.script("reflector", in_turn(ABSENT, answer(500), ABSENT, answer(600)))
-    first = mutator().mutate(brief_of(), random.Random(0))
+    first = mutator().mutate(context_of(), random.Random(0))
     assert len(model_server.served) == 2
-    assert mutator().mutate(brief_of(), random.Random(0)) == first
+    assert mutator().mutate(context_of(), random.Random(0)) == first
     assert len(model_server.served) == 2
-    other = mutator().mutate(replace(brief_of(), number=10), random.Random(0))
+    other = mutator().mutate(replace(context_of(), number=10), random.Random(0))
     assert len(model_server.served) == 4
     assert isinstance(other, Proposal)
     assert isinstance(first, Proposal)
     assert other.program != first.program
 
 
-def test_an_ensemble_asks_its_models_by_weight(model_server: ModelServer, mutator, brief_of) -> None:
+def test_an_ensemble_asks_its_models_by_weight(model_server: ModelServer, mutator, context_of) -> None:
     for name in ("small", "large"):
         model_server.script(name, always(answer(500)))
     ensemble = Ensemble([Member("small", mutator("small"), 3.0), Member("large", mutator("large"))])
-    made = [ensemble.mutate(replace(brief_of(), number=n), random.Random(n)).operator for n in range(24)]
+    made = [ensemble.mutate(replace(context_of(), number=n), random.Random(n)).operator for n in range(24)]
     asked = [one.model for one in model_server.served]
     assert sorted(f"reflect by {model}" for model in asked) == sorted(made)
     assert asked.count("small") > asked.count("large") > 0

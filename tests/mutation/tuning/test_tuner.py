@@ -10,7 +10,7 @@ import pytest
 
 from evolve.errors import InfrastructureError, ProgramError
 from evolve.evaluation.rehearsal import Hear, Unrecorded
-from evolve.mutation import Brief, Mutator, Proposal, Refusal
+from evolve.mutation import MutationContext, Mutator, NoCandidate, Proposal
 from evolve.mutation.tuning import Rehearse, Tuner
 from evolve.mutation.tuning.tuner import Tried, choices, proxy, recording
 from evolve.program import MemoryProgram
@@ -60,9 +60,9 @@ class ByFormula:
 
 
 @pytest.fixture
-def brief(brief_of, host) -> Brief:
+def context(context_of, host) -> MutationContext:
     """Twenty questions of ten words each, all recorded; two knobs."""
-    made = brief_of(host.replace('KNOBS = {\n    "size": (3, 1, 9),\n}\n', KNOBS))
+    made = context_of(host.replace('KNOBS = {\n    "size": (3, 1, 9),\n}\n', KNOBS))
     tasks = {str(n): Task(id=str(n), question="?", answers=(" ".join(WORDS),)) for n in range(QUESTIONS)}
     items = tuple(
         ItemResult(task=n, score=0, metrics={}, query={"q": n}, retrieved="", answer="", seconds=0)
@@ -73,8 +73,8 @@ def brief(brief_of, host) -> Brief:
     return replace(made, tasks=tasks, diagnosis=diagnosis)
 
 
-def tuned(brief: Brief, rehearse: Rehearse, rng: int = 0, **options) -> Proposal | Refusal:
-    return Tuner(rehearse, **{"frugal": False, **options}).mutate(brief, random.Random(rng))
+def tuned(context: MutationContext, rehearse: Rehearse, rng: int = 0, **options) -> Proposal | NoCandidate:
+    return Tuner(rehearse, **{"frugal": False, **options}).mutate(context, random.Random(rng))
 
 
 def test_it_is_a_mutator():
@@ -82,62 +82,62 @@ def test_it_is_a_mutator():
     assert mutator.identity != Tuner(ByFormula(), frugal=False).identity
 
 
-def test_it_finds_better_numbers_and_writes_them_into_the_source(brief):
-    outcome = tuned(brief, ByFormula())
+def test_it_finds_better_numbers_and_writes_them_into_the_source(context):
+    outcome = tuned(context, ByFormula())
     assert isinstance(outcome, Proposal)
     knobs = outcome.program.parts.knobs
     assert knobs["size"].default == 9
     assert (knobs["size"].low, knobs["size"].high) == (1, 9)
-    assert (outcome.operator, outcome.parents) == ("tune", (brief.parent.number,))
+    assert (outcome.operator, outcome.parents) == ("tune", (context.parent.number,))
     assert "size 3 → 9" in outcome.message
     assert "recall 0.300 → 0.900" in outcome.message
     assert outcome.message.partition(":")[0] in " ".join(outcome.program.source.split())
     assert outcome.program.problems == ()
 
 
-def test_the_parents_own_numbers_come_first_as_they_stand(brief):
+def test_the_parents_own_numbers_come_first_as_they_stand(context):
     rehearse = ByFormula()
-    tuned(brief, rehearse)
+    tuned(context, rehearse)
     assert rehearse.settings[0] == {"size": 3, "weight": 0.125}
     assert len({tuple(setting.values()) for setting in rehearse.settings}) == len(rehearse.settings)
 
 
-def test_equal_states_give_equal_children(brief):
-    assert tuned(brief, ByFormula(), 5) == tuned(brief, ByFormula(), 5)
+def test_equal_states_give_equal_children(context):
+    assert tuned(context, ByFormula(), 5) == tuned(context, ByFormula(), 5)
     rough = [ByFormula(lambda k, n: 3 + (n + int(90 * k["weight"])) % 5) for _ in range(2)]
-    assert tuned(brief, rough[0], 1) == tuned(brief, rough[1], 1)
+    assert tuned(context, rough[0], 1) == tuned(context, rough[1], 1)
     assert rough[0].settings == rough[1].settings
 
 
-def test_it_refuses_when_nothing_is_better(brief):
-    outcome = tuned(brief, ByFormula(lambda knobs, n: 4))
-    assert isinstance(outcome, Refusal)
+def test_it_refuses_when_nothing_is_better(context):
+    outcome = tuned(context, ByFormula(lambda knobs, n: 4))
+    assert isinstance(outcome, NoCandidate)
     assert "none of" in outcome.reason
 
 
-def test_the_same_for_less_is_a_child_only_where_cost_counts(brief):
+def test_the_same_for_less_is_a_child_only_where_cost_counts(context):
     flat = ByFormula(lambda knobs, n: 4, lambda knobs: 100 + int(1000 * knobs["weight"]))
-    assert isinstance(tuned(brief, flat), Refusal)
-    outcome = tuned(brief, flat, frugal=True)
+    assert isinstance(tuned(context, flat), NoCandidate)
+    outcome = tuned(context, flat, frugal=True)
     assert isinstance(outcome, Proposal)
     assert outcome.program.parts.knobs["weight"].default < 0.125
 
 
-def test_what_cannot_draw_level_is_given_up_on_the_way(brief):
+def test_what_cannot_draw_level_is_given_up_on_the_way(context):
     # Everything but the parent's own size is far worse.
     rehearse = ByFormula(lambda knobs, n: 9 - n % 2 if knobs["size"] == 3 else n % 2)
-    tuned(brief, rehearse, trials=20)
+    tuned(context, rehearse, trials=20)
     worse = sum(setting["size"] != 3 for setting in rehearse.settings)
     assert worse > 5
     assert rehearse.reads < 0.75 * QUESTIONS * len(rehearse.settings)
 
 
-def test_what_is_shorter_is_not_given_up_for_its_quality_where_cost_counts(brief):
+def test_what_is_shorter_is_not_given_up_for_its_quality_where_cost_counts(context):
     rehearse = ByFormula(
         lambda knobs, n: 9 - n % 2 if knobs["size"] == 3 else n % 2,
         lambda knobs: 100 if knobs["size"] == 3 else 50,
     )
-    tuned(brief, rehearse, trials=12, frugal=True)
+    tuned(context, rehearse, trials=12, frugal=True)
     shorter = [setting for setting in rehearse.settings if setting["size"] != 3]
     assert shorter
     assert rehearse.reads >= QUESTIONS * 2  # the parent, and the first of the shorter ones
@@ -146,47 +146,47 @@ def test_what_is_shorter_is_not_given_up_for_its_quality_where_cost_counts(brief
 @pytest.mark.parametrize(
     "error", [Unrecorded("it asks the toolkit's model"), ProgramError("load", "no such module")]
 )
-def test_a_parent_that_cannot_be_run_on_the_record_is_refused_with_the_reason(brief, error):
+def test_a_parent_that_cannot_be_run_on_the_record_is_refused_with_the_reason(context, error):
     rehearse = ByFormula(raises=lambda trial: error)
-    outcome = tuned(brief, rehearse)
-    assert isinstance(outcome, Refusal)
+    outcome = tuned(context, rehearse)
+    assert isinstance(outcome, NoCandidate)
     assert str(error) in outcome.reason
     assert len(rehearse.settings) == 1
 
 
-def test_settings_that_need_a_model_or_break_are_passed_over(brief):
+def test_settings_that_need_a_model_or_break_are_passed_over(context):
     breaks = [None, Unrecorded("new text"), ProgramError("exception", "division by zero", fatal=True)]
-    outcome = tuned(brief, ByFormula(raises=lambda trial: breaks[trial % 3] if trial > 1 else None))
+    outcome = tuned(context, ByFormula(raises=lambda trial: breaks[trial % 3] if trial > 1 else None))
     assert isinstance(outcome, Proposal)
     assert outcome.program.parts.knobs["size"].default > 3
 
 
-def test_an_outage_of_the_sandbox_is_nobodys_verdict(brief):
+def test_an_outage_of_the_sandbox_is_nobodys_verdict(context):
     outage = InfrastructureError("The engine is away.")
     with pytest.raises(InfrastructureError):
-        tuned(brief, ByFormula(raises=lambda trial: outage))
+        tuned(context, ByFormula(raises=lambda trial: outage))
 
 
-def test_time_never_decides_which_child_it_is(brief):
+def test_time_never_decides_which_child_it_is(context):
     ticks = iter(range(1000))
-    outcome = tuned(brief, ByFormula(), seconds=5, clock=lambda: float(next(ticks)))
-    assert outcome == Refusal("tune", "it takes longer than 5 s")
+    outcome = tuned(context, ByFormula(), seconds=5, clock=lambda: float(next(ticks)))
+    assert outcome == NoCandidate("tune", "it takes longer than 5 s")
 
 
-def test_programs_without_knobs_or_with_too_few_questions_are_refused(brief, host, brief_of):
+def test_programs_without_knobs_or_with_too_few_questions_are_refused(context, host, context_of):
     bare = host.replace('KNOBS = {\n    "size": (3, 1, 9),\n}\n', "").replace('knob("size")', "3")
-    outcome = tuned(replace(brief, program=MemoryProgram(bare)), ByFormula())
-    assert outcome == Refusal("tune", "the program has no KNOBS")
-    outcome = tuned(brief_of(host), ByFormula())
-    assert isinstance(outcome, Refusal)
+    outcome = tuned(replace(context, program=MemoryProgram(bare)), ByFormula())
+    assert outcome == NoCandidate("tune", "the program has no KNOBS")
+    outcome = tuned(context_of(host), ByFormula())
+    assert isinstance(outcome, NoCandidate)
     assert "1 recorded queries are too few" in outcome.reason
 
 
-def test_a_setting_that_is_known_already_is_refused(brief):
-    first = tuned(brief, ByFormula())
+def test_a_setting_that_is_known_already_is_refused(context):
+    first = tuned(context, ByFormula())
     assert isinstance(first, Proposal)
-    again = tuned(replace(brief, known=frozenset({first.program.fingerprint})), ByFormula())
-    assert isinstance(again, Refusal)
+    again = tuned(replace(context, known=frozenset({first.program.fingerprint})), ByFormula())
+    assert isinstance(again, NoCandidate)
     assert "tried before" in again.reason
 
 
@@ -195,7 +195,7 @@ def test_one_trial_is_no_search():
         Tuner(ByFormula(), frugal=False, trials=1)
 
 
-def test_only_what_a_model_gave_is_recorded(brief):
+def test_only_what_a_model_gave_is_recorded(context):
     unfit = Failure(kind="extraction", where="e1", message="no JSON")
     raised = Failure(kind="exception", where="e2", message="in write")
     writes = (
@@ -205,12 +205,12 @@ def test_only_what_a_model_gave_is_recorded(brief):
     )
     items = tuple(
         item.model_copy(update={"query": {}, "inconclusive": "an outage"} if item.task == "3" else {})
-        for item in brief.diagnosis.items
+        for item in context.diagnosis.items
     )
     episodes = {f"e{n}": Episode(id=f"e{n}", text="t") for n in range(3)}
-    tasks = {**brief.tasks, "4": Task(id="4", question="to be acted", world={"a": 1})}
-    diagnosis = brief.diagnosis.model_copy(update={"items": items, "writes": writes})
-    found, queries = recording(replace(brief, diagnosis=diagnosis, episodes=episodes, tasks=tasks))
+    tasks = {**context.tasks, "4": Task(id="4", question="to be acted", world={"a": 1})}
+    diagnosis = context.diagnosis.model_copy(update={"items": items, "writes": writes})
+    found, queries = recording(replace(context, diagnosis=diagnosis, episodes=episodes, tasks=tasks))
     assert found == [(episodes["e2"], {"text": "a"})]
     assert [task.id for task, _ in queries] == [str(n) for n in range(QUESTIONS) if n not in (3, 4)]
 

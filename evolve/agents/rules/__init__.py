@@ -1,0 +1,131 @@
+"""A rule-based agent and judge: no network, no key, the same words for the same input.
+
+They exist so that a campaign can be seen to work end to end. They are no language model and predict none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+from evolve.agents.protocol import Conduct, Extraction, Grade, Recollection, Response
+from evolve.agents.rules.acting import act
+from evolve.agents.rules.answering import answer
+from evolve.agents.rules.extraction import FieldSource, fill
+from evolve.environment import Environment
+from evolve.models.passages import terms
+from evolve.models.tokens import estimate_usage
+from evolve.program import FieldSpec, Parts
+from evolve.records import Episode, Fields, Task
+from evolve.scoring import f1, normalise, rubric_score
+
+__all__ = ["RuleBasedAgent", "RuleBasedJudge"]
+
+
+class RuleBasedAgent:
+    """Rule-based agent: fills fields by their names, asks with the question's own words, answers with the
+    best-matching span.
+
+    It acts by the commands that goal and memory speak for, else by curiosity (``policy``), and finds its way
+    by a map where places have names and directions (``wayfinding``). It follows no instruction, and says the
+    same whatever the number of the repeat. Usage is what a model doing the same would have read and written,
+    estimated (``evolve.models.tokens``), so that programs can be compared by cost.
+    """
+
+    @property
+    def identity(self) -> str:
+        """Name and version of the rules."""
+        return "offline-agent-4"
+
+    def extract(self, parts: Parts, episodes: Sequence[Episode], repeat: int = 0) -> list[Extraction]:
+        """Item fields from each episode's text; see ``extraction.RULES``."""
+        prompt = parts.instructions.get("INSTRUCTION_KNOWLEDGE_ITEM", "") + _schema(parts.item)
+        return [self._filled(parts.item, FieldSource(episode.text), prompt) for episode in episodes]
+
+    def formulate(self, parts: Parts, tasks: Sequence[Task], repeat: int = 0) -> list[Extraction]:
+        """Query fields from each question."""
+        prompt = parts.instructions.get("INSTRUCTION_QUERY", "") + _schema(parts.query)
+        return [self._filled(parts.query, FieldSource(task.question, asked=True), prompt) for task in tasks]
+
+    def respond(self, parts: Parts, recollections: Sequence[Recollection], repeat: int = 0) -> list[Response]:
+        """Answer each task with a span of ``ALWAYS_ON_KNOWLEDGE`` and of the retrieved text."""
+        instruction = parts.instructions.get("INSTRUCTION_RESPONSE", "")
+        responses = []
+        for recollection in recollections:
+            question = recollection.task.question
+            context = f"{recollection.retrieved}\n{parts.always_on}"
+            text = answer(question, context)
+            responses.append(Response(text, estimate_usage((instruction, context, question), text)))
+        return responses
+
+    def act(
+        self,
+        parts: Parts,
+        recollections: Sequence[Recollection],
+        environments: Sequence[Callable[[], Environment]],
+        max_steps: int,
+        repeat: int = 0,
+    ) -> list[Conduct]:
+        """Each task acted out, one after the other; see ``policy.Policy``."""
+        instruction = parts.instructions.get("INSTRUCTION_RESPONSE", "")
+        conducts = []
+        for recollection, open_environment in zip(recollections, environments, strict=True):
+            goal = recollection.task.question
+            memory = f"{recollection.retrieved}\n{parts.always_on}"
+            prompt = f"{instruction}\n{memory}\n{goal}"
+            conducts.append(act(open_environment, goal, memory, max_steps, prompt))
+        return conducts
+
+    def _filled(self, specs: Sequence[FieldSpec], source: FieldSource, prompt: str) -> Extraction:
+        fields: Fields = fill(specs, source)
+        return Extraction(
+            fields, estimate_usage((prompt, source.text), json.dumps(fields, ensure_ascii=False))
+        )
+
+
+class RuleBasedJudge:
+    """Accepts an answer that shares enough words with a gold one. A heuristic: it understands nothing.
+
+    Args:
+        threshold: the token F1 from which on an answer is right; one that contains a gold answer as a run of
+            words is right too. Of a rubric, a criterion is met by an answer that has at least this share
+            of its content words, whether it says or denies them.
+    """
+
+    def __init__(self, threshold: float = 0.5) -> None:
+        self.threshold = threshold
+
+    @property
+    def identity(self) -> str:
+        """Name, version and threshold."""
+        return f"offline-judge-1/{self.threshold:g}"
+
+    def grade(self, tasks: Sequence[Task], answers: Sequence[str], repeat: int = 0) -> list[Grade]:
+        """1 or 0 for each answer, or its score by the rubric where the task has one."""
+        return [
+            self._by_rubric(task, text) if task.rubric else self._by_answers(task, text)
+            for task, text in zip(tasks, answers, strict=True)
+        ]
+
+    def _by_answers(self, task: Task, text: str) -> Grade:
+        found = f" {normalise(text)} "
+        gold = [normalise(accepted) for accepted in task.answers]
+        if any(accepted and f" {accepted} " in found for accepted in gold):
+            return Grade(1.0, "it contains an accepted answer")
+        shared = f1(task, text)
+        return Grade(float(shared >= self.threshold), f"token F1 with the best accepted answer: {shared:.2f}")
+
+    def _by_rubric(self, task: Task, text: str) -> Grade:
+        said = terms(text)
+        met = tuple(
+            len(wanted & said) >= self.threshold * len(wanted) > 0
+            for wanted in (terms(criterion.text) for criterion in task.rubric)
+        )
+        points = [criterion.points for criterion in task.rubric]
+        score = rubric_score(list(zip(points, met, strict=True)))
+        return Grade(score, f"{sum(met)} of {len(met)} criteria share enough words with the answer", met=met)
+
+
+def _schema(specs: Sequence[FieldSpec]) -> str:
+    """The fields as a model would be shown them, for the estimate of tokens."""
+    return "".join(f"\n{spec.name}: {spec.type} {spec.description}" for spec in specs)

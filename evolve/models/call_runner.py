@@ -1,0 +1,351 @@
+"""Run one model call from end to end: slot, budget, attempts, accounting."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar
+
+from evolve.errors import ModelError, ModelErrorKind
+from evolve.models.accounts import charged_candidate, charged_to_test
+from evolve.models.backoff import Backoff
+from evolve.models.breaker import Breaker, Clock, OutageNews, OutOfPatience, Sleep
+from evolve.models.budget import AnswerLength, Budget, Cost
+from evolve.models.calls import Call, CallLog
+from evolve.models.chat import Cause, Role
+from evolve.models.priority_semaphore import EndpointSemaphores, PrioritySemaphore
+from evolve.models.provider import AttemptFailed, Provider, Tokens, without_numbers
+from evolve.models.pulse import Pulse
+from evolve.models.settings import ModelSettings, endpoint_of
+from evolve.models.tokens import estimate_tokens
+from evolve.models.usage_totals import UsageTotals
+from evolve.records import Usage
+
+_RANK: Mapping[Cause, int] = {
+    "preflight": 0,
+    "reflect": 0,
+    "repair": 0,
+    "embed": 1,
+    "extract": 1,
+    "toolkit": 1,
+    "query": 2,
+    "act": 2,
+    "answer": 3,
+    "judge": 4,
+}
+"""Priority of each cause for the next slot; causes with the most steps still to follow go first. Calls that
+fill a memory precede calls that ask a filled one, so that no memory is still to be filled when all others
+have answered.
+"""
+
+
+class _Counted(Protocol):
+    @property
+    def tokens(self) -> Tokens: ...
+
+
+C = TypeVar("C", bound=_Counted)
+
+
+@dataclass(frozen=True)
+class CallSpec:
+    """Specification of a call: role, cause, model, texts to read, and the characters left out of them."""
+
+    role: Role
+    cause: Cause
+    settings: ModelSettings
+    read: Sequence[str]
+    max_tokens: int | None = None
+    left_out: int = 0
+    context_tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class CallCost:
+    """Usage and time of a call, with its failed attempts."""
+
+    usage: Usage
+    seconds: float
+
+
+class CallRunner:
+    """Runner of model calls: bounded concurrency, budget, retries. For one event loop.
+
+    Args:
+        provider: carries the attempts.
+        concurrency: most calls in flight at the same time, of all roles; see ``_RANK`` for their priorities.
+        patience: seconds to wait for a provider that is down, or that limits the rate.
+        budget: spending limit.
+        log: records the calls; None to record none.
+        usage_totals: adds them up.
+        observer: told of outages.
+        backoff: pause between attempts.
+        rng: draws the jitter.
+        clock: monotonic clock, in seconds.
+        now: clock for the records, in seconds since 1970.
+        sleep: replaces ``asyncio.sleep``.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        concurrency: int,
+        patience: float,
+        budget: Budget,
+        log: CallLog | None,
+        usage_totals: UsageTotals,
+        observer: Callable[[OutageNews], None],
+        backoff: Backoff,
+        rng: random.Random,
+        clock: Clock = time.monotonic,
+        now: Clock = time.time,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._provider = provider
+        self._semaphore = PrioritySemaphore(concurrency)
+        self._patience = patience
+        self._budget = budget
+        self._log = log
+        self._usage_totals = usage_totals
+        self._observer = observer
+        self._backoff = backoff
+        self._rng = rng
+        self._clock = clock
+        self._now = now
+        self._sleep = sleep
+        self._breakers: dict[str, Breaker] = {}
+        self._limits = EndpointSemaphores()
+        self.pulse = Pulse(clock)
+        self._lengths: dict[tuple[Role, Cause, int | None], AnswerLength] = {}
+
+    async def make(self, spec: CallSpec, attempt: Callable[[], Awaitable[C]]) -> tuple[C, CallCost]:
+        """Return the result of the first ``attempt`` that succeeds, and the usage of all attempts.
+
+        Raises:
+            ModelError: the call failed for good.
+            BudgetReached: it could pass the spending limit; no request was sent.
+        """
+        await self._provider.ready()
+        rank = _RANK[spec.cause]
+        # The endpoint's slot first: a call that waits for a slow server takes no slot from the others.
+        async with self._limits.taken(spec.settings, rank), self._semaphore.taken(rank), self.pulse.call():
+            estimate = await self._estimate(spec)
+            reservation = await self._budget.reserve(estimate)
+            made = _Made(self._clock())
+            try:
+                result = await self._attempts(spec, attempt, made)
+                made.outcome = "ok"
+            except AttemptFailed as failure:
+                made.outcome = failure.kind
+                raise _model_error(spec, failure, made.attempts) from failure
+            finally:
+                made.seconds = self._clock() - made.began
+                await self._settle(spec, made, reservation, estimate)
+            return result, CallCost(made.usage, made.seconds)
+
+    def record_cached(self, spec: CallSpec, usage: Usage) -> None:
+        """Record a call that the cache answered, with the usage of the original call."""
+        self.book(
+            Call(
+                at=self._now(),
+                role=spec.role,
+                cause=spec.cause,
+                model=spec.settings.model,
+                candidate=charged_candidate(),
+                test=charged_to_test(),
+                tokens_in=usage.tokens_in,
+                tokens_out=usage.tokens_out,
+                usd=None if usage.unpriced else usage.usd,
+                cached=True,
+                left_out=spec.left_out,
+                context_tokens=spec.context_tokens,
+            )
+        )
+
+    async def _attempts(self, spec: CallSpec, attempt: Callable[[], Awaitable[C]], made: _Made) -> C:
+        """Attempt the call until it succeeds or fails for good. Waiting for a provider that is down or limits
+        the rate uses no attempt up.
+
+        A request that is sent again because it was fitted to the server uses none up either.
+        """
+        breaker = self._breaker(spec.settings)
+        since, successes = breaker.verdicts, breaker.successes
+        errors = _SameError()
+        failures = limits = 0
+
+        async def counted() -> C:
+            made.attempts += 1
+            result = await attempt()
+            made.add(result.tokens)
+            return result
+
+        while True:
+            try:
+                return await breaker.through(
+                    counted, since=since, opens_after=spec.settings.attempts, call=made
+                )
+            except OutOfPatience:
+                message = f"the provider did not answer for {self._patience:g} s"
+                raise AttemptFailed("outage", message) from made.failure
+            except AttemptFailed as failure:
+                made.failure = failure
+                made.add(failure.tokens)
+                made.attempts -= not failure.sent
+                if failure.again:
+                    continue
+                if not failure.transient:
+                    raise
+                errors.met(failure)
+                if failure.limited:
+                    limits += 1
+                    if self._clock() - made.began >= self._patience:
+                        raise
+                elif not breaker.open:
+                    failures += 1
+                    if failures >= spec.settings.attempts:
+                        if errors.times > 1 and (breaker.successes > successes or breaker.is_alone(made)):
+                            raise errors.rejection(failure) from failure
+                        raise
+                if not breaker.open:  # which has pauses of its own
+                    asked = None if failure.wait is None else min(failure.wait, self._patience)
+                    await self._sleep(self._backoff.delay(failures + limits, self._rng, asked))
+
+    async def _settle(self, spec: CallSpec, made: _Made, reservation: int, estimate: Cost) -> None:
+        usage = made.usage
+        self.pulse.add(usage.tokens_in, usage.tokens_out)
+        if made.outcome == "ok":
+            self._length(spec).saw(usage.tokens_out)
+        # An unknown price is taken as estimated: spending must not be lost.
+        usd = estimate.usd if usage.unpriced else usage.usd
+        try:
+            self.book(made.call(spec, self._now()))
+        finally:
+            await self._budget.settle(reservation, Cost(usage.tokens, usd))
+
+    def book(self, call: Call) -> None:
+        """Record a call. Thread-safe, if the log is."""
+        self._usage_totals.add(call)
+        if self._log is not None:
+            self._log.append(call)
+
+    async def _estimate(self, spec: CallSpec) -> Cost:
+        read = sum(estimate_tokens(text) for text in spec.read)
+        written = 0 if spec.role == "embedding" else self._length(spec).expected()
+        usd = None
+        if self._budget.max_usd is not None:
+            try:
+                usd = await self._provider.price(spec.settings, read, written)
+            except AttemptFailed as failure:
+                raise _model_error(spec, failure, attempts=1) from failure
+        return Cost(read + written, usd or 0.0)
+
+    def _length(self, spec: CallSpec) -> AnswerLength:
+        key = (spec.role, spec.cause, spec.max_tokens)
+        return self._lengths.setdefault(key, AnswerLength(spec.max_tokens))
+
+    def _breaker(self, settings: ModelSettings) -> Breaker:
+        endpoint = endpoint_of(settings)
+        if endpoint not in self._breakers:
+            self._breakers[endpoint] = Breaker(
+                endpoint,
+                patience=self._patience,
+                clock=self._clock,
+                sleep=self._sleep,
+                observer=self._observer,
+            )
+        return self._breakers[endpoint]
+
+
+@dataclass
+class _SameError:
+    """Error that the server answered to all attempts of a call: no outage, but a fault of the request."""
+
+    message: str = ""
+    times: int = 0
+
+    def met(self, failure: AttemptFailed) -> None:
+        """Count ``failure`` if it is the same again."""
+        if not failure.answered:
+            self.times = 0
+            return
+        message = without_numbers(failure.message)
+        self.times = self.times + 1 if message == self.message else 1
+        self.message = message
+
+    def rejection(self, failure: AttemptFailed) -> AttemptFailed:
+        """Return the failure as a rejection of the request, whose tokens are accounted for already."""
+        message = (
+            f"{failure.message} (the same error to each of {self.times} attempts, so it is the request's)"
+        )
+        return AttemptFailed("rejected", message, status=failure.status, answered=True)
+
+
+@dataclass(eq=False)
+class _Made:
+    """State of one call in progress."""
+
+    began: float
+    attempts: int = 0
+    seconds: float = 0.0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    usd: float | None = 0.0
+    estimated: bool = False
+    failure: AttemptFailed | None = None
+    outcome: Literal["ok", "cancelled"] | ModelErrorKind = "cancelled"
+
+    def add(self, tokens: Tokens) -> None:
+        self.tokens_in += tokens.read
+        self.tokens_out += tokens.written
+        self.usd = None if self.usd is None or tokens.usd is None else self.usd + tokens.usd
+        self.estimated |= tokens.estimated
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(
+            calls=1,
+            tokens_in=self.tokens_in,
+            tokens_out=self.tokens_out,
+            usd=self.usd or 0.0,
+            unpriced=int(self.usd is None),
+        )
+
+    def call(self, spec: CallSpec, now: float) -> Call:
+        return Call(
+            at=now,
+            role=spec.role,
+            cause=spec.cause,
+            model=spec.settings.model,
+            candidate=charged_candidate(),
+            test=charged_to_test(),
+            tokens_in=self.tokens_in,
+            tokens_out=self.tokens_out,
+            usd=self.usd,
+            estimated=self.estimated,
+            seconds=round(self.seconds, 4),
+            attempts=self.attempts,
+            outcome=self.outcome,
+            left_out=spec.left_out,
+            context_tokens=spec.context_tokens,
+        )
+
+
+_REMEDIES: dict[ModelErrorKind, str] = {
+    "outage": "Nothing is lost: rerun the command when the provider answers.",
+    "setup": "Fix this and rerun the command; finished work is kept.",
+    "truncated": "Raise max_tokens of this role, or leave it out.",
+    "too_long": "Use a model with a longer context for this role.",
+}
+
+
+def _model_error(spec: CallSpec, failure: AttemptFailed, attempts: int) -> ModelError:
+    tries = f" after {attempts} attempts" if attempts > 1 else ""
+    return ModelError(
+        failure.kind,
+        f"The {spec.role} model {spec.settings.model} failed{tries}: {failure.message}.",
+        remedy=_REMEDIES.get(failure.kind, ""),
+    )
