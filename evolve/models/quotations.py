@@ -42,7 +42,7 @@ _SHORT = (
 
 
 @dataclass
-class _Search:
+class _StringSearch:
     """Search for the next string of a kind.
 
     A quote within the body of a string that is not closed is an escaped one. What follows it is read as the
@@ -83,7 +83,7 @@ def short_strings(text: str) -> Iterator[_Span]:
 
 
 def _strings(text: str, kinds: Sequence[_Kind]) -> Iterator[_Span]:
-    searches = [_Search(kind, text) for kind in kinds]
+    searches = [_StringSearch(kind, text) for kind in kinds]
     position = 0
     while searches := [search for search in searches if search.move(position)]:
         search = min(searches, key=_place)
@@ -99,6 +99,6 @@ def _strings(text: str, kinds: Sequence[_Kind]) -> Iterator[_Span]:
             yield begin.start(), position
 
 
-def _place(search: _Search) -> int:
+def _place(search: _StringSearch) -> int:
     assert search.found is not None
     return search.found.start()

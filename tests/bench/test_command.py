@@ -247,10 +247,8 @@ def test_a_bench_from_python_is_the_table_of_the_command(invoke, root: Path, sho
         **quick,
         progress=lambda cell, heading, done, due: told.append((cell.name, heading, done, due)),
     )
-    assert [(name, heading, done, due) for name, heading, done, due in told] == [
-        ("bm25", "shop", 1, 2),
-        ("no_memory", "shop", 2, 2),
-    ]
+    assert {(name, heading) for name, heading, _, _ in told} == {("bm25", "shop"), ("no_memory", "shop")}
+    assert [(done, due) for _, _, done, due in told] == [(1, 2), (2, 2)], "in the order in which they end"
     code, out, err = invoke("bench", "-n", "ours", "--json")
     assert code == 0, err
     assert json.loads(out)["cells"] == json.loads(json.dumps(table["cells"]))
