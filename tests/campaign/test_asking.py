@@ -103,7 +103,7 @@ class FakeEvaluator:
     def __init__(self, *texts: str, failure: Failure | None = None) -> None:
         self.texts, self.failure = texts, failure
 
-    def tried(self, program: MemoryProgram, subset: Any) -> Reads:
+    def try_reads(self, program: MemoryProgram, subset: Any) -> Reads:
         texts = {task.id: text for task, text in zip(subset.tasks, self.texts, strict=False)}
         return Reads(self.failure, texts)
 
