@@ -157,7 +157,7 @@ class CandidateWorker:
                     diagnosis, fresh = self._diagnosed(job)
                 outcome = replace(outcome, diagnosis=fresh)
                 if diagnosis.status == "inconclusive" and not diagnosis.items:
-                    return replace(outcome, stopped=_outage(job.request.parent.number, diagnosis))
+                    return replace(outcome, stopped=outage_of(job.request.parent.number, diagnosis))
                 made = self._mutated(job, diagnosis)
             except (InfrastructureError, BudgetReached) as error:
                 return replace(outcome, stopped=error)
@@ -251,7 +251,7 @@ class CandidateWorker:
         except BudgetReached as error:
             return replace(outcome, stopped=error)
         if evaluation.status == "inconclusive" and not evaluation.items:
-            return replace(outcome, evaluation=evaluation, stopped=_outage(outcome.number, evaluation))
+            return replace(outcome, evaluation=evaluation, stopped=outage_of(outcome.number, evaluation))
         return replace(outcome, evaluation=evaluation)
 
     def _subset(self, name: str) -> Subset:
@@ -266,8 +266,10 @@ class CandidateWorker:
             yield
 
 
-def _outage(number: int, evaluation: Evaluation) -> InfrastructureError:
+def outage_of(number: int, evaluation: Evaluation) -> InfrastructureError:
+    """Return the error that ends a campaign when an evaluation has no score; it says its remedy once."""
+    said = "rerun the command" in evaluation.reason  # a model's error brings its own remedy
     return InfrastructureError(
         f"Candidate #{number} could not be evaluated on {evaluation.subset}: {evaluation.reason}",
-        remedy="Nothing is lost: fix this and rerun the command to resume.",
+        remedy="" if said else "Nothing is lost: fix this and rerun the command to resume.",
     )

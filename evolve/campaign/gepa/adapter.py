@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from gepa.core.adapter import EvaluationBatch, ProposalFn
 from gepa.strategies.instruction_proposal import InstructionProposalSignature
 
+from evolve.campaign.candidate_worker import outage_of
 from evolve.campaign.gepa.reflective_dataset import scores_of, texts_to_learn_from
 from evolve.campaign.recorder import Recorder
-from evolve.errors import EvolveError, InfrastructureError, ModelError
+from evolve.errors import EvolveError, ModelError
 from evolve.evaluation import Evaluator, Subset, Subsets
 from evolve.models.accounts import charged_to
 from evolve.models.chat import ChatModel, ChatRequest, Message
@@ -130,10 +131,7 @@ class Adapter:
             with charged_to(number):
                 found = self._evaluator.evaluate(program, subset)
             if found.status == "inconclusive" and (whole or not found.items):
-                raise InfrastructureError(
-                    f"Candidate #{number} could not be evaluated on {subset.name}: {found.reason}",
-                    remedy="Nothing is lost: fix this and rerun the command to resume.",
-                )
+                raise outage_of(number, found)
             self._recorder.keep(number, found)
         if whole and program.id not in self._numbers:
             self._numbers[program.id] = number
