@@ -32,7 +32,6 @@ class Steering:
         sleep: waits for some seconds.
 
     Attributes:
-        paused: no candidate may begin until a request to resume.
         stopped: no further candidate may begin.
         process_only: only pause, resume and stop are carried out, since another optimizer chooses the
             candidates.
@@ -52,7 +51,6 @@ class Steering:
         self._clock = clock
         self._sleep = sleep
         self._waiting = [request for request in read() if request.action not in _AT_ONCE]
-        self.paused = False
         self.stopped = False
         self.process_only = False
         self.bare = False
@@ -79,6 +77,11 @@ class Steering:
                 self._carry_out(request, max(number, self._recorder.history.next_number))
 
     @property
+    def paused(self) -> bool:
+        """True if no candidate may begin until a request to resume."""
+        return self._recorder.history.paused
+
+    @property
     def over(self) -> bool:
         """True if no further candidate may begin: the time is up, or a user stopped the campaign."""
         return self.stopped or (self._end is not None and self._clock() >= self._end)
@@ -94,15 +97,11 @@ class Steering:
         history, program = self._recorder.history, ""
         parents = tuple(parent for parent in request.parents if history.candidate(parent))
         match request.action:
-            case "pause":
-                self.paused = True
-            case "resume":
-                self.paused = False
             case "stop":
                 self.stopped = True
             case "add":
                 program = self._recorder.save(MemoryProgram(request.source))
-            case "hint" | "withdraw":
+            case _:  # the history that records it says all that follows
                 pass
         self._recorder.record(
             Steered(
@@ -117,15 +116,12 @@ class Steering:
         )
 
     def added(self, number: int) -> EvaluateCandidate | None:
-        """Return the job of evaluating the program that a user added under ``number``.
+        """Return the job of evaluating the program that a user added under ``number``, which is not settled.
 
-        None where the number belongs to a candidate to be made, and where the program cannot be evaluated,
-        which is recorded with its reason.
+        None where the program cannot be evaluated, which is recorded with its reason.
         """
         recorder, history = self._recorder, self._recorder.history
-        request = history.added.get(number)
-        if request is None or history.is_settled(number):
-            return None
+        request = history.added[number]
         try:
             program = recorder.program_of(request.program)
             program.check()

@@ -16,7 +16,7 @@ class DataFile:
     Args:
         name: where it is kept, relative to the data folder.
         url: the official source.
-        sha256: its checksum in hex; empty where its publisher names none and no full copy was at hand to
+        sha256: its checksum in hex; empty where its publisher names none and no full copy was available to
             compute it from: then that of the first fetch is recorded, and a change is refused.
         size: in bytes; 0 where not known. With it, a download that is too long is stopped early.
         needed: option of the benchmark → the values with which the file is needed; empty: always.

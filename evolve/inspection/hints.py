@@ -10,7 +10,7 @@ from rich.text import Text
 from evolve.inspection.text import one_line
 from evolve.journal import RunRecord
 from evolve.runs.history import RunHistory
-from evolve.runs.requests import RequestReader
+from evolve.runs.steering import waiting_hints
 
 
 def hints_data(record: RunRecord) -> list[dict[str, Any]]:
@@ -29,8 +29,7 @@ def hints_data(record: RunRecord) -> list[dict[str, Any]]:
     found = [
         {"id": e.request, "text": e.text, "since": e.number, "until": ends.get(e.request)} for e in taken
     ]
-    known = {event.request for event in taken}
-    waiting = [r for r in RequestReader(record.path).read() if r.action == "hint" and r.id not in known]
+    waiting = waiting_hints(record, history)
     return found + [{"id": r.id, "text": r.text, "since": None, "until": None} for r in waiting]
 
 

@@ -62,7 +62,7 @@ class AttemptFailed(Exception):
         unreachable: the endpoint seems to be down, and not only this request at fault.
         wait: seconds that the provider asked to wait, if it did.
         limited: the provider is up, but its rate limit was reached.
-        tokens: tokens that were reported nevertheless.
+        tokens: tokens that were reported in spite of it.
         status: status of the HTTP response, or litellm's; None where there was none.
         answered: the server answered with an error of its own: it is up, whatever is wrong with the request.
         sent: the request left this machine; else litellm refused it.

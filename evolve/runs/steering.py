@@ -67,17 +67,22 @@ def withdraw(record: RunRecord, hint_id: str) -> SteeringRequest:
         UsageError: there is no such hint in force.
     """
     history = RunHistory.read(record)
-    done = {event.request for event in history.steered}
-    asked = RequestReader(record.path).read()
-    waiting = [request.id for request in asked if request.action == "hint" and request.id not in done]
-    gone = {request.hint for request in asked if request.action == "withdraw"}
-    known = [one for one in (*(event.request for event in history.hints()), *waiting) if one not in gone]
+    gone = {request.hint for request in RequestReader(record.path).read() if request.action == "withdraw"}
+    shown = [event.request for event in history.hints()]
+    waiting = [request.id for request in waiting_hints(record, history)]
+    known = [one for one in (*shown, *waiting) if one not in gone]
     if hint_id not in known:
         raise UsageError(
             f"Expected the id of a hint of the run {record.name!r}, found {hint_id!r}. There are: "
             f"{', '.join(known) or 'none'}."
         )
     return _put(record, SteeringRequest(action="withdraw", hint=hint_id))
+
+
+def waiting_hints(record: RunRecord, history: RunHistory) -> list[SteeringRequest]:
+    """Return the hints that no process has taken up yet, in order."""
+    done = {event.request for event in history.steered}
+    return [r for r in RequestReader(record.path).read() if r.action == "hint" and r.id not in done]
 
 
 def pause(record: RunRecord) -> SteeringRequest:

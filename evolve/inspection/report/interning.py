@@ -29,5 +29,5 @@ class Texts:
         return list(islice(reversed(self._numbers), len(self._numbers) - number))[::-1]
 
     def add(self, text: str) -> list[int]:
-        """The numbers of the lines of ``text``; joined by newlines they give it back."""
+        """Return the numbers of the lines of ``text``; those lines joined by newlines are ``text``."""
         return [self._numbers.setdefault(line, len(self._numbers)) for line in text.split("\n")]
