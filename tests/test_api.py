@@ -91,7 +91,8 @@ def test_a_search_from_python(things: Benchmark, tmp_path: Path) -> None:
     assert result.test == result.run.tests[result.best.number]
     assert result.best in result.front
     assert isinstance(events[-1], Finished)
-    assert [e.candidate.name for e in events if isinstance(e, Joined)][:2] == ["lexical", "hybrid"]
+    joined = {e.candidate.number: e.candidate.name for e in events if isinstance(e, Joined)}
+    assert (joined[0], joined[1]) == ("lexical", "hybrid"), "numbered as given; they join as they finish"
     assert {len(evaluation.items) for evaluation in result.best.evaluations} == {4}
 
     past = len(events)
