@@ -4,7 +4,7 @@ A turn of a conversation often answers a question whose words stand in the turn 
 by their stems (Porter, 1980, in SQLite's full-text index), the question without its common words. Turns are
 returned in the order in which they were said, each episode's under its heading, until the budget is full.
 
-Simplified: a turn is a line of the episode, and a long one is never cut; a list of English words is common.
+Simplified: a turn is a line of the episode; a list of English words is common.
 """
 
 from dataclasses import dataclass, field
@@ -18,14 +18,18 @@ INSTRUCTION_RESPONSE = (
 ALWAYS_ON_KNOWLEDGE = ""
 
 KNOBS = {
-    "reach": (1, 0, 4),
+    "line_characters": (1500, 150, 1500),
+    "context_reach": (1, 0, 5),
+    "context_weight": (1.0, 0.0, 2.0),
     "budget_characters": (3000, 600, 3000),
 }
 
-COMMON = """a an and are as at be been but by can could did do does for from had has have he her his how i if
-    in into is it its many me much my of on or our she so some that the their them they this to was we were
-    what when where which who whom whose why will with would you your"""
-LONGEST_HEADING = 100
+COMMON = (
+    "a an and are as at be been but by can could did do does for from had has have he her his how i if in "
+    "into is it its many me much my of on or our she so some that the their them they this to was we were "
+    "what when where which who whom whose why will with would you your"
+)
+COMMON_WORDS = frozenset(COMMON.split())
 
 
 def knob(name):
@@ -34,7 +38,7 @@ def knob(name):
 
 @dataclass
 class KnowledgeItem:
-    subject: str = field(default="", metadata={"description": "What the episode is about, in a few words"})
+    subject: str = field(metadata={"description": "What the episode is about, in a few words"})
 
 
 @dataclass
@@ -45,53 +49,82 @@ class Query:
 class KnowledgeBase:
     def __init__(self, toolkit):
         self.toolkit = toolkit
-        self.turns = []  # (heading of the episode, number of the episode, text)
-        self.episodes = 0
-        toolkit.db.execute("CREATE VIRTUAL TABLE windows USING fts5(text, tokenize='porter unicode61')")
+        self.passages = []
+        toolkit.db.execute("CREATE VIRTUAL TABLE surroundings USING fts5(text, tokenize='porter unicode61')")
 
     def write(self, item, raw_text):
-        heading, *turns = raw_text.strip().split("\n")
-        if not turns or len(heading) > LONGEST_HEADING:  # the first line is a turn like the others
-            heading, turns = "", [heading, *turns]
-        reach, first = knob("reach"), len(self.turns)
-        for place, turn in enumerate(turns):
-            window = "\n".join(turns[max(0, place - reach) : place + reach + 1])
-            self.toolkit.db.execute(
-                "INSERT INTO windows (rowid, text) VALUES (?, ?)",
-                (first + place, " ".join(self.toolkit.words(window))),
-            )
-            self.turns.append((heading, self.episodes, turn))
-        self.episodes += 1
+        episode = self.passages[-1]["episode"] + 1 if self.passages else 0
+        heading, _, body = raw_text.strip().partition("\n")
+        if not body or len(heading) > 100:  # no heading, but text from the first line on
+            heading, body = "", raw_text
+        start = len(self.passages)
+        fresh = [
+            {"number": start + n, "episode": episode, "heading": heading, "text": text}
+            for n, text in enumerate(self._split(body))
+        ]
+        self.passages.extend(fresh)
+        self._index(fresh)
 
     def read(self, query):
-        asked = set(self.toolkit.words(query.question))
-        telling = asked.difference(COMMON.split()) or asked
-        terms = " OR ".join(f'"{word}"' for word in sorted(telling))
-        if not terms:
-            return ""
-        ranked = self.toolkit.db.execute(
-            "SELECT rowid FROM windows WHERE windows MATCH ? ORDER BY bm25(windows), rowid", (terms,)
-        )
-        return self._shown(self._fitting(number for (number,) in ranked))
+        question = query.question
+        question = self._without_common_words(question)
+        scores = {}
+        scores = self._add_context(question, scores)
+        return self._pack(scores)
 
-    def _fitting(self, ranked):
-        """The turns that fit the budget, the best first, with the headings that they need."""
-        chosen, seen, left = [], set(), knob("budget_characters")
-        for number in ranked:
-            heading, episode, turn = self.turns[number]
-            cost = len(turn) + 1 + (0 if episode in seen or not heading else len(heading) + 1)
-            if cost <= left:
+    def _split(self, text):
+        """Cut the text into lines; a longer line is cut into pieces."""
+        size = knob("line_characters")
+        lines = [line.strip() for line in text.split("\n") if line.strip()]
+        return [line[start : start + size] for line in lines for start in range(0, len(line), size)]
+
+    def _index(self, fresh):
+        for place, passage in enumerate(fresh):
+            nearby = fresh[max(0, place - knob("context_reach")) : place + knob("context_reach") + 1]
+            self.toolkit.db.execute(
+                "INSERT INTO surroundings (rowid, text) VALUES (?, ?)",
+                (passage["number"], " ".join(self.toolkit.words("\n".join(p["text"] for p in nearby)))),
+            )
+
+    def _without_common_words(self, question):
+        """The question less its common words; the whole question where nothing else is left."""
+        kept = [word for word in question.split() if word.lower().strip("?!.,'\"") not in COMMON_WORDS]
+        return " ".join(kept) or question
+
+    def _add_context(self, question, scores):
+        """Add BM25 over the surroundings of the passages."""
+        terms = " OR ".join(f'"{word}"' for word in sorted(set(self.toolkit.words(question))))
+        sql = "SELECT rowid, -bm25(surroundings) FROM surroundings WHERE surroundings MATCH ?"
+        found = dict(self.toolkit.db.execute(sql, (terms,))) if terms else {}
+        return self._fuse(scores, found, knob("context_weight"))
+
+    def _fuse(self, scores, found, weight):
+        """Add the scores found by one signal, scaled so that its best passage counts ``weight``."""
+        best = max(found.values(), default=0.0)
+        if best <= 0.0:
+            return scores
+        fused = dict(scores)
+        for number, score in found.items():
+            fused[number] = fused.get(number, 0.0) + weight * score / best
+        return fused
+
+    def _pack(self, scores):
+        """Choose the best passages that fit, then print them by episode and in their order."""
+        chosen, headings, left = [], set(), knob("budget_characters")
+        for number in sorted(scores, key=lambda n: (-scores[n], n)):
+            passage = self.passages[number]
+            price = len(passage["text"]) + 1
+            if passage["heading"] and passage["episode"] not in headings:
+                price += len(passage["heading"]) + 1
+            if price <= left:
                 chosen.append(number)
-                seen.add(episode)
-                left -= cost
-        return sorted(chosen)
-
-    def _shown(self, numbers):
+                headings.add(passage["episode"])
+                left -= price
         lines, current = [], None
-        for number in numbers:
-            heading, episode, turn = self.turns[number]
-            if heading and episode != current:
-                lines.append(heading)
-            current = episode
-            lines.append(turn)
+        for number in sorted(chosen):
+            passage = self.passages[number]
+            if passage["heading"] and passage["episode"] != current:
+                lines.append(passage["heading"])
+            current = passage["episode"]
+            lines.append(passage["text"])
         return "\n".join(lines)

@@ -33,7 +33,7 @@ from evolve.statistics import bootstrap_interval
 
 LIMIT = 3_000  # characters that read may return
 CHUNK = 500
-SEEDS = (*DEFAULT_SEEDS, "neighbours")
+SEEDS = DEFAULT_SEEDS
 Ranker = Callable[[Sequence[str]], Callable[[str], np.ndarray]]
 """Passages → (question → a score for each passage)."""
 

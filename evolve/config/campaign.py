@@ -21,7 +21,7 @@ from evolve.config.sections import (
 from evolve.kinds import BUILT_IN
 
 _SCHEDULER = re.compile(r"[a-z]+://\S+:\d+")
-DEFAULT_SEEDS = ("vector_search", "llm_summarizer", "experience_learner", "lexical", "hybrid")
+DEFAULT_SEEDS = ("vector_search", "llm_summarizer", "experience_learner", "lexical", "hybrid", "neighbours")
 
 
 class CampaignConfig(Section):

@@ -14,7 +14,7 @@ from evolve.program import MemoryProgram
 from evolve.program.splicing import SpliceError
 
 GENERATIONS = 20
-ROOTS = ("experience_learner", "hybrid", "lexical", "llm_summarizer", "vector_search")
+ROOTS = ("experience_learner", "hybrid", "lexical", "llm_summarizer", "neighbours", "vector_search")
 
 
 def descend(root: str, pool: list[str], rng: random.Random, context_of) -> list[tuple[str, str]]:

@@ -22,9 +22,9 @@ from evolve.records import Fields
 PROGRAMS = {
     path.stem: MemoryProgram.from_file(path) for path in sorted(resources.folder("seeds").glob("*.py"))
 }
-DEFAULT = {"experience_learner", "hybrid", "lexical", "llm_summarizer", "vector_search"}
+DEFAULT = {"experience_learner", "hybrid", "lexical", "llm_summarizer", "neighbours", "vector_search"}
 BASELINES = sorted(PROGRAMS.keys() - DEFAULT)
-PUBLISHED = sorted(set(BASELINES) - {"bm25", "neighbours"})  # of no paper in the archive
+PUBLISHED = sorted(set(BASELINES) - {"bm25"})  # of no paper in the archive
 COMPRESSING = ("awm", "dynamic_cheatsheet")  # most of what was said is not kept
 BY_NAME = {"agent_runbook": ("states_share", "events_share", "notes_share")}  # put together from the pool
 ALIKE = 0.6  # of the lines without names and values; the likest two, both tiny, have 0.57
@@ -74,7 +74,7 @@ def test_all_of_them_are_there():
     assert set(BASELINES) == {
         *("no_memory", "full_context", "bm25", "mem0", "g_memory", "trajectory_retrieval", "reasoning_bank"),
         *("dynamic_cheatsheet", "awm", "hymem", "budget_mem", "super_local_memory", "hiagent"),
-        *("agent_runbook", "mem_sifter", "a_mem", "memory_bank", "neighbours"),
+        *("agent_runbook", "mem_sifter", "a_mem", "memory_bank"),
     }
 
 

@@ -85,7 +85,7 @@ class TestNeighbours:
 
 def remembered_alone(remember, turns: list[str]) -> str:
     """What is found where every turn is ranked for itself."""
-    memory = remember("neighbours", budget_characters=600, reach=0)
+    memory = remember("neighbours", budget_characters=600, context_reach=0)
     memory.write("\n".join(["Day 1", *turns]))
     return memory.read("What telescope was chosen?")
 
