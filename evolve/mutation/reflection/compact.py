@@ -149,14 +149,15 @@ def _hints(m: PromptContext) -> Iterator[str]:
 def _form(m: PromptContext, texts: Prompt) -> Iterator[str]:
     """The ideas, and the form of the answer with a real method of the program as its example.
 
-    A small model repeats what comes last: so that is the method to be changed, where one is known.
+    A small model repeats what comes last: so that is the definition to be changed, where one is known.
     """
-    method = m.ideas[0].method if m.ideas else ""
-    focus = m.edit == "definitions" and bool(method) and m.freeze != "code"
+    definition = m.ideas[0].definition if m.ideas else ""
+    focus = m.edit == "definitions" and bool(definition) and m.freeze != "code"
     for idea in m.ideas[focus:]:
         yield texts.say("idea", idea=idea.text)
     if focus:
-        yield texts.say("focus", method=method, idea=m.ideas[0].text)
+        slot = {"numbers": definition} if m.ideas[0].place == "numbers" else {"method": definition}
+        yield texts.say("numbers" if "numbers" in slot else "focus", idea=m.ideas[0].text, **slot)
     else:
         yield texts.say(m.edit, **slots_of(m.edit, m.context.program, m.freeze))
 

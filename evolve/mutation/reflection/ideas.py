@@ -1,4 +1,4 @@
-"""Ideas for a change that match the failures, and the method to start from."""
+"""Ideas for a change that match the failures, and the definition to start from."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from evolve.program.parsing import UNPARSABLE
 from evolve.program.reach import reached
 from evolve.program.source import source_of
 
-Place = Literal["write", "rank", "output"]
-"""Place of a change: what is stored, how it is scored, or how retrieved text is put together."""
+Place = Literal["write", "rank", "output", "numbers"]
+"""Place of a change: what is stored, how it is scored, how text is put together, or a value in KNOBS."""
 _GENERAL_WEIGHT = 0.1  # against the cues' shares of the questions
 _PLACES: Mapping[Scope, tuple[Place, ...]] = MappingProxyType(
-    {"read": ("rank", "output"), "write": ("write",), "everything": get_args(Place)}
+    {"read": ("rank", "output", "numbers"), "write": ("write", "numbers"), "everything": get_args(Place)}
 )
 
 
@@ -32,12 +32,13 @@ class Idea:
     Attributes:
         text: the change, in the imperative.
         place: place of the change.
-        method: text of a method of the program there, without indentation; empty where there is none.
+        definition: text of a method of the program there, without indentation, or of its KNOBS for
+            ``numbers``; empty where there is none.
     """
 
     text: str
     place: Place
-    method: str = ""
+    definition: str = ""
 
 
 def ideas_for(
@@ -53,6 +54,8 @@ def ideas_for(
         blind: draw from all ideas alike, whatever the failures are.
     """
     places = _PLACES.get(context.scope, ())
+    if not definitions_at(context.program, "numbers"):
+        places = tuple(place for place in places if place != "numbers")
     left = {section: [i for i in ideas_of(texts, section) if i.place in places] for section in texts.slots}
     weights = {"general": _GENERAL_WEIGHT}
     if blind:
@@ -63,8 +66,8 @@ def ideas_for(
     while len(drawn) < count and (usable := [n for n in left if left[n] and weights.get(n, 0.0) > 0]):
         section = rng.choices(usable, [weights[name] for name in usable])[0]
         idea = left[section].pop(rng.randrange(len(left[section])))
-        methods = methods_at(context.program, idea.place)
-        drawn.append(Idea(idea.text, idea.place, rng.choice(methods) if methods else ""))
+        found = definitions_at(context.program, idea.place)
+        drawn.append(Idea(idea.text, idea.place, rng.choice(found) if found else ""))
     return tuple(drawn)
 
 
@@ -72,7 +75,7 @@ def ideas_of(texts: Prompt, section: str) -> tuple[Idea, ...]:
     """The ideas of a section, one to a line ``- place: idea``; none where it is missing.
 
     >>> ideas_of(Prompt("ideas", "# lost\\n- write: keep every line"), "lost")
-    (Idea(text='keep every line', place='write', method=''),)
+    (Idea(text='keep every line', place='write', definition=''),)
     """
     if section not in texts.slots:
         return ()
@@ -86,14 +89,18 @@ def ideas_of(texts: Prompt, section: str) -> tuple[Idea, ...]:
     )
 
 
-def methods_at(program: MemoryProgram, place: Place) -> tuple[str, ...]:
-    """The methods of ``program`` that decide what happens at ``place``, as text without indentation.
+def definitions_at(program: MemoryProgram, place: Place) -> tuple[str, ...]:
+    """The definitions of ``program`` that decide what happens at ``place``, as text without indentation.
 
+    ``numbers`` is its table of hyperparameters, KNOBS; the other places are methods.
     ``write`` are those that ``write`` uses and ``read`` does not; those that return a value are preferred.
     ``output`` are those that ``read`` uses and that join a text; ``rank`` are the others.
     """
     try:
         source = source_of(program.source)
+        if place == "numbers":
+            knobs = source.definitions.get("KNOBS") if source.knobs else None
+            return (source.text_of(knobs, decorated=False),) if knobs else ()
         methods = {name: node for name, node in source.methods.items() if name != "__init__"}
     except UNPARSABLE:
         return ()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from evolve.models.prompts import Prompt
 from evolve.mutation.offline.failure_analysis import Cue
-from evolve.mutation.reflection.ideas import Idea, ideas_for, ideas_of, methods_at
+from evolve.mutation.reflection.ideas import Idea, definitions_at, ideas_for, ideas_of
 from evolve.mutation.reflection.texts import TEXTS
 from evolve.program import MemoryProgram
 from evolve.seeds import seed_names
@@ -39,7 +39,11 @@ def test_ideas_follow_the_diagnosis(context_of) -> None:
 
 
 def test_ideas_keep_to_the_scope(context_of) -> None:
-    for scope, places in (("read", {"rank", "output"}), ("write", {"write"}), ("response", set())):
+    for scope, places in (
+        ("read", {"rank", "output", "numbers"}),
+        ("write", {"write", "numbers"}),
+        ("response", set()),
+    ):
         context = replace(context_of(retrieved="something else"), scope=scope)
         found = {
             idea.place for seed in range(50) for idea in ideas_for(context, OURS, random.Random(seed), 3)
@@ -63,20 +67,30 @@ def test_several_ideas_differ(context_of) -> None:
     [("write", ["_split"]), ("rank", ["read", "_add_words", "_fuse"]), ("output", ["_pack"])],
 )
 def test_the_methods_of_a_place(seeds, place, expected) -> None:
-    assert names(methods_at(MemoryProgram(seeds["lexical"]), place)) == expected
+    assert names(definitions_at(MemoryProgram(seeds["lexical"]), place)) == expected
+
+
+def test_numbers_are_changed_where_the_program_has_some(context_of, seeds) -> None:
+    context = replace(context_of(retrieved="something else"), scope="everything")
+    only = Prompt("ideas", "# general\n- numbers: another proportion")
+    (drawn,) = ideas_for(context, only, random.Random(0))
+    assert drawn.definition.startswith("KNOBS = {")
+    assert drawn.definition in context.program.source
+    without = context.program.source.replace("KNOBS", "TABLE")
+    assert ideas_for(replace(context, program=MemoryProgram(without)), only, random.Random(0)) == ()
 
 
 @pytest.mark.parametrize("name", seed_names())
-def test_every_seed_has_methods_at_every_place(seeds, name) -> None:
+def test_every_seed_has_definitions_at_every_place(seeds, name) -> None:
     program = MemoryProgram(seeds[name])
     for place in ("write", "rank", "output"):
-        assert all(text.startswith("def ") for text in methods_at(program, place))
-        assert methods_at(program, place)
+        assert all(text.startswith("def ") for text in definitions_at(program, place))
+        assert definitions_at(program, place)
 
 
 @given(st.text())
-def test_any_text_is_a_program_without_methods_at_worst(source: str) -> None:
-    assert isinstance(methods_at(MemoryProgram(source), "rank"), tuple)
+def test_any_text_is_a_program_without_definitions_at_worst(source: str) -> None:
+    assert isinstance(definitions_at(MemoryProgram(source), "rank"), tuple)
 
 
 @given(st.text(alphabet="- :rankwriteoutput\nx", max_size=80))

@@ -294,13 +294,20 @@ def test_a_folder_of_prompts_must_be_there(tmp_path):
 
 def test_an_idea_comes_with_the_method_that_it_changes_in_the_place_of_the_example(chat, context_of, seeds):
     context = replace(three_failures(context_of), program=context_of(seeds["lexical"]).program, scope="write")
-    model = chat(definitions(900))
-    compact(model, ideas_shown=1).mutate(context, random.Random(1))
-    asked = model.requests[0].messages[1]["content"]
-    shown = asked[asked.index("Change this method") :]
-    assert "def _split(self, text):" in shown
-    assert "So that it does this:" in shown
-    assert shown.count("def ") == 1, "no other method is shown"
+    shown = {}
+    for seed in range(20):
+        model = chat(definitions(900))
+        compact(model, ideas_shown=1).mutate(context, random.Random(seed))
+        asked = model.requests[0].messages[1]["content"]
+        for opening in ("Change this method", "These are the numbers"):
+            if opening in asked:
+                shown[opening] = asked[asked.index(opening) :]
+    method, numbers = shown["Change this method"], shown["These are the numbers"]
+    assert "def _split(self, text):" in method
+    assert "So that it does this:" in method
+    assert method.count("def ") == 1, "no other method is shown"
+    assert '"chunk_characters": (500, 150, 1500)' in numbers
+    assert "def " not in numbers
 
 
 def test_no_idea_is_shown_where_none_is_asked_for(chat, context_of):
