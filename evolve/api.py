@@ -75,7 +75,7 @@ def run(
         sandbox: where programs run: docker, bwrap, process, auto, or an object.
         embedder: vectors of ``toolkit.embed``.
         executor: works on jobs.
-        optimizer: evolve, gepa, or a subclass of ``evolve.campaign.Campaign`` that overrides ``search``.
+        optimizer: evolve, gepa, or an ``evolve.campaign.Optimizer``.
         run: run directory, or name of one in ``runs/``; resumed if it exists. None: a temporary directory
             that lives as long as the result.
         callbacks: called with each event when it is recorded, from this thread.

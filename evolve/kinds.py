@@ -44,8 +44,8 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = MappingProxyType(
         "benchmark": {},  # the files of the folder benchmarks/; see ``evolve.benchmark``
         "executor": {"threads": "evolve.campaign.executor:ThreadExecutor", "dask": ""},
         "optimizer": {
-            "evolve": "evolve.campaign.loop:Campaign",
-            "gepa": "evolve.campaign.gepa.search:GepaCampaign",
+            "evolve": "evolve.campaign.loop:EvolutionarySearch",
+            "gepa": "evolve.campaign.gepa.search:GepaOptimizer",
         },
     }
 )
@@ -59,6 +59,7 @@ REQUIRED: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
         "sandbox": ("isolation", "open", "close"),
         "embedder": ("identity", "dimension", "waits", "embed"),
         "executor": ("outcomes", "close"),
+        "optimizer": ("run",),
     }
 )
 """Attributes that an object of a kind must have."""

@@ -239,7 +239,7 @@ class Register:
         return self._add("executor", name, thing)
 
     def optimizer(self, name: str, thing: Any = None) -> Any:
-        """Register a subclass of ``evolve.campaign.Campaign``."""
+        """Register an ``Optimizer``, or a class of them, which may take ``config``."""
         return self._add("optimizer", name, thing)
 
     def _add(self, kind: Kind, name: str, thing: Any) -> Any:

@@ -17,8 +17,8 @@ import evolve
 from evolve.agents.protocol import Grade
 from evolve.agents.rules import RuleBasedAgent
 from evolve.benchmark import Benchmark
-from evolve.campaign import Campaign
 from evolve.campaign.executor import ThreadExecutor
+from evolve.campaign.loop import EvolutionarySearch
 from evolve.events import Event, Finished, Joined, Started
 from evolve.kinds import KINDS
 from evolve.program import with_knobs
@@ -241,14 +241,17 @@ class OneByOne(ThreadExecutor):
         OneByOne.made += 1
 
 
-class Patient(Campaign):
-    """An optimizer that counts its searches."""
+class Patient(EvolutionarySearch):
+    """An optimizer that counts its searches, and was offered the configuration."""
 
     searches = 0
 
-    def search(self):
-        Patient.searches += 1
-        return super().search()
+    def __init__(self, config):
+        self.budget = config.budget
+
+    def run(self, context):
+        Patient.searches += self.budget
+        return super().run(context)
 
 
 def test_a_sandbox_an_executor_and_an_optimizer_by_name(things: Benchmark, registered: None) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from evolve.agents.rules import RuleBasedAgent, RuleBasedJudge
 from evolve.benchmark import Benchmark
-from evolve.campaign import Campaign, Summary, build
+from evolve.campaign import Campaign, Optimizer, Summary, build
 from evolve.campaign.candidate_worker import CandidateWorker
 from evolve.campaign.executor import ThreadExecutor
 from evolve.config import CampaignConfig, EvaluationConfig, SearchConfig
@@ -22,6 +22,7 @@ from evolve.evaluation_setup import EvaluationSetup, seed_programs
 from evolve.events import Discarded, Evaluated, Event, Finished, Joined, Started
 from evolve.journal import RunDirectory, RunRecord
 from evolve.model_set import ModelSet
+from evolve.models.chat import ChatModel
 from evolve.models.embeddings import HashingEmbedder
 from evolve.models.offline import ExtractiveModel
 from evolve.mutation import Feedback, MutationContext, Mutator, NoCandidate, Proposal
@@ -110,6 +111,8 @@ class Harness:
         mutator: Mutator | None = None,
         seeds: Sequence[MemoryProgram] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        optimizer: Optimizer | None = None,
+        reflectors: Sequence[ChatModel] = (),
         **settings: object,
     ) -> Campaign:
         config = CampaignConfig.model_validate(
@@ -143,7 +146,13 @@ class Harness:
             metric="evidence_recall",
         )
         model_set = ModelSet(
-            RuleBasedAgent(), RuleBasedJudge(), ExtractiveModel(), self.embedder, (), None, "tokens"
+            RuleBasedAgent(),
+            RuleBasedJudge(),
+            ExtractiveModel(),
+            self.embedder,
+            tuple(reflectors),
+            None,
+            "tokens",
         )
         setup = EvaluationSetup(
             self.benchmark, subsets, evaluator, self.sandbox, "evidence_recall", model_set
@@ -153,7 +162,9 @@ class Harness:
         mutator = mutator or RuleBasedMutator()
         candidate_worker = CandidateWorker(evaluator, subsets, mutator, seed=config.seed, scoped=False)
         executor = ThreadExecutor(candidate_worker.work, config.jobs, halt=setup.close)
-        return Campaign(config, run, setup, executor, programs, clock, mutator=mutator.identity)
+        return Campaign(
+            config, run, setup, executor, programs, clock, optimizer=optimizer, mutator=mutator.identity
+        )
 
     def run(self, name: str, **settings: object) -> tuple[Summary, list[Event]]:
         seen: list[Event] = []

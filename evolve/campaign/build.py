@@ -74,7 +74,7 @@ def build(
         BudgetReached: the spending limit is reached before the embedding model is asked.
     """
     _check(config, components)
-    optimizer = components.get("optimizer", config.search.optimizer)
+    optimizer = components.make("optimizer", config.search.optimizer, config=config)
     selector = named_selector(config, components)
     seeds = seed_programs(config.seeds)
     trusted = is_trusted(config, programs_of(root / name))
@@ -117,10 +117,11 @@ def build(
         executor = _executor(config, setup, run, components, unsafe_local=allowed, notify=notify)
         _say_what_to_know(config, setup, notify)
         closing.pop_all()  # the campaign closes them from here on
-    search = optimizer(config, run, setup, executor, seeds, mutator=mutator, selector=selector)
-    if isinstance(search, Campaign):
-        search.steering.bare = setup.sandbox.isolation == "process" and not unsafe_local
-    return search
+    campaign = Campaign(
+        config, run, setup, executor, seeds, optimizer=optimizer, mutator=mutator, selector=selector
+    )
+    campaign.steering.bare = setup.sandbox.isolation == "process" and not unsafe_local
+    return campaign
 
 
 def _check(config: CampaignConfig, components: Components) -> None:

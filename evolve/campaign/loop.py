@@ -1,4 +1,4 @@
-"""Search loop.
+"""Search loop, and the campaign around it.
 
 Candidates are made as workers become free, and settled in the order of their numbers. The parent of candidate
 n is drawn when all up to n − window are settled. So it is drawn from a population as new as the window
@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 
 from evolve.campaign.candidate_worker import JobResult
 from evolve.campaign.executor import Executor
-from evolve.campaign.jobs import Job, JobsUnderWay, job_of, scored
+from evolve.campaign.jobs import Job, scored
+from evolve.campaign.optimizer import Optimizer, OptimizerContext
 from evolve.campaign.recorder import Recorder
 from evolve.campaign.starting import empty_population, started
 from evolve.campaign.steering import Steering
@@ -28,8 +29,48 @@ from evolve.program import MemoryProgram
 from evolve.runs.requests import RequestReader
 
 
+class EvolutionarySearch:
+    """Evolutionary search with several candidates in flight; an ``Optimizer``.
+
+    Example:
+        >>> import evolve
+        >>> search = EvolutionarySearch()  # that of the name "evolve", the default
+        >>> result = evolve.run("chronicle", programs=["lexical"], max_candidates=1, optimizer=search,
+        ...                     sandbox="process", settings={"evaluation.static": 4, "evaluation.test": 4})
+        >>> result.reason
+        'budget'
+    """
+
+    def run(self, context: OptimizerContext) -> StopReason:
+        """See ``Optimizer``."""
+        history, window, steering = context.history, context.config.under_way, context.steering
+        asked = settled = context.initial
+        requests: dict[int, Request] = {}
+        with context.jobs() as jobs:
+            while settled < (end := context.end(asked)):
+                # Strictly in turn, so that no parent's population depends on the workers.
+                while asked < end and asked - settled < window and not steering.paused:
+                    request = requests[asked] = context.population.ask()
+                    if not (jobs.stopped or steering.over) and (job := context.job(request)):
+                        jobs.begin(job)
+                    asked += 1
+                if history.is_settled(settled) or settled in jobs.arrived:
+                    context.settle(requests.pop(settled), jobs.arrived.pop(settled, None))
+                    settled += 1
+                elif jobs.numbers:
+                    jobs.wait()
+                    if jobs.stopped or steering.over:
+                        jobs.drop()
+                elif steering.paused and not steering.over:
+                    steering.wait()
+                else:
+                    break
+        jobs.raise_if_stopped()
+        return context.reason(settled)
+
+
 class Campaign:
-    """Search loop of one campaign, in one process. A subclass may override ``search``.
+    """Campaign in one process: initial programs, search, test of the best.
 
     A context manager: leaving it ends the workers and the sandbox and releases the run's lock.
 
@@ -40,6 +81,7 @@ class Campaign:
         executor: executor of jobs.
         seeds: the initial programs.
         clock: monotonic clock, in seconds.
+        optimizer: decides which candidates are made; None: an ``EvolutionarySearch``.
         mutator: identity of the mutator, to be recorded.
         selector: picks parents; None: the configured one.
 
@@ -58,6 +100,7 @@ class Campaign:
         seeds: Sequence[MemoryProgram],
         clock: Callable[[], float] = time.monotonic,
         *,
+        optimizer: Optimizer | None = None,
         mutator: str = "",
         selector: ParentSelector | None = None,
     ) -> None:
@@ -70,6 +113,7 @@ class Campaign:
         self._executor = executor
         self._seeds = seeds
         self._clock = clock
+        self._optimizer = optimizer or EvolutionarySearch()
         self._mutator = mutator
         self._started = clock()
 
@@ -89,7 +133,7 @@ class Campaign:
         record.record(started(self._run.name, record.history, self.config, self.setup, self._mutator))
         try:
             self._join_seeds()
-            reason = self.search()
+            reason = self._optimizer.run(self._context())
             pool, test = self.population.pool, self.setup.subsets.test
             summary = tested(pool, len(self._seeds), test, self._executor, self.recorder, reason)
         except BudgetReached:
@@ -97,52 +141,6 @@ class Campaign:
             raise
         self._finish(reason)
         return summary
-
-    def search(self) -> StopReason:
-        """Make candidates until the budget or the time is used up.
-
-        Raises:
-            InfrastructureError, BudgetReached: a candidate could not be finished; raised when all jobs in
-                flight have ended.
-        """
-        history, window = self.recorder.history, self.config.under_way
-        asked = settled = len(self._seeds)
-        requests: dict[int, Request] = {}
-        with JobsUnderWay(self._executor, self.recorder) as jobs:
-            while settled < (end := self._end(asked)):
-                # Strictly in turn, so that no parent's population depends on the workers.
-                while asked < end and asked - settled < window and not self.steering.paused:
-                    request = requests[asked] = self.population.ask()
-                    if not (jobs.stopped or self.steering.over) and (job := self._job(request)):
-                        jobs.begin(job)
-                    asked += 1
-                if history.is_settled(settled) or settled in jobs.arrived:
-                    self.settle(requests.pop(settled), jobs.arrived.pop(settled, None))
-                    settled += 1
-                elif jobs.numbers:
-                    jobs.wait()
-                    if jobs.stopped or self.steering.over:
-                        jobs.drop()
-                elif self.steering.paused and not self.steering.over:
-                    self.steering.wait()
-                else:
-                    break
-        jobs.raise_if_stopped()
-        if settled >= end:
-            return "budget"
-        return "stopped" if self.steering.stopped else "time"
-
-    def settle(self, request: Request, outcome: JobResult | None = None) -> None:
-        """Record the result of a candidate, unless that was done, and report it to the population."""
-        number, history = request.number, self.recorder.history
-        if outcome is not None:
-            self.recorder.conclude(number, outcome)
-        candidate = history.candidate(number)
-        if candidate is None:
-            self.population.discard(number)
-        else:
-            self.recorder.register(number, self._run.program(candidate.program))
-            (self.population.adopt if number in history.added else self.population.tell)(candidate)
 
     def close(self) -> None:
         """End the workers, the models and the sandbox, and release the lock of the run."""
@@ -177,19 +175,16 @@ class Campaign:
             reasons = "; ".join(f"{p.name}: {self.recorder.why_failed(p)}" for p in self._seeds)
             raise UsageError(f"Every seed failed, so that there is nothing to evolve: {reasons}.")
 
-    def _end(self, asked: int) -> int:
-        """Carry out the requests of users, and return the number after the last candidate."""
-        self.steering.take(asked)
-        return len(self._seeds) + self.config.budget + len(self.recorder.history.added)
-
-    def _job(self, request: Request) -> Job | None:
-        """Return the job that makes or evaluates the candidate of ``request``; None if it is settled."""
-        if self.recorder.history.is_settled(request.number):
-            return None
-        if request.number in self.recorder.history.added:
-            return self.steering.added(request.number)
-        pool, subsets = self.population.pool, self.setup.subsets
-        return job_of(request, pool, self.recorder, self.config, subsets)
+    def _context(self) -> OptimizerContext:
+        return OptimizerContext(
+            self.config,
+            self.setup,
+            self._executor,
+            self.recorder,
+            self.population,
+            self.steering,
+            initial=len(self._seeds),
+        )
 
     def _finish(self, reason: StopReason) -> None:
         self.recorder.record(Finished(reason=reason, seconds=self._clock() - self._started))

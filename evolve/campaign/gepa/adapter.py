@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,11 @@ from gepa.strategies.instruction_proposal import InstructionProposalSignature
 
 from evolve.campaign.candidate_worker import outage_of
 from evolve.campaign.gepa.reflective_dataset import scores_of, texts_to_learn_from
-from evolve.campaign.recorder import Recorder
+from evolve.campaign.optimizer import OptimizerContext
 from evolve.errors import EvolveError, ModelError
-from evolve.evaluation import Evaluator, Subset, Subsets
+from evolve.evaluation import Subset
 from evolve.models.accounts import charged_to
-from evolve.models.chat import ChatModel, ChatRequest, Message
+from evolve.models.chat import ChatRequest, Message
 from evolve.mutation import Proposal
 from evolve.program import MemoryProgram, with_instructions
 from evolve.program.parts import ALWAYS_ON
@@ -63,44 +63,22 @@ class Adapter:
     search is kept in ``stopped``, and GEPA is told to stop.
 
     Args:
-        seed: the program whose constants change.
-        recorder: recorder of the run, in which the seed is number 0 and has joined.
-        evaluator: scores programs.
-        subsets: subsets to score on.
-        reflector: rewrites instructions.
-        budget: iterations, each of which is a candidate's number.
-        ending: returns whether no further iteration may begin.
-        settled: called with the number of each finished iteration.
+        context: context of a campaign with one initial program, the constants of which change, and one
+            reflector.
 
     Attributes:
         number: number of GEPA's current iteration, from 1 on.
         stopped: reason why GEPA was stopped early; None if it was not.
     """
 
-    def __init__(
-        self,
-        seed: MemoryProgram,
-        recorder: Recorder,
-        evaluator: Evaluator,
-        subsets: Subsets,
-        reflector: ChatModel,
-        *,
-        budget: int,
-        ending: Callable[[], bool],
-        settled: Callable[[int], None],
-    ) -> None:
+    def __init__(self, context: OptimizerContext) -> None:
         self.propose_new_texts: ProposalFn | None = None  # ``propose`` is passed to GEPA separately
         self.number = 1
         self.stopped: EvolveError | None = None
-        self._seed = seed
-        self._recorder = recorder
-        self._evaluator = evaluator
-        self._subsets = subsets
-        self._reflector = reflector
-        self._budget = budget
-        self._ending = ending
-        self._settled = settled
-        self._numbers = {seed.id: 0}
+        self._context = context
+        self._recorder = context.recorder
+        self._seed = context.programs[0]
+        self._numbers = {self._seed.id: 0}
         self._iteration = _Iteration()
 
     def __call__(self, gepa_state: GEPAState) -> bool:
@@ -112,7 +90,7 @@ class Adapter:
         if gepa_state.i + 1 == self.number:  # GEPA counts from 0, and begins at -1
             self._settle()
             self.number += 1
-        return self.number > self._budget or self._ending()
+        return self._is_over()
 
     def evaluate(self, batch: list[Task], candidate: Texts, capture_traces: bool = False) -> Batch:
         """The scores of the program with the texts of ``candidate``, on a minibatch or the fitness set.
@@ -121,15 +99,15 @@ class Adapter:
             InfrastructureError: there are no scores, through no fault of the program.
             BudgetReached: the spending limit is reached.
         """
-        program = self._program(candidate)
-        static = self._subsets.static
+        program, subsets = self._program(candidate), self._context.setup.subsets
+        static = subsets.static
         whole = [task.id for task in batch] == [task.id for task in static.tasks]
-        subset = static if whole else self._subsets.among(f"batch-{self.number}", batch)
+        subset = static if whole else subsets.among(f"batch-{self.number}", batch)
         number = self._numbers.get(program.id, self.number)
         found = self._recorder.stored(program, subset)
         if found is None:
             with charged_to(number):
-                found = self._evaluator.evaluate(program, subset)
+                found = self._context.setup.evaluator.evaluate(program, subset)
             if found.status == "inconclusive" and (whole or not found.items):
                 raise outage_of(number, found)
             self._recorder.keep(number, found)
@@ -207,7 +185,7 @@ class Adapter:
     def _ask(self, prompt: str | list[dict[str, Any]]) -> str:
         message = Message(role="user", content=str(prompt))
         request = ChatRequest(messages=(message,), cause="reflect")
-        reply = self._reflector.ask(request)
+        reply = self._context.setup.model_set.reflectors[0].ask(request)
         self._iteration.usage += reply.usage
         return reply.text
 
@@ -231,4 +209,15 @@ class Adapter:
             else:
                 usd = None if iteration.usage.unpriced else iteration.usage.usd
                 self._recorder.discard(self.number, OPERATOR, iteration.why, usd)
-        self._settled(self.number)
+        request = self._context.population.ask()
+        assert request.number == self.number
+        self._context.settle(request)  # GEPA decided on the parent
+
+    def _is_over(self) -> bool:
+        """Return whether no further iteration may begin; requests of users are read first."""
+        context, history, steering = self._context, self._context.history, self._context.steering
+        while self.number < context.end(history.next_number) and not steering.over:
+            if not steering.paused:
+                return False
+            steering.wait()
+        return True
