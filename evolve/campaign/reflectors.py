@@ -10,8 +10,8 @@ from evolve.config.names import is_local
 from evolve.evaluation_setup import EvaluationSetup
 from evolve.models.chat import ChatModel
 from evolve.mutation.reflection import ReflectionMutator
-from evolve.mutation.reflection.mutator import Sampling, Style
 from evolve.mutation.reflection.prompt import LEAST_TOKENS
+from evolve.mutation.reflection.requests import Sampling, Style
 from evolve.mutation.reflection.retrying import Retrying
 from evolve.mutation.reflection.texts import texts_of
 

@@ -13,9 +13,9 @@ from evolve.models.prompts import Prompt
 from evolve.models.tokens import CHARACTERS_PER_TOKEN
 from evolve.mutation.offline.failure_analysis import Cue, diagnose
 from evolve.mutation.reflection.cases import MEANING
+from evolve.mutation.reflection.context import PromptContext, fenced_source
 from evolve.mutation.reflection.example import slots_of
 from evolve.mutation.reflection.fitting import cut
-from evolve.mutation.reflection.sections import PromptContext, fenced_source
 from evolve.program import MemoryProgram
 from evolve.program.compose import without_docstring
 from evolve.records import ItemResult, Task

@@ -5,62 +5,30 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from evolve.errors import ModelError
-from evolve.models.chat import ChatModel, ChatRequest, Message, Reply
+from evolve.models.chat import ChatModel, ChatRequest, Reply
 from evolve.models.prompts import Prompts
 from evolve.mutation.edits import EditName
 from evolve.mutation.edits.answer import one_line
 from evolve.mutation.freezing import Part, frozen_parts
 from evolve.mutation.protocol import Feedback, MutationContext, Mutator, NoCandidate, Proposal
 from evolve.mutation.reflection.cases import TextWidth
-from evolve.mutation.reflection.compact import (
-    COMPACT_TOKENS,
-    compact_conversation,
-    compact_system,
-    opening_of,
-)
+from evolve.mutation.reflection.compact import COMPACT_TOKENS, compact_system, opening_of
+from evolve.mutation.reflection.context import PromptContext, operator_of, parents_of
 from evolve.mutation.reflection.ideas import ideas_for
-from evolve.mutation.reflection.prompt import LEAST_TOKENS, RepairContext, conversation, system_text, width_of
+from evolve.mutation.reflection.prompt import LEAST_TOKENS, RepairContext, system_text, width_of
+from evolve.mutation.reflection.requests import Sampling, Style, messages_of
 from evolve.mutation.reflection.retrying import Retry, Retrying
 from evolve.mutation.reflection.sampling import draw
-from evolve.mutation.reflection.sections import PromptContext
 from evolve.mutation.reflection.texts import TEXTS
 from evolve.mutation.reflection.vetting import CandidateProgram, InvalidEdit, Probe, TryOut, child_of
 from evolve.records import Became, Try, Usage
 from evolve.sandboxes.protocol import Limits
 
-Style = Literal["compact", "full"]
 _REASON_CHARACTERS = 400
-_BRIEF_LINES = 25
-_WARMER, _WARMEST = 0.15, 1.2
-_LONGER = 1.5
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """Sampling parameters of a model's replies.
-
-    Attributes:
-        max_tokens: most tokens of a reply; half as many again after one that was cut off. None: the model's
-            own.
-        temperature: of the first draw; raised by 0.15 with each further one. None: the model's own for all.
-    """
-
-    max_tokens: int | None = None
-    temperature: float | None = None
-
-    def options(self, attempt: int, cut_off: int) -> dict[str, Any]:
-        """Parameters of attempt number ``attempt``, from 0, after ``cut_off`` replies that were cut off."""
-        options: dict[str, Any] = {}
-        if self.max_tokens is not None:
-            options["max_tokens"] = int(self.max_tokens * _LONGER**cut_off)
-        if self.temperature is not None and attempt:
-            warmer = max(self.temperature, min(self.temperature + _WARMER * attempt, _WARMEST))
-            options["temperature"] = round(warmer, 2)
-        return options
 
 
 class ReflectionMutator(Mutator):
@@ -189,7 +157,7 @@ class ReflectionMutator(Mutator):
         prompt_context = self._prompt_context(context, rng)
         if prompt_context.frozen.total:
             return NoCandidate(
-                _operator(prompt_context),
+                operator_of(prompt_context),
                 f"with the {self._freeze} frozen, scope {context.scope} leaves nothing to change",
             )
         return self._series(prompt_context, rng)
@@ -254,9 +222,9 @@ class ReflectionMutator(Mutator):
                 )
             else:
                 tries.append(Try(kind=kind, form=self._edit, became="valid"))
-                operator = _operator(prompt_context, child)
+                operator = operator_of(prompt_context, child.program)
                 return Proposal(
-                    child.program, operator, child.message, _parents(prompt_context), usage, tuple(tries)
+                    child.program, operator, child.message, parents_of(prompt_context), usage, tuple(tries)
                 )
             tries.append(Try(kind=kind, form=self._edit, became=became))
             if became != "lost":
@@ -265,7 +233,7 @@ class ReflectionMutator(Mutator):
                     break  # asked again, it would go in a circle
                 replies.add(text)
         reason = one_line(reason, _REASON_CHARACTERS)
-        return NoCandidate(_operator(prompt_context), reason, usage, tuple(tries))
+        return NoCandidate(operator_of(prompt_context), reason, usage, tuple(tries))
 
     def _stops(self, context: MutationContext) -> dict[str, Any]:
         """Return the stop sequence of a short reply: where it stops giving definitions and begins to repeat
@@ -318,51 +286,10 @@ class ReflectionMutator(Mutator):
         options: dict[str, Any],
     ) -> Reply:
         request = ChatRequest(
-            messages=self._messages(prompt_context, tokens, repair_context, kind),
+            messages=messages_of(self._style, self._system, prompt_context, tokens, repair_context, kind),
             cause="repair" if attempt and kind == "repair" else "reflect",
             options=options,
             # Equal prompts for two children, or in two attempts, are two questions, to a cache too.
             repeat=prompt_context.context.number * (1 + self._repairs) + attempt,
         )
         return self._model.ask(request)
-
-    def _messages(
-        self, prompt_context: PromptContext, tokens: int, repair_context: RepairContext | None, kind: Retry
-    ) -> tuple[Message, ...]:
-        if self._style == "full":
-            return conversation(self._system, prompt_context, tokens, repair_context, kind)
-        texts = self._texts["compact"]
-        notes = []
-        if repair_context and repair_context.cut_off:
-            notes.append(texts.say("brief", lines=str(_BRIEF_LINES)))
-        elif repair_context and kind == "draw" and repair_context.fruitless:
-            notes.append(texts.say("again", reason=repair_context.error))
-        asked = compact_conversation(self._system, prompt_context, tokens, tuple(notes))
-        if not (repair_context and repair_context.attempt and kind == "repair"):
-            return asked
-        error = (
-            f"{repair_context.error}\n{texts.say('quoted', line=repair_context.line)}"
-            if repair_context.line
-            else repair_context.error
-        )
-        return (
-            *asked,
-            {"role": "assistant", "content": repair_context.attempt},
-            {"role": "user", "content": texts.say("refused", error=error)},
-        )
-
-
-def _operator(prompt_context: PromptContext, child: CandidateProgram | None = None) -> str:
-    """Return the operator's name; for a candidate that went beyond its scope, that of the whole program."""
-    context = prompt_context.context
-    if prompt_context.crossing:
-        return "crossover"
-    if context.scope == "everything" or (child is not None and prompt_context.frozen.changed(child.program)):
-        return "reflect"
-    return f"reflect/{context.scope}"
-
-
-def _parents(prompt_context: PromptContext) -> tuple[int, ...]:
-    context = prompt_context.context
-    partner = (context.partner.number,) if prompt_context.crossing and context.partner else ()
-    return (context.parent.number, *partner)

@@ -3,80 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
-from statistics import fmean
 
-from evolve.models.prompts import Prompts
-from evolve.mutation.edits import EditName
-from evolve.mutation.freezing import Frozen, Part
-from evolve.mutation.protocol import MutationContext
-from evolve.mutation.reflection.cases import (
-    MEANING,
-    TextWidth,
-    case_text,
-    failure_text,
-    failures_text,
-    indented,
-    time_text,
-    write_text,
-)
+from evolve.mutation.reflection.behaviour import attribution, breakage, cases, retrieval, success, written
+from evolve.mutation.reflection.cases import time_text
+from evolve.mutation.reflection.context import PromptContext, fenced_source
 from evolve.mutation.reflection.example import slots_of
 from evolve.mutation.reflection.family import born_text, quality_text, step_text, strengths_text
 from evolve.mutation.reflection.fitting import PromptSection, cut
-from evolve.mutation.reflection.ideas import Idea
-from evolve.mutation.reflection.sampling import Examples
-from evolve.mutation.reflection.texts import TEXTS
-from evolve.program import MemoryProgram
-from evolve.records import ItemResult
-from evolve.scoring import METRICS, evidence_recall
+from evolve.scoring import METRICS
 
 _GENERATIONS, _SIBLINGS = 12, 12
-
-
-@dataclass(frozen=True)
-class PromptContext:
-    """Content of a reflection prompt.
-
-    Attributes:
-        context: context of the mutation.
-        examples: the examples to show.
-        frozen: parts that the candidate may not change.
-        freeze: the ablation of the campaign, if there is one.
-        edit: the form of the answer.
-        read_characters: most characters that a read may return.
-        attribution: show where the evidence was lost.
-        crossing: the candidate has two parents.
-        width: of the texts shown.
-        blind: nothing is shown of the program's behaviour except for its score.
-        ideas: changes to suggest.
-        texts: the prompts.
-    """
-
-    context: MutationContext
-    examples: Examples
-    frozen: Frozen
-    freeze: Part | None
-    edit: EditName
-    read_characters: int
-    attribution: bool
-    crossing: bool
-    width: TextWidth
-    blind: bool = False
-    ideas: tuple[Idea, ...] = ()
-    texts: Prompts = field(default_factory=lambda: TEXTS)
-
-    @property
-    def items(self) -> list[ItemResult]:
-        """The diagnosed items that have a score."""
-        return [item for item in self.context.diagnosis.items if item.conclusive]
-
-    def case(self, item: ItemResult) -> str:
-        """The conversation about an item."""
-        context = self.context
-        return case_text(
-            item, context.tasks[item.task], self.width, stages=self.attribution, episodes=context.episodes
-        )
 
 
 def sections(prompt_context: PromptContext) -> list[PromptSection]:
@@ -149,87 +86,6 @@ def _score(m: PromptContext) -> Iterator[PromptSection]:
     yield PromptSection("Score", "\n".join(lines), priority=2)
 
 
-def _breakage(m: PromptContext) -> Iterator[PromptSection]:
-    """Yield the section on outright failures; a program that loses what it should keep shows nothing else."""
-    diagnosis = m.context.diagnosis
-    parts = []
-    if diagnosis.failure:
-        parts.append(f"The program broke as a whole.\n{failure_text(diagnosis.failure, m.width)}")
-    failed_writes = [write.failure for write in diagnosis.writes if write.failure]
-    if failed_writes:
-        parts.append(failures_text(failed_writes, len(diagnosis.writes), "write", m.width))
-    failed_reads = [item.failure for item in diagnosis.items if item.failure]
-    if failed_reads:
-        parts.append(failures_text(failed_reads, len(diagnosis.items), "read", m.width))
-    if parts:
-        yield PromptSection("What failed", "\n\n".join(parts), priority=3, share=0.2)
-
-
-def _attribution(m: PromptContext) -> Iterator[PromptSection]:
-    counts = {stage: sum(item.stage == stage for item in m.items) for stage in MEANING}
-    if not (m.attribution and any(counts.values())):
-        return
-    parts = [
-        f"{count} of {len(m.items)} items: {stage} ({MEANING[stage]})"
-        for stage, count in counts.items()
-        if count
-    ]
-    for stage, item in m.examples.stages.items():
-        task = m.context.tasks[item.task]
-        right = f"; right answer: {cut(task.answers[0], m.width(300))}" if task.answers else ""
-        lost = "".join(
-            f"\n{indented(cut(e.text, m.width(400)))}" for e in task.evidence[:2] if stage != "not_used"
-        )
-        parts.append(f"For {stage}: {cut(task.question, m.width(500))}{right}{lost}")
-    yield PromptSection("Where the evidence was lost", "\n".join(parts), priority=4, share=0.2)
-
-
-def _cases(m: PromptContext) -> Iterator[PromptSection]:
-    total = len(m.examples.failures)
-    for number, item in enumerate(m.examples.failures, start=1):
-        title = f"A case that went badly ({number} of {total})"
-        yield PromptSection(title, m.case(item), priority=4 + number, share=0.4 / total)
-
-
-def _retrieval(m: PromptContext) -> Iterator[PromptSection]:
-    items = [item for item in m.items if not item.failure]
-    if not items:
-        return
-    sizes = [len(item.retrieved) for item in items]
-    lines = [
-        f"Characters returned by read: {fmean(sizes):,.0f} on average, {min(sizes):,} to {max(sizes):,}; at "
-        f"most {m.read_characters:,} are allowed.",
-        f"Reads that returned nothing: {sum(not item.retrieved.strip() for item in items)} of {len(items)}.",
-        f"Time in read: {time_text(fmean(item.seconds for item in items))} on average, 95th percentile "
-        f"{time_text(m.context.diagnosis.latency)}.",
-    ]
-    shares = [
-        evidence_recall(task, item.retrieved)
-        for item in items
-        if (task := m.context.tasks.get(item.task)) and task.evidence
-    ]
-    if shares:
-        lines.insert(
-            1,
-            f"Share of the evidence that read returned: {fmean(shares):.3f}; all of it in "
-            f"{sum(share == 1 for share in shares)} of {len(shares)} items, none in "
-            f"{sum(share == 0 for share in shares)}.",
-        )
-    yield PromptSection("What retrieval did", "\n".join(lines), priority=3)
-
-
-def _success(m: PromptContext) -> Iterator[PromptSection]:
-    if m.examples.success:
-        yield PromptSection("A case that went well", m.case(m.examples.success), priority=11, share=0.15)
-
-
-def _write(m: PromptContext) -> Iterator[PromptSection]:
-    write = m.examples.write
-    if write:
-        text = write_text(write, m.context.episodes[write.episode], m.width)
-        yield PromptSection("What write received for one episode", text, priority=10, share=0.15)
-
-
 def _lineage(m: PromptContext) -> Iterator[PromptSection]:
     line = m.context.ancestors
     if len(line) < 2:
@@ -284,12 +140,12 @@ _SECTIONS: Sequence[Callable[[PromptContext], Iterator[PromptSection]]] = (
     _program,
     _partner,
     _score,
-    _breakage,
-    _attribution,
-    _cases,
-    _retrieval,
-    _success,
-    _write,
+    breakage,
+    attribution,
+    cases,
+    retrieval,
+    success,
+    written,
     _lineage,
     _siblings,
     _references,
@@ -306,11 +162,3 @@ _BLIND: Sequence[Callable[[PromptContext], Iterator[PromptSection]]] = (
     _hints,
     _answer,
 )
-
-
-def fenced_source(program: MemoryProgram) -> str:
-    """The source between fences that are longer than any in it."""
-    fence = "```"
-    while fence in program.source:
-        fence += "`"
-    return f"{fence}python\n{program.source.rstrip()}\n{fence}"
