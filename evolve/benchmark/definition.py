@@ -44,6 +44,7 @@ class Benchmark:
         scope: one memory for all episodes, or one for each group.
         metric: score of a model's answers: a key of ``evolve.scoring.METRICS``; ``judge`` or ``rubric``,
             which ask a judge; or ``reward``, earned in the environment.
+        also: further metrics to report, of those that are not computed for every benchmark.
         retrieval_metric: the metric of what ``read`` returned, which needs no model; it is the quality of
             an offline campaign, unless that acts in an environment.
         learning: ``offline``, an episode's text is extracted and written; or ``online``, an episode is a
@@ -73,6 +74,7 @@ class Benchmark:
     scope: Scope = "pooled"
     metric: str = "f1"
     retrieval_metric: str = "evidence_recall"
+    also: tuple[str, ...] = ()
     learning: Learning = "offline"
     environment: OpenEnvironment | None = None
     max_steps: int = 50
@@ -102,8 +104,9 @@ def _problems(benchmark: Benchmark) -> Iterable[str]:
         yield f"max_steps is {benchmark.max_steps}; expected at least 1"
     if benchmark.metric not in (*METRICS, *GRADED):
         yield f"metric {benchmark.metric!r} is unknown; expected one of {', '.join((*METRICS, *GRADED))}"
-    if benchmark.retrieval_metric not in METRICS:
-        yield f"metric {benchmark.retrieval_metric!r} is unknown; expected one of {', '.join(METRICS)}"
+    for metric in (benchmark.retrieval_metric, *benchmark.also):
+        if metric not in METRICS:
+            yield f"metric {metric!r} is unknown; expected one of {', '.join(METRICS)}"
     for what in ("episodes", "validation", "test"):
         ids = [entry.id for entry in getattr(benchmark, what)]
         if not ids:
@@ -158,8 +161,11 @@ def can_score(metric: str, task: Task, *, acted: bool) -> bool:
     """Return whether ``task`` has all that ``metric`` needs; ``acted``: there is an environment."""
     if metric in METRICS:
         return METRICS[metric].applies(task)
+    earned = any(criterion.points > 0 for criterion in task.rubric)
     return {
         "reward": acted,
-        "rubric": any(c.points > 0 for c in task.rubric),
+        "rubric": earned,
+        "rubric_unclipped": earned,
         "judge": bool(task.answers),
+        "longmemeval_v2": bool(task.answers and task.scorer),
     }.get(metric, True)

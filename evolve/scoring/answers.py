@@ -63,11 +63,14 @@ def locomo_f1(task: Task, answer: str) -> float:
 
     Multi-hop (category 1): gold answer and answer are split at commas, each gold part takes its best part of
     the answer, and the mean is the score. Open-domain (category 3): only the text before the first ``;`` of
-    the gold answer counts. The rest: plain F1. Commas and "and" are dropped with the articles. After
+    the gold answer counts. Adversarial (category 5): see ``locomo_adversarial``. The rest: plain F1. Commas
+    and "and" are dropped with the articles. After
     ``task_eval/evaluation.py`` of snap-research/locomo (Maharana et al., 2024), which stems with NLTK's
     variant of Porter; here it is Porter's own, so that a rare word may stem differently.
     """
     gold = task.answers[0]
+    if task.category == "adversarial":
+        return locomo_adversarial(task, answer)
     if task.category == "multi-hop":
         parts = [_stems(part) for part in answer.split(",")]
         wanted = [_stems(part) for part in gold.split(",")]
@@ -75,6 +78,25 @@ def locomo_f1(task: Task, answer: str) -> float:
     if task.category == "open-domain":
         gold = gold.partition(";")[0]
     return _bag_f1(_stems(answer), _stems(gold))
+
+
+def locomo_adversarial(task: Task, answer: str) -> float:
+    """1 if the answer says that the conversation does not mention it, else 0: LoCoMo's category 5.
+
+    An answer of one character, or of three such as ``(a)``, chooses (a) if it has that letter and else (b);
+    ``task.scorer`` is the letter of the choice "Not mentioned in the conversation". Any other answer must
+    contain "not mentioned" or "no information available".
+
+    Example:
+        >>> unsaid = Task(id="q", question="?", answers=("Not mentioned in the conversation",), scorer="b")
+        >>> [locomo_adversarial(unsaid, said) for said in ("(b)", "a", "Paris", "It is not mentioned.")]
+        [1.0, 0.0, 0.0, 1.0]
+    """
+    said = answer.strip().lower()
+    if task.scorer and len(said) in (1, 3):
+        chosen = "a" if ("a" if len(said) == 1 else "(a)") in said else "b"
+        return float(chosen == task.scorer)
+    return float("not mentioned" in said or "no information available" in said)
 
 
 @lru_cache(maxsize=16_384)
