@@ -11,6 +11,7 @@ from evolve.benchmark import Benchmark, benchmark
 from evolve.data import DataFile, Row, json_object, locate, rows_of, validation_and_test
 from evolve.errors import UsageError
 from evolve.records import Episode, Task
+from evolve.scoring import parse_eval_function
 
 Tier = Literal["small", "medium"]
 SOURCE = "https://huggingface.co/datasets/xiaowu0162/longmemeval-v2/resolve/main"
@@ -42,14 +43,33 @@ CARD = {
     "size": "451 questions, 1,870 runs, two domains; small: 100 runs a question, medium: up to 500",
     "source": "https://github.com/xiaowu0162/LongMemEval-V2; data: xiaowu0162/longmemeval-v2 on Hugging Face",
     "licence": "Apache-2.0",
-    "metric": "judge; the original scores each question by its own function (phrases, choices, or a "
-    "judge for gotchas and premises). Offline: coverage of the answer's content words, which says "
-    "nothing where the answer is a letter",
+    "metric": "longmemeval_v2: each question by the eval_function that it names, phrases and choices "
+    "without a model, gotchas and premises by the judge; UNKNOWN is wrong. Offline: coverage of the "
+    "answer's content words, which says nothing where the answer is a letter",
+    "official metric": "yes for phrases and choices; differs for gotchas and premises in the judge's prompt, "
+    "which is ours with the official criteria in our words. LAFS, of accuracy and latency: "
+    "evolve.scoring.lafs, and at the end of evolve run; measured without the program's model calls",
+    "baselines": "AgentRunbook-C is no initial program here: it sends a coding agent with a shell and its "
+    "own model into a folder of runs, and a memory program has neither shell nor files; its trajectory "
+    "summaries and the retrieval of AgentRunbook-R fit the contract",
     "splits": "ours: 40 % of each ability for test; validation and test may share runs, as questions "
     "do; the original has no split and no search",
-    "not verified": "the data: none was at hand; files and fields are those of the official loader "
-    "and dataset card, question types those that other users of the data name; tested on a fixture",
+    "not verified": "the data: none was at hand; files, fields and question types are those of the official "
+    "loader and harness; tested on a fixture",
 }
+GUIDANCE = {
+    PREMISE: "the question supposes what is not so, and the reference says what. Right is an answer that "
+    "rejects that premise for the same reason, or says that it cannot see this environment and therefore "
+    "cannot verify it. Wrong is one that answers under the premise, also beside rejecting it, and one that "
+    "only says that it does not know.",
+    "gotchas": "the reference lists insights. Right is an answer with at least one of them, in whatever "
+    "words, that contradicts none. Wrong is one that points in another direction or stays general.",
+}
+"""By ability, the criteria of the official judge."""
+ANSWER_FORMAT = (
+    "End with the answer alone, inside \\boxed{...}. If you do not know it, write \\boxed{UNKNOWN} and do "
+    "not guess. If the question supposes what is not so, say in the box what is wrong with it."
+)
 
 
 @benchmark(files=FILES, card=CARD)
@@ -105,9 +125,10 @@ def longmemeval_v2(
         validation=tuple(validation),
         test=tuple(test),
         scope="grouped",
-        metric="judge",
+        metric="longmemeval_v2",
         retrieval_metric="coverage",
-        version=f"1-{tier}-{domain}-{state_chars}-{digest.hexdigest()[:8]}",
+        guidance=GUIDANCE,
+        version=f"2-{tier}-{domain}-{state_chars}-{digest.hexdigest()[:8]}",
         card=_card(here, state_chars),
     )
 
@@ -144,7 +165,18 @@ def _task(row: Row, group: str) -> Task:
         answers=(row.label("answer"),),
         group=group,
         category=ability,
+        answer_format=ANSWER_FORMAT,
+        scorer=_eval_function(row),
     )
+
+
+def _eval_function(row: Row) -> str:
+    spec = row.text("eval_function")
+    try:
+        parse_eval_function(spec)
+    except ValueError as error:
+        raise UsageError(f"{row.where}: {error}.") from error
+    return spec
 
 
 def _groups(wanted: Mapping[str, Sequence[str]], texts: Mapping[str, str], path: Path) -> dict[str, str]:
@@ -176,13 +208,20 @@ def _texts(path: Path, needed: set[str], state_chars: int) -> dict[str, str]:
 
 def _lines(row: Row, state_chars: int) -> Iterator[str]:
     yield f"Goal: {row.value('goal', str)}"
-    if "outcome" in row:
-        yield f"Outcome: {row.text('outcome')}"
+    outcome = row.value("outcome", str).strip() if "outcome" in row else ""
+    if outcome:
+        yield f"Outcome: {outcome}"
     for number, state in enumerate(row.rows("states"), 1):
         yield f"State {number}: {state.text('url')}"
-        seen = " ".join(state.value("accessibility_tree", str).split())
+        seen = _either(state, "accessibility_tree", "text")
         yield f"Seen: {seen[:state_chars] if state_chars else seen}"
-        if "thought" in state:
-            yield f"Thought: {' '.join(state.value('thought', str).split())}"
+        if "thought" in state or "thoughts" in state:
+            yield f"Thought: {_either(state, 'thought', 'thoughts')}"
         if "action" in state:
             yield f"Action: {' '.join(state.value('action', str).split())}"
+
+
+def _either(state: Row, name: str, other: str) -> str:
+    """The text under either of two names that the official loader takes, on one line."""
+    known = other if name not in state and other in state else name
+    return " ".join(state.value(known, str).split())

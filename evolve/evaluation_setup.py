@@ -13,7 +13,6 @@ from evolve.config import DEFAULT_SEEDS, CampaignConfig
 from evolve.errors import UsageError
 from evolve.evaluation import Evaluator, Subset, Subsets
 from evolve.evaluation.conditions import digest
-from evolve.evaluation.scorer import JUDGED
 from evolve.journal import RunRecord
 from evolve.kinds import BUILT_IN
 from evolve.model_set import ModelSet, open_model_set
@@ -21,6 +20,7 @@ from evolve.program import MemoryProgram
 from evolve.runs.history import RunHistory
 from evolve.sandboxes.protocol import Sandbox
 from evolve.sandboxes.select import select_backend
+from evolve.scoring import JUDGED
 from evolve.seeds import seed_names, seed_program
 
 if TYPE_CHECKING:

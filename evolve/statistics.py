@@ -14,13 +14,13 @@ Bootstrap* (1993), §13.3. It is too narrow for a handful of values and ignores 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 
-from evolve.records import Interval
+from evolve.records import Interval, ItemOutcome
 
 _DRAWS_AT_ONCE = 2_000_000  # indexes held in memory at a time: 16 MB
 
@@ -185,3 +185,16 @@ def _resampled(
         means[start : start + rows] = values[drawn].mean(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(mean=mean, low=float(low), high=float(high))
+
+
+def quality_of(items: Sequence[ItemOutcome], metric: str = "") -> Interval:
+    """Return the mean score of the items that have one, with an interval over groups of tasks where they have
+    groups; clipped to [0, 1] for ``rubric_unclipped``, whose scores can be negative.
+    """
+    scored = [item for item in items if item.conclusive]
+    groups = {item.task: item.group for item in scored}
+    found = mean_interval({item.task: item.score for item in scored}, clusters=groups)
+    if metric != "rubric_unclipped":
+        return found
+    clipped = {name: min(1.0, max(0.0, getattr(found, name))) for name in ("mean", "low", "high")}
+    return found.model_copy(update=clipped)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from evolve.config import CampaignConfig, RoleConfig
 from evolve.config.names import WORDLLAMA, is_local
 from evolve.errors import BudgetReached, ModelError, UsageError
-from evolve.evaluation.scorer import JUDGED
 from evolve.model_set import is_offline
 from evolve.models.budget import Budget
 from evolve.models.calls import Call
 from evolve.models.chat import ChatRequest, Role
 from evolve.models.provider import AttemptFailed
 from evolve.records import Usage
+from evolve.scoring import JUDGED
 
 if TYPE_CHECKING:
     from evolve.models.gateway import Gateway

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from evolve.evaluation.early_stopping import FrontMember
-from evolve.evaluation.evaluator import quality_of
 from evolve.records import Evaluation, ItemOutcome
-from evolve.statistics import paired_interval
+from evolve.statistics import paired_interval, quality_of
 
 
 def may_be_luck(evaluation: Evaluation, front_members: Sequence[FrontMember]) -> bool:
@@ -46,7 +45,7 @@ def averaged(first: Evaluation, again: Evaluation) -> Evaluation:
         update={
             "items": items,
             "repeats": first.repeats + again.repeats,
-            "quality": quality_of(items),
+            "quality": quality_of(items, first.metric),
             "metrics": {
                 name: fmean(item.metrics[name] for item in scored if name in item.metrics)
                 for name in sorted(names)

@@ -26,7 +26,7 @@ from evolve.models.embeddings import Embedder
 from evolve.program import MemoryProgram
 from evolve.records import ClockKind, CostUnit, Evaluation, Failure, Interval, ItemOutcome, WriteResult
 from evolve.sandboxes.protocol import Limits, Sandbox
-from evolve.statistics import mean_interval
+from evolve.statistics import quality_of
 
 INCONCLUSIVE_SHARE = 0.2
 """Share of inconclusive items or writes above which the whole evaluation is inconclusive."""
@@ -237,7 +237,7 @@ class Evaluator:
             subset,
             status="inconclusive" if reason else "complete",
             reason=reason,
-            quality=UNKNOWN if reason else quality_of(items),
+            quality=UNKNOWN if reason else quality_of(items, self._metric),
             metrics=_means(scored),
             cost=sum((item.usage for item in items), run.usage).amount(self._at.cost_unit) / len(items),
             latency=float(np.percentile([item.seconds for item in items], 95)),  # linear interpolation
@@ -269,15 +269,6 @@ def _clock_of(items: Sequence[ItemOutcome]) -> ClockKind:
     """Return the clock of the reads' seconds: the coarsest one used."""
     used = {item.clock for item in items if item.cpu_seconds is not None or item.wall_seconds}
     return "wall" if "wall" in used or not used else "cpu" if "cpu" in used else "free core"
-
-
-def quality_of(items: Sequence[ItemOutcome]) -> Interval:
-    """Return the mean score of the items that have one, with an interval over groups of tasks where they have
-    groups.
-    """
-    scored = [item for item in items if item.conclusive]
-    groups = {item.task: item.group for item in scored}
-    return mean_interval({item.task: item.score for item in scored}, clusters=groups)
 
 
 def _too_little(items: Sequence[ItemOutcome], writes: Sequence[WriteResult]) -> str:

@@ -12,10 +12,7 @@ from evolve.benchmark import Benchmark, can_score
 from evolve.errors import UsageError
 from evolve.program import Parts
 from evolve.records import Episode, ItemOutcome, Task
-from evolve.scoring import GRADED, METRICS
-
-JUDGED = ("judge", "rubric")
-"""Qualities that ask the judge."""
+from evolve.scoring import GRADED, METRICS, asks_judge, is_unknown, rubric_points
 
 
 class Scorer:
@@ -23,7 +20,7 @@ class Scorer:
 
     Args:
         agent: answers, or acts where the benchmark has an environment.
-        judge: asked only where the quality is ``judge`` or ``rubric``.
+        judge: asked only where the quality needs it, see ``scoring.asks_judge``.
         metric: the quality: a key of ``METRICS``, or one of ``scoring.GRADED``.
         benchmark: the benchmark.
 
@@ -50,6 +47,10 @@ class Scorer:
         self._agent = agent
         self._judge = judge
         self._metric = metric
+        named = {metric, benchmark.metric, benchmark.retrieval_metric, *benchmark.also}
+        if "longmemeval_v2" in named:
+            named.add("longmemeval_v2_match")
+        self._reported = {key: one for key, one in METRICS.items() if one.everywhere or key in named}
         self._open = benchmark.environment
         self._max_steps = benchmark.max_steps
 
@@ -88,27 +89,40 @@ class Scorer:
         self, asked: Mapping[str, Task], items: Sequence[ItemOutcome], repeat: int = 0
     ) -> list[ItemOutcome]:
         """Return answered ``items`` with their scores; see ``score``."""
-        due = [item for item in items if item.conclusive]
+        due = [item for item in items if item.conclusive and self._is_judged(asked[item.task], item)]
         grades: dict[str, Grade] = {}
-        if self._metric in JUDGED:
+        if due:
             tasks, answers = [asked[item.task] for item in due], [item.answer for item in due]
             given = self._judge.grade(tasks, answers, repeat)
             grades = {item.task: grade for item, grade in zip(due, given, strict=True)}
         return [self._graded(asked[item.task], item, grades.get(item.task)) for item in items]
+
+    def _is_judged(self, task: Task, item: ItemOutcome) -> bool:
+        unknown = self._metric == "longmemeval_v2" and is_unknown(item.answer)
+        return asks_judge(self._metric, task) and not unknown
 
     def _graded(self, task: Task, item: ItemOutcome, grade: Grade | None) -> ItemOutcome:
         if not item.conclusive:
             return item.filled(metrics={})
         metrics = {
             name: metric.score(task, item.answer, item.retrieved)
-            for name, metric in METRICS.items()
+            for name, metric in self._reported.items()
             if metric.applies(task)
         } | item.metrics
         if grade is not None:
             if grade.score is None:
                 return item.filled(metrics=metrics, inconclusive=f"no verdict: {grade.reason}")
-            metrics[self._metric] = grade.score
+            metrics[self._metric] = self._points(task, grade, grade.score)
+        elif self._metric == "longmemeval_v2":
+            metrics[self._metric] = metrics.get("longmemeval_v2_match", 0.0)  # 0: UNKNOWN is not judged
         return item.filled(metrics=metrics, score=metrics[self._metric])
+
+    def _points(self, task: Task, grade: Grade, score: float) -> float:
+        """Return the score of a grade, unclipped if the quality is."""
+        if self._metric != "rubric_unclipped" or len(grade.met) != len(task.rubric):
+            return score
+        points = [criterion.points for criterion in task.rubric]
+        return rubric_points(list(zip(points, grade.met, strict=True)))
 
 
 class OnlineLearner:

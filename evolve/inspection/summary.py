@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.inspection.draws import draws_line
+from evolve.inspection.lafs import lafs_line
 from evolve.inspection.narration import saturation
 from evolve.inspection.spending import spending_table, spent
 from evolve.inspection.tables import front_data, front_view
@@ -40,6 +41,8 @@ def closing_view(run: RunRecord, history: RunHistory, command: str = "evolve") -
         blocks.append(Text(said, style="yellow"))
     if history.comparisons:
         blocks.extend((Text(), _test_table(history)))
+    if latencies := lafs_line(run, history):
+        blocks.extend((Text(), Text(latencies)))
     draws = draws_line(history)
     if draws:
         blocks.extend((Text(), Text(draws)))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import Field, JsonValue
+from typing import Any
+
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from evolve.records.base import Record
+
+_HIDDEN = frozenset({"answer_format", "scorer", "after"})
+"""Fields of a task that are written only where they are used."""
 
 
 class Evidence(Record):
@@ -47,6 +52,24 @@ class Task(Record):
     world: dict[str, JsonValue] = Field(
         default={}, description="what the benchmark needs to open the environment that the task is acted in"
     )
+    answer_format: str = Field(
+        default="",
+        description="what only the answering agent is told beside the question, such as the choices; the "
+        "memory is asked without it",
+    )
+    scorer: str = Field(
+        default="", description="scoring rule of this question, where the data name one for each question"
+    )
+    after: str = Field(
+        default="",
+        description="id of the episode after which it is asked; empty: after all episodes of its memory",
+    )
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is not used, so that the hash of a benchmark is that of earlier versions."""
+        written = write(self)
+        return {key: value for key, value in written.items() if value or key not in _HIDDEN}
 
 
 class Episode(Record):

@@ -11,6 +11,7 @@ import pytest
 
 from evolve.benchmark import default_data_dir, find
 from evolve.errors import UsageError
+from evolve.scoring import METRICS, asks_judge
 
 HOTPOT = default_data_dir("hotpotqa")
 needs_hotpot = pytest.mark.skipif(
@@ -176,15 +177,25 @@ def test_minteval_in_either_form(tmp_path: Path, form: str) -> None:
         "multi-target: multi-hop": 2,
     }
     chosen = next(t for t in loaded.test if t.category.endswith("history"))
-    assert chosen.question.endswith("\nOne of: attic; hall")
+    assert chosen.question == "Where is Mary (history)?"
+    assert "word for word, without quotes:\n- attic\n- hall\n" in chosen.answer_format
+    ordered = next(t for t in loaded.test if t.category.endswith("ordering"))
+    assert "comma-separated list" in ordered.answer_format
+    assert loaded.metric == "minteval_match"
     assert {t.group for t in loaded.validation}.isdisjoint(t.group for t in loaded.test)
+
+
+def test_minteval_takes_question_types_that_it_does_not_know(tmp_path: Path) -> None:
+    riddle = {"question": "What?", "answer": "a", "question_type": "riddle", "metadata": ""}
+    questions = [riddle, riddle | {"question_type": None}, riddle | {"answer": None}]
+    folder = lines(tmp_path / "state_tracking.jsonl", [history(n, questions=questions) for n in range(2)])
+    loaded = find("minteval").load(folder)
+    assert [(t.id[-2:], t.category) for t in loaded.test] == [("q1", "riddle"), ("q2", "default")]
 
 
 def test_minteval_names_what_is_wrong(tmp_path: Path) -> None:
     question = {"question": "?", "answer": "a", "question_type": "riddle", "metadata": ""}
-    folder = lines(tmp_path / "state_tracking.jsonl", [history(0), history(1, questions=[question])])
-    with pytest.raises(UsageError, match=r"line 2, questions 0: question_type is 'riddle'; expected one of"):
-        find("minteval").load(folder)
+    folder = tmp_path
     cut = question | {"question_type": "simple", "metadata": '{"candidates": ['}
     lines(tmp_path / "state_tracking.jsonl", [history(0, questions=[cut])])
     with pytest.raises(UsageError, match=r"line 1, questions 0: 'metadata' is no JSON"):
@@ -229,7 +240,7 @@ def question(id: str, kind: str, domain: str = "web", image: str | None = None) 
         "question": f"What of {id}?",
         "image": image,
         "answer": "Buy",
-        "eval_function": "norm_phrase_set_match",
+        "eval_function": "llm_abstention_checker" if kind.endswith("-abs") else "norm_phrase_set_match",
     }
 
 
@@ -276,6 +287,33 @@ def test_longmemeval_v2_shares_a_memory_where_the_haystack_is_the_same(tmp_path:
     whole = find("longmemeval_v2").load(tmp_path, {"state_chars": "0"})
     assert "Seen: [0] button 'Buy' " + "x" * 50 in whole.episodes[0].text
     assert whole.version != loaded.version
+
+
+def test_longmemeval_v2_takes_the_other_names_of_a_state_and_runs_without_an_outcome(tmp_path: Path) -> None:
+    agents(tmp_path)
+    older = run("r3") | {"outcome": None}
+    older["states"] = [{"url": "https://shop.test", "text": "[0] link", "thoughts": "Go.", "action": None}]
+    lines(tmp_path / "trajectories.jsonl", [run("r1") | {"outcome": ""}, run("r2"), older])
+    episodes = find("longmemeval_v2").load(tmp_path).episodes
+    assert "Outcome" not in episodes[0].text
+    assert episodes[2].text.split("\n") == [
+        "Goal: Buy tea",
+        "State 1: https://shop.test",
+        "Seen: [0] link",
+        "Thought: Go.",
+    ]
+
+
+def test_longmemeval_v2_scores_each_question_by_its_own_function(tmp_path: Path) -> None:
+    agents(tmp_path)
+    loaded = find("longmemeval_v2").load(tmp_path)
+    tasks = {t.id: t for t in (*loaded.validation, *loaded.test)}
+    assert loaded.metric == "longmemeval_v2"
+    assert [asks_judge(loaded.metric, tasks[f"q{n}"]) for n in range(3)] == [False, True, False]
+    assert METRICS["longmemeval_v2_match"].score(tasks["q0"], r"It is \boxed{buy}.", "") == 1
+    lines(tmp_path / "questions.jsonl", [question("q0", "procedure") | {"eval_function": "fuzzy"}])
+    with pytest.raises(UsageError, match=r"line 1: the eval_function 'fuzzy' is unknown"):
+        find("longmemeval_v2").load(tmp_path)
 
 
 def test_longmemeval_v2_names_what_is_wrong(tmp_path: Path) -> None:

@@ -153,7 +153,9 @@ class LLMAgent:
 
     async def _answer(self, parts: Parts, room: Room, recollection: Recollection, repeat: int) -> Response:
         prompt = self._prompts["answer"]
-        slots = self._known("answer", parts, recollection) | {"question": recollection.task.question}
+        task = recollection.task
+        asked_for = f"{task.question}\n\n{task.answer_format}" if task.answer_format else task.question
+        slots = self._known("answer", parts, recollection) | {"question": asked_for}
 
         def request(room: Room) -> ChatRequest:
             messages, left_out = room.fit(prompt, slots, ("retrieved", "always_on"))

@@ -1,0 +1,130 @@
+"""Lookup of benchmarks by name, by path, or in the registry."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from evolve import resources
+from evolve.benchmark.definition import Benchmark
+from evolve.benchmark.loading import Entry, Loader, load_folder
+from evolve.benchmark_file import execute
+from evolve.data import folder
+from evolve.errors import UsageError
+from evolve.kinds import OBJECT
+from evolve.registry import REGISTRY
+
+
+def available() -> list[Entry]:
+    """The benchmarks that come with this installation, by name."""
+    return [find(path.stem) for path in sorted(resources.folder("benchmarks").glob("*.py"))]
+
+
+@dataclass(frozen=True)
+class BenchmarkLocation:
+    """Location of a benchmark, found without executing anything.
+
+    Attributes:
+        name: short name of the benchmark.
+        path: its file, or its folder of data; of a registered one its name.
+        code: the file that loading it executes on the host, where it is not of this installation; else None.
+    """
+
+    name: str
+    path: Path
+    code: Path | None = None
+
+
+def locate(name_or_path: str) -> BenchmarkLocation:
+    """Return where the benchmark ``name_or_path`` is. Executes nothing.
+
+    Raises:
+        UsageError: no such benchmark.
+
+    Example:
+        >>> locate("chronicle").code is None
+        True
+    """
+    given = Path(name_or_path)
+    if given.suffix == ".py" or os.sep in name_or_path or (given.is_dir() and not _is_name(name_or_path)):
+        path = given / "benchmark.py" if given.is_dir() else given
+        if given.is_dir() and not path.is_file():
+            return BenchmarkLocation(given.resolve().name, given)
+        if not path.is_file():
+            raise UsageError(
+                f"There is no benchmark file at {path}. Give the path of a Python file, or of a folder with "
+                f"{folder.EPISODES} and {folder.QUESTIONS}."
+            )
+        packaged = path.resolve().parent == resources.folder("benchmarks").resolve()
+        return BenchmarkLocation(_name_of(path), path, None if packaged else path)
+    path = _installed(name_or_path)
+    if not path.is_file():
+        if _is_registered(name_or_path):
+            return BenchmarkLocation(name_or_path.removeprefix(OBJECT), given)
+        names = ", ".join(sorted([*(p.stem for p in path.parent.glob("*.py")), *REGISTRY.names("benchmark")]))
+        raise UsageError(
+            f"There is no benchmark called {name_or_path!r}. There are: {names}; "
+            "or give the path of a Python file or of a folder of your own."
+        )
+    return BenchmarkLocation(_name_of(path), path)
+
+
+def find(name_or_path: str) -> Entry:
+    """Return the benchmark called ``name_or_path``, or the one that the file or folder at that path defines.
+
+    A folder with a ``benchmark.py`` is that file; one with episodes and questions as JSON lines is read by
+    ``evolve.data.folder``. **Executes the file**, with the user's rights: ask ``evolve.trust.Gate`` first if
+    the name comes from a file that others may have made.
+
+    Raises:
+        UsageError: no such benchmark, or its file does not define exactly one.
+    """
+    place = locate(name_or_path)
+    if not place.path.exists() and _is_registered(name_or_path):
+        loader = _registered(name_or_path)
+    else:
+        loader = load_folder if place.path.is_dir() else _loader_in(place.path)
+    return Entry(name=place.name, path=place.path, loader=loader)
+
+
+def _is_registered(name: str) -> bool:
+    return name.startswith(OBJECT) or REGISTRY.has("benchmark", name)
+
+
+def _registered(name: str) -> Loader:
+    """The loader of a benchmark that a program or a plug-in registered, which may be a ``Benchmark``."""
+    thing = REGISTRY.get("benchmark", name)
+    if not isinstance(thing, Benchmark):
+        return thing
+
+    def loader(data_dir: Path) -> Benchmark:  # noqa: ARG001 - called by name
+        """Registered as an object."""
+        return thing
+
+    return loader
+
+
+def _is_name(text: str) -> bool:
+    """Return whether an installed benchmark has this name: it precedes a folder that happens to have it
+    too.
+    """
+    return _installed(text).is_file()
+
+
+def _installed(name: str) -> Path:
+    return resources.folder("benchmarks") / f"{name}.py"
+
+
+def _name_of(path: Path) -> str:
+    return path.parent.resolve().name if path.name == "benchmark.py" else path.stem
+
+
+def _loader_in(path: Path) -> Loader:
+    module = execute(path)
+    loaders = [value for value in vars(module).values() if getattr(value, "__evolve_benchmark__", False)]
+    if len(loaders) != 1:
+        raise UsageError(
+            f"{path} defines {len(loaders)} benchmarks; expected one function marked with @benchmark."
+        )
+    return loaders[0]
