@@ -16,9 +16,12 @@ from evolve.models.settings import ModelSettings
 from evolve.records import Record
 
 STRUCTURED, SYSTEM, LIMIT, THOUGHTS = "structured output", "system messages", "reply limit", "thoughts"
+TOOLS = "calls of tools"
 """Features besides the parameters, which go by their own names."""
 LEFT_OUT = "left out"
 """Marker of a feature that is left out; other values replace it."""
+IN_TEXT = "commands in the text"
+"""Replacement of ``TOOLS``."""
 FILE_NAME = "negotiated.jsonl"
 """Name of the file in a run's directory."""
 _CONFIRMATIONS = 3

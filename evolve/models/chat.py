@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, Protocol, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict, TypeVar
 
 from pydantic import JsonValue
 
 from evolve.records import Usage
+
+if TYPE_CHECKING:
+    from evolve.models.tool_calls import Toolset
 
 T = TypeVar("T")
 
@@ -20,11 +23,33 @@ Cause = Literal[
 """Purpose of a call, by which counts and prices are kept."""
 
 
+@dataclass(frozen=True)
+class ToolCall:
+    """Call of a tool in a model's reply.
+
+    Attributes:
+        name: name of the tool, as the model gave it.
+        arguments: the arguments as JSON, as the model gave them: not checked.
+        id: identifies the call in the conversation.
+    """
+
+    name: str
+    arguments: str
+    id: str = ""
+
+
 class Message(TypedDict):
-    """Turn of a conversation with a model."""
+    """Turn of a conversation with a model.
+
+    Where tools are offered, an assistant's turn may have the ``calls`` that it made, with the ``prose``
+    around them, and a user's turn the id of the call that it answers; ``content`` says the same as text.
+    """
 
     role: Literal["system", "user", "assistant"]
     content: str
+    calls: NotRequired[list[ToolCall]]
+    prose: NotRequired[str]
+    result_of: NotRequired[str]
 
 
 @dataclass(frozen=True)
@@ -40,6 +65,7 @@ class ChatRequest:
         options: parameters of this call that override those of its role, such as ``max_tokens``.
         repeat: number of the re-run it belongs to; another number is another request to every cache.
         left_out: characters that the messages leave out to fit the model's context, for the record of calls.
+        tools: tools that the model may call; None for none.
     """
 
     messages: tuple[Message, ...]
@@ -49,6 +75,7 @@ class ChatRequest:
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     repeat: int = 0
     left_out: int = 0
+    tools: Toolset | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +89,7 @@ class Reply:
         model: name of the model that answered.
         seconds: from the first attempt to the answer; 0 for a cached one.
         cached: it was asked before and cost nothing now.
+        calls: tools that the model calls, in its order.
     """
 
     text: str
@@ -69,6 +97,7 @@ class Reply:
     model: str
     seconds: float = 0.0
     cached: bool = False
+    calls: tuple[ToolCall, ...] = ()
 
 
 class ChatModel(Protocol):

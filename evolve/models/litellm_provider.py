@@ -107,6 +107,8 @@ class LitellmProvider:
             self._check_schema(settings)
             json_schema = {"name": schema[0], "schema": dict(schema[1])}
             parameters["response_format"] = {"type": "json_schema", "json_schema": json_schema}
+        if "tools" in parameters:
+            self._check_tools(settings)
         response = await self._attempt(
             settings,
             self._litellm.acompletion,
@@ -114,7 +116,7 @@ class LitellmProvider:
             **parameters,
         )
         read = [str(message["content"]) for message in messages]
-        return self._completed(settings, response, read)
+        return self._completed(settings, response, read, tools="tools" in parameters)
 
     async def embed(self, settings: ModelSettings, texts: Sequence[str]) -> Embedded:
         """The vectors of ``texts``."""
@@ -152,6 +154,14 @@ class LitellmProvider:
             message = f"litellm's table: {settings.model} does not support response_format json_schema"
             raise AttemptFailed("rejected", message, status=400, sent=False)
 
+    def _check_tools(self, settings: ModelSettings) -> None:
+        """Refuse tools for a model that, by litellm's table, has none: litellm may drop them silently."""
+        model, table = settings.model, self._litellm.model_cost
+        listed = model in table or model.partition("/")[2] in table
+        if listed and not self._litellm.supports_function_calling(model):
+            message = f"litellm's table: {model} does not support tools"
+            raise AttemptFailed("rejected", message, status=400, sent=False)
+
     def _takes_schema(self, model: str) -> bool:
         """Return whether litellm's table says that the model takes a schema; for unlisted models, whether the
         provider's API does.
@@ -186,13 +196,16 @@ class LitellmProvider:
         missing = self._litellm.validate_environment(settings.model).get("missing_keys") or []
         return next((name for name in missing if name.endswith("_KEY")), "")
 
-    def _completed(self, settings: ModelSettings, response: Any, read: Sequence[str]) -> Completed:
-        said = said_in(response)
-        tokens = self._tokens(settings, getattr(response, "usage", None), read, said.text)
+    def _completed(
+        self, settings: ModelSettings, response: Any, read: Sequence[str], *, tools: bool = False
+    ) -> Completed:
+        said = said_in(response, tools=tools)
+        written = said.text + "".join(call.arguments for call in said.calls)
+        tokens = self._tokens(settings, getattr(response, "usage", None), read, written)
         if said.problem:
             raise AttemptFailed("malformed", said.problem, transient=True, tokens=tokens)
         model = str(getattr(response, "model", "") or settings.model)
-        return Completed(said.text, said.finish, tokens, model, said.thought)
+        return Completed(said.text, said.finish, tokens, model, said.thought, said.calls)
 
     def _tokens(self, settings: ModelSettings, usage: Any, read: Sequence[str], written: str) -> Tokens:
         tokens_in = int(getattr(usage, "prompt_tokens", 0) or 0)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evolve.models.chat import ToolCall
 from evolve.models.finish import finish_of
+
+_AFTER_CALLS = frozenset({"tool_calls", "function_call", "tool_use", "stop", "end_turn"})
+"""Finish reasons of a whole reply that calls tools."""
 
 
 @dataclass(frozen=True)
@@ -18,16 +23,18 @@ class Said:
         finish: finish reason, the provider's own where litellm keeps it.
         thought: there were thoughts besides the text.
         problem: deviation of the response from the API's form; empty if there is none.
+        calls: calls of tools, where tools were offered.
     """
 
     text: str = ""
     finish: str = ""
     thought: bool = False
     problem: str = ""
+    calls: tuple[ToolCall, ...] = ()
 
 
-def said_in(response: Any) -> Said:
-    """Return the content of the first choice of ``response``.
+def said_in(response: Any, *, tools: bool = False) -> Said:
+    """Return the content of the first choice of ``response``; ``tools`` were offered, or not.
 
     A list of parts is joined. An answer that is only in ``reasoning_content`` is taken from there: servers
     put all of it there if their parser of thoughts found no end. Otherwise thoughts are not text.
@@ -48,6 +55,8 @@ def said_in(response: Any) -> Said:
         found = type(content).__name__
         return Said(problem=f"expected a text as the content, found {found}: {content!r:.200}", finish=finish)
     meaning = finish_of(finish)
+    if tools and (calls := _calls(message)) and finish.lower() in _AFTER_CALLS:
+        return Said(text or "", "stop", thought, calls=calls)
     if text is None and getattr(message, "tool_calls", None):
         return Said(problem="expected a text, found only a call of a tool", finish=finish)
     if meaning == "whole" and not text and thoughts.strip():
@@ -55,6 +64,18 @@ def said_in(response: Any) -> Said:
     if text is None and meaning in ("whole", "error"):
         return Said(problem="expected one choice with a text, found a choice without one", finish=finish)
     return Said(text or "", finish, thought or "<think" in (text or ""))
+
+
+def _calls(message: Any) -> tuple[ToolCall, ...]:
+    """Return the calls of a message that have a name."""
+    found = []
+    for number, call in enumerate(getattr(message, "tool_calls", None) or ()):
+        function = getattr(call, "function", None)
+        name, arguments = getattr(function, "name", None), getattr(function, "arguments", None)
+        if isinstance(name, str) and name:
+            text = arguments if isinstance(arguments, str) else json.dumps(arguments or {}, default=str)
+            found.append(ToolCall(name, text, str(getattr(call, "id", "") or f"call-{number}")))
+    return tuple(found)
 
 
 def _finish(choice: Any) -> str:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evolve.models.adaptations import LEFT_OUT, LIMIT, STRUCTURED, SYSTEM, THOUGHTS, Adaptations
+from evolve.models.adaptations import (
+    IN_TEXT,
+    LEFT_OUT,
+    LIMIT,
+    STRUCTURED,
+    SYSTEM,
+    THOUGHTS,
+    TOOLS,
+    Adaptations,
+)
 from evolve.models.provider import AttemptFailed, without_numbers
 from evolve.models.refusals import (
     is_of_the_schema,
@@ -129,6 +138,8 @@ class Negotiation:
             return next_mode(self._sent.mode, self._request.ladder)
         if feature == SYSTEM:
             return "the user's turn"
+        if feature == TOOLS:
+            return None if self._forced_tools else IN_TEXT
         if not _is_limit(feature):
             return LEFT_OUT
         other = _RENAMED[feature]
@@ -145,18 +156,32 @@ class Negotiation:
         named_limit = any(suggests(failure.message, name) for name in LIMITS)
         if self._sent.limited and named_limit and LIMIT not in self._tried:
             return LIMIT, LEFT_OUT
+        if TOOLS in self._sent.features and not self._forced_tools:
+            return self._suspected(failure, repeated, TOOLS, IN_TEXT, IN_TEXT)
         if STRUCTURED not in self._sent.features:
             return None
+        use = next_mode(self._sent.mode, self._request.ladder)
+        last = PROMPT if PROMPT in self._request.ladder else None
+        return self._suspected(failure, repeated, STRUCTURED, use, last)
+
+    def _suspected(
+        self, failure: AttemptFailed, repeated: bool, feature: str, use: str | None, last: str | None
+    ) -> tuple[str, str] | None:
+        """Return ``use`` of a feature after a rejection, ``last`` after a repeated error that may be an
+        outage.
+        """
         if failure.kind == "rejected":
-            use = next_mode(self._sent.mode, self._request.ladder)
-            return None if use is None else (STRUCTURED, use)
-        proved = self._adaptations.has_worked(self._settings, STRUCTURED)
-        if failure.answered and not proved and PROMPT in self._request.ladder:
+            return None if use is None else (feature, use)
+        if failure.answered and not self._adaptations.has_worked(self._settings, feature) and last:
             if repeated:  # a server may crash on a schema; an outage gives the same error twice as well
-                self._unexplained.add(STRUCTURED)
-                return STRUCTURED, PROMPT
+                self._unexplained.add(feature)
+                return feature, last
             self._last = (without_numbers(failure.message), "")
         return None
+
+    @property
+    def _forced_tools(self) -> bool:
+        return self._request.tools is not None and self._request.tools.form == "native"
 
 
 def _is_limit(feature: str) -> bool:

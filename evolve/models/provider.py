@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from evolve.errors import ModelErrorKind
-from evolve.models.chat import Message
+from evolve.models.chat import Message, ToolCall
 from evolve.models.settings import ModelSettings
 
 
@@ -35,6 +35,7 @@ class Completed:
 
     Attributes:
         thought: there were thoughts besides the text, which count against the limit of tokens.
+        calls: tools that the model calls; empty where none was offered.
     """
 
     text: str
@@ -42,6 +43,7 @@ class Completed:
     tokens: Tokens
     model: str
     thought: bool = False
+    calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evolve.models.chat import Message
+from evolve.models.chat import Message, ToolCall
 from evolve.models.frames import Frames
 from evolve.models.provider import AttemptFailed, Completed, Embedded, Tokens
 from evolve.models.provider_worker import READY, unpacked
@@ -54,7 +54,8 @@ class ProviderProcess:
         """Request a chat completion."""
         form = None if schema is None else (schema[0], dict(schema[1]))
         value = await self._ask("chat", settings, messages=list(messages), options=dict(options), schema=form)
-        return Completed(**{**value, "tokens": Tokens(**value["tokens"])})
+        calls = tuple(ToolCall(**call) for call in value["calls"])
+        return Completed(**{**value, "tokens": Tokens(**value["tokens"]), "calls": calls})
 
     async def embed(self, settings: ModelSettings, texts: Sequence[str]) -> Embedded:
         """The vectors of ``texts``."""

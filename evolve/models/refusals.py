@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from evolve.models.adaptations import STRUCTURED, SYSTEM
+from evolve.models.adaptations import STRUCTURED, SYSTEM, TOOLS
 from evolve.models.shaping import Sent
 
 _NOT_PARAMETERS = frozenset({"api_version", "extra_headers", "headers", "extra_body", "model", "messages"})
@@ -26,6 +26,7 @@ _SYSTEM = re.compile(
     r"developer (role|message|instruction)|roles must alternate|only (supports? )?user and assistant",
     re.IGNORECASE | re.DOTALL,
 )
+_TOOLS = re.compile(r"\btools?\b|\btool[_ -]?(choice|call|use)|function[_ -]?call", re.IGNORECASE)
 _OF_THE_SCHEMA = re.compile(
     r"(invalid|unsupported) (json )?schema|schema.{0,80}(invalid|not valid|too )|"
     r"failed to (parse|compile|initiali[sz]e)|unsupported (keyword|type|feature)|grammar error|\$ref|"
@@ -54,6 +55,8 @@ def refused_features(message: str, sent: Sent) -> list[str]:
             found[meant] = min(place, found.get(meant, place))
     if STRUCTURED in sent.features and (match := _STRUCTURED.search(message)):
         found[STRUCTURED] = match.start()
+    if TOOLS in sent.features and (match := _TOOLS.search(message)):
+        found[TOOLS] = match.start()
     if SYSTEM in sent.features and (match := _SYSTEM.search(message)):
         found[SYSTEM] = match.start()
     return sorted(found, key=lambda feature: found[feature])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 from evolve.models.adaptations import Adaptations
 from evolve.models.cache import ReplyCache, key_of
 from evolve.models.call_runner import CallRunner, CallSpec
-from evolve.models.chat import ChatModel, ChatRequest, Reply, Role
+from evolve.models.chat import ChatModel, ChatRequest, Message, Reply, Role, ToolCall
 from evolve.models.finish import finish_of
 from evolve.models.fitting import Room
 from evolve.models.negotiation import Negotiation
@@ -101,7 +102,7 @@ class RemoteChat(ChatModel):
         if ours:
             return reply
         self._call_runner.record_cached(spec, reply.usage)
-        return Reply(reply.text, reply.usage, reply.model, cached=True)
+        return replace(reply, seconds=0.0, cached=True)
 
     def recorded(
         self, request: ChatRequest, *, partial: bool = False, accounted: bool = False
@@ -126,7 +127,13 @@ class RemoteChat(ChatModel):
         room = Room(self.context_tokens)
         limit = room.left_for_reply(request.messages, at_most=reply_tokens(request.cause))
         meant = wanted(
-            request.messages, options, schema, self._settings.structured, limit, thinks(self._settings)
+            request.messages,
+            options,
+            schema,
+            self._settings.structured,
+            limit,
+            thinks(self._settings),
+            request.tools,
         )
         negotiation = Negotiation(self._adaptations, self._settings, meant)
 
@@ -153,10 +160,12 @@ class RemoteChat(ChatModel):
                 ) from failure
 
         completed, cost = await self._call_runner.make(spec, attempt)
-        return Reply(completed.text, cost.usage, completed.model, cost.seconds)
+        return Reply(completed.text, cost.usage, completed.model, cost.seconds, calls=completed.calls)
 
     def _spec(self, request: ChatRequest, options: dict[str, Any]) -> CallSpec:
         read = [message["content"] for message in request.messages]
+        if request.tools is not None:
+            read.append(json.dumps(request.tools.sent))
         return CallSpec(
             self._role,
             request.cause,
@@ -178,10 +187,11 @@ class RemoteChat(ChatModel):
         forced = self._settings.structured
         return key_of(
             ({} if forced == "auto" else {"structured": forced})
+            | ({} if request.tools is None else {"tools": request.tools.key})
             | {
                 "version": 1,
                 "model": self._settings.model,
-                "messages": list(request.messages),
+                "messages": [_plain(message) for message in request.messages],
                 "options": options,
                 "schema": None if request.schema is None else [request.name, dict(request.schema)],
                 "partial": partial,
@@ -194,7 +204,8 @@ class RemoteChat(ChatModel):
         if packed is None:
             return None
         fields = json.loads(packed)
-        return Reply(fields["text"], Usage(**fields["usage"]), fields["model"], cached=True)
+        calls = tuple(ToolCall(**call) for call in fields.get("calls", ()))
+        return Reply(fields["text"], Usage(**fields["usage"]), fields["model"], cached=True, calls=calls)
 
 
 def reply_limit(options: Mapping[str, Any]) -> int | None:
@@ -204,7 +215,18 @@ def reply_limit(options: Mapping[str, Any]) -> int | None:
 
 
 def _packed(reply: Reply) -> bytes:
-    return json.dumps({"text": reply.text, "usage": reply.usage.model_dump(), "model": reply.model}).encode()
+    fields = {"text": reply.text, "usage": reply.usage.model_dump(), "model": reply.model}
+    if reply.calls:
+        fields["calls"] = [asdict(call) for call in reply.calls]
+    return json.dumps(fields).encode()
+
+
+def _plain(message: Message) -> dict[str, Any]:
+    """Return a message as JSON."""
+    plain: dict[str, Any] = dict(message)
+    if "calls" in message:
+        plain["calls"] = [asdict(call) for call in message["calls"]]
+    return plain
 
 
 def _whole(completed: Completed, *, partial: bool) -> Completed:

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evolve.models.adaptations import LEFT_OUT, LIMIT, STRUCTURED, SYSTEM, THOUGHTS
+from evolve.models.adaptations import IN_TEXT, LEFT_OUT, LIMIT, STRUCTURED, SYSTEM, THOUGHTS, TOOLS
 from evolve.models.chat import Message
 from evolve.models.reply_limits import THOUGHT_TOKENS
+from evolve.models.tool_calls import Toolset, in_text, native
 from evolve.records import StructuredOutput
 
 JSON_SCHEMA, LLAMA_CPP, JSON_OBJECT, PROMPT = (
@@ -44,6 +45,7 @@ class Wanted:
         own_format: ``response_format`` as a program gave it, sent unchanged where json_schema is taken.
         limit: default limit of the reply's tokens, where ``options`` have none.
         thinking: the model is known to think before it answers.
+        tools: tools that the model may call.
     """
 
     messages: tuple[Message, ...]
@@ -54,6 +56,7 @@ class Wanted:
     own_format: Mapping[str, Any] | None = None
     limit: int | None = None
     thinking: bool = False
+    tools: Toolset | None = None
 
     @property
     def schema_feature(self) -> str:
@@ -93,6 +96,7 @@ def wanted(
     structured: StructuredOutput = "auto",
     limit: int | None = None,
     thinking: bool = False,
+    tools: Toolset | None = None,
 ) -> Wanted:
     """Return a request, with the JSON settings taken out of ``options``.
 
@@ -103,6 +107,7 @@ def wanted(
         structured: configured way to request JSON.
         limit: see ``Wanted``.
         thinking: see ``Wanted``.
+        tools: see ``Wanted``.
     """
     rest = dict(options)
     ladder = _FORCED[structured]
@@ -121,7 +126,7 @@ def wanted(
             own = None
     if schema is not None and isinstance(rest.get("response_format"), Mapping):
         rest.pop("response_format")  # of the role's parameters: the schema says more
-    return Wanted(tuple(messages), rest, schema, as_object, ladder, own, limit, thinking)
+    return Wanted(tuple(messages), rest, schema, as_object, ladder, own, limit, thinking, tools)
 
 
 def shape(request: Wanted, uses: Mapping[str, str]) -> Sent:
@@ -154,6 +159,9 @@ def shape(request: Wanted, uses: Mapping[str, str]) -> Sent:
     elif mode == JSON_OBJECT:
         options["response_format"] = {"type": "json_object"}
     messages = request.messages
+    calling = request.tools is not None and _calls(request.tools, uses)
+    if request.tools is not None and not calling:
+        messages = in_text(messages, request.tools.told)
     if mode == PROMPT or (request.schema is not None and mode in (LLAMA_CPP, JSON_OBJECT)):
         messages = _telling(messages, request.schema)
     if mode and mode != PROMPT:
@@ -163,6 +171,10 @@ def shape(request: Wanted, uses: Mapping[str, str]) -> Sent:
             messages = folded(messages)
         else:
             features[SYSTEM] = None
+    if calling and request.tools is not None:
+        options["tools"] = request.tools.sent
+        features[TOOLS] = None
+        messages = native(messages)
     return Sent(messages, options, schema, mode, features, names, limited)
 
 
@@ -182,10 +194,15 @@ def folded(messages: Sequence[Message]) -> tuple[Message, ...]:
     for message in messages:
         role = "user" if message["role"] == "system" else message["role"]
         if turns and turns[-1]["role"] == role:
-            turns[-1] = {"role": role, "content": f"{turns[-1]['content']}\n\n{message['content']}"}
+            turns[-1] = {**turns[-1], "content": f"{turns[-1]['content']}\n\n{message['content']}"}
         else:
-            turns.append({"role": role, "content": message["content"]})
+            turns.append({**message, "role": role})
     return tuple(turns)
+
+
+def _calls(tools: Toolset, uses: Mapping[str, str]) -> bool:
+    """Return whether the tools are sent as tools, rather than told in the text."""
+    return tools.form != "fenced" and (tools.form == "native" or uses.get(TOOLS) != IN_TEXT)
 
 
 def _mode(request: Wanted, uses: Mapping[str, str]) -> str:

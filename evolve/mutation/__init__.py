@@ -7,7 +7,17 @@ from evolve.mutation.protocol import (
     NoCandidate,
     Proposal,
     Reference,
+    RunSnapshot,
     Scope,
 )
 
-__all__ = ["Feedback", "MutationContext", "Mutator", "NoCandidate", "Proposal", "Reference", "Scope"]
+__all__ = [
+    "Feedback",
+    "MutationContext",
+    "Mutator",
+    "NoCandidate",
+    "Proposal",
+    "Reference",
+    "RunSnapshot",
+    "Scope",
+]

@@ -28,6 +28,23 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class RunSnapshot:
+    """Candidates that were settled when a candidate was asked for; the same again in a resumed run.
+
+    Attributes:
+        candidates: all of them, by rising number.
+        programs: candidate number → program.
+        front: numbers of the Pareto front.
+        discarded: number, operator and reason of each number without a candidate.
+    """
+
+    candidates: tuple[Candidate, ...]
+    programs: Mapping[int, MemoryProgram]
+    front: tuple[int, ...] = ()
+    discarded: tuple[tuple[int, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class MutationContext:
     """Context of a mutation.
 
@@ -50,6 +67,7 @@ class MutationContext:
         hints: requests of the user, oldest first.
         scope: the part that the candidate may change.
         scopes: scopes for further attempts at this candidate, in their order; empty: the same again.
+        history: the run so far, for a mutator that reads it; None where none does.
 
     Example:
         >>> import evolve
@@ -77,6 +95,7 @@ class MutationContext:
     hints: tuple[str, ...] = ()
     scope: Scope = "everything"
     scopes: tuple[Scope, ...] = ()
+    history: RunSnapshot | None = None
 
 
 @dataclass(frozen=True)
