@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from evolve.components import Components
 from evolve.config import (
+    ROLES_OF_ONE_MODEL,
     CampaignConfig,
     ModelsConfig,
     check_resumable,
@@ -45,7 +46,6 @@ KEYS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Kind of part → the setting that names it."""
-_ROLES = ("task", "toolkit", "judge", "reflector")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def overrides_of(
     """
     overrides: dict[str, Any] = {}
     if isinstance(models, str):
-        overrides |= {f"models.{role}.model": models for role in _ROLES}
+        overrides |= {f"models.{role}.model": models for role in ROLES_OF_ONE_MODEL}
     elif models is not None:
         overrides["models"] = models.model_dump()
     overrides |= {key: value for key, value in given.items() if value is not None}

@@ -14,8 +14,10 @@ MODULES = sorted(
     {
         "evolve",
         "evolve.arguments",
+        "evolve.campaign.loop",
+        "evolve.campaign.optimizer",
         "evolve.candidates",
-        "evolve.cli.names",
+        "evolve.cli.settings",
         "evolve.components",
         "evolve.config.names",
         "evolve.kinds",

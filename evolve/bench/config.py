@@ -23,12 +23,17 @@ _LEFT_OUT = {*_OF_A_SEARCH, "max_seconds", "search"}
 class BenchConfig(Section):
     """Programs, benchmarks and evaluation settings of a bench."""
 
-    programs: tuple[str, ...] = Field(default=(), description="as ``find_contenders`` takes them")
-    benchmarks: tuple[str, ...] = Field(default=(), description="as ``find_columns`` takes them")
+    programs: tuple[str, ...] = Field(
+        default=(), description="names in seeds/, paths, plug-ins, RUN or RUN:ID; default: all seeds"
+    )
+    benchmarks: tuple[str, ...] = Field(
+        default=(), description="NAME or NAME:KEY=VALUE; default: those of the programs' runs"
+    )
     split: Split = Field(default="test", description="the test set, or the validation tasks of fitness")
-    against: str = Field(default="", description="the program that the others are compared with, if any")
+    against: str = Field(default="", description="program that all others are compared with; default: none")
     data_dir: Path | None = Field(
-        default=None, description="folder of the benchmarks' data; default: their own"
+        default=None,
+        description="a benchmark's data, or a folder with a folder for each benchmark; default: their own",
     )
     campaign: CampaignConfig = Field(
         default=CampaignConfig(), description="models, evaluation, sandbox, jobs and budgets; no search"

@@ -6,7 +6,7 @@ from evolve.cli.benchmarks import benchmark_commands
 from evolve.cli.campaigns import run
 from evolve.cli.installation import doctor, init, seed_commands
 from evolve.cli.models import model_commands
-from evolve.cli.names import NamesCommand, with_registered_names
+from evolve.cli.names import NamesCommand
 from evolve.cli.plugins import export, serve
 from evolve.cli.programs import check, evaluate
 from evolve.cli.runs import (
@@ -28,8 +28,7 @@ from evolve.cli.steering import add, hint, pause, resume, stop
 
 __all__ = ["app", "main"]
 
-app.command(cls=NamesCommand)(with_registered_names(run))
-for _command in (evaluate, check, bench):
+for _command in (run, evaluate, check, bench):
     app.command(cls=NamesCommand)(_command)
 for _command in (add, hint, pause, resume, stop):
     app.command()(_command)

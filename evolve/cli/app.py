@@ -11,13 +11,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from evolve.benchmark import Scope
 from evolve.errors import EvolveError, UsageError
-from evolve.registry import REGISTRY
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -76,84 +76,19 @@ def _root(
 
 RootOption = Annotated[Path, typer.Option("--root", help="The folder of runs.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-BenchmarkOption = Annotated[
-    str | None,
-    typer.Option("--benchmark", "-b", help="Name of a benchmark, or the path of its file or folder."),
-]
 ScopeOption = Annotated[
-    Literal["pooled", "grouped"] | None,
+    Scope | None,
     typer.Option("--scope", help="The same as -o scope=...: one memory for all episodes, or one per group."),
 ]
 OptionsOption = Annotated[
     list[str] | None,
     typer.Option("--option", "-o", metavar="KEY=VALUE", help="Option of the benchmark; may be repeated."),
 ]
-DataOption = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the benchmark's data.")]
-MetricOption = Annotated[
-    str | None, typer.Option("--metric", help="Quality metric; auto: the benchmark's own choice.")
-]
-StaticOption = Annotated[
-    int | None, typer.Option("--static", help="Validation tasks that give fitness.", min=1)
-]
-SandboxOption = Annotated[
-    str | None,
-    typer.Option(
-        "--sandbox",
-        metavar="NAME",
-        help="Where programs run: docker, bwrap, process, a registered name, or auto: docker, else bwrap.",
-    ),
-]
 UnsafeOption = Annotated[
     bool,
     typer.Option("--unsafe-local", help="Let programs of others run in a bare process, with your rights."),
 ]
-ModelOption = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        "-m",
-        help="Model for all roles: a LiteLLM id (provider/model); gguf:PATH: a file that is served on this "
-        "machine; local: a small one that is fetched; or a registered agent.",
-    ),
-]
-JudgeOption = Annotated[
-    str | None, typer.Option("--judge", help="Model that grades answers, or the name of a registered judge.")
-]
-EmbeddingOption = Annotated[
-    str | None,
-    typer.Option(
-        "--embedding",
-        help="Model behind toolkit.embed; wordllama: static, without a server; or a registered embedder.",
-    ),
-]
-MaxUsdOption = Annotated[
-    float | None, typer.Option("--max-usd", help="Pause before model calls pass this price.")
-]
-MaxTokensOption = Annotated[
-    int | None, typer.Option("--max-tokens", help="Pause before model calls pass these tokens.", min=1)
-]
 DEFAULT_ROOT = Path("runs")
-
-
-def model_flags(
-    model: str | None, *, judge: str | None, embedding: str | None, reflector: str | None = None
-) -> dict[str, str | None]:
-    """Return the models as keys of a configuration; ``model`` plays all roles without a model of their own.
-
-    A registered agent may replace ``model``, and a registered judge ``judge``.
-    """
-    named: dict[str, str | None] = {}
-    if model and REGISTRY.has("agent", model):
-        named["evaluation.agent"], model = model, None
-    if judge and REGISTRY.has("judge", judge):
-        named["evaluation.judge"], judge = judge, None
-    return named | {
-        "models.task.model": model,
-        "models.toolkit.model": model,
-        "models.judge.model": judge or model,
-        "models.reflector.model": reflector or model,
-        "models.embedding.model": embedding,
-    }
 
 
 def benchmark_options(given: Iterable[str] | None, scope: str | None) -> dict[str, str]:
@@ -167,11 +102,6 @@ def benchmark_options(given: Iterable[str] | None, scope: str | None) -> dict[st
             raise UsageError(f"--option {text!r}: expected KEY=VALUE, such as scope=grouped.")
         options[key] = value
     return options | ({"scope": scope} if scope else {})
-
-
-def listed(text: str | None) -> tuple[str, ...] | None:
-    """Return the parts of a list with commas; None where nothing was given."""
-    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 LONGEST_END = 4.0

@@ -5,30 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evolve.bench.config import BenchConfig
 from evolve.cli.app import (
     DEFAULT_ROOT,
     INTERRUPTED,
-    EmbeddingOption,
     JsonOption,
-    JudgeOption,
-    MaxTokensOption,
-    MaxUsdOption,
-    MetricOption,
-    ModelOption,
     RootOption,
-    SandboxOption,
-    StaticOption,
     UnsafeOption,
     complain,
     ended_as_by_ctrl_c,
-    listed,
-    model_flags,
     show,
 )
+from evolve.cli.settings import Setting, takes
 from evolve.cli.trust import TrustOption, gate
 
 if TYPE_CHECKING:
@@ -42,60 +34,41 @@ ConfigArgument = Annotated[
         help="Configuration file of `evolve run`: its models, evaluation, sandbox.",
     ),
 ]
-ProgramsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--programs",
-        "-p",
-        help="Seeds, paths, plug-ins, RUN or RUN:ID, separated by commas; default: all seeds.",
-    ),
-]
-BenchmarksOption = Annotated[
-    str | None,
-    typer.Option(
-        "--benchmarks",
-        "-b",
-        help="NAME or NAME:KEY=VALUE, separated by commas; default: those of the programs' runs.",
-    ),
-]
 NameOption = Annotated[str, typer.Option("--name", "-n", help="Of the bench.")]
-SplitOption = Annotated[
-    Literal["test", "static"] | None,
-    typer.Option("--split", help="The test set, or the validation tasks that give fitness."),
-]
-AgainstOption = Annotated[
-    str | None, typer.Option("--against", help="Program that all others are compared with.")
-]
 ExportOption = Annotated[
     list[Path] | None,
     typer.Option("--export", help="File to write: .md, .csv, .png or .svg; may be repeated."),
 ]
-DataDirOption = Annotated[
-    Path | None,
-    typer.Option("--data-dir", help="A benchmark's data, or a folder with a folder for each benchmark."),
-]
-JobsOption = Annotated[int | None, typer.Option("--jobs", "-j", help="Evaluations at the same time.", min=1)]
+FIELDS = (
+    Setting("programs", ("--programs", "-p"), model=BenchConfig),
+    Setting("benchmarks", ("--benchmarks", "-b"), model=BenchConfig),
+    Setting("split", model=BenchConfig),
+    Setting("against", model=BenchConfig),
+    Setting("data_dir", model=BenchConfig),
+)
+"""Options of the bench itself."""
+SETTINGS = (
+    Setting("jobs", ("--jobs", "-j")),
+    Setting("evaluation.metric"),
+    Setting("evaluation.static"),
+    Setting("models.task.model", ("--model", "-m")),
+    Setting("models.judge.model", ("--judge",)),
+    Setting("models.embedding.model", ("--embedding",)),
+    Setting("max_usd"),
+    Setting("max_tokens"),
+    Setting("sandbox.backend", ("--sandbox",)),
+)
+"""Settings of the evaluation that ``evolve bench`` has an option for."""
 
 
+@takes(*FIELDS, *SETTINGS)
 def bench(
     config_file: ConfigArgument = None,
-    programs: ProgramsOption = None,
-    benchmarks: BenchmarksOption = None,
+    *,
+    settings: dict[str, Any],
     name: NameOption = "bench",
     root: RootOption = DEFAULT_ROOT,
-    split: SplitOption = None,
-    against: AgainstOption = None,
     export: ExportOption = None,
-    data_dir: DataDirOption = None,
-    jobs: JobsOption = None,
-    metric: MetricOption = None,
-    static: StaticOption = None,
-    model: ModelOption = None,
-    judge: JudgeOption = None,
-    embedding: EmbeddingOption = None,
-    max_usd: MaxUsdOption = None,
-    max_tokens: MaxTokensOption = None,
-    sandbox: SandboxOption = None,
     unsafe_local: UnsafeOption = False,
     trust: TrustOption = False,
     as_json: JsonOption = False,
@@ -113,26 +86,13 @@ def bench(
 
     for path in export or ():
         check_export(path)
-    flags: dict[str, Any] = {
-        "evaluation.metric": metric,
-        "evaluation.static": static,
-        "sandbox.backend": sandbox,
-        "jobs": jobs,
-        "max_usd": max_usd,
-        "max_tokens": max_tokens,
-        **model_flags(model, judge=judge, embedding=embedding),
-        "models.reflector.model": None,
-    }
+    fields = {field.key: settings.pop(field.key, None) for field in FIELDS}
     with _interruptible() as progress:
         data = api.bench(
-            listed(programs),
-            listed(benchmarks),
+            **fields,
             name=name,
-            split=split,
-            against=against,
-            data_dir=data_dir,
             config=config_file,
-            settings={key: value for key, value in flags.items() if value is not None},
+            settings=settings,
             root=root,
             unsafe_local=unsafe_local,
             gate=gate(trust),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from evolve.cli.app import (
     Commands,
-    DataOption,
     JsonOption,
     OptionsOption,
     ScopeOption,
@@ -19,6 +18,7 @@ from evolve.cli.app import (
     say,
     show,
 )
+from evolve.cli.settings import Setting, takes
 from evolve.cli.trust import TrustOption, admit_benchmark
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ benchmark_commands = typer.Typer(
     cls=Commands, help="List the benchmarks, show or check one, or fetch its data.", rich_markup_mode=None
 )
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name or path of a benchmark.")]
+_DATA = takes(Setting("data_dir"))
 
 
 @benchmark_commands.callback(invoke_without_command=True)
@@ -46,11 +47,13 @@ def list_benchmarks(as_json: JsonOption = False) -> None:
 
 
 @benchmark_commands.command("show")
+@_DATA
 def show_benchmark(
     name: NameArgument,
+    *,
+    settings: dict[str, Any],
     scope: ScopeOption = None,
     option: OptionsOption = None,
-    data_dir: DataOption = None,
     trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -58,16 +61,18 @@ def show_benchmark(
     from evolve.inspection.benchmarks import benchmark_data, benchmark_view
 
     admit_benchmark(name, trust)
-    data = benchmark_data(name, data_dir, benchmark_options(option, scope))
+    data = benchmark_data(name, settings.get("data_dir"), benchmark_options(option, scope))
     show(data, benchmark_view(data), as_json=as_json)
 
 
 @benchmark_commands.command("check")
+@_DATA
 def check_benchmark(
     name: NameArgument,
+    *,
+    settings: dict[str, Any],
     scope: ScopeOption = None,
     option: OptionsOption = None,
-    data_dir: DataOption = None,
     trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -82,7 +87,7 @@ def check_benchmark(
 
     admit_benchmark(name, trust)
     entry = find(name)
-    problems = entry.problems(data_dir, benchmark_options(option, scope))
+    problems = entry.problems(settings.get("data_dir"), benchmark_options(option, scope))
     listed = "\n".join(f"- {problem}" for problem in problems)
     count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
     view = Text(f"{entry.name}: {count}\n{listed}" if problems else f"{entry.name}: no problem found")
@@ -92,10 +97,12 @@ def check_benchmark(
 
 
 @benchmark_commands.command("fetch")
+@_DATA
 def fetch_benchmark(
     name: NameArgument,
+    *,
+    settings: dict[str, Any],
     option: OptionsOption = None,
-    data_dir: DataOption = None,
     again: Annotated[bool, typer.Option("--again", help="Fetch files again that are there.")] = False,
     trust: TrustOption = False,
 ) -> None:
@@ -110,7 +117,7 @@ def fetch_benchmark(
     entry = find(name)
     options = benchmark_options(option, None)
     files = entry.files_for(options)
-    folder = data_dir or entry.data_dir
+    folder = settings.get("data_dir") or entry.data_dir
     if not files:
         complain(f"{entry.name} needs no files from elsewhere.")
         return

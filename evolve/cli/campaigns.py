@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,19 +13,9 @@ import typer
 from evolve.cli.app import (
     DEFAULT_ROOT,
     INTERRUPTED,
-    BenchmarkOption,
-    DataOption,
-    EmbeddingOption,
-    JudgeOption,
-    MaxTokensOption,
-    MaxUsdOption,
-    MetricOption,
-    ModelOption,
     OptionsOption,
     RootOption,
-    SandboxOption,
     ScopeOption,
-    StaticOption,
     UnsafeOption,
     benchmark_options,
     complain,
@@ -33,36 +24,18 @@ from evolve.cli.app import (
     invocation,
 )
 from evolve.cli.run_options import (
-    AttributionOption,
-    BudgetOption,
-    ClusterOption,
+    SETTINGS,
     ConfigFileArgument,
     DryRunOption,
-    EditOption,
-    FreezeOption,
-    JobsOption,
-    MaxSecondsOption,
-    MutatorsOption,
     NameOption,
-    ObjectivesOption,
-    OptimizerOption,
     PlainOption,
-    PreflightOption,
     PresetOption,
-    PromptOption,
-    PromptsDirOption,
-    ReflectorOption,
     RepeatsOption,
-    RotatingOption,
-    SeedOption,
-    SeedsOption,
-    SelectionOption,
-    TestOption,
-    WindowOption,
-    overrides_of,
 )
+from evolve.cli.settings import takes
 from evolve.cli.trust import TrustOption, gate
-from evolve.errors import BudgetReached
+from evolve.config import PRESETS
+from evolve.errors import BudgetReached, UsageError
 
 if TYPE_CHECKING:
     from evolve.arguments import Settled
@@ -70,54 +43,28 @@ if TYPE_CHECKING:
     from evolve.events import Event
 
 
+@takes(*SETTINGS)
 def run(
     config_file: ConfigFileArgument = None,
-    benchmark: BenchmarkOption = None,
+    *,
+    settings: dict[str, Any],
     scope: ScopeOption = None,
     option: OptionsOption = None,
-    data_dir: DataOption = None,
     name: NameOption = None,
     root: RootOption = DEFAULT_ROOT,
-    budget: BudgetOption = None,
-    jobs: JobsOption = None,
-    window: WindowOption = None,
-    cluster: ClusterOption = None,
-    seed: SeedOption = None,
-    seeds: SeedsOption = None,
-    optimizer: OptimizerOption = None,
-    selection: SelectionOption = None,
-    objectives: ObjectivesOption = None,
-    static: StaticOption = None,
-    rotating: RotatingOption = None,
-    test: TestOption = None,
-    attribution: AttributionOption = None,
-    freeze: FreezeOption = None,
-    model: ModelOption = None,
-    reflector: ReflectorOption = None,
-    mutators: MutatorsOption = None,
-    prompt: PromptOption = None,
-    edit: EditOption = None,
-    prompts_dir: PromptsDirOption = None,
-    judge: JudgeOption = None,
-    embedding: EmbeddingOption = None,
-    max_usd: MaxUsdOption = None,
-    max_tokens: MaxTokensOption = None,
     preset: PresetOption = None,
-    max_seconds: MaxSecondsOption = None,
-    metric: MetricOption = None,
-    sandbox: SandboxOption = None,
     unsafe_local: UnsafeOption = False,
     trust: TrustOption = False,
     repeats: RepeatsOption = 1,
     plain: PlainOption = False,
-    preflight: PreflightOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
     """Start or resume a campaign.
 
     The same command resumes a run of the same name; options left out then keep their recorded values.
     """
-    typed = _Typed(config_file, root, overrides_of(locals()), benchmark_options(option, scope), trust)
+    overrides = {**_preset(preset), **settings}
+    typed = _Typed(config_file, root, overrides, benchmark_options(option, scope), trust)
     first = typed.settled(name)
     if dry_run:
         _estimate(first.config, root=root, unsafe_local=unsafe_local)
@@ -128,6 +75,15 @@ def run(
         for repeat, own in seeds_of.items():
             _search(typed.settled(repeat, seed=own), unsafe_local=unsafe_local, plain=plain)
         _compare(list(seeds_of), root)
+
+
+def _preset(name: str | None) -> Mapping[str, Any]:
+    """Return the settings of a preset; none without one."""
+    if name is None:
+        return {}
+    if name not in PRESETS:
+        raise UsageError(f"There is no preset {name!r}: expected {' or '.join(PRESETS)}.")
+    return PRESETS[name]
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from evolve.cli.app import DEFAULT_ROOT, RootOption, SandboxOption, complain, say
+from evolve.cli.app import DEFAULT_ROOT, RootOption, complain, say
+from evolve.cli.settings import Setting, takes
 from evolve.errors import UsageError
 
 SHORTEST_TOKEN = 16
@@ -101,8 +102,11 @@ def export(
     say("Where it is installed, evolve-memory must be too; its README says how where no index has it.")
 
 
+@takes(Setting("sandbox.backend", ("--sandbox",)))
 def serve(
     plugin: PluginArgument,
+    *,
+    settings: dict[str, Any],
     data: DataFolderOption = None,
     http: HttpOption = None,
     token_env: TokenEnvOption = None,
@@ -111,7 +115,6 @@ def serve(
     embedding: MemoryEmbeddingOption = "offline",
     max_usd: RefuseUsdOption = None,
     limit: LimitOption = None,
-    sandbox: SandboxOption = None,
     unsafe_local: BareOption = False,
 ) -> None:
     """Serve a plug-in to agents as an MCP server with the tools remember and recall, until Ctrl-C.
@@ -128,7 +131,7 @@ def serve(
         model=model,
         embedding=embedding,
         path=data,
-        sandbox=sandbox or "auto",
+        sandbox=settings.get("sandbox.backend", "auto"),
         trust=unsafe_local,
         max_usd=max_usd,
         limits=_limits(limit or []),

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
+from evolve.bench.config import Split
 from evolve.cli.app import (
     DEFAULT_ROOT,
-    BenchmarkOption,
-    DataOption,
-    EmbeddingOption,
     JsonOption,
-    JudgeOption,
-    MetricOption,
-    ModelOption,
     OptionsOption,
     RootOption,
-    SandboxOption,
     ScopeOption,
-    StaticOption,
     UnsafeOption,
     benchmark_options,
     complain,
-    model_flags,
     say,
     show,
 )
+from evolve.cli.settings import Setting, takes
 from evolve.cli.trust import TrustOption, admit_benchmark
 from evolve.errors import EvolveError
 
@@ -36,21 +29,23 @@ ProgramArgument = Annotated[
 ]
 
 
+@takes(
+    Setting("benchmark", ("--benchmark", "-b")),
+    Setting("data_dir"),
+    Setting("evaluation.metric"),
+    Setting("models.task.model", ("--model", "-m")),
+    Setting("models.judge.model", ("--judge",)),
+    Setting("models.embedding.model", ("--embedding",)),
+    Setting("evaluation.static"),
+    Setting("sandbox.backend", ("--sandbox",)),
+)
 def evaluate(
     program: ProgramArgument,
-    benchmark: BenchmarkOption = None,
-    split: Annotated[
-        Literal["static", "test"], typer.Option("--split", help="Tasks to score it on.")
-    ] = "static",
+    *,
+    settings: dict[str, Any],
+    split: Annotated[Split, typer.Option("--split", help="Tasks to score it on.")] = "static",
     scope: ScopeOption = None,
     option: OptionsOption = None,
-    data_dir: DataOption = None,
-    metric: MetricOption = None,
-    model: ModelOption = None,
-    judge: JudgeOption = None,
-    embedding: EmbeddingOption = None,
-    static: StaticOption = None,
-    sandbox: SandboxOption = None,
     unsafe_local: UnsafeOption = False,
     trust: TrustOption = False,
     root: RootOption = DEFAULT_ROOT,
@@ -65,22 +60,13 @@ def evaluate(
     from evolve.inspection.tables import evaluation_data, evaluation_view
 
     found = find_program(program, root)
-    if benchmark is not None:
-        admit_benchmark(benchmark, trust)
-    flags: dict[str, Any] = {
-        "data_dir": data_dir,
-        "evaluation.metric": metric,
-        "evaluation.static": static,
-        **model_flags(model, judge=judge, embedding=embedding),
-        "models.reflector.model": None,
-    }
+    if "benchmark" in settings:
+        admit_benchmark(settings["benchmark"], trust)
     evaluation = api.evaluate(
         found.program,
-        benchmark,
         split=split,
-        sandbox=sandbox,
         options=benchmark_options(option, scope),
-        settings={key: value for key, value in flags.items() if value is not None},
+        settings=settings,
         root=root,
         unsafe_local=unsafe_local,
         notify=complain,
@@ -92,9 +78,11 @@ def evaluate(
         raise typer.Exit(1)
 
 
+@takes(Setting("sandbox.backend", ("--sandbox",)))
 def check(
     program: ProgramArgument,
-    sandbox: SandboxOption = None,
+    *,
+    settings: dict[str, Any],
     unsafe_local: UnsafeOption = False,
     root: RootOption = DEFAULT_ROOT,
 ) -> None:
@@ -115,7 +103,9 @@ def check(
         raise BrokenProgram(f"{found.path} breaks the contract of memory programs:\n{listed}")
     for warning in read.warnings:
         typer.echo(f"warning: {printable(warning)}", err=True)
-    tried = api.check(found.program, sandbox=sandbox, unsafe_local=unsafe_local, notify=complain)
+    tried = api.check(
+        found.program, sandbox=settings.get("sandbox.backend"), unsafe_local=unsafe_local, notify=complain
+    )
     failure = tried.failure
     if failure:
         detail = f"\n{printable(failure.detail)}" if failure.detail else ""

@@ -19,6 +19,7 @@ from evolve.config.files import (
 )
 from evolve.config.models import (
     OFFLINE,
+    ROLES_OF_ONE_MODEL,
     LocalServerConfig,
     ModelsConfig,
     ModelSettings,
@@ -34,6 +35,7 @@ __all__ = [
     "MAY_CHANGE",
     "OFFLINE",
     "PRESETS",
+    "ROLES_OF_ONE_MODEL",
     "CampaignConfig",
     "EvaluationConfig",
     "Limits",

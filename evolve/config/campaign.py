@@ -34,13 +34,13 @@ class CampaignConfig(Section):
     """
 
     benchmark: str = Field(
-        default="chronicle", min_length=1, description="name of a benchmark, or path of its file"
+        default="chronicle", min_length=1, description="name of a benchmark, or path of its file or folder"
     )
     benchmark_options: dict[str, str] = Field(
         default={}, description="option of the benchmark → its value as text"
     )
     data_dir: Path | None = Field(
-        default=None, description="folder of the benchmark's data; default: its own default"
+        default=None, description="folder of the benchmark's data; default: its own"
     )
     seeds: tuple[str, ...] = Field(
         default=DEFAULT_SEEDS, min_length=1, description="initial programs: names in seeds/ or paths"
@@ -65,8 +65,7 @@ class CampaignConfig(Section):
     )
     executor: Annotated[str, named("executor")] | None = Field(
         default=None,
-        description="executor of jobs; default: dask where a cluster is given, else threads; or a "
-        "registered name",
+        description="executor of jobs; default: dask where a cluster is given, else threads",
     )
     max_seconds: float | None = Field(
         default=None, gt=0, description="wall time after which no candidate is begun"

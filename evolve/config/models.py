@@ -15,6 +15,8 @@ from evolve.records import StructuredOutput
 
 OFFLINE = "offline"
 """Name of the rules that replace a model."""
+ROLES_OF_ONE_MODEL = ("task", "toolkit", "judge", "reflector")
+"""Roles that one model plays if it is given for all."""
 _SECRET = re.compile(r"(^|[-_])(key|token|secret|password|authorization)$", re.IGNORECASE)
 
 
@@ -29,8 +31,8 @@ class ModelSettings(Section):
     model: str = Field(
         default=OFFLINE,
         min_length=1,
-        description="LiteLLM id, such as openai/gpt-5.4-mini; gguf:PATH or local: served on this machine; "
-        "or offline",
+        description="LiteLLM id, such as openai/gpt-5.4-mini; gguf:PATH: a file that is served on this "
+        "machine; local: a small one that is fetched; offline: rules, no model",
     )
     parameters: dict[str, JsonValue] = Field(
         default={},
@@ -143,7 +145,9 @@ class ModelsConfig(Section):
     )
     toolkit: RoleConfig = Field(default=RoleConfig(), description="answers toolkit.llm_completion")
     judge: RoleConfig = Field(default=RoleConfig(), description="grades answers")
-    embedding: RoleConfig = Field(default=RoleConfig(), description="answers toolkit.embed")
+    embedding: RoleConfig = Field(
+        default=RoleConfig(), description="answers toolkit.embed; wordllama: static, without a server"
+    )
     local: LocalServerConfig = Field(
         default=LocalServerConfig(), description="the server of models given as gguf:PATH or local"
     )

@@ -49,7 +49,7 @@ class SandboxConfig(Limits):
 
     backend: Annotated[str, named("sandbox")] = Field(
         default="auto",
-        description="sandbox backend; auto takes docker where an engine answers; or a registered name",
+        description="sandbox backend, where programs run; auto: docker where an engine answers, else bwrap",
     )
     pool: int = Field(
         default=2, ge=0, le=64, description="containers or processes to keep started for the next programs"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -31,21 +32,28 @@ an environment.
 """
 
 
-def named(kind: Kind) -> AfterValidator:
-    """Return a validator of the names of ``kind``: built in, registered, or of a plug-in.
+@dataclass(frozen=True)
+class RegisteredName:
+    """Check of the names of ``kind``: built in, registered, or of a plug-in.
 
     In a recorded configuration any name is accepted (``context={"recorded": True}``): a run can be inspected
     where the plug-in that it used is not installed.
     """
 
-    def check(name: str, info: ValidationInfo) -> str:
+    kind: Kind
+
+    def __call__(self, name: str, info: ValidationInfo) -> str:
+        """Return ``name``; a ``ValueError`` that lists the valid names if it is none."""
         recorded = bool(info.context) and info.context.get("recorded", False)
-        problem = "" if recorded else REGISTRY.problem(kind, name)
+        problem = "" if recorded else REGISTRY.problem(self.kind, name)
         if problem:
             raise ValueError(problem)
         return name
 
-    return AfterValidator(check)
+
+def named(kind: Kind) -> AfterValidator:
+    """Return a validator of the names of ``kind``; see ``RegisteredName``."""
+    return AfterValidator(RegisteredName(kind))
 
 
 class Section(BaseModel):
@@ -59,13 +67,13 @@ class SearchConfig(Section):
 
     optimizer: Annotated[str, named("optimizer")] = Field(
         default="evolve",
-        description="source of candidates: evolve, our own search; gepa, which rewrites the instructions "
-        "of one seed; or a registered name",
+        description="search: evolve, our own; gepa: by GEPA's own package, which rewrites the prompts of "
+        "one initial program (extra: gepa)",
     )
     selection: Annotated[str, named("selector")] | None = Field(
         default=None,
-        description="selector of parents, or a registered name; default: softmax where a model reflects, "
-        "as in the paper, else max, which was better in measurements (docs/search.md)",
+        description="parent selection; default: softmax where a model reflects, as in the paper, else max, "
+        "which was better in measurements (docs/search.md)",
     )
     temperature: float = Field(
         default=0.15,
@@ -180,8 +188,7 @@ class SearchConfig(Section):
         default="auto",
         description="source of candidates if a reflector is given: the model, the rules, or both, which "
         "share the budget by their gain, with the rules also replacing a model that gave no "
-        "program; auto: both; a registered name: only that mutator, with or without a "
-        "reflector",
+        "program; auto: both; of a plug-in: only that mutator, with or without a reflector",
     )
     prompts_dir: Path | None = Field(
         default=None,
