@@ -88,6 +88,17 @@ PromptsDirOption = Annotated[
     Path | None,
     typer.Option("--prompts-dir", help="Folder of your own reflector prompts."),
 ]
+NotesOption = Annotated[
+    Literal["rules", "model", "off"] | None,
+    typer.Option(
+        "--notes",
+        help="Notes of the campaign for a reflector: rules: computed facts; model: with its conclusions.",
+    ),
+]
+NotesFromOption = Annotated[
+    str | None,
+    typer.Option("--notes-from", metavar="RUN", help="Show the reflector the notes of another run, too."),
+]
 PresetOption = Annotated[
     Literal["paper"] | None,
     typer.Option("--preset", help="Named settings; other flags override them."),
@@ -131,7 +142,7 @@ KEYS: Mapping[str, str] = MappingProxyType(
             name: f"search.{name}"
             for name in (
                 *("optimizer", "selection", "objectives", "attribution", "freeze"),
-                *("mutators", "prompt", "edit", "prompts_dir"),
+                *("mutators", "prompt", "edit", "prompts_dir", "notes", "notes_from"),
             )
         },
         **{name: f"evaluation.{name}" for name in ("static", "rotating", "test", "metric")},
