@@ -110,6 +110,30 @@ class Steered(Record):
     hint: str = Field(default="", description="id of the hint that is withdrawn")
 
 
+class Noted(Record):
+    """Notes of the campaign were written, which the prompts of later candidates contain."""
+
+    type: Literal["noted"] = "noted"
+    number: int = Field(description="last settled candidate that they cover; -1 for notes of another run")
+    facts: str = Field(description="computed from the record")
+    text: str = Field(default="", description="conclusions of a model; empty where rules wrote the notes")
+    by: str = Field(default="rules", description="rules, or the model that wrote the conclusions")
+    source: str = Field(default="", description="the other run that they are from; empty for this one")
+    usd: float | None = Field(default=0.0, description="price of the conclusions; None where none is known")
+
+    @property
+    def shown(self) -> str:
+        """The whole text.
+
+        Example:
+            >>> print(Noted(number=4, facts="Best: #2.", text="Ranking by date helps.").shown)
+            Best: #2.
+            Conclusions:
+            Ranking by date helps.
+        """
+        return f"{self.facts}\nConclusions:\n{self.text}" if self.text else self.facts
+
+
 class Finished(Record):
     """The campaign ended."""
 
@@ -119,7 +143,7 @@ class Finished(Record):
 
 
 Event = Annotated[
-    Started | Proposed | Evaluated | Joined | Discarded | Compared | Steered | Finished,
+    Started | Proposed | Evaluated | Joined | Discarded | Compared | Steered | Noted | Finished,
     Field(discriminator="type"),
 ]
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)

@@ -1,4 +1,4 @@
-"""Words of text in any language, and differences of identities.
+"""Words of text in any language, foreign text made printable, and differences of identities.
 
 Words: one Unicode form, Unicode punctuation, scripts without spaces.
 
@@ -72,3 +72,23 @@ def changed_parts(before: str, after: str) -> str:
         if tag != "equal"
     ]
     return "; ".join(changes)
+
+
+def printable(text: str) -> str:
+    """``text`` without control characters other than newline and tab.
+
+    Programs and their outputs are foreign text: an escape sequence in it must not reach a terminal.
+    """
+    if text.isprintable():  # the usual case, at the speed of C
+        return text
+    return "".join(c if c in "\n\t" or _is_visible(c) else "�" for c in text.replace("\r\n", "\n"))
+
+
+def _is_visible(character: str) -> bool:
+    return character.isprintable() or (character.isspace() and character > "\x9f")
+
+
+def one_line(text: str, limit: int = 160) -> str:
+    """``text`` on one line, cut to ``limit`` characters."""
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -22,8 +22,9 @@ from evolve.bench.exports import comma_separated, markdown
 from evolve.cli import app
 from evolve.cli.console import SafeConsole
 from evolve.config import CampaignConfig
-from evolve.inspection.text import code_in_markdown, printable, words_in_markdown
+from evolve.inspection.text import code_in_markdown, words_in_markdown
 from evolve.journal import RunDirectory
+from evolve.text import printable
 
 HOSTILE = "\x1b[31mred\x1b]8;;http://evil.example\x07link\x9b2J\u202egnp"
 

@@ -12,7 +12,8 @@ from typing import Any
 from evolve.bench.grids import Grid, grids, problems
 from evolve.errors import UsageError
 from evolve.files.durable import replace_file
-from evolve.inspection.text import code_in_markdown, printable, words_in_markdown
+from evolve.inspection.text import code_in_markdown, words_in_markdown
+from evolve.text import printable
 
 PICTURES = (".png", ".svg")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")

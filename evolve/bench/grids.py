@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from evolve.inspection.tables import interval_of
-from evolve.inspection.text import amount, by_method, difference, one_line, score
+from evolve.inspection.text import amount, by_method, difference, score
 from evolve.records import Interval
+from evolve.text import one_line
 
 Data = Mapping[str, Any]
 SPLITS = {"test": "test set", "static": "validation tasks that give fitness"}

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.bench.grids import Grid, grids, problems
-from evolve.inspection.text import printable
+from evolve.text import printable
 
 
 def bench_view(data: Mapping[str, Any]) -> RenderableType:

@@ -13,6 +13,7 @@ from evolve.campaign.candidate_worker import EvaluateCandidate, JobResult, MakeC
 from evolve.campaign.executor import Executor
 from evolve.campaign.loop import Campaign
 from evolve.campaign.mutator_setup import candidate_worker, mutator_of
+from evolve.campaign.notebook import check_notes
 from evolve.campaign.preflight import preflight
 from evolve.campaign.recording import record_facts
 from evolve.campaign.reflectors import style_of
@@ -74,6 +75,7 @@ def build(
         BudgetReached: the spending limit is reached before the embedding model is asked.
     """
     _check(config, components)
+    check_notes(config, root, name)
     optimizer = components.make("optimizer", config.search.optimizer, config=config)
     selector = named_selector(config, components)
     seeds = seed_programs(config.seeds)

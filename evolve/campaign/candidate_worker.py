@@ -19,7 +19,7 @@ from evolve.evaluation import Evaluator, Subset, Subsets
 from evolve.evaluation.confirming import averaged, may_be_luck
 from evolve.evaluation.early_stopping import EarlyStopper, FrontMember
 from evolve.models.accounts import charged_to
-from evolve.mutation import Feedback, MutationContext, Mutator, NoCandidate, Proposal, Scope
+from evolve.mutation import Feedback, MutationContext, Mutator, NoCandidate, Notes, Proposal, Scope
 from evolve.mutation.scoping import Workload, choose_scope
 from evolve.population import Request, rng_for
 from evolve.program import MemoryProgram
@@ -43,6 +43,7 @@ class MakeCandidate:
         diagnosis: failure analysis of the parent, where it was made before.
         fitness: evaluation of the parent on the fitness set, for a mutator that only counts failures.
         hints: requests of the user.
+        notes: notes of the campaign.
         child: the candidate, where an earlier process made it; then it has only to be evaluated.
     """
 
@@ -56,6 +57,7 @@ class MakeCandidate:
     diagnosis: Evaluation | None = None
     fitness: Evaluation | None = None
     hints: tuple[str, ...] = ()
+    notes: tuple[Notes, ...] = ()
     child: MemoryProgram | None = None
 
     @property
@@ -211,6 +213,7 @@ class CandidateWorker:
             siblings=job.family.siblings,
             references=job.family.references,
             hints=job.hints,
+            notes=job.notes,
             scope=scopes[0],
             scopes=scopes[1:],
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from evolve.campaign.candidate_worker import EvaluateCandidate, JobResult, MakeCandidate
 from evolve.campaign.executor import Executor, JobQueue
 from evolve.campaign.family import MOST_REFERENCES, family
+from evolve.campaign.notebook import notes_for
 from evolve.campaign.recorder import Recorder
 from evolve.config import CampaignConfig
 from evolve.errors import BudgetReached, InfrastructureError
@@ -134,6 +135,7 @@ def job_of(
         diagnosis=recorder.stored(program, subsets.rotating(parent.number)),
         fitness=fitness,
         hints=tuple(hint.text for hint in recorder.history.hints(number)),
+        notes=notes_for(number, recorder.history, config),
         child=recorder.proposed(number),
     )
 

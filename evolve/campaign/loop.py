@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from evolve.campaign.candidate_worker import JobResult
 from evolve.campaign.executor import Executor
 from evolve.campaign.jobs import Job, scored
+from evolve.campaign.notebook import notebook_of
 from evolve.campaign.optimizer import Optimizer, OptimizerContext
 from evolve.campaign.recorder import Recorder
 from evolve.campaign.starting import empty_population, started
@@ -89,6 +90,7 @@ class Campaign:
         recorder: writes the record; its ``history`` is the state of the run.
         population: the settled candidates, and the requests for those to come.
         steering: carries out requests of users.
+        notebook: writes notes of the campaign.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class Campaign:
         self.recorder = Recorder(run, config, setup.evaluator.conditions)
         self.population = empty_population(config, selector)
         self.steering = Steering(RequestReader(run.path).read, self.recorder, config.max_seconds, clock)
+        self.notebook = notebook_of(config, setup, self.recorder, run)
         self._run = run
         self._executor = executor
         self._seeds = seeds
@@ -131,6 +134,7 @@ class Campaign:
         record = self.recorder
         record.open(observer)
         record.record(started(self._run.name, record.history, self.config, self.setup, self._mutator))
+        self.notebook.begin()
         try:
             self._join_seeds()
             reason = self._optimizer.run(self._context())
@@ -183,6 +187,7 @@ class Campaign:
             self.recorder,
             self.population,
             self.steering,
+            self.notebook,
             initial=len(self._seeds),
         )
 

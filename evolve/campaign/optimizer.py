@@ -9,6 +9,7 @@ from typing import Protocol
 from evolve.campaign.candidate_worker import JobResult
 from evolve.campaign.executor import Executor
 from evolve.campaign.jobs import Job, JobsUnderWay, job_of
+from evolve.campaign.notebook import Notebook
 from evolve.campaign.recorder import Recorder
 from evolve.campaign.steering import Steering
 from evolve.config import CampaignConfig
@@ -34,6 +35,7 @@ class OptimizerContext:
         recorder: writes the record.
         population: the settled candidates, and the requests for those to come.
         steering: requests of users, and the time limit.
+        notebook: writes notes of the campaign.
         initial: number of initial programs, which have the lowest numbers.
 
     Example:
@@ -64,6 +66,7 @@ class OptimizerContext:
     recorder: Recorder
     population: Population
     steering: Steering
+    notebook: Notebook
     initial: int
 
     @property
@@ -108,6 +111,7 @@ class OptimizerContext:
         else:
             self.recorder.register(number, self.recorder.program_of(candidate.program))
             (self.population.adopt if number in history.added else self.population.tell)(candidate)
+        self.notebook.write(number)
 
     def reason(self, number: int) -> StopReason:
         """Return why the search ended at ``number``, that of the first candidate that is not settled."""

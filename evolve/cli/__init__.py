@@ -17,6 +17,7 @@ from evolve.cli.runs import (
     front,
     lineage,
     list_runs,
+    notes,
     progress,
     remove_runs,
     rename_run,
@@ -40,6 +41,7 @@ app.command()(front)
 app.command()(progress)
 app.command()(compare)
 app.command()(lineage)
+app.command()(notes)
 app.command()(diff)
 app.command()(trace)
 app.command()(explain)

@@ -109,7 +109,8 @@ def bench(
 @contextmanager
 def _interruptible() -> Iterator[Callable[[Cell, str, int, int], None]]:
     """Give what prints each cell; an interrupt ends the command with a sentence and its exit code."""
-    from evolve.inspection.text import duration, one_line, score
+    from evolve.inspection.text import duration, score
+    from evolve.text import one_line
 
     try:
         with ended_as_by_ctrl_c() as check:

@@ -94,7 +94,7 @@ def check(
     """
     from evolve import api
     from evolve.inspection.lookup import find_program
-    from evolve.inspection.text import printable
+    from evolve.text import printable
 
     found = find_program(program, root)
     read = api.check(found.program, try_out=False)

@@ -33,6 +33,8 @@ SETTINGS = (
     Setting("search.prompt"),
     Setting("search.edit"),
     Setting("search.prompts_dir"),
+    Setting("search.notes"),
+    Setting("search.notes_from"),
     Setting("models.judge.model", ("--judge",)),
     Setting("models.embedding.model", ("--embedding",)),
     Setting("max_usd"),

@@ -127,6 +127,15 @@ def lineage(
     show(data, lineage_view(data, run), as_json=as_json)
 
 
+def notes(run: RunArgument, root: RootOption = DEFAULT_ROOT, as_json: JsonOption = False) -> None:
+    """Print the notes of a run: outcomes of changes, computed from the record, and a model's conclusions."""
+    from evolve.inspection.notes import notes_data, notes_view
+    from evolve.journal import RunRecord
+
+    data = notes_data(RunRecord.open(root, run))
+    show(data, notes_view(data, run), as_json=as_json)
+
+
 def trace(
     run: RunArgument,
     candidate: Annotated[str, typer.Argument(metavar="ID", help=f"{_ID_HELP}.", show_default=False)],
@@ -171,8 +180,8 @@ def diff(
 ) -> None:
     """Show what changed from candidate A to B."""
     from evolve.inspection.diff import diff_view
-    from evolve.inspection.text import one_line
     from evolve.runs.history import title
+    from evolve.text import one_line
 
     opened = _open(run, root)
     pair = [opened.candidate(text) for text in (before, after)]

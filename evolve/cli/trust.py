@@ -47,6 +47,6 @@ def admit_benchmark(benchmark: str, trust: bool) -> None:
 
 
 def _confirmed(question: str) -> bool:
-    from evolve.inspection.text import printable
+    from evolve.text import printable
 
     return typer.confirm(printable(question), default=False, err=True)

@@ -63,6 +63,7 @@ _ADDED = (
         },
     ),
     _Added("search", "latency_tolerance", {"latency_tolerance": 1.0, "latency_margin": 0.0}),
+    _Added("search", "notes", {"notes": "off"}),
     _Added("evaluation", "kmeans_starts", {"kmeans_starts": 1}),
 )
 """Keys added to the configuration later. A resumed run keeps all of these keys where they are left out."""

@@ -184,6 +184,17 @@ class SearchConfig(Section):
         description="changes suggested to a reflecting model, drawn by the common failure cues; default: "
         "1 in a compact prompt, else 0",
     )
+    notes: Literal["rules", "model", "off"] = Field(
+        default="rules",
+        description="notes of the campaign in the prompts of a reflecting model: rules: the outcomes of "
+        "changes, computed from the record without a model call; model: the same, with "
+        "conclusions of the first reflector; off: none",
+    )
+    notes_every: int = Field(default=5, ge=1, description="candidates after which the notes are written anew")
+    notes_from: str | None = Field(
+        default=None,
+        description="another run in the same folder of runs, whose notes are shown to the reflecting model",
+    )
     mutators: Annotated[str, named("mutator")] = Field(
         default="auto",
         description="source of candidates if a reflector is given: the model, the rules, or both, which "

@@ -16,8 +16,8 @@ from rich.text import Text
 from evolve.benchmark import Benchmark, Entry, available, find
 from evolve.data.files import MissingData
 from evolve.errors import UsageError
-from evolve.inspection.text import one_line, printable
 from evolve.records import Episode, Task
+from evolve.text import one_line, printable
 
 Data = dict[str, Any]
 RECORDS = 3

@@ -12,9 +12,9 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from evolve.errors import ProgramError
-from evolve.inspection.text import printable
 from evolve.program import MemoryProgram
 from evolve.program.parts import ALWAYS_ON, BASE_CLASS, INSTRUCTIONS, ITEM_CLASS, QUERY_CLASS, assigned_name
+from evolve.text import printable
 
 _GROUPS = {
     **dict.fromkeys((*INSTRUCTIONS, ALWAYS_ON), "instructions"),

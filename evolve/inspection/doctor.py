@@ -17,9 +17,9 @@ from evolve import __version__, resources
 from evolve.errors import EvolveError, InfrastructureError
 from evolve.inspection.benchmarks import benchmarks_data
 from evolve.inspection.catalogue import models_data
-from evolve.inspection.text import one_line
 from evolve.kinds import KINDS
 from evolve.registry import REGISTRY, Registry
+from evolve.text import one_line
 
 Data = dict[str, Any]
 PACKAGES = (

@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.inspection.questions import Questions
-from evolve.inspection.text import one_line, printable
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram
 from evolve.program.parts import INSTRUCTIONS
@@ -20,6 +19,7 @@ from evolve.program.structure import Phase, Structure, structure
 from evolve.records import Candidate, Evaluation
 from evolve.runs.history import STATIC, title
 from evolve.scoring import contains_passage
+from evolve.text import one_line, printable
 
 Data = dict[str, Any]
 _PHASES = {

@@ -7,10 +7,10 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from evolve.inspection.text import one_line
 from evolve.journal import RunRecord
 from evolve.runs.history import RunHistory
 from evolve.runs.steering import waiting_hints
+from evolve.text import one_line
 
 
 def hints_data(record: RunRecord) -> list[dict[str, Any]]:

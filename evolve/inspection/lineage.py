@@ -12,9 +12,9 @@ from rich.style import Style
 from rich.text import Text
 
 from evolve.inspection.draws import draw_counts
-from evolve.inspection.text import one_line
 from evolve.records import Candidate, Interval
 from evolve.runs.history import RunHistory, title
+from evolve.text import one_line
 
 Data = dict[str, Any]
 WIDEST_GUIDE = 80

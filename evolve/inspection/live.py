@@ -19,8 +19,9 @@ from evolve.events import Event
 from evolve.inspection.narration import described, under_way
 from evolve.inspection.observer import Observer
 from evolve.inspection.tables import candidate_data, candidates_table
-from evolve.inspection.text import duration, one_line, score
+from evolve.inspection.text import duration, score
 from evolve.runs.history import RunHistory, title
+from evolve.text import one_line
 
 Clock = Callable[[], float]
 Spending = Callable[[], str]

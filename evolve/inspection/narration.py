@@ -9,13 +9,14 @@ from evolve.events import (
     Event,
     Finished,
     Joined,
+    Noted,
     Proposed,
     Started,
     Steered,
 )
-from evolve.inspection.text import difference, duration, one_line, score
+from evolve.inspection.text import difference, duration, score
 from evolve.runs.history import SEED, STATIC, TEST, RunHistory, title
-from evolve.text import changed_parts
+from evolve.text import changed_parts, one_line
 
 CEILING = 0.98
 """Quality, of at most 1, above which a benchmark leaves little to find."""
@@ -51,6 +52,8 @@ def described(event: Event, history: RunHistory) -> str | None:
             return f"#{event.best} minus #{event.other} on the test set: {difference(event.difference)}"
         case Steered():
             return steered_text(event)
+        case Noted():
+            return _noted(event)
         case Finished():
             return f"The campaign ended ({event.reason}) after {duration(event.seconds)}."
 
@@ -77,6 +80,12 @@ def steered_text(event: Steered) -> str:
             return f"Resumed with candidate #{event.number}."
         case "stop":
             return "Stopped: candidates in flight are finished, then the best is tested."
+
+
+def _noted(event: Noted) -> str | None:
+    if event.source:
+        return f"The notes of the run {one_line(event.source)} are shown to the model that makes candidates."
+    return f"Notes after #{event.number}, with conclusions of {one_line(event.by)}." if event.text else None
 
 
 def _evaluated(event: Evaluated) -> str | None:

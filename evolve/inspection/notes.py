@@ -1,64 +1,41 @@
-"""A candidate as a note in Markdown."""
+"""Notes of a campaign, for reading."""
 
 from __future__ import annotations
 
-from evolve.errors import EvolveError
-from evolve.inspection.diff import diff_data
-from evolve.inspection.text import difference, one_line, printable, score
+from typing import Any
+
+from rich.console import Group
+from rich.text import Text
+
 from evolve.journal import RunRecord
-from evolve.records import Candidate
-from evolve.runs.history import RunHistory, title
-
-MAX_DIFF = 12_000
-"""Most characters of a diff in a note."""
+from evolve.runs.history import RunHistory
+from evolve.runs.notes import facts_of
+from evolve.text import one_line, printable
 
 
-def note_of(run: RunRecord, history: RunHistory, candidate: Candidate) -> str:
-    """Return a note on a candidate: its origin, its scores, and the difference to its main parent."""
-    change, test = history.change(candidate), history.tests().get(candidate.number)
-    lines = [f"# #{candidate.number} {_safe(one_line(title(candidate)))}"]
-    if candidate.message:
-        lines += ["", _safe(one_line(candidate.message, 400))]
-    lines += [
-        "",
-        f"- quality {score(history.quality(candidate.number), candidate.objectives.get('quality'))}",
-    ]
-    if test:
-        lines.append(f"- on the test set {score(test)}")
-    if candidate.parents:
-        lines.append(f"- made of {', '.join(f'#{number}' for number in candidate.parents)}")
-    if change:
-        lines.append(f"- {difference(change)} to #{candidate.parents[0]}")
-    lines.append(f"- program `{candidate.program}`")
-    return "\n".join([*lines, "", *_diff(run, history, candidate)])
+def notes_data(record: RunRecord) -> dict[str, Any]:
+    """Return the notes of a run.
+
+    Args:
+        record: record of the run.
+
+    Returns:
+        ``facts``: computed from all that is recorded now; ``notes``: those that prompts contained so far,
+        each with ``number``: the last candidate that they cover, ``by``, ``source``: the other run that they
+        are from, ``facts``, ``text`` and ``usd``.
+    """
+    history = RunHistory.read(record)
+    written = [note.model_dump(exclude={"type"}) for note in history.noted]
+    return {"run": record.name, "facts": facts_of(record, history), "notes": written}
 
 
-def _diff(run: RunRecord, history: RunHistory, candidate: Candidate) -> list[str]:
-    parent = history.candidate(candidate.parents[0]) if candidate.parents else None
-    if parent is None:
-        return []
-    try:
-        changes = diff_data(run.program(parent.program), run.program(candidate.program))
-    except EvolveError:
-        return ["The program, or that of its parent, is missing."]
-    text = "\n\n".join(f"# {change['part']}\n{change['diff']}" for change in changes)
-    if len(text) > MAX_DIFF:
-        text = f"{text[:MAX_DIFF]}\n… and {len(text) - MAX_DIFF:,} characters more"
-    fence = "~" * max(3, _longest_run(text) + 1)  # no text in a program can end the block
-    return [f"{fence}diff", printable(text), fence]
-
-
-def _longest_run(text: str) -> int:
-    longest = run = 0
-    for character in text:
-        run = run + 1 if character == "~" else 0
-        longest = max(longest, run)
-    return longest
-
-
-def _safe(text: str) -> str:
-    """Return foreign text as plain words, without markup, links or HTML."""
-    return "".join(
-        f"\\{c}" if c in "\\`*_{}[]()#+-.!|~>" else "&lt;" if c == "<" else "&amp;" if c == "&" else c
-        for c in text
-    )
+def notes_view(data: dict[str, Any], run: str) -> Group:
+    """Return the facts of now, the latest conclusions, and the notes of another run."""
+    parts = [f"Facts of {run}, computed from its record", printable(data["facts"])]
+    own = [note for note in data["notes"] if note["text"] and not note["source"]]
+    if own:
+        parts += [f"\nConclusions of {one_line(own[-1]['by'])} after #{own[-1]['number']}", own[-1]["text"]]
+    for note in data["notes"]:
+        if note["source"]:
+            parts += [f"\nNotes of the run {one_line(note['source'])}", note["facts"], note["text"]]
+    return Group(*(Text(printable(part)) for part in parts if part))

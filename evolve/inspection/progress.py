@@ -13,11 +13,12 @@ from evolve.inspection.explain import category_means
 from evolve.inspection.plot import curve
 from evolve.inspection.spending import calls_of, paid_until, spending_data, spending_table, spent
 from evolve.inspection.tables import interval_of
-from evolve.inspection.text import difference, duration, one_line, score
+from evolve.inspection.text import difference, duration, score
 from evolve.journal import RunRecord
 from evolve.models.calls import Call
 from evolve.records import Candidate, Evaluation, Interval
 from evolve.runs.history import STATIC, RunHistory, title
+from evolve.text import one_line
 
 Data = dict[str, Any]
 CLOCKS = {"evaluations": "evaluations", "usd": "USD", "tokens": "tokens"}

@@ -12,9 +12,10 @@ from rich.text import Text
 
 from evolve.errors import EvolveError
 from evolve.inspection.tables import interval_of
-from evolve.inspection.text import duration, one_line, score
+from evolve.inspection.text import duration, score
 from evolve.journal import RunRecord
 from evolve.runs.history import RunHistory
+from evolve.text import one_line
 
 Data = dict[str, Any]
 RUNNING, INTERRUPTED, UNREADABLE = "running", "interrupted", "unreadable"

@@ -14,9 +14,10 @@ from evolve.inspection.lafs import lafs_line
 from evolve.inspection.narration import saturation
 from evolve.inspection.spending import spending_table, spent
 from evolve.inspection.tables import front_data, front_view
-from evolve.inspection.text import by_method, difference, one_line, score
+from evolve.inspection.text import by_method, difference, score
 from evolve.journal import RunRecord
 from evolve.runs.history import RunHistory, title
+from evolve.text import one_line
 
 DEFAULT_ROOT = Path("runs")
 

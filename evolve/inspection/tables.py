@@ -14,11 +14,12 @@ from rich.text import Text
 from evolve.inspection.explain import category_means
 from evolve.inspection.fitting import Fitted
 from evolve.inspection.plot import front_plot
-from evolve.inspection.text import amount, duration, one_line, score
+from evolve.inspection.text import amount, duration, score
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram, Parts
 from evolve.records import Candidate, Evaluation, Interval, ItemResult
 from evolve.runs.history import BY_HAND, STATIC, TEST, RunHistory, title
+from evolve.text import one_line
 
 Data = dict[str, Any]
 EXTREMES = 3

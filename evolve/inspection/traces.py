@@ -13,11 +13,11 @@ from rich.text import Text
 
 from evolve.errors import UsageError
 from evolve.inspection.questions import Questions
-from evolve.inspection.text import one_line, printable
 from evolve.journal import RunRecord
 from evolve.records import Candidate, Evaluation, ItemResult, Stage, Task
 from evolve.runs.history import STATIC, TEST
 from evolve.scoring import contains_passage
+from evolve.text import one_line, printable
 
 Data = dict[str, Any]
 STAGES = {

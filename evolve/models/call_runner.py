@@ -28,6 +28,7 @@ _RANK: Mapping[Cause, int] = {
     "preflight": 0,
     "reflect": 0,
     "repair": 0,
+    "notes": 0,
     "embed": 1,
     "extract": 1,
     "toolkit": 1,

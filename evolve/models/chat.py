@@ -18,7 +18,17 @@ T = TypeVar("T")
 
 Role = Literal["task", "reflector", "toolkit", "judge", "embedding"]
 Cause = Literal[
-    "extract", "query", "answer", "act", "judge", "reflect", "repair", "toolkit", "embed", "preflight"
+    "extract",
+    "query",
+    "answer",
+    "act",
+    "judge",
+    "reflect",
+    "repair",
+    "notes",
+    "toolkit",
+    "embed",
+    "preflight",
 ]
 """Purpose of a call, by which counts and prices are kept."""
 

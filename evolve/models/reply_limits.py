@@ -19,6 +19,7 @@ REPLY_TOKENS: Mapping[Cause, int] = MappingProxyType(
         "toolkit": 4_096,
         "reflect": 8_192,
         "repair": 8_192,
+        "notes": 2_048,
         "preflight": 16,
     }
 )

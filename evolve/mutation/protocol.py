@@ -45,6 +45,19 @@ class RunSnapshot:
 
 
 @dataclass(frozen=True)
+class Notes:
+    """Notes of a campaign. Those of another run have its name as ``source``, and are foreign text.
+
+    Example:
+        >>> Notes("Best: #4.").source
+        ''
+    """
+
+    text: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
 class MutationContext:
     """Context of a mutation.
 
@@ -65,6 +78,7 @@ class MutationContext:
         siblings: earlier offspring of the parent, oldest first.
         references: other programs to show; empty where the campaign shows none.
         hints: requests of the user, oldest first.
+        notes: notes of the campaign, those of another run first.
         scope: the part that the candidate may change.
         scopes: scopes for further attempts at this candidate, in their order; empty: the same again.
         history: the run so far, for a mutator that reads it; None where none does.
@@ -93,6 +107,7 @@ class MutationContext:
     siblings: tuple[Candidate, ...] = ()
     references: tuple[Reference, ...] = ()
     hints: tuple[str, ...] = ()
+    notes: tuple[Notes, ...] = ()
     scope: Scope = "everything"
     scopes: tuple[Scope, ...] = ()
     history: RunSnapshot | None = None

@@ -14,6 +14,7 @@ from evolve.events import (
     Event,
     Finished,
     Joined,
+    Noted,
     Proposed,
     Started,
     Steered,
@@ -69,6 +70,7 @@ class RunHistory:
         programs: ids of all programs that an event names.
         steered: the requests of users that were carried out, in order.
         paused: the process was asked to begin no candidate, and waits.
+        noted: notes of the campaign, in order.
         added: number → the request by which a user added the program of that number.
 
     Example:
@@ -92,6 +94,7 @@ class RunHistory:
     initial: int = 0
     programs: set[str] = field(default_factory=set)
     steered: list[Steered] = field(default_factory=list)
+    noted: list[Noted] = field(default_factory=list)
     added: dict[int, Steered] = field(default_factory=dict)
     paused: bool = False
     _candidates: dict[int, Candidate] = field(default_factory=dict)
@@ -157,6 +160,8 @@ class RunHistory:
                 self.comparisons.append(event)
             case Steered():
                 self._steer(event)
+            case Noted():
+                self.noted.append(event)
             case Finished():
                 self.finished = event
 
@@ -250,6 +255,8 @@ class RunHistory:
                 return (event.number, event.subset) in self._evaluated
             case Compared():
                 return any((c.best, c.other) == (event.best, event.other) for c in self.comparisons)
+            case Noted():
+                return any((n.number, n.source) == (event.number, event.source) for n in self.noted)
         return False
 
     @property
@@ -272,6 +279,16 @@ class RunHistory:
         return tuple(
             e for e in self.steered if e.action == "hint" and holds(e) and e.request not in withdrawn
         )
+
+    def notes(self, settled: int | None = None) -> tuple[Noted, ...]:
+        """Return the notes of another run, if any, and the latest of this one.
+
+        Args:
+            settled: last candidate that they may cover; None: no limit.
+        """
+        carried = tuple(note for note in self.noted if note.source)
+        own = [n for n in self.noted if not n.source and (settled is None or n.number <= settled)]
+        return (*carried, *own[-1:])
 
     @property
     def next_number(self) -> int:

@@ -35,6 +35,7 @@ SETTINGS: Mapping[str, Any] = {
     "search.prompt": "full",
     "search.retry": "repair",
     "search.edit": "blocks",
+    "search.notes": "off",  # the script draws its moods by the prompt
     "benchmark_options": {"days": "16", "tasks": "18", "test": "4"},
     "evaluation.static": 8,
     "evaluation.rotating": 4,

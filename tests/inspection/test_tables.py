@@ -21,10 +21,11 @@ from evolve.inspection.tables import (
     show_data,
     show_view,
 )
-from evolve.inspection.text import amount, duration, one_line, printable, score, to_json
+from evolve.inspection.text import amount, duration, score, to_json
 from evolve.journal import RunDirectory, RunRecord
 from evolve.records import Evaluation, Interval
 from evolve.runs.history import RunHistory
+from evolve.text import one_line, printable
 
 UNKNOWN_METHOD = {"unit": "", "units": 0}
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from evolve.errors import EvolveError, UsageError
 from evolve.files.durable import said_as_ours
 from evolve.files.inside import refuse_links
-from evolve.inspection.notes import note_of
+from evolve.inspection.dashboard.candidate_note import note_of
 from evolve.journal import RunRecord
 from evolve.journal.lock import open_lock
 from evolve.population import objective

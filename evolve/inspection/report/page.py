@@ -17,7 +17,8 @@ from string import Template
 
 from evolve.files.durable import replace_file
 from evolve.inspection.report.data import Report
-from evolve.inspection.text import one_line, plain
+from evolve.inspection.text import plain
+from evolve.text import one_line
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 VENDORED = ("d3.min.js", "plot.umd.min.js", "prism-core.min.js", "prism-python.min.js")

@@ -24,7 +24,7 @@ from evolve.scoring import contains_passage
 
 COMPACT_TOKENS = 2_500
 _ABOUT, _QUESTION, _RETURNED, _PASSAGE, _PASSAGES, _FAILURE = 200, 400, 700, 300, 3, 500
-_HINT = 600
+_HINT, _NOTES = 600, 500
 _CUES, _LEAST_SHARE = 2, 0.1
 _PROGRAM_SHARE = 0.6
 _IMPORTS = ("import ", "from ")
@@ -57,7 +57,8 @@ def compact_conversation(
     fixed = len(program) + sum(len(part) + 2 for part in ends)
     room = max(left - fixed - 8, 0)
     middle = ""
-    for part in (*_known(prompt_context, texts), *_cases(prompt_context, texts)):
+    parts = (*_known(prompt_context, texts), *_cases(prompt_context, texts), *_notes(prompt_context))
+    for part in parts:
         if len(middle) + len(part) + 2 <= room:
             middle += f"{part}\n\n"
         elif room - len(middle) > _QUESTION:
@@ -144,6 +145,14 @@ def _scope(m: PromptContext, texts: Prompt) -> Iterator[str]:
 def _hints(m: PromptContext) -> Iterator[str]:
     for hint in m.context.hints:
         yield m.texts["hint"].say("hint", hint=cut(hint, _HINT))
+
+
+def _notes(m: PromptContext) -> Iterator[str]:
+    """Yield the notes, those of this campaign first, for the room that is left by the case."""
+    for notes in () if m.blind else reversed(m.context.notes):
+        text = cut(notes.text, _NOTES)
+        section = "other" if notes.source else "own"
+        yield m.texts["notes"].say(section, notes=text, **({"source": notes.source} if notes.source else {}))
 
 
 def _form(m: PromptContext, texts: Prompt) -> Iterator[str]:

@@ -127,6 +127,17 @@ def _hints(m: PromptContext) -> Iterator[PromptSection]:
         yield PromptSection("What the user asks for", text, priority=2, share=0.2)
 
 
+def _notes(m: PromptContext) -> Iterator[PromptSection]:
+    texts = m.texts["notes"]
+    for notes in m.context.notes:
+        if notes.source:
+            text = texts.say("other", source=notes.source, notes=notes.text)
+            yield PromptSection(f"Notes of another run, {notes.source}", text, priority=16, share=0.1)
+        else:
+            text = texts.say("own", notes=notes.text)
+            yield PromptSection("Notes of this campaign", text, priority=8, share=0.1)
+
+
 def _answer(m: PromptContext) -> Iterator[PromptSection]:
     yield PromptSection(
         "How to answer",
@@ -149,6 +160,7 @@ _SECTIONS: Sequence[Callable[[PromptContext], Iterator[PromptSection]]] = (
     _lineage,
     _siblings,
     _references,
+    _notes,
     _ideas,
     _hints,
     _answer,
