@@ -73,7 +73,7 @@ class Inputs(Protocol):
 
 
 class SessionRun:
-    """Iterator over the reads of a program, block by block, in one memory after another. A memory that is read
+    """Iterator over the reads of a program, block by block, in one memory after another. One that is read
     between its writes gives all of its reads at once.
 
     Args:
