@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from evolve.benchmark import Benchmark, benchmark
 from evolve.data import DataFile, Row, fingerprint, locate, rows_of, three_parts
@@ -11,6 +12,7 @@ from evolve.data.rubrics import Learning, conversation, rubric_episodes
 from evolve.errors import UsageError
 from evolve.records import Criterion, Task
 
+Clipping = Literal["answer", "mean"]
 DATA = "2025-05-07-06-14-12_oss_eval.jsonl"
 FILES = (DataFile(DATA, f"https://openaipublic.blob.core.windows.net/simple-evals/healthbench/{DATA}"),)
 THEMES = (
@@ -30,9 +32,11 @@ CARD = {
     "size": "5,000 conversations, 48,562 criteria, seven themes",
     "source": "https://github.com/openai/simple-evals, healthbench_eval.py (Arora et al., 2025)",
     "licence": "MIT; the records carry a canary and must not be published again",
-    "metric": "rubric: a judge marks each criterion, points met over positive points, clipped for "
-    "each answer as in the paper M★; the original clips the mean only. Offline: rubric_coverage, a "
-    "proxy of words",
+    "metric": "rubric: a judge marks each criterion, points met over positive points, clipped for each "
+    "answer as in the paper M★; with clipping=mean rubric_unclipped, which clips the mean only. Offline: "
+    "rubric_coverage, a proxy of words",
+    "official metric": "yes with clipping=mean, but for the grader's prompt, which is ours; with "
+    "clipping=answer it differs: an answer below 0 counts as 0",
     "protocol": "pooled, one memory; the original has no memory and no episodes. An episode is the "
     "conversation, the physician's answer where there is one, and the rubric: our choice",
     "not verified": "checksum, and the counts of the full file: no full copy was at hand",
@@ -40,7 +44,9 @@ CARD = {
 
 
 @benchmark(files=FILES, card=CARD)
-def healthbench(data_dir: Path, *, theme: str = "all", learning: Learning = "offline") -> Benchmark:
+def healthbench(
+    data_dir: Path, *, theme: str = "all", learning: Learning = "offline", clipping: Clipping = "answer"
+) -> Benchmark:
     """Conversations about health in seven themes; answers are marked by physicians' weighted criteria.
 
     54 % of a theme are episodes: a conversation with what was expected of its next answer. Up to 100 are
@@ -51,12 +57,17 @@ def healthbench(data_dir: Path, *, theme: str = "all", learning: Learning = "off
         theme: one of the seven, as in the paper M★, which takes ``health_data_tasks`` and
             ``emergency_referrals`` each alone; or ``all``, each theme split by itself.
         learning: ``offline``, episodes come with their rubric; or ``online``, they are answered first.
+        clipping: ``answer``, each score is at least 0, as in the paper M★; or ``mean``, only the mean is, as
+        in
+            the original.
 
     Raises:
         UsageError: no file is there, a line is not as expected, or a theme has too few conversations.
     """
     if theme != "all" and theme not in THEMES:
         raise UsageError(f"Option theme={theme!r}: expected all or one of {', '.join(THEMES)}.")
+    if clipping not in ("answer", "mean"):
+        raise UsageError(f"Option clipping={clipping!r}: expected answer or mean.")
     tasks = _tasks(_paths(data_dir))
     taken = [name for name in THEMES if theme in ("all", name)]
     parts = [_split([task for task in tasks if task.category == name], name) for name in taken]
@@ -66,7 +77,7 @@ def healthbench(data_dir: Path, *, theme: str = "all", learning: Learning = "off
         episodes=rubric_episodes(episodes, learning),
         validation=tuple(validation),
         test=tuple(test),
-        metric="rubric",
+        metric="rubric" if clipping == "answer" else "rubric_unclipped",
         retrieval_metric="rubric_coverage",
         learning=learning,
         version=f"1-{theme}-{learning}-{fingerprint(tasks)}",

@@ -24,7 +24,8 @@ FILES = (
     ),
 )
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop"}
-ADVERSARIAL = 5
+ADVERSARIAL, ADVERSARIAL_NAME = 5, "adversarial"
+NOT_MENTIONED = "Not mentioned in the conversation"
 Labels = Literal["original", "corrected"]
 
 TEST_CONVERSATIONS = frozenset({"conv-26", "conv-41", "conv-44", "conv-48"})
@@ -41,17 +42,24 @@ CARD = {
     "source": "https://github.com/snap-research/locomo, data/locomo10.json (Maharana et al., 2024)",
     "licence": "CC BY-NC 4.0",
     "metric": "f1, one plain token F1 for all categories, as in the paper M★; --metric locomo_f1 is "
-    "the official one (stems, rules by category); --metric judge is the paper's yes or no",
+    "the official one (stems, rules by category), and the default with adversarial=true; --metric judge is "
+    "the paper's yes or no",
+    "official metric": "yes with --metric locomo_f1, but for rare words: the stemmer is Porter's own, where "
+    "the original has NLTK's variant. f1, the default without category 5, differs: no stems, no rules by "
+    "category",
     "splits": "grouped: six conversations for validation, four for test; pooled: 1,440 and 100",
 }
 
 
 @benchmark(files=FILES, card=CARD)
-def locomo(data_dir: Path, *, scope: Scope = "grouped", labels: Labels = "original") -> Benchmark:
+def locomo(
+    data_dir: Path, *, scope: Scope = "grouped", labels: Labels = "original", adversarial: bool = False
+) -> Benchmark:
     """Ten conversations of two people over months; multi-hop, temporal, open-domain, single-hop questions.
 
     Each of the 272 sessions is an episode: a line with its date, then a line for each turn. The 1,540
-    questions of categories 1–4 are the tasks; category 5, adversarial, is left out as in the paper M★.
+    questions of categories 1–4 are the tasks; category 5, adversarial, is left out as in the paper M★, unless
+    ``adversarial`` is given.
 
     Args:
         data_dir: the folder of ``locomo10.json`` (and of ``errata_joined.json``).
@@ -60,6 +68,9 @@ def locomo(data_dir: Path, *, scope: Scope = "grouped", labels: Labels = "origin
         labels: ``original``, all questions as published; or ``corrected``, without those whose label is known
             to be wrong so that scores suffer. The corrections are prose and cannot be scored against, so that
             the errata are a mask.
+        adversarial: with the 446 questions of category 5, which ask of one person what the other one said or
+            did. The answering agent chooses between that and "not mentioned", in an order drawn for each
+            question, and the quality is ``locomo_f1``.
 
     Raises:
         UsageError: a file is missing, is not JSON, or lacks a field.
@@ -74,7 +85,9 @@ def locomo(data_dir: Path, *, scope: Scope = "grouped", labels: Labels = "origin
     for row in rows_of(path):
         conversation = _Conversation(row)
         episodes.extend(conversation.episodes())
-        tasks.extend(conversation.tasks())
+        tasks.extend(
+            task for task in conversation.tasks() if adversarial or task.category != ADVERSARIAL_NAME
+        )
     validation, test = _split(tasks, scope)
     version = f"2-{hashlib.sha256(content_of(path)).hexdigest()[:8]}"
     if labels == "corrected":
@@ -82,17 +95,21 @@ def locomo(data_dir: Path, *, scope: Scope = "grouped", labels: Labels = "origin
         validation = [task for task in validation if task.id not in wrong]
         test = [task for task in test if task.id not in wrong]
         version += f"-without-{len(wrong)}-errata"
+    if adversarial:
+        version += "-adversarial"
     return Benchmark(
         name="locomo",
         episodes=tuple(episodes),
         validation=tuple(validation),
         test=tuple(test),
         scope=scope,
+        metric="locomo_f1" if adversarial else "f1",
         version=version,
         card={
             **CARD,
-            "protocol": f"{scope} scope, categories 1 to 4; the original asks about each conversation alone "
-            "and has category 5; captions of images are part of their turn, as in the original",
+            "protocol": f"{scope} scope, categories 1 to {5 if adversarial else 4}; the original asks "
+            "about each conversation alone and has category 5; captions of images are part of their turn, "
+            "as in the original",
             "labels": "as published"
             if labels == "original"
             else "without those known to be wrong; as published, about 93.6 % can be reached",
@@ -114,10 +131,11 @@ class _Conversation:
         return [Episode(id=id, text=text, group=self.id) for id, text in self._sessions]
 
     def tasks(self) -> Iterator[Task]:
-        """The questions of categories 1–4, in the order of the file."""
+        """The questions, in the order of the file."""
         for index, qa in enumerate(self._row.rows("qa")):
             category = qa.integer("category")
             if category == ADVERSARIAL:
+                yield self._adversarial(qa, f"{self.id}/q{index}")
                 continue
             if category not in CATEGORIES:
                 raise UsageError(f"{qa.where}: category is {category}; expected 1 to 5.")
@@ -129,6 +147,22 @@ class _Conversation:
                 category=CATEGORIES[category],
                 evidence=self._evidence(qa.value("evidence", list)),
             )
+
+    def _adversarial(self, qa: Row, id: str) -> Task:
+        """A question of category 5; its choices are not part of what the memory is asked."""
+        trap = qa.label("adversarial_answer" if "adversarial_answer" in qa else "answer")
+        unsaid = "ab"[hashlib.sha256(f"locomo {id}".encode()).digest()[0] % 2]
+        first, second = (NOT_MENTIONED, trap) if unsaid == "a" else (trap, NOT_MENTIONED)
+        return Task(
+            id=id,
+            question=qa.text("question"),
+            answers=(NOT_MENTIONED,),
+            group=self.id,
+            category=ADVERSARIAL_NAME,
+            evidence=self._evidence(qa.value("evidence", list)),
+            answer_format=f"Select the right answer, and reply with its letter: (a) {first} (b) {second}",
+            scorer=unsaid,
+        )
 
     def _read_sessions(self, conversation: Row) -> Iterator[tuple[str, str]]:
         # One conversation has dates of sessions that do not exist: the sessions decide.

@@ -51,6 +51,8 @@ GUIDANCE = {
     "assumes something that was never said.",
 }
 """By ability, what the original's prompts for its types of questions forgive and ask; in our words."""
+SESSION_METRICS = ("longmemeval_recall_any", "longmemeval_session_recall_all")
+TURN_METRICS = ("longmemeval_turn_recall_all",)
 QUESTIONS = 500
 TEST_SHARE = 0.4
 CARD = {
@@ -60,13 +62,17 @@ CARD = {
     "Hugging Face (Wu et al., ICLR 2025)",
     "licence": "MIT",
     "metric": "judge, yes or no; offline: episode_recall of the evidence sessions, which the "
-    "original does not count for abstention",
+    "original does not count for abstention. Reported beside them: longmemeval_recall_any, "
+    "longmemeval_session_recall_all and, where the data mark turns, longmemeval_turn_recall_all",
+    "official metric": "differs: the judge has our prompt. recall_any and recall_all are the official ones, "
+    "of sessions and of turns, without abstention and over users' turns, but for k: the length limit of "
+    "read takes its place, and a session is found with an evidence turn of it. A session of which no turn "
+    "is marked counts by all turns of its speaker. ndcg needs a ranking, which a memory does not return",
     "splits": "ours: 40 % of each ability for test; the original has no split and no search",
-    "protocol": "one memory for each question, as in the original. Ours: the question says its date; "
-    "sessions are put in order of time, and none is dropped, also where it is dated later than the "
-    "question, for in some questions the evidence is; a chat that is filler may occur in several "
-    "histories; our judge has one prompt and a sentence for each ability, the original one for each "
-    "type",
+    "protocol": "one memory for each question, as in the original; the question says its date, as there; "
+    "ours: sessions are put in order of time, and none is dropped, also where it is dated later than the "
+    "question, for in some questions the evidence is; a chat that is filler may occur in several histories; "
+    "our judge has one prompt and a sentence for each ability, the original one for each type",
     "not verified": "checksums: no full copy was at hand to compute them from",
 }
 
@@ -111,6 +117,7 @@ def longmemeval(data_dir: Path, *, variant: Variant = "oracle", questions: int =
         scope="grouped",
         metric="judge",
         retrieval_metric="episode_recall",
+        also=SESSION_METRICS + (TURN_METRICS if any(one.marked for one in instances) else ()),
         guidance=GUIDANCE,
         version=f"1-{variant}-{digest}",
         card={
@@ -122,7 +129,11 @@ def longmemeval(data_dir: Path, *, variant: Variant = "oracle", questions: int =
 
 
 class _Instance:
-    """One record of the file: a question with its history."""
+    """One record of the file: a question with its history.
+
+    Attributes:
+        marked: a turn is marked as holding the answer.
+    """
 
     def __init__(self, row: Row):
         self.id = row.text("question_id")
@@ -134,6 +145,7 @@ class _Instance:
             )
         self.episodes: list[Episode] = []
         self._evidence: list[Evidence] = []
+        self.marked = False
         for date, session, turns in self._sessions():
             self._add(date, session, turns)
         digest = hashlib.sha256(self.task().model_dump_json().encode())
@@ -187,6 +199,7 @@ class _Instance:
         self.episodes.append(Episode(id=id, text="\n".join([f"Session on {date}", *lines]), group=self.id))
         if wanted:
             marked = [turn.fields.get("has_answer") is True for turn in turns]
+            self.marked = self.marked or any(marked)
             if not any(marked):  # the sessions are known, but not the turns: those that can hold it
                 speaker = "assistant" if self._kind == "single-session-assistant" else "user"
                 marked = [turn.fields["role"] == speaker for turn in turns]

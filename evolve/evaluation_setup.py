@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evolve.benchmark import Benchmark, find
+from evolve.benchmark import Benchmark, find, renaming_note
 from evolve.components import AS_CONFIGURED, Components
 from evolve.config import DEFAULT_SEEDS, CampaignConfig
 from evolve.errors import UsageError
@@ -175,6 +175,8 @@ def open_benchmark_setup(
         InfrastructureError: a sandbox requested by name cannot be started.
     """
     benchmark, metric = loaded or load_benchmark(config, components)
+    if note := renaming_note(config.benchmark):
+        notify(note)
     if components.sandbox is not None:
         return BenchmarkSetup(benchmark, metric, components.make("sandbox", config.sandbox.backend))
     sandbox = select_backend(

@@ -94,7 +94,7 @@ def test_all_problems_are_told_at_once_but_no_more_than_eight() -> None:
 def test_the_installed_benchmarks_are_found_by_name() -> None:
     entries = {entry.name: entry for entry in available()}
     assert {"chronicle", "locomo"} <= entries.keys()
-    assert entries["locomo"].options == {"scope": "grouped", "labels": "original"}
+    assert entries["locomo"].options == {"scope": "grouped", "labels": "original", "adversarial": False}
     assert all(entry.summary.endswith(".") for entry in entries.values())
 
 

@@ -14,3 +14,4 @@ from evolve.benchmark.lookup import BenchmarkLocation as BenchmarkLocation
 from evolve.benchmark.lookup import available as available
 from evolve.benchmark.lookup import find as find
 from evolve.benchmark.lookup import locate as locate
+from evolve.benchmark.lookup import renaming_note as renaming_note

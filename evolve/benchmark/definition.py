@@ -132,6 +132,13 @@ def _problems(benchmark: Benchmark) -> Iterable[str]:
         for task in (*benchmark.validation, *benchmark.test):
             if task.group not in groups:
                 yield f"task {task.id} asks about group {task.group!r}, of which there is no episode"
+    memory = {
+        episode.id: episode.group if benchmark.scope == "grouped" else "" for episode in benchmark.episodes
+    }
+    for task in (*benchmark.validation, *benchmark.test):
+        mine = task.group if benchmark.scope == "grouped" else ""
+        if task.after and memory.get(task.after) != mine:
+            yield f"task {task.id} is to be asked after {task.after!r}, which is no episode of its memory"
 
 
 def _flaws(task: Task) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, overload
@@ -21,11 +21,19 @@ Requirement = Callable[[Path], None]
 
 @dataclass(frozen=True)
 class Entry:
-    """Benchmark that can be loaded: its loader, its file, and its options."""
+    """Benchmark that can be loaded: its loader, its file, and its options.
+
+    Attributes:
+        name: the name it was asked for by, which may be an earlier one.
+        path: its file or folder.
+        loader: reads it.
+        note: told to a user who asked for it by its earlier name; empty otherwise.
+    """
 
     name: str
     path: Path
     loader: Loader
+    note: str = ""
 
     @property
     def summary(self) -> str:
@@ -111,6 +119,8 @@ class Entry:
                 f"The function {self.loader.__name__} in {self.path} returned {type(loaded).__name__}, where "
                 "a Benchmark is expected."
             )
+        if self.note:
+            return replace(loaded, name=self.name, card={**loaded.card, "renamed": self.note})
         return loaded
 
     @property

@@ -15,6 +15,20 @@ from evolve.errors import UsageError
 from evolve.kinds import OBJECT
 from evolve.registry import REGISTRY
 
+RENAMED = {"mem_gym": "household"}
+"""Earlier name of a benchmark → its name. Loaded by the earlier one it keeps that: old runs resume."""
+
+
+def renaming_note(name: str) -> str:
+    """Return the sentence for a user who gave the earlier name of a benchmark; empty for other names.
+
+    Example:
+        >>> renaming_note("mem_gym")
+        'The benchmark mem_gym is now called household; the earlier name still works.'
+    """
+    now = RENAMED.get(name)
+    return f"The benchmark {name} is now called {now}; the earlier name still works." if now else ""
+
 
 def available() -> list[Entry]:
     """The benchmarks that come with this installation, by name."""
@@ -67,7 +81,7 @@ def locate(name_or_path: str) -> BenchmarkLocation:
             f"There is no benchmark called {name_or_path!r}. There are: {names}; "
             "or give the path of a Python file or of a folder of your own."
         )
-    return BenchmarkLocation(_name_of(path), path)
+    return BenchmarkLocation(name_or_path, path)
 
 
 def find(name_or_path: str) -> Entry:
@@ -85,7 +99,7 @@ def find(name_or_path: str) -> Entry:
         loader = _registered(name_or_path)
     else:
         loader = load_folder if place.path.is_dir() else _loader_in(place.path)
-    return Entry(name=place.name, path=place.path, loader=loader)
+    return Entry(name=place.name, path=place.path, loader=loader, note=renaming_note(name_or_path))
 
 
 def _is_registered(name: str) -> bool:
@@ -113,7 +127,7 @@ def _is_name(text: str) -> bool:
 
 
 def _installed(name: str) -> Path:
-    return resources.folder("benchmarks") / f"{name}.py"
+    return resources.folder("benchmarks") / f"{RENAMED.get(name, name)}.py"
 
 
 def _name_of(path: Path) -> str:

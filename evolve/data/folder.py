@@ -2,9 +2,9 @@
 
 A line of ``episodes.jsonl`` is an object with ``text`` and, optional, ``id`` and ``group``. A line of
 ``questions.jsonl`` has ``question``; ``answer``, ``answers`` or ``rubric`` (a list of ``text`` and
-``points``); and, optional, ``id``, ``group``, ``category``, ``split`` (validation or test) and ``evidence``
-(a list of ``episode`` and ``text``, a passage of it). Both may have ``metadata``, which nothing reads.
-``SETTINGS`` are what ``benchmark.toml`` may say.
+``points``); and, optional, ``id``, ``group``, ``category``, ``split`` (validation or test), ``after`` (the id
+of the episode after which it is asked) and ``evidence`` (a list of ``episode`` and ``text``, a passage of
+it). Both may have ``metadata``, which nothing reads. ``SETTINGS`` are what ``benchmark.toml`` may say.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SPLITS = ("validation", "test")
 
 _EPISODE = ("id", "text", "group", "metadata")
 _GOLD = ("answer", "answers", "rubric")
-_QUESTION = ("id", "question", *_GOLD, "group", "category", "split", "evidence", "metadata")
+_QUESTION = ("id", "question", *_GOLD, "group", "category", "split", "after", "evidence", "metadata")
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -162,10 +162,18 @@ def _task(row: Row, number: int, texts: Mapping[str, str]) -> Task:
         rubric=tuple(rubric),
         group=_optional(row, "group"),
         category=_optional(row, "category"),
+        after=_after(row, texts),
         evidence=tuple(_evidence(entry, texts) for entry in row.rows("evidence"))
         if "evidence" in row
         else (),
     )
+
+
+def _after(row: Row, texts: Mapping[str, str]) -> str:
+    after = _optional(row, "after")
+    if after and after not in texts:
+        raise UsageError(f"{row.where}: 'after' is {after!r}, which is no episode in {EPISODES}.")
+    return after
 
 
 def _criterion(row: Row) -> Criterion:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
 from evolve.agents.protocol import Extraction, TaskAgent
-from evolve.evaluation.session_run import MemoryBatch
+from evolve.evaluation.memory_batch import MemoryBatch
 from evolve.program import FieldSpec, Parts
 from evolve.records import Episode, Task
 
@@ -128,7 +129,7 @@ class AgentInputs:
         tasks: list[Task] = []
         for batch in self._batches[place:]:
             episodes += batch.episodes
-            tasks += batch.blocks[0]
+            tasks += chain.from_iterable(batch.blocks) if batch.stops else batch.blocks[0]
             if batch.interim:
                 break
         questions = {task.id: task for task in tasks}

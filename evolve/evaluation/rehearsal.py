@@ -13,8 +13,9 @@ from evolve.agents.protocol import Extraction
 from evolve.benchmark import Scope
 from evolve.errors import ProgramError
 from evolve.evaluation.batching import HostServices
+from evolve.evaluation.memory_batch import MemoryBatch
 from evolve.evaluation.services import AwaitedModel, ToolkitModel
-from evolve.evaluation.session_run import LoadedSession, MemoryBatch, SessionRun
+from evolve.evaluation.session_run import LoadedSession, SessionRun
 from evolve.evaluation.subsets import Subset
 from evolve.evaluation.trial import schedule
 from evolve.models.embeddings import Embedder, KeepsVectors
@@ -92,15 +93,17 @@ class Rehearsal:
         """
         subset = Subset("rehearsal", tuple(t for t, _ in queries), tuple(e for e, _ in writes))
         batches = [
-            replace(batch, blocks=tuple((task,) for block in batch.blocks for task in block))
+            batch
+            if batch.stops
+            else replace(batch, blocks=tuple((task,) for block in batch.blocks for task in block))
             for batch in schedule(subset, self._scope, interim_analyses=0)
         ]
         with ExitStack() as ending:
             session = ending.enter_context(self._sandbox.open(source, self._services, self._limits))
             run = SessionRun(LoadedSession(session, None), batches, _Recorded(batches, writes, queries))
             tasks = {task.id: task for task in subset.tasks}
-            for _, (read,) in ending.enter_context(closing(iter(run))):
-                if not hear(tasks[read.task], read.retrieved):
+            for _, reads in ending.enter_context(closing(iter(run))):
+                if not all(hear(tasks[read.task], read.retrieved) for read in reads):
                     break
         if run.fatal:
             raise ProgramError(run.fatal.kind, run.fatal.message, fatal=True)

@@ -15,6 +15,7 @@ from typing import Protocol
 from evolve.agents.protocol import Extraction
 from evolve.errors import ModelError, ProgramError
 from evolve.evaluation.batching import BatchingServices, HostServices, WritePrefetcher
+from evolve.evaluation.memory_batch import MemoryBatch
 from evolve.evaluation.scorer import OnlineLearner
 from evolve.evaluation.services import AwaitedModel, ToolkitModel
 from evolve.models.embeddings import Embedder
@@ -24,23 +25,6 @@ from evolve.sandboxes.protocol import Deferred, Limits, Outcome, Sandbox, Sessio
 Clock = Callable[[], float]
 _NOTHING = Outcome("", 0.0, Usage())
 """Outcome of a call that is not made because the agent gave no fields for it."""
-
-
-@dataclass(frozen=True)
-class MemoryBatch:
-    """Work on one memory: the episodes to write, in order, and the blocks of tasks to ask.
-
-    Attributes:
-        group: group of the memory; empty for the one of pooled scope.
-        episodes: in their order.
-        blocks: in pooled scope there is an interim analysis after each of them.
-        interim: in grouped scope, there is an interim analysis after this memory.
-    """
-
-    group: str
-    episodes: tuple[Episode, ...]
-    blocks: tuple[tuple[Task, ...], ...]
-    interim: bool = True
 
 
 @dataclass(frozen=True)
@@ -89,7 +73,8 @@ class Inputs(Protocol):
 
 
 class SessionRun:
-    """Iterator over the reads of a program, block of tasks by block, in one memory after another.
+    """Iterator over the reads of a program, block by block, in one memory after another. One that is read
+    between its writes gives all of its reads at once.
 
     Args:
         opened: the loaded program. If its services wait for a model, the model calls of many reads and writes
@@ -143,10 +128,14 @@ class SessionRun:
             items = self._inputs.items(place)
             try:
                 with self._session.branch():
-                    self._fill(batch.episodes, items)
-                    for block in batch.blocks:
-                        if not self.fatal:
-                            yield batch, self._ask(block)
+                    if batch.stops:
+                        yield batch, self._stream(batch, items)
+                    else:
+                        prefetcher = self._prefetcher(batch.episodes, items)
+                        self._write_all(batch.episodes, items, prefetcher, range(len(batch.episodes)))
+                        for block in batch.blocks:
+                            if not self.fatal:
+                                yield batch, self._ask(block)
             except ProgramError as error:  # the branch itself could not be made
                 self.fatal = self.fatal or Failure.of(error, f"branch for group {batch.group!r}")
             if self.fatal:
@@ -165,12 +154,32 @@ class SessionRun:
         failures = (result.failure for result in (*self.writes, *self.reads) if result.failure)
         return next(failures, self.fatal)
 
-    def _fill(self, episodes: Sequence[Episode], items: Sequence[Extraction]) -> None:
-        prefetcher = None
-        if self._deferring and not self._learner:
-            writes = list(zip(episodes, items, strict=True))
-            prefetcher = WritePrefetcher(self._session, self._deferring, writes, rounds=self._rounds)
-        for place, episode in enumerate(episodes):
+    def _stream(self, batch: MemoryBatch, items: Sequence[Extraction]) -> list[ItemOutcome]:
+        """Read each block of an interleaved memory when its episodes are written."""
+        reads: list[ItemOutcome] = []
+        prefetcher, start = self._prefetcher(batch.episodes, items), 0
+        for stop, block in zip(batch.stops, batch.blocks, strict=True):
+            self._write_all(batch.episodes, items, prefetcher, range(start, stop))
+            if not self.fatal:
+                reads += self._ask(block)
+            start = stop
+        return reads
+
+    def _prefetcher(self, episodes: Sequence[Episode], items: Sequence[Extraction]) -> WritePrefetcher | None:
+        if not self._deferring or self._learner:
+            return None
+        writes = list(zip(episodes, items, strict=True))
+        return WritePrefetcher(self._session, self._deferring, writes, rounds=self._rounds)
+
+    def _write_all(
+        self,
+        episodes: Sequence[Episode],
+        items: Sequence[Extraction],
+        prefetcher: WritePrefetcher | None,
+        places: range,
+    ) -> None:
+        for place in places if not self.fatal else ():
+            episode = episodes[place]
             given, item = self._learnt(episode) if self._learner else (episode, items[place])
             if prefetcher:
                 prefetcher.before(place)

@@ -171,9 +171,10 @@ class Subsets:
         episodes = self._benchmark.of_groups({task.group for task in tasks})
         if self._ratio is None:
             return Subset(name, tasks, episodes)
+        kept = {task.after for task in tasks}  # they say when a task is asked
         if self._benchmark.scope == "pooled":
-            return Subset(name, tasks, self._covering(indices, episodes))
-        kept: set[str] = set()
+            kept |= {episode.id for episode in self._covering(indices, episodes)}
+            return Subset(name, tasks, tuple(episode for episode in episodes if episode.id in kept))
         for group in {task.group for task in tasks}:
             mine = [index for index in indices if self._benchmark.validation[index].group == group]
             kept |= {episode.id for episode in self._covering(mine, self._benchmark.of_groups([group]))}

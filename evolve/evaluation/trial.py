@@ -13,11 +13,12 @@ from evolve.errors import InfrastructureError, ModelError
 from evolve.evaluation.attribution import MemoryContents, attribute, reads_raw_text, received_text
 from evolve.evaluation.early_stopping import EarlyStopper
 from evolve.evaluation.extraction_cache import AgentInputs, ExtractionCache
+from evolve.evaluation.memory_batch import MemoryBatch
 from evolve.evaluation.scorer import OnlineLearner, Scorer
-from evolve.evaluation.session_run import Clock, LoadedSession, MemoryBatch, SessionOpener, SessionRun
+from evolve.evaluation.session_run import Clock, LoadedSession, SessionOpener, SessionRun
 from evolve.evaluation.subsets import Subset
 from evolve.program import MemoryProgram
-from evolve.records import CostUnit, Failure, ItemOutcome, Usage
+from evolve.records import CostUnit, Episode, Failure, ItemOutcome, Task, Usage
 
 EMBED_ROUNDS = 2
 """Most deferrals of a read for vectors, besides one for each model call."""
@@ -157,27 +158,30 @@ class Trial:
         scored = self._at.scorer.score(
             self._program.parts, self._tasks, [read for _, read in due], self.repeat
         )
-        batches = {batch.group: batch for batch, _ in due}
-        memories = {group: self._memory(batch, run) for group, batch in batches.items()}
+        memories: dict[tuple[str, int], MemoryContents] = {}
         for (batch, _), item in zip(due, scored, strict=True):
             if item.conclusive:
-                memory, task = memories[batch.group], self._tasks[item.task]
+                task = self._tasks[item.task]
+                episodes = _written_before(batch, task)
+                key = batch.group, len(episodes)
+                memory = memories[key] if key in memories else self._memory(episodes, run)
+                memories[key] = memory
                 stage = attribute(task, item.score, memory=memory, retrieved=item.retrieved, low=self._at.low)
                 item = item.filled(stage=stage)
             self.items.append(item)
 
-    def _memory(self, batch: MemoryBatch, run: SessionRun) -> MemoryContents:
-        """Return the episodes given to the memory of ``batch`` and the texts it received."""
+    def _memory(self, episodes: Sequence[Episode], run: SessionRun) -> MemoryContents:
+        """Return the ``episodes`` given to a memory and the texts it received of them."""
         written = {
             write.episode: write.item
             for write in run.writes
             if write.failure is None and not write.inconclusive
         }
         return MemoryContents(
-            given={episode.id: episode.text for episode in batch.episodes},
+            given={episode.id: episode.text for episode in episodes},
             received={
                 episode.id: received_text(written[episode.id], episode.text, verbatim=self._verbatim)
-                for episode in batch.episodes
+                for episode in episodes
                 if episode.id in written
             },
             verbatim=self._verbatim,
@@ -188,14 +192,14 @@ class Trial:
         asked, total = len(self.items), len(self._subset.tasks)
         if not asked or asked >= total:
             return ""
-        interim_analyses = sum(len(batch.blocks) for batch in self._batches if batch.interim)
+        interim_analyses = sum(map(_analyses, self._batches))
         cost = self._expected(run).amount(self._at.cost_unit) / total
         return early_stopper.should_stop(self.items, cost, total=total, interim_analyses=interim_analyses)
 
     def _expected(self, run: SessionRun) -> Usage:
         """Return the expected usage of the whole evaluation, extrapolated from its beginning."""
         writes = max(1, len(run.writes))
-        filling = _times(run.usage, len(self._subset.episodes) / writes)
+        filling = _times(run.usage, sum(len(batch.episodes) for batch in self._batches) / writes)
         asking = sum((item.usage for item in self.items), Usage())
         return filling + _times(asking, len(self._subset.tasks) / len(self.items))
 
@@ -203,33 +207,68 @@ class Trial:
 def schedule(subset: Subset, scope: Scope, *, interim_analyses: int) -> list[MemoryBatch]:
     """Return the memories of ``subset``; with interim analyses, in a random but fixed order.
 
+    A memory with a task that is asked ``after`` one of its episodes is interleaved: its tasks are asked in
+    the order of time, and episodes after the last of them are not written. A task whose episode is not in the
+    subset, as in a smoke test, is asked after all.
+
     Args:
         subset: tasks and episodes.
         scope: one memory for all, or one for each group asked about.
         interim_analyses: most interim analyses; the end is none. Pooled tasks are asked in one block more
-            than that; groups are taken together between two of them.
+            than that, unless they are interleaved; groups are taken together between two of them.
     """
     if scope == "pooled":
-        tasks = (
-            sorted(subset.tasks, key=lambda task: _random(task.id))
-            if interim_analyses
-            else list(subset.tasks)
-        )
-        count = min(interim_analyses + 1, len(tasks))
-        return [MemoryBatch("", subset.episodes, tuple(tuple(tasks[start::count]) for start in range(count)))]
+        return [_pooled(subset, interim_analyses)]
     groups = list(dict.fromkeys(task.group for task in subset.tasks))  # in order of appearance
     if interim_analyses:
         groups.sort(key=_random)
     stops = {round(len(groups) * part / (interim_analyses + 1)) for part in range(1, interim_analyses + 1)}
     return [
-        MemoryBatch(
+        _memory_batch(
             group,
             tuple(episode for episode in subset.episodes if episode.group == group),
-            (tuple(task for task in subset.tasks if task.group == group),),
+            tuple(task for task in subset.tasks if task.group == group),
             interim=place in stops,
         )
         for place, group in enumerate(groups, start=1)
     ]
+
+
+def _pooled(subset: Subset, interim_analyses: int) -> MemoryBatch:
+    """Return the one memory of pooled scope."""
+    if any(task.after for task in subset.tasks):
+        return _memory_batch("", subset.episodes, subset.tasks, interim=False)
+    tasks = list(subset.tasks)
+    if interim_analyses:
+        tasks.sort(key=lambda task: _random(task.id))
+    count = min(interim_analyses + 1, len(tasks))
+    return MemoryBatch("", subset.episodes, tuple(tuple(tasks[start::count]) for start in range(count)))
+
+
+def _memory_batch(
+    group: str, episodes: tuple[Episode, ...], tasks: tuple[Task, ...], *, interim: bool
+) -> MemoryBatch:
+    """Return a memory with its tasks in one block, or in a block for each moment at which they are asked."""
+    places = {episode.id: place for place, episode in enumerate(episodes, start=1)}
+    due = {task.id: places.get(task.after, len(episodes)) for task in tasks}
+    if not any(task.after in places for task in tasks):
+        return MemoryBatch(group, episodes, (tasks,), interim=interim)
+    stops = tuple(sorted(set(due.values())))
+    blocks = tuple(tuple(task for task in tasks if due[task.id] == stop) for stop in stops)
+    return MemoryBatch(group, episodes[: stops[-1]], blocks, interim=interim, stops=stops)
+
+
+def _analyses(batch: MemoryBatch) -> int:
+    """Return the number of interim analyses of a memory."""
+    return 0 if not batch.interim else 1 if batch.stops else len(batch.blocks)
+
+
+def _written_before(batch: MemoryBatch, task: Task) -> tuple[Episode, ...]:
+    """Return the episodes that are written when ``task`` is asked."""
+    for stop, block in zip(batch.stops, batch.blocks, strict=False):
+        if task in block:
+            return batch.episodes[:stop]
+    return batch.episodes
 
 
 def _random(name: str) -> bytes:

@@ -28,8 +28,8 @@ ID = {contender.name: contender.program.id for contender in CONTENDERS}
 
 @pytest.fixture
 def columns() -> list[Column]:
-    found = find_columns(["chronicle", "mem_gym"], CampaignConfig(), None, {})
-    assert [column.key for column in found] == ["chronicle", "mem_gym"]
+    found = find_columns(["chronicle", "household"], CampaignConfig(), None, {})
+    assert [column.key for column in found] == ["chronicle", "household"]
     return found
 
 
@@ -110,7 +110,7 @@ def test_more_comparisons_make_wider_intervals(columns: list[Column]):
         [
             cell(name, benchmark, some if name == "bm25" else others)
             for name in NAMES
-            for benchmark in ("chronicle", "mem_gym")
+            for benchmark in ("chronicle", "household")
         ],
         columns,
     )
@@ -175,7 +175,7 @@ def test_a_picture_is_the_same_each_time_and_names_everything(columns: list[Colu
     shown = data(cells, columns)
     text = picture(shown, "svg").decode()
     assert text == picture(shown, "svg").decode()
-    assert all(name in text for name in (*NAMES, "chronicle", "mem_gym"))
+    assert all(name in text for name in (*NAMES, "chronicle", "household"))
     assert picture(shown, "png").startswith(b"\x89PNG")
     import matplotlib as mpl
 

@@ -224,3 +224,43 @@ def test_the_table_has_a_perfect_reader_on_top(chronicle: Benchmark, reference: 
     table = reference.table(chronicle, chronicle.test[:12], config, by_category=True).splitlines()
     assert table[2].startswith("| a perfect reader | 1.000 [1.000, 1.000] |")
     assert len(table) == 3 + len(reference.ROWS) + len(reference.SEEDS)
+
+
+def test_the_stream_asks_before_facts_change_and_after(chronicle: Benchmark) -> None:
+    stream = find("chronicle").load(None, {"asked": "stream"})
+    assert stream.episodes == chronicle.episodes
+    assert stream.version == f"{chronicle.version}-stream"
+    end = {task.id: task for task in tasks(chronicle)}
+    places = {episode.id: place for place, episode in enumerate(stream.episodes)}
+    early = Counter[str]()
+    for task in tasks(stream):
+        known = max(places[passage.episode] for passage in task.evidence)
+        assert known <= places[task.after]
+        assert task.after.startswith(f"{task.group}/")
+        last = end[task.id if task.id in end else task.id.rpartition("-")[0]]
+        if task.id in end:
+            assert task.model_copy(update={"after": ""}) == last
+            continue
+        early[task.group] += 1
+        assert task.category == "before-update"
+        assert (task.question, last.category) == (last.question, "knowledge-update")
+        assert places[task.after] < min(places[passage.episode] for passage in last.evidence)
+    assert len(early) == 10
+    assert {task.id for task in tasks(stream)} >= set(end)
+
+
+def test_an_early_question_has_the_answer_of_its_moment() -> None:
+    stream = find("chronicle").load(None, {"asked": "stream", "worlds": "4"})
+    texts = {episode.id: episode.text for episode in stream.episodes}
+    early = [task for task in tasks(stream) if task.category == "before-update"]
+    changed = 0
+    for task in early:
+        assert all(contains_passage(texts[passage.episode], passage.text) for passage in task.evidence)
+        last = next(other for other in tasks(stream) if task.id.startswith(f"{other.id}-"))
+        changed += task.answers != last.answers
+    assert changed > len(early) / 2  # some go back to their first value
+
+
+def test_an_unknown_way_of_asking_is_refused() -> None:
+    with pytest.raises(UsageError, match="expected end or stream"):
+        find("chronicle").load(None, {"asked": "later"})

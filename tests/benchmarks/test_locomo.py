@@ -15,6 +15,7 @@ from evolve.benchmark import Benchmark, Entry, default_data_dir, find
 from evolve.data.fetching import sha256_of
 from evolve.errors import UsageError
 from evolve.records import Task
+from evolve.scoring import METRICS
 
 REAL = default_data_dir("locomo")
 needs_data = pytest.mark.skipif(
@@ -246,3 +247,26 @@ def test_pooled_scope_is_the_papers_split_by_category(entry: Entry) -> None:
 def test_the_99_corrupting_labels_can_be_left_out(entry: Entry) -> None:
     real = entry.load(REAL, {"labels": "corrected"})
     assert len(real.validation) + len(real.test) == 1540 - 99
+
+
+def test_category_5_is_an_option_with_choices_for_the_answering_agent(entry: Entry, tmp_path: Path) -> None:
+    folder = write(tmp_path, *(named(f"conv-{n}") for n in (1, 2, 3, 4, 26)))
+    loaded = entry.load(folder, {"adversarial": "true"})
+    asked = [task for task in (*loaded.validation, *loaded.test) if task.category == "adversarial"]
+    assert loaded.metric == "locomo_f1"
+    assert [task.question for task in asked] == ["Trick?"] * 5
+    assert {task.scorer for task in asked} == {"a", "b"}  # the order differs from question to question
+    for task in asked:
+        assert f"({task.scorer}) Not mentioned in the conversation" in task.answer_format
+        assert METRICS["locomo_f1"].score(task, f"({task.scorer})", "") == 1
+        assert METRICS["locomo_f1"].score(task, "no", "") == 0
+    without = entry.load(folder)
+    assert (without.metric, without.version in loaded.version) == ("f1", True)
+    assert len(without.validation) + len(without.test) == 20
+
+
+@needs_data
+def test_the_real_file_has_446_adversarial_questions(entry: Entry) -> None:
+    real = entry.load(None, {"adversarial": "true"})
+    count = Counter(task.category for task in (*real.validation, *real.test))
+    assert (count["adversarial"], count.total()) == (446, 1986)

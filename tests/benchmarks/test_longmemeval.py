@@ -163,3 +163,17 @@ def test_the_real_samples(entry: Entry, variant: str, questions: int, sessions: 
     assert sum(t.category == "abstention" for t in tasks) == abstention
     assert all(t.evidence for t in tasks)
     assert "a sample: not to be compared" in real.card["here"]
+
+
+def test_recall_of_turns_is_reported_where_the_data_mark_them(entry: Entry, tmp_path: Path) -> None:
+    marked = [record(f"q{n}", "multi-session") for n in range(4)]
+    path = tmp_path / "longmemeval_oracle.json"
+    path.write_text(json.dumps(marked))
+    sessions = ("longmemeval_recall_any", "longmemeval_session_recall_all")
+    assert entry.load(tmp_path).also == (*sessions, "longmemeval_turn_recall_all")
+    for one in marked:
+        for turns in one["haystack_sessions"]:
+            for said in turns:
+                said.pop("has_answer", None)
+    path.write_text(json.dumps(marked))
+    assert entry.load(tmp_path).also == sessions

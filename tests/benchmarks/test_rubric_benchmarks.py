@@ -221,3 +221,12 @@ def test_the_real_sample_of_prbench(prbench: Entry) -> None:
     real = prbench.load(PROFESSIONAL)
     assert (len(real.episodes), len(real.validation), len(real.test)) == (14, 16, 7)
     assert all(min(c.points for c in t.rubric) >= -10 for t in real.test)
+
+
+@needs_health
+def test_healthbench_clips_as_the_original_if_told_to(healthbench: Entry) -> None:
+    ours, theirs = (healthbench.load(None, {"clipping": clipping}) for clipping in ("answer", "mean"))
+    assert (ours.metric, theirs.metric) == ("rubric", "rubric_unclipped")
+    assert (ours.validation, ours.version) == (theirs.validation, theirs.version)
+    with pytest.raises(UsageError, match="expected answer or mean"):
+        healthbench.load(None, {"clipping": "none"})

@@ -96,6 +96,10 @@ def test_a_change_of_a_file_is_another_version(tmp_path: Path) -> None:
             r"line 1, evidence 0: there is no episode 'e9' in episodes\.jsonl",
         ),
         (
+            {"questions": changed(after="e9")},
+            r"line 1: 'after' is 'e9', which is no episode in episodes\.jsonl",
+        ),
+        (
             {"questions": changed(evidence=[{"episode": "e1", "text": "a boat"}])},
             r"evidence 0: 'a boat' does not stand in the text of episode 'e1'",
         ),

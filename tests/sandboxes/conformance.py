@@ -85,6 +85,30 @@ class TestWellBehaved:
                             assert session.read(QUERY).text == f"['{group}', 'read'] 1"
             assert session.read(QUERY).text == "['read'] 0"
 
+    def test_reads_between_writes_see_what_is_written_so_far(
+        self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
+    ) -> None:
+        source = program(
+            init="toolkit.db.execute('create table t (x)')",
+            write="self.notes.append(item.text); self.toolkit.db.execute('insert into t values (1)')",
+            read="""
+            self.notes.append("read")
+            self.toolkit.db.execute('insert into t values (2)')
+            return f"{self.notes} {self.toolkit.db.execute('select count(*) from t').fetchone()[0]}"
+            """,
+        )
+        with sandbox.open(source, services, limits) as session:
+            for _ in range(2):
+                with session.branch():
+                    written: list[str] = []
+                    for text in ("a", "b", "c"):
+                        session.write({"text": text}, "")
+                        written.append(text)
+                        for _ in range(2):
+                            with session.branch():
+                                expected = f"{[*written, 'read']} {len(written) + 1}"
+                                assert session.read(QUERY).text == expected
+
     def test_an_error_in_a_branch_leaves_it_and_the_session_goes_on(
         self, sandbox: Sandbox, program: Any, services: Any, limits: Limits
     ) -> None:

@@ -54,7 +54,7 @@ def test_kinds_take_turns_and_the_draw_is_always_the_same(script):
 
 def test_routes_are_goals_and_commands(script):
     MemoryProgram.from_file(Path(script.PROGRAMS[0])).check()
-    gym = find("mem_gym").load(None, {"homes": "2", "visits": "4", "goals": "5"})
+    gym = find("household").load(None, {"homes": "2", "visits": "4", "goals": "5"})
     tasks = script.in_turn(gym.test, 3)
     evaluation = script.played(
         gym, Subset("drawn", tasks, gym.of_groups({tasks[0].group})), script.PROGRAMS[0]
@@ -82,15 +82,15 @@ def test_of_sights_each_is_shown_once_and_what_the_goal_names_first(load: Load):
 
 
 def test_what_was_done_within_fewer_steps_is_told_of_the_same_runs(script, capsys):
-    gym = find("mem_gym").load(None, {"homes": "2", "visits": "4", "goals": "5"})
+    gym = find("household").load(None, {"homes": "2", "visits": "4", "goals": "5"})
     tasks = script.in_turn(gym.test, 4)
-    script.ENGINES["mem_gym"] = script.Engine({}, "homes")
+    script.ENGINES["household"] = script.Engine({}, "homes")
     programs = (script.NONE, "trajectory_retrieval")
-    evaluations = script.compare("mem_gym", gym, "test", tasks, programs)
+    evaluations = script.compare("household", gym, "test", tasks, programs)
     capsys.readouterr()
     enough = max(len(item.steps) for made in evaluations.values() for item in made.items)
-    script.compare_steps("mem_gym", tasks, evaluations, enough)
-    script.compare_steps("mem_gym", tasks, evaluations, 0)
+    script.compare_steps("household", tasks, evaluations, enough)
+    script.compare_steps("household", tasks, evaluations, 0)
     named = tuple(f"| {program} |" for program in programs)
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith(named)]
     done = [sum(item.score == 1.0 for item in made.items) / 4 for made in evaluations.values()]

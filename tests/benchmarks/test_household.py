@@ -2,21 +2,46 @@ from __future__ import annotations
 
 import pytest
 
-from evolve.benchmark import Benchmark, find
+from evolve.benchmark import Benchmark, available, find
+from evolve.config import CampaignConfig
 from evolve.errors import UsageError
+from evolve.evaluation.conditions import content
+from evolve.evaluation_setup import open_benchmark_setup
 
 
 @pytest.fixture(scope="module")
 def gym() -> Benchmark:
-    return find("mem_gym").load()
+    return find("household").load()
 
 
 def test_it_is_the_same_every_time_and_another_with_another_seed(gym):
-    again = find("mem_gym").load()
+    again = find("household").load()
     assert (again.episodes, again.validation, again.test) == (gym.episodes, gym.validation, gym.test)
-    other = find("mem_gym").load(None, {"seed": "1"})
+    other = find("household").load(None, {"seed": "1"})
     assert other.version != gym.version
     assert other.episodes != gym.episodes
+
+
+def test_the_earlier_name_is_an_alias_under_which_old_runs_keep_their_scores(gym):
+    """The hash of a benchmark's content is part of the conditions of recorded scores."""
+    entry = find("mem_gym")
+    old = entry.load()
+    assert (entry.name, old.name) == ("mem_gym", "mem_gym")
+    assert (
+        old.card["renamed"] == "The benchmark mem_gym is now called household; the earlier name still works."
+    )
+    assert (old.episodes, old.validation, old.test) == (gym.episodes, gym.validation, gym.test)
+    assert content(old)[-1].startswith("1a4cb14d3cde1059")  # of a run before the renaming
+    assert "mem_gym" not in [one.name for one in available()]
+    assert "renamed" not in gym.card
+
+
+def test_who_uses_the_earlier_name_is_told_so():
+    notes = []
+    config = CampaignConfig.model_validate({"benchmark": "mem_gym", "sandbox": {"backend": "process"}})
+    setup = open_benchmark_setup(config, unsafe_local=True, trusted=True, notify=notes.append)
+    setup.sandbox.close()
+    assert any("mem_gym is now called household" in note for note in notes)
 
 
 def test_homes_of_validation_and_test_are_apart(gym):
@@ -62,11 +87,11 @@ def test_every_task_can_be_done_in_the_steps_allowed_by_who_knows_the_home(gym):
 @pytest.mark.parametrize("options", [{"homes": "1"}, {"visits": "0"}, {"goals": "99"}, {"scope": "none"}])
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(UsageError, match=next(iter(options))):
-        find("mem_gym").load(None, options)
+        find("household").load(None, options)
 
 
 def test_pooled_scope_holds_the_same_tasks(gym):
-    pooled = find("mem_gym").load(None, {"scope": "pooled"})
+    pooled = find("household").load(None, {"scope": "pooled"})
     assert (pooled.scope, pooled.validation) == ("pooled", gym.validation)
 
 
