@@ -19,6 +19,8 @@ MODULES = sorted(
         "evolve.components",
         "evolve.config.names",
         "evolve.kinds",
+        "evolve.plugins.texts",
+        "evolve.plugins.usage",
         "evolve.population",
         "evolve.registry",
         "evolve.trust.approvals",

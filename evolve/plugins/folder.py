@@ -4,21 +4,26 @@ journal.jsonl       what was remembered, append-only (``records``)
 lock                held by the one process that uses the memory
 replies.sqlite      vectors and replies of remote models; may be deleted, and is then asked for again
 calls.jsonl         the account of calls to remote models
+usage.jsonl         the usage log, if it was asked for (``usage``)
+forgetting.json     ids of texts whose removal has begun and has not ended
 """
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from evolve.errors import UsageError
-from evolve.files.durable import Write, replace_file, said_as_ours
-from evolve.files.inside import refuse_links
+from evolve.files.durable import Write, replace_file, restore_folders, said_as_ours, sync_folder
+from evolve.files.inside import read_below, refuse_links
 from evolve.journal.lines import LineLog, read_lines, to_line
 from evolve.journal.lock import hold
 from evolve.plugins.records import FORMAT, Entry, MemoryOpened, Remembered
 
 JOURNAL, LOCK, REPLIES, CALLS = "journal.jsonl", "lock", "replies.sqlite", "calls.jsonl"
+FORGETTING = "forgetting.json"
 
 
 class MemoryFolder:
@@ -54,6 +59,11 @@ class MemoryFolder:
                 "Close it there, or share one by `evolve serve`."
             ),
         )
+        try:
+            restore_folders(path, ())  # a file that a killed process was writing may hold a text
+        except BaseException:
+            self.close()
+            raise
 
     def read(self) -> tuple[MemoryOpened | None, list[Remembered]]:
         """Return the last opening and all remembered texts, in order; None and an empty list for a new
@@ -68,7 +78,11 @@ class MemoryFolder:
         opened = [entry for entry in entries if isinstance(entry, MemoryOpened)]
         if not opened:
             raise UsageError(f"{self._journal} does not say which plug-in made it. Restore it.")
-        return opened[-1], [entry for entry in entries if isinstance(entry, Remembered)]
+        remembered = [entry for entry in entries if isinstance(entry, Remembered)]
+        return opened[-1], [
+            entry if entry.id else entry.model_copy(update={"id": f"text-{number}"})
+            for number, entry in enumerate(remembered, start=1)
+        ]
 
     def append(self, entry: Entry) -> None:
         """Append ``entry``, which is on disk when this returns.
@@ -87,7 +101,28 @@ class MemoryFolder:
             self._end_log()  # reopening cuts off the part of the line that a full disk left
             raise
 
-    def rewrite(self, opened: MemoryOpened, remembered: list[Remembered]) -> None:
+    def begin_forgetting(self, ids: Sequence[str]) -> None:
+        """Record that the texts of ``ids`` are to be removed, so that this is done even after a kill."""
+        replace_file(self.path / FORGETTING, json.dumps(list(ids)).encode(), self._write)
+
+    def forgetting(self) -> tuple[str, ...]:
+        """Return the ids of texts whose removal has begun and has not ended."""
+        try:
+            return tuple(json.loads(read_below(self.path, FORGETTING)))
+        except FileNotFoundError:
+            return ()
+
+    def end_forgetting(self) -> None:
+        """Record that the removal has ended."""
+        with said_as_ours(self.path):
+            (self.path / FORGETTING).unlink(missing_ok=True)
+            sync_folder(self.path)
+
+    def size(self) -> int:
+        """Return the size of all files, in bytes."""
+        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+
+    def rewrite(self, opened: MemoryOpened, remembered: Sequence[Remembered]) -> None:
         """Replace the whole journal by ``opened`` and ``remembered``, atomically."""
         self._end_log()
         replace_file(self._journal, b"".join(map(to_line, [opened, *remembered])), self._write)
@@ -109,5 +144,5 @@ def _is_left_over(present: set[str]) -> bool:
     """Return whether the folder holds only leftovers of a process that was killed before it had written the
     first line.
     """
-    known = {LOCK, REPLIES, CALLS}
+    known = {LOCK, REPLIES, CALLS, FORGETTING}
     return all(name in known or name.startswith((f".{JOURNAL}.", REPLIES)) for name in present)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,15 @@ from evolve.config import OFFLINE, CampaignConfig, ModelsConfig, RoleConfig
 from evolve.errors import UsageError
 from evolve.evaluation.batching import HostServices
 from evolve.model_set import REMEMBERED_TEXTS, ModelSet, open_model_set
+from evolve.models.cache import ReplyCache
 from evolve.models.embeddings import CachedEmbedder
 from evolve.plugins.find import Plugin, find_plugin
 from evolve.plugins.folder import CALLS, REPLIES, MemoryFolder
 from evolve.plugins.keeper import Keeper
 from evolve.plugins.manifest import item_schema
 from evolve.plugins.memory import Memory
-from evolve.plugins.records import MemoryOpened
+from evolve.plugins.records import MemoryOpened, Remembered
+from evolve.plugins.usage import UsageLog, UsageSettings
 from evolve.sandboxes.protocol import Limits
 from evolve.sandboxes.select import select_backend
 
@@ -42,6 +44,7 @@ def load(
     reextract: bool = False,
     max_usd: float | None = None,
     limits: Mapping[str, float] | None = None,
+    usage_log: bool | UsageSettings = False,
     notify: Callable[[str], None] | None = None,
 ) -> Memory:
     """Load the memory of a plug-in.
@@ -59,6 +62,8 @@ def load(
         limits: upper bounds of the program's resource limits, by the names of ``sandboxes.protocol.Limits``,
             such as ``{"memory_mb": 2048}``. Default: the defaults there. A plug-in asks for limits of its
             own, and gets no more than these.
+        usage_log: log questions, ids of what was recalled, feedback and corrections in the memory's folder;
+            ``UsageSettings`` say for how long and what is blacked out.
         notify: called with messages for you; default: the logger ``evolve.plugins``.
 
     Raises:
@@ -74,7 +79,7 @@ def load(
         >>> found = evolve.run(programs=["lexical"], max_candidates=0, sandbox="process", settings=few)
         >>> folder = found.run.export("my-memory", out=tempfile.mkdtemp())
         >>> with load(folder, trust=True) as memory:
-        ...     memory.remember("Ada: I moved to Lisbon in May.")
+        ...     ident = memory.remember("Ada: I moved to Lisbon in May.")
         ...     "Lisbon" in memory.recall("Where does Ada live?")
         True
     """
@@ -95,17 +100,39 @@ def load(
         model_set = _model_set(found, config, where, tell)
         closing.callback(model_set.close)
         services = HostServices(model_set.embedder, model_set.toolkit)
-        keeper = Keeper(found.program, folder, box, services, allowed, opened, tell)
+        settings = (
+            usage_log if isinstance(usage_log, UsageSettings) else UsageSettings() if usage_log else None
+        )
+        usage = UsageLog(where, settings)
+        closing.callback(usage.close)
+        erase = _eraser(usage, where)
+        keeper = Keeper(found.program, folder, box, services, allowed, opened, tell, erase)
         memory = Memory(
             found.manifest,
             found.program.parts,
             model_set.agent,
             keeper,
+            usage,
             path=where,
             isolation=box.isolation,
             closing=closing.pop_all(),
         )
     return _filled(memory, reextract)
+
+
+def _eraser(usage: UsageLog, path: Path) -> Callable[[Sequence[Remembered], Sequence[Remembered]], None]:
+    """Return the function that removes texts from all files besides the journal."""
+
+    def erase(gone: Sequence[Remembered], kept: Sequence[Remembered]) -> None:
+        usage.erase(gone, kept)
+        if (path / REPLIES).exists():
+            cache = ReplyCache(path / REPLIES)
+            try:
+                cache.clear()
+            finally:
+                cache.close()
+
+    return erase
 
 
 def _opened(plugin: Plugin) -> MemoryOpened:

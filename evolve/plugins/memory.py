@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import threading
-import weakref
-from collections.abc import Sequence
-from contextlib import ExitStack
-from pathlib import Path
+from datetime import datetime
 
-from evolve.agents.protocol import Extraction, Recollection, TaskAgent
-from evolve.errors import ModelError, ProgramError, UsageError
-from evolve.plugins.keeper import Keeper
-from evolve.plugins.manifest import Manifest
-from evolve.program import Parts
-from evolve.records import Episode, Fields, Task
-from evolve.sandboxes.protocol import Isolation
-
-LONGEST_TEXT = 1_000_000
-"""Characters of one text."""
+from evolve.plugins.blocking import BlockingMemory
+from evolve.plugins.texts import MemoryStats, RecalledText, StoredText
 
 
-class Memory:
+class Memory(BlockingMemory):
     """Memory of an evolved program; ``evolve.load`` makes it. A context manager, sync and async.
 
     Thread-safe: many threads may ask an agent's models at once, but only one at a time the program, so that
@@ -39,6 +26,7 @@ class Memory:
         parts: parts of its program.
         agent: fills the program's fields and answers.
         keeper: holds program and journal.
+        usage: log of questions and feedback.
         path: folder of the memory.
         isolation: isolation between the program and this machine.
         closing: called to release everything.
@@ -49,87 +37,49 @@ class Memory:
         >>> few = {"evaluation.static": 4, "evaluation.test": 4}
         >>> found = evolve.run(programs=["lexical"], max_candidates=0, sandbox="process", settings=few)
         >>> memory = evolve.load(found.run.export("mine", out=tempfile.mkdtemp()), trust=True)
-        >>> memory.remember("Ben: We adopted a terrier called Otto.")
+        >>> ident = memory.remember("Ben: We adopted a terrier called Otto.")
         >>> len(memory), "Otto" in memory.recall("What is the terrier called?")
         (1, True)
         >>> memory.close()
     """
 
-    def __init__(
-        self,
-        manifest: Manifest,
-        parts: Parts,
-        agent: TaskAgent,
-        keeper: Keeper,
-        *,
-        path: Path,
-        isolation: Isolation,
-        closing: ExitStack,
-    ) -> None:
-        self.manifest = manifest
-        self.path = path
-        self.isolation: Isolation = isolation
-        self._parts = parts
-        self._agent = agent
-        self._keeper = keeper
-        self._lock = threading.RLock()
-        self._end = weakref.finalize(self, closing.close)
-
-    def remember(self, text: str) -> None:
-        """Store ``text``. It is on disk when this returns."""
-        checked = self._checked(text, "text")
-        item = self._extracted([checked])[0]
-        with self._lock:
-            self._check_open()
-            self._keeper.write(checked, item)
-
-    def recall(self, question: str) -> str:
-        """Return the program's text for ``question``; empty if it recalls nothing. Changes nothing."""
-        return self._recalled(question).retrieved.strip("\n")
-
-    def answer(self, question: str) -> str:
-        """Return the agent's answer to ``question`` from the recalled text. Changes nothing."""
-        (response,) = self._agent.respond(self._parts, [self._recalled(question)])
-        if response.inconclusive:
-            raise ModelError("malformed", f"The model gave no answer: {response.inconclusive}")
-        return response.text
-
-    def reextract(self) -> None:
-        """Let the agent extract every text again, as a new schema or model requires, and rewrite them all.
-
-        All or nothing: after an error the memory is as it was.
-        """
-        with self._lock:
-            self._check_open()
-            texts = self._keeper.texts()
-            self._keeper.rewrite(zip(texts, self._extracted(texts), strict=True))
-
-    def __len__(self) -> int:
-        """Number of remembered texts."""
-        with self._lock:
-            self._check_open()
-            return len(self._keeper)
-
-    def __bool__(self) -> bool:
-        """True even for an empty memory."""
-        return True
-
-    def close(self) -> None:
-        """End the sandbox and release the folder. Safe to call again; nothing is lost without it."""
-        with self._lock:
-            self._end()
-
-    async def aremember(self, text: str) -> None:
+    async def aremember(self, text: str, *, id: str | None = None, at: str | datetime | None = None) -> str:
         """``remember`` in a thread."""
-        await asyncio.to_thread(self.remember, text)
+        return await asyncio.to_thread(self.remember, text, id=id, at=at)
 
-    async def arecall(self, question: str) -> str:
+    async def arecall(
+        self, question: str, *, k: int | None = None, characters: int | None = None
+    ) -> RecalledText:
         """``recall`` in a thread."""
-        return await asyncio.to_thread(self.recall, question)
+        return await asyncio.to_thread(self.recall, question, k=k, characters=characters)
 
-    async def aanswer(self, question: str) -> str:
+    async def aanswer(self, question: str) -> RecalledText:
         """``answer`` in a thread."""
         return await asyncio.to_thread(self.answer, question)
+
+    async def aforget(self, *ids: str, query: str | None = None) -> tuple[str, ...]:
+        """``forget`` in a thread."""
+        return await asyncio.to_thread(self.forget, *ids, query=query)
+
+    async def acorrect(self, id: str, text: str) -> None:
+        """``correct`` in a thread."""
+        await asyncio.to_thread(self.correct, id, text)
+
+    async def alist(self, *, limit: int | None = None, offset: int = 0) -> tuple[StoredText, ...]:
+        """``list`` in a thread."""
+        return await asyncio.to_thread(self.list, limit=limit, offset=offset)
+
+    async def asearch(self, query: str, *, limit: int | None = None) -> tuple[StoredText, ...]:
+        """``search`` in a thread."""
+        return await asyncio.to_thread(self.search, query, limit=limit)
+
+    async def afeedback(self, recall_id: str, verdict: str) -> None:
+        """``feedback`` in a thread."""
+        await asyncio.to_thread(self.feedback, recall_id, verdict)
+
+    async def astats(self) -> MemoryStats:
+        """``stats`` in a thread."""
+        return await asyncio.to_thread(self.stats)
 
     async def aclose(self) -> None:
         """``close`` in a thread."""
@@ -146,52 +96,3 @@ class Memory:
 
     async def __aexit__(self, *exception: object) -> None:
         await self.aclose()
-
-    def _recalled(self, question: str) -> Recollection:
-        task = Task(id="recall", question=self._checked(question, "question"))
-        (query,) = self._agent.formulate(self._parts, [task])
-        fields = _usable(query, "query")
-        with self._lock:
-            self._check_open()
-            return Recollection(task, fields, self._keeper.read(fields))
-
-    def _extracted(self, texts: Sequence[str]) -> list[Fields]:
-        episodes = [Episode(id=str(number), text=text) for number, text in enumerate(texts)]
-        return [_usable(made, "item") for made in self._agent.extract(self._parts, episodes)]
-
-    def _checked(self, text: str, noun: str) -> str:
-        self._check_open()
-        if not isinstance(text, str):
-            raise UsageError(f"Expected a {noun} (str), found {type(text).__name__}.")
-        if not text.strip():
-            raise UsageError(f"The {noun} is empty. Give at least a word.")
-        if len(text) > LONGEST_TEXT:
-            raise UsageError(
-                f"The {noun} has {len(text)} characters; at most {LONGEST_TEXT} are taken at once. Split it."
-            )
-        if not _is_unicode(text):
-            raise UsageError(f"The {noun} has half a surrogate pair in it. Decode it again.")
-        return text
-
-    def _check_open(self) -> None:
-        if not self._end.alive:
-            raise UsageError("The memory is closed. Load it again.")
-
-
-def _usable(extraction: Extraction, noun: str) -> Fields:
-    """Return the fields; raise an error if the agent could not fill them."""
-    if extraction.failure is not None:
-        raise ProgramError(extraction.failure.kind, extraction.failure.message)
-    if extraction.inconclusive:
-        raise ModelError("malformed", f"The model gave no {noun}: {extraction.inconclusive}")
-    if not _is_unicode(json.dumps(extraction.fields, ensure_ascii=False)):
-        raise ModelError("malformed", f"The model gave half a surrogate pair in the {noun}.")
-    return extraction.fields
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
