@@ -19,6 +19,7 @@ MODULES = sorted(
         "evolve.components",
         "evolve.config.names",
         "evolve.kinds",
+        "evolve.plugins.spaces",
         "evolve.plugins.texts",
         "evolve.plugins.usage",
         "evolve.population",

@@ -256,6 +256,11 @@ class BlockingMemory:
         with self._lock:
             self._end()
 
+    @property
+    def is_closed(self) -> bool:
+        """True after ``close``."""
+        return not self._end.alive
+
     def _recalled(self, question: str) -> Recollection:
         task = Task(id="recall", question=self._checked(question, "question"))
         (query,) = self._agent.formulate(self._parts, [task])

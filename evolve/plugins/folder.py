@@ -5,6 +5,7 @@ lock                held by the one process that uses the memory
 replies.sqlite      vectors and replies of remote models; may be deleted, and is then asked for again
 calls.jsonl         the account of calls to remote models
 usage.jsonl         the usage log, if it was asked for (``usage``)
+spaces/             memories of users or agents (``spaces``)
 forgetting.json     ids of texts whose removal has begun and has not ended
 """
 
@@ -23,7 +24,7 @@ from evolve.journal.lock import hold
 from evolve.plugins.records import FORMAT, Entry, MemoryOpened, Remembered
 
 JOURNAL, LOCK, REPLIES, CALLS = "journal.jsonl", "lock", "replies.sqlite", "calls.jsonl"
-FORGETTING = "forgetting.json"
+FORGETTING, SPACES = "forgetting.json", "spaces"
 
 
 class MemoryFolder:
@@ -52,18 +53,28 @@ class MemoryFolder:
                 "Give an empty or a new folder."
             )
         refuse_links(path)
-        self._lock = hold(
-            path / LOCK,
-            lambda holder: (
-                f"The memory in {path} is in use by process {holder}, and only one may use it at a time. "
-                "Close it there, or share one by `evolve serve`."
-            ),
-        )
+        self._lock = -1
+        self.wake()
         try:
             restore_folders(path, ())  # a file that a killed process was writing may hold a text
         except BaseException:
             self.close()
             raise
+
+    def wake(self) -> None:
+        """Take the lock again after ``close``, if it is not held.
+
+        Raises:
+            UsageError: another process took it meanwhile.
+        """
+        if self._lock < 0:
+            self._lock = hold(
+                self.path / LOCK,
+                lambda holder: (
+                    f"The memory in {self.path} is in use by process {holder}, and only one may use it at a "
+                    "time. Close it there, or share one by `evolve serve`."
+                ),
+            )
 
     def read(self) -> tuple[MemoryOpened | None, list[Remembered]]:
         """Return the last opening and all remembered texts, in order; None and an empty list for a new
@@ -119,8 +130,8 @@ class MemoryFolder:
             sync_folder(self.path)
 
     def size(self) -> int:
-        """Return the size of all files, in bytes."""
-        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+        """Return the size of its files, in bytes; those of spaces are not counted."""
+        return sum(path.stat().st_size for path in self.path.iterdir() if path.is_file())
 
     def rewrite(self, opened: MemoryOpened, remembered: Sequence[Remembered]) -> None:
         """Replace the whole journal by ``opened`` and ``remembered``, atomically."""
@@ -144,5 +155,36 @@ def _is_left_over(present: set[str]) -> bool:
     """Return whether the folder holds only leftovers of a process that was killed before it had written the
     first line.
     """
-    known = {LOCK, REPLIES, CALLS, FORGETTING}
+    known = {LOCK, REPLIES, CALLS, FORGETTING, SPACES}
     return all(name in known or name.startswith((f".{JOURNAL}.", REPLIES)) for name in present)
+
+
+def check_fits(folder: MemoryFolder, opened: MemoryOpened) -> None:
+    """Raise a ``UsageError`` if this plug-in cannot write the stored texts as they are."""
+    last, _ = folder.read()
+    if last is None:
+        return
+    remedy = "Load it with reextract=True to have every text read again for this one, or use another folder."
+    if last.plugin != opened.plugin:
+        raise UsageError(
+            f"The memory in {folder.path} is one of the plug-in {last.plugin!r}, not of {opened.plugin!r}. "
+            f"{remedy}"
+        )
+    if last.item_schema != opened.item_schema:
+        raise UsageError(
+            f"The memory in {folder.path} was written with another schema of {last.plugin!r}: "
+            f"{_difference(last.item_schema, opened.item_schema)}. {remedy}"
+        )
+
+
+def _difference(before: dict[str, str], now: dict[str, str]) -> str:
+    changes = []
+    for name in sorted(before.keys() | now.keys()):
+        old, new = before.get(name), now.get(name)
+        if old is None:
+            changes.append(f"{name} ({new}) is new")
+        elif new is None:
+            changes.append(f"{name} ({old}) is gone")
+        elif old != new:
+            changes.append(f"{name} was {old} and is {new}")
+    return ", ".join(changes)

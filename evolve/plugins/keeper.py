@@ -8,6 +8,8 @@ from evolve.errors import BudgetReached, InfrastructureError, ModelError, Progra
 from evolve.plugins.folder import MemoryFolder
 from evolve.plugins.records import MemoryOpened, Remembered, Told
 from evolve.plugins.services import RepeatableServices
+from evolve.plugins.slots import SessionSlots
+from evolve.plugins.usage import UsageLog
 from evolve.program import MemoryProgram
 from evolve.records import Fields
 from evolve.sandboxes.protocol import Limits, Sandbox, Services, Session
@@ -30,8 +32,9 @@ class Keeper:
         limits: resource limits of the program.
         opened: record of this opening, without model answers during loading.
         notify: told how much is replayed.
-        erase: called with the texts that are removed and those that stay, before the journal is rewritten: it
-            removes the first from everything else on disk. It may be called again after a kill.
+        usage: log of its use, from which texts are removed too.
+        erase_replies: drops cached replies of models when a text is removed.
+        slots: bound on open sessions, which this one shares with others.
     """
 
     def __init__(
@@ -43,7 +46,10 @@ class Keeper:
         limits: Limits,
         opened: MemoryOpened,
         notify: Callable[[str], None],
-        erase: Callable[[Sequence[Remembered], Sequence[Remembered]], None] = lambda *_: None,
+        *,
+        usage: UsageLog,
+        erase_replies: Callable[[], None],
+        slots: SessionSlots,
     ) -> None:
         self._program = program
         self._folder = folder
@@ -52,41 +58,32 @@ class Keeper:
         self._limits = limits
         self._opened = opened
         self._notify = notify
-        self._erase = erase
+        self._usage = usage
+        self._erase_replies = erase_replies
+        self._slots = slots
         self._session: Session | None = None
         self._entries: list[Remembered] | None = None
 
     def __len__(self) -> int:
         """Number of texts in the program."""
-        self.live()
-        return len(self.entries)
+        with self._slots.held(self):
+            self._live()
+            return len(self.entries)
 
     @property
     def entries(self) -> Sequence[Remembered]:
         """All remembered texts, in order; UsageError where the journal is damaged."""
-        if pending := self._folder.forgetting():
-            self._forget(pending)
-        if self._entries is None:
-            self._entries = self._folder.read()[1]
-        return self._entries
+        with self._slots.held(self):
+            self._folder.wake()
+            if pending := self._folder.forgetting():
+                self._forget(pending)
+            if self._entries is None:
+                self._entries = self._folder.read()[1]
+            return self._entries
 
     def size(self) -> int:
         """Return the size of the memory's files, in bytes."""
         return self._folder.size()
-
-    def live(self) -> Session:
-        """Return the session with all remembered texts in it.
-
-        Raises:
-            ProgramError: the program cannot be loaded, or a text cannot be written again.
-            UsageError: the journal is damaged, or another version of the program asks its model other things.
-            InfrastructureError, BudgetReached: the sandbox or a model failed.
-        """
-        if pending := self._folder.forgetting():
-            self._forget(pending)
-        if self._session is None:
-            self._session, self._entries = self._replayed()
-        return self._session
 
     def write(self, text: str, item: Fields, *, ident: str, at: str) -> None:
         """Write ``text``, and return once it is on disk. After an error the memory is unchanged.
@@ -95,50 +92,54 @@ class Keeper:
             ProgramError: the program failed at it.
             InfrastructureError, BudgetReached: the sandbox, the disk or a model failed.
         """
-        session = self.live()
-        try:
-            with self._services.recording() as told:
-                session.write(item, text)
-            entry = Remembered(text=text, item=item, told=tuple(told), id=ident, at=at)
-            self._folder.append(entry)
-        except BaseException:
-            self._drop()
-            raise
-        if self._entries is not None:
-            self._entries.append(entry)
+        with self._slots.held(self):
+            session = self._live()
+            try:
+                with self._services.recording() as told:
+                    session.write(item, text)
+                entry = Remembered(text=text, item=item, told=tuple(told), id=ident, at=at)
+                self._folder.append(entry)
+            except BaseException:
+                self._drop()
+                raise
+            if self._entries is not None:
+                self._entries.append(entry)
 
     def read(self, query: Fields) -> str:
         """Return the text that the program recalls; in a branch, so that it changes nothing. Raises as
         ``write``.
         """
-        session = self.live()
-        try:
-            with session.branch():
-                return session.read(query).text
-        except ProgramError as error:
-            if error.fatal:
+        with self._slots.held(self):
+            session = self._live()
+            try:
+                with session.branch():
+                    return session.read(query).text
+            except ProgramError as error:
+                if error.fatal:
+                    self._drop()
+                raise
+            except (ModelError, BudgetReached):
+                raise
+            except BaseException:
                 self._drop()
-            raise
-        except (ModelError, BudgetReached):
-            raise
-        except BaseException:
-            self._drop()
-            raise
+                raise
 
     def rewrite(self, entries: Sequence[Remembered]) -> None:
         """Write ``entries`` into a new session and make them the journal, all at once or not at all.
 
         A model is asked only for what ``told`` of an entry does not answer. Raises as ``write``.
         """
-        self._drop()
-        last, _ = self._folder.read()
-        session, opened, written = self._rebuilt(entries, last.told if last else ())
-        try:
-            self._folder.rewrite(opened, written)
-        except BaseException:
-            session.close()
-            raise
-        self._session, self._entries = session, written
+        with self._slots.held(self):
+            self._folder.wake()
+            self._drop()
+            last, _ = self._folder.read()
+            session, opened, written = self._rebuilt(entries, last.told if last else ())
+            try:
+                self._folder.rewrite(opened, written)
+            except BaseException:
+                session.close()
+                raise
+            self._session, self._entries = session, written
 
     def forget(self, ids: Sequence[str]) -> None:
         """Remove the texts of ``ids`` from the disk, then write the others into a new session.
@@ -148,8 +149,36 @@ class Keeper:
         Raises:
             InfrastructureError: the disk failed; the removal goes on at the next call, or the next start.
         """
-        self._folder.begin_forgetting(ids)
-        self._forget(ids)
+        with self._slots.held(self):
+            self._folder.wake()
+            self._folder.begin_forgetting(ids)
+            self._forget(ids)
+
+    def rest(self) -> None:
+        """Close session and files; the next call opens them again, which replays the journal."""
+        self._drop()
+        self._usage.close()
+        self._folder.close()
+
+    def close(self) -> None:
+        """Close session and files for good. Safe to call again."""
+        self._slots.leave(self)
+        self.rest()
+
+    def _live(self) -> Session:
+        """Return the session with all remembered texts in it.
+
+        Raises:
+            ProgramError: the program cannot be loaded, or a text cannot be written again.
+            UsageError: the journal is damaged, or another version of the program asks its model other things.
+            InfrastructureError, BudgetReached: the sandbox or a model failed.
+        """
+        self._folder.wake()
+        if pending := self._folder.forgetting():
+            self._forget(pending)
+        if self._session is None:
+            self._session, self._entries = self._replayed()
+        return self._session
 
     def _forget(self, ids: Sequence[str]) -> None:
         gone = set(ids)
@@ -165,7 +194,8 @@ class Keeper:
                 # What a model said later may hold the text in other words.
                 opened, written = last, [entry.model_copy(update={"told": None}) for entry in kept]
             try:
-                self._erase([entry for entry in entries if entry.id in gone], kept)
+                self._usage.erase([entry for entry in entries if entry.id in gone], kept)
+                self._erase_replies()
                 self._folder.rewrite(opened, written)
             except BaseException:
                 if session is not None:

@@ -109,9 +109,10 @@ def cut(text: str, *, k: int | None, characters: int | None) -> str:
 
 
 def _first_passages(text: str, k: int) -> str:
-    blank = list(_BLANK_LINES.finditer(text.strip("\n")))
+    body = text.strip()
+    blank = list(_BLANK_LINES.finditer(body))
     if blank:
-        return text.strip("\n")[: blank[k - 1].start()] if k <= len(blank) else text
+        return body[: blank[k - 1].start()] if k <= len(blank) else body
     return "\n".join([line for line in text.splitlines() if line.strip()][:k])
 
 
