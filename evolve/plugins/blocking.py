@@ -30,6 +30,7 @@ from evolve.plugins.texts import (
     cut,
     is_unicode,
     matching,
+    now,
     stored,
 )
 from evolve.plugins.usage import (
@@ -169,7 +170,7 @@ class BlockingMemory:
             self._keeper.rewrite(
                 [entry.model_copy(update=changed) if entry.id == id else entry for entry in entries]
             )
-            self._usage.append(TextCorrected(text=id, at=checked_time(None)))
+            self._usage.append(TextCorrected(text=id, at=now()))
 
     def list(self, *, limit: int | None = None, offset: int = 0) -> tuple[StoredText, ...]:
         """Return the remembered texts, the oldest first."""
@@ -202,7 +203,7 @@ class BlockingMemory:
                     f"The usage log has no recall {recall_id!r:.80}. Give the id of what recall or answer "
                     "returned; it may have been forgotten, or be older than the log keeps."
                 )
-            stamp = checked_time(None)
+            stamp = now()
             self._usage.append(FeedbackGiven(recall=recall_id, at=stamp, verdict=kind, answer=right))
 
     def stats(self) -> MemoryStats:
@@ -279,7 +280,7 @@ class BlockingMemory:
                 texts, verbatim = recalled_ids(found, self._keeper.entries)
                 line = RecallUsed(
                     id=ident,
-                    at=checked_time(None),
+                    at=now(),
                     question=question,
                     kind="recall" if answer is None else "answer",
                     answer=answer or "",

@@ -83,17 +83,7 @@ class MemoryFolder:
         Raises:
             UsageError: the journal is damaged.
         """
-        if not self._journal.exists():
-            return None, []
-        entries, _ = read_lines(self._journal, FORMAT)
-        opened = [entry for entry in entries if isinstance(entry, MemoryOpened)]
-        if not opened:
-            raise UsageError(f"{self._journal} does not say which plug-in made it. Restore it.")
-        remembered = [entry for entry in entries if isinstance(entry, Remembered)]
-        return opened[-1], [
-            entry if entry.id else entry.model_copy(update={"id": f"text-{number}"})
-            for number, entry in enumerate(remembered, start=1)
-        ]
+        return read_journal(self.path)
 
     def append(self, entry: Entry) -> None:
         """Append ``entry``, which is on disk when this returns.
@@ -149,6 +139,24 @@ class MemoryFolder:
         if self._log is not None:
             self._log.close()
             self._log = None
+
+
+def read_journal(path: Path) -> tuple[MemoryOpened | None, list[Remembered]]:
+    """Return the last opening and all remembered texts of the memory in ``path``, as ``MemoryFolder.read``
+    does.
+    """
+    journal = path / JOURNAL
+    if not journal.exists():
+        return None, []
+    entries, _ = read_lines(journal, FORMAT)
+    opened = [entry for entry in entries if isinstance(entry, MemoryOpened)]
+    if not opened:
+        raise UsageError(f"{journal} does not say which plug-in made it. Restore it.")
+    remembered = [entry for entry in entries if isinstance(entry, Remembered)]
+    return opened[-1], [
+        entry if entry.id else entry.model_copy(update={"id": f"text-{number}"})
+        for number, entry in enumerate(remembered, start=1)
+    ]
 
 
 def _is_left_over(present: set[str]) -> bool:

@@ -9,6 +9,7 @@ from evolve.plugins.folder import MemoryFolder
 from evolve.plugins.records import MemoryOpened, Remembered, Told
 from evolve.plugins.services import RepeatableServices
 from evolve.plugins.slots import SessionSlots
+from evolve.plugins.texts import now
 from evolve.plugins.usage import UsageLog
 from evolve.program import MemoryProgram
 from evolve.records import Fields
@@ -97,7 +98,7 @@ class Keeper:
             try:
                 with self._services.recording() as told:
                     session.write(item, text)
-                entry = Remembered(text=text, item=item, told=tuple(told), id=ident, at=at)
+                entry = Remembered(text=text, item=item, told=tuple(told), id=ident, at=at, stored=now())
                 self._folder.append(entry)
             except BaseException:
                 self._drop()

@@ -38,7 +38,8 @@ class Remembered(Record):
         default=(), description="what a model said while it was written; None: to be asked again"
     )
     id: str = Field(default="", description="empty in journals of older versions: numbered when read")
-    at: str = Field(default="", description="ISO time; empty in journals of older versions")
+    at: str = Field(default="", description="ISO time of the text; empty in journals of older versions")
+    stored: str = Field(default="", description="when it was written, in UTC; empty in older journals")
 
 
 Entry = Annotated[MemoryOpened | Remembered, Field(discriminator="type")]

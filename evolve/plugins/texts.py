@@ -143,7 +143,7 @@ def checked_id(ident: object, taken: Sequence[Remembered]) -> str:
 def checked_time(at: object) -> str:
     """Return ``at`` in ISO form, now if it is None; UsageError where it is no time."""
     if at is None:
-        return datetime.now(UTC).isoformat(timespec="seconds")
+        return now()
     if isinstance(at, datetime):
         return at.isoformat()
     try:
@@ -152,6 +152,11 @@ def checked_time(at: object) -> str:
         raise UsageError(
             f"at = {at!r:.80}: expected a datetime or an ISO time such as 2026-05-02T10:00."
         ) from None
+
+
+def now() -> str:
+    """Return the time in UTC, in ISO form with microseconds, so that two such texts compare as times."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def is_unicode(text: str) -> bool:
