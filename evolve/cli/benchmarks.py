@@ -1,4 +1,4 @@
-"""``evolve benchmarks``: list them, show one, fetch the data of one."""
+"""``evolve benchmarks``: list them, show one, make one from use, fetch the data of one."""
 
 from __future__ import annotations
 
@@ -94,6 +94,59 @@ def check_benchmark(
     show({"benchmark": entry.name, "problems": problems}, view, as_json=as_json)
     if problems:
         raise typer.Exit(1)
+
+
+@benchmark_commands.command("from-log")
+def benchmark_from_log(
+    memory: Annotated[Path, typer.Argument(metavar="DATA", help="Folder of a memory with a usage log.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write the benchmark into.")],
+    review: Annotated[
+        Path | None,
+        typer.Option(
+            "--review",
+            metavar="FILE",
+            help="If FILE does not exist, write the labelled questions there and stop, for a person to edit; "
+            "else use what it says. Default: no review.",
+        ),
+    ] = None,
+    test_share: Annotated[
+        float, typer.Option("--test-share", help="Share of the newest questions that are held out.")
+    ] = 0.4,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a benchmark from the use of a memory: its texts, and questions that feedback labels.
+
+    Nothing leaves this machine. What was left out is counted by reason.
+    """
+    from rich.text import Text
+
+    from evolve.files.durable import replace_file
+    from evolve.journal.lines import to_line
+    from evolve.plugins.from_log import label, read_review, sentences, write_benchmark
+
+    labels = label(memory)
+    if review is not None and not review.exists():
+        replace_file(review, b"".join(map(to_line, labels.items)))
+        left_out = dict(labels.left_out)
+        said = (
+            f"{review}: {len(labels.items)} labelled questions. Edit it (keep = false leaves one out), then "
+            "give the same command again."
+        )
+        show(
+            {"review": str(review), "questions": len(labels.items), "left_out": left_out},
+            Text(said),
+            as_json=as_json,
+        )
+        return
+    if review is not None:
+        labels = read_review(review, labels)
+    made = write_benchmark(labels, out, source=f"usage log in {memory.name}", test_share=test_share)
+    numbers = {"validation": made.validation, "test": made.test, "episodes": made.episodes}
+    show(
+        {"benchmark": str(out), **numbers, "left_out": made.left_out},
+        Text("\n".join(sentences(made))),
+        as_json=as_json,
+    )
 
 
 @benchmark_commands.command("fetch")

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from evolve.cli.app import DEFAULT_ROOT, RootOption, complain, say
 from evolve.cli.settings import Setting, takes
 from evolve.errors import UsageError
+
+if TYPE_CHECKING:
+    from evolve.plugins.usage import UsageSettings
 
 SHORTEST_TOKEN = 16
 
@@ -60,6 +64,21 @@ LimitOption = Annotated[
         "--limit",
         metavar="NAME=VALUE",
         help="Let the program use more than by default, such as memory_mb=2048; may be repeated.",
+    ),
+]
+UsageLogOption = Annotated[
+    bool,
+    typer.Option(
+        "--usage-log", help="Log questions, ids of recalled texts and feedback in --data; default: off."
+    ),
+]
+LogDaysOption = Annotated[
+    float | None, typer.Option("--log-days", help="Keep lines of the log so many days; default: all.")
+]
+RedactOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--redact", metavar="REGEX", help="Black out what matches in the log; may be repeated; default: none."
     ),
 ]
 BareOption = Annotated[
@@ -115,6 +134,9 @@ def serve(
     embedding: MemoryEmbeddingOption = "offline",
     max_usd: RefuseUsdOption = None,
     limit: LimitOption = None,
+    usage_log: UsageLogOption = False,
+    log_days: LogDaysOption = None,
+    redact: RedactOption = None,
     unsafe_local: BareOption = False,
 ) -> None:
     """Serve a plug-in to agents as an MCP server with the tools remember and recall, until Ctrl-C.
@@ -135,6 +157,7 @@ def serve(
         trust=unsafe_local,
         max_usd=max_usd,
         limits=_limits(limit or []),
+        usage_log=_usage_log(usage_log, log_days, redact or []),
         notify=complain,
     ) as memory:
         if data is None:
@@ -171,6 +194,20 @@ def _token(variable: str | None) -> str:
             'without spaces, such as of: export NAME="$(openssl rand -hex 32)".'
         )
     return token
+
+
+def _usage_log(on: bool, days: float | None, redact: list[str]) -> bool | UsageSettings:
+    """Return the settings of the usage log; UsageError for a bad one, or one without a log."""
+    from evolve.plugins.usage import UsageSettings
+
+    if not on and (days is not None or redact):
+        raise UsageError("--log-days and --redact are settings of the usage log: add --usage-log.")
+    try:
+        return on and UsageSettings(days=days, redact=tuple(redact))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        option = "--log-days" if problem["loc"][0] == "days" else "--redact"
+        raise UsageError(f"{option}: {problem['msg']}.") from None
 
 
 def _limits(given: list[str]) -> dict[str, float]:

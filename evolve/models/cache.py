@@ -104,6 +104,22 @@ class ReplyCache:
         with self._said():
             return self._connection().execute("SELECT count(*) FROM replies").fetchone()[0]
 
+    def clear(self) -> None:
+        """Remove all values; nothing of them stays in the file.
+
+        Raises:
+            InfrastructureError: the file could not be written, or others kept it busy for 30 s.
+        """
+        with self._writing, self._said():
+            connection = self._connection()
+            connection.execute("PRAGMA secure_delete=ON")
+            with connection:
+                connection.execute("DELETE FROM replies")
+            connection.execute("VACUUM")
+            (busy, *_), *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if busy:
+                raise sqlite3.OperationalError("others are reading it")
+
     def close(self) -> None:
         """Close the file in all threads. Safe to call again."""
         with self._guard:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
 
-from evolve.errors import BudgetReached, ModelError, ProgramError
+from evolve.errors import BudgetReached, InfrastructureError, ModelError, ProgramError
 from evolve.plugins.folder import MemoryFolder
 from evolve.plugins.records import MemoryOpened, Remembered, Told
 from evolve.plugins.services import RepeatableServices
+from evolve.plugins.slots import SessionSlots
+from evolve.plugins.texts import now
+from evolve.plugins.usage import UsageLog
 from evolve.program import MemoryProgram
 from evolve.records import Fields
 from evolve.sandboxes.protocol import Limits, Sandbox, Services, Session
@@ -31,6 +33,9 @@ class Keeper:
         limits: resource limits of the program.
         opened: record of this opening, without model answers during loading.
         notify: told how much is replayed.
+        usage: log of its use, from which texts are removed too.
+        erase_replies: drops cached replies of models when a text is removed.
+        slots: bound on open sessions, which this one shares with others.
     """
 
     def __init__(
@@ -42,6 +47,10 @@ class Keeper:
         limits: Limits,
         opened: MemoryOpened,
         notify: Callable[[str], None],
+        *,
+        usage: UsageLog,
+        erase_replies: Callable[[], None],
+        slots: SessionSlots,
     ) -> None:
         self._program = program
         self._folder = folder
@@ -50,19 +59,114 @@ class Keeper:
         self._limits = limits
         self._opened = opened
         self._notify = notify
+        self._usage = usage
+        self._erase_replies = erase_replies
+        self._slots = slots
         self._session: Session | None = None
-        self._count = 0
+        self._entries: list[Remembered] | None = None
 
     def __len__(self) -> int:
         """Number of texts in the program."""
-        self.live()
-        return self._count
+        with self._slots.held(self):
+            self._live()
+            return len(self.entries)
 
-    def texts(self) -> list[str]:
+    @property
+    def entries(self) -> Sequence[Remembered]:
         """All remembered texts, in order; UsageError where the journal is damaged."""
-        return [entry.text for entry in self._folder.read()[1]]
+        with self._slots.held(self):
+            self._folder.wake()
+            if pending := self._folder.forgetting():
+                self._forget(pending)
+            if self._entries is None:
+                self._entries = self._folder.read()[1]
+            return self._entries
 
-    def live(self) -> Session:
+    def size(self) -> int:
+        """Return the size of the memory's files, in bytes."""
+        return self._folder.size()
+
+    def write(self, text: str, item: Fields, *, ident: str, at: str) -> None:
+        """Write ``text``, and return once it is on disk. After an error the memory is unchanged.
+
+        Raises:
+            ProgramError: the program failed at it.
+            InfrastructureError, BudgetReached: the sandbox, the disk or a model failed.
+        """
+        with self._slots.held(self):
+            session = self._live()
+            try:
+                with self._services.recording() as told:
+                    session.write(item, text)
+                entry = Remembered(text=text, item=item, told=tuple(told), id=ident, at=at, stored=now())
+                self._folder.append(entry)
+            except BaseException:
+                self._drop()
+                raise
+            if self._entries is not None:
+                self._entries.append(entry)
+
+    def read(self, query: Fields) -> str:
+        """Return the text that the program recalls; in a branch, so that it changes nothing. Raises as
+        ``write``.
+        """
+        with self._slots.held(self):
+            session = self._live()
+            try:
+                with session.branch():
+                    return session.read(query).text
+            except ProgramError as error:
+                if error.fatal:
+                    self._drop()
+                raise
+            except (ModelError, BudgetReached):
+                raise
+            except BaseException:
+                self._drop()
+                raise
+
+    def rewrite(self, entries: Sequence[Remembered]) -> None:
+        """Write ``entries`` into a new session and make them the journal, all at once or not at all.
+
+        A model is asked only for what ``told`` of an entry does not answer. Raises as ``write``.
+        """
+        with self._slots.held(self):
+            self._folder.wake()
+            self._drop()
+            last, _ = self._folder.read()
+            session, opened, written = self._rebuilt(entries, last.told if last else ())
+            try:
+                self._folder.rewrite(opened, written)
+            except BaseException:
+                session.close()
+                raise
+            self._session, self._entries = session, written
+
+    def forget(self, ids: Sequence[str]) -> None:
+        """Remove the texts of ``ids`` from the disk, then write the others into a new session.
+
+        They are removed even if the others cannot be written without them; the next call says so then.
+
+        Raises:
+            InfrastructureError: the disk failed; the removal goes on at the next call, or the next start.
+        """
+        with self._slots.held(self):
+            self._folder.wake()
+            self._folder.begin_forgetting(ids)
+            self._forget(ids)
+
+    def rest(self) -> None:
+        """Close session and files; the next call opens them again, which replays the journal."""
+        self._drop()
+        self._usage.close()
+        self._folder.close()
+
+    def close(self) -> None:
+        """Close session and files for good. Safe to call again."""
+        self._slots.leave(self)
+        self.rest()
+
+    def _live(self) -> Session:
         """Return the session with all remembered texts in it.
 
         Raises:
@@ -70,86 +174,90 @@ class Keeper:
             UsageError: the journal is damaged, or another version of the program asks its model other things.
             InfrastructureError, BudgetReached: the sandbox or a model failed.
         """
+        self._folder.wake()
+        if pending := self._folder.forgetting():
+            self._forget(pending)
         if self._session is None:
-            self._session = self._replayed()
+            self._session, self._entries = self._replayed()
         return self._session
 
-    def write(self, text: str, item: Fields) -> None:
-        """Write ``text``, and return once it is on disk. After an error the memory is unchanged.
-
-        Raises:
-            ProgramError: the program failed at it.
-            InfrastructureError, BudgetReached: the sandbox, the disk or a model failed.
-        """
-        session = self.live()
-        try:
-            with self._services.recording() as told:
-                session.write(item, text)
-            self._folder.append(Remembered(text=text, item=item, told=tuple(told)))
-        except BaseException:
-            self._drop()
-            raise
-        self._count += 1
-
-    def read(self, query: Fields) -> str:
-        """Return the text that the program recalls; in a branch, so that it changes nothing. Raises as
-        ``write``.
-        """
-        session = self.live()
-        try:
-            with session.branch():
-                return session.read(query).text
-        except ProgramError as error:
-            if error.fatal:
-                self._drop()
-            raise
-        except (ModelError, BudgetReached):
-            raise
-        except BaseException:
-            self._drop()
-            raise
-
-    def rewrite(self, items: Iterable[tuple[str, Fields]]) -> None:
-        """Write ``items`` into a new session and make them the journal, all at once or not at all.
-
-        Raises as ``write``.
-        """
+    def _forget(self, ids: Sequence[str]) -> None:
+        gone = set(ids)
+        last, entries = self._folder.read()
+        kept = [entry for entry in entries if entry.id not in gone]
         self._drop()
-        with ExitStack() as undo:
-            session, told = self._loaded()
-            undo.callback(session.close)
-            remembered = []
-            for text, item in items:
-                with self._services.recording() as said:
-                    session.write(item, text)
-                remembered.append(Remembered(text=text, item=item, told=tuple(said)))
-            self._folder.rewrite(self._opened.model_copy(update={"told": told}), remembered)
-            undo.pop_all()
-        self._session, self._count = session, len(remembered)
+        if last is not None:
+            session = None
+            try:
+                session, opened, written = self._rebuilt(kept, last.told)
+            except (ProgramError, InfrastructureError, BudgetReached) as error:
+                self._notify(f"The text is forgotten, but the others could not be written again: {error}")
+                # What a model said later may hold the text in other words.
+                opened, written = last, [entry.model_copy(update={"told": None}) for entry in kept]
+            try:
+                self._usage.erase([entry for entry in entries if entry.id in gone], kept)
+                self._erase_replies()
+                self._folder.rewrite(opened, written)
+            except BaseException:
+                if session is not None:
+                    session.close()
+                raise
+            self._session, self._entries = session, written
+        self._folder.end_forgetting()
 
-    def _replayed(self) -> Session:
+    def _rebuilt(
+        self, entries: Sequence[Remembered], told: Sequence[Told]
+    ) -> tuple[Session, MemoryOpened, list[Remembered]]:
+        """Return a new session with ``entries``, and the records of it."""
+        written: list[Remembered] = []
+        with self._services.reusing(told) as said:
+            session = self._sandbox.open(self._program.source, self._services, self._limits)
+        opened = self._opened.model_copy(update={"told": tuple(said)})
+        try:
+            for number, entry in enumerate(entries, start=1):
+                with self._services.reusing(entry.told or ()) as said:
+                    _write_again(session, entry, f"Text {number} of {len(entries)}")
+                written.append(entry.model_copy(update={"told": tuple(said)}))
+        except BaseException:
+            session.close()
+            raise
+        return session, opened, written
+
+    def _replayed(self) -> tuple[Session, list[Remembered]]:
         last, remembered = self._folder.read()
         if last is None:
             session, told = self._loaded()
             self._append_opened(session, told)
-            self._count = 0
-            return session
+            return session, []
         if remembered:
             self._notify(f"Replaying {len(remembered)} texts into {self._opened.plugin}.")
+        if any(entry.told is None for entry in remembered):
+            return self._asked_again(last, remembered)
         other = last.program != self._opened.program
         with self._services.repeating(last.told, strict=other):
             session = self._sandbox.open(self._program.source, self._services, self._limits)
         try:
             for number, entry in enumerate(remembered, start=1):
-                with self._services.repeating(entry.told, strict=other):
+                with self._services.repeating(entry.told or (), strict=other):
                     _write_again(session, entry, f"Text {number} of {len(remembered)}")
         except BaseException:
             session.close()
             raise
         if other:
             self._append_opened(session, last.told)
-        self._count = len(remembered)
-        return session
+        return session, remembered
+
+    def _asked_again(
+        self, last: MemoryOpened, remembered: list[Remembered]
+    ) -> tuple[Session, list[Remembered]]:
+        """Replay after a removal whose rebuild failed: what models said then is no longer recorded."""
+        session, opened, written = self._rebuilt(remembered, last.told)
+        try:
+            self._folder.rewrite(opened, written)
+        except BaseException:
+            session.close()
+            raise
+        return session, written
 
     def _loaded(self) -> tuple[Session, tuple[Told, ...]]:
         """Return an empty session, and the model answers during its loading."""
@@ -169,6 +277,7 @@ class Keeper:
         if self._session is not None:
             self._session.close()
             self._session = None
+        self._entries = None
 
 
 def _write_again(session: Session, entry: Remembered, which: str) -> None:
@@ -177,8 +286,8 @@ def _write_again(session: Session, entry: Remembered, which: str) -> None:
     except ProgramError as error:
         raise ProgramError(
             error.kind,
-            f"{which} could not be written again: {error.message} The journal is as it was; use the version "
-            "of the plug-in that wrote it.",
+            f"{which} (id {entry.id}) could not be written again: {error.message} The journal is as it was; "
+            "use the version of the plug-in that wrote it, or forget that text.",
             detail=error.detail,
             fatal=error.fatal,
         ) from error

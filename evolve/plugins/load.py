@@ -19,11 +19,13 @@ from evolve.evaluation.batching import HostServices
 from evolve.model_set import REMEMBERED_TEXTS, ModelSet, open_model_set
 from evolve.models.embeddings import CachedEmbedder
 from evolve.plugins.find import Plugin, find_plugin
-from evolve.plugins.folder import CALLS, REPLIES, MemoryFolder
-from evolve.plugins.keeper import Keeper
+from evolve.plugins.folder import CALLS, REPLIES, MemoryFolder, check_fits
 from evolve.plugins.manifest import item_schema
-from evolve.plugins.memory import Memory
+from evolve.plugins.memory import Memory, open_memory
 from evolve.plugins.records import MemoryOpened
+from evolve.plugins.slots import SessionSlots
+from evolve.plugins.spaces import Resources
+from evolve.plugins.usage import UsageSettings
 from evolve.sandboxes.protocol import Limits
 from evolve.sandboxes.select import select_backend
 
@@ -42,6 +44,8 @@ def load(
     reextract: bool = False,
     max_usd: float | None = None,
     limits: Mapping[str, float] | None = None,
+    usage_log: bool | UsageSettings = False,
+    max_sessions: int = 8,
     notify: Callable[[str], None] | None = None,
 ) -> Memory:
     """Load the memory of a plug-in.
@@ -59,6 +63,9 @@ def load(
         limits: upper bounds of the program's resource limits, by the names of ``sandboxes.protocol.Limits``,
             such as ``{"memory_mb": 2048}``. Default: the defaults there. A plug-in asks for limits of its
             own, and gets no more than these.
+        usage_log: log questions, ids of what was recalled, feedback and corrections in the memory's folder;
+            ``UsageSettings`` say for how long and what is blacked out.
+        max_sessions: programs that run at the same time, of this memory and its spaces.
         notify: called with messages for you; default: the logger ``evolve.plugins``.
 
     Raises:
@@ -74,12 +81,14 @@ def load(
         >>> found = evolve.run(programs=["lexical"], max_candidates=0, sandbox="process", settings=few)
         >>> folder = found.run.export("my-memory", out=tempfile.mkdtemp())
         >>> with load(folder, trust=True) as memory:
-        ...     memory.remember("Ada: I moved to Lisbon in May.")
+        ...     ident = memory.remember("Ada: I moved to Lisbon in May.")
         ...     "Lisbon" in memory.recall("Where does Ada live?")
         True
     """
     tell = notify or logging.getLogger("evolve.plugins").info
     found = find_plugin(plugin)
+    if max_sessions < 1:
+        raise UsageError(f"max_sessions = {max_sessions}: expected 1 or more.")
     config = _config(model, embedding, max_usd)
     allowed = _limits(found, limits or {}, tell)
     opened = _opened(found)
@@ -88,23 +97,26 @@ def load(
         folder = MemoryFolder(where)
         closing.callback(folder.close)
         if not reextract:
-            _check_fits(folder, opened)
+            check_fits(folder, opened)
         backend = "process" if trust and sandbox == "auto" else sandbox
         box = select_backend(backend, trusted=False, unsafe_local=trust, notify=tell, limits=allowed)
         closing.callback(box.close)
         model_set = _model_set(found, config, where, tell)
         closing.callback(model_set.close)
-        services = HostServices(model_set.embedder, model_set.toolkit)
-        keeper = Keeper(found.program, folder, box, services, allowed, opened, tell)
-        memory = Memory(
-            found.manifest,
-            found.program.parts,
-            model_set.agent,
-            keeper,
+        shared = Resources(
+            plugin=found,
             path=where,
-            isolation=box.isolation,
-            closing=closing.pop_all(),
+            agent=model_set.agent,
+            sandbox=box,
+            services=HostServices(model_set.embedder, model_set.toolkit),
+            limits=allowed,
+            opened=opened,
+            usage=UsageSettings() if usage_log is True else usage_log or None,
+            slots=SessionSlots(max_sessions),
+            reextract=reextract,
+            notify=tell,
         )
+        memory = open_memory(shared, folder, closing)
     return _filled(memory, reextract)
 
 
@@ -191,34 +203,3 @@ def _model_set(plugin: Plugin, config: CampaignConfig, path: Path, notify: Calla
         if fitted is not None:
             model_set.embedder = CachedEmbedder(fitted, capacity=REMEMBERED_TEXTS)
     return model_set
-
-
-def _check_fits(folder: MemoryFolder, opened: MemoryOpened) -> None:
-    """Raise a ``UsageError`` if this plug-in cannot write the stored texts as they are."""
-    last, _ = folder.read()
-    if last is None:
-        return
-    remedy = "Load it with reextract=True to have every text read again for this one, or use another folder."
-    if last.plugin != opened.plugin:
-        raise UsageError(
-            f"The memory in {folder.path} is one of the plug-in {last.plugin!r}, not of {opened.plugin!r}. "
-            f"{remedy}"
-        )
-    if last.item_schema != opened.item_schema:
-        raise UsageError(
-            f"The memory in {folder.path} was written with another schema of {last.plugin!r}: "
-            f"{_difference(last.item_schema, opened.item_schema)}. {remedy}"
-        )
-
-
-def _difference(before: dict[str, str], now: dict[str, str]) -> str:
-    changes = []
-    for name in sorted(before.keys() | now.keys()):
-        old, new = before.get(name), now.get(name)
-        if old is None:
-            changes.append(f"{name} ({new}) is new")
-        elif new is None:
-            changes.append(f"{name} ({old}) is gone")
-        elif old != new:
-            changes.append(f"{name} was {old} and is {new}")
-    return ", ".join(changes)

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
-import weakref
-from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
+from datetime import datetime
 
-from evolve.agents.protocol import Extraction, Recollection, TaskAgent
-from evolve.errors import ModelError, ProgramError, UsageError
-from evolve.plugins.keeper import Keeper
-from evolve.plugins.manifest import Manifest
-from evolve.program import Parts
-from evolve.records import Episode, Fields, Task
-from evolve.sandboxes.protocol import Isolation
-
-LONGEST_TEXT = 1_000_000
-"""Characters of one text."""
+from evolve.errors import UsageError
+from evolve.plugins.blocking import BlockingMemory
+from evolve.plugins.folder import MemoryFolder
+from evolve.plugins.spaces import Resources, SpaceFolders
+from evolve.plugins.texts import MemoryStats, RecalledText, StoredText
 
 
-class Memory:
+class Memory(BlockingMemory):
     """Memory of an evolved program; ``evolve.load`` makes it. A context manager, sync and async.
 
     Thread-safe: many threads may ask an agent's models at once, but only one at a time the program, so that
@@ -39,6 +31,7 @@ class Memory:
         parts: parts of its program.
         agent: fills the program's fields and answers.
         keeper: holds program and journal.
+        usage: log of questions and feedback.
         path: folder of the memory.
         isolation: isolation between the program and this machine.
         closing: called to release everything.
@@ -49,87 +42,82 @@ class Memory:
         >>> few = {"evaluation.static": 4, "evaluation.test": 4}
         >>> found = evolve.run(programs=["lexical"], max_candidates=0, sandbox="process", settings=few)
         >>> memory = evolve.load(found.run.export("mine", out=tempfile.mkdtemp()), trust=True)
-        >>> memory.remember("Ben: We adopted a terrier called Otto.")
+        >>> ident = memory.remember("Ben: We adopted a terrier called Otto.")
         >>> len(memory), "Otto" in memory.recall("What is the terrier called?")
         (1, True)
         >>> memory.close()
     """
 
-    def __init__(
-        self,
-        manifest: Manifest,
-        parts: Parts,
-        agent: TaskAgent,
-        keeper: Keeper,
-        *,
-        path: Path,
-        isolation: Isolation,
-        closing: ExitStack,
-    ) -> None:
-        self.manifest = manifest
-        self.path = path
-        self.isolation: Isolation = isolation
-        self._parts = parts
-        self._agent = agent
-        self._keeper = keeper
-        self._lock = threading.RLock()
-        self._end = weakref.finalize(self, closing.close)
+    _spaces: Spaces | None = None
 
-    def remember(self, text: str) -> None:
-        """Store ``text``. It is on disk when this returns."""
-        checked = self._checked(text, "text")
-        item = self._extracted([checked])[0]
-        with self._lock:
-            self._check_open()
-            self._keeper.write(checked, item)
+    def space(self, name: str) -> Memory:
+        """Return the memory of a user or an agent: texts, feedback and folder of its own.
 
-    def recall(self, question: str) -> str:
-        """Return the program's text for ``question``; empty if it recalls nothing. Changes nothing."""
-        return self._recalled(question).retrieved.strip("\n")
+        All spaces share models and sandbox. At most ``max_sessions`` programs run at the same time; the least
+        recently used one is closed for another, and replays its journal when it is asked again. Keep this
+        memory as long as its spaces are used: they are closed with it.
 
-    def answer(self, question: str) -> str:
-        """Return the agent's answer to ``question`` from the recalled text. Changes nothing."""
-        (response,) = self._agent.respond(self._parts, [self._recalled(question)])
-        if response.inconclusive:
-            raise ModelError("malformed", f"The model gave no answer: {response.inconclusive}")
-        return response.text
-
-    def reextract(self) -> None:
-        """Let the agent extract every text again, as a new schema or model requires, and rewrite them all.
-
-        All or nothing: after an error the memory is as it was.
+        Args:
+            name: letters, digits and ``._@+-``, such as ``user-42``.
         """
-        with self._lock:
-            self._check_open()
-            texts = self._keeper.texts()
-            self._keeper.rewrite(zip(texts, self._extracted(texts), strict=True))
+        self._check_open()
+        return self._own_spaces().open(name)
 
-    def __len__(self) -> int:
-        """Number of remembered texts."""
-        with self._lock:
-            self._check_open()
-            return len(self._keeper)
+    def spaces(self) -> tuple[str, ...]:
+        """Return the names of all spaces, sorted."""
+        self._check_open()
+        return self._own_spaces().folders.names()
 
-    def __bool__(self) -> bool:
-        """True even for an empty memory."""
-        return True
+    def drop_space(self, name: str) -> bool:
+        """Remove a space with all that it holds, for good; False where there is none.
 
-    def close(self) -> None:
-        """End the sandbox and release the folder. Safe to call again; nothing is lost without it."""
-        with self._lock:
-            self._end()
+        Like ``forget``, it is done when this returns, and is ended by the next load after a kill.
+        """
+        self._check_open()
+        return self._own_spaces().drop(name)
 
-    async def aremember(self, text: str) -> None:
+    def _own_spaces(self) -> Spaces:
+        if self._spaces is None:
+            raise UsageError("This memory is a space itself. Ask the memory that was loaded for another.")
+        return self._spaces
+
+    async def aremember(self, text: str, *, id: str | None = None, at: str | datetime | None = None) -> str:
         """``remember`` in a thread."""
-        await asyncio.to_thread(self.remember, text)
+        return await asyncio.to_thread(self.remember, text, id=id, at=at)
 
-    async def arecall(self, question: str) -> str:
+    async def arecall(
+        self, question: str, *, k: int | None = None, characters: int | None = None
+    ) -> RecalledText:
         """``recall`` in a thread."""
-        return await asyncio.to_thread(self.recall, question)
+        return await asyncio.to_thread(self.recall, question, k=k, characters=characters)
 
-    async def aanswer(self, question: str) -> str:
+    async def aanswer(self, question: str) -> RecalledText:
         """``answer`` in a thread."""
         return await asyncio.to_thread(self.answer, question)
+
+    async def aforget(self, *ids: str, query: str | None = None) -> tuple[str, ...]:
+        """``forget`` in a thread."""
+        return await asyncio.to_thread(self.forget, *ids, query=query)
+
+    async def acorrect(self, id: str, text: str) -> None:
+        """``correct`` in a thread."""
+        await asyncio.to_thread(self.correct, id, text)
+
+    async def alist(self, *, limit: int | None = None, offset: int = 0) -> tuple[StoredText, ...]:
+        """``list`` in a thread."""
+        return await asyncio.to_thread(self.list, limit=limit, offset=offset)
+
+    async def asearch(self, query: str, *, limit: int | None = None) -> tuple[StoredText, ...]:
+        """``search`` in a thread."""
+        return await asyncio.to_thread(self.search, query, limit=limit)
+
+    async def afeedback(self, recall_id: str, verdict: str) -> None:
+        """``feedback`` in a thread."""
+        await asyncio.to_thread(self.feedback, recall_id, verdict)
+
+    async def astats(self) -> MemoryStats:
+        """``stats`` in a thread."""
+        return await asyncio.to_thread(self.stats)
 
     async def aclose(self) -> None:
         """``close`` in a thread."""
@@ -147,51 +135,75 @@ class Memory:
     async def __aexit__(self, *exception: object) -> None:
         await self.aclose()
 
-    def _recalled(self, question: str) -> Recollection:
-        task = Task(id="recall", question=self._checked(question, "question"))
-        (query,) = self._agent.formulate(self._parts, [task])
-        fields = _usable(query, "query")
-        with self._lock:
-            self._check_open()
-            return Recollection(task, fields, self._keeper.read(fields))
 
-    def _extracted(self, texts: Sequence[str]) -> list[Fields]:
-        episodes = [Episode(id=str(number), text=text) for number, text in enumerate(texts)]
-        return [_usable(made, "item") for made in self._agent.extract(self._parts, episodes)]
+class Spaces:
+    """The open spaces of a memory. Thread-safe.
 
-    def _checked(self, text: str, noun: str) -> str:
-        self._check_open()
-        if not isinstance(text, str):
-            raise UsageError(f"Expected a {noun} (str), found {type(text).__name__}.")
-        if not text.strip():
-            raise UsageError(f"The {noun} is empty. Give at least a word.")
-        if len(text) > LONGEST_TEXT:
-            raise UsageError(
-                f"The {noun} has {len(text)} characters; at most {LONGEST_TEXT} are taken at once. Split it."
-            )
-        if not _is_unicode(text):
-            raise UsageError(f"The {noun} has half a surrogate pair in it. Decode it again.")
-        return text
+    Args:
+        shared: what they share.
+    """
 
-    def _check_open(self) -> None:
-        if not self._end.alive:
-            raise UsageError("The memory is closed. Load it again.")
+    def __init__(self, shared: Resources) -> None:
+        self._shared = shared
+        self._guard = threading.Lock()
+        self._open: dict[str, Memory] = {}
+        self.folders = SpaceFolders(shared.path, shared.erase_replies)
+
+    def open(self, name: str) -> Memory:
+        """Return the space ``name``, made if it is new."""
+        folder = self.folders.folder(name)
+        with self._guard:
+            memory = self._open.get(name)
+            if memory is None or memory.is_closed:
+                with ExitStack() as closing:
+                    files = MemoryFolder(folder)
+                    closing.callback(files.close)
+                    memory = self._open[name] = _memory(self._shared, files, closing)
+            return memory
+
+    def drop(self, name: str) -> bool:
+        """Close the space ``name`` and remove its folder; False where there is none."""
+        with self._guard:
+            memory = self._open.pop(name, None)
+            if memory is None:
+                return self.folders.drop(name)
+            with memory._gate.exclusive():  # an answer in the making may be cached
+                memory.close()
+                return self.folders.drop(name)
+
+    def close(self) -> None:
+        """Close all."""
+        with self._guard:
+            for memory in self._open.values():
+                memory.close()
+            self._open.clear()
 
 
-def _usable(extraction: Extraction, noun: str) -> Fields:
-    """Return the fields; raise an error if the agent could not fill them."""
-    if extraction.failure is not None:
-        raise ProgramError(extraction.failure.kind, extraction.failure.message)
-    if extraction.inconclusive:
-        raise ModelError("malformed", f"The model gave no {noun}: {extraction.inconclusive}")
-    if not _is_unicode(json.dumps(extraction.fields, ensure_ascii=False)):
-        raise ModelError("malformed", f"The model gave half a surrogate pair in the {noun}.")
-    return extraction.fields
+def open_memory(shared: Resources, folder: MemoryFolder, closing: ExitStack) -> Memory:
+    """Return the memory in ``folder``, which has spaces.
+
+    Args:
+        shared: what it shares with its spaces.
+        folder: its folder, locked.
+        closing: closed with the memory; emptied if all goes well.
+    """
+    spaces = Spaces(shared)
+    closing.callback(spaces.close)
+    memory = _memory(shared, folder, closing)
+    memory._spaces = spaces
+    return memory
 
 
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _memory(shared: Resources, folder: MemoryFolder, closing: ExitStack) -> Memory:
+    keeper, usage = shared.keeper(folder)
+    closing.callback(keeper.close)
+    return Memory(
+        shared.plugin.manifest,
+        shared.plugin.program.parts,
+        shared.agent,
+        keeper,
+        usage,
+        path=folder.path,
+        isolation=shared.sandbox.isolation,
+        closing=closing.pop_all(),
+    )

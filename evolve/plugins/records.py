@@ -34,7 +34,12 @@ class Remembered(Record):
     type: Literal["remembered"] = "remembered"
     text: str
     item: Fields = Field(description="what the agent made of it for the program")
-    told: tuple[Told, ...] = Field(default=(), description="what a model said while it was written")
+    told: tuple[Told, ...] | None = Field(
+        default=(), description="what a model said while it was written; None: to be asked again"
+    )
+    id: str = Field(default="", description="empty in journals of older versions: numbered when read")
+    at: str = Field(default="", description="ISO time of the text; empty in journals of older versions")
+    stored: str = Field(default="", description="when it was written, in UTC; empty in older journals")
 
 
 Entry = Annotated[MemoryOpened | Remembered, Field(discriminator="type")]

@@ -29,6 +29,7 @@ class RepeatableServices:
         self._recorded: list[Told] | None = None
         self._script: Iterator[Told] | None = None
         self._strict = False
+        self._known: dict[str, list[str]] = {}
 
     @contextmanager
     def recording(self) -> Iterator[list[Told]]:
@@ -38,6 +39,20 @@ class RepeatableServices:
             yield self._recorded
         finally:
             self._recorded = None
+
+    @contextmanager
+    def reusing(self, told: Sequence[Told]) -> Iterator[list[Told]]:
+        """Record as ``recording``, and answer a request that ``told`` holds from there.
+
+        An answer that is used again was given to the same request, so nothing else is in it.
+        """
+        for answer in told:
+            self._known.setdefault(answer.request, []).append(answer.text)
+        try:
+            with self.recording() as recorded:
+                yield recorded
+        finally:
+            self._known = {}
 
     @contextmanager
     def repeating(self, told: Sequence[Told], *, strict: bool) -> Iterator[None]:
@@ -73,7 +88,10 @@ class RepeatableServices:
                     "reextract=True to have it asked."
                 )
             return Completion(text=told.text, usage=Usage())
-        completion = self._inner.complete(messages, options)
+        if known := self._known.get(request):
+            completion = Completion(text=known.pop(0), usage=Usage())
+        else:
+            completion = self._inner.complete(messages, options)
         if self._recorded is not None:
             self._recorded.append(Told(request=request, text=completion.text))
         return completion

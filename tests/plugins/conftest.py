@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import evolve
 from evolve.benchmark import Benchmark, find
 from evolve.campaign import build
 from evolve.config import CampaignConfig
@@ -19,6 +20,7 @@ from evolve.plugins.manifest import MANIFEST, PROGRAM, Manifest, Provenance, ite
 from evolve.program import MemoryProgram
 from evolve.records import Candidate
 from evolve.runs.history import RunHistory
+from tests.plugins.inline import InlineSandbox
 
 NAME = "my-memory"
 CONFIG = CampaignConfig.model_validate(
@@ -152,6 +154,15 @@ def bind(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return bound
+
+
+@pytest.fixture
+def inline(monkeypatch: pytest.MonkeyPatch) -> type[InlineSandbox]:
+    """The name of a sandbox in this process, which opens at once."""
+    monkeypatch.setattr("evolve.registry.REGISTRY._added", {})
+    evolve.register.sandbox("inline", InlineSandbox)
+    InlineSandbox.opened.clear()
+    return InlineSandbox
 
 
 @pytest.fixture

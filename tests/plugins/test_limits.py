@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,3 +60,19 @@ def test_a_limit_on_the_command_line_is_a_number(asking: Callable[..., Path]) ->
     result = CliRunner().invoke(app, ["serve", str(asking()), "--limit", "memory_mb=much"])
     assert result.exit_code == 2
     assert "expected NAME=VALUE" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--usage-log", "--redact", "("], "--redact: .*no regular expression"),
+        (["--usage-log", "--log-days", "-1"], "--log-days: "),
+        (["--log-days", "3"], "add --usage-log"),
+    ],
+)
+def test_a_bad_setting_of_the_usage_log_is_said(
+    asking: Callable[..., Path], options: list[str], reason: str
+) -> None:
+    result = CliRunner().invoke(app, ["serve", str(asking()), *options])
+    assert result.exit_code == 2
+    assert re.search(reason, result.stderr)

@@ -1,0 +1,320 @@
+"""Store texts, answer questions from them, correct and forget them: the methods of a memory that wait."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from evolve.agents.protocol import Extraction, Recollection, TaskAgent
+from evolve.errors import ModelError, ProgramError, UsageError
+from evolve.plugins.gate import SharedGate
+from evolve.plugins.keeper import Keeper
+from evolve.plugins.manifest import Manifest
+from evolve.plugins.texts import (
+    MemoryStats,
+    RecalledText,
+    StoredText,
+    checked_id,
+    checked_text,
+    checked_time,
+    cut,
+    is_unicode,
+    matching,
+    now,
+    stored,
+)
+from evolve.plugins.usage import (
+    FeedbackGiven,
+    RecallUsed,
+    TextCorrected,
+    UsageLog,
+    recalled_ids,
+    verdict_of,
+)
+from evolve.program import Parts
+from evolve.records import Episode, Fields, Task
+from evolve.sandboxes.protocol import Isolation
+
+_TIMED = 1_000
+"""Recalls whose times ``stats`` looks at."""
+
+
+class BlockingMemory:
+    """Methods of ``Memory`` that wait for their result; see there for what they raise.
+
+    Args:
+        manifest: manifest of the plug-in.
+        parts: parts of its program.
+        agent: fills the program's fields and answers.
+        keeper: holds program and journal.
+        usage: log of questions and feedback.
+        path: folder of the memory.
+        isolation: isolation between the program and this machine.
+        closing: called to release everything.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        parts: Parts,
+        agent: TaskAgent,
+        keeper: Keeper,
+        usage: UsageLog,
+        *,
+        path: Path,
+        isolation: Isolation,
+        closing: ExitStack,
+    ) -> None:
+        self.manifest = manifest
+        self.path = path
+        self.isolation: Isolation = isolation
+        self._parts = parts
+        self._agent = agent
+        self._keeper = keeper
+        self._usage = usage
+        self._lock = threading.RLock()
+        self._gate = SharedGate()  # an answer in the making may hold a text that is being forgotten
+        self._seconds: deque[float] = deque(maxlen=_TIMED)
+        self._recalls = 0
+        self._end = weakref.finalize(self, closing.close)
+
+    def remember(self, text: str, *, id: str | None = None, at: str | datetime | None = None) -> str:
+        """Store ``text``, and return its id. It is on disk when this returns.
+
+        Args:
+            text: the text, with names and dates written out: the program sees nothing else.
+            id: id for ``forget`` and ``correct``; None: a random one.
+            at: time of the text, for ``list`` and for the order of a benchmark from use; None: now.
+        """
+        checked = self._checked(text, "text")
+        stamp = checked_time(at)
+        item = self._extracted([checked])[0]
+        with self._lock:
+            self._check_open()
+            ident = secrets.token_hex(8) if id is None else checked_id(id, self._keeper.entries)
+            self._keeper.write(checked, item, ident=ident, at=stamp)
+        return ident
+
+    def recall(self, question: str, *, k: int | None = None, characters: int | None = None) -> RecalledText:
+        """Return the program's text for ``question``; empty if it recalls nothing. Changes nothing.
+
+        Args:
+            question: a whole question, with the names that it is about.
+            k: at most so many passages, which are parted by blank lines, or else are lines.
+            characters: at most so many characters.
+        """
+        started = time.perf_counter()
+        with self._gate.shared():
+            found = cut(self._recalled(question).retrieved.strip("\n"), k=k, characters=characters)
+            return self._used(question, found, time.perf_counter() - started)
+
+    def answer(self, question: str) -> RecalledText:
+        """Return the agent's answer to ``question`` from the recalled text. Changes nothing."""
+        started = time.perf_counter()
+        with self._gate.shared():
+            recollection = self._recalled(question)
+            (response,) = self._agent.respond(self._parts, [recollection])
+            if response.inconclusive:
+                raise ModelError("malformed", f"The model gave no answer: {response.inconclusive}")
+            seconds = time.perf_counter() - started
+            return self._used(question, recollection.retrieved, seconds, answer=response.text)
+
+    def forget(self, *ids: str, query: str | None = None) -> tuple[str, ...]:
+        """Remove texts from the program and from every file of the memory; return their ids.
+
+        They are gone from the disk when this returns, and also if the process is killed meanwhile: the next
+        load ends what was begun. All other texts are written again into a new session, once for all that are
+        forgotten in one call, so it takes as long as loading the memory.
+
+        Args:
+            ids: ids of texts.
+            query: forget the texts that ``search(query)`` finds, too.
+        """
+        with self._gate.exclusive(), self._lock:
+            self._check_open()
+            entries = self._keeper.entries
+            known = [entry.id for entry in entries]
+            for ident in ids:
+                self._check_known(ident, known)
+            named = set(ids)
+            if query is not None:
+                named |= {entry.id for entry in matching(entries, self._checked(query, "query"))}
+            gone = tuple(ident for ident in known if ident in named)
+            if gone:
+                self._keeper.forget(gone)
+        return gone
+
+    def correct(self, id: str, text: str) -> None:
+        """Replace the text ``id`` by ``text``, in its place and with its time.
+
+        The program reads all texts again, as if it had read the new one at first. Logs of model calls may
+        still have the old one: to remove a text for good, forget it.
+        """
+        checked = self._checked(text, "text")
+        item = self._extracted([checked])[0]
+        with self._lock:
+            self._check_open()
+            entries = self._keeper.entries
+            self._check_known(id, [entry.id for entry in entries])
+            changed = {"text": checked, "item": item, "told": ()}
+            self._keeper.rewrite(
+                [entry.model_copy(update=changed) if entry.id == id else entry for entry in entries]
+            )
+            self._usage.append(TextCorrected(text=id, at=now()))
+
+    def list(self, *, limit: int | None = None, offset: int = 0) -> tuple[StoredText, ...]:
+        """Return the remembered texts, the oldest first."""
+        with self._lock:
+            self._check_open()
+            return stored(self._keeper.entries)[offset:][:limit]
+
+    def search(self, query: str, *, limit: int | None = None) -> tuple[StoredText, ...]:
+        """Return the texts that have every word of ``query``, the oldest first. The program is not asked."""
+        checked = self._checked(query, "query")
+        with self._lock:
+            self._check_open()
+            return stored(matching(self._keeper.entries, checked))[:limit]
+
+    def feedback(self, recall_id: str, verdict: str) -> None:
+        """Log what a recall or an answer was worth; needs ``load(..., usage_log=True)``.
+
+        Args:
+            recall_id: ``id`` of what ``recall`` or ``answer`` returned.
+            verdict: ``"useful"``, ``"wrong"``, or the right answer.
+        """
+        kind, right = verdict_of(verdict)
+        with self._lock:
+            self._check_open()
+            if not self._usage.is_on:
+                raise UsageError("Feedback needs the usage log: load the memory with usage_log=True.")
+            lines = self._usage.lines()
+            if not any(isinstance(line, RecallUsed) and line.id == recall_id for line in lines):
+                raise UsageError(
+                    f"The usage log has no recall {recall_id!r:.80}. Give the id of what recall or answer "
+                    "returned; it may have been forgotten, or be older than the log keeps."
+                )
+            stamp = now()
+            self._usage.append(FeedbackGiven(recall=recall_id, at=stamp, verdict=kind, answer=right))
+
+    def stats(self) -> MemoryStats:
+        """Return the size of the memory, and the times of its last recalls."""
+        with self._lock:
+            self._check_open()
+            entries = self._keeper.entries
+            times = np.quantile(self._seconds, [0.5, 0.95]) if self._seconds else (None, None)
+            p50, p95 = (None if value is None else float(value) for value in times)
+            return MemoryStats(
+                plugin=self.manifest.name,
+                program=self.manifest.program,
+                isolation=self.isolation,
+                texts=len(entries),
+                characters=sum(len(entry.text) for entry in entries),
+                bytes=self._keeper.size(),
+                recalls=self._recalls,
+                p50_seconds=p50,
+                p95_seconds=p95,
+                feedback=dict(self._usage.feedback()),
+            )
+
+    def reextract(self) -> None:
+        """Let the agent extract every text again, as a new schema or model requires, and rewrite them all.
+
+        All or nothing: after an error the memory is as it was.
+        """
+        with self._lock:
+            self._check_open()
+            entries = self._keeper.entries
+            items = self._extracted([entry.text for entry in entries])
+            self._keeper.rewrite(
+                [
+                    entry.model_copy(update={"item": item, "told": ()})
+                    for entry, item in zip(entries, items, strict=True)
+                ]
+            )
+
+    def __len__(self) -> int:
+        """Number of remembered texts."""
+        with self._lock:
+            self._check_open()
+            return len(self._keeper)
+
+    def __bool__(self) -> bool:
+        """True even for an empty memory."""
+        return True
+
+    def close(self) -> None:
+        """End the sandbox and release the folder. Safe to call again; nothing is lost without it."""
+        with self._lock:
+            self._end()
+
+    @property
+    def is_closed(self) -> bool:
+        """True after ``close``."""
+        return not self._end.alive
+
+    def _recalled(self, question: str) -> Recollection:
+        task = Task(id="recall", question=self._checked(question, "question"))
+        (query,) = self._agent.formulate(self._parts, [task])
+        fields = _usable(query, "query")
+        with self._lock:
+            self._check_open()
+            return Recollection(task, fields, self._keeper.read(fields))
+
+    def _used(self, question: str, found: str, seconds: float, *, answer: str | None = None) -> RecalledText:
+        """Return the text for the user, and log its use."""
+        ident = secrets.token_hex(8)
+        with self._lock:
+            self._recalls += 1
+            self._seconds.append(seconds)
+            if self._usage.is_on:
+                texts, verbatim = recalled_ids(found, self._keeper.entries)
+                line = RecallUsed(
+                    id=ident,
+                    at=now(),
+                    question=question,
+                    kind="recall" if answer is None else "answer",
+                    answer=answer or "",
+                    texts=texts,
+                    verbatim=verbatim,
+                    characters=len(found),
+                    seconds=seconds,
+                )
+                self._usage.append(line)
+        return RecalledText(found if answer is None else answer, ident)
+
+    def _extracted(self, texts: Sequence[str]) -> Sequence[Fields]:
+        episodes = [Episode(id=str(number), text=text) for number, text in enumerate(texts)]
+        return tuple(_usable(made, "item") for made in self._agent.extract(self._parts, episodes))
+
+    def _checked(self, text: str, noun: str) -> str:
+        self._check_open()
+        return checked_text(text, noun)
+
+    def _check_known(self, ident: str, known: Sequence[str]) -> None:
+        if ident not in known:
+            raise UsageError(f"There is no text with the id {ident!r:.80}. list() and search() say the ids.")
+
+    def _check_open(self) -> None:
+        if not self._end.alive:
+            raise UsageError("The memory is closed. Load it again.")
+
+
+def _usable(extraction: Extraction, noun: str) -> Fields:
+    """Return the fields; raise an error if the agent could not fill them."""
+    if extraction.failure is not None:
+        raise ProgramError(extraction.failure.kind, extraction.failure.message)
+    if extraction.inconclusive:
+        raise ModelError("malformed", f"The model gave no {noun}: {extraction.inconclusive}")
+    if not is_unicode(json.dumps(extraction.fields, ensure_ascii=False)):
+        raise ModelError("malformed", f"The model gave half a surrogate pair in the {noun}.")
+    return extraction.fields
