@@ -112,3 +112,23 @@ def test_front_and_best_are_computed_in_one_place() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "ParetoArchive"
     }
     assert calls == {"population/pool.py", "inspection/comparison.py"}
+
+
+def test_a_function_has_at_most_sixty_lines_of_code() -> None:
+    """Its docstring not counted, which has the arguments of public functions, and examples."""
+    long = {
+        f"{path.relative_to(ROOT)}: {node.name}": lines
+        for path, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (lines := code_lines(node)) > 60
+    }
+    assert long == {}
+
+
+def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines from ``def`` to the end, without those of the docstring."""
+    assert function.end_lineno is not None
+    first = function.body[0]
+    docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    skipped = (first.end_lineno or first.lineno) - first.lineno + 1 if docstring else 0
+    return function.end_lineno - function.lineno + 1 - skipped

@@ -37,7 +37,8 @@ class EvolutionarySearch:
         >>> import evolve
         >>> search = EvolutionarySearch()  # that of the name "evolve", the default
         >>> result = evolve.run("chronicle", programs=["lexical"], max_candidates=1, optimizer=search,
-        ...                     sandbox="process", settings={"evaluation.static": 4, "evaluation.test": 4})
+        ...                     sandbox="process", settings={"evaluation.static": 4, "evaluation.test": 4},
+        ...                     unsafe_local=True)
         >>> result.reason
         'budget'
     """

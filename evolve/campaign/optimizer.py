@@ -55,7 +55,8 @@ class OptimizerContext:
         ...         return context.reason(number)
         >>> import evolve
         >>> result = evolve.run("chronicle", programs=["lexical"], max_candidates=1, optimizer=OneByOne(),
-        ...                     sandbox="process", settings={"evaluation.static": 4, "evaluation.test": 4})
+        ...                     sandbox="process", settings={"evaluation.static": 4, "evaluation.test": 4},
+        ...                     unsafe_local=True)
         >>> result.reason, result.run.config.search.optimizer
         ('budget', 'object:OneByOne')
     """

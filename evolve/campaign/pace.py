@@ -18,7 +18,7 @@ LEAST_CALLS = 20
 
 
 class TimeEstimate(Protocol):
-    """Seconds of one request alone; see ``models.local.server.Speed``."""
+    """Seconds of one request alone; see ``models.local.measuring.Speed``."""
 
     def seconds(self, read: int, written: int) -> float:
         """Estimate of the time of one request."""

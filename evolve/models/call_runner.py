@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol, TypeVar
 
-from evolve.errors import ModelError, ModelErrorKind
 from evolve.models.accounts import charged_candidate, charged_to_test
 from evolve.models.backoff import Backoff
 from evolve.models.breaker import Breaker, Clock, OutageNews, OutOfPatience, Sleep
 from evolve.models.budget import AnswerLength, Budget, Cost
+from evolve.models.call_progress import CallCost, CallProgress, CallSpec, SameError, model_error
 from evolve.models.calls import Call, CallLog
 from evolve.models.chat import Cause, Role
 from evolve.models.priority_semaphore import EndpointSemaphores, PrioritySemaphore
-from evolve.models.provider import AttemptFailed, Provider, Tokens, without_numbers
+from evolve.models.provider import AttemptFailed, Provider, Tokens
 from evolve.models.pulse import Pulse
 from evolve.models.settings import ModelSettings, endpoint_of
 from evolve.models.tokens import estimate_tokens
@@ -49,27 +48,6 @@ class _Counted(Protocol):
 
 
 C = TypeVar("C", bound=_Counted)
-
-
-@dataclass(frozen=True)
-class CallSpec:
-    """Specification of a call: role, cause, model, texts to read, and the characters left out of them."""
-
-    role: Role
-    cause: Cause
-    settings: ModelSettings
-    read: Sequence[str]
-    max_tokens: int | None = None
-    left_out: int = 0
-    context_tokens: int | None = None
-
-
-@dataclass(frozen=True)
-class CallCost:
-    """Usage and time of a call, with its failed attempts."""
-
-    usage: Usage
-    seconds: float
 
 
 class CallRunner:
@@ -136,13 +114,13 @@ class CallRunner:
         async with self._limits.taken(spec.settings, rank), self._semaphore.taken(rank), self.pulse.call():
             estimate = await self._estimate(spec)
             reservation = await self._budget.reserve(estimate)
-            made = _Made(self._clock())
+            made = CallProgress(self._clock())
             try:
                 result = await self._attempts(spec, attempt, made)
                 made.outcome = "ok"
             except AttemptFailed as failure:
                 made.outcome = failure.kind
-                raise _model_error(spec, failure, made.attempts) from failure
+                raise model_error(spec, failure, made.attempts) from failure
             finally:
                 made.seconds = self._clock() - made.began
                 await self._settle(spec, made, reservation, estimate)
@@ -167,7 +145,7 @@ class CallRunner:
             )
         )
 
-    async def _attempts(self, spec: CallSpec, attempt: Callable[[], Awaitable[C]], made: _Made) -> C:
+    async def _attempts(self, spec: CallSpec, attempt: Callable[[], Awaitable[C]], made: CallProgress) -> C:
         """Attempt the call until it succeeds or fails for good. Waiting for a provider that is down or limits
         the rate uses no attempt up.
 
@@ -175,7 +153,7 @@ class CallRunner:
         """
         breaker = self._breaker(spec.settings)
         since, successes = breaker.verdicts, breaker.successes
-        errors = _SameError()
+        errors = SameError()
         failures = limits = 0
 
         async def counted() -> C:
@@ -215,7 +193,7 @@ class CallRunner:
                     asked = None if failure.wait is None else min(failure.wait, self._patience)
                     await self._sleep(self._backoff.delay(failures + limits, self._rng, asked))
 
-    async def _settle(self, spec: CallSpec, made: _Made, reservation: int, estimate: Cost) -> None:
+    async def _settle(self, spec: CallSpec, made: CallProgress, reservation: int, estimate: Cost) -> None:
         usage = made.usage
         self.pulse.add(usage.tokens_in, usage.tokens_out)
         if made.outcome == "ok":
@@ -241,7 +219,7 @@ class CallRunner:
             try:
                 usd = await self._provider.price(spec.settings, read, written)
             except AttemptFailed as failure:
-                raise _model_error(spec, failure, attempts=1) from failure
+                raise model_error(spec, failure, attempts=1) from failure
         return Cost(read + written, usd or 0.0)
 
     def _length(self, spec: CallSpec) -> AnswerLength:
@@ -259,94 +237,3 @@ class CallRunner:
                 observer=self._observer,
             )
         return self._breakers[endpoint]
-
-
-@dataclass
-class _SameError:
-    """Error that the server answered to all attempts of a call: no outage, but a fault of the request."""
-
-    message: str = ""
-    times: int = 0
-
-    def met(self, failure: AttemptFailed) -> None:
-        """Count ``failure`` if it is the same again."""
-        if not failure.answered:
-            self.times = 0
-            return
-        message = without_numbers(failure.message)
-        self.times = self.times + 1 if message == self.message else 1
-        self.message = message
-
-    def rejection(self, failure: AttemptFailed) -> AttemptFailed:
-        """Return the failure as a rejection of the request, whose tokens are accounted for already."""
-        message = (
-            f"{failure.message} (the same error to each of {self.times} attempts, so it is the request's)"
-        )
-        return AttemptFailed("rejected", message, status=failure.status, answered=True)
-
-
-@dataclass(eq=False)
-class _Made:
-    """State of one call in progress."""
-
-    began: float
-    attempts: int = 0
-    seconds: float = 0.0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    usd: float | None = 0.0
-    estimated: bool = False
-    failure: AttemptFailed | None = None
-    outcome: Literal["ok", "cancelled"] | ModelErrorKind = "cancelled"
-
-    def add(self, tokens: Tokens) -> None:
-        self.tokens_in += tokens.read
-        self.tokens_out += tokens.written
-        self.usd = None if self.usd is None or tokens.usd is None else self.usd + tokens.usd
-        self.estimated |= tokens.estimated
-
-    @property
-    def usage(self) -> Usage:
-        return Usage(
-            calls=1,
-            tokens_in=self.tokens_in,
-            tokens_out=self.tokens_out,
-            usd=self.usd or 0.0,
-            unpriced=int(self.usd is None),
-        )
-
-    def call(self, spec: CallSpec, now: float) -> Call:
-        return Call(
-            at=now,
-            role=spec.role,
-            cause=spec.cause,
-            model=spec.settings.model,
-            candidate=charged_candidate(),
-            test=charged_to_test(),
-            tokens_in=self.tokens_in,
-            tokens_out=self.tokens_out,
-            usd=self.usd,
-            estimated=self.estimated,
-            seconds=round(self.seconds, 4),
-            attempts=self.attempts,
-            outcome=self.outcome,
-            left_out=spec.left_out,
-            context_tokens=spec.context_tokens,
-        )
-
-
-_REMEDIES: dict[ModelErrorKind, str] = {
-    "outage": "Nothing is lost: rerun the command when the provider answers.",
-    "setup": "Fix this and rerun the command; finished work is kept.",
-    "truncated": "Raise max_tokens of this role, or leave it out.",
-    "too_long": "Use a model with a longer context for this role.",
-}
-
-
-def _model_error(spec: CallSpec, failure: AttemptFailed, attempts: int) -> ModelError:
-    tries = f" after {attempts} attempts" if attempts > 1 else ""
-    return ModelError(
-        failure.kind,
-        f"The {spec.role} model {spec.settings.model} failed{tries}: {failure.message}.",
-        remedy=_REMEDIES.get(failure.kind, ""),
-    )

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from evolve.models.adaptations import Adaptations
 from evolve.models.cache import ReplyCache, key_of
-from evolve.models.call_runner import CallRunner, CallSpec
+from evolve.models.call_progress import CallSpec
+from evolve.models.call_runner import CallRunner
 from evolve.models.chat import ChatModel, ChatRequest, Message, Reply, Role, ToolCall
 from evolve.models.finish import finish_of
 from evolve.models.fitting import Room

@@ -10,7 +10,8 @@ import numpy as np
 
 from evolve.errors import ModelError
 from evolve.models.cache import ReplyCache, key_of
-from evolve.models.call_runner import CallRunner, CallSpec
+from evolve.models.call_progress import CallSpec
+from evolve.models.call_runner import CallRunner
 from evolve.models.provider import AttemptFailed, Embedded, Provider
 from evolve.models.remote_chat import Run
 from evolve.models.settings import ModelSettings, identity_of

@@ -16,7 +16,8 @@ import pytest
 from distributed import LocalCluster
 
 from evolve.campaign import build
-from evolve.campaign.dask_executor import DaskExecutor, Tell
+from evolve.campaign.dask_executor import DaskExecutor
+from evolve.campaign.dask_worker import Tell
 from evolve.campaign.executor import JobQueue
 from evolve.campaign.worker_factory import WorkerFactory, WorkerMessage
 from evolve.config import CampaignConfig, EvaluationConfig, SandboxConfig, SearchConfig

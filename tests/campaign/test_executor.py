@@ -14,7 +14,8 @@ import cloudpickle
 import pytest
 from distributed import LocalCluster
 
-from evolve.campaign.dask_executor import DaskExecutor, Tell
+from evolve.campaign.dask_executor import DaskExecutor
+from evolve.campaign.dask_worker import Tell
 from evolve.campaign.executor import Executor, JobQueue, ThreadExecutor
 from evolve.errors import InfrastructureError
 

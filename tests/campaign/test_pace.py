@@ -10,7 +10,7 @@ from evolve.campaign.pace import LEAST_CALLS, Paces, recorded_paces
 from evolve.config import CampaignConfig
 from evolve.journal import RunDirectory
 from evolve.models.calls import Call, CallFile
-from evolve.models.local.server import Speed
+from evolve.models.local.measuring import Speed
 
 
 def call(at: float, seconds: float = 2.0, **more: object) -> Call:

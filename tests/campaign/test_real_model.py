@@ -25,8 +25,9 @@ from evolve.journal import RunRecord
 from evolve.models.cache import ReplyCache
 from evolve.models.calls import Call, read_calls
 from evolve.models.gateway import open_gateway
+from evolve.models.local.measuring import Counters
 from evolve.models.local.opening import at_server
-from evolve.models.local.server import Counters, LocalServer
+from evolve.models.local.server import LocalServer
 from evolve.models.local.weights import find_weights
 from evolve.program import MemoryProgram
 from evolve.records import Evaluation, Failure

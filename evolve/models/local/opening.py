@@ -10,7 +10,8 @@ from typing import Any
 from evolve.config import ModelsConfig, RoleConfig
 from evolve.config.names import is_local
 from evolve.errors import UsageError
-from evolve.models.local.server import LocalServer, Speed
+from evolve.models.local.measuring import Speed
+from evolve.models.local.server import LocalServer
 from evolve.models.local.weights import Weights, find_weights
 
 Notify = Callable[[str], None]

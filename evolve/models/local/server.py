@@ -1,82 +1,32 @@
-"""llama.cpp's server as a process of its own that ends with this one, its speed, and its counters."""
+"""llama.cpp's server: started, measured, kept running, and ended with this process."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
-import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import httpx
 
 from evolve.errors import InfrastructureError
+from evolve.models.local.measuring import Counters, Speed, idle_cores
+from evolve.models.local.process import ServerProcess
 from evolve.models.local.serve import ServerSettings
 from evolve.models.local.weights import Weights
 
 Notify = Callable[[str], None]
 COMMAND = (sys.executable, "-P", "-m", "evolve.models.local.serve")
-_LAST_WORDS = 1_500  # characters of what a server printed before it ended
-_LOOK_SECONDS = 0.5
-_PATIENCE = 5.0  # seconds for a server to end that was told to
 _SHORT_LIFE = 60.0  # seconds; a server that ends sooner after its start will hardly do better next time
 _RESTARTS = 3  # in a row, of such servers
 _PROBE = "The quick brown fox jumps over the lazy dog, and the dog looks up. " * 8
 _PROBE_TOKENS = 16
 _METRIC = re.compile(r"^llamacpp:(\w+) ([\d.e+]+)$", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Tokens per second of one request alone, as measured when the server started.
-
-    Attributes:
-        prompt: prompt tokens read.
-        generation: tokens written.
-    """
-
-    prompt: float
-    generation: float
-
-    def seconds(self, read: int, written: int) -> float:
-        """Estimate of the time of one request.
-
-        >>> Speed(prompt=100.0, generation=20.0).seconds(1_000, 100)
-        15.0
-        """
-        return read / self.prompt + written / self.generation
-
-    def __str__(self) -> str:
-        return f"{self.prompt:.0f} prompt tokens/s, {self.generation:.0f} generated tokens/s"
-
-
-@dataclass(frozen=True)
-class Counters:
-    """Tokens that a server has counted since it last started, without those of the speed measurement.
-
-    Attributes:
-        prompt: tokens of all prompts, read or from the prompt cache.
-        cached: those of them from the prompt cache.
-        generated: tokens written.
-    """
-
-    prompt: int
-    cached: int
-    generated: int
-
-    def __sub__(self, other: Counters) -> Counters:
-        return Counters(
-            self.prompt - other.prompt, self.cached - other.cached, self.generated - other.generated
-        )
 
 
 class LocalServer:
@@ -119,7 +69,7 @@ class LocalServer:
         self._command = command
         self._guard = threading.Lock()
         self._closed = False
-        self._process: _Process | None = None
+        self._process: ServerProcess | None = None
         self._settings = ServerSettings(
             model=str(weights.path),
             alias=weights.identity,
@@ -131,7 +81,7 @@ class LocalServer:
         )
         self._client = httpx.Client(trust_env=False, timeout=None)  # no proxy for this machine
         try:
-            process = self._process = _Process(self._settings, self._command)
+            process = self._process = ServerProcess(self._settings, self._command)
             self._address = process.address
             # A restarted server must keep its address.
             self._settings = replace(self._settings, port=httpx.URL(self._address).port or 0)
@@ -213,7 +163,7 @@ class LocalServer:
             raise InfrastructureError(f"The server of {self.weights.identity} failed: {error}.") from error
         return answer.text
 
-    def _keep_up(self, process: _Process) -> None:
+    def _keep_up(self, process: ServerProcess) -> None:
         """Restart the server whenever it ended by itself."""
         short = 0
         while True:
@@ -230,7 +180,7 @@ class LocalServer:
             self._notify(f"The server of {name} ended and is started again: {ended}")
             process.close()
             try:
-                process = _Process(self._settings, self._command)
+                process = ServerProcess(self._settings, self._command)
             except InfrastructureError as error:
                 self._notify(f"It could not be started again. {error}")
                 return
@@ -240,90 +190,3 @@ class LocalServer:
                     continue
             process.close()
             return
-
-
-class _Process:
-    """Server process, from its start to its end. The constructor returns once it serves."""
-
-    def __init__(self, settings: ServerSettings, command: Sequence[str]) -> None:
-        self._printed = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        self._popen = subprocess.Popen(
-            list(command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._printed,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
-            start_new_session=True,  # an interrupt at the terminal is for the campaign to act on
-        )
-        assert self._popen.stdin is not None
-        assert self._popen.stdout is not None
-        try:
-            self._popen.stdin.write(json.dumps(asdict(settings)).encode() + b"\n")
-            self._popen.stdin.flush()
-            answer = self._popen.stdout.readline()
-        except BrokenPipeError:
-            answer = b""
-        except BaseException:
-            self.close()
-            raise
-        if not answer:
-            ended = self.wait()
-            self.close()
-            raise InfrastructureError(
-                f"llama.cpp's server did not start with {settings.model}: {ended}",
-                remedy="Check that the file is a whole GGUF file of a model that llama.cpp knows and that "
-                "there is memory for it; models.local.context_tokens makes it smaller.",
-            )
-        self.address: str = json.loads(answer)["address"]
-
-    @property
-    def pid(self) -> int:
-        return self._popen.pid
-
-    def wait(self) -> str:
-        """Wait for its end: status, and the last of what it printed."""
-        status = self._popen.wait()
-        how = f"signal {-status}" if status < 0 else f"status {status}"
-        self._printed.seek(0)
-        words = self._printed.read().decode("utf-8", "replace")[-_LAST_WORDS:].strip()
-        return how + (f"; it printed: {words}" if words else "")
-
-    def close(self) -> None:
-        """End it by hanging up, or by force."""
-        for pipe in (self._popen.stdin, self._popen.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):
-                    pipe.close()
-        try:
-            self._popen.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._popen.kill()
-            self._popen.wait()
-
-
-def idle_cores(busy: Callable[[Collection[int]], float] | None = None) -> int:
-    """Cores that this process may use and that are idle now, at least 1.
-
-    llama.cpp's threads wait for each other after every layer, so a thread without a core delays all. On two
-    busy cores SmolLM2-135M wrote 1 token/s with two threads and 13 to 50 with one.
-
-    Args:
-        busy: number of these cores that are busy, such as 1.5; None: measure it for half a second.
-
-    Example:
-        >>> idle_cores(lambda cores: float(len(cores)))
-        1
-    """
-    every = range(os.cpu_count() or 1)
-    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(every)
-    return max(1, len(cores) - round((busy or _busy)(cores)))
-
-
-def _busy(cores: Collection[int]) -> float:
-    """Cores of ``cores`` that are at work for half a second; 0 where that cannot be measured."""
-    try:
-        import psutil
-    except ImportError:
-        return 0.0
-    shares = psutil.cpu_percent(interval=_LOOK_SECONDS, percpu=True)
-    return sum(share for core, share in enumerate(shares) if core in cores) / 100

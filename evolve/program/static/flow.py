@@ -7,16 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from evolve.program.checks import Problem
-from evolve.program.static.scopes import (
-    COMPREHENSIONS,
-    locals_of,
-    names_bound_by,
-    parameters_of,
-    stored_in,
-)
+from evolve.program.static.bindings import Bindings, Names
+from evolve.program.static.scopes import COMPREHENSIONS, names_bound_by, stored_in
 from evolve.program.syntax import FUNCTIONS
 
-_State = frozenset[str]
+_State = Names
 
 
 def unbound_locals(tree: ast.Module) -> Iterator[Problem]:
@@ -39,58 +34,18 @@ class _Loop:
     continues: list[_State] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class _Assignment:
-    line: int
-    guards: _State
-
-
 class _Function:
     """Flow of assignments in a function. A state is the set of names surely assigned; None: unreachable."""
 
     def __init__(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         self._node = node
-        self._locals = locals_of(node)
-        self._assignments: dict[str, list[_Assignment]] = {}
-        self._found: dict[str, tuple[int, _State, _State]] = {}
-        self._guards: list[_State] = []
+        self._bindings = Bindings(node)
         self._loops: list[_Loop] = []
-        self._before_loop: list[_State] = []
-        self._augmented: set[str] = set()
 
     def problems(self) -> Iterator[Problem]:
-        if not self._locals:
-            return
-        self._block(self._node.body, frozenset())
-        for name, (line, guards, steady) in self._found.items():
-            assignments = self._assignments.get(name, [])
-            if not assignments and name not in self._augmented:
-                continue  # assigned in code that is never reached, or deleted
-            later = all(assignment.line >= line for assignment in assignments)
-            if later and not self._before_loop_of(name, line):
-                yield Problem(line, f"`{name}` is used before it is assigned; assign it above this line")
-                continue
-            if later and guards & steady:
-                continue  # as in `if not first: use(previous)`, with `first` set before the loop
-            if not later and any(guards & assignment.guards for assignment in assignments):
-                continue
-            where = assignments[0].line
-            lines = f"line {where}, which" if len(assignments) == 1 else "lines that"
-            yield Problem(
-                line,
-                f"`{name}` may be unbound here: it is assigned in {lines} may not run before; assign it "
-                "before the loop or condition",
-            )
-
-    def _before_loop_of(self, name: str, line: int) -> bool:
-        """Return whether the use at ``line`` shares a loop with an assignment further down."""
-        lines = [assignment.line for assignment in self._assignments.get(name, [])]
-        return any(
-            isinstance(loop, (ast.For, ast.AsyncFor, ast.While))
-            and loop.lineno <= line <= (loop.end_lineno or 0)
-            and any(loop.lineno <= at <= (loop.end_lineno or 0) for at in lines)
-            for loop in ast.walk(self._node)
-        )
+        if self._bindings.locals:
+            self._block(self._node.body, frozenset())
+            yield from self._bindings.problems()
 
     def _block(self, body: Sequence[ast.stmt], state: _State | None) -> _State | None:
         for statement in body:
@@ -141,8 +96,8 @@ class _Function:
         if isinstance(node, ast.AugAssign):
             state = self._expression(node.value, state)
             if isinstance(node.target, ast.Name):
-                self._use(node.target.id, node.target.lineno, state)
-                self._augmented.add(node.target.id)
+                self._bindings.use(node.target.id, node.target.lineno, state)
+                self._bindings.augment(node.target.id)
                 return state | {node.target.id}
             return self._expression(node.target, state)
         if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
@@ -162,35 +117,31 @@ class _Function:
 
     def _if(self, node: ast.If, state: _State) -> _State | None:
         state = self._expression(node.test, state)
-        self._guards.append(_variables(node.test))
-        outcomes = [self._block(node.body, state), self._block(node.orelse, state)]
-        self._guards.pop()
+        with self._bindings.guarded(_variables(node.test)):
+            outcomes = [self._block(node.body, state), self._block(node.orelse, state)]
         return _joined(outcomes)
 
     def _match(self, node: ast.Match, state: _State) -> _State | None:
         state = self._expression(node.subject, state)
         outcomes: list[_State | None] = []
         complete = False
-        self._guards.append(_variables(node.subject))
-        for case in node.cases:
-            inner = state
-            for part in ast.walk(case.pattern):
-                name = getattr(part, "name", None) or getattr(part, "rest", None)
-                if isinstance(part, ast.pattern) and isinstance(name, str):
-                    inner = self._bind(name, part.lineno, inner)
-            if case.guard is not None:
-                inner = self._expression(case.guard, inner)
-            plain = isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None
-            complete = complete or (plain and case.guard is None)
-            outcomes.append(self._block(case.body, inner))
-        self._guards.pop()
+        with self._bindings.guarded(_variables(node.subject)):
+            for case in node.cases:
+                inner = state
+                for part in ast.walk(case.pattern):
+                    name = getattr(part, "name", None) or getattr(part, "rest", None)
+                    if isinstance(part, ast.pattern) and isinstance(name, str):
+                        inner = self._bind(name, part.lineno, inner)
+                if case.guard is not None:
+                    inner = self._expression(case.guard, inner)
+                plain = isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None
+                complete = complete or (plain and case.guard is None)
+                outcomes.append(self._block(case.body, inner))
         return _joined(outcomes if complete else [*outcomes, state])
 
     def _guarded_loop(self, node: ast.While, state: _State, *, endless: bool) -> _State | None:
-        self._guards.append(_variables(node.test))
-        after = self._loop(node.body, node.orelse, state, None if endless else state)
-        self._guards.pop()
-        return after
+        with self._bindings.guarded(_variables(node.test)):
+            return self._loop(node.body, node.orelse, state, None if endless else state)
 
     def _loop(
         self, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], state: _State, skipped: _State | None
@@ -198,9 +149,8 @@ class _Function:
         """The state after a loop; ``skipped`` is the one before it, None if only a break ends it."""
         loop = _Loop()
         self._loops.append(loop)
-        self._before_loop.append(state if skipped is None else skipped)
-        end = self._block(body, state)
-        self._before_loop.pop()
+        with self._bindings.in_loop(state if skipped is None else skipped):
+            end = self._block(body, state)
         self._loops.pop()
         done = _joined([end, *loop.continues])
         if skipped is None:
@@ -235,16 +185,8 @@ class _Function:
         return state
 
     def _bind(self, name: str, line: int, state: _State) -> _State:
-        guards = frozenset().union(*self._guards)
-        self._assignments.setdefault(name, []).append(_Assignment(line, guards))
+        self._bindings.bind(name, line)
         return state | {name}
-
-    def _use(self, name: str, line: int, state: _State) -> None:
-        if name in self._locals and name not in state and name not in self._found:
-            guards = frozenset().union(*self._guards)
-            steady = self._before_loop[-1] if self._before_loop else frozenset()
-            parameters = parameters_of(self._node)
-            self._found[name] = (line, guards, steady | parameters)
 
     def _expressions(self, node: ast.AST, state: _State) -> _State:
         for child in ast.iter_child_nodes(node):
@@ -257,7 +199,7 @@ class _Function:
     def _expression(self, node: ast.expr, state: _State) -> _State:
         if isinstance(node, ast.Name):
             if isinstance(node.ctx, ast.Load):
-                self._use(node.id, node.lineno, state)
+                self._bindings.use(node.id, node.lineno, state)
             return state
         if isinstance(node, ast.NamedExpr):
             state = self._expression(node.value, state)
@@ -280,9 +222,8 @@ class _Function:
                 inner = self._expression(value, inner)
             return inner
         state = self._expression(node.test, state)
-        self._guards.append(_variables(node.test))
-        outcomes = [self._expression(node.body, state), self._expression(node.orelse, state)]
-        self._guards.pop()
+        with self._bindings.guarded(_variables(node.test)):
+            outcomes = [self._expression(node.body, state), self._expression(node.orelse, state)]
         return outcomes[0] & outcomes[1]
 
     def _comprehension(self, node: ast.expr, state: _State) -> _State:
@@ -291,7 +232,7 @@ class _Function:
         own = {n for g in node.generators for n in _bound_within(g.target)}
         inner = state | own
         if isinstance(node, ast.GeneratorExp):
-            inner = inner | self._locals  # it may run later
+            inner = inner | self._bindings.locals  # it may run later
         for number, generator in enumerate(node.generators):
             if number:
                 inner = self._expression(generator.iter, inner)

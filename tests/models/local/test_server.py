@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from evolve.errors import InfrastructureError
-from evolve.models.local.server import Counters, LocalServer, Speed, idle_cores
+from evolve.models.local.measuring import Counters, Speed, idle_cores
+from evolve.models.local.server import LocalServer
 from evolve.models.local.weights import Weights, read_weights
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_server.py")))
