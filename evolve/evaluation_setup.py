@@ -290,6 +290,8 @@ def is_trusted(config: CampaignConfig, present: Iterable[str] = ()) -> bool:
     search = config.search
     if search.mutators not in BUILT_IN["mutator"] or search.optimizer not in BUILT_IN["optimizer"]:
         return False
-    if config.models.reflecting or not all(name in own for name in config.seeds):
+    if config.models.reflecting or search.proposer != "completion":
+        return False
+    if not all(name in own for name in config.seeds):
         return False
     return set(present) <= {seed_program(name).id for name in seed_names()}

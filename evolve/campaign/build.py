@@ -15,6 +15,7 @@ from evolve.campaign.loop import Campaign
 from evolve.campaign.mutator_setup import candidate_worker, mutator_of
 from evolve.campaign.notebook import check_notes
 from evolve.campaign.preflight import preflight
+from evolve.campaign.proposers import check_proposer
 from evolve.campaign.recording import record_facts
 from evolve.campaign.reflectors import style_of
 from evolve.campaign.starting import named_selector
@@ -114,7 +115,7 @@ def build(
         closing.callback(model_set.close)
         setup = benchmark_setup.with_models(config, model_set)
         record_facts(run, setup)
-        mutator = mutator_of(config, setup, components).identity
+        mutator = mutator_of(config, setup, components, run).identity
         allowed = unsafe_local or trusted
         executor = _executor(config, setup, run, components, unsafe_local=allowed, notify=notify)
         _say_what_to_know(config, setup, notify)
@@ -131,6 +132,7 @@ def _check(config: CampaignConfig, components: Components) -> None:
     _check_freeze(config)
     _check_cluster(config, components)
     _check_gepa(config)
+    check_proposer(config)
     _check_parts(config, components)
 
 
@@ -169,7 +171,7 @@ def _executor(
     """Threads of this process, the workers of a cluster, or a registered executor."""
     jobs = min(config.jobs, config.under_way)
     if config.cluster is None:
-        work = candidate_worker(config, setup, components).work
+        work = candidate_worker(config, setup, components, run).work
         return components.make(
             "executor",
             config.executor or "threads",

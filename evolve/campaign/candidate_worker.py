@@ -19,7 +19,16 @@ from evolve.evaluation import Evaluator, Subset, Subsets
 from evolve.evaluation.confirming import averaged, may_be_luck
 from evolve.evaluation.early_stopping import EarlyStopper, FrontMember
 from evolve.models.accounts import charged_to
-from evolve.mutation import Feedback, MutationContext, Mutator, NoCandidate, Notes, Proposal, Scope
+from evolve.mutation import (
+    Feedback,
+    MutationContext,
+    Mutator,
+    NoCandidate,
+    Notes,
+    Proposal,
+    RunSnapshot,
+    Scope,
+)
 from evolve.mutation.scoping import Workload, choose_scope
 from evolve.population import Request, rng_for
 from evolve.program import MemoryProgram
@@ -45,6 +54,7 @@ class MakeCandidate:
         hints: requests of the user.
         notes: notes of the campaign.
         child: the candidate, where an earlier process made it; then it has only to be evaluated.
+        history: the run so far, for a mutator that reads it.
     """
 
     request: Request
@@ -59,6 +69,7 @@ class MakeCandidate:
     hints: tuple[str, ...] = ()
     notes: tuple[Notes, ...] = ()
     child: MemoryProgram | None = None
+    history: RunSnapshot | None = None
 
     @property
     def number(self) -> int:
@@ -216,6 +227,7 @@ class CandidateWorker:
             notes=job.notes,
             scope=scopes[0],
             scopes=scopes[1:],
+            history=job.history,
         )
         return self._mutator.mutate(context, rng_for(self._seed, "mutation", job.number))
 

@@ -93,6 +93,7 @@ def _measure_children(
 ) -> None:
     """Diagnose each program and ask a simulated reflector for an offspring, which gives none."""
     changes = {"search.mutators": "model", "search.tune": 0.0, "search.optimizer": "evolve"}
+    changes["search.proposer"] = "completion"  # an agent's calls depend on what it sees
     maker = candidate_worker(merged(config, changes), setup)
     candidates = [_candidate(n, program, scores) for n, (program, scores) in complete.items()]
     programs = {n: program for n, (program, _) in complete.items()}

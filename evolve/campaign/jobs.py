@@ -8,12 +8,13 @@ from evolve.campaign.candidate_worker import EvaluateCandidate, JobResult, MakeC
 from evolve.campaign.executor import Executor, JobQueue
 from evolve.campaign.family import MOST_REFERENCES, family
 from evolve.campaign.notebook import notes_for
+from evolve.campaign.proposing import snapshot_of
 from evolve.campaign.recorder import Recorder
 from evolve.config import CampaignConfig
 from evolve.errors import BudgetReached, InfrastructureError
 from evolve.evaluation import Subset, Subsets
 from evolve.evaluation.early_stopping import FrontMember
-from evolve.mutation import Feedback
+from evolve.mutation import Feedback, RunSnapshot
 from evolve.population import CandidatePool, Request, rng_for
 from evolve.records import Evaluation
 
@@ -137,7 +138,17 @@ def job_of(
         hints=tuple(hint.text for hint in recorder.history.hints(number)),
         notes=notes_for(number, recorder.history, config),
         child=recorder.proposed(number),
+        history=_snapshot(number, pool, recorder, config),
     )
+
+
+def _snapshot(
+    number: int, pool: CandidatePool, recorder: Recorder, config: CampaignConfig
+) -> RunSnapshot | None:
+    """Return the settled candidates, for a proposer that reads the run; a completion does not."""
+    if config.search.proposer == "completion":
+        return None
+    return snapshot_of(recorder.history, pool, recorder.programs, number - config.under_way + 1)
 
 
 def _crosses(number: int, config: CampaignConfig) -> bool:

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import get_args
 
 from evolve.campaign.candidate_worker import CandidateWorker
+from evolve.campaign.proposers import agentic, commanded
 from evolve.campaign.reflectors import reflecting
 from evolve.components import AS_CONFIGURED, Components
 from evolve.config import CampaignConfig, SearchConfig
+from evolve.errors import UsageError
 from evolve.evaluation import Subset
 from evolve.evaluation.rehearsal import Rehearsal
 from evolve.evaluation_setup import EvaluationSetup
+from evolve.journal import RunRecord
 from evolve.kinds import BUILT_IN
 from evolve.mutation import Mutator, Scope
 from evolve.mutation.ensemble import Ensemble, LearningEnsemble, Member
@@ -28,14 +31,17 @@ RULES = "rules"
 
 
 def candidate_worker(
-    config: CampaignConfig, setup: EvaluationSetup, components: Components = AS_CONFIGURED
+    config: CampaignConfig,
+    setup: EvaluationSetup,
+    components: Components = AS_CONFIGURED,
+    run: RunRecord | None = None,
 ) -> CandidateWorker:
-    """Build the worker for the jobs of the campaign that ``config`` describes."""
+    """Build the worker for the jobs of the campaign that ``config`` describes; ``run`` is for an agent."""
     search = config.search
     return CandidateWorker(
         setup.evaluator,
         setup.subsets,
-        mutator_of(config, setup, components),
+        mutator_of(config, setup, components, run),
         seed=config.seed,
         # A frozen part already narrows the changes; a blind model is not told where evidence is lost.
         scoped=bool(config.reflecting) and search.scoped and search.freeze is None and not _blind(search),
@@ -53,10 +59,13 @@ def _blind(search: SearchConfig) -> bool:
 
 
 def mutator_of(
-    config: CampaignConfig, setup: EvaluationSetup, components: Components = AS_CONFIGURED
+    config: CampaignConfig,
+    setup: EvaluationSetup,
+    components: Components = AS_CONFIGURED,
+    run: RunRecord | None = None,
 ) -> Mutator:
     """Return the mutator of a campaign; its identity says rules or models, prompts, and settings."""
-    return _tuning(config, setup, _inventive(config, setup, components))
+    return _tuning(config, setup, _inventive(config, setup, components, run))
 
 
 def _tuning(config: CampaignConfig, setup: EvaluationSetup, inner: Mutator) -> Mutator:
@@ -75,7 +84,9 @@ def _tuning(config: CampaignConfig, setup: EvaluationSetup, inner: Mutator) -> M
     return Tuning(inner, Tuner(rehearsal, frugal="cost" in search.objectives), share=search.tune)
 
 
-def _inventive(config: CampaignConfig, setup: EvaluationSetup, components: Components) -> Mutator:
+def _inventive(
+    config: CampaignConfig, setup: EvaluationSetup, components: Components, run: RunRecord | None
+) -> Mutator:
     """Build the mutator that changes more than numbers: rules, reflecting models, both, or a registered
     one.
     """
@@ -93,11 +104,31 @@ def _inventive(config: CampaignConfig, setup: EvaluationSetup, components: Compo
         return Freezing(own, config.search.freeze) if config.search.freeze else own
     if config.mutators == "rules":
         return _rules(config)
-    models = [
-        reflecting(config, setup, role, model)
-        for role, model in zip(config.reflecting, setup.model_set.reflectors, strict=True)
+    return _ensemble(config, _proposers(config, setup, run), setup.subsets.static)
+
+
+def _proposers(config: CampaignConfig, setup: EvaluationSetup, run: RunRecord | None) -> list[Member]:
+    """Return the makers of candidates besides the rules: one for each reflector, or the command."""
+    kind = config.search.proposer
+    if kind != "completion" and run is None:
+        raise UsageError(f"--proposer {kind} reads the run directory, and there is none here.")
+    if kind == "command" and run is not None:
+        return [Member("command", commanded(config, setup, run), scoped=False)]
+    names = [reflector.model for reflector in config.reflecting]
+    return [
+        # The same model may be there twice, with other parameters.
+        Member(
+            name if names.count(name) == 1 else f"{name} ({place})",
+            agentic(config, setup, role, model, run)
+            if kind == "agent" and run is not None
+            else reflecting(config, setup, role, model),
+            role.weight,
+            scoped=kind == "completion",
+        )
+        for place, (name, role, model) in enumerate(
+            zip(names, config.reflecting, setup.model_set.reflectors, strict=True), 1
+        )
     ]
-    return _ensemble(config, models, setup.subsets.static)
 
 
 def _rules(config: CampaignConfig) -> Mutator:
@@ -111,19 +142,12 @@ def _rules(config: CampaignConfig) -> Mutator:
     return Freezing(rules, search.freeze) if search.freeze else rules
 
 
-def _ensemble(config: CampaignConfig, mutators: Sequence[Mutator], static: Subset) -> Mutator:
-    """Combine ``mutators``, one for each reflector of the configuration plus the rules, into one mutator."""
+def _ensemble(config: CampaignConfig, makers: Sequence[Member], static: Subset) -> Mutator:
+    """Combine the makers of candidates, and the rules if they take part, into one mutator."""
     search, both = config.search, config.mutators == "both"
-    if len(mutators) == 1 and search.ensemble == "weights" and not both:
-        return mutators[0]
-    models = [reflector.model for reflector in config.reflecting]
-    members = [
-        # The same model may be there twice, with other parameters.
-        Member(name if models.count(name) == 1 else f"{name} ({place})", mutator, reflector.weight)
-        for place, (name, mutator, reflector) in enumerate(
-            zip(models, mutators, config.reflecting, strict=True), 1
-        )
-    ]
+    if len(makers) == 1 and search.ensemble == "weights" and not both:
+        return makers[0].mutator
+    members = list(makers)
     if both:
         members.append(Member(RULES, OnFitnessSet(_rules(config), static), scoped=False))
     elif search.ensemble == "weights":

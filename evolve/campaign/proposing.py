@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from evolve.evaluation import Subsets
-from evolve.files.inside import read_below
+from evolve.campaign.probing import probe_subset
+from evolve.errors import InfrastructureError
+from evolve.evaluation import Evaluator, Subsets
 from evolve.journal import RunRecord
-from evolve.mutation import RunSnapshot
+from evolve.mutation import MutationContext, RunSnapshot
 from evolve.population import CandidatePool
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Task
 from evolve.runs.history import RunHistory
-
-NOTES = "notes.md"
 
 
 class RecordedValidation:
@@ -47,12 +46,33 @@ class RecordedValidation:
         """See ``ValidationRecord``."""
         return self._subsets.rotating(candidate.number).tasks
 
-    def notes(self) -> str:
-        """See ``ValidationRecord``."""
-        try:
-            return read_below(self._run.path, NOTES).decode("utf-8", "replace")
-        except FileNotFoundError:
-            return ""
+
+class TrialEvaluator:
+    """Evaluation of an agent's trials, in the usual way and sandbox, charged to the candidate in the making.
+
+    Args:
+        evaluator: scores programs.
+        pooled: all episodes are in one memory; else each group has one of its own.
+    """
+
+    def __init__(self, evaluator: Evaluator, *, pooled: bool) -> None:
+        self._evaluator = evaluator
+        self._pooled = pooled
+
+    def __call__(self, program: MemoryProgram, context: MutationContext, count: int) -> Evaluation | None:
+        """Evaluate ``program`` on at most ``count`` tasks of the minibatch, those of the lowest scores first.
+
+        Raises:
+            InfrastructureError: a model or the sandbox failed, so that nothing is known of the program.
+            BudgetReached: the spending limit is reached.
+        """
+        subset = probe_subset(context, count, pooled=self._pooled)
+        if subset is None:
+            return None
+        evaluation = self._evaluator.evaluate(program, subset)
+        if evaluation.status == "inconclusive" and not evaluation.items:
+            raise InfrastructureError(f"A trial could not be evaluated: {evaluation.reason}")
+        return evaluation
 
 
 def snapshot_of(

@@ -67,7 +67,7 @@ def style_of(config: CampaignConfig, role: RoleConfig, model: ChatModel) -> Styl
         return config.search.prompt
     context = getattr(model, "context_tokens", None)
     small = isinstance(context, int) and context < _SMALL_CONTEXT
-    return "compact" if small or _is_served_here(role) else "full"
+    return "compact" if small or is_served_here(role) else "full"
 
 
 def prompt_room(most: int, role: RoleConfig, model: ChatModel) -> int:
@@ -79,7 +79,7 @@ def prompt_room(most: int, role: RoleConfig, model: ChatModel) -> int:
     return max(LEAST_TOKENS, min(most, context - reply))
 
 
-def _is_served_here(role: RoleConfig) -> bool:
+def is_served_here(role: RoleConfig) -> bool:
     """Return whether this machine serves the model, which is then small and slow."""
     return is_local(role.model) or urlsplit(role.api_base or "").hostname in _LOOPBACK
 
@@ -92,7 +92,7 @@ def _sampling(role: RoleConfig, style: Style) -> Sampling:
     """Short replies for a compact prompt; warmer ones in further attempts where a temperature is known."""
     given = role.parameters.get("temperature")
     temperature = float(given) if isinstance(given, (int, float)) else None
-    if temperature is None and _is_served_here(role):
+    if temperature is None and is_served_here(role):
         temperature = _LOCAL_TEMPERATURE
     bounded = style == "compact" and role.max_tokens is None and "max_tokens" not in role.parameters
     return Sampling(_COMPACT_REPLY if bounded else None, temperature)

@@ -64,6 +64,8 @@ def run(
     The same command resumes a run of the same name; options left out then keep their recorded values.
     """
     overrides = {**_preset(preset), **settings}
+    if settings.get("search.proposer_command"):
+        overrides.setdefault("search.proposer", "command")
     typed = _Typed(config_file, root, overrides, benchmark_options(option, scope), trust)
     first = typed.settled(name)
     if dry_run:

@@ -100,7 +100,7 @@ class CampaignConfig(Section):
         search = self.search
         if search.mutators not in BUILT_IN["mutator"]:
             return search.mutators
-        if not self.models.reflecting:
+        if not (self.models.reflecting or search.proposer == "command"):
             return "rules"
         if search.optimizer == "gepa" or search.freeze == "code":  # the rules change code alone
             return "model"
@@ -109,14 +109,21 @@ class CampaignConfig(Section):
     @property
     def reflecting(self) -> tuple[ReflectorConfig, ...]:
         """Reflectors that make candidates."""
-        return () if self.mutators == "rules" else self.models.reflecting
+        if self.mutators == "rules" or self.search.proposer == "command":
+            return ()
+        return self.models.reflecting
+
+    @property
+    def reads_failures(self) -> bool:
+        """True if a model or a command, which learn from single failures, makes candidates."""
+        return bool(self.reflecting) or (self.search.proposer == "command" and self.mutators != "rules")
 
     @property
     def selection(self) -> str:
         """Parent selector in use. In the paper, always taking the best was worse with models."""
         if self.search.selection:
             return self.search.selection
-        by_rules = not self.reflecting or (self.mutators == "both" and self.has_rule_agent)
+        by_rules = not self.reads_failures or (self.mutators == "both" and self.has_rule_agent)
         return "max" if by_rules else "softmax"
 
     @property
@@ -128,7 +135,7 @@ class CampaignConfig(Section):
     def rotating(self) -> int:
         """Tasks of a reflection minibatch; 0: the fitness set is used instead."""
         given = self.evaluation.rotating
-        if given is None and self.reflecting:
+        if given is None and self.reads_failures:
             return 40 if self.has_rule_agent else 8
         return given or 0  # the rules of the rule-based mutator count failures, and read no single one
 

@@ -10,14 +10,14 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     ValidationInfo,
     field_validator,
 )
 
+from evolve.config.proposer import AgentConfig, Proposer
+from evolve.config.section import Section as Section
 from evolve.kinds import Kind
 from evolve.registry import REGISTRY
 from evolve.scoring import GRADED, METRICS
@@ -54,12 +54,6 @@ class RegisteredName:
 def named(kind: Kind) -> AfterValidator:
     """Return a validator of the names of ``kind``; see ``RegisteredName``."""
     return AfterValidator(RegisteredName(kind))
-
-
-class Section(BaseModel):
-    """Base of the sections: immutable, closed to unknown keys, finite numbers only."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SearchConfig(Section):
@@ -200,6 +194,22 @@ class SearchConfig(Section):
         description="source of candidates if a reflector is given: the model, the rules, or both, which "
         "share the budget by their gain, with the rules also replacing a model that gave no "
         "program; auto: both; of a plug-in: only that mutator, with or without a reflector",
+    )
+    proposer: Proposer = Field(
+        default="completion",
+        description="way in which a reflector makes a candidate: one completion; an agent that reads the run "
+        "and tries changes with tools; or a command of yours",
+    )
+    proposer_command: str | None = Field(
+        default=None,
+        description="command that makes a candidate in a folder: {workdir} is the folder, {python} Python",
+    )
+    proposer_unsandboxed: bool = Field(
+        default=False,
+        description="run that command on this machine with your rights, keys and network, not in a sandbox",
+    )
+    agent: AgentConfig = Field(
+        default=AgentConfig(), description="caps on the work of an agent, or a command, on one candidate"
     )
     prompts_dir: Path | None = Field(
         default=None,

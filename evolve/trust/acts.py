@@ -23,6 +23,8 @@ from evolve.errors import UsageError
 from evolve.kinds import OBJECT
 from evolve.registry import REGISTRY
 
+_SANDBOXED = "in the sandbox, with the text files that it names"
+_UNSANDBOXED = "with your rights, keys and network"
 _SHOWN = 12  # digits of a hash in a message
 _LIMITS = tuple(name for name in SandboxConfig.model_fields if name not in ("backend", "pool"))
 
@@ -32,7 +34,7 @@ class Act:
     """Act of a command on the host on behalf of a file.
 
     Attributes:
-        kind: ``execute``, ``play``, ``connect``, ``ask``, ``write`` or ``limit``.
+        kind: ``execute``, ``play``, ``command``, ``connect``, ``ask``, ``write`` or ``limit``.
         subject: a path, an address, or the name of a setting.
         detail: the hash of a file's content, the variable that is sent, or the value of a setting.
     """
@@ -55,6 +57,8 @@ class Act:
                 f"play the games in {self.subject} (sha256 {self.detail[:_SHOWN]}…) in a simulator, which "
                 "executes code in them with your rights"
             )
+        if self.kind == "command":
+            return f"run the command {self.subject!r} for each candidate, {self.detail}"
         if self.kind == "connect":
             return f"connect to the Dask scheduler {self.subject}, which can have code run in this process"
         if self.kind == "ask":
@@ -122,6 +126,9 @@ def acts_of(config: CampaignConfig, *, recorded: bool) -> list[Act]:
     """
     found = [*execution(locate(config.benchmark)), *playing(config.benchmark, config.data_dir)]
     found += _model_acts(config, recorded=recorded)
+    if config.search.proposer == "command" and config.search.proposer_command:
+        place = _UNSANDBOXED if config.search.proposer_unsandboxed else _SANDBOXED
+        found.append(Act("command", config.search.proposer_command, place))
     if config.cluster:
         found.append(Act("connect", config.cluster))
     if config.models.cache is not None:

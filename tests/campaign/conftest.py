@@ -8,7 +8,10 @@ import pytest
 
 from tests.campaign.actors import actors
 from tests.campaign.lab import Lab
+from tests.sandboxes.conftest import bwrap_sandbox, docker_sandbox
 from tests.server.server import ModelServer
+
+__all__ = ["bwrap_sandbox", "docker_sandbox"]
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ import pytest
 import evolve.mutation
 from evolve.evaluation import Subset
 from evolve.mutation import Feedback, MutationContext, Mutator, NoCandidate, Proposal
+from evolve.mutation.agentic.command import CommandMutator
+from evolve.mutation.agentic.mutator import AgenticMutator
 from evolve.mutation.ensemble import Ensemble, LearningEnsemble, Member
 from evolve.mutation.fitness_set import OnFitnessSet
 from evolve.mutation.freezing import Freezing
@@ -68,7 +70,14 @@ WRAPPERS: MappingProxyType[type, Callable[[Learner], Mutator]] = MappingProxyTyp
 )
 SIGNING = (Ensemble, LearningEnsemble)
 """Wrappers that put the name of a member behind the operators of its children."""
-MAKERS = {LearningRuleBasedMutator, RuleBasedMutator, ReflectionMutator, Tuner}
+MAKERS = {
+    AgenticMutator,
+    CommandMutator,
+    LearningRuleBasedMutator,
+    RuleBasedMutator,
+    ReflectionMutator,
+    Tuner,
+}
 """Mutators that wrap none."""
 
 

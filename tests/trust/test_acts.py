@@ -10,7 +10,7 @@ import pytest
 from evolve.benchmark import locate
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
-from evolve.trust import Act, Approvals, Gate, acts_of, played_in
+from evolve.trust import Act, Approvals, Gate, acts_of, played_in, typed_acts
 
 CONFIG = CampaignConfig()
 
@@ -159,3 +159,27 @@ def test_an_approval_that_cannot_be_kept_holds_once(tmp_path: Path) -> None:
     said: list[str] = []
     Gate(Approvals(tmp_path / "file" / "x"), trust=True, notify=said.append).admit([ACT], source="x")
     assert "this command only" in said[0]
+
+
+def test_a_proposer_command_is_an_act_that_says_where_it_runs() -> None:
+    command: dict[str, Any] = {"search__proposer": "command", "search__proposer_command": "mine {workdir}"}
+    assert kinds(search__proposer_command="mine {workdir}") == []
+    (sandboxed,) = kinds(**command)
+    (here,) = kinds(**command, search__proposer_unsandboxed=True)
+    assert sandboxed == ("command", "mine {workdir}", "in the sandbox, with the text files that it names")
+    assert here[:2] == sandboxed[:2]
+    said = str(Act(*here))
+    assert said == "run the command 'mine {workdir}' for each candidate, with your rights, keys and network"
+
+
+def test_a_command_that_is_typed_for_the_sandbox_is_not_approved_for_the_host() -> None:
+    typed = typed_acts({"search.proposer": "command", "search.proposer_command": "mine"})
+    received = merged(
+        CONFIG,
+        {
+            "search.proposer": "command",
+            "search.proposer_command": "mine",
+            "search.proposer_unsandboxed": True,
+        },
+    )
+    assert [act for act in acts_of(received, recorded=False) if act not in typed]

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 
-from evolve.mutation.protocol import MutationContext, RunSnapshot
+from evolve.mutation.protocol import MutationContext, Notes, RunSnapshot
 from evolve.mutation.reflection.cases import TextWidth, case_text, failure_text, failures_text
 from evolve.records import Candidate, Episode, Evaluation, ItemResult, Task
 
@@ -81,6 +81,12 @@ def lineage_page(history: RunSnapshot, context: MutationContext) -> str:
             for number, operator, reason in history.discarded[-_DISCARDED:]
         ]
     return "\n".join(lines) + "\n"
+
+
+def notes_page(notes: Sequence[Notes]) -> str:
+    """Return the notes of the run, and those of other runs under their names."""
+    parts = [f"# From the run {one.source}\n\n{one.text}" if one.source else one.text for one in notes]
+    return "\n\n".join(parts)
 
 
 def scores_page(scores: Sequence[tuple[Candidate, Mapping[str, float]]], tasks: Sequence[str]) -> str:

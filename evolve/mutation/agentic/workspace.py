@@ -13,6 +13,7 @@ from evolve.mutation.agentic.pages import (
     evaluation_page,
     guide,
     lineage_page,
+    notes_page,
     scores_page,
     trace_page,
 )
@@ -42,10 +43,6 @@ class ValidationRecord(Protocol):
 
     def minibatch_tasks(self, candidate: Candidate) -> Sequence[Task]:
         """Return the tasks of a candidate's reflection minibatch."""
-        ...
-
-    def notes(self) -> str:
-        """Return the notes of the campaign; empty where it keeps none."""
         ...
 
 
@@ -122,8 +119,8 @@ def _files(
     yield "lineage.md", lineage_page(history, context)
     if context.hints:
         yield "hints.md", "\n".join(f"- {hint}" for hint in context.hints)
-    if notes := record.notes():
-        yield "notes.md", notes
+    if context.notes:
+        yield "notes.md", notes_page(context.notes)
     yield from _diagnosis(context)
     ordered = _by_relevance(context, history)
     fitness = {task.id: _without_gold(task, context) for task in record.fitness_tasks()}

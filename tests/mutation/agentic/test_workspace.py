@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from evolve.mutation import MutationContext, RunSnapshot
+from evolve.mutation import MutationContext, Notes, RunSnapshot
 from evolve.mutation.agentic.workspace import workspace_of
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Interval, ItemResult, Task
@@ -20,7 +20,6 @@ class FakeRecord:
 
     def __init__(self, subset: str = "static") -> None:
         self.subset = subset
-        self.campaign_notes = ""
 
     def fitness(self, candidate: Candidate) -> Evaluation | None:
         return _evaluation(candidate, self.subset, "fit", "hidden-test")
@@ -33,9 +32,6 @@ class FakeRecord:
 
     def minibatch_tasks(self, candidate: Candidate) -> Sequence[Task]:
         return (Task(id=f"mini-{candidate.number}", question="Who has it?", answers=("Cleo",)),)
-
-    def notes(self) -> str:
-        return self.campaign_notes
 
 
 def _evaluation(candidate: Candidate, subset: str, *tasks: str) -> Evaluation:
@@ -131,9 +127,10 @@ def test_the_folder_is_bounded_and_says_what_is_left_out(context_of: Contexts) -
 def test_notes_and_hints_are_there_if_the_run_has_any(context_of: Contexts) -> None:
     record = FakeRecord()
     assert not {"notes.md", "hints.md"} & workspace_of(contexts(context_of), record, contract="").files.keys()
-    record.campaign_notes = "Ranking by words helped."
-    files = workspace_of(contexts(context_of, hints=("Keep dates.",)), record, contract="").files
-    assert files["notes.md"] == "Ranking by words helped."
+    notes = (Notes("Ranking by words helped."), Notes("Vectors did not.", "other"))
+    context = contexts(context_of, hints=("Keep dates.",), notes=notes)
+    files = workspace_of(context, record, contract="").files
+    assert files["notes.md"] == "Ranking by words helped.\n\n# From the run other\n\nVectors did not."
     assert files["hints.md"] == "- Keep dates."
 
 
