@@ -12,9 +12,9 @@ from pydantic import Field, TypeAdapter
 
 from evolve.records import Candidate, CostUnit, Interval, Record, Stage, Status, Try
 
-StopReason = Literal["budget", "time", "spent", "stopped"]
+StopReason = Literal["budget", "time", "spent", "stopped", "plateau"]
 """Reason why a campaign ends: all candidates are made, its time is up, its limit on tokens or USD is reached,
-or a user stopped it with ``evolve stop``."""
+a user stopped it with ``evolve stop``, or it no longer improved (``search.plateau``)."""
 
 Action = Literal["add", "hint", "withdraw", "pause", "resume", "stop"]
 """Request of a user to a running campaign."""
@@ -134,6 +134,22 @@ class Noted(Record):
         return f"{self.facts}\nConclusions:\n{self.text}" if self.text else self.facts
 
 
+class Plateau(Record):
+    """A rung of the reactions to a plateau was reached; see ``evolve.population.plateau``."""
+
+    type: Literal["plateau"] = "plateau"
+    number: int = Field(description="first candidate that it concerns")
+    rung: Literal["warn", "diversify", "stop"]
+    stale: int = Field(description="candidates since the last improvement")
+    improvements: int = Field(description="improvements of the front so far")
+    rate: float = Field(description="improvements per candidate, estimated at the last one")
+    noise: float = Field(description="differences of quality up to which count as none")
+    left: int = Field(description="candidates of the budget that are not begun")
+    seconds: float = Field(description="time of their evaluations, at the mean so far")
+    usd: float | None = Field(description="their price, at the mean so far; None where it is not known")
+    tokens: float | None = Field(description="tokens of their evaluations; None where cost is in USD")
+
+
 class Finished(Record):
     """The campaign ended."""
 
@@ -143,7 +159,7 @@ class Finished(Record):
 
 
 Event = Annotated[
-    Started | Proposed | Evaluated | Joined | Discarded | Compared | Steered | Noted | Finished,
+    Started | Proposed | Evaluated | Joined | Discarded | Compared | Steered | Noted | Plateau | Finished,
     Field(discriminator="type"),
 ]
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)

@@ -101,6 +101,16 @@ COMPARISONS: Mapping[str, Comparison] = MappingProxyType(
             },
             reference="ours",
         ),
+        # No arm stops early: all are given the same number of item evaluations.
+        "plateau": Comparison(
+            {
+                "off": {"search.plateau": "off", "search.novelty": False},
+                "ladder": {"search.plateau": "diversify", "search.novelty": False},
+                "novelty": {"search.plateau": "off", "search.novelty": True},
+                "ladder-novelty": {"search.plateau": "diversify", "search.novelty": True},
+            },
+            reference="off",
+        ),
     }
 )
 

@@ -225,6 +225,7 @@ class CandidateWorker:
             references=job.family.references,
             hints=job.hints,
             notes=job.notes,
+            stalled=job.request.stalled,
             scope=scopes[0],
             scopes=scopes[1:],
             history=job.history,
@@ -233,7 +234,8 @@ class CandidateWorker:
 
     def _scopes(self, job: MakeCandidate, diagnosis: Evaluation) -> tuple[Scope, ...]:
         """Return the scope of the mutation, and those of further attempts."""
-        if not self._scoped or (self._crossed_everywhere and job.partner_program is not None):
+        wide = job.request.stalled or (self._crossed_everywhere and job.partner_program is not None)
+        if not self._scoped or wide:
             return ("everything",)
         static = self._subsets.static
         work = Workload(episodes=len(static.episodes), tasks=len(static.tasks))

@@ -15,6 +15,7 @@ from evolve.errors import BudgetReached, InfrastructureError
 from evolve.evaluation import Subset, Subsets
 from evolve.evaluation.early_stopping import FrontMember
 from evolve.mutation import Feedback, RunSnapshot
+from evolve.mutation.protocol import crossover_share
 from evolve.population import CandidatePool, Request, rng_for
 from evolve.records import Evaluation
 
@@ -121,7 +122,7 @@ def job_of(
     """
     number, parent, programs = request.number, request.parent, recorder.programs
     program = programs[parent.number]
-    partner = request.partner if _crosses(number, config) else None
+    partner = request.partner if _crosses(request, config) else None
     # Rules used with a model count failures on more tasks than the model may see.
     both = config.mutators == "both"
     fitness = recorder.stored(program, subsets.static) if both else None
@@ -151,13 +152,14 @@ def _snapshot(
     return snapshot_of(recorder.history, pool, recorder.programs, number - config.under_way + 1)
 
 
-def _crosses(number: int, config: CampaignConfig) -> bool:
+def _crosses(request: Request, config: CampaignConfig) -> bool:
     """Return whether a candidate may take from a second parent; where rules take part, the mutators
     decide.
     """
     if config.mutators != "model":
         return True
-    return rng_for(config.seed, "crossover", number).random() < config.search.crossover
+    share = crossover_share(config.search.crossover, request.stalled)
+    return rng_for(config.seed, "crossover", request.number).random() < share
 
 
 def _references(config: CampaignConfig) -> int:

@@ -17,7 +17,8 @@ from evolve.campaign.jobs import Job, scored
 from evolve.campaign.notebook import notebook_of
 from evolve.campaign.optimizer import Optimizer, OptimizerContext
 from evolve.campaign.recorder import Recorder
-from evolve.campaign.starting import empty_population, started
+from evolve.campaign.stalling import PlateauWatch, parents_without_duplicates
+from evolve.campaign.starting import empty_population, named_selector, started
 from evolve.campaign.steering import Steering
 from evolve.campaign.summary import Summary, tested
 from evolve.config import CampaignConfig
@@ -48,14 +49,16 @@ class EvolutionarySearch:
         history, window, steering = context.history, context.config.under_way, context.steering
         asked = settled = context.initial
         requests: dict[int, Request] = {}
+        plateau = PlateauWatch(context.config, context.recorder, context.initial)
         with context.jobs() as jobs:
-            while settled < (end := context.end(asked)):
+            while settled < (end := plateau.end(asked, settled, context.end(asked))):
                 # Strictly in turn, so that no parent's population depends on the workers.
                 while asked < end and asked - settled < window and not steering.paused:
-                    request = requests[asked] = context.population.ask()
+                    request = requests[asked] = plateau.ask(context.population, asked, end)
                     if not (jobs.stopped or steering.over) and (job := context.job(request)):
                         jobs.begin(job)
                     asked += 1
+                    end = plateau.end(asked, settled, end)
                 if history.is_settled(settled) or settled in jobs.arrived:
                     context.settle(requests.pop(settled), jobs.arrived.pop(settled, None))
                     settled += 1
@@ -68,7 +71,7 @@ class EvolutionarySearch:
                 else:
                     break
         jobs.raise_if_stopped()
-        return context.reason(settled)
+        return "plateau" if plateau.stopped else context.reason(settled)
 
 
 class Campaign:
@@ -110,7 +113,8 @@ class Campaign:
         self.config = config
         self.setup = setup
         self.recorder = Recorder(run, config, setup.evaluator.conditions)
-        self.population = empty_population(config, selector)
+        chosen = parents_without_duplicates(selector or named_selector(config), config, self.recorder)
+        self.population = empty_population(config, chosen)
         self.steering = Steering(RequestReader(run.path).read, self.recorder, config.max_seconds, clock)
         self.notebook = notebook_of(config, setup, self.recorder, run)
         self._run = run

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAY_CHANGE = frozenset(
     """budget cluster data_dir executor jobs max_seconds max_usd max_tokens sandbox.backend sandbox.pool
     models.concurrency models.patience_seconds models.cache models.local.slots models.local.threads
-    models.preflight search.prompts_dir""".split()  # noqa: SIM905
+    models.preflight search.prompts_dir search.plateau""".split()  # noqa: SIM905
 )
 """Keys that may differ when a run is resumed: budgets, speed and locations, but not what is measured.
 
@@ -64,6 +64,7 @@ _ADDED = (
     ),
     _Added("search", "latency_tolerance", {"latency_tolerance": 1.0, "latency_margin": 0.0}),
     _Added("search", "notes", {"notes": "off"}),
+    _Added("search", "plateau", {"plateau": "off", "novelty": False}),
     _Added("evaluation", "kmeans_starts", {"kmeans_starts": 1}),
 )
 """Keys added to the configuration later. A resumed run keeps all of these keys where they are left out."""

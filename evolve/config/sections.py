@@ -178,6 +178,16 @@ class SearchConfig(Section):
         description="changes suggested to a reflecting model, drawn by the common failure cues; default: "
         "1 in a compact prompt, else 0",
     )
+    plateau: Literal["off", "warn", "diversify", "stop"] = Field(
+        default="warn",
+        description="reaction to a search that no longer improves: warn; diversify: other parents, wider "
+        "changes, crossover, the next reflector; stop: end it. Each includes those before it",
+    )
+    novelty: bool = Field(
+        default=False,
+        description="draw no parent from near-duplicates: candidates of the same structure that score the "
+        "same on every item",
+    )
     notes: Literal["rules", "model", "off"] = Field(
         default="rules",
         description="notes of the campaign in the prompts of a reflecting model: rules: the outcomes of "

@@ -10,6 +10,7 @@ from evolve.events import (
     Finished,
     Joined,
     Noted,
+    Plateau,
     Proposed,
     Started,
     Steered,
@@ -54,6 +55,8 @@ def described(event: Event, history: RunHistory) -> str | None:
             return steered_text(event)
         case Noted():
             return _noted(event)
+        case Plateau():
+            return plateau_text(event)
         case Finished():
             return f"The campaign ended ({event.reason}) after {duration(event.seconds)}."
 
@@ -80,6 +83,29 @@ def steered_text(event: Steered) -> str:
             return f"Resumed with candidate #{event.number}."
         case "stop":
             return "Stopped: candidates in flight are finished, then the best is tested."
+
+
+def plateau_text(event: Plateau) -> str:
+    """Return the reaction to a plateau, with the price of going on.
+
+    Example:
+        >>> print(plateau_text(Plateau(number=30, rung="stop", stale=27, improvements=3, rate=0.2, noise=0.04,
+        ...                            left=10, seconds=90.0, usd=0.5, tokens=None)))
+        No improvement by more than the noise (0.040) in 27 candidates: the search stops before #30. The 10
+        candidates left would have cost about 0.5 USD and 1 min 30 s of evaluation.
+    """
+    since = f"No improvement by more than the noise ({event.noise:.3f}) in {event.stale} candidates"
+    price = f"{event.usd:.2g} USD and " if event.usd is not None else ""
+    price += f"{event.tokens:,.0f} tokens and " if event.tokens else ""
+    costs = f"about {price}{duration(event.seconds)} of evaluation"
+    match event.rung:
+        case "warn":
+            return f"{since}. The {event.left} candidates left cost {costs}; `evolve stop` ends the search."
+        case "diversify":
+            return f"{since}: from #{event.number} on, half of the candidates are made another way."
+        case "stop":
+            left = f"The {event.left}\ncandidates left would have cost {costs}."
+            return f"{since}: the search stops before #{event.number}. {left}"
 
 
 def _noted(event: Noted) -> str | None:

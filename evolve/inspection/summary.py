@@ -16,6 +16,7 @@ from evolve.inspection.spending import spending_table, spent
 from evolve.inspection.tables import front_data, front_view
 from evolve.inspection.text import by_method, difference, score
 from evolve.journal import RunRecord
+from evolve.runs.duplicates import near_duplicates_line
 from evolve.runs.history import RunHistory, title
 from evolve.text import one_line
 
@@ -47,6 +48,8 @@ def closing_view(run: RunRecord, history: RunHistory, command: str = "evolve") -
     draws = draws_line(history)
     if draws:
         blocks.extend((Text(), Text(draws)))
+    if twins := near_duplicates_line(run, history):
+        blocks.extend((Text(), Text(twins)))
     spending = spending_table(spent(run))
     if spending is not None:
         blocks.extend((Text(), spending))

@@ -52,6 +52,8 @@ class Ensemble(Mutator):
         """Mutate with a member drawn at random; see ``Mutator``."""
         names = list(self._members)
         (name,) = rng.choices(names, [self._members[name].weight for name in names])
+        if context.stalled:  # each in turn, whatever its weight
+            name = names[context.number % len(names)]
         return _signed(self._members[name].mutator.mutate(context, rng), name)
 
 
@@ -109,6 +111,8 @@ class LearningEnsemble(Mutator):
             for scope in choosing if member.scoped else (context.scope,):
                 arms[self._arm(_CROSSOVER if context.partner else scope, name)] = (name, scope)
         name, scope = arms[self._bandit.choose(list(arms), rng, upto=context.number - self._window)]
+        if context.stalled:  # each in turn, whatever was learned; the context's scope is wide
+            name, scope = list(self._members)[context.number % len(self._members)], context.scope
         given = context if scope == context.scope else replace(context, scope=scope, scopes=())
         outcome = _signed(self._members[name].mutator.mutate(given, rng), name)
         if self._fallback in (None, name) or isinstance(outcome, Proposal):

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Episode, Evaluation, Task, Try, Usage
 
+_CROSSED_ON_A_PLATEAU = 0.5
 Scope = Literal["read", "write", "query", "response", "extraction", "everything"]
 """Part of a program that a mutation may change. ``read``: the method and its helpers. ``write``: all logic,
 the schema kept. ``query``: the instruction and the schema of the Query, and ``read``. ``response``: its
@@ -79,6 +80,7 @@ class MutationContext:
         references: other programs to show; empty where the campaign shows none.
         hints: requests of the user, oldest first.
         notes: notes of the campaign, those of another run first.
+        stalled: candidates without an improvement of the front, if this one is to be unlike them; else 0.
         scope: the part that the candidate may change.
         scopes: scopes for further attempts at this candidate, in their order; empty: the same again.
         history: the run so far, for a mutator that reads it; None where none does.
@@ -108,6 +110,7 @@ class MutationContext:
     references: tuple[Reference, ...] = ()
     hints: tuple[str, ...] = ()
     notes: tuple[Notes, ...] = ()
+    stalled: int = 0
     scope: Scope = "everything"
     scopes: tuple[Scope, ...] = ()
     history: RunSnapshot | None = None
@@ -172,6 +175,16 @@ class Feedback:
     usd: float | None
     tries: tuple[Try, ...] = ()
     evaluation_usd: float = 0.0
+
+
+def crossover_share(share: float, stalled: int) -> float:
+    """Return the share of candidates with two parents: ``share``, or more on a plateau.
+
+    Example:
+        >>> crossover_share(0.15, 0), crossover_share(0.15, stalled=14)
+        (0.15, 0.5)
+    """
+    return max(share, _CROSSED_ON_A_PLATEAU) if stalled else share
 
 
 class Mutator(Protocol):

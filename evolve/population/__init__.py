@@ -17,7 +17,9 @@ No disk, model or sandbox is used here: the search loop adds finished candidates
 """
 
 from evolve.population.archive import FrontChange, ParetoArchive
+from evolve.population.novelty import LeastTried, NearDuplicates, NovelSelector
 from evolve.population.objectives import Objective, objective, objectives_of
+from evolve.population.plateau import PlateauLadder, Rung
 from evolve.population.pool import CandidatePool
 from evolve.population.population import Population, Request
 from evolve.population.randomness import rng_for
@@ -39,15 +41,20 @@ __all__ = [
     "CandidatePool",
     "FrontChange",
     "Latest",
+    "LeastTried",
     "Max",
+    "NearDuplicates",
+    "NovelSelector",
     "Objective",
     "ParentSelector",
     "ParetoArchive",
     "ParetoRank",
     "PerItem",
+    "PlateauLadder",
     "Population",
     "Recency",
     "Request",
+    "Rung",
     "Softmax",
     "Uniform",
     "merit",

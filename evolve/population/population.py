@@ -21,11 +21,13 @@ class Request:
         number: number of the candidate.
         parent: the candidate to change.
         partner: another candidate, for crossover; None where there is none.
+        stalled: candidates without an improvement, if this one is to be unlike the others; else 0.
     """
 
     number: int
     parent: Candidate
     partner: Candidate | None
+    stalled: int = 0
 
 
 class Population:
@@ -80,8 +82,12 @@ class Population:
             )
         return self.pool.add(candidate)
 
-    def ask(self) -> Request:
+    def ask(self, selector: ParentSelector | None = None, stalled: int = 0) -> Request:
         """Return the request for the next candidate.
+
+        Args:
+            selector: selects its parents; None: that of the population.
+            stalled: see ``Request``.
 
         Raises:
             RuntimeError: no seed was added.
@@ -94,8 +100,9 @@ class Population:
         number = first
         while self._is_settled(number) or number in self._outstanding:
             number += 1
-        parent = self._selector.select(candidates, self.pool.archive, rng_for(self._seed, "parent", number))
-        request = Request(number, parent, self._partner(parent, number))
+        selector = selector or self._selector
+        parent = selector.select(candidates, self.pool.archive, rng_for(self._seed, "parent", number))
+        request = Request(number, parent, self._partner(parent, number, selector), stalled)
         self._first_child = first
         self._outstanding.add(number)
         return request
@@ -146,11 +153,11 @@ class Population:
         self._outstanding.remove(number)
         self._discarded.add(number)
 
-    def _partner(self, parent: Candidate, number: int) -> Candidate | None:
+    def _partner(self, parent: Candidate, number: int, selector: ParentSelector) -> Candidate | None:
         """Select a second parent by the same selector; not from the front, which measured time may change."""
         others = [c for c in self.pool.candidates if c.complete and c.number != parent.number]
         rng = rng_for(self._seed, "partner", number)
-        return self._selector.select(others, self.pool.archive, rng) if others else None
+        return selector.select(others, self.pool.archive, rng) if others else None
 
     def _is_settled(self, number: int) -> bool:
         return number in self.pool or number in self._discarded

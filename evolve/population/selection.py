@@ -88,18 +88,7 @@ class PerItem:
     ) -> Candidate:
         """Draw a candidate at random, by the votes."""
         eligible = unfailed(candidates)
-        best: dict[str, float] = {}
-        for candidate in eligible:
-            for item, score in candidate.item_scores.items():
-                best[item] = max(best.get(item, 0.0), score)
-        holders = Counter(
-            item for c in eligible for item, score in c.item_scores.items() if score == best[item] > 0
-        )
-        votes = [
-            math.fsum(1 / holders[item] for item, score in c.item_scores.items() if score == best[item] > 0)
-            for c in eligible
-        ]
-        return rng.choices(eligible, votes if holders else None)[0]
+        return rng.choices(eligible, item_votes(eligible))[0]
 
 
 @dataclass(frozen=True)
@@ -214,6 +203,23 @@ def merit(candidate: Candidate) -> tuple[float, float, int]:
     """Sort key of the best candidate: quality; ties broken by lower cost if known, then by age."""
     objectives = candidate.objectives
     return objectives["quality"], -objectives.get("cost", 0.0), -candidate.number
+
+
+def item_votes(candidates: Sequence[Candidate]) -> list[float]:
+    """Return the votes of the items for each candidate, see ``PerItem``; 1 for each without any votes."""
+    best: dict[str, float] = {}
+    for candidate in candidates:
+        for item, score in candidate.item_scores.items():
+            best[item] = max(best.get(item, 0.0), score)
+    holders = Counter(
+        item for c in candidates for item, score in c.item_scores.items() if score == best[item] > 0
+    )
+    if not holders:
+        return [1.0] * len(candidates)
+    return [
+        math.fsum(1 / holders[item] for item, score in c.item_scores.items() if score == best[item] > 0)
+        for c in candidates
+    ]
 
 
 def _boltzmann(values: Sequence[float], temperature: float) -> list[float]:

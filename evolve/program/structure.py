@@ -7,6 +7,7 @@ decides nothing.
 from __future__ import annotations
 
 import ast
+import hashlib
 import math
 import re
 from collections import Counter
@@ -146,6 +147,23 @@ def features(program: MemoryProgram) -> dict[str, dict[str, float]] | None:
             for name, knob in parts.knobs.items()
         },
     }
+
+
+def signature(program: MemoryProgram) -> str:
+    """Return an identity of the structure of ``program``: of its ``features``, without the values of knobs.
+
+    That of a program that does not parse is its own.
+
+    Example:
+        >>> from evolve.seeds import seed_program
+        >>> signature(seed_program("lexical")) == signature(seed_program("bm25"))
+        False
+    """
+    found = features(program)
+    if found is None:
+        return program.id
+    shape = {group: sorted(counts.items()) for group, counts in found.items() if group != "knobs"}
+    return hashlib.sha256(repr(sorted(shape.items())).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _methods(tree: ast.Module) -> dict[str, ast.FunctionDef]:

@@ -15,6 +15,7 @@ from evolve.events import (
     Finished,
     Joined,
     Noted,
+    Plateau,
     Proposed,
     Started,
     Steered,
@@ -71,6 +72,7 @@ class RunHistory:
         steered: the requests of users that were carried out, in order.
         paused: the process was asked to begin no candidate, and waits.
         noted: notes of the campaign, in order.
+        plateaus: reactions to plateaus, in order.
         added: number → the request by which a user added the program of that number.
 
     Example:
@@ -95,6 +97,7 @@ class RunHistory:
     programs: set[str] = field(default_factory=set)
     steered: list[Steered] = field(default_factory=list)
     noted: list[Noted] = field(default_factory=list)
+    plateaus: list[Plateau] = field(default_factory=list)
     added: dict[int, Steered] = field(default_factory=dict)
     paused: bool = False
     _candidates: dict[int, Candidate] = field(default_factory=dict)
@@ -162,6 +165,8 @@ class RunHistory:
                 self._steer(event)
             case Noted():
                 self.noted.append(event)
+            case Plateau():
+                self.plateaus.append(event)
             case Finished():
                 self.finished = event
 
@@ -257,6 +262,8 @@ class RunHistory:
                 return any((c.best, c.other) == (event.best, event.other) for c in self.comparisons)
             case Noted():
                 return any((n.number, n.source) == (event.number, event.source) for n in self.noted)
+            case Plateau():
+                return any((p.number, p.rung) == (event.number, event.rung) for p in self.plateaus)
         return False
 
     @property

@@ -203,3 +203,16 @@ def test_identity():
     }
     assert len(identities) == 6
     assert "recorder-l/1" in Ensemble(members()).identity
+
+
+@pytest.mark.parametrize("kind", [Ensemble, lambda made: LearningEnsemble(made, window=1)])
+def test_on_a_plateau_the_members_take_turns(context_of, kind):
+    ensemble = kind(members())
+    for number in range(20):
+        ensemble.observe(Feedback(number, "reflect by small", 0.5, 0.1))
+    context = replace(context_of(), stalled=14)
+    made = [
+        ensemble.mutate(replace(context, number=number), random.Random(0)).operator
+        for number in range(30, 34)
+    ]
+    assert made == ["reflect by small", "reflect by vendor/large@1"] * 2

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import random
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -94,6 +95,20 @@ def test_the_partner_is_a_parent_only_of_a_crossover(seeds, context_of):
     proposals = [propose(context, rng, attribution=False) for rng in range(60)]
     assert {p.parents for p in proposals} == {(1,), (1, 4)}
     assert all(("crossover" in p.operator.split("+")) == (p.parents == (1, 4)) for p in proposals)
+
+
+def test_on_a_plateau_children_have_more_edits_and_more_often_two_parents(seeds, context_of):
+    context = context_of(seeds["lexical"], partner=seeds["vector_search"])
+    counts = []
+    for stalled in (0, 14):
+        made = [
+            RuleBasedMutator().mutate(replace(context, stalled=stalled), random.Random(n)) for n in range(60)
+        ]
+        operators = [child.operator.split("+") for child in made if isinstance(child, Proposal)]
+        counts.append((sum(map(len, operators)), sum("crossover" in names for names in operators)))
+    (few, seldom), (many, often) = counts
+    assert many > few
+    assert often > 2 * seldom
 
 
 def test_attribution_points_at_what_helps(seeds, context_of):

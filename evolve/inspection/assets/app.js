@@ -86,7 +86,7 @@ function summaryTiles() {
     test ? tile(fixed(test.mean), "on the test set", against ? `${signed(against.difference.mean)} over ${run.seed.title}` : interval(test)) : null,
     tile(count(front.length), "on the front", `of ${plural(run.meta.candidates, "candidate")}`),
     last ? tile(count(last.evaluations), "evaluations", duration(last.seconds)) : null,
-    tile(count(run.meta.failed), "failed", plural(run.meta.discarded.length, "candidate discarded", "candidates discarded")),
+    tile(count(run.meta.failed), "failed", [plural(run.meta.discarded.length, "candidate discarded", "candidates discarded"), run.meta.near_duplicates && plural(run.meta.near_duplicates, "near-duplicate", "near-duplicates")].filter(Boolean).join(", ")),
   );
   const saturated = summary.saturation ? el("p", { class: "saturation" }, summary.saturation) : null;
   if (!left) return [tiles, saturated];
@@ -215,6 +215,8 @@ const STATES = {
   budget: "finished, its budget used",
   time: "stopped, its time up",
   spent: "stopped, its models' allowance spent",
+  stopped: "stopped by its user",
+  plateau: "stopped on a plateau",
   running: "running",
   interrupted: "interrupted",
 };

@@ -27,6 +27,7 @@ from evolve.inspection.traces import STAGES
 from evolve.journal import RunRecord
 from evolve.population import objective
 from evolve.records import Candidate, Evaluation
+from evolve.runs.duplicates import near_duplicates_of
 from evolve.runs.history import SEED, STATIC, RunHistory
 
 Data = dict[str, Any]
@@ -127,6 +128,7 @@ def _meta(run: RunRecord, history: RunHistory, seen: _Seen, questions: Questions
         "settled": history.settled,
         "candidates": len(history.candidates),
         "failed": history.failures,
+        "near_duplicates": len(near_duplicates_of(run, history)),
         "objectives": [
             {
                 "name": name,

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from evolve.mutation.bandit import BudgetedThompson, Pull
 from evolve.mutation.offline.failure_analysis import diagnose
 from evolve.mutation.offline.operators import Edit, Operator, operators, weights
-from evolve.mutation.protocol import Feedback, MutationContext, Mutator, NoCandidate, Proposal
+from evolve.mutation.protocol import (
+    Feedback,
+    MutationContext,
+    Mutator,
+    NoCandidate,
+    Proposal,
+    crossover_share,
+)
 from evolve.program import MemoryProgram
 from evolve.program.history import with_history
 from evolve.program.splicing import SpliceError
@@ -16,6 +23,7 @@ from evolve.program.splicing import SpliceError
 _TRIES = 12
 _NOMINATED = 4
 _EDITS = (1, 1, 1, 2, 2, 3)  # drawn uniformly, to find steps that help only together
+_WIDER_EDITS = (2, 2, 3, 3)  # on a plateau
 
 
 class RuleBasedMutator(Mutator):
@@ -41,8 +49,13 @@ class RuleBasedMutator(Mutator):
         cues = diagnose(context) if self.attribution else None
         available = list(operators())
         chances = weights(cues, available)
+        numbers = _EDITS
+        if context.stalled:
+            numbers = _WIDER_EDITS
+            crossing = crossover_share(0.0, context.stalled) / max(numbers)
+            chances = _with_share("crossover", crossing, available, chances)
         for _ in range(_TRIES):
-            drawn = [self._drawn(available, chances, context, rng) for _ in range(rng.choice(_EDITS))]
+            drawn = [self._drawn(available, chances, context, rng) for _ in range(rng.choice(numbers))]
             edits, source = _apply_all(drawn, context, rng)
             if not edits:
                 continue
@@ -105,6 +118,18 @@ class LearningRuleBasedMutator(RuleBasedMutator):
     ) -> Operator:
         nominated = {op.name: op for op in rng.choices(available, chances, k=_NOMINATED)}
         return nominated[self._bandit.choose(list(nominated), rng, upto=context.number - self._window)]
+
+
+def _with_share(
+    name: str, share: float, available: Sequence[Operator], chances: Sequence[float]
+) -> list[float]:
+    """Return ``chances``, with that of the operator ``name`` raised to ``share`` of all, if it is less."""
+    others = sum(chance for operator, chance in zip(available, chances, strict=True) if operator.name != name)
+    least = others * share / (1 - share)
+    return [
+        max(chance, least) if operator.name == name else chance
+        for operator, chance in zip(available, chances, strict=True)
+    ]
 
 
 def _apply_all(

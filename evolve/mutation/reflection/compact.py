@@ -143,6 +143,8 @@ def _scope(m: PromptContext, texts: Prompt) -> Iterator[str]:
 
 
 def _hints(m: PromptContext) -> Iterator[str]:
+    if m.context.stalled:
+        yield m.texts["plateau"].say("plateau", stalled=str(m.context.stalled))
     for hint in m.context.hints:
         yield m.texts["hint"].say("hint", hint=cut(hint, _HINT))
 

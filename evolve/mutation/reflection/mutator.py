@@ -14,7 +14,14 @@ from evolve.models.prompts import Prompts
 from evolve.mutation.edits import EditName
 from evolve.mutation.edits.answer import one_line
 from evolve.mutation.freezing import Part, frozen_parts
-from evolve.mutation.protocol import Feedback, MutationContext, Mutator, NoCandidate, Proposal
+from evolve.mutation.protocol import (
+    Feedback,
+    MutationContext,
+    Mutator,
+    NoCandidate,
+    Proposal,
+    crossover_share,
+)
 from evolve.mutation.reflection.cases import TextWidth
 from evolve.mutation.reflection.compact import COMPACT_TOKENS, compact_system, opening_of
 from evolve.mutation.reflection.context import PromptContext, operator_of, parents_of
@@ -138,7 +145,7 @@ class ReflectionMutator(Mutator):
         )
 
     def observe(self, feedback: Feedback) -> None:
-        """Learn from the attempts at an earlier candidate; see ``Mutator``."""
+        """See ``Mutator``."""
         self._retrying.tell(feedback.number, feedback.tries)
 
     def mutate(self, context: MutationContext, rng: random.Random) -> Proposal | NoCandidate:
@@ -151,7 +158,7 @@ class ReflectionMutator(Mutator):
             InfrastructureError: the sandbox failed.
         """
         if context.partner is not None and self._crossover is not None:
-            crossing = rng.random() < self._crossover
+            crossing = rng.random() < crossover_share(self._crossover, context.stalled)
             context = replace(context, scope="everything") if crossing else replace(context, partner=None)
         context = replace(context, references=context.references[: self._references_shown])
         prompt_context = self._prompt_context(context, rng)

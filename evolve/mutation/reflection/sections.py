@@ -127,6 +127,12 @@ def _hints(m: PromptContext) -> Iterator[PromptSection]:
         yield PromptSection("What the user asks for", text, priority=2, share=0.2)
 
 
+def _plateau(m: PromptContext) -> Iterator[PromptSection]:
+    if m.context.stalled:
+        text = m.texts["plateau"].say("plateau", stalled=str(m.context.stalled))
+        yield PromptSection("A plateau", text, priority=1)
+
+
 def _notes(m: PromptContext) -> Iterator[PromptSection]:
     texts = m.texts["notes"]
     for notes in m.context.notes:
@@ -163,6 +169,7 @@ _SECTIONS: Sequence[Callable[[PromptContext], Iterator[PromptSection]]] = (
     _notes,
     _ideas,
     _hints,
+    _plateau,
     _answer,
 )
 _BLIND: Sequence[Callable[[PromptContext], Iterator[PromptSection]]] = (
@@ -172,5 +179,6 @@ _BLIND: Sequence[Callable[[PromptContext], Iterator[PromptSection]]] = (
     _score,
     _ideas,
     _hints,
+    _plateau,
     _answer,
 )

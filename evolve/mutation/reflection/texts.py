@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evolve.models.prompts import Prompts
 
-NAMES = ("contract", "task", "answer", "repair", "compact", "ideas", "hint", "notes")
+NAMES = ("contract", "task", "answer", "repair", "compact", "ideas", "hint", "notes", "plateau")
 
 
 def texts_of(own: Path | None) -> Prompts:
