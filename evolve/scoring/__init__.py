@@ -10,6 +10,11 @@ from evolve.scoring.metrics import JUDGED as JUDGED
 from evolve.scoring.metrics import METRICS as METRICS
 from evolve.scoring.metrics import Metric as Metric
 from evolve.scoring.metrics import asks_judge as asks_judge
+from evolve.scoring.official.halumem import VERDICTS as VERDICTS
+from evolve.scoring.official.halumem import VERDICTS_VERSION as VERDICTS_VERSION
+from evolve.scoring.official.halumem import judges_retrieved as judges_retrieved
+from evolve.scoring.official.halumem import verdict_metrics as verdict_metrics
+from evolve.scoring.official.halumem import verdict_without_judge as verdict_without_judge
 from evolve.scoring.official.lafs import lafs as lafs
 from evolve.scoring.official.lafs import lafs_gain as lafs_gain
 from evolve.scoring.official.longmemeval_v2 import is_unknown as is_unknown
