@@ -19,6 +19,7 @@ from evolve.scoring.official.lafs import lafs as lafs
 from evolve.scoring.official.lafs import lafs_gain as lafs_gain
 from evolve.scoring.official.longmemeval_v2 import is_unknown as is_unknown
 from evolve.scoring.official.longmemeval_v2 import parse_eval_function as parse_eval_function
+from evolve.scoring.official.memory_agent_bench import memory_agent_bench_rule as memory_agent_bench_rule
 from evolve.scoring.passages import SHINGLE as SHINGLE
 from evolve.scoring.passages import SHINGLE_SHARE as SHINGLE_SHARE
 from evolve.scoring.passages import STOP_WORDS as STOP_WORDS

@@ -128,6 +128,7 @@ _OFFICIAL = (
         "personamem_choice",
         "official PersonaMem score: the right one of four responses is chosen",
         _of_answer(personamem_choice),
+        lambda task: bool(task.scorer),
         everywhere=False,
     ),
 )
