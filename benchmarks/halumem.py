@@ -12,7 +12,7 @@ from evolve.errors import UsageError
 from evolve.records import Episode, Task
 
 Variant = Literal["medium", "long"]
-Operation = Literal["qa", "update"]
+Operation = Literal["qa", "update", "extraction"]
 SOURCE = "https://huggingface.co/datasets/IAAR-Shanghai/HaluMem/resolve/main"
 NAMES = {"medium": "HaluMem-Medium.jsonl", "long": "HaluMem-Long.jsonl"}
 FILES = tuple(
@@ -24,14 +24,20 @@ CARD = {
     "120 (long)",
     "source": "https://github.com/MemTensor/HaluMem; data: IAAR-Shanghai/HaluMem on Hugging Face",
     "licence": "CC BY-NC-ND 4.0",
-    "metric": "judge, right or wrong; the original has a third verdict, omission. Offline: coverage "
-    "of the answer's content words",
+    "metric": "halumem: the judge's verdict, and the share of each verdict. qa: correct, hallucination or "
+    "omission of an answer. update: correct, hallucination, omission or other, of what the memory returns "
+    "for the new fact. extraction: complete, partial or missing, of what it returns for each memory point; "
+    "of a false point told to distract, missing is right. Offline: coverage of the answer's content words",
+    "official metric": "yes in verdicts and what counts as right (recall of complete points, ratios of "
+    "verdicts); differs in the judge's prompts, which are ours, and in three points. Extraction is judged "
+    "by what read returns for the point, where the original takes the list that a system says it stored: a "
+    "memory program reports no such list, so that the accuracy of stored points, and F1, are not scored. "
+    "Points that update others are all asked for by update, also where nothing is returned. Weighting by "
+    "importance is left out",
     "splits": "ours: 40 % of the users for test; the original has no split and no search",
-    "protocol": "all is asked after the last session, and says the time it is about; the original "
-    "asks after each session. Its first operation, extraction, compares what a system says it "
-    "stored: a memory program has no such list, so that it is not scored here. Its update test "
-    "searches by the new fact itself, which would give the answer away; here the old fact is named. "
-    "Evidence is a paraphrase of the talk, so that recall of passages cannot be measured",
+    "protocol": "interleaved, as in the original: asked after each session, and later sessions are not yet "
+    "known. Sessions of filler are read and not asked about. Evidence is a paraphrase of the talk, so that "
+    "recall of passages cannot be measured",
     "not verified": "the data: none was at hand; the format is that of the official README and "
     "evaluation code, tested on a fixture",
 }
@@ -39,24 +45,24 @@ CARD = {
 
 @benchmark(files=FILES, card=CARD)
 def halumem(data_dir: Path, *, variant: Variant = "medium", operation: Operation = "qa") -> Benchmark:
-    """Twenty users who talk with an assistant over years; answering and updating are scored apart.
+    """Twenty users who talk with an assistant over years; answering, updating, extracting are scored apart.
 
     Each session is an episode, a line with its time and then a line for each turn; each user has a memory.
     The users of the test are not those of validation.
 
     Args:
-        data_dir: the folder of the file of the variant.
-        variant: ``medium``, about 160,000 tokens a user; or ``long``, 1,000,000, with talk of no use in it.
-        operation: ``qa``, the questions of the data in their six types; or ``update``: each fact that
-            replaces another is asked for by what it replaces.
+        data_dir: the folder of the file of the variant. variant: ``medium``, about 160,000 tokens a user; or
+        ``long``, 1,000,000, with talk of no use in it. operation: ``qa``, the questions of the data in their
+        six types; ``update``: the memory is read for each
+            fact that replaces another; or ``extraction``: it is read for each other memory point.
 
     Raises:
         UsageError: the file is missing, is not JSON lines, or lacks a field; or an option is unknown.
     """
     if variant not in NAMES:
         raise UsageError(f"Option variant={variant!r}: expected medium or long.")
-    if operation not in ("qa", "update"):
-        raise UsageError(f"Option operation={operation!r}: expected qa or update.")
+    if operation not in _TASKS:
+        raise UsageError(f"Option operation={operation!r}: expected {', '.join(_TASKS)}.")
     path = locate(data_dir, [NAMES[variant]], "halumem")
     episodes: list[Episode] = []
     tasks: list[Task] = []
@@ -64,17 +70,11 @@ def halumem(data_dir: Path, *, variant: Variant = "medium", operation: Operation
         user = row.text("uuid")
         for number, session in enumerate(row.rows("sessions"), 1):
             episodes.append(_episode(session, user, number))
-            found = _questions(session) if operation == "qa" else _updates(session)
-            for index, (question, answer, kind) in enumerate(found, 1):
-                tasks.append(
-                    Task(
-                        id=f"{user}/{number}/{operation}-{index}",
-                        question=question,
-                        answers=(answer,),
-                        group=user,
-                        category=kind,
-                    )
-                )
+            if session.fields.get("is_generated_qa_session") is True:
+                continue
+            for index, task in enumerate(_TASKS[operation](session), 1):
+                id = f"{user}/{number}/{operation}-{index}"
+                tasks.append(task.model_copy(update={"id": id, "group": user, "after": episodes[-1].id}))
     validation, test = groups_apart(tasks, TEST_SHARE, benchmark="halumem", group=lambda task: task.group)
     return Benchmark(
         name="halumem",
@@ -82,20 +82,20 @@ def halumem(data_dir: Path, *, variant: Variant = "medium", operation: Operation
         validation=tuple(validation),
         test=tuple(test),
         scope="grouped",
-        metric="judge",
+        metric="halumem",
         retrieval_metric="coverage",
-        version=f"1-{variant}-{operation}-{fingerprint([*episodes, *tasks])}",
+        version=f"2-{variant}-{operation}-{fingerprint([*episodes, *tasks])}",
         card=_card(operation),
     )
 
 
 def _card(operation: str) -> dict[str, str]:
-    return {
-        **CARD,
-        "task": "answer questions on a user's history"
-        if operation == "qa"
-        else "say what is so now, given what was so before",
+    task = {
+        "qa": "answer questions on a user's history so far",
+        "update": "return a new fact that has replaced an old one",
+        "extraction": "return each point that a session has told",
     }
+    return {**CARD, "task": task[operation]}
 
 
 def _episode(session: Row, user: str, number: int) -> Episode:
@@ -105,22 +105,52 @@ def _episode(session: Row, user: str, number: int) -> Episode:
     return Episode(id=f"{user}/session-{number}", text="\n".join(lines), group=user)
 
 
-def _questions(session: Row) -> Iterator[tuple[str, str, str]]:
-    """Question, answer and type; sessions of filler have none."""
-    if "questions" in session:
-        for entry in session.rows("questions"):
-            question = f"As of {session.text('end_time')}: {entry.text('question')}"
-            yield question, entry.label("answer"), entry.text("question_type")
+def _questions(session: Row) -> Iterator[Task]:
+    """The questions of a session; some have none."""
+    for entry in session.rows("questions") if "questions" in session else ():
+        points = (
+            [point.text("memory_content") for point in entry.rows("evidence")] if "evidence" in entry else ()
+        )
+        yield Task(
+            id="",
+            question=entry.text("question"),
+            answers=(entry.label("answer"),),
+            category=entry.text("question_type"),
+            judge_notes="\n".join(points),
+            scorer="halumem_qa",
+        )
 
 
-def _updates(session: Row) -> Iterator[tuple[str, str, str]]:
-    """For each fact that replaces others: what it replaces as a question, the fact, and its type."""
-    if "memory_points" not in session:
-        return
-    for point in session.rows("memory_points"):
-        # The data say "True" and "False" in words.
-        if str(point.value("is_update", str, bool)) != "True" or not point.texts("original_memories"):
-            continue
-        before = " ".join(point.texts("original_memories"))
-        question = f"This was so before: {before} What is so as of {session.text('end_time')}?"
-        yield question, point.text("memory_content"), point.text("memory_type")
+def _updates(session: Row) -> Iterator[Task]:
+    """The points of a session that replace others, each read for by itself, as in the original."""
+    for point in _points(session):
+        if _replaces(point):
+            old = "\n".join(point.texts("original_memories"))
+            yield _point_task(point, "halumem_update").model_copy(update={"judge_notes": old})
+
+
+def _extractions(session: Row) -> Iterator[Task]:
+    """The points of a session that replace none; those told to distract should not be remembered."""
+    for point in _points(session):
+        if not _replaces(point):
+            false = "memory_source" in point and point.text("memory_source") == "interference"
+            yield _point_task(point, "halumem_interference" if false else "halumem_integrity")
+
+
+def _points(session: Row) -> Iterator[Row]:
+    yield from session.rows("memory_points") if "memory_points" in session else ()
+
+
+def _replaces(point: Row) -> bool:
+    # The data say "True" and "False" in words.
+    return str(point.value("is_update", str, bool)) == "True" and bool(point.texts("original_memories"))
+
+
+def _point_task(point: Row, scorer: str) -> Task:
+    content = point.text("memory_content")
+    return Task(
+        id="", question=content, answers=(content,), category=point.text("memory_type"), scorer=scorer
+    )
+
+
+_TASKS = {"qa": _questions, "update": _updates, "extraction": _extractions}

@@ -146,12 +146,14 @@ class Grade:
         reason: the verdict in words; with None, the reason why there is none.
         usage: tokens and USD of all calls for it.
         met: with a rubric, whether each criterion was met, in their order.
+        verdict: of a task with several verdicts (``scoring.VERDICTS``), the one that was given.
     """
 
     score: float | None
     reason: str = ""
     usage: Usage = field(default_factory=Usage)
     met: tuple[bool, ...] = ()
+    verdict: str = ""
 
 
 class Judge(Protocol):

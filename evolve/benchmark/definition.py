@@ -11,7 +11,7 @@ from evolve.data.rows import is_unicode
 from evolve.environment import OpenEnvironment
 from evolve.errors import UsageError
 from evolve.records import Episode, Task
-from evolve.scoring import GRADED, METRICS
+from evolve.scoring import GRADED, METRICS, VERDICTS
 
 Scope = Literal["pooled", "grouped"]
 Learning = Literal["offline", "online"]
@@ -175,4 +175,5 @@ def can_score(metric: str, task: Task, *, acted: bool) -> bool:
         "rubric_unclipped": earned,
         "judge": bool(task.answers),
         "longmemeval_v2": bool(task.answers and task.scorer),
+        "halumem": bool(task.answers) and task.scorer in VERDICTS,
     }.get(metric, True)

@@ -6,7 +6,7 @@ complains with file and line. Fetching is in ``evolve.data.fetching``, imported 
 
 from evolve.data.files import DataFile, locate, missing
 from evolve.data.fingerprint import fingerprint
-from evolve.data.reading import content_of, json_object, rows_of
+from evolve.data.reading import content_of, csv_rows, json_object, rows_of
 from evolve.data.rows import Row
 from evolve.data.splitting import groups_apart, three_parts, validation_and_test
 
@@ -14,6 +14,7 @@ __all__ = [
     "DataFile",
     "Row",
     "content_of",
+    "csv_rows",
     "fingerprint",
     "groups_apart",
     "json_object",

@@ -5,7 +5,9 @@ Any fault of a file is a ``UsageError`` with file, line and remedy.
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 import lzma
 import zlib
@@ -116,6 +118,19 @@ def json_array(path: Path) -> Iterator[Row]:
 def json_object(path: Path) -> Row:
     """The one object that a file consists of."""
     return as_record(_parsed(content_of(path), path, 1), path.name)
+
+
+def csv_rows(path: Path) -> Iterator[Row]:
+    """The rows of a CSV file with a heading; every value is text, and one that is missing is null."""
+    reader = csv.DictReader(io.StringIO(_text(content_of(path), path), newline=""))
+    try:
+        for values in reader:
+            where = f"{path.name}, line {reader.line_num}"
+            if None in values:
+                raise UsageError(f"{where} has more values than the heading has columns. {_AGAIN}")
+            yield as_record(values, where)
+    except csv.Error as error:
+        raise UsageError(f"{path} is not CSV: line {reader.line_num}: {error}. {_AGAIN}") from error
 
 
 def parquet(path: Path) -> Iterator[Row]:

@@ -12,7 +12,17 @@ from evolve.benchmark import Benchmark, can_score
 from evolve.errors import UsageError
 from evolve.program import Parts
 from evolve.records import Episode, ItemOutcome, Task
-from evolve.scoring import GRADED, METRICS, asks_judge, is_unknown, rubric_points
+from evolve.scoring import (
+    GRADED,
+    METRICS,
+    VERDICTS_VERSION,
+    asks_judge,
+    is_unknown,
+    judges_retrieved,
+    rubric_points,
+    verdict_metrics,
+    verdict_without_judge,
+)
 
 
 class Scorer:
@@ -57,7 +67,8 @@ class Scorer:
     @property
     def identity(self) -> tuple[str, str]:
         """The metric and the judge's name, which decide the scores."""
-        return self._metric, self._judge.identity
+        version = f"/{VERDICTS_VERSION}" if self._metric == "halumem" else ""
+        return self._metric + version, self._judge.identity
 
     def score(
         self, parts: Parts, asked: Mapping[str, Task], items: Sequence[ItemOutcome], repeat: int = 0
@@ -75,6 +86,7 @@ class Scorer:
             BudgetReached: the spending limit is reached.
         """
         due = [item for item in items if item.conclusive]
+        due = [item for item in due if not judges_retrieved(asked[item.task])]
         given = [Recollection(asked[item.task], item.query, item.retrieved) for item in due]
         results: Sequence[Response | Conduct]
         if self._open is None:
@@ -92,14 +104,16 @@ class Scorer:
         due = [item for item in items if item.conclusive and self._is_judged(asked[item.task], item)]
         grades: dict[str, Grade] = {}
         if due:
-            tasks, answers = [asked[item.task] for item in due], [item.answer for item in due]
-            given = self._judge.grade(tasks, answers, repeat)
+            tasks = [asked[item.task] for item in due]
+            texts = [_judged_text(task, item) for task, item in zip(tasks, due, strict=True)]
+            given = self._judge.grade(tasks, texts, repeat)
             grades = {item.task: grade for item, grade in zip(due, given, strict=True)}
         return [self._graded(asked[item.task], item, grades.get(item.task)) for item in items]
 
     def _is_judged(self, task: Task, item: ItemOutcome) -> bool:
         unknown = self._metric == "longmemeval_v2" and is_unknown(item.answer)
-        return asks_judge(self._metric, task) and not unknown
+        decided = self._metric == "halumem" and verdict_without_judge(task, _judged_text(task, item))
+        return asks_judge(self._metric, task) and not unknown and not decided
 
     def _graded(self, task: Task, item: ItemOutcome, grade: Grade | None) -> ItemOutcome:
         if not item.conclusive:
@@ -113,6 +127,10 @@ class Scorer:
             if grade.score is None:
                 return item.filled(metrics=metrics, inconclusive=f"no verdict: {grade.reason}")
             metrics[self._metric] = self._points(task, grade, grade.score)
+            if self._metric == "halumem" and grade.verdict:
+                metrics |= verdict_metrics(task, grade.verdict)
+        elif self._metric == "halumem":
+            metrics |= verdict_metrics(task, verdict_without_judge(task, _judged_text(task, item)))
         elif self._metric == "longmemeval_v2":
             metrics[self._metric] = metrics.get("longmemeval_v2_match", 0.0)  # 0: UNKNOWN is not judged
         return item.filled(metrics=metrics, score=metrics[self._metric])
@@ -159,6 +177,11 @@ class OnlineLearner:
         taught = episode.model_copy(update={"text": f"{episode.text}\n\n{text}".strip()})
         (extraction,) = self._agent.extract(self._parts, [taught], self._repeat)
         return taught, replace(extraction, usage=scored.usage + extraction.usage)
+
+
+def _judged_text(task: Task, item: ItemOutcome) -> str:
+    """Return what the judge is shown: the answer, or what was retrieved where that is judged."""
+    return item.retrieved if judges_retrieved(task) else item.answer
 
 
 def _used(item: ItemOutcome, result: Response | Conduct) -> ItemOutcome:

@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_seri
 
 from evolve.records.base import Record
 
-_HIDDEN = frozenset({"answer_format", "scorer", "after"})
+_HIDDEN = frozenset({"answer_format", "scorer", "judge_notes", "after"})
 """Fields of a task that are written only where they are used."""
 
 
@@ -60,6 +60,7 @@ class Task(Record):
     scorer: str = Field(
         default="", description="scoring rule of this question, where the data name one for each question"
     )
+    judge_notes: str = Field(default="", description="what else the judge is given; gold, as answers are")
     after: str = Field(
         default="",
         description="id of the episode after which it is asked; empty: after all episodes of its memory",

@@ -10,10 +10,16 @@ from evolve.scoring.metrics import JUDGED as JUDGED
 from evolve.scoring.metrics import METRICS as METRICS
 from evolve.scoring.metrics import Metric as Metric
 from evolve.scoring.metrics import asks_judge as asks_judge
+from evolve.scoring.official.halumem import VERDICTS as VERDICTS
+from evolve.scoring.official.halumem import VERDICTS_VERSION as VERDICTS_VERSION
+from evolve.scoring.official.halumem import judges_retrieved as judges_retrieved
+from evolve.scoring.official.halumem import verdict_metrics as verdict_metrics
+from evolve.scoring.official.halumem import verdict_without_judge as verdict_without_judge
 from evolve.scoring.official.lafs import lafs as lafs
 from evolve.scoring.official.lafs import lafs_gain as lafs_gain
 from evolve.scoring.official.longmemeval_v2 import is_unknown as is_unknown
 from evolve.scoring.official.longmemeval_v2 import parse_eval_function as parse_eval_function
+from evolve.scoring.official.memory_agent_bench import memory_agent_bench_rule as memory_agent_bench_rule
 from evolve.scoring.passages import SHINGLE as SHINGLE
 from evolve.scoring.passages import SHINGLE_SHARE as SHINGLE_SHARE
 from evolve.scoring.passages import STOP_WORDS as STOP_WORDS

@@ -60,17 +60,18 @@ def _of_retrieved(score: Callable[[Task, str], float]) -> Callable[[Task, str, s
     return lambda task, _, retrieved: score(task, retrieved)
 
 
-GRADED = ("judge", "rubric", "reward", "rubric_unclipped", "longmemeval_v2")
+GRADED = ("judge", "rubric", "reward", "rubric_unclipped", "longmemeval_v2", "halumem")
 """Qualities that are not a metric of text alone.
 
 ``judge``: a yes or no by the accepted answers; ``rubric``: points met over positive points, clipped for each
 answer; ``reward``: earned in an environment; ``rubric_unclipped``: as ``rubric``, but the mean alone is
 clipped, the official HealthBench score; ``longmemeval_v2``: ``longmemeval_v2_match``, or the judge where the
-question's evaluation function asks one.
+question's evaluation function asks one; ``halumem``: one of several verdicts of the judge on an answer or on
+what is retrieved.
 """
 
 
-JUDGED = ("judge", "rubric", "rubric_unclipped", "longmemeval_v2")
+JUDGED = ("judge", "rubric", "rubric_unclipped", "longmemeval_v2", "halumem")
 """Qualities for which the judge is asked, of some tasks at least."""
 
 
@@ -127,6 +128,7 @@ _OFFICIAL = (
         "personamem_choice",
         "official PersonaMem score: the right one of four responses is chosen",
         _of_answer(personamem_choice),
+        lambda task: bool(task.scorer),
         everywhere=False,
     ),
 )

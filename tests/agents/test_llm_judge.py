@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import hashlib
+import json
+from importlib.resources import files
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +12,7 @@ from evolve.agents.llm import LLMAgent, LLMJudge
 from evolve.agents.protocol import Judge, Recollection
 from evolve.errors import BudgetReached, ModelError
 from evolve.records import Criterion, Evidence, Task
+from evolve.scoring import VERDICTS, VERDICTS_VERSION
 
 TASK = Task(
     id="t",
@@ -196,3 +201,50 @@ def test_the_judge_never_sees_what_the_memory_returned(scripted, parts):
 def test_whatever_is_said_there_is_a_grade(scripted, said):
     grades = LLMJudge(scripted(said)).grade([TASK, RUBRIC], ["Rome", "Aspirin"])
     assert all(grade.score is None or 0 <= grade.score <= 1 for grade in grades)
+
+
+def operation(scorer, **more):
+    return Task(
+        id="v",
+        question="Does Martin row?",
+        answers=("He does not.",),
+        scorer=scorer,
+        judge_notes="He rowed.",
+        **more,
+    )
+
+
+@pytest.mark.parametrize(
+    ("scorer", "said", "score"),
+    [
+        ("halumem_qa", "correct", 1),
+        ("halumem_qa", "hallucination", 0),
+        ("halumem_update", "other", 0),
+        ("halumem_integrity", "complete", 1),
+        ("halumem_integrity", "partial", 0),
+        ("halumem_interference", "missing", 1),
+        ("halumem_interference", "complete", 0),
+    ],
+)
+def test_an_operation_gets_one_of_its_verdicts(scripted, scorer, said, score):
+    model = scripted([json.dumps({"reason": "So it is.", "verdict": said})])
+    (grade,) = LLMJudge(model).grade([operation(scorer)], ["He rows no more."])
+    assert (grade.score, grade.verdict, grade.reason) == (score, said, "So it is.")
+    (text,) = model.texts
+    for part in ("Does Martin row?", "He does not.", "He rowed.", "He rows no more.", f"- {said}: "):
+        assert part in text
+    assert set(model.asked[0].schema["properties"]["verdict"]["enum"]) == set(VERDICTS[scorer])
+
+
+def test_a_verdict_of_another_operation_is_asked_for_again_then_missing(scripted):
+    model = scripted(['{"verdict": "complete"}', '{"verdict": "omission"}'])
+    (grade,) = LLMJudge(model).grade([operation("halumem_qa")], ["No."])
+    assert (grade.score, grade.verdict, len(model.asked)) == (0, "omission", 2)
+    (lost,) = LLMJudge(scripted(["whatever"])).grade([operation("halumem_qa")], ["No."])
+    assert lost.score is None
+
+
+def test_the_prompt_of_verdicts_and_its_version_change_together():
+    """The version is part of the conditions of scores by these verdicts: raise it with the prompt."""
+    text = (files("evolve.agents") / "prompts" / "judge_verdict.md").read_bytes()
+    assert (hashlib.sha256(text).hexdigest()[:8], VERDICTS_VERSION) == ("788a866e", "1")

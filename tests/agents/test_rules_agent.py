@@ -247,3 +247,25 @@ def test_they_are_what_the_protocols_ask_for():
     judge: Judge = RuleBasedJudge(threshold=0.7)
     assert agent.identity == "offline-agent-4"
     assert judge.identity == "offline-judge-1/0.7"
+
+
+@pytest.mark.parametrize(
+    ("scorer", "text", "verdict", "score"),
+    [
+        ("halumem_qa", "He sold his canoe.", "correct", 1),
+        ("halumem_qa", "unknown", "omission", 0),
+        ("halumem_qa", "A bicycle perhaps.", "hallucination", 0),
+        ("halumem_update", "sold canoe", "correct", 1),
+        ("halumem_update", "the canoe", "other", 0),
+        ("halumem_update", "a bicycle", "omission", 0),
+        ("halumem_integrity", "sold the canoe", "complete", 1),
+        ("halumem_integrity", "a canoe", "partial", 0),
+        ("halumem_interference", "nothing", "missing", 1),
+    ],
+)
+def test_verdicts_by_shared_words(scorer: str, text: str, verdict: str, score: float) -> None:
+    task = Task(id="v", question="?", answers=("sold canoe",), scorer=scorer)
+    if scorer == "halumem_qa":
+        task = task.model_copy(update={"answers": ("sold his canoe",)})
+    (grade,) = RuleBasedJudge().grade([task], [text])
+    assert (grade.verdict, grade.score) == (verdict, score)

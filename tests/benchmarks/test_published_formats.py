@@ -97,8 +97,10 @@ def test_halumem_asks_users_of_their_own_memory(tmp_path: Path) -> None:
         "Session 1, Dec 15, 2025, 06:11:23\nuser: I stopped rowing.\nassistant: Oh."
     )
     task = loaded.validation[0]
-    assert task.question == "As of Dec 15, 2025, 08:41:23: Does Martin row?"
+    assert task.question == "Does Martin row?"
     assert (task.answers, task.category) == (("No.",), "Dynamic Update")
+    assert (task.after, task.judge_notes) == (loaded.episodes[0].id, "Martin does not row.")
+    assert (loaded.metric, task.scorer) == ("halumem", "halumem_qa")
 
 
 def test_halumem_scores_updating_apart(tmp_path: Path) -> None:
@@ -106,9 +108,32 @@ def test_halumem_scores_updating_apart(tmp_path: Path) -> None:
     loaded = find("halumem").load(folder, {"variant": "long", "operation": "update"})
     task = loaded.test[0]
     assert len(loaded.validation) + len(loaded.test) == 5
-    assert "Martin rows." in task.question
-    assert "does not row" not in task.question
-    assert (task.answers, task.category) == (("Martin does not row.",), "Persona Memory")
+    assert (task.question, task.answers) == ("Martin does not row.", ("Martin does not row.",))
+    assert (task.judge_notes, task.category) == ("Martin rows.", "Persona Memory")
+    assert task.scorer == "halumem_update"
+
+
+def test_halumem_scores_extraction_point_by_point_and_distraction_apart(tmp_path: Path) -> None:
+    kinds = [("primary", "True"), ("secondary", "False"), ("interference", "False")]
+    points = [
+        {
+            "memory_content": f"Point {n}.",
+            "memory_type": "Event Memory",
+            "memory_source": source,
+            "is_update": update,
+            "original_memories": ["Old."] if update == "True" else [],
+        }
+        for n, (source, update) in enumerate(kinds)
+    ]
+    users = [user(n, memory_points=points) for n in range(5)]
+    folder = lines(tmp_path / "HaluMem-Medium.jsonl", users)
+    loaded = find("halumem").load(folder, {"operation": "extraction"})
+    assert [(t.question, t.scorer) for t in loaded.test[:2]] == [
+        ("Point 1.", "halumem_integrity"),
+        ("Point 2.", "halumem_interference"),
+    ]
+    with pytest.raises(UsageError, match="expected qa, update, extraction"):
+        find("halumem").load(folder, {"operation": "all"})
 
 
 @pytest.mark.parametrize(
@@ -116,7 +141,7 @@ def test_halumem_scores_updating_apart(tmp_path: Path) -> None:
     [
         ({"dialogue": [{"role": "user"}]}, r"line 2, sessions 0, dialogue 0 lacks the field 'content'"),
         ({"questions": [{"question": "?"}]}, r"line 2, sessions 0, questions 0 lacks the field 'answer'"),
-        ({"end_time": None}, "'end_time' is None"),
+        ({"start_time": None}, "'start_time' is None"),
     ],
 )
 def test_halumem_names_what_is_wrong(tmp_path: Path, session: dict, said: str) -> None:

@@ -12,7 +12,9 @@ from evolve.agents.protocol import Grade
 from evolve.agents.rules import RuleBasedAgent
 from evolve.benchmark import Benchmark, InvalidBenchmark
 from evolve.evaluation.scorer import Scorer
+from evolve.program import MemoryProgram
 from evolve.records import Criterion, Episode, Evidence, ItemOutcome, Task
+from evolve.scoring import VERDICTS
 from evolve.statistics import quality_of
 
 
@@ -97,3 +99,48 @@ def test_official_metrics_are_computed_only_where_they_are_named() -> None:
 def test_an_unknown_further_metric_is_refused() -> None:
     with pytest.raises(InvalidBenchmark, match="metric 'glow' is unknown"):
         graded([Task(id="q", question="?", answers=("red",))], ["red"], "f1", also=("glow",))
+
+
+@dataclass
+class Ruling(Marking):
+    """A judge that finds every answer invented and every point complete; it remembers the texts."""
+
+    texts: list[str] = field(default_factory=list)
+
+    def grade(self, tasks: Sequence[Task], answers: Sequence[str], repeat: int = 0) -> list[Grade]:
+        self.texts += answers
+        verdicts = ["hallucination" if task.scorer == "halumem_qa" else "complete" for task in tasks]
+        return [
+            Grade(VERDICTS[task.scorer][verdict], verdict=verdict)
+            for task, verdict in zip(tasks, verdicts, strict=True)
+        ]
+
+
+def test_halumem_judges_answers_or_what_is_retrieved_and_counts_verdicts() -> None:
+    tasks = [
+        Task(id=scorer, question="?", answers=("He rows.",), scorer=scorer)
+        for scorer in ("halumem_qa", "halumem_integrity", "halumem_interference")
+    ]
+    tasks.append(tasks[1].model_copy(update={"id": "empty"}))
+    judge, agent = Ruling(), RuleBasedAgent()
+    benchmark = Benchmark(
+        "small",
+        (Episode(id="e", text="He rows."),),
+        validation=tuple(tasks),
+        test=(replace_id(tasks[0], "held-out"),),
+        metric="halumem",
+        retrieval_metric="coverage",
+    )
+    reads = [
+        ItemOutcome(task=task.id, query={}, retrieved="" if task.id == "empty" else "He rows a lot.")
+        for task in tasks
+    ]
+    parts = MemoryProgram("").parts
+    items = Scorer(agent, judge, "halumem", benchmark).score(parts, {task.id: task for task in tasks}, reads)
+    assert [item.score for item in items] == [0, 1, 0, 0]
+    assert [bool(item.answer) for item in items] == [True, False, False, False]
+    assert judge.texts[1:] == ["He rows a lot."] * 2  # and nothing is asked of the empty one
+    assert items[0].metrics["halumem_hallucination"] == 1
+    assert "halumem_omission" in items[0].metrics
+    assert (items[2].metrics["halumem_complete"], items[3].metrics["halumem_missing"]) == (1, 1)
+    assert Scorer(agent, judge, "halumem", benchmark).identity[0] == "halumem/1"

@@ -224,4 +224,4 @@ def test_memory_agent_bench_has_no_rule_for_what_a_model_judges() -> None:
     ],
 )
 def test_personamem(gold: str, answer: str, score: int) -> None:
-    assert personamem_choice(asked(gold), answer) == score
+    assert personamem_choice(asked("Tea.", scorer=gold), answer) == score

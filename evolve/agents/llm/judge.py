@@ -14,15 +14,18 @@ from pydantic import JsonValue
 from evolve.agents.llm.asking import Asked, ask_in
 from evolve.agents.protocol import Grade
 from evolve.models.chat import ChatModel, ChatRequest
+from evolve.models.choices import Choice, read_choice
 from evolve.models.fitting import Room
 from evolve.models.prompts import Prompt, Prompts
 from evolve.models.verdicts import Verdict, read_verdict
 from evolve.records import Task, Usage
-from evolve.scoring import rubric_score
+from evolve.scoring import VERDICTS, rubric_score
 
 VERSION = "1"
 """Version of the code around the prompts."""
 
+_SECTIONS = {"halumem_interference": "halumem_integrity"}
+"""Operation → the section of its rules in the prompt of verdicts, where it has another name."""
 _KEYS = {"judge_answer": "correct", "judge_criterion": "met"}
 """Prompt → the key of its verdict."""
 _NO_GUIDANCE: Mapping[str, str] = MappingProxyType({})
@@ -41,16 +44,21 @@ class LLMJudge:
         self._model = model
         self._guidance = dict(guidance)
         self._prompts = Prompts(files("evolve.agents") / "prompts", ("judge_answer", "judge_criterion"))
+        self._verdicts = Prompts(files("evolve.agents") / "prompts", ("judge_verdict",))["judge_verdict"]
 
     @property
     def identity(self) -> str:
-        """Versions of code and prompts, a hash of the guidance if there is any, and the model's identity."""
+        """Versions of code and prompts, a hash of the guidance if there is any, and the model's identity.
+
+        The prompt of verdicts has a version of its own, which is part of the quality that asks for them.
+        """
         content = json.dumps(self._guidance, sort_keys=True).encode()
         guided = f"/{hashlib.sha256(content).hexdigest()[:12]}" if self._guidance else ""
         return f"llm-judge-{VERSION}/{self._prompts.digest}{guided}/{self._model.identity}"
 
     def grade(self, tasks: Sequence[Task], answers: Sequence[str], repeat: int = 0) -> list[Grade]:
-        """A grade for each answer: by the rubric where the task has one, else 1 or 0 by the gold answers.
+        """A grade for each answer: one of several verdicts where the task names an operation of
+        ``scoring.VERDICTS``, by the rubric where it has one, else 1 or 0 by the gold answers.
 
         All calls of all tasks are made concurrently. A verdict that cannot be read twice, or that the
         provider refused, leaves the whole grade without a score.
@@ -64,7 +72,15 @@ class LLMJudge:
             list(self._requests(task, answer, repeat)) for task, answer in zip(tasks, answers, strict=True)
         ]
         room = Room.of(self._model)
-        asked = iter(self._model.run([self._ask(room, *pair) for pairs in requests for pair in pairs]))
+        asked = iter(
+            self._model.run(
+                [
+                    self._ask(room, task, *pair)
+                    for task, pairs in zip(tasks, requests, strict=True)
+                    for pair in pairs
+                ]
+            )
+        )
         return [
             _grade(task, [next(asked) for _ in pairs]) for task, pairs in zip(tasks, requests, strict=True)
         ]
@@ -73,6 +89,9 @@ class LLMJudge:
         self, task: Task, answer: str, repeat: int
     ) -> Iterator[tuple[str, Callable[[Room], ChatRequest]]]:
         """Prompt name of every call that ``answer`` needs, and its request, fitted to the model's context."""
+        if task.scorer in VERDICTS:
+            yield "judge_verdict", partial(self._verdict_request, task, answer, repeat)
+            return
         if task.rubric:
             rubric_score([(criterion.points, False) for criterion in task.rubric])  # before anything is paid
             asked = [("judge_criterion", {"criterion": line.text}) for line in task.rubric]
@@ -88,7 +107,34 @@ class LLMJudge:
             filled = {"question": task.question, "answer": answer, "guidance": guidance, **slots}
             yield name, partial(_request, name, prompt, filled, repeat)
 
-    async def _ask(self, room: Room, name: str, request: Callable[[Room], ChatRequest]) -> Asked[Verdict]:
+    def _verdict_request(self, task: Task, answer: str, repeat: int, room: Room) -> ChatRequest:
+        names = list(VERDICTS[task.scorer])
+        slots = {
+            "rules": self._verdicts.say(_SECTIONS.get(task.scorer, task.scorer)),
+            "verdicts": ", ".join(names),
+            "question": task.question,
+            "reference": task.answers[0],
+            "notes": task.judge_notes,
+            "answer": answer,
+        }
+        messages, left_out = room.fit(self._verdicts, slots, ("answer",))
+        schema = _object_schema("verdict", {"type": "string", "enum": [*names]})
+        return ChatRequest(
+            messages, cause="judge", schema=schema, name="verdict", repeat=repeat, left_out=left_out
+        )
+
+    async def _ask(
+        self, room: Room, task: Task, name: str, request: Callable[[Room], ChatRequest]
+    ) -> Asked[Verdict | Choice]:
+        if name == "judge_verdict":
+            names = list(VERDICTS[task.scorer])
+            return await ask_in(
+                room,
+                self._model,
+                request,
+                lambda reply: read_choice(reply, names),
+                lambda problem: self._verdicts.say("again", problem=problem, verdicts=", ".join(names)),
+            )
         prompt = self._prompts[name]
         return await ask_in(
             room,
@@ -107,13 +153,17 @@ def _request(name: str, prompt: Prompt, slots: Mapping[str, str], repeat: int, r
     )
 
 
-def _grade(task: Task, asked: Sequence[Asked[Verdict]]) -> Grade:
+def _grade(task: Task, asked: Sequence[Asked[Verdict | Choice]]) -> Grade:
     usage = sum((one.usage for one in asked), Usage())
     verdicts = [one.value for one in asked if one.value is not None]
     if len(verdicts) < len(asked):
         missing = next(number for number, one in enumerate(asked, 1) if one.value is None)
         which = f"criterion {missing} of {len(asked)}: " if task.rubric else ""
         return Grade(None, f"{which}{asked[missing - 1].problem}", usage)
+    if isinstance(verdicts[0], Choice):
+        chosen = verdicts[0]
+        return Grade(VERDICTS[task.scorer][chosen.name], chosen.reason, usage, verdict=chosen.name)
+    verdicts = [verdict for verdict in verdicts if isinstance(verdict, Verdict)]
     if not task.rubric:
         (verdict,) = verdicts
         return Grade(float(verdict.holds), verdict.reason, usage)
@@ -124,10 +174,14 @@ def _grade(task: Task, asked: Sequence[Asked[Verdict]]) -> Grade:
 
 
 def _schema(key: str) -> dict[str, JsonValue]:
+    return _object_schema(key, {"type": "boolean"})
+
+
+def _object_schema(key: str, value: JsonValue) -> dict[str, JsonValue]:
     """``reason`` comes first, so that a model weighs before it decides."""
     return {
         "type": "object",
-        "properties": {"reason": {"type": "string"}, key: {"type": "boolean"}},
+        "properties": {"reason": {"type": "string"}, key: value},
         "required": ["reason", key],
         "additionalProperties": False,
     }

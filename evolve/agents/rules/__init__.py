@@ -17,7 +17,7 @@ from evolve.models.passages import terms
 from evolve.models.tokens import estimate_usage
 from evolve.program import FieldSpec, Parts
 from evolve.records import Episode, Fields, Task
-from evolve.scoring import f1, normalise, rubric_score
+from evolve.scoring import VERDICTS, f1, normalise, rubric_score
 
 __all__ = ["RuleBasedAgent", "RuleBasedJudge"]
 
@@ -101,11 +101,27 @@ class RuleBasedJudge:
         return f"offline-judge-1/{self.threshold:g}"
 
     def grade(self, tasks: Sequence[Task], answers: Sequence[str], repeat: int = 0) -> list[Grade]:
-        """1 or 0 for each answer, or its score by the rubric where the task has one."""
-        return [
-            self._by_rubric(task, text) if task.rubric else self._by_answers(task, text)
-            for task, text in zip(tasks, answers, strict=True)
-        ]
+        """1 or 0 for each answer, or its score by the rubric or by one of several verdicts."""
+        return [self._grade(task, text) for task, text in zip(tasks, answers, strict=True)]
+
+    def _grade(self, task: Task, text: str) -> Grade:
+        if task.scorer in VERDICTS:
+            return self._verdict(task, text)
+        return self._by_rubric(task, text) if task.rubric else self._by_answers(task, text)
+
+    def _verdict(self, task: Task, text: str) -> Grade:
+        """Return one of several verdicts, by the share of the gold answer's words in ``text``."""
+        wanted, said = terms(task.answers[0]), terms(text)
+        share = len(wanted & said) / len(wanted) if wanted else float(bool(said))
+        if task.scorer == "halumem_qa":
+            unknown = normalise(text) in ("", "unknown")
+            right = self._by_answers(task, text).score == 1
+            verdict = "correct" if right else "omission" if unknown else "hallucination"
+        elif task.scorer == "halumem_update":
+            verdict = "correct" if share == 1 else "other" if share >= self.threshold else "omission"
+        else:
+            verdict = "complete" if share == 1 else "partial" if share >= self.threshold else "missing"
+        return Grade(VERDICTS[task.scorer][verdict], f"share of the words: {share:.2f}", verdict=verdict)
 
     def _by_answers(self, task: Task, text: str) -> Grade:
         found = f" {normalise(text)} "

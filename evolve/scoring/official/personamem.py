@@ -10,17 +10,17 @@ _OPENING, _CLOSING = "<final_answer>", "</final_answer>"
 
 
 def personamem_choice(task: Task, answer: str) -> float:
-    """1 if the answer names the right option and no other, else 0.
+    """1 if the answer names the right option, ``task.scorer``, and no other, else 0.
 
     The text after the last ``<final_answer>`` is read, then the whole reply. Options in parentheses count,
     and only without any of those single letters a to d.
 
     Example:
-        >>> right = Task(id="q", question="?", answers=("(c)",))
+        >>> right = Task(id="q", question="?", answers=("Tea.",), scorer="(c)")
         >>> personamem_choice(right, "I take <final_answer>(c)"), personamem_choice(right, "(c) or (d)")
         (1.0, 0.0)
     """
-    right = {task.answers[0].lower().strip("() ")}
+    right = {task.scorer.lower().strip("() ")}
     final = answer.strip().rpartition(_OPENING)[2].strip().removesuffix(_CLOSING)
     return float(_options(final) == right or _options(answer) == right)
 
