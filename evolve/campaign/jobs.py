@@ -136,7 +136,7 @@ def job_of(
         feedback=_feedback(number, recorder, config),
         diagnosis=recorder.stored(program, subsets.rotating(parent.number)),
         fitness=fitness,
-        hints=tuple(hint.text for hint in recorder.history.hints(number)),
+        hints=tuple(hint.text for hint in recorder.history.requests.hints(number)),
         notes=notes_for(number, recorder.history, config),
         child=recorder.proposed(number),
         history=_snapshot(number, pool, recorder, config),
@@ -185,5 +185,5 @@ def _feedback(number: int, recorder: Recorder, config: CampaignConfig) -> tuple[
     settled = range(len(recorder.history.seeds), number - config.under_way + 1)
     # Rules cost nothing but the evaluation of what they make.
     both = config.mutators == "both"
-    added = recorder.history.added
+    added = recorder.history.requests.added
     return tuple(recorder.feedback(n, evaluation=both) for n in settled if n not in added)

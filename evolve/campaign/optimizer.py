@@ -87,7 +87,7 @@ class OptimizerContext:
             number: of the next candidate.
         """
         self.steering.take(number)
-        return self.initial + self.config.budget + len(self.history.added)
+        return self.initial + self.config.budget + len(self.history.requests.added)
 
     def jobs(self) -> JobsUnderWay:
         """Return the jobs in flight, none so far; a context manager."""
@@ -97,7 +97,7 @@ class OptimizerContext:
         """Return the job that makes or evaluates the candidate of ``request``; None if it is settled."""
         if self.history.is_settled(request.number):
             return None
-        if request.number in self.history.added:
+        if request.number in self.history.requests.added:
             return self.steering.added(request.number)
         return job_of(request, self.population.pool, self.recorder, self.config, self.setup.subsets)
 
@@ -111,12 +111,12 @@ class OptimizerContext:
             self.population.discard(number)
         else:
             self.recorder.register(number, self.recorder.program_of(candidate.program))
-            (self.population.adopt if number in history.added else self.population.tell)(candidate)
+            (self.population.adopt if number in history.requests.added else self.population.tell)(candidate)
         self.notebook.write(number)
 
     def reason(self, number: int) -> StopReason:
         """Return why the search ended at ``number``, that of the first candidate that is not settled."""
-        if number >= self.initial + self.config.budget + len(self.history.added):
+        if number >= self.initial + self.config.budget + len(self.history.requests.added):
             return "budget"
         return "stopped" if self.steering.stopped else "time"
 

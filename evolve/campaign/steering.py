@@ -70,7 +70,7 @@ class Steering:
         self._waiting = []
         if not requests:
             return
-        done = {event.request for event in self._recorder.history.steered}
+        done = {event.request for event in self._recorder.history.requests.events}
         for request in requests:
             if request.id not in done and (request.action in _AT_ONCE or not self.process_only):
                 done.add(request.id)
@@ -79,7 +79,7 @@ class Steering:
     @property
     def paused(self) -> bool:
         """True if no candidate may begin until a request to resume."""
-        return self._recorder.history.paused
+        return self._recorder.history.requests.paused
 
     @property
     def over(self) -> bool:
@@ -121,7 +121,7 @@ class Steering:
         None where the program cannot be evaluated, which is recorded with its reason.
         """
         recorder, history = self._recorder, self._recorder.history
-        request = history.added[number]
+        request = history.requests.added[number]
         try:
             program = recorder.program_of(request.program)
             program.check()

@@ -24,8 +24,8 @@ def hints_data(record: RunRecord) -> list[dict[str, Any]]:
         first that it is not shown for any more; None where it still waits, or still applies.
     """
     history = RunHistory.read(record)
-    ends = {event.hint: event.number for event in history.steered if event.action == "withdraw"}
-    taken = [event for event in history.steered if event.action == "hint"]
+    ends = {event.hint: event.number for event in history.requests.events if event.action == "withdraw"}
+    taken = [event for event in history.requests.events if event.action == "hint"]
     found = [
         {"id": e.request, "text": e.text, "since": e.number, "until": ends.get(e.request)} for e in taken
     ]

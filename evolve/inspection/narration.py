@@ -171,7 +171,7 @@ def under_way(history: RunHistory) -> str:
         return ""
     if len(history.seeds) < history.initial:
         return f"initial programs {len(history.seeds)}/{history.initial}"
-    if history.paused and not history.in_flight:
+    if history.requests.paused and not history.in_flight:
         return "paused"
     if history.in_flight:
         shown = ", ".join(f"#{child.number} {child.operator}" for child in history.in_flight[:3])

@@ -54,7 +54,7 @@ def _run_data(run: RunRecord) -> Data:
         "last_event": run.last_written(),
         "children": history.settled,
         "budget": history.budget,
-        "paused": history.paused,
+        "paused": history.requests.paused,
         "in_flight": [child.number for child in history.in_flight],
         "candidates": len(history.candidates),
         "failed": history.failures,

@@ -11,7 +11,7 @@ from pathlib import Path
 from evolve.errors import UsageError
 from evolve.files.durable import said_as_ours
 from evolve.journal.lock import hold
-from evolve.journal.run import RunRecord, checked_name
+from evolve.journal.record import RunRecord, checked_name
 
 
 def remove(run: RunRecord) -> None:

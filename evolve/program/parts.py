@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,14 +98,14 @@ def read_parts(source: str, tree: ast.Module) -> Parts:
     source = with_unix_newlines(source)  # lines count as the tree counts them
     constants = literals(tree)
     texts = {name: value for name, value in constants.items() if isinstance(value, str)}
-    item, query = read_schema(source, tree)
+    lines, classes = source.split("\n"), _classes(tree)
     return Parts(
         instructions={name: texts[name] for name in INSTRUCTIONS if name in texts},
         always_on=texts.get(ALWAYS_ON, ""),
-        item=item,
-        query=query,
+        item=tuple(_fields(lines, classes.get(ITEM_CLASS))),
+        query=tuple(_fields(lines, classes.get(QUERY_CLASS))),
         knobs=knobs_of(constants.get("KNOBS")),
-        methods=_methods(source, _classes(tree).get(BASE_CLASS)),
+        methods=_methods(lines, string_lines(source), classes.get(BASE_CLASS)),
     )
 
 
@@ -249,8 +249,7 @@ def _description(options: Mapping[str, ast.expr]) -> str:
     return str(text) if text is not _MISSING else ""
 
 
-def _methods(source: str, node: ast.ClassDef | None) -> dict[str, str]:
-    lines, kept = source.split("\n"), string_lines(source)
+def _methods(lines: Sequence[str], kept: Collection[int], node: ast.ClassDef | None) -> dict[str, str]:
     spans = {
         s.name: (first_line(s), s.end_lineno) for s in (node.body if node else []) if isinstance(s, FUNCTIONS)
     }

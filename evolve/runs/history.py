@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from evolve.config import CampaignConfig
@@ -23,34 +22,13 @@ from evolve.events import (
 from evolve.journal import RunRecord
 from evolve.population import CandidatePool, Objective, merit, objective, objectives_of
 from evolve.records import Candidate, CostUnit, Interval, Try
-from evolve.statistics import paired_interval
+from evolve.runs.carried_out import CarriedOutRequests
+from evolve.runs.pairing import PairedScores
+from evolve.runs.progress import Progress, progress
 
 STATIC, TEST = "static", "test"
-SEED = "seed"
-BY_HAND = "by hand"
-"""Operator of a program that a user added."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Progress of the campaign when a candidate had joined.
-
-    Attributes:
-        number: number of the candidate.
-        evaluations: evaluations made until then, those for failure analysis and of failed candidates
-            included.
-        seconds: duration of those evaluations, summed over workers. The journal has no time of day for
-            single events, so this is the clock that a pause between two processes does not move.
-        hypervolume: of the Pareto front, see ``ParetoArchive.hypervolume``; the reference is the worst value
-            that any candidate of the run has in each objective.
-        best: the highest quality; None while all failed.
-    """
-
-    number: int
-    evaluations: int
-    seconds: float
-    hypervolume: float
-    best: float | None
+SEED, BY_HAND = "seed", "by hand"
+"""Operators of an initial program, and of a program that a user added."""
 
 
 @dataclass
@@ -69,11 +47,9 @@ class RunHistory:
         groups: static task → its group, of the tasks that have one.
         initial: number of initial programs.
         programs: ids of all programs that an event names.
-        steered: the requests of users that were carried out, in order.
-        paused: the process was asked to begin no candidate, and waits.
+        requests: the requests of users that were carried out.
         noted: notes of the campaign, in order.
         plateaus: reactions to plateaus, in order.
-        added: number → the request by which a user added the program of that number.
 
     Example:
         >>> from evolve.config import CampaignConfig
@@ -95,11 +71,9 @@ class RunHistory:
     groups: dict[str, str] = field(default_factory=dict)
     initial: int = 0
     programs: set[str] = field(default_factory=set)
-    steered: list[Steered] = field(default_factory=list)
+    requests: CarriedOutRequests = field(default_factory=CarriedOutRequests)
     noted: list[Noted] = field(default_factory=list)
     plateaus: list[Plateau] = field(default_factory=list)
-    added: dict[int, Steered] = field(default_factory=dict)
-    paused: bool = False
     _candidates: dict[int, Candidate] = field(default_factory=dict)
     _proposed: dict[int, Proposed] = field(default_factory=dict)
     _evaluated: dict[tuple[int, str], Evaluated] = field(default_factory=dict)
@@ -108,7 +82,7 @@ class RunHistory:
     _pool: CandidatePool | None = None  # these are computed when asked for
     _ordered: tuple[Candidate, ...] | None = None
     _front: tuple[Candidate, ...] | None = None
-    _scores: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    _pairs: PairedScores = field(default_factory=PairedScores)
     _past: list[Event] = field(default_factory=list)  # events that are not in ``_seen`` yet
     _seen: set[str] = field(default_factory=set)
 
@@ -142,7 +116,7 @@ class RunHistory:
         """Apply the next event, which is known to be new."""
         match event:
             case Started():
-                self.paused = False
+                self.requests.paused = False
                 self.started.append(event)
                 self.groups.update(event.groups)
                 self.finished = None
@@ -162,22 +136,16 @@ class RunHistory:
             case Compared():
                 self.comparisons.append(event)
             case Steered():
-                self._steer(event)
+                self.requests.add(event)
+                if event.action == "add":
+                    self.programs.add(event.program)
+                    self.budget += 1
             case Noted():
                 self.noted.append(event)
             case Plateau():
                 self.plateaus.append(event)
             case Finished():
                 self.finished = event
-
-    def _steer(self, event: Steered) -> None:
-        self.steered.append(event)
-        if event.action in ("pause", "resume", "stop"):
-            self.paused = event.action == "pause"
-        if event.action == "add":
-            self.programs.add(event.program)
-            self.added[event.number] = event
-            self.budget += 1
 
     def _join(self, candidate: Candidate) -> None:
         number = candidate.number
@@ -189,7 +157,7 @@ class RunHistory:
         else:  # if the journal holds a number twice, the last one counts
             self._pool = None
         self._candidates[number] = candidate
-        self._scores.pop(number, None)
+        self._pairs.forget(number)
         self._ordered = self._front = None
 
     @property
@@ -276,17 +244,6 @@ class RunHistory:
         """Number of evaluations without a score, through no fault of the program."""
         return sum(event.status == "inconclusive" for event in self._evaluated.values())
 
-    def hints(self, number: int | None = None) -> tuple[Steered, ...]:
-        """Return the hints that candidate ``number`` is made with; None: those in force now."""
-
-        def holds(event: Steered) -> bool:
-            return number is None or event.number <= number
-
-        withdrawn = {e.hint for e in self.steered if e.action == "withdraw" and holds(e)}
-        return tuple(
-            e for e in self.steered if e.action == "hint" and holds(e) and e.request not in withdrawn
-        )
-
     def notes(self, settled: int | None = None) -> tuple[Noted, ...]:
         """Return the notes of another run, if any, and the latest of this one.
 
@@ -300,7 +257,7 @@ class RunHistory:
     @property
     def next_number(self) -> int:
         """Number above those of all candidates of which anything is recorded."""
-        taken = (self._candidates, self._proposed, self.discarded, self.added)
+        taken = (self._candidates, self._proposed, self.discarded, self.requests.added)
         return max((max(numbers) for numbers in taken if numbers), default=-1) + 1
 
     def candidate(self, number: int) -> Candidate | None:
@@ -338,49 +295,15 @@ class RunHistory:
         None for a seed, and where one of the two failed.
         """
         parent = self.candidate(candidate.parents[0]) if candidate.parents else None
-        if parent is None or parent.failed or candidate.failed:
-            return None
-        paired = self.paired(candidate, parent)
-        if paired is not None:
-            return paired
-        if not (candidate.objectives and parent.objectives):
-            return None
-        mean = candidate.objectives["quality"] - parent.objectives["quality"]
-        return Interval(mean=mean, low=-1.0, high=1.0)
-
-    def _finite(self, candidate: Candidate) -> Mapping[str, float]:
-        """Return the finite scores of a candidate, cached for comparisons with its offspring."""
-        known = self._scores.get(candidate.number)
-        if known is None:
-            known = {k: v for k, v in candidate.item_scores.items() if math.isfinite(v)}
-            if len(known) == len(candidate.item_scores):
-                known = candidate.item_scores
-            self._scores[candidate.number] = known
-        return known
+        return None if parent is None else self._pairs.change(candidate, parent, self.groups)
 
     def paired(self, one: Candidate, other: Candidate) -> Interval | None:
         """Return quality of ``one`` minus that of ``other`` on validation; None where they share no task."""
-        first, second = self._finite(one), self._finite(other)
-        if not first.keys() & second.keys():
-            return None
-        clusters = {task: self.groups.get(task, "") for task in first} if self.groups else None
-        return paired_interval(first, second, clusters=clusters)
+        return self._pairs.difference(one, other, self.groups)
 
     def progress(self) -> list[Progress]:
         """Return a point for each candidate, in the order in which they joined."""
-        pool = CandidatePool(self._axes())
-        scored = [c.objectives for c in self._candidates.values() if c.complete]
-        reference = {axis.name: axis.worst([v[axis.name] for v in scored]) for axis in self._axes() if scored}
-        points, best, volume = [], None, 0.0
-        for number, evaluations, seconds in self._joined:
-            candidate = self._candidates[number]
-            if candidate.complete and number not in pool:
-                pool.add(candidate)
-                volume = pool.archive.hypervolume(reference)
-                quality = candidate.objectives["quality"]
-                best = quality if best is None else max(best, quality)
-            points.append(Progress(number, evaluations, seconds, volume, best))
-        return points
+        return progress(self._joined, self._candidates, self._axes())
 
     @property
     def progress_end(self) -> int | None:

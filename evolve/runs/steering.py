@@ -68,7 +68,7 @@ def withdraw(record: RunRecord, hint_id: str) -> SteeringRequest:
     """
     history = RunHistory.read(record)
     gone = {request.hint for request in RequestReader(record.path).read() if request.action == "withdraw"}
-    shown = [event.request for event in history.hints()]
+    shown = [event.request for event in history.requests.hints()]
     waiting = [request.id for request in waiting_hints(record, history)]
     known = [one for one in (*shown, *waiting) if one not in gone]
     if hint_id not in known:
@@ -81,7 +81,7 @@ def withdraw(record: RunRecord, hint_id: str) -> SteeringRequest:
 
 def waiting_hints(record: RunRecord, history: RunHistory) -> list[SteeringRequest]:
     """Return the hints that no process has taken up yet, in order."""
-    done = {event.request for event in history.steered}
+    done = {event.request for event in history.requests.events}
     return [r for r in RequestReader(record.path).read() if r.action == "hint" and r.id not in done]
 
 

@@ -2,6 +2,16 @@
 
 from evolve.trust.acts import Act, acts_of, execution, played_in, playing, typed_acts
 from evolve.trust.approvals import Approvals
-from evolve.trust.gate import Gate
+from evolve.trust.gate import Gate, gate_of
 
-__all__ = ["Act", "Approvals", "Gate", "acts_of", "execution", "played_in", "playing", "typed_acts"]
+__all__ = [
+    "Act",
+    "Approvals",
+    "Gate",
+    "acts_of",
+    "execution",
+    "gate_of",
+    "played_in",
+    "playing",
+    "typed_acts",
+]

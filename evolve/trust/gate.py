@@ -64,3 +64,9 @@ class Gate:
             self._approvals.remember(acts)
         except InfrastructureError as error:
             self._notify(f"The approval holds for this command only: {error}")
+
+
+def gate_of(function: str, trust: bool, notify: Callable[[str], None]) -> Gate:
+    """Return the gate of a public function: it refuses what was not approved, unless ``trust`` is given."""
+    command = f"evolve.{function}(..., trust=True)"
+    return Gate(Approvals.of_user(), trust=trust, command=command, notify=notify)

@@ -151,7 +151,7 @@ def test_what_cannot_be_added_is_recorded_with_its_reason(
         request = SteeringRequest(action="add", source=source)
         campaign.run(When(joined(1), lambda: ask(harness, request)))
     history = RunHistory.read(RunRecord(harness.root / "run"))
-    (number,) = history.added
+    (number,) = history.requests.added
     assert history.candidate(number) is None
     assert reason in history.discarded[number].reason
     assert history.settled == BUDGET + 1
@@ -301,8 +301,8 @@ def test_a_campaign_is_steered_from_another_process_and_killed(
     own.write_text(OWN.source)
     said = evolve(tmp_path, "add", "run", str(own), "--parent", "0", "--message", "Lines by BM25")
     assert "before its next candidate" in said
-    until(lambda: bool(RunHistory.read(run).added))
-    (number,) = RunHistory.read(run).added
+    until(lambda: bool(RunHistory.read(run).requests.added))
+    (number,) = RunHistory.read(run).requests.added
     until(lambda: RunHistory.read(run).is_settled(number))
     evolve(tmp_path, "pause", "run")
     until(lambda: any(event.action == "pause" for event in steered(run)))

@@ -1,0 +1,7 @@
+"""Runs and results for Python programs: candidates, front, tests, tables and reports."""
+
+from evolve.results.check_report import CheckReport
+from evolve.results.result import Result
+from evolve.results.run import Run
+
+__all__ = ["CheckReport", "Result", "Run"]
