@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from evolve.campaign import build
+from evolve.cli import app
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
 from evolve.events import Discarded, Joined, Proposed
@@ -348,3 +350,12 @@ class TestConfined:
             sandbox__backend=backend,
         )
         assert joined(record)[1].candidate.message == "From the sandbox"
+
+
+def test_trace_without_an_item_shows_the_steps_of_the_agent(tmp_path: Path) -> None:
+    conducted(tmp_path)
+    shown = CliRunner().invoke(app, ["trace", "run", "1", "--root", str(tmp_path), "--json"])
+    assert shown.exit_code == 0, shown.output
+    data = json.loads(shown.output)
+    assert [step["call"] for step in data["steps"]] == ["list", "submit Add a helper"]
+    assert data["end"] == "submitted"
