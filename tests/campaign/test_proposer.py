@@ -173,6 +173,38 @@ def test_an_agent_sees_the_traces_of_candidate_0_and_no_test_item_key_or_other_r
     assert seen.count("There is no file '../config.toml'") >= 1
 
 
+def test_the_user_is_told_that_a_bare_process_leaves_python_out(tmp_path: Path) -> None:
+    told: list[str] = []
+    connect = partial(Gateway, provider=AgentProvider(brief))
+    config = merged(CampaignConfig(), SETTINGS)
+    with build(config, root=tmp_path, name="run", unsafe_local=True, notify=told.append, connect=connect):
+        pass
+    assert any("The agent cannot run Python" in one for one in told)
+
+
+def test_a_command_alone_implies_its_proposer(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f'benchmark = "{HERE / "small.py"}"\nseeds = ["lexical"]\nbudget = 1\n')
+    sizes = '[evaluation]\nstatic = 6\nrotating = 4\ntest = 0\n[sandbox]\nbackend = "process"\npool = 0\n'
+    file.write_text(
+        f"{file.read_text()}[search]\nobjectives = ['quality', 'cost']\nmutators = 'model'\n{sizes}"
+    )
+    options = [
+        "--proposer-command",
+        COMMAND,
+        "--proposer-unsandboxed",
+        "--unsafe-local",
+        "--plain",
+        "--trust",
+    ]
+    ran = CliRunner().invoke(app, ["run", str(file), "--name", "run", "--root", str(tmp_path), *options])
+    assert ran.exit_code == 0, ran.output
+    record = RunRecord.open(tmp_path, "run")
+    assert record.config.search.proposer == "command"
+    made = [event for event in record.events() if isinstance(event, Proposed | Discarded)]
+    assert [event.operator for event in made] == ["command"]
+
+
 def test_its_calls_are_accounted_for_and_recorded(tmp_path: Path) -> None:
     provider, record = conducted(tmp_path)
     calls = read_calls(record.calls)[0]
