@@ -2,6 +2,7 @@
 
     python benchmarks/real/acceptance.py --model gguf:PATH --reflections 40
     python benchmarks/real/acceptance.py --model gguf:PATH --forms definitions whole --prompts full
+    python benchmarks/real/acceptance.py --model gguf:PATH --reflections 10 --proposer agent
 
 runs campaigns whose reflector is the model and whose agent is rule-based, on chronicle. Parents are drawn
 evenly from the initial programs and their offspring, each reflection has up to three draws, and what became
@@ -10,6 +11,9 @@ checks and works when it is tried; it has an *effect* if it also returns somethi
 some of up to 40 tasks of its diagnosis. One that is clearly worse there is drawn again. At the end the best
 candidate of each campaign is compared with its initial programs on test tasks of worlds that the search
 never saw. Runs are kept under ``--root``: the same command goes on with them.
+
+With ``--proposer agent``, the model works as an agent for so many candidates, and one-shot reflection goes on
+until it has used as many tokens of the model; both are counted within the tokens that the smaller one used.
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from common import add_options, caption, conducted, configuration, interval_text, role
+from equal_tokens import HEADER as BESIDE
+from equal_tokens import spent, within
 
 from evolve.campaign import Summary
 from evolve.config import ModelsConfig
@@ -38,6 +44,9 @@ HEADER = (
 def main() -> None:
     """Run the campaigns that are missing and print the tables."""
     arguments = _arguments()
+    if arguments.proposer == "agent":
+        _compare(arguments)
+        return
     print(f"chronicle, {arguments.reflections} reflections; {caption(arguments.model)}\n", flush=True)
     print(HEADER, flush=True)
     failures: list[tuple[str, Counter[str]]] = []
@@ -62,13 +71,34 @@ def main() -> None:
             print(f"| {name} | {best} | #{compared.other} | {difference} |")
 
 
-def _reflected(arguments: argparse.Namespace, form: str, prompt: str) -> tuple[RunRecord, Summary]:
+def _compare(arguments: argparse.Namespace) -> None:
+    """Print the acceptance of an agent beside that of one-shot reflection, at equal tokens."""
+    form, prompt = arguments.forms[0], arguments.prompts[0]
+    print(
+        f"chronicle, {arguments.reflections} candidates by an agent; {caption(arguments.model)}\n", flush=True
+    )
+    steps = {"steps": arguments.steps, "tokens": arguments.candidate_tokens}
+    agent, _ = _reflected(arguments, form, prompt, proposer="agent", agent=steps)
+    wanted, asked = spent(agent), arguments.reflections
+    one_shot, _ = _reflected(arguments, form, prompt)
+    while spent(one_shot) < wanted and asked < arguments.most_reflections:
+        asked = min(2 * asked, arguments.most_reflections)
+        one_shot, _ = _reflected(arguments, form, prompt, budget=asked)
+    equal = min(wanted, spent(one_shot))
+    print(f"Counted within {equal:,} tokens of the model for each.\n\n{BESIDE}")
+    print(within(agent, equal).row("agent"))
+    print(within(one_shot, equal).row(f"one completion ({form}, {prompt}, up to {DRAWS} draws)"))
+
+
+def _reflected(
+    arguments: argparse.Namespace, form: str, prompt: str, budget: int | None = None, **search: object
+) -> tuple[RunRecord, Summary]:
     config = configuration(
         arguments,
         "chronicle",
         ModelsConfig(reflector=role(arguments)),
         seeds=tuple(arguments.programs.split(",")),
-        budget=arguments.reflections,
+        budget=budget or arguments.reflections,
         jobs=arguments.concurrency,
         search={
             "mutators": "model",
@@ -79,10 +109,11 @@ def _reflected(arguments: argparse.Namespace, form: str, prompt: str) -> tuple[R
             "repairs": DRAWS - 1,
             "crossover": 0.0,
             "racing": False,
+            **search,
         },
         evaluation={"static": arguments.static},
     )
-    name = f"acceptance-{form}-{prompt}"
+    name = f"acceptance-{search.get('proposer', form)}-{prompt}"
     summary = conducted(config, arguments.root, name)
     return RunRecord.open(arguments.root, name), summary
 
@@ -130,6 +161,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--static", type=int, default=200, help="validation tasks")
     parser.add_argument("--forms", nargs="+", default=["definitions"])
     parser.add_argument("--prompts", nargs="+", default=["compact"], choices=["compact", "full"])
+    parser.add_argument("--proposer", default="completion", choices=["completion", "agent"])
+    parser.add_argument("--steps", type=int, default=16, help="most replies of an agent for a candidate")
+    parser.add_argument("--candidate-tokens", type=int, default=60_000, help="most tokens for a candidate")
+    parser.add_argument("--most-reflections", type=int, default=400, help="most one-shot candidates")
     return parser.parse_args()
 
 

@@ -142,6 +142,8 @@ def _say_what_to_know(config: CampaignConfig, setup: EvaluationSetup, notify: No
         for role, model in zip(config.reflecting, setup.model_set.reflectors, strict=False):
             if style_of(config, role, model) == "compact":
                 notify(f"{role.model} is shown the compact prompt; search.prompt = 'full' shows it more.")
+    if config.search.proposer == "agent" and setup.sandbox.isolation == "process":
+        notify("The agent cannot run Python, since a bare process confines nothing: use docker or bwrap.")
     if config.jobs > config.under_way:
         notify(f"Of {config.jobs} jobs {config.under_way} can be in flight at once: that is the window.")
     if warning := fits_in_one_read(setup.benchmark, config.sandbox.read_characters):

@@ -140,8 +140,13 @@ def trace(
     run: RunArgument,
     candidate: Annotated[str, typer.Argument(metavar="ID", help=f"{_ID_HELP}.", show_default=False)],
     item: Annotated[
-        str, typer.Argument(metavar="ITEM", help="Id of a task, or a part that fits one.", show_default=False)
-    ],
+        str | None,
+        typer.Argument(
+            metavar="[ITEM]",
+            help="Id of a task, or a part that fits one; without it: how an agent made the candidate.",
+            show_default=False,
+        ),
+    ] = None,
     subset: Annotated[
         str | None,
         typer.Option("--subset", help="static, test or rotating-N; default: the first that has it."),
@@ -149,7 +154,16 @@ def trace(
     root: RootOption = DEFAULT_ROOT,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the trace of one question: written, asked, retrieved, answered, and where it was lost."""
+    """Show the trace of one question: written, asked, retrieved, answered, and where it was lost.
+
+    Without ITEM: the steps of the agent, or the command, that made the candidate.
+    """
+    if item is None:
+        from evolve.inspection.proposals import proposal_view
+
+        made = _open(run, root).proposal(candidate)
+        show(made, proposal_view(made), as_json=as_json)
+        return
     from evolve.inspection.traces import trace_view
 
     data = _open(run, root).trace(candidate, item, subset)

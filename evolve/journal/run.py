@@ -8,6 +8,7 @@ calls.jsonl           its model calls, where models are asked, append-only
 negotiated.jsonl      what servers refuse of requests, and what is sent instead; found out again if deleted
 programs/ID.py        every program, content-addressed
 evaluations/ID-SUBSET.json
+proposals/N.jsonl     transcript of the agent, or command, that made candidate N; append-only
 cache/                what may be deleted at any time
 lock                  held by the one process that writes
 """

@@ -71,9 +71,6 @@ class Toolset:
 def native(messages: Sequence[Message]) -> tuple[Message, ...]:
     """Return a conversation with its calls and results in the form of the APIs.
 
-    >>> call = ToolCall("list", "{}", "c1")
-    >>> native(({"role": "assistant", "content": "...", "prose": "", "calls": [call]},))[0]["role"]
-    'assistant'
     >>> native(({"role": "user", "content": "a.py", "result_of": "c1"},))
     ({'role': 'tool', 'tool_call_id': 'c1', 'content': 'a.py'},)
     """

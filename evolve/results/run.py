@@ -156,6 +156,18 @@ class Run:
         evaluation, found = find_item(self.record.evaluations(chosen.program), item, subset)
         return trace_data(self.record, chosen, evaluation, found, Questions.of(self.record))
 
+    def proposal(self, which: int | str) -> Data:
+        """Return what an agent or a command did to make a candidate: ``evolve trace RUN ID``.
+
+        Args:
+            which: the candidate; by its number, also one that was discarded.
+        """
+        from evolve.inspection.proposals import proposal_data
+
+        text = str(which).removeprefix("#")
+        number = int(text) if text.isdigit() and len(text) < 7 else self._plain(which).number
+        return proposal_data(self.record, number)
+
     def diff(self, before: int | str, after: int | str) -> list[dict[str, str]]:
         """Return the changes from one candidate to another, part by part: ``evolve diff``."""
         from evolve.inspection.diff import diff_data

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from evolve.campaign import build
+from evolve.cli import app
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
 from evolve.events import Discarded, Joined, Proposed
@@ -169,6 +171,38 @@ def test_an_agent_sees_the_traces_of_candidate_0_and_no_test_item_key_or_other_r
     for hidden in (*test, "w3-", KEY, "PLANTED", "127.0.0.1:9", "of another run", "api_base"):
         assert hidden not in seen
     assert seen.count("There is no file '../config.toml'") >= 1
+
+
+def test_the_user_is_told_that_a_bare_process_leaves_python_out(tmp_path: Path) -> None:
+    told: list[str] = []
+    connect = partial(Gateway, provider=AgentProvider(brief))
+    config = merged(CampaignConfig(), SETTINGS)
+    with build(config, root=tmp_path, name="run", unsafe_local=True, notify=told.append, connect=connect):
+        pass
+    assert any("The agent cannot run Python" in one for one in told)
+
+
+def test_a_command_alone_implies_its_proposer(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f'benchmark = "{HERE / "small.py"}"\nseeds = ["lexical"]\nbudget = 1\n')
+    sizes = '[evaluation]\nstatic = 6\nrotating = 4\ntest = 0\n[sandbox]\nbackend = "process"\npool = 0\n'
+    file.write_text(
+        f"{file.read_text()}[search]\nobjectives = ['quality', 'cost']\nmutators = 'model'\n{sizes}"
+    )
+    options = [
+        "--proposer-command",
+        COMMAND,
+        "--proposer-unsandboxed",
+        "--unsafe-local",
+        "--plain",
+        "--trust",
+    ]
+    ran = CliRunner().invoke(app, ["run", str(file), "--name", "run", "--root", str(tmp_path), *options])
+    assert ran.exit_code == 0, ran.output
+    record = RunRecord.open(tmp_path, "run")
+    assert record.config.search.proposer == "command"
+    made = [event for event in record.events() if isinstance(event, Proposed | Discarded)]
+    assert [event.operator for event in made] == ["command"]
 
 
 def test_its_calls_are_accounted_for_and_recorded(tmp_path: Path) -> None:
@@ -348,3 +382,12 @@ class TestConfined:
             sandbox__backend=backend,
         )
         assert joined(record)[1].candidate.message == "From the sandbox"
+
+
+def test_trace_without_an_item_shows_the_steps_of_the_agent(tmp_path: Path) -> None:
+    conducted(tmp_path)
+    shown = CliRunner().invoke(app, ["trace", "run", "1", "--root", str(tmp_path), "--json"])
+    assert shown.exit_code == 0, shown.output
+    data = json.loads(shown.output)
+    assert [step["call"] for step in data["steps"]] == ["list", "submit Add a helper"]
+    assert data["end"] == "submitted"

@@ -1,75 +1,25 @@
-"""Calls of an agent: their tools, and a reader of native calls and of what small models write."""
+"""Reader of an agent's calls: native ones, fenced ones, and what small models write instead."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 from evolve.models.chat import ToolCall
 from evolve.models.structured import Unusable, read_object, strip_thoughts
-from evolve.models.tool_calls import Tool
+from evolve.mutation.agentic.calls import NAMES, AgentCall, BadCall, CallName, named_tool
 from evolve.mutation.edits.answer import one_line
 from evolve.mutation.edits.reply import Fence, is_label, scan_fences, without_label
 from evolve.program.layout import with_unix_newlines
 from evolve.program.parsing import UNPARSABLE, parse
 
-CallName = Literal["list", "read", "search", "python", "try", "submit"]
-NAMES: tuple[CallName, ...] = get_args(CallName)
-_TEXT = {"type": "string"}
-_WHOLE_NUMBER = {"type": "integer"}
-_CODE = "Changed definitions (each function, method, class or constant whole), or a whole program."
-_FIELDS: Mapping[CallName, tuple[str, dict[str, Any], tuple[str, ...]]] = {
-    "list": ("List the files, or those of one folder.", {"folder": _TEXT}, ()),
-    "read": (
-        "Read lines of a file.",
-        {"path": _TEXT, "first": _WHOLE_NUMBER, "last": _WHOLE_NUMBER},
-        ("path",),
-    ),
-    "search": (
-        "Find lines by a regular expression, or by words.",
-        {"text": _TEXT, "folder": _TEXT},
-        ("text",),
-    ),
-    "python": (
-        "Run Python in the folder of the files; print what you want to see.",
-        {"code": _TEXT},
-        ("code",),
-    ),
-    "try": (
-        "Check a change of the parent and score it on a few tasks of the minibatch.",
-        {"code": {**_TEXT, "description": _CODE}},
-        ("code",),
-    ),
-    "submit": (
-        "Submit a change of the parent as the candidate. Without code: the program that was tried last.",
-        {
-            "message": {**_TEXT, "description": "What is changed and why."},
-            "code": {**_TEXT, "description": _CODE},
-        },
-        ("message",),
-    ),
-}
-_EXAMPLES: Mapping[CallName, str] = {
-    "list": "```list\ntraces\n```",
-    "read": "```read\ntraces/0-fitness.md 1-60\n```",
-    "search": "```search\nnot_retrieved\n```",
-    "python": '```python\nimport json\nprint(len(open("lineage.md").read()))\n```',
-    "try": "```try\ndef read(self, query):\n    ...\n```",
-    "submit": "```submit\nMESSAGE: what you change and why\ndef read(self, query):\n    ...\n```",
-}
 _KEYS = ("name", "tool", "tool_name", "function", "action", "command")
 _ARGUMENTS = ("arguments", "parameters", "args", "input", "action_input")
 _LIKE_JSON = re.compile(
     rf"""["']?(?:{"|".join(_KEYS)})["']?\s*:\s*["'](?:{"|".join(NAMES)}|read_file|list_files)["']"""
 )
-_ALIASES: dict[str, CallName] = {
-    "ls": "list", "dir": "list", "list_files": "list", "cat": "read", "open": "read", "view": "read",
-    "read_file": "read", "grep": "search", "find": "search", "rg": "search", "run": "python", "py": "python",
-    "python3": "python", "test": "try", "evaluate": "try", "final": "submit", "answer": "submit",
-}  # fmt: skip
 _PLAIN = re.compile(r"[\s>$*`-]*(list|ls|read|cat|search|grep)\b:?[ \t]*(.*?)[`\s]*", re.IGNORECASE)
 _RANGE = re.compile(
     r"(?P<path>\S+?)(?:[\s:,]+(?:lines?\s+)?(?P<first>\d+)(?:\s*(?:-|–|:|,|to|\s)\s*(?P<last>\d+))?)?\s*"
@@ -78,68 +28,13 @@ _FIRST_LINE = re.compile(r"[\s*#]*MESSAGE[\s*]*:[\s*]*(\S.*?)[\s*]*")
 _OPENED = re.compile(r"^[ \t]*`{3,}[ \t]*(try|submit)[ \t]*$", re.MULTILINE | re.IGNORECASE)
 
 
-class BadCall(Exception):
-    """Reply without a call that can be carried out; the text says what was found."""
-
-
-@dataclass(frozen=True)
-class AgentCall:
-    """Call of a tool.
-
-    Attributes:
-        name: the tool.
-        path: a file or folder, for ``list``, ``read`` and ``search``.
-        first: first line to read, from 1.
-        last: last line to read; 0 for the end.
-        text: search text, or code.
-        message: message of a submission.
-        alone: there was no second call in the reply.
-    """
-
-    name: CallName
-    path: str = ""
-    first: int = 1
-    last: int = 0
-    text: str = ""
-    message: str = ""
-    alone: bool = True
-
-    @property
-    def title(self) -> str:
-        """The call in one line."""
-        if self.name == "read":
-            return f"read {self.path} {self.first}-{self.last or 'end'}"
-        said = self.message if self.name == "submit" else self.path if self.name == "list" else self.text
-        return one_line(f"{self.name} {said}".strip(), 100)
-
-
-def tools_of(names: tuple[CallName, ...] = NAMES) -> tuple[Tool, ...]:
-    """Return the tools of these names."""
-    found = []
-    for name in names:
-        description, properties, required = _FIELDS[name]
-        schema = {"type": "object", "properties": properties, "required": list(required)}
-        found.append(Tool(name, description, schema))
-    return tuple(found)
-
-
-def examples_of(names: tuple[CallName, ...] = NAMES) -> str:
-    """Return an example of each tool in the fenced form, with its purpose."""
-    return "\n\n".join(f"{_FIELDS[name][0]}\n{_EXAMPLES[name]}" for name in names)
-
-
-def example_of_call(name: str) -> str:
-    """Return an example of a tool in the fenced form; of ``read`` for an unknown name."""
-    return _EXAMPLES.get(_named(name) or "read", _EXAMPLES["read"])
-
-
 def native_call(call: ToolCall, *, alone: bool = True) -> AgentCall:
     """Return the call that a model made natively.
 
     Raises:
         BadCall: there is no such tool, or its arguments cannot be read.
     """
-    name = _named(call.name)
+    name = named_tool(call.name)
     if name is None:
         raise BadCall(f"there is no tool {call.name!r}; expected one of {', '.join(NAMES)}")
     try:
@@ -177,7 +72,7 @@ def _json_call(text: str) -> AgentCall | None:
     except Unusable:
         return None
     given = next((value[key] for key in _KEYS if isinstance(value.get(key), str)), "")
-    name = _named(given)
+    name = named_tool(given)
     if name is None:
         return None
     inner = next((value[key] for key in _ARGUMENTS if key in value), value)
@@ -242,13 +137,13 @@ def _fenced_calls(text: str) -> Iterator[AgentCall]:
 def _split(fence: Fence) -> tuple[CallName | None, str]:
     """Return the tool that a block names, by its info string or its first word, and the rest of the block."""
     info, *more = fence.info.split(None, 1) or [""]
-    name = _named(info)
+    name = named_tool(info)
     if name is not None:
         rest = f"{more[0]}\n{fence.code}" if more and name in ("list", "read", "search") else fence.code
         return name, rest.strip("\n")
     first, _, rest = fence.code.strip("\n").partition("\n")
     word, _, tail = first.strip().lstrip("$> ").partition(" ")
-    name = _named(word.rstrip(":"))
+    name = named_tool(word.rstrip(":"))
     if name is None:
         return None, ""
     return name, f"{tail}\n{rest}".strip("\n")
@@ -297,7 +192,7 @@ def _plain_call(text: str) -> AgentCall | None:
     found = _PLAIN.fullmatch(lines[-1]) if lines else None
     if found is None:
         return None
-    name, rest = _named(found[1]), found[2]
+    name, rest = named_tool(found[1]), found[2]
     try:
         if name == "read" and "." in rest.partition(" ")[0]:
             return _read(rest)
@@ -332,12 +227,6 @@ def _is_change(code: str, message: str) -> bool:
 
 def _of_self(node: Any) -> bool:
     return bool(getattr(node.args, "args", ())) and node.args.args[0].arg == "self"
-
-
-def _named(word: str) -> CallName | None:
-    lower = word.strip().strip("`*'\"").lower()
-    exact: dict[str, CallName] = {name: name for name in NAMES}
-    return exact.get(lower) or _ALIASES.get(lower)
 
 
 def _unquoted(text: str) -> str:

@@ -13,7 +13,7 @@ from evolve.models.fitting import Room
 from evolve.models.prompts import Prompts
 from evolve.models.tokens import CHARACTERS_PER_TOKEN
 from evolve.models.tool_calls import ToolForm, Toolset
-from evolve.mutation.agentic.commands import NAMES, CallName, tools_of
+from evolve.mutation.agentic.calls import NAMES, CallName, tools_of
 from evolve.mutation.agentic.dialogue import Dialogue
 from evolve.mutation.agentic.sandboxed import ProposerSandbox
 from evolve.mutation.agentic.session import OPERATOR, AgentSession, Caps

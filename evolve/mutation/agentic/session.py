@@ -11,7 +11,8 @@ from evolve.models.chat import ChatModel, ChatRequest, ToolCall
 from evolve.models.fitting import Room
 from evolve.models.tokens import estimate_tokens
 from evolve.models.tool_calls import Toolset
-from evolve.mutation.agentic.commands import AgentCall, BadCall, native_call, read_call
+from evolve.mutation.agentic.calls import AgentCall, BadCall
+from evolve.mutation.agentic.commands import native_call, read_call
 from evolve.mutation.agentic.dialogue import Dialogue, Turn
 from evolve.mutation.agentic.toolbox import Toolbox
 from evolve.mutation.agentic.transcript import Carried, Ending, Line, Spoken, Transcript

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from evolve.models.fitting import shortened
-from evolve.mutation.agentic.commands import AgentCall
+from evolve.mutation.agentic.calls import AgentCall
 from evolve.mutation.agentic.sandboxed import ProposerSandbox
 from evolve.mutation.agentic.workspace import Workspace
 

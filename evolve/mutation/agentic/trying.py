@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from evolve.mutation.agentic.commands import AgentCall
+from evolve.mutation.agentic.calls import AgentCall
 from evolve.mutation.agentic.transcript import Carried
 from evolve.mutation.agentic.wording import Wording
 from evolve.mutation.freezing import Frozen

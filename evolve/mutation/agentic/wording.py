@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from evolve.models.prompts import Prompts
-from evolve.mutation.agentic.commands import CallName, example_of_call, examples_of
+from evolve.mutation.agentic.calls import CallName, example_of_call, examples_of
 from evolve.mutation.agentic.toolbox import overview
 from evolve.mutation.agentic.workspace import Workspace
 from evolve.mutation.freezing import Part

@@ -10,17 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolve.models.chat import ToolCall
-from evolve.mutation.agentic.commands import (
-    NAMES,
-    AgentCall,
-    BadCall,
-    as_text,
-    example_of_call,
-    examples_of,
-    native_call,
-    read_call,
-    tools_of,
-)
+from evolve.mutation.agentic.calls import NAMES, AgentCall, BadCall, example_of_call, examples_of, tools_of
+from evolve.mutation.agentic.commands import as_text, native_call, read_call
 
 METHOD = "def read(self, query):\n    return ''"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evolve.mutation.agentic.commands import AgentCall
+from evolve.mutation.agentic.calls import AgentCall
 from evolve.mutation.agentic.sandboxed import ProposerSandbox
 from evolve.mutation.agentic.toolbox import Toolbox
 from evolve.mutation.agentic.workspace import Workspace
