@@ -149,6 +149,7 @@ def _curves(arguments: argparse.Namespace, benchmark: str, comparison: Compariso
             "jobs": 1,  # so that a journal is written in the order of the children; and the window with it
             "sandbox.backend": arguments.sandbox,
             "sandbox.pool": 1,
+            **({"evaluation.static": arguments.static} if arguments.static else {}),
         },
     )
     root: Path = arguments.runs
@@ -206,6 +207,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--benchmarks", nargs="+", default=["chronicle", "locomo"], metavar="NAME")
     parser.add_argument("--data-dir", type=Path, help="of the benchmarks that need data")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], metavar="N")
+    parser.add_argument("--static", type=int, help="validation tasks that give fitness; default: 200")
     parser.add_argument("--children", type=int, default=20, help="that are asked every item")
     parser.add_argument("--jobs", type=int, default=2, help="campaigns at the same time")
     parser.add_argument("--sandbox", default="auto")

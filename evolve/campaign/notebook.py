@@ -98,8 +98,8 @@ def notebook_of(
 ) -> Notebook:
     """Return the notebook of a campaign, which writes nothing where no model reads it."""
     search = config.search
-    read = bool(config.reflecting) and search.optimizer != "gepa" and search.notes != "off"
-    asked = read and search.notes == "model"
+    read = config.reads_failures and search.optimizer != "gepa" and search.notes != "off"
+    asked = read and search.notes == "model" and bool(config.reflecting)
     return Notebook(
         recorder,
         CampaignFacts(recorder.history, {task.id: task.category for task in setup.subsets.static.tasks}),
@@ -122,7 +122,7 @@ def check_notes(config: CampaignConfig, root: Path, name: str) -> None:
     search = config.search
     if not search.notes_from:
         return
-    if not config.reflecting or search.optimizer == "gepa" or search.notes == "off":
+    if not config.reads_failures or search.optimizer == "gepa" or search.notes == "off":
         raise UsageError(
             f"Expected a model that reads the notes of {search.notes_from!r}, found none. Give one with "
             "--reflector MODEL, with notes and the optimizer left as they are; or leave out --notes-from."
@@ -136,6 +136,6 @@ def notes_for(number: int, history: RunHistory, config: CampaignConfig) -> tuple
 
     They cover the candidates that its parent was drawn from, however many are settled when it is made.
     """
-    if config.search.notes == "off" or not config.reflecting:
+    if config.search.notes == "off" or not config.reads_failures:
         return ()
     return tuple(Notes(note.shown, note.source) for note in history.notes(number - config.under_way))

@@ -38,6 +38,7 @@ SETTINGS = (
     Setting("search.prompts_dir"),
     Setting("search.notes"),
     Setting("search.notes_from"),
+    Setting("search.plateau"),
     Setting("models.judge.model", ("--judge",)),
     Setting("models.embedding.model", ("--embedding",)),
     Setting("max_usd"),

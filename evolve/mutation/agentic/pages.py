@@ -41,6 +41,12 @@ def guide(context: MutationContext, paths: Sequence[str], left_out: Sequence[str
         lines.append("- `hints.md`: requests of the user.")
     if "notes.md" in paths:
         lines.append("- `notes.md`: notes of this run on what was tried.")
+    if context.stalled:
+        lines += [
+            "",
+            f"The search has come to a plateau: the last {context.stalled} candidates improved nothing. Make "
+            "a change of another kind: another way to store, to find or to combine what was stored.",
+        ]
     lines += [
         "",
         "Accepted answers and evidence are shown for minibatch tasks. Tasks that count for fitness are shown "

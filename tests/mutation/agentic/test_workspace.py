@@ -124,6 +124,13 @@ def test_the_folder_is_bounded_and_says_what_is_left_out(context_of: Contexts) -
     assert f"{len(small.left_out)} files, such as {small.left_out[0]}" in small.files["README.md"]
 
 
+def test_a_plateau_is_said_in_the_guide(context_of: Contexts) -> None:
+    for stalled in (0, 14):
+        context = contexts(context_of, stalled=stalled)
+        guide = workspace_of(context, FakeRecord(), contract="").files["README.md"]
+        assert ("the last 14 candidates improved nothing" in guide) is bool(stalled)
+
+
 def test_notes_and_hints_are_there_if_the_run_has_any(context_of: Contexts) -> None:
     record = FakeRecord()
     assert not {"notes.md", "hints.md"} & workspace_of(contexts(context_of), record, contract="").files.keys()
