@@ -89,7 +89,7 @@ class Benchmark:
 
     @property
     def protocol(self) -> str:
-        """How it is told and asked, in a few words: the scope, and what is special.
+        """Protocol in a few words: the scope, and what is special.
 
         Example:
             >>> from evolve.benchmark import find
