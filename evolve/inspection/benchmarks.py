@@ -146,6 +146,8 @@ def _task(task: Task) -> Data:
         "id": task.id,
         "category": task.category,
         "question": task.question[:EXCERPT],
+        "answer_format": task.answer_format[:EXCERPT],
+        "after": task.after,
         "answers": [answer[:EXCERPT] for answer in task.answers],
         "criteria": [f"{criterion.points:+g} {criterion.text}"[:EXCERPT] for criterion in task.rubric],
         "evidence": [passage.text[:EXCERPT] for passage in task.evidence],
@@ -238,6 +240,9 @@ def _add_card(facts: Table, card: Mapping[str, str]) -> None:
 def _task_view(task: Mapping[str, Any]) -> Table:
     facts = _grid()
     facts.add_row("question", Text(printable(task["question"])))
+    for name, key in (("asked after", "after"), ("answer form", "answer_format")):
+        if task[key]:
+            facts.add_row(name, Text(printable(task[key])))
     for name, values in (("answer", task["answers"]), ("criterion", task["criteria"])):
         for value in values[:RECORDS]:
             facts.add_row(name, Text(printable(value)))
