@@ -30,6 +30,7 @@ CARD = {
     "licence": "MIT; the engine needs jericho and fast-downward, which are GPL: they run in a process of "
     "their own, and are installed by the extra alfworld only",
     "metric": "reward: 1 for the goal reached within 50 steps, else 0; the mean is the success rate",
+    "official metric": "yes: success rate within 50 steps",
     "splits": "test=unseen: valid_seen for validation, valid_unseen for test; test=seen: training games that "
     "are no episodes, and valid_seen",
     "protocol": "templated goals, possible commands are listed, as in text-only ALFWorld; the action is "
@@ -44,7 +45,13 @@ def _needed(data_dir: Path) -> None:
         raise _missing(data_dir)
 
 
-@benchmark(card=CARD, requires=_needed, plays=("alfworld_*.tar.xz", f"{FOLDER}/*/*/*/game.tw-pddl"))
+@benchmark(
+    card=CARD,
+    requires=_needed,
+    plays=("alfworld_*.tar.xz", f"{FOLDER}/*/*/*/game.tw-pddl"),
+    metric="reward",
+    protocol="pooled, acted",
+)
 def alfworld(data_dir: Path, *, test: Test = "unseen", episodes: int = 300) -> Benchmark:
     """Six sorts of household tasks in rooms of text, acted out in up to 50 steps; expert runs to remember.
 

@@ -56,7 +56,7 @@ CARD = {
 }
 
 
-@benchmark(files=FILES, card=CARD)
+@benchmark(files=FILES, card=CARD, metric="rubric", protocol="grouped")
 def beam(data_dir: Path, *, size: Size = "100K", turns: int = 20) -> Benchmark:
     """Coherent conversations of a user with an assistant, up to a million tokens; ten abilities by rubrics.
 

@@ -43,7 +43,7 @@ CARD = {
 }
 
 
-@benchmark(files=FILES, card=CARD)
+@benchmark(files=FILES, card=CARD, metric="halumem", protocol="grouped, interleaved")
 def halumem(data_dir: Path, *, variant: Variant = "medium", operation: Operation = "qa") -> Benchmark:
     """Twenty users who talk with an assistant over years; answering, updating, extracting are scored apart.
 

@@ -43,7 +43,7 @@ CARD = {
 }
 
 
-@benchmark(files=FILES, card=CARD)
+@benchmark(files=FILES, card=CARD, metric="rubric", protocol="pooled")
 def healthbench(
     data_dir: Path, *, theme: str = "all", learning: Learning = "offline", clipping: Clipping = "answer"
 ) -> Benchmark:

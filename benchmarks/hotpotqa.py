@@ -24,12 +24,13 @@ CARD = {
     "licence": "CC BY-SA 4.0",
     "metric": "hotpot_f1, the official answer F1; --metric exact_match is the official EM. "
     "Supporting facts are not asked for, so that the official joint scores do not exist here",
+    "official metric": "yes: answer F1, and EM with --metric exact_match, by hotpot_evaluate_v1.py",
     "splits": "ours: 40 % of each type for test, of the development set; the official test set is not public",
     "not verified": "checksum: no full copy was at hand to compute it from",
 }
 
 
-@benchmark(files=FILES, card=CARD)
+@benchmark(files=FILES, card=CARD, metric="hotpot_f1", protocol="pooled")
 def hotpotqa(data_dir: Path, *, scope: Scope = "pooled", questions: int = QUESTIONS) -> Benchmark:
     """Questions that need two paragraphs, which stand among the distractors of all questions.
 

@@ -98,6 +98,7 @@ def household(
             "published MemGym (arXiv 2605.20833)",
             "licence": "Apache-2.0",
             "metric": "reward: 1 for the goal reached, else 0; the mean is the success rate",
+            "official metric": "ours: the benchmark is published nowhere else",
             "splits": f"{homes} homes of {visits} visits and {goals} goals; the last {held_out} for test",
             "protocol": f"{scope} scope; what is retrieved once, before the first step, serves all steps; "
             "possible commands are listed",

@@ -51,7 +51,7 @@ CARD = {
 }
 
 
-@benchmark(files=FILES, card=CARD)
+@benchmark(files=FILES, card=CARD, metric="f1", protocol="grouped")
 def locomo(
     data_dir: Path, *, scope: Scope = "grouped", labels: Labels = "original", adversarial: bool = False
 ) -> Benchmark:

@@ -77,7 +77,7 @@ CARD = {
 }
 
 
-@benchmark(files=FILES, card=CARD)
+@benchmark(files=FILES, card=CARD, metric="judge", protocol="grouped")
 def longmemeval(data_dir: Path, *, variant: Variant = "oracle", questions: int = 0) -> Benchmark:
     """Five abilities of a chat assistant's memory, one history for each question; abstention is one of them.
 

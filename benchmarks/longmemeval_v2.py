@@ -72,7 +72,7 @@ ANSWER_FORMAT = (
 )
 
 
-@benchmark(files=FILES, card=CARD)
+@benchmark(files=FILES, card=CARD, metric="longmemeval_v2", protocol="grouped")
 def longmemeval_v2(
     data_dir: Path, *, tier: Tier = "small", domain: str = "web", state_chars: int = 2000
 ) -> Benchmark:

@@ -49,7 +49,7 @@ CARD = {
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
-@benchmark(files=FILES, card=CARD)
+@benchmark(files=FILES, card=CARD, metric="memory_agent_bench", protocol="grouped")
 def memory_agent_bench(
     data_dir: Path, *, competency: Competency = "conflict", source: str = "", chunk_words: int = 400
 ) -> Benchmark:

@@ -44,7 +44,7 @@ CARD = {
 }
 
 
-@benchmark(files=FILES, card=CARD)
+@benchmark(files=FILES, card=CARD, metric="minteval_match", protocol="grouped")
 def minteval(data_dir: Path, *, domain: Domain = "state_tracking") -> Benchmark:
     """Long histories in which facts are revised: recall of one, of an earlier one, or of several together.
 

@@ -44,7 +44,7 @@ CARD = {
 }
 
 
-@benchmark(files=FILES, card=CARD)
+@benchmark(files=FILES, card=CARD, metric="personamem_choice", protocol="grouped, interleaved")
 def personamem(data_dir: Path, *, size: Size = "32k") -> Benchmark:
     """Users whose preferences change over sessions with a chatbot; one of four responses fits them now.
 

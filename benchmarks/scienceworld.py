@@ -66,6 +66,7 @@ CARD = {
     "licence": "Apache-2.0; its engine runs in Java, in a process of its own",
     "metric": "reward: the engine's score at the end, 0 to 100, as 0 to 1; it is 1 where all was done. A "
     "mistake that cannot be mended ends the episode with -100 in the engine, and counts 0 here",
+    "official metric": "differs: the engine's score, but -100, of a mistake that ends the episode, counts 0",
     "splits": "the engine's own: episodes are gold paths of training variations, validation is dev, test is "
     "test; so many variations of each type are drawn, always the same",
     "protocol": "pooled scope; what is retrieved once serves all steps; commands that the engine lists are "
@@ -80,7 +81,7 @@ def _installed(_: Path) -> None:
     ENGINE.require()
 
 
-@benchmark(card=CARD, requires=_installed)
+@benchmark(card=CARD, requires=_installed, metric="reward", protocol="pooled, acted")
 def scienceworld(
     data_dir: Path,  # noqa: ARG001 - it comes with its engine
     *,

@@ -41,6 +41,7 @@ CARD = {
     "installed by the extra textworld only",
     "splits": "40 % of the worlds for test; games=given: 40 % episodes, the rest in halves",
     "metric": "reward: 1 for a game won, 0 for one lost, else the share of its points, below 1",
+    "official metric": "ours: the engine has a score of points and no published benchmark of memory",
 }
 
 
@@ -48,7 +49,9 @@ def _installed(_: Path) -> None:
     ENGINE.require()
 
 
-@benchmark(card=CARD, requires=_installed, plays=("*.json", "*.z8"))
+@benchmark(
+    card=CARD, requires=_installed, plays=("*.json", "*.z8"), metric="reward", protocol="grouped, acted"
+)
 def textworld(
     data_dir: Path,
     *,

@@ -87,6 +87,22 @@ class Benchmark:
         if problems:
             raise InvalidBenchmark(self.name, problems)
 
+    @property
+    def protocol(self) -> str:
+        """Protocol in a few words: the scope, and what is special.
+
+        Example:
+            >>> from evolve.benchmark import find
+            >>> find("chronicle").load(None, {"asked": "stream"}).protocol
+            'grouped, interleaved'
+        """
+        special = {
+            "interleaved": any(task.after for task in (*self.validation, *self.test)),
+            "acted": self.environment is not None,
+            "online": self.learning == "online",
+        }
+        return ", ".join([self.scope, *(name for name, holds in special.items() if holds)])
+
     def of_groups(self, groups: Iterable[str]) -> tuple[Episode, ...]:
         """The episodes of ``groups``, in their given order; all episodes in pooled scope."""
         if self.scope == "pooled":

@@ -71,6 +71,16 @@ class Entry:
         return getattr(self.loader, "__evolve_card__", {})
 
     @property
+    def metric(self) -> str:
+        """Default quality, as its loader declares it; empty if it does not."""
+        return getattr(self.loader, "__evolve_metric__", "")
+
+    @property
+    def protocol(self) -> str:
+        """Protocol by default, as its loader declares it; empty if it does not."""
+        return getattr(self.loader, "__evolve_protocol__", "")
+
+    @property
     def requires(self) -> Requirement | None:
         """Check of the requirements besides ``files``; None where there are none."""
         return getattr(self.loader, "__evolve_requires__", None)
@@ -145,6 +155,8 @@ def benchmark(
     card: Mapping[str, str] = ...,
     requires: Requirement | None = ...,
     plays: Iterable[str] = ...,
+    metric: str = ...,
+    protocol: str = ...,
 ) -> Callable[[Loader], Loader]: ...
 def benchmark(
     loader: Loader | None = None,
@@ -154,6 +166,8 @@ def benchmark(
     card: Mapping[str, str] = MappingProxyType({}),
     requires: Requirement | None = None,
     plays: Iterable[str] = (),
+    metric: str = "",
+    protocol: str = "",
 ) -> Loader | Callable[[Loader], Loader]:
     """Mark ``loader(data_dir, *, option=default, ...) -> Benchmark`` as the benchmark of its file.
 
@@ -167,6 +181,8 @@ def benchmark(
             ``evolve benchmarks`` calls it instead of loading.
         plays: glob patterns of the files in its data that a simulator plays, which executes code in them: a
             configuration that names a folder with such files needs approval (docs/security.md).
+        metric: the default quality with a model, for ``evolve benchmarks``, which lists benchmarks unloaded.
+        protocol: the ``protocol`` of the benchmark by default, such as ``grouped, interleaved``.
     """
 
     def mark(function: Loader) -> Loader:
@@ -175,6 +191,8 @@ def benchmark(
         function.__evolve_card__ = card  # type: ignore[attr-defined]
         function.__evolve_requires__ = requires  # type: ignore[attr-defined]
         function.__evolve_plays__ = tuple(plays)  # type: ignore[attr-defined]
+        function.__evolve_metric__ = metric  # type: ignore[attr-defined]
+        function.__evolve_protocol__ = protocol  # type: ignore[attr-defined]
         return function
 
     return mark if loader is None else mark(loader)

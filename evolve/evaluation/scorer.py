@@ -14,7 +14,9 @@ from evolve.program import Parts
 from evolve.records import Episode, ItemOutcome, Task
 from evolve.scoring import (
     GRADED,
+    JUDGED,
     METRICS,
+    VERDICTS,
     VERDICTS_VERSION,
     asks_judge,
     is_unknown,
@@ -61,13 +63,14 @@ class Scorer:
         if "longmemeval_v2" in named:
             named.add("longmemeval_v2_match")
         self._reported = {key: one for key, one in METRICS.items() if one.everywhere or key in named}
+        self._ruled = any(task.scorer in VERDICTS for task in (*benchmark.validation, *benchmark.test))
         self._open = benchmark.environment
         self._max_steps = benchmark.max_steps
 
     @property
     def identity(self) -> tuple[str, str]:
         """The metric and the judge's name, which decide the scores."""
-        version = f"/{VERDICTS_VERSION}" if self._metric == "halumem" else ""
+        version = f"/{VERDICTS_VERSION}" if self._ruled and self._metric in JUDGED else ""
         return self._metric + version, self._judge.identity
 
     def score(

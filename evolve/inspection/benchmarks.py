@@ -93,6 +93,8 @@ def _basics(entry: Entry) -> Data:
         "path": str(entry.path),
         "options": entry.options,
         "data_dir": str(entry.data_dir),
+        "metric": entry.metric,
+        "protocol": entry.protocol,
     }
 
 
@@ -107,7 +109,7 @@ def _loaded(entry: Entry, data_dir: Path | None, options: Mapping[str, str]) -> 
             "invalid": not isinstance(error, MissingData),
         }, None
     sizes = {what: len(getattr(loaded, what)) for what in ("episodes", "validation", "test")}
-    return {"available": True} | sizes, loaded
+    return {"available": True, "metric": loaded.metric, "protocol": loaded.protocol} | sizes, loaded
 
 
 def _contents(loaded: Benchmark) -> Data:
@@ -144,6 +146,8 @@ def _task(task: Task) -> Data:
         "id": task.id,
         "category": task.category,
         "question": task.question[:EXCERPT],
+        "answer_format": task.answer_format[:EXCERPT],
+        "after": task.after,
         "answers": [answer[:EXCERPT] for answer in task.answers],
         "criteria": [f"{criterion.points:+g} {criterion.text}"[:EXCERPT] for criterion in task.rubric],
         "evidence": [passage.text[:EXCERPT] for passage in task.evidence],
@@ -153,15 +157,17 @@ def _task(task: Task) -> Data:
 def benchmarks_view(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     """``benchmarks_data`` for a terminal."""
     table = Table()
-    for column in ("benchmark", "what it is", "data"):
+    for column in ("benchmark", "what it is", "metric", "protocol", "data"):
         table.add_column(column, overflow="fold")
     for row in rows:
         absent = "not valid" if row.get("invalid") else "other files" if row.get("partial") else "missing"
         state = "here" if row["available"] else absent
-        table.add_row(row["name"], Text(row["summary"]), state)
+        table.add_row(row["name"], Text(row["summary"]), row["metric"], row["protocol"], state)
     return Group(
         table,
-        Text("The card, counts and first records of one: evolve benchmarks show NAME"),
+        Text(
+            "The card, with what differs from the official metric and protocol: evolve benchmarks show NAME"
+        ),
         Text("Its data from the official source: evolve benchmarks fetch NAME"),
     )
 
@@ -216,6 +222,7 @@ def _facts(data: Mapping[str, Any]) -> Table:
     facts.add_row("data", Text(data["data_dir"]))
     facts.add_row("version", Text(data["version"]))
     facts.add_row("scope", Text(f"{data['scope']}, {data['groups']} groups; learning {data['learning']}"))
+    facts.add_row("asked", Text(data["protocol"]))
     facts.add_row("quality", Text(f"{data['metric']}; offline: {data['retrieval_metric']}"))
     sizes = f"{data['episodes']} episodes, {data['validation']} validation and {data['test']} test tasks"
     facts.add_row("loaded", Text(sizes))
@@ -233,6 +240,9 @@ def _add_card(facts: Table, card: Mapping[str, str]) -> None:
 def _task_view(task: Mapping[str, Any]) -> Table:
     facts = _grid()
     facts.add_row("question", Text(printable(task["question"])))
+    for name, key in (("asked after", "after"), ("answer form", "answer_format")):
+        if task[key]:
+            facts.add_row(name, Text(printable(task[key])))
     for name, values in (("answer", task["answers"]), ("criterion", task["criteria"])):
         for value in values[:RECORDS]:
             facts.add_row(name, Text(printable(value)))

@@ -93,6 +93,9 @@ def trace_data(
         **item.model_dump(mode="json"),
         "explanation": STAGES[item.stage] if item.stage else "",
         "question": task.question if task else None,
+        "answer_format": task.answer_format if task else "",
+        "after": task.after if task else "",
+        "judge_notes": task.judge_notes if task else "",
         "answers": list(task.answers) if task else [],
         "rubric": [line.model_dump() for line in task.rubric] if task else [],
         "evidence": evidence_data(task, item.retrieved) if task else [],
@@ -128,8 +131,11 @@ def trace_view(data: Mapping[str, Any]) -> RenderableType:
     blocks: list[RenderableType] = [Text(printable(heading), style="bold")]
     if data["missing"]:
         blocks.append(Text(f"The questions are not here: {printable(data['missing'])}", style="yellow"))
-    blocks += _section("question", data["question"])
+    moment = f" (asked after {one_line(data['after'])})" if data["after"] else ""
+    blocks += _section(f"question{moment}", data["question"])
+    blocks += _section("form of the answer", data["answer_format"])
     blocks += _section("accepted answers", "\n".join(data["answers"]))
+    blocks += _section("for the judge", data["judge_notes"])
     blocks += _section("rubric", "\n".join(f"{line['points']:+g}  {line['text']}" for line in data["rubric"]))
     blocks += _evidence(data["evidence"])
     for write in data["writes"]:

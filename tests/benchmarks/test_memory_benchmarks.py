@@ -11,9 +11,15 @@ from typing import Any
 
 import pytest
 
-from evolve.benchmark import find
+from evolve.benchmark import Benchmark, find
 from evolve.errors import UsageError
 from evolve.scoring import METRICS
+
+
+def as_listed(loaded: Benchmark) -> bool:
+    """Whether ``evolve benchmarks`` lists metric and protocol as they are."""
+    entry = find(loaded.name)
+    return (loaded.metric, loaded.protocol) == (entry.metric, entry.protocol)
 
 
 def lines(path: Path, records: Sequence[dict[str, Any]]) -> Path:
@@ -86,6 +92,7 @@ def test_personamem_asks_at_its_moment_of_a_shared_history(tmp_path: Path) -> No
         ),
         ("h1/part-2", "system: Current user persona: Kanoa, a teacher.\nuser: User: I drink coffee now."),
     ]
+    assert as_listed(loaded)
     assert len(loaded.episodes) == 4  # the last message of a history is behind every question
     tasks = {task.id: task for task in (*loaded.validation, *loaded.test)}
     early, late, negative = (tasks[f"h1-{end}"] for end in (3, 5, -1))
@@ -157,6 +164,7 @@ def test_memory_agent_bench_in_either_form(tmp_path: Path, form: str) -> None:
         lines(tmp_path / "Conflict_Resolution.jsonl", records)
     loaded = find("memory_agent_bench").load(tmp_path, {"chunk_words": "50"})
     assert (len(loaded.validation), len(loaded.test)) == (6, 4)
+    assert as_listed(loaded)
     first = [e for e in loaded.episodes if e.group == "factconsolidation_sh_6k/1"]
     assert len(first) > 5
     assert all(len(e.text.split()) <= 50 for e in first)
@@ -269,7 +277,7 @@ def test_beam_cuts_batches_and_marks_by_rubric(tmp_path: Path) -> None:
     assert [criterion.points for criterion in trip.rubric] == [1, 1]
     assert (unsaid.answers, unsaid.evidence) == (("That is not said.",), ())
     assert (update.answers, len(update.evidence), len(update.rubric)) == (("2",), 2, 1)
-    assert loaded.metric == "rubric"
+    assert as_listed(loaded)
     assert {t.group for t in loaded.validation}.isdisjoint(t.group for t in loaded.test)
 
 

@@ -101,6 +101,7 @@ def test_halumem_asks_users_of_their_own_memory(tmp_path: Path) -> None:
     assert (task.answers, task.category) == (("No.",), "Dynamic Update")
     assert (task.after, task.judge_notes) == (loaded.episodes[0].id, "Martin does not row.")
     assert (loaded.metric, task.scorer) == ("halumem", "halumem_qa")
+    assert (find("halumem").metric, find("halumem").protocol) == ("halumem", loaded.protocol)
 
 
 def test_halumem_scores_updating_apart(tmp_path: Path) -> None:
@@ -206,7 +207,8 @@ def test_minteval_in_either_form(tmp_path: Path, form: str) -> None:
     assert "word for word, without quotes:\n- attic\n- hall\n" in chosen.answer_format
     ordered = next(t for t in loaded.test if t.category.endswith("ordering"))
     assert "comma-separated list" in ordered.answer_format
-    assert loaded.metric == "minteval_match"
+    assert loaded.metric == find("minteval").metric == "minteval_match"
+    assert loaded.protocol == find("minteval").protocol
     assert {t.group for t in loaded.validation}.isdisjoint(t.group for t in loaded.test)
 
 
@@ -333,7 +335,8 @@ def test_longmemeval_v2_scores_each_question_by_its_own_function(tmp_path: Path)
     agents(tmp_path)
     loaded = find("longmemeval_v2").load(tmp_path)
     tasks = {t.id: t for t in (*loaded.validation, *loaded.test)}
-    assert loaded.metric == "longmemeval_v2"
+    assert loaded.metric == find("longmemeval_v2").metric == "longmemeval_v2"
+    assert loaded.protocol == find("longmemeval_v2").protocol
     assert [asks_judge(loaded.metric, tasks[f"q{n}"]) for n in range(3)] == [False, True, False]
     assert METRICS["longmemeval_v2_match"].score(tasks["q0"], r"It is \boxed{buy}.", "") == 1
     lines(tmp_path / "questions.jsonl", [question("q0", "procedure") | {"eval_function": "fuzzy"}])

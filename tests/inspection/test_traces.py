@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -104,6 +105,18 @@ def test_trace(run: RunRecord) -> None:
         "not_retrieved: the evidence was written",
         "4.0 ms",
     ):
+        assert part in text
+
+
+def test_a_trace_says_when_and_in_which_form_it_was_asked(run: RunRecord) -> None:
+    candidate = RunHistory.read(run).candidates[2]
+    entry = evaluation("static", item("w/q1"))
+    asked = QUESTIONS.tasks["w/q1"].model_copy(
+        update={"after": "e1", "answer_format": "Choose (a) or (b).", "judge_notes": "Ann rides."}
+    )
+    questions = replace(QUESTIONS, tasks={"w/q1": asked})
+    text = rendered(trace_view(trace_data(run, candidate, entry, entry.items[0], questions)))
+    for part in ("question (asked after e1)", "Choose (a) or (b).", "for the judge", "Ann rides."):
         assert part in text
 
 
