@@ -206,6 +206,24 @@ class BlockingMemory:
             stamp = now()
             self._usage.append(FeedbackGiven(recall=recall_id, at=stamp, verdict=kind, answer=right))
 
+    def last_recall(self, question: str) -> str:
+        """Return the id of the last recall of ``question`` in the usage log, for ``feedback``."""
+        self._check_open()
+        logged = self._usage.redacted(question)
+        asked = (line for line in reversed(self._usage.lines()) if isinstance(line, RecallUsed))
+        found = next((line.id for line in asked if line.question == logged), None)
+        if found is None:
+            raise UsageError(
+                f"The usage log has no question {question!r:.120}. Give it exactly as it was recalled; "
+                "feedback needs load(..., usage_log=True)."
+            )
+        return found
+
+    @property
+    def logs_use(self) -> bool:
+        """True if questions and feedback are logged."""
+        return self._usage.is_on
+
     def stats(self) -> MemoryStats:
         """Return the size of the memory, and the times of its last recalls."""
         with self._lock:
