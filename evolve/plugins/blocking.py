@@ -185,6 +185,17 @@ class BlockingMemory:
             self._check_open()
             return stored(matching(self._keeper.entries, checked))[:limit]
 
+    def recalled(self, question: str) -> tuple[StoredText, ...]:
+        """Return the stored texts that stand in what the program recalls for ``question``, the oldest
+        first.
+        """
+        found = self.recall(question)
+        with self._lock:
+            self._check_open()
+            entries = self._keeper.entries
+            ids = set(recalled_ids(found, entries)[0])
+            return stored(entry for entry in entries if entry.id in ids)
+
     def feedback(self, recall_id: str, verdict: str) -> None:
         """Log what a recall or an answer was worth; needs ``load(..., usage_log=True)``.
 

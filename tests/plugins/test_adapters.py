@@ -109,6 +109,18 @@ def test_langchain_retriever_and_tools(memory: Memory) -> None:
     assert document.metadata["memory"] == "notebook"
 
 
+def test_the_example_of_a_store_keeps_users_apart(plugin: Path, tmp_path: Path) -> None:
+    pytest.importorskip("langgraph", reason="the example needs langgraph")
+    place = ["--data", str(tmp_path / "d"), "--trust"]
+    command = [sys.executable, str(EXAMPLES / "langgraph_store.py"), str(plugin), *place]
+    lines = "Ada: I have a terrier called Otto.\nBen: I have none.\nAda: Who is Otto?\nBen: Who is Otto?\n"
+    done = subprocess.run(command, input=lines, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert said[:3] == ["Stored.", "Stored.", "I have a terrier called Otto."]
+    assert "Otto" not in said[3]
+
+
 @pytest.mark.parametrize("example", ["openai_tools.py", "langgraph_agent.py"])
 def test_the_example_remembers_over_a_restart(example: str, plugin: Path, tmp_path: Path) -> None:
     if example == "langgraph_agent.py":
