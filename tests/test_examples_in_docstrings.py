@@ -25,6 +25,7 @@ MODULES = sorted(
         "evolve.plugins.spaces",
         "evolve.plugins.texts",
         "evolve.plugins.usage",
+        "evolve.plugins.versions",
         "evolve.population",
         "evolve.registry",
         "evolve.trust.approvals",

@@ -7,7 +7,7 @@ from evolve.cli.campaigns import run
 from evolve.cli.installation import doctor, init, seed_commands
 from evolve.cli.models import model_commands
 from evolve.cli.names import NamesCommand
-from evolve.cli.plugins import export, serve
+from evolve.cli.plugins import export, improve, rollback, serve
 from evolve.cli.programs import check, evaluate
 from evolve.cli.runs import (
     compare,
@@ -49,6 +49,8 @@ app.command()(report)
 app.command()(dashboard)
 app.command()(export)
 app.command()(serve)
+app.command()(improve)
+app.command()(rollback)
 app.add_typer(benchmark_commands, name="benchmarks")
 app.add_typer(model_commands, name="models")
 app.add_typer(seed_commands, name="seeds")

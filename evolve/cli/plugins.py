@@ -1,4 +1,4 @@
-"""``evolve export`` and ``evolve serve``: export a program, and serve it to agents."""
+"""``evolve export``, ``serve``, ``improve``, ``rollback``: a program from its export to its next version."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from evolve.cli.app import DEFAULT_ROOT, RootOption, complain, say
+from evolve.cli.app import DEFAULT_ROOT, JsonOption, RootOption, complain, say, show
 from evolve.cli.settings import Setting, takes
+from evolve.cli.trust import TrustOption, gate
 from evolve.errors import UsageError
 
 if TYPE_CHECKING:
@@ -65,6 +66,23 @@ LimitOption = Annotated[
         metavar="NAME=VALUE",
         help="Let the program use more than by default, such as memory_mb=2048; may be repeated.",
     ),
+]
+ToolsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tools",
+        help="Tools, separated by commas, of remember, recall, search, forget, correct, feedback; "
+        "default: all, feedback with --usage-log.",
+    ),
+]
+SpaceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--space", metavar="NAME", help="Serve this space of the memory; default: --http serves all of them."
+    ),
+]
+SessionsOption = Annotated[
+    int, typer.Option("--max-sessions", help="Programs of spaces that run at the same time.", min=1)
 ]
 UsageLogOption = Annotated[
     bool,
@@ -134,18 +152,27 @@ def serve(
     embedding: MemoryEmbeddingOption = "offline",
     max_usd: RefuseUsdOption = None,
     limit: LimitOption = None,
+    tools: ToolsOption = None,
+    space: SpaceOption = None,
+    max_sessions: SessionsOption = 8,
     usage_log: UsageLogOption = False,
     log_days: LogDaysOption = None,
     redact: RedactOption = None,
     unsafe_local: BareOption = False,
 ) -> None:
-    """Serve a plug-in to agents as an MCP server with the tools remember and recall, until Ctrl-C.
+    """Serve a plug-in to agents as an MCP server, until Ctrl-C.
+
+    Its tools are remember, recall, search, forget, correct and feedback. With --http, the path
+    /spaces/NAME/mcp is a memory of its own for each NAME.
 
     Needs the extra mcp. Standard output belongs to the protocol; messages go to stderr.
     """
     from evolve.plugins.load import load
     from evolve.plugins.server import serve_http, serve_stdio
+    from evolve.plugins.tools import named_tools
 
+    names = [name.strip() for name in tools.split(",")] if tools else []
+    named_tools(names)
     token = _token(token_env)
     listener, url = _listening(http, token) if http else (None, "")
     with load(
@@ -157,16 +184,96 @@ def serve(
         trust=unsafe_local,
         max_usd=max_usd,
         limits=_limits(limit or []),
+        max_sessions=max_sessions,
         usage_log=_usage_log(usage_log, log_days, redact or []),
         notify=complain,
     ) as memory:
         if data is None:
             complain("No --data: the memory is lost when this process ends.")
+        served = memory if space is None else memory.space(space)
         if listener is None:
-            serve_stdio(memory)
+            serve_stdio(served, names)
             return
         complain(f"Serving {memory.manifest.name} at {url}")
-        serve_http(memory, listener, token=token, hosts=allow_host or ())
+        serve_http(served, listener, names=names, token=token, hosts=allow_host or ())
+
+
+@takes(Setting("sandbox.backend", ("--sandbox",)))
+def improve(
+    plugin: PluginArgument,
+    *,
+    settings: dict[str, Any],
+    data: Annotated[Path, typer.Option("--data", help="Folder of its memory, with a usage log.")],
+    budget: Annotated[int, typer.Option("--budget", help="Candidates to make.", min=0)] = 20,
+    level: Annotated[
+        float, typer.Option("--level", help="Confidence level at which a candidate must win.")
+    ] = 0.95,
+    test_share: Annotated[
+        float, typer.Option("--test-share", help="Share of the newest questions that are held out.")
+    ] = 0.4,
+    review: Annotated[
+        Path | None,
+        typer.Option(
+            "--review", help="Labels that a person reviewed: see benchmarks from-log; default: all."
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="TOML file with the settings of the search; default: none."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="As for evolve run; default: rules, no model.")
+    ] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option("--work", help="Folder for benchmark and run, which hold texts; default: deleted."),
+    ] = None,
+    unsafe_local: BareOption = False,
+    trust: TrustOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Search from a deployed plug-in on the use of its memory, and swap it for a candidate that wins.
+
+    The candidate must beat the deployed program by a paired interval on the newest questions, which the
+    search does not see. `evolve rollback` undoes the swap.
+    """
+    from rich.text import Text
+
+    from evolve.arguments import overrides_of
+    from evolve.config import CampaignConfig, load_config, merged
+    from evolve.plugins.improve import Attempt
+    from evolve.plugins.improve import improve as search_and_swap
+    from evolve.plugins.versions import in_words
+    from evolve.trust import acts_of, typed_acts
+
+    overrides = overrides_of({"budget": budget}, models=model, settings=settings).overrides
+    base = CampaignConfig() if config is None else load_config(config)
+    settled = merged(base, overrides, source="the options")
+    if config is not None:
+        named = merged(settled, {"benchmark": "chronicle"}, source="the options")  # another is made
+        gate(trust).admit(acts_of(named, recorded=False), typed=typed_acts(overrides), source=str(config))
+    attempt = Attempt(
+        settled,
+        level=level,
+        test_share=test_share,
+        review=review,
+        work=work,
+        unsafe_local=unsafe_local,
+        notify=complain,
+    )
+    decision = search_and_swap(plugin, data, attempt)
+    show(decision.model_dump(mode="json"), Text(in_words(decision)), as_json=as_json)
+
+
+def rollback(plugin: PluginArgument, as_json: JsonOption = False) -> None:
+    """Deploy the version of a plug-in before the present one again, as it was before `evolve improve`."""
+    from rich.text import Text
+
+    from evolve.plugins.improve import roll_back
+    from evolve.plugins.versions import in_words
+
+    decision = roll_back(plugin)
+    show(decision.model_dump(mode="json"), Text(in_words(decision)), as_json=as_json)
 
 
 def _listening(address: str, token: str) -> tuple[socket.socket, str]:

@@ -185,6 +185,17 @@ class BlockingMemory:
             self._check_open()
             return stored(matching(self._keeper.entries, checked))[:limit]
 
+    def recalled(self, question: str) -> tuple[StoredText, ...]:
+        """Return the stored texts that stand in what the program recalls for ``question``, the oldest
+        first.
+        """
+        found = self.recall(question)
+        with self._lock:
+            self._check_open()
+            entries = self._keeper.entries
+            ids = set(recalled_ids(found, entries)[0])
+            return stored(entry for entry in entries if entry.id in ids)
+
     def feedback(self, recall_id: str, verdict: str) -> None:
         """Log what a recall or an answer was worth; needs ``load(..., usage_log=True)``.
 
@@ -205,6 +216,24 @@ class BlockingMemory:
                 )
             stamp = now()
             self._usage.append(FeedbackGiven(recall=recall_id, at=stamp, verdict=kind, answer=right))
+
+    def last_recall(self, question: str) -> str:
+        """Return the id of the last recall of ``question`` in the usage log, for ``feedback``."""
+        self._check_open()
+        logged = self._usage.redacted(question)
+        asked = (line for line in reversed(self._usage.lines()) if isinstance(line, RecallUsed))
+        found = next((line.id for line in asked if line.question == logged), None)
+        if found is None:
+            raise UsageError(
+                f"The usage log has no question {question!r:.120}. Give it exactly as it was recalled; "
+                "feedback needs load(..., usage_log=True)."
+            )
+        return found
+
+    @property
+    def logs_use(self) -> bool:
+        """True if questions and feedback are logged."""
+        return self._usage.is_on
 
     def stats(self) -> MemoryStats:
         """Return the size of the memory, and the times of its last recalls."""

@@ -49,9 +49,16 @@ def find_plugin(plugin: str | Path) -> Plugin:
     Raises:
         UsageError: there is none, it was changed since it was exported, or another version made it.
     """
+    return _read(find_module(plugin))
+
+
+def find_module(plugin: str | Path) -> Path:
+    """Return the folder of the manifest of ``plugin``, whose files are not verified; raises as
+    ``find_plugin`` does.
+    """
     path = Path(plugin)
     if path.is_dir():
-        return _read(_module_in(path))
+        return module_in(path)
     name = str(plugin)
     installed = installed_plugins()
     if name not in installed:
@@ -60,7 +67,7 @@ def find_plugin(plugin: str | Path) -> Plugin:
             f"There is no plug-in {name!r}: neither a folder of that path nor installed. {there} "
             "Make one with `evolve export RUN --name NAME`, then `pip install` its folder or give its path."
         )
-    return _read(_installed_at(installed[name]))
+    return _installed_at(installed[name])
 
 
 def installed_plugins() -> dict[str, EntryPoint]:
@@ -80,8 +87,8 @@ def _installed_at(entry: EntryPoint) -> Path:
     return Path(places[0])
 
 
-def _module_in(folder: Path) -> Path:
-    """The folder of the manifest: ``folder`` itself, or the one package in it."""
+def module_in(folder: Path) -> Path:
+    """Return the folder of the manifest: ``folder`` itself, or the one package in it."""
     found = [path.parent for path in (folder / MANIFEST, *folder.glob(f"*/{MANIFEST}")) if path.is_file()]
     if len(found) != 1:
         raise UsageError(

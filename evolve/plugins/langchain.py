@@ -1,4 +1,4 @@
-"""Memory for LangChain and LangGraph: a retriever, and the two tools. Needs the extra ``langchain``."""
+"""Memory for LangChain and LangGraph: a retriever, and the tools. Needs the extra ``langchain``."""
 
 from __future__ import annotations
 
@@ -50,31 +50,28 @@ class MemoryRetriever(BaseRetriever):
         return [Document(page_content=text, metadata=source)] if text.strip() else []
 
 
-def memory_tools(memory: Memory) -> list[BaseTool]:
-    """Return the tools ``remember`` and ``recall``; an error in a call becomes its answer, for the model to
-    fix.
+def memory_tools(memory: Memory, *names: str) -> list[BaseTool]:
+    """Return tools of ``memory``; an error in a call becomes its answer, for the model to fix.
+
+    Args:
+        memory: owned by the caller.
+        names: some of ``evolve.plugins.tools.TOOLS``; none: remember and recall.
     """
+    return [_tool(memory, tool) for tool in tools.named_tools(names)]
 
-    def remember(text: str) -> str:
-        return _said(lambda: tools.remember(memory, text))
 
-    def recall(question: str) -> str:
-        return _said(lambda: tools.recall(memory, question))
+def _tool(memory: Memory, tool: tools.AgentTool) -> BaseTool:
+    def call(**given: str) -> str:
+        return _said(lambda: tool.call(memory, **given))
 
-    return [
-        StructuredTool.from_function(
-            function,
-            name=name,
-            description=description,
-            args_schema=tools.ARGUMENTS[name],
-            handle_tool_error=True,
-            handle_validation_error=True,
-        )
-        for function, name, description in (
-            (remember, "remember", tools.REMEMBER),
-            (recall, "recall", tools.RECALL),
-        )
-    ]
+    return StructuredTool.from_function(
+        call,
+        name=tool.name,
+        description=tool.description,
+        args_schema=tool.arguments,
+        handle_tool_error=True,
+        handle_validation_error=True,
+    )
 
 
 def _said(call: Callable[[], str]) -> str:

@@ -52,7 +52,7 @@ or a wheel made there by `pip wheel --no-deps .`); pip then finds it installed a
 What is remembered is on disk when `remember` returns. The program runs in a sandbox, Docker or bubblewrap;
 `trust=True`: in a bare process.
 `model="provider/name"` gives it a language model, `embedding=` an embedding model; else rules stand in.
-`evolve serve {name}` makes it an MCP server with the tools remember and recall.
+`evolve serve {name}` makes it an MCP server, with tools such as remember, recall and forget.
 
 ## How it scored
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import inspect
 import re
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -24,23 +26,29 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 """An ASGI application."""
+SPACE: ContextVar[str] = ContextVar("space", default="")
+"""Name of the space that the present request is about; empty: the memory itself."""
+_SPACE_PATH = re.compile(r"/spaces/(?P<name>[^/]+)/mcp")
 _ADDRESS = re.compile(r"(?P<host>[^:\[\]\s]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})")
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 _EVERYWHERE = ("0.0.0.0", "::")
 _LARGEST_PORT = 65_535
 
 
-def make_server(memory: Memory) -> MCPServer:
-    """Make a server with the tools ``remember`` and ``recall`` on ``memory``, which the caller closes.
+def make_server(memory: Memory, names: Sequence[str] = ()) -> MCPServer:
+    """Make a server with tools on ``memory``, which the caller closes.
 
     A failure in a call becomes its error result; the server continues.
 
+    Args:
+        memory: the memory; a request below ``/spaces/NAME`` is about that space of it.
+        names: some of ``evolve.plugins.tools.TOOLS``; none: all, ``feedback`` only if use is logged.
+
     Raises:
-        UsageError: the extra ``mcp`` is not installed.
+        UsageError: the extra ``mcp`` is not installed, or there is no such tool.
     """
     try:
         from mcp.server.mcpserver import MCPServer
-        from mcp.server.mcpserver.exceptions import ToolError
         from mcp_types import ToolAnnotations
     except ImportError as error:
         raise UsageError(
@@ -54,41 +62,76 @@ def make_server(memory: Memory) -> MCPServer:
         version=evolve.__version__,
         log_level="WARNING",
     )
-
-    async def done(call: Callable[[Memory, str], str], text: str) -> str:
-        try:
-            return await asyncio.to_thread(call, memory, text)
-        except EvolveError as error:
-            raise ToolError(str(error)) from error
-
-    keeps = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
-    reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-
-    @server.tool(description=tools.REMEMBER, annotations=keeps, structured_output=False)
-    async def remember(text: Annotated[str, _said(tools.RememberArguments, "text")]) -> str:
-        return await done(tools.remember, text)
-
-    @server.tool(description=tools.RECALL, annotations=reads, structured_output=False)
-    async def recall(question: Annotated[str, _said(tools.RecallArguments, "question")]) -> str:
-        return await done(tools.recall, question)
-
+    usual = [name for name in tools.TOOLS if name != "feedback" or memory.logs_use]
+    for tool in tools.named_tools(names or usual):
+        server.add_tool(
+            _function(memory, tool),
+            name=tool.name,
+            description=tool.description,
+            annotations=ToolAnnotations(
+                read_only_hint=not tool.changes,
+                destructive_hint=tool.destroys if tool.changes else None,
+                open_world_hint=False,
+            ),
+            structured_output=False,
+        )
     return server
 
 
-def serve_stdio(memory: Memory) -> None:
-    """Serve over standard input and output until the input ends."""
-    make_server(memory).run("stdio")
+def _function(memory: Memory, tool: tools.AgentTool) -> Callable[..., Awaitable[str]]:
+    """Return ``tool`` as a function with typed arguments, which the server makes its schema of."""
+    from mcp.server.mcpserver.exceptions import ToolError
+
+    def call(given: dict[str, str]) -> str:
+        asked = memory.space(space) if (space := SPACE.get()) else memory
+        return tool.call(asked, **given)
+
+    async def function(**given: str) -> str:
+        try:
+            return await asyncio.to_thread(call, given)
+        except EvolveError as error:
+            raise ToolError(str(error)) from error
+
+    parameters = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.is_required() else field.default,
+            # A number is not accepted as a text.
+            annotation=Annotated[str, Field(description=field.description, strict=True)],
+        )
+        for name, field in tool.arguments.model_fields.items()
+    ]
+    function.__signature__ = inspect.Signature(parameters, return_annotation=str)  # type: ignore[attr-defined]
+    function.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": str}
+    function.__name__ = tool.name
+    return function
+
+
+def serve_stdio(memory: Memory, names: Sequence[str] = ()) -> None:
+    """Serve the tools of these ``names`` over standard input and output until the input ends."""
+    make_server(memory, names).run("stdio")
 
 
 def serve_http(
-    memory: Memory, listener: socket.socket, *, token: str = "", hosts: Sequence[str] = ()
+    memory: Memory,
+    listener: socket.socket,
+    *,
+    names: Sequence[str] = (),
+    token: str = "",
+    hosts: Sequence[str] = (),
 ) -> None:
     """Serve over streamable HTTP at the path ``/mcp`` until Ctrl-C or SIGTERM; closes ``listener``.
+
+    At ``/spaces/NAME/mcp`` is the space of that name. Who has the token may use all.
 
     Without sessions: calls depend on earlier ones only through the memory, and a client that disconnects
     leaves no state.
 
     Args:
+        memory: the memory.
+        listener: listening socket.
+        names: tools, as for ``make_server``.
         token: token that a request must have as ``Authorization: Bearer``; empty for none, on loopback only.
         hosts: host names that requests may use for this server, besides the address it listens at.
 
@@ -113,8 +156,10 @@ def serve_http(
     )
     host = listener.getsockname()[0]
     with listener:
-        app = make_server(memory).streamable_http_app(
-            host=host, stateless_http=True, transport_security=security
+        app = SpacePaths(
+            make_server(memory, names).streamable_http_app(
+                host=host, stateless_http=True, transport_security=security
+            )
         )
         guarded = Bearer(app, token) if token else app
         uvicorn.Server(uvicorn.Config(guarded, log_level="warning")).run(sockets=[listener])
@@ -138,6 +183,29 @@ def allowed_hosts(listener: socket.socket, names: Sequence[str]) -> list[str]:
     else:
         own = [f"[{address}]" if ":" in address else address]
     return list(dict.fromkeys([*own, *names]))
+
+
+class SpacePaths:
+    """ASGI application that takes the name of a space out of a path: ``/spaces/NAME/mcp``.
+
+    Args:
+        app: called with the path ``/mcp``, while ``SPACE`` holds the name.
+    """
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        found = _SPACE_PATH.fullmatch(scope.get("path", "")) if scope["type"] == "http" else None
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        token = SPACE.set(found["name"])
+        try:
+            await self._app({**scope, "path": "/mcp", "raw_path": b"/mcp"}, receive, send)
+        finally:
+            SPACE.reset(token)
 
 
 class Bearer:
@@ -189,8 +257,3 @@ def listen(address: str) -> tuple[socket.socket, str]:
 def is_local(listener: socket.socket) -> bool:
     """Return whether only this machine can reach it."""
     return listener.getsockname()[0] in _LOCAL
-
-
-def _said(arguments: type[tools.RememberArguments] | type[tools.RecallArguments], name: str) -> object:
-    """Return the field's description, for the tool's schema; a number is not accepted as a text."""
-    return Field(description=arguments.model_fields[name].description, strict=True)

@@ -126,6 +126,10 @@ class UsageLog:
         """Return whether use is logged."""
         return self._settings is not None
 
+    def redacted(self, text: str) -> str:
+        """Return ``text`` as the log has it."""
+        return text if self._settings is None else self._settings.redacted(text)
+
     def lines(self) -> list[UsageLine]:
         """Return all lines, in order; UsageError where the file is damaged."""
         return read_usage(self._path)

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 import evolve
+from evolve.errors import UsageError
 from evolve.plugins import Memory
-from evolve.plugins.tools import call_openai_tool, openai_tools
+from evolve.plugins.tools import TOOLS, call_openai_tool, openai_tools
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "agents"
 
@@ -45,6 +46,23 @@ def test_openai_tool_calls_are_done_and_answered(memory: Memory) -> None:
     )
 
 
+def test_further_tools_are_there_by_name(memory: Memory) -> None:
+    listed = openai_tools(*TOOLS)
+    assert [tool["function"]["name"] for tool in listed] == list(TOOLS)
+    json.dumps(listed)
+    for text in ("Ada moved.", "Ben stays."):
+        call_openai_tool(memory, called("remember", json.dumps({"text": text})))
+    found = call_openai_tool(memory, called("search", '{"query": "ada"}'))["content"]
+    ident = found.partition(":")[0]
+    assert found == f"{ident}: Ada moved."
+    arguments = json.dumps({"id": ident, "text": "Ada is back."})
+    assert call_openai_tool(memory, called("correct", arguments))["content"] == "Corrected."
+    assert call_openai_tool(memory, called("forget", '{"query": "stays"}'))["content"] == "Forgotten: 1."
+    assert memory.recall("what?") == "read 1: Ada is back."
+    with pytest.raises(UsageError, match="no tool 'erase'"):
+        openai_tools("erase")
+
+
 def test_a_call_object_of_the_openai_package_is_taken(memory: Memory) -> None:
     chat = pytest.importorskip("openai.types.chat", reason="needs the package openai")
     call = chat.ChatCompletionMessageFunctionToolCall.model_validate(called("remember", '{"text": "x"}'))
@@ -54,7 +72,10 @@ def test_a_call_object_of_the_openai_package_is_taken(memory: Memory) -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "reason"),
     [
-        ("forget", "{}", "there is no tool 'forget'"),
+        ("erase", "{}", "there is no tool 'erase'"),
+        ("forget", "{}", "Give either id or query"),
+        ("correct", '{"id": "x", "text": "y"}', "no text with the id 'x'"),
+        ("feedback", '{"question": "x", "verdict": "useful"}', "has no question 'x'"),
         ("remember", "{", "arguments of remember are wrong"),
         ("remember", '{"text": 7}', "text: Input should be a valid string"),
         ("remember", '{"txt": "x"}', "arguments of remember are wrong"),
@@ -80,9 +101,24 @@ def test_langchain_retriever_and_tools(memory: Memory) -> None:
     assert recall.invoke({"question": "Ada?"}) == "read 1: Ada moved."
     assert "not this one" in remember.invoke({"text": "refuse this"})
     assert "rror" in remember.invoke({"text": 7})
+    (forget,) = memory_tools(memory, "forget")
+    assert forget.invoke({"query": "nobody"}) == "Forgotten: 0."
+    assert "either id or query" in forget.invoke({})
     (document,) = MemoryRetriever(memory=memory).invoke("Ada?")
     assert document.page_content == "read 1: Ada moved."
     assert document.metadata["memory"] == "notebook"
+
+
+def test_the_example_of_a_store_keeps_users_apart(plugin: Path, tmp_path: Path) -> None:
+    pytest.importorskip("langgraph", reason="the example needs langgraph")
+    place = ["--data", str(tmp_path / "d"), "--trust"]
+    command = [sys.executable, str(EXAMPLES / "langgraph_store.py"), str(plugin), *place]
+    lines = "Ada: I have a terrier called Otto.\nBen: I have none.\nAda: Who is Otto?\nBen: Who is Otto?\n"
+    done = subprocess.run(command, input=lines, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert said[:3] == ["Stored.", "Stored.", "I have a terrier called Otto."]
+    assert "Otto" not in said[3]
 
 
 @pytest.mark.parametrize("example", ["openai_tools.py", "langgraph_agent.py"])

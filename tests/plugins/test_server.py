@@ -63,7 +63,8 @@ def test_the_official_client_lists_and_calls_the_tools_and_bad_input_gets_an_err
 ) -> None:
     async def store(client: Any) -> None:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-        assert set(tools) == {"remember", "recall"}
+        assert set(tools) == {"remember", "recall", "search", "forget", "correct"}
+        assert tools["forget"].annotations.destructive_hint
         assert tools["remember"].input_schema["required"] == ["text"]
         assert tools["recall"].annotations.read_only_hint
         result = await client.call_tool("remember", {"text": "Ada moved to Lisbon."})
@@ -74,12 +75,56 @@ def test_the_official_client_lists_and_calls_the_tools_and_bad_input_gets_an_err
             assert reason in said(result)
             assert "Traceback" not in said(result)
 
+    async def change(client: Any) -> None:
+        result = await client.call_tool("remember", {"text": "Ben lives in Oslo."})
+        listed = said(await client.call_tool("search", {"query": "oslo ben"}))
+        ident, _, text = listed.partition(": ")
+        assert text == "Ben lives in Oslo."
+        assert (
+            said(await client.call_tool("correct", {"id": ident, "text": "Ben is in Rome."})) == "Corrected."
+        )
+        result = await client.call_tool("forget", {})
+        assert result.is_error
+        assert "Give either id or query" in said(result)
+        assert said(await client.call_tool("forget", {"query": "rome"})) == "Forgotten: 1."
+        assert said(await client.call_tool("search", {"query": "Ben"})) == "Nothing was found."
+
     async def ask(client: Any) -> None:
         result = await client.call_tool("recall", {"question": "Where is Ada?"})
         assert said(result) == "read 1: Ada moved to Lisbon."
 
     talk(connect, store)
+    talk(connect, change)
     talk(connect, ask)
+
+
+def test_a_space_has_an_address_and_feedback_a_tool(bind: Bind, start: Any, tmp_path: Path) -> None:
+    options = [str(bind()), "--data", str(tmp_path / "memory"), "--unsafe-local", "--usage-log"]
+    url, _ = start([*options, "--tools", "remember,recall,feedback"])
+    ada, ben = (url.replace("/mcp", f"/spaces/{name}/mcp") for name in ("ada", "ben"))
+
+    async def use(client: Any) -> None:
+        assert len((await client.list_tools()).tools) == 3
+        await client.call_tool("remember", {"text": "I am Ada."})
+        await client.call_tool("recall", {"question": "Who am I?"})
+        verdict = {"question": "Who am I?", "verdict": "Ada"}
+        assert said(await client.call_tool("feedback", verdict)) == "Noted."
+
+    async def other(client: Any) -> None:
+        assert said(await client.call_tool("recall", {"question": "Who am I?"})) == "read 1:"
+        verdict = {"question": "Who is it?", "verdict": "useful"}
+        assert (await client.call_tool("feedback", verdict)).is_error
+
+    async def nobody(client: Any) -> None:
+        result = await client.call_tool("recall", {"question": "Who am I?"})
+        assert result.is_error
+        assert "cannot be the name of a space" in said(result)
+
+    talk(lambda: Client(ada), use)
+    talk(lambda: Client(ben), other)
+    talk(lambda: Client(url), other)
+    talk(lambda: Client(url.replace("/mcp", "/spaces/..%2Fada/mcp").replace("%2F", "~")), nobody)
+    assert {path.name for path in (tmp_path / "memory" / "spaces").iterdir()} == {"ada", "ben"}
 
 
 @pytest.mark.slow
