@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel
 from pydantic.fields import FieldInfo
 
 from evolve.config import ROLES_OF_ONE_MODEL, CampaignConfig
-from evolve.config.sections import RegisteredName
+from evolve.config.checks import RegisteredName
 from evolve.kinds import BUILT_IN, Kind
 from evolve.registry import REGISTRY
 

@@ -9,15 +9,11 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from evolve.config.checks import distinct, named
 from evolve.config.models import ModelsConfig, ReflectorConfig
 from evolve.config.sandbox import SandboxConfig
-from evolve.config.sections import (
-    EvaluationConfig,
-    SearchConfig,
-    Section,
-    distinct,
-    named,
-)
+from evolve.config.section import Section
+from evolve.config.sections import EvaluationConfig, SearchConfig
 from evolve.kinds import BUILT_IN
 
 _SCHEDULER = re.compile(r"[a-z]+://\S+:\d+")

@@ -12,7 +12,8 @@ import tomli_w
 from pydantic import ValidationError
 
 from evolve.config.campaign import CampaignConfig
-from evolve.config.sections import Section, suggestion
+from evolve.config.checks import suggestion
+from evolve.config.section import Section
 from evolve.errors import UsageError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from evolve.config.names import with_absolute_path
-from evolve.config.sections import Section
+from evolve.config.section import Section
 from evolve.records import StructuredOutput
 
 OFFLINE = "offline"

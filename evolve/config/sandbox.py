@@ -6,7 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from evolve.config.sections import Section, named
+from evolve.config.checks import named
+from evolve.config.section import Section
 
 
 class Limits(Section):

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    NonNegativeFloat,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import Field, NonNegativeFloat, field_validator
 
+from evolve.config.checks import distinct, named, suggestion
 from evolve.config.proposer import AgentConfig, Proposer
-from evolve.config.section import Section as Section
-from evolve.kinds import Kind
-from evolve.registry import REGISTRY
+from evolve.config.section import Section
 from evolve.scoring import GRADED, METRICS
 
-T = TypeVar("T")
 Objective = Literal["quality", "cost", "latency", "size"]
 Freeze = Literal["instructions", "code"]
 Edit = Literal["auto", "definitions", "blocks", "patch", "whole"]
@@ -30,30 +19,6 @@ QUALITIES = (*METRICS, *GRADED)
 """Quality metrics: a text metric; a judge's score of an answer, as a whole or by a rubric; or the reward of
 an environment.
 """
-
-
-@dataclass(frozen=True)
-class RegisteredName:
-    """Check of the names of ``kind``: built in, registered, or of a plug-in.
-
-    In a recorded configuration any name is accepted (``context={"recorded": True}``): a run can be inspected
-    where the plug-in that it used is not installed.
-    """
-
-    kind: Kind
-
-    def __call__(self, name: str, info: ValidationInfo) -> str:
-        """Return ``name``; a ``ValueError`` that lists the valid names if it is none."""
-        recorded = bool(info.context) and info.context.get("recorded", False)
-        problem = "" if recorded else REGISTRY.problem(self.kind, name)
-        if problem:
-            raise ValueError(problem)
-        return name
-
-
-def named(kind: Kind) -> AfterValidator:
-    """Return a validator of the names of ``kind``; see ``RegisteredName``."""
-    return AfterValidator(RegisteredName(kind))
 
 
 class SearchConfig(Section):
@@ -303,17 +268,3 @@ class EvaluationConfig(Section):
         if name != "auto" and name not in QUALITIES:
             raise ValueError(f"expected auto or one of {', '.join(QUALITIES)}{suggestion(name, QUALITIES)}")
         return name
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return ``, did you mean …?`` if a name in ``known`` is close to ``name``, else an empty text."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f", did you mean {close[0]}?" if close else ""
-
-
-def distinct(names: tuple[T, ...]) -> tuple[T, ...]:
-    """Return ``names``; a ``ValueError`` if one occurs twice."""
-    twice = sorted({str(name) for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"given more than once: {', '.join(twice)}")
-    return names
