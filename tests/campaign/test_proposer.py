@@ -227,6 +227,7 @@ def test_a_trial_is_evaluated_as_usual_and_charged_to_the_candidate(tmp_path: Pa
     assert re.search(r"Tried on \d tasks of the minibatch: mean score \d\.\d+, and the parent", shown)
 
 
+@pytest.mark.slow
 def test_an_agent_takes_part_with_the_rules_under_its_own_name(tmp_path: Path) -> None:
     _, record = conducted(tmp_path, lambda _: "No.", search__mutators="both", budget=3, window=1)
     operators = [event.candidate.operator for event in joined(record).values()]
@@ -306,9 +307,17 @@ def test_a_command_gets_the_folder_and_leaves_a_program_and_a_message(tmp_path: 
         ("echo no >&2; exit 3", "the command ended with exit status 3: no"),
         ("true", "the command left no program.py in its folder"),
         ("echo 'x = (' > program.py", "its program was refused"),
-        ("cp parent.py program.py", "its program was refused: the same program as its parent"),
-        ("ln -s /etc/passwd program.py", "the command left no program.py in its folder"),
-        ("sleep 60", "the command did not end within 0.3 s"),
+        pytest.param(
+            "cp parent.py program.py",
+            "its program was refused: the same program as its parent",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "ln -s /etc/passwd program.py",
+            "the command left no program.py in its folder",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("sleep 60", "the command did not end within 0.3 s", marks=pytest.mark.slow),
     ],
 )
 def test_a_command_that_fails_gives_no_candidate_and_a_plain_reason(
@@ -347,8 +356,9 @@ class TestConfined:
             "found = []\n"
             "for root, _, names in os.walk('/'):\n"
             "    if root.startswith(('/proc', '/sys', '/usr', '/dev')): continue\n"
-            "    hidden = ('tasks.jsonl', 'config.toml', 'small.py')\n"
+            "    hidden = ('tasks.jsonl', 'config.toml', 'journal.jsonl')\n"
             "    found += [os.path.join(root, n) for n in names if n in hidden]\n"
+            f"found += [path for path in ({str(tmp_path)!r}, {str(HERE)!r}) if os.path.exists(path)]\n"
             "print('FOUND', found, os.environ.get('PLANTED'), sorted(os.listdir('traces')))\n"
             "import socket\n"
             "try: socket.create_connection(('1.1.1.1', 53), 2); print('CONNEC' + 'TED')\n"
