@@ -46,7 +46,7 @@ CARD = {
     "licence": "CC BY-SA 4.0",
     "metric": "rubric: the share of a question's criteria that the judge finds met. Offline: "
     "rubric_coverage, a proxy of words",
-    "official metric": "yes for nine abilities but for the judge's prompt, which is ours: the official code "
+    "official metric": "yes for nine abilities, with a judge's prompt of our own: the official code "
     "drops half points, so that its score is the share of criteria fully met. Differs for event_ordering, "
     "where the original also aligns the lines of an answer and takes Kendall's tau-b of their order",
     "splits": "ours: 40 % of the conversations for test; the original has no split and no search",

@@ -35,7 +35,7 @@ CARD = {
     "metric": "rubric: a judge marks each criterion, points met over positive points, clipped for each "
     "answer as in the paper M★; with clipping=mean rubric_unclipped, which clips the mean only. Offline: "
     "rubric_coverage, a proxy of words",
-    "official metric": "yes with clipping=mean, but for the grader's prompt, which is ours; with "
+    "official metric": "yes with clipping=mean, with a grader's prompt of our own; with "
     "clipping=answer it differs: an answer below 0 counts as 0",
     "protocol": "pooled, one memory; the original has no memory and no episodes. An episode is the "
     "conversation, the physician's answer where there is one, and the rubric: our choice",

@@ -44,9 +44,9 @@ CARD = {
     "metric": "f1, one plain token F1 for all categories, as in the paper M★; --metric locomo_f1 is "
     "the official one (stems, rules by category), and the default with adversarial=true; --metric judge is "
     "the paper's yes or no",
-    "official metric": "yes with --metric locomo_f1, but for rare words: the stemmer is Porter's own, where "
-    "the original has NLTK's variant. f1, the default without category 5, differs: no stems, no rules by "
-    "category",
+    "official metric": "yes with --metric locomo_f1, except for rare words: the stemmer is Porter's own, "
+    "where the original has NLTK's variant. f1, the default without category 5, differs: no stems, no rules "
+    "by category",
     "splits": "grouped: six conversations for validation, four for test; pooled: 1,440 and 100",
 }
 

@@ -65,7 +65,7 @@ CARD = {
     "original does not count for abstention. Reported beside them: longmemeval_recall_any, "
     "longmemeval_session_recall_all and, where the data mark turns, longmemeval_turn_recall_all",
     "official metric": "differs: the judge has our prompt. recall_any and recall_all are the official ones, "
-    "of sessions and of turns, without abstention and over users' turns, but for k: the length limit of "
+    "of sessions and of turns, without abstention and over users' turns, except for k: the length limit of "
     "read takes its place, and a session is found with an evidence turn of it. A session of which no turn "
     "is marked counts by all turns of its speaker. ndcg needs a ranking, which a memory does not return",
     "splits": "ours: 40 % of each ability for test; the original has no split and no search",

@@ -36,7 +36,7 @@ CARD = {
     "each answer as in the paper M★. The original reports this unclipped, and a second score that is "
     "scaled between the lowest and highest sum. Offline: rubric_coverage, a proxy of words",
     "official metric": "differs: clipped for each answer, where the original's score is not and has a "
-    "second, scaled one; --metric rubric_unclipped gives the first, but for the mean's own bounds of 0 and 1",
+    "second, scaled one; --metric rubric_unclipped gives the first, with the mean kept within 0 and 1",
     "splits": "40 % episodes, a third of the rest but at most 50 held out, the rest validation; "
     "which task falls where is our draw, M★'s is not published",
     "protocol": "pooled, one memory; the original has no memory and no episodes. The rubric marks "
