@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any, Protocol, overload
 from pydantic import PrivateAttr
 
 from evolve.errors import UsageError
+from evolve.files.durable import replace_file
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Interval
@@ -115,6 +118,36 @@ class Candidates(Sequence[StoredCandidate]):
         except ImportError:
             raise UsageError("pandas is not installed: pip install pandas, or use to_dicts().") from None
         return pandas.DataFrame(self.to_dicts()).set_index("number")
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the rows as CSV with a header; parents are numbers with spaces between them."""
+        rows = self.to_dicts()
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, names, lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({**row, "parents": " ".join(map(str, row["parents"]))})
+        replace_file(Path(path), text.getvalue().encode("utf-8", "replace"))
+
+    def to_parquet(self, path: str | Path) -> None:
+        """Write the rows as Parquet; UsageError where pyarrow (extra ``data``) is not installed."""
+        try:
+            arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+        except ImportError:
+            raise UsageError(
+                "pyarrow is not installed: pip install 'evolve-memory[data]', or write CSV."
+            ) from None
+        rows = self.to_dicts()
+        names = dict.fromkeys(name for row in rows for name in row)
+        columns = {name: [_plain(row.get(name)) for row in rows] for name in names}
+        written = io.BytesIO()
+        parquet.write_table(arrow.table(columns), written)
+        replace_file(Path(path), written.getvalue())
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _row(candidate: StoredCandidate) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from evolve.cli.runs import (
     dashboard,
     diff,
     explain,
+    export_results,
     front,
     lineage,
     list_runs,
@@ -48,6 +49,7 @@ app.command()(explain)
 app.command()(report)
 app.command()(dashboard)
 app.command()(export)
+app.command("export-results")(export_results)
 app.command()(serve)
 app.command()(improve)
 app.command()(rollback)

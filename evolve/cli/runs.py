@@ -5,7 +5,7 @@ campaigns.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -259,3 +259,23 @@ def _open(name: str, root: Path) -> Run:
     from evolve.results import Run
 
     return Run.open(root, name)
+
+
+def export_results(
+    run: RunArgument,
+    to: Annotated[
+        Literal["csv", "parquet"], typer.Option("--to", help="Format; parquet needs the extra data.")
+    ] = "csv",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File to write; default: RUN.csv or RUN.parquet.")
+    ] = None,
+    root: RootOption = DEFAULT_ROOT,
+) -> None:
+    """Write the candidates of a run as a table: a row for each, with objectives and test quality."""
+    from evolve.results import Run
+
+    found = Run.open(root, run)
+    path = out or Path(f"{found.name}.{to}")
+    write = found.candidates.to_csv if to == "csv" else found.candidates.to_parquet
+    write(path)
+    say(f"{path}: {len(found.candidates)} candidates.")

@@ -158,10 +158,8 @@ class UsageLog:
         """Remove every line that may hold something of the texts ``gone``: see ``without``."""
         with self._guard:
             if self._path.exists():
-                lines = self.lines()
-                left = without(lines, gone, kept)
-                if len(left) < len(lines):
-                    self._replace(left)
+                # Even if no line goes: a torn last line of a killed process may hold a text.
+                self._replace(without(self.lines(), gone, kept))
 
     def close(self) -> None:
         """Close the file. Safe to call again."""

@@ -236,6 +236,10 @@ class Run:
         write_report(build_report(self.record), target)
         return target
 
+    def to_pandas(self) -> Any:
+        """Return the candidates as a DataFrame, indexed by number; UsageError where pandas is missing."""
+        return self.candidates.to_pandas()
+
     def export(
         self,
         name: str,

@@ -133,6 +133,22 @@ def test_a_journal_of_an_older_version_has_ids_and_they_stay(opened: Opened, hom
         assert [(text.id, text.text) for text in memory.list()] == [("text-1", "one"), ("text-3", "three")]
 
 
+def test_what_a_killed_process_left_half_written_goes_too(opened: Opened, home: Path) -> None:
+    with opened(usage_log=True) as memory:
+        memory.remember("one", id="one")
+        memory.remember("qwx4711", id="secret")
+        memory.recall("what?")
+    for name in ("journal.jsonl", "usage.jsonl"):
+        with (home / name).open("ab") as file:
+            file.write(b'{"type":"recall","question":"qwx4711')
+    for name in (".journal.jsonl.0a.tmp", ".usage.jsonl.0b.tmp"):
+        (home / name).write_bytes(b"qwx4711")
+    with opened() as memory:
+        memory.forget("secret")
+        assert places(home, "qwx4711") == []
+        assert memory.recall("what?") == "read 1: one"
+
+
 def test_replies_of_remote_models_are_dropped_with_a_text(opened: Opened, home: Path) -> None:
     from evolve.models.cache import ReplyCache
 
