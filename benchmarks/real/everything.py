@@ -3,8 +3,9 @@
     python benchmarks/real/everything.py --model gguf:PATH
     python benchmarks/real/everything.py --model openai/NAME --api-base http://127.0.0.1:8080/v1
 
-Agent, toolkit and reflector are the model, by default on 12 validation and 24 test tasks of chronicle with
-short reads. Prints the candidates, the calls by role and outcome, and the tokens of the accounts beside those
+Agent, toolkit and reflector are the model, by default on 12 validation and 24 test tasks of chronicle.
+Programs that have a ``budget_characters`` return at most ``--read-characters``, so that answers are short
+prompts. Prints the candidates, the calls by role and outcome, and the tokens of the accounts beside those
 that the server counted, where it has llama.cpp's ``/metrics``.
 """
 
@@ -22,7 +23,9 @@ from common import add_options, caption, conducted, configuration, interval_text
 from evolve.config import ModelsConfig
 from evolve.inspection.spending import calls_of
 from evolve.journal import RunRecord
+from evolve.program import MemoryProgram, with_knobs
 from evolve.runs.history import RunHistory
+from evolve.seeds import seed_path
 
 COUNTERS = ("prompt_tokens_total", "tokens_predicted_total")
 
@@ -36,11 +39,10 @@ def main() -> None:
         arguments,
         arguments.benchmark,
         models,
-        seeds=tuple(arguments.programs.split(",")),
+        seeds=tuple(_shortened(name, arguments) for name in arguments.programs.split(",")),
         budget=arguments.children,
         jobs=1,
         evaluation={"static": arguments.static, "rotating": 4, "test": arguments.test, "episode_ratio": 1.0},
-        sandbox={"read_characters": 1_000},
     )
     before = _counters(arguments.api_base)
     summary = conducted(config, arguments.root, arguments.name)
@@ -52,6 +54,20 @@ def main() -> None:
     )
     _print_candidates(record)
     _print_calls(record, before, after)
+
+
+def _shortened(name: str, arguments: argparse.Namespace) -> str:
+    """Path of the program with a smaller budget of characters; ``name`` itself where it has none."""
+    path = Path(name) if name.endswith(".py") else seed_path(name)
+    program = MemoryProgram.from_file(path)
+    knob = program.parts.knobs.get("budget_characters")
+    if knob is None:
+        return name
+    characters = min(max(arguments.read_characters, knob.low), knob.high)
+    short = arguments.root / "programs" / f"{path.stem}.py"
+    short.parent.mkdir(parents=True, exist_ok=True)
+    short.write_text(with_knobs(program.source, {"budget_characters": int(characters)}), encoding="utf-8")
+    return str(short.absolute())
 
 
 def _print_candidates(record: RunRecord) -> None:
@@ -102,6 +118,7 @@ def _arguments() -> argparse.Namespace:
     add_options(parser)
     parser.add_argument("--benchmark", default="chronicle", help="name or path")
     parser.add_argument("--programs", default="lexical,llm_summarizer", help="initial programs, with commas")
+    parser.add_argument("--read-characters", type=int, default=1_000, help="budget of the initial programs")
     parser.add_argument("--children", type=int, default=4, help="candidates to make")
     parser.add_argument("--static", type=int, default=12, help="validation tasks")
     parser.add_argument("--test", type=int, default=24, help="test tasks")
