@@ -17,7 +17,7 @@ with suppress(ImportError):  # some environments have only what a simulator need
 
     # How long an example takes says how busy the machine is.
     patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    settings.register_profile("any machine", patient, max_examples=50)
+    settings.register_profile("any machine", patient, max_examples=30)
     settings.register_profile("thorough", patient, max_examples=100)  # CI: --hypothesis-profile thorough
     settings.load_profile("any machine")
 

@@ -61,6 +61,7 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_from_nothing_to_a_package(session: Session) -> None:
     said = session.type("init mine")

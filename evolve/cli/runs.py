@@ -5,12 +5,13 @@ campaigns.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from evolve.cli.app import DEFAULT_ROOT, JsonOption, RootOption, complain, console, say, show
 from evolve.errors import UsageError
+from evolve.files.durable import TableFormat
 
 if TYPE_CHECKING:
     from evolve.results import Run
@@ -263,9 +264,7 @@ def _open(name: str, root: Path) -> Run:
 
 def export_results(
     run: RunArgument,
-    to: Annotated[
-        Literal["csv", "parquet"], typer.Option("--to", help="Format; parquet needs the extra data.")
-    ] = "csv",
+    to: Annotated[TableFormat, typer.Option("--to", help="Format; parquet needs the extra data.")] = "csv",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="File to write; default: RUN.csv or RUN.parquet.")
     ] = None,

@@ -22,6 +22,7 @@ def estimated(config: CampaignConfig, root: Path) -> Estimate:
     return estimate(config, root=root, unsafe_local=True, notify=lambda _: None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [{"seed": 1}, {**SMALL, "budget": 8, "search.scoped": True}],

@@ -203,6 +203,7 @@ def die_in_writes(launcher: Launcher, root: Path, whole: Whole, writes: range) -
     check_finished(root, whole)
 
 
+@pytest.mark.slow
 def test_a_campaign_that_is_killed_in_the_middle_of_writes_ends_as_if_it_had_not_been(
     launcher: Launcher, whole: Whole, tmp_path: Path
 ):
@@ -261,6 +262,7 @@ def test_an_interrupted_campaign_goes_on(launcher: Launcher, whole: Whole, tmp_p
     check_finished(tmp_path, whole)
 
 
+@pytest.mark.slow
 def test_a_full_disk_loses_nothing(launcher: Launcher, whole: Whole, tmp_path: Path):
     for room in (0, 10, 3_000, 9_000, 30_000):
         check_full(launcher.run(tmp_path, room=room))

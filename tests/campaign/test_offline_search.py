@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from evolve.campaign import build
 from evolve.config import CampaignConfig, merged
 from evolve.events import Event, Joined
@@ -32,6 +34,7 @@ def children(root: Path, name: str, jobs: int) -> list[Candidate]:
     return [e.candidate for e in events if isinstance(e, Joined) and e.candidate.parents]
 
 
+@pytest.mark.slow
 def test_knobs_are_tuned_and_the_workers_decide_nothing(tmp_path: Path):
     found = children(tmp_path, "one", jobs=1)
     tuned = [child for child in found if child.operator == "tune"]

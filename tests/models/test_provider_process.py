@@ -72,6 +72,7 @@ async def all_outcomes(
     return found
 
 
+@pytest.mark.slow
 def test_it_says_the_same_as_litellm_here_and_comes_again_when_it_is_killed(
     model_server: ModelServer, role_config: Callable[..., RoleConfig]
 ) -> None:

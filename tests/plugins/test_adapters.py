@@ -109,6 +109,7 @@ def test_langchain_retriever_and_tools(memory: Memory) -> None:
     assert document.metadata["memory"] == "notebook"
 
 
+@pytest.mark.slow
 def test_the_example_of_a_store_keeps_users_apart(plugin: Path, tmp_path: Path) -> None:
     pytest.importorskip("langgraph", reason="the example needs langgraph")
     place = ["--data", str(tmp_path / "d"), "--trust"]
@@ -121,6 +122,7 @@ def test_the_example_of_a_store_keeps_users_apart(plugin: Path, tmp_path: Path) 
     assert "Otto" not in said[3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", ["openai_tools.py", "langgraph_agent.py"])
 def test_the_example_remembers_over_a_restart(example: str, plugin: Path, tmp_path: Path) -> None:
     if example == "langgraph_agent.py":
