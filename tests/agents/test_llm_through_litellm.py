@@ -31,6 +31,7 @@ TASKS = [
 ]
 
 
+@pytest.mark.slow
 def test_from_the_episode_to_the_grade_all_is_counted_as_the_server_counts_it(
     model_server: ModelServer, served: Served, parts: Parts, kitchen
 ) -> None:

@@ -74,6 +74,7 @@ def test_evidence_stands_in_its_episode_as_one_line(chronicle: Benchmark) -> Non
         assert all(lines[passage.episode].count(passage.text) == 1 for passage in task.evidence)
 
 
+@pytest.mark.slow
 def test_no_other_line_of_the_world_passes_for_the_evidence(chronicle: Benchmark) -> None:
     lines = [(e.group, line) for e in chronicle.episodes for line in e.text.split("\n")]
     for task in tasks(chronicle):
@@ -219,6 +220,7 @@ def test_keyword_match_is_worth_something_and_leaves_room(
     assert 0.35 < matched < 0.65
 
 
+@pytest.mark.slow
 def test_the_table_has_a_perfect_reader_on_top(chronicle: Benchmark, reference: ModuleType) -> None:
     config = CampaignConfig(sandbox=SandboxConfig(backend="process"))
     table = reference.table(chronicle, chronicle.test[:12], config, by_category=True).splitlines()

@@ -95,6 +95,7 @@ def test_pooled_scope_holds_the_same_tasks(gym):
     assert (pooled.scope, pooled.validation) == ("pooled", gym.validation)
 
 
+@pytest.mark.slow
 def test_with_the_right_memory_more_goals_are_reached(gym, gains):
     gained = gains(gym, gym.validation, ("vector_search", "trajectory_retrieval"))
     assert all(gain.low > 0 for gain in gained.values()), gained

@@ -254,6 +254,7 @@ def test_an_interrupt_ends_it_at_once_whatever_a_program_does(
     assert scratch_of(ended.process) == []
 
 
+@pytest.mark.slow
 def test_an_interrupted_campaign_goes_on(launcher: Launcher, whole: Whole, tmp_path: Path):
     rng = random.Random(3)
     for _ in range(3):

@@ -161,6 +161,7 @@ def test_frozen_code_stays_as_it_is(server: ModelServer, lab: Lab) -> None:
     assert len({tuple(sorted(program.parts.instructions.items())) for program in programs}) == len(programs)
 
 
+@pytest.mark.slow
 def test_always_the_best_or_always_the_latest_parent(server: ModelServer, lab: Lab) -> None:
     server.script(MODELS["reflector"], Reflector("improve", "vary"))
     best = lab.run("max", lab.config(SMALL, budget=4, search__selection="max"))
@@ -175,6 +176,7 @@ def test_always_the_best_or_always_the_latest_parent(server: ModelServer, lab: L
             assert child.parents[0] == max(n for n in latest.candidates if n < number)
 
 
+@pytest.mark.slow
 def test_references_and_attribution_can_be_left_out(server: ModelServer, lab: Lab) -> None:
     settings = {"seeds": SEEDS[::2], "budget": 2}
     server.script(MODELS["reflector"], Reflector("improve", "vary"))

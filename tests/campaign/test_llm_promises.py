@@ -140,6 +140,7 @@ def test_the_settings_of_the_paper_arrive(lab: Lab) -> None:
     assert (config.window, config.search.selection, config.search.scoped) == (1, "softmax", False)
 
 
+@pytest.mark.slow
 def test_a_campaign_with_the_settings_of_the_paper(server: ModelServer, lab: Lab) -> None:
     days = {"days": "14", "tasks": "12", "test": "4"}
     sizes = {"budget": 2, "evaluation.static": 4, "evaluation.rotating": 2, "seeds": SEEDS}

@@ -115,6 +115,7 @@ def test_a_program_can_be_added_to_a_campaign_that_has_ended(harness: Harness):
     assert isinstance(events[-1], Finished)
 
 
+@pytest.mark.slow
 def test_a_campaign_that_was_killed_goes_on_with_what_was_added(harness: Harness):
     """An outage in the middle of the added program's evaluation: nothing of it is lost or done twice."""
     whole_run = RunRecord(harness.root / "whole")
@@ -157,6 +158,7 @@ def test_what_cannot_be_added_is_recorded_with_its_reason(
     assert history.settled == BUDGET + 1
 
 
+@pytest.mark.slow
 def test_hints_hold_from_the_next_candidate_on_until_they_are_withdrawn(harness: Harness):
     mutator = Listening()
     first = SteeringRequest(action="hint", text="Prefer recent facts.")
@@ -292,6 +294,7 @@ def evolve(root: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_campaign_is_steered_from_another_process_and_killed(
     running: subprocess.Popen[bytes], tmp_path: Path
@@ -325,6 +328,7 @@ def test_a_campaign_is_steered_from_another_process_and_killed(
     assert (shown["operator"], shown["parents"], shown["message"]) == (BY_HAND, [0], "Lines by BM25")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_stop_ends_a_campaign_that_another_process_runs(running: subprocess.Popen[bytes], tmp_path: Path):
     assert "tested" in evolve(tmp_path, "stop", "run")

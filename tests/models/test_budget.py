@@ -100,6 +100,7 @@ def test_the_expected_length_follows_what_was_seen() -> None:
     assert 100 <= length.expected() < 120
 
 
+@pytest.mark.slow
 def test_no_cap_in_usd_is_passed_by_more_than_the_calls_in_flight(
     model_server: ModelServer, role_config: Configured, open_gateway: Opened, tmp_path: Path
 ) -> None:

@@ -112,6 +112,7 @@ async def _until(holds: Callable[[], bool], task: asyncio.Task[Any]) -> None:
     assert not task.done()
 
 
+@pytest.mark.slow
 def test_a_gateway_asks_through_it(
     model_server: ModelServer, role_config: Callable[..., RoleConfig], tmp_path: Path
 ) -> None:
@@ -320,6 +321,7 @@ def test_all_settings_of_a_model_reach_the_process_and_no_others() -> None:
     assert {name: getattr(given, name) for name in ModelSettings.model_fields} == dict(received)
 
 
+@pytest.mark.slow
 def test_a_file_of_the_current_folder_names_no_other_server(
     model_server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ from evolve.runs.history import RunHistory
 Exporter = Callable[..., Path]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", ["best", "hybrid"])
 def test_recall_equals_the_retrieval_of_the_campaign_item_by_item(
     chosen: str, finished: RunRecord, history: RunHistory, exporter: Exporter, chronicle: Benchmark

@@ -58,6 +58,7 @@ MISUSE = (
 )
 
 
+@pytest.mark.slow
 def test_the_official_client_lists_and_calls_the_tools_and_bad_input_gets_an_error_result(
     connect: Callable[[], Any],
 ) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from evolve.config import DEFAULT_SEEDS
 from evolve.inspection.dashboard import open_dashboard
 from evolve.inspection.report import build_report, write_report
 from evolve.journal import RunRecord
@@ -25,7 +26,7 @@ from evolve.program import MemoryProgram
 from evolve.runs.history import RunHistory
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
-SEEDS, CHILDREN = 5, 95
+SEEDS, CHILDREN = len(DEFAULT_SEEDS), 95
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 REACHABLE = """() => [
   ...document.querySelectorAll('a[href], a.point, button, select, input, summary, [tabindex]')

@@ -254,6 +254,7 @@ def test_killing_the_first_process_does_nothing(
     record_attack("kill process 1", "ignored")
 
 
+@pytest.mark.slow
 def test_memory_of_all_processes_together(
     confining_sandbox: Sandbox, program: Any, services: Any, limits: Limits, record_attack: RecordAttack
 ) -> None:
