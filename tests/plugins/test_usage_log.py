@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -97,11 +98,12 @@ def test_redaction_and_retention(opened: Opened) -> None:
         memory.remember("one")
         for number in range(25):
             memory.feedback(memory.recall(f"Is it {1000 + number}?").id, "No, 4711")
-        text = (memory.path / USAGE).read_text()
-        assert "[redacted]" in text
-        assert "4711" not in text
-        assert "1000" not in text
-        assert 20 <= len(text.splitlines()) <= 22
+        lines = [json.loads(line) for line in (memory.path / USAGE).read_text().splitlines()]
+        asked_for = {line["question"] for line in lines if line["type"] == "recall"}
+        answered = {line["answer"] for line in lines if line["type"] == "feedback"}
+        assert asked_for == {"Is it [redacted]?"}
+        assert answered == {"No, [redacted]"}
+        assert 20 <= len(lines) <= 22
     with pytest.raises(ValueError, match="no regular expression"):
         UsageSettings(redact=("(",))
 
