@@ -74,6 +74,15 @@ def changed_parts(before: str, after: str) -> str:
     return "; ".join(changes)
 
 
+def is_unicode(text: str) -> bool:
+    """Return whether ``text`` can be written as UTF-8: it has no lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def printable(text: str) -> str:
     """``text`` without control characters other than newline and tab.
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from evolve.data.rows import is_unicode
 from evolve.environment import OpenEnvironment
 from evolve.errors import UsageError
 from evolve.records import Episode, Task
 from evolve.scoring import GRADED, METRICS, VERDICTS
+from evolve.text import is_unicode
 
 Scope = Literal["pooled", "grouped"]
 Learning = Literal["offline", "online"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evolve.errors import UsageError
+from evolve.text import is_unicode
 
 REMEDY = "Fix it there, or fetch the file again."
 
@@ -104,15 +105,6 @@ def as_record(value: Any, where: str) -> Row:
                 f"it has half of a surrogate pair. {REMEDY}"
             )
     return row
-
-
-def is_unicode(text: str) -> bool:
-    """Return whether ``text`` can be written as UTF-8: it has no lone surrogate."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from evolve.errors import UsageError
-from evolve.inspection.text import duration
+from evolve.inspection.text import duration, excerpt
 from evolve.journal import RunRecord
 from evolve.mutation.agentic.transcript import Beginning, Carried, Ending, Line, Spoken, read_transcript
 from evolve.records import Usage
@@ -92,14 +92,9 @@ def proposal_view(data: Mapping[str, Any]) -> RenderableType:
         title = step["call"] or step["error"] or "no call"
         blocks.append(Text(f"\n{number}. {printable(one_line(title, 160))}", style="bold cyan"))
         if step["said"].strip():
-            blocks.append(Text(printable(_cut(step["said"])), style="dim"))
+            blocks.append(Text(printable(excerpt(step["said"], SHOWN)), style="dim"))
         if step["result"] is not None:
-            blocks.append(Text(printable(_cut(step["result"]))))
+            blocks.append(Text(printable(excerpt(step["result"], SHOWN))))
     end = data["end"] or "under way, or ended before its result was recorded"
     blocks.append(Text(f"\nend: {printable(one_line(end, 400))}", style="bold"))
     return Group(*blocks)
-
-
-def _cut(text: str) -> str:
-    more = len(text) - SHOWN
-    return text if more <= 0 else f"{text[:SHOWN]}… and {more:,} characters more; --json has them"

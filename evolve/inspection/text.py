@@ -58,6 +58,12 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def excerpt(text: str, characters: int) -> str:
+    """Return the beginning of ``text``, with the number of characters left out; all of it if it is short."""
+    more = len(text) - characters
+    return text if more <= 0 else f"{text[:characters]}… and {more:,} characters more; --json has them"
+
+
 def to_json(data: Any) -> str:
     """``data`` as standard JSON; a number that is not finite becomes null."""
     return json.dumps(plain(data), indent=2, ensure_ascii=False, allow_nan=False)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from evolve.errors import UsageError
 from evolve.inspection.questions import Questions
+from evolve.inspection.text import excerpt
 from evolve.journal import RunRecord
 from evolve.records import Candidate, Evaluation, ItemResult, Stage, Task
 from evolve.runs.history import STATIC, TEST
@@ -166,19 +167,14 @@ def _evidence(passages: Iterable[Mapping[str, Any]]) -> list[RenderableType]:
 
 def _write(write: Mapping[str, Any]) -> list[RenderableType]:
     blocks = _section(
-        f"what the agent extracted of {one_line(write['episode'])}", _cut(_fields(write["item"]))
+        f"what the agent extracted of {one_line(write['episode'])}", excerpt(_fields(write["item"]), SHOWN)
     )
     if write["failure"]:
         failure = write["failure"]
         blocks += _section("write failed", f"{failure['kind']} in {failure['where']}: {failure['message']}")
     if write["text"] is not None:
-        blocks += _section("the raw text that write was given with it", _cut(write["text"]))
+        blocks += _section("the raw text that write was given with it", excerpt(write["text"], SHOWN))
     return blocks
-
-
-def _cut(text: str) -> str:
-    more = len(text) - SHOWN
-    return text if more <= 0 else f"{text[:SHOWN]}… and {more:,} characters more; --json has them"
 
 
 def _outcome(data: Mapping[str, Any]) -> RenderableType:

@@ -28,7 +28,6 @@ from evolve.plugins.texts import (
     checked_text,
     checked_time,
     cut,
-    is_unicode,
     matching,
     now,
     stored,
@@ -44,6 +43,7 @@ from evolve.plugins.usage import (
 from evolve.program import Parts
 from evolve.records import Episode, Fields, Task
 from evolve.sandboxes.protocol import Isolation
+from evolve.text import is_unicode
 
 _TIMED = 1_000
 """Recalls whose times ``stats`` looks at."""

@@ -81,7 +81,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class FromLog:
-    """What was written.
+    """A benchmark that was written, and its sizes.
 
     Attributes:
         folder: the benchmark.

@@ -11,7 +11,7 @@ from pydantic import Field
 from evolve.errors import UsageError
 from evolve.plugins.records import Remembered
 from evolve.records import Record
-from evolve.text import words
+from evolve.text import is_unicode, words
 
 LONGEST_TEXT = 1_000_000
 """Characters of one text."""
@@ -157,12 +157,3 @@ def checked_time(at: object) -> str:
 def now() -> str:
     """Return the time in UTC, in ISO form with microseconds, so that two such texts compare as times."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
-def is_unicode(text: str) -> bool:
-    """Return whether ``text`` can be encoded: it has no half of a surrogate pair."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
