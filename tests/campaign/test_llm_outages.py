@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -92,7 +93,8 @@ def test_an_outage_that_outlasts_patience_stops_it_and_scores_nothing(
         breaks()  # all its calls are made at the start
     ended = lab.run("run", lab.config(SETTINGS), connect=impatient, watch=at(Joined, breaks))
     assert isinstance(ended.error, InfrastructureError)
-    assert f"The {role} model" in str(ended.error)
+    # One endpoint serves all models: a call of another role that waits for it may be the first to give up.
+    assert re.search(f"The {role} model|did not answer for", str(ended.error))
     assert str(ended.error).count("rerun the command") == 1, "the remedy is said once"
     assert not ended.discarded
     for number, candidate in ended.candidates.items():
