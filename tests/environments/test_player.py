@@ -57,7 +57,7 @@ def test_whatever_goes_wrong_nothing_is_left(player, does, message):
     it = player(PID + does)
     known = it.ask({"do": "pid"}, 20)
     with pytest.raises(InfrastructureError, match=message):
-        it.ask({"do": "fail"}, 1)
+        it.ask({"do": "fail"}, 1 if "sleep" in does else 60)
     assert is_gone(known["pid"])
     assert not Path(known["at"]).exists()
     with pytest.raises(InfrastructureError, match="closed before"):

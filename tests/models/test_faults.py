@@ -62,7 +62,8 @@ def test_is_tried_again(
     name: str, provider: str, model_server: ModelServer, role_config: Configured, gateway: Gateway
 ) -> None:
     model_server.script("task", first(2, TRANSIENT[name], always("fine")))
-    settings = role_config("task", timeout_seconds=1).model_copy(update={"model": f"{provider}/task"})
+    seconds = 1 if name == "stall" else 20
+    settings = role_config("task", timeout_seconds=seconds).model_copy(update={"model": f"{provider}/task"})
     assert ask(gateway, settings) == "fine"
     # litellm's own client sends a request again at once whose connection was dropped.
     assert len(model_server.served) in ({3, 4} if name == "reset" else {3})

@@ -6,6 +6,7 @@ import asyncio
 import math
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,7 +26,8 @@ from evolve.models.provider_process import ProviderProcess, _past_proxies
 from evolve.models.provider_worker import ProviderWorker, packed, unpacked
 from evolve.models.settings import ModelSettings, sent
 from tests.server import faults
-from tests.server.scripts import Answer, always
+from tests.server.faults import Fault
+from tests.server.scripts import Answer, Asked, always
 from tests.server.server import ModelServer
 
 HELLO: list[Message] = [{"role": "user", "content": "Grüß dich \u2028 \U0001f600"}]
@@ -84,8 +86,10 @@ def test_it_says_the_same_as_litellm_here_and_comes_again_when_it_is_killed(
         assert {type(value) for name, value in there[: len(SAID)]} == {Completed, dict}
 
         worker = process._worker._process
-        stalled = asyncio.create_task(outcome(_stalled(process, model_server, role_config)))
-        await _until(lambda: len(model_server.served) > 0 and model_server.served[-1].fault != "", stalled)
+        asked = threading.Event()
+        stalled = asyncio.create_task(outcome(_stalled(process, model_server, role_config, asked)))
+        await asyncio.to_thread(asked.wait, 60)
+        assert not stalled.done()
         os.kill(worker.pid, signal.SIGKILL)
         lost = await stalled
         assert (lost["kind"], lost["transient"], lost["unreachable"]) == ("outage", True, False)
@@ -100,16 +104,18 @@ def test_it_says_the_same_as_litellm_here_and_comes_again_when_it_is_killed(
     asyncio.run(work())
 
 
-async def _stalled(process: ProviderProcess, server: ModelServer, settings: Callable[..., RoleConfig]) -> Any:
-    server.served.clear()
-    server.script("gpt-4o-mini", lambda asked: faults.stall(30))
-    return await process.chat(settings("gpt-4o-mini"), HELLO, {}, None)
+async def _stalled(
+    process: ProviderProcess,
+    server: ModelServer,
+    settings: Callable[..., RoleConfig],
+    asked: threading.Event,
+) -> Any:
+    def stall(_: Asked) -> Fault:
+        asked.set()
+        return faults.stall(30)
 
-
-async def _until(holds: Callable[[], bool], task: asyncio.Task[Any]) -> None:
-    """Long enough for the request to be under way."""
-    await asyncio.wait([task], timeout=1.0)
-    assert not task.done()
+    server.script("gpt-4o-mini", stall)
+    return await process.chat(settings("gpt-4o-mini", timeout_seconds=60.0), HELLO, {}, None)
 
 
 @pytest.mark.slow
