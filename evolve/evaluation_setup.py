@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evolve.benchmark import Benchmark, find, renaming_note
+from evolve.benchmark import OWN_METRIC, Benchmark, load_named, renaming_note
 from evolve.components import AS_CONFIGURED, Components
 from evolve.config import DEFAULT_SEEDS, CampaignConfig
+from evolve.config.names import benchmark_names
 from evolve.errors import UsageError
 from evolve.evaluation import Evaluator, Subset, Subsets
 from evolve.evaluation.conditions import digest
@@ -147,8 +148,12 @@ def load_benchmark(config: CampaignConfig, components: Components = AS_CONFIGURE
     """
     benchmark = components.benchmark
     if benchmark is None:
-        benchmark = find(config.benchmark).load(config.data_dir, config.benchmark_options)
-    return benchmark, _metric(config, benchmark)
+        benchmark = load_named(config.benchmark, config.data_dir, config.benchmark_options)
+    if not benchmark.parts:
+        return benchmark, _metric(config, benchmark)
+    parts = tuple(replace(part, metric=_metric(config, part)) for part in benchmark.parts)
+    metrics = {part.metric for part in parts}
+    return replace(benchmark, parts=parts), metrics.pop() if len(metrics) == 1 else OWN_METRIC
 
 
 def open_benchmark_setup(
@@ -175,7 +180,7 @@ def open_benchmark_setup(
         InfrastructureError: a sandbox requested by name cannot be started.
     """
     benchmark, metric = loaded or load_benchmark(config, components)
-    if note := renaming_note(config.benchmark):
+    for note in filter(None, map(renaming_note, benchmark_names(config.benchmark))):
         notify(note)
     if components.sandbox is not None:
         return BenchmarkSetup(benchmark, metric, components.make("sandbox", config.sandbox.backend))

@@ -33,6 +33,7 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = MappingProxyType(
             "per_item": f"{_SELECTION}:PerItem",
             "recency": f"{_SELECTION}:Recency",
             "max": f"{_SELECTION}:Max",
+            "per_benchmark": "evolve.population.selectors:PerBenchmark",
             "latest": f"{_SELECTION}:Latest",
             "uniform": f"{_SELECTION}:Uniform",
         },

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from evolve.benchmark import BenchmarkLocation, Entry, find
+from evolve.benchmark import Entry, data_of, find
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
 
@@ -80,11 +80,3 @@ def find_columns(
     if twice:
         raise UsageError(f"Two different benchmarks are called {twice[0]!r}: rename the file of one.")
     return list(columns.values())
-
-
-def data_of(entry: Entry | BenchmarkLocation, data_dir: Path | None) -> Path | None:
-    """Return the data directory of a benchmark, given the ``data_dir`` of a bench; None for the default."""
-    if data_dir is None or entry.path.is_dir():
-        return None
-    own = data_dir / entry.name
-    return own if own.is_dir() else data_dir

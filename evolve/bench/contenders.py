@@ -5,11 +5,14 @@ from __future__ import annotations
 import difflib
 import os
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evolve.bench.columns import spelled
+from evolve.benchmark import data_of, find, locate
+from evolve.config import CampaignConfig
+from evolve.config.names import benchmark_names
 from evolve.errors import UsageError
 from evolve.inspection.lookup import FoundProgram, find_candidate, find_program
 from evolve.journal import RunRecord, runs_in
@@ -28,15 +31,16 @@ class Contender:
         name: name of its row.
         program: the program.
         is_own: it is an initial program of this installation, so that no stranger's code is run.
-        home: the benchmark that it was evolved on, as a column is spelled; empty for what no run made.
-        home_data: where that run had the benchmark's data; None for the default.
+        home: the one benchmark that it was evolved on, as a column is spelled; empty where there is none or
+            several.
+        homes: each benchmark that it was evolved on → where that run had its data; None for the default.
     """
 
     name: str
     program: MemoryProgram
     is_own: bool
     home: str = ""
-    home_data: Path | None = None
+    homes: Mapping[str, Path | None] = field(default_factory=dict)
 
 
 def find_contenders(texts: Iterable[str], root: Path) -> list[Contender]:
@@ -90,14 +94,34 @@ def _of_run(text: str, root: Path) -> Contender:
     name, _, candidate = text.partition(":")
     run = RunRecord.open(root, name)
     chosen = find_candidate(RunHistory.read(run), candidate or None)
-    config = run.config
+    homes = _homes(run.config)
     return Contender(
         name=f"{name}:{chosen.number}",
         program=run.program(chosen.program),
         is_own=False,
-        home=spelled(config.benchmark, config.benchmark_options),
-        home_data=config.data_dir,
+        home=next(iter(homes)) if len(homes) == 1 else "",
+        homes=homes,
     )
+
+
+def _homes(config: CampaignConfig) -> dict[str, Path | None]:
+    """Return the benchmarks of a campaign, as columns are spelled → where their data were. Executes nothing
+    that is not packaged.
+    """
+    names = benchmark_names(config.benchmark)
+    if len(names) == 1:
+        return {spelled(config.benchmark, config.benchmark_options): config.data_dir}
+    homes: dict[str, Path | None] = {}
+    for name in names:
+        place = locate(name)
+        known = find(name).options if place.code is None else ()
+        options = {
+            key.removeprefix(f"{place.name}."): value
+            for key, value in config.benchmark_options.items()
+            if key.startswith(f"{place.name}.") or key in known
+        }
+        homes[spelled(name, options)] = data_of(place, config.data_dir)
+    return homes
 
 
 def _is_name(text: str, root: Path) -> bool:

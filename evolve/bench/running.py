@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evolve.bench.columns import Column, data_of, find_columns, split_spelling
+from evolve.bench.columns import Column, find_columns, split_spelling
 from evolve.bench.config import BenchConfig
 from evolve.bench.contenders import Contender, anywhere, find_contenders
 from evolve.bench.directory import BenchDirectory, Cell
 from evolve.bench.filling import Filler
 from evolve.bench.table import bench_data, current
-from evolve.benchmark import locate
+from evolve.benchmark import data_of, locate
 from evolve.config import CampaignConfig
 from evolve.errors import UsageError
 from evolve.evaluation_setup import Notify
@@ -83,10 +83,10 @@ def acts_of_bench(config: BenchConfig, root: Path, *, recorded: bool) -> list[Ac
         recorded: see ``evolve.trust.acts_of``.
     """
     contenders = find_contenders([*config.programs, *([config.against] if config.against else [])], root)
-    spellings = config.benchmarks or tuple(c.home for c in contenders if c.home)
+    spellings = config.benchmarks or tuple(dict.fromkeys(home for c in contenders for home in c.homes))
     models = config.campaign.model_copy(update={"benchmark": DEFAULT_BENCHMARK})
     acts = acts_of(models, recorded=recorded)
-    homes = {contender.home: contender.home_data for contender in contenders if contender.home}
+    homes = {home: data for contender in contenders for home, data in contender.homes.items()}
     for spelling in spellings or (config.campaign.benchmark,):
         name = split_spelling(spelling)[0]
         place = locate(name)
@@ -115,7 +115,7 @@ def _planned(config: BenchConfig, root: Path) -> _Plan:
         against = next(same, named)
         if against is named:
             contenders.append(named)
-    homes = {contender.home: contender.home_data for contender in contenders if contender.home}
+    homes = {home: data for contender in contenders for home, data in contender.homes.items()}
     spellings = config.benchmarks or tuple(homes) or (config.campaign.benchmark,)
     columns = find_columns(spellings, config.campaign, config.data_dir, homes)
     update = {

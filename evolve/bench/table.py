@@ -132,7 +132,7 @@ def _transfer(contenders: Sequence[Contender], columns: Sequence[Column], cells:
     pairs = [
         (contender, natives[column.key], column)
         for contender in contenders
-        if contender.home
+        if contender.homes
         for column in at_home
         if column.key != contender.home
     ]

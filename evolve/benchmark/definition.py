@@ -55,6 +55,7 @@ class Benchmark:
         version: changes whenever the data or the protocol do, so that scores are never mixed.
         card: description of the data, their source and licence, and how the protocol differs from the
             original's: shown by ``evolve benchmarks``.
+        parts: the benchmarks that this one joins, see ``evolve.benchmark.joined``; empty for others.
 
     Example:
         >>> from evolve.records import Evidence
@@ -81,6 +82,7 @@ class Benchmark:
     guidance: Mapping[str, str] = field(default_factory=dict)
     version: str = "1"
     card: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple[Benchmark, ...] = ()
 
     def __post_init__(self) -> None:
         problems = list(_problems(self))
@@ -118,10 +120,11 @@ def _problems(benchmark: Benchmark) -> Iterable[str]:
         yield f"learning is {benchmark.learning!r}; expected offline or online"
     if benchmark.max_steps < 1:
         yield f"max_steps is {benchmark.max_steps}; expected at least 1"
-    if benchmark.metric not in (*METRICS, *GRADED):
+    own = ("own",) if benchmark.parts else ()
+    if benchmark.metric not in (*METRICS, *GRADED, *own):
         yield f"metric {benchmark.metric!r} is unknown; expected one of {', '.join((*METRICS, *GRADED))}"
     for metric in (benchmark.retrieval_metric, *benchmark.also):
-        if metric not in METRICS:
+        if metric not in (*METRICS, *own):
             yield f"metric {metric!r} is unknown; expected one of {', '.join(METRICS)}"
     for what in ("episodes", "validation", "test"):
         ids = [entry.id for entry in getattr(benchmark, what)]
@@ -172,7 +175,9 @@ def _flaws(task: Task) -> Iterator[str]:
 
 
 def _unscorable(benchmark: Benchmark) -> Iterator[str]:
-    """Tasks that lack what one of the benchmark's own metrics needs."""
+    """Tasks that lack what one of the benchmark's own metrics needs; parts were checked before."""
+    if benchmark.parts:
+        return
     metrics = [benchmark.metric] if benchmark.environment else [benchmark.metric, benchmark.retrieval_metric]
     for metric in dict.fromkeys(metrics):
         for task in (*benchmark.validation, *benchmark.test):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from evolve import resources
 from evolve.benchmark.definition import Benchmark
+from evolve.benchmark.joining import joined
 from evolve.benchmark.loading import Entry, Loader, load_folder
 from evolve.benchmark_file import execute
+from evolve.config.names import benchmark_names
 from evolve.data import folder
 from evolve.errors import UsageError
 from evolve.kinds import OBJECT
@@ -100,6 +104,59 @@ def find(name_or_path: str) -> Entry:
     else:
         loader = load_folder if place.path.is_dir() else _loader_in(place.path)
     return Entry(name=place.name, path=place.path, loader=loader, note=renaming_note(name_or_path))
+
+
+def load_named(
+    text: str, data_dir: Path | None = None, options: Mapping[str, str] = MappingProxyType({})
+) -> Benchmark:
+    """Load the benchmark called ``text``, or join those that its commas separate.
+
+    Args:
+        text: name or path; several separated by commas.
+        data_dir: directory of the data; of several benchmarks one that may have a folder for each, called as
+            it is. None for the defaults.
+        options: option → value. Of several benchmarks an option is meant for each that has it; with the name
+            of one and a dot before it, for that one.
+
+    Raises:
+        UsageError: as ``find`` and ``Entry.load``; or no benchmark has an option.
+
+    Example:
+        >>> load_named("chronicle,household").name
+        'chronicle+household'
+    """
+    entries = [find(name) for name in benchmark_names(text)]
+    if len(entries) == 1:
+        return entries[0].load(data_dir, options)
+    shares = _shared(entries, options)
+    return joined([entry.load(data_of(entry, data_dir), shares[entry.name]) for entry in entries])
+
+
+def data_of(entry: Entry | BenchmarkLocation, data_dir: Path | None) -> Path | None:
+    """Return the data directory of one of several benchmarks; None for the default.
+
+    Args:
+        entry: the benchmark.
+        data_dir: its data, or a folder with a folder of each benchmark's.
+    """
+    if data_dir is None or entry.path.is_dir():
+        return None
+    own = data_dir / entry.name
+    return own if own.is_dir() else data_dir
+
+
+def _shared(entries: Sequence[Entry], options: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return name of a benchmark → the options that are meant for it."""
+    shares: dict[str, dict[str, str]] = {entry.name: {} for entry in entries}
+    for key, value in options.items():
+        name, dot, option = key.partition(".")
+        meant = [entry for entry in entries if (entry.name == name if dot else key in entry.options)]
+        if not meant:
+            known = ", ".join(f"{entry.name}.{option}" for entry in entries for option in entry.options)
+            raise UsageError(f"None of the benchmarks has the option {key!r}; there are: {known or 'none'}.")
+        for entry in meant:
+            shares[entry.name][option if dot else key] = value
+    return shares
 
 
 def _is_registered(name: str) -> bool:

@@ -180,7 +180,11 @@ class CandidateWorker:
             child = made.program
         groups = self._subsets.memories
         early_stopper = (
-            EarlyStopper(job.front_members, risk=self._risk, groups=groups) if self._risk else None
+            EarlyStopper(
+                job.front_members, risk=self._risk, groups=groups, benchmarks=self._subsets.benchmarks
+            )
+            if self._risk
+            else None
         )
         outcome = self._evaluated(outcome, child, self._subsets.static, early_stopper)
         found = outcome.evaluation

@@ -33,7 +33,7 @@ class Recorder:
 
     def __init__(self, run: RunDirectory, config: CampaignConfig, conditions: str) -> None:
         self._run = run
-        self._objectives = config.search.objectives
+        self._objectives = config.objectives
         self._conditions = conditions
         self._programs: dict[int, MemoryProgram] = {}
         self._numbers: dict[str, int] = {}

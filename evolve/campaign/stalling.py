@@ -48,7 +48,7 @@ class PlateauWatch:
         self._next = initial  # first number that the ladder has not settled
         self._ladder: PlateauLadder | None = None
         if highest != "off":
-            self._ladder = PlateauLadder(objectives_of(config.search), highest)
+            self._ladder = PlateauLadder(objectives_of(config.search, config.objectives), highest)
             self._ladder.start(recorder.history.candidates[:initial])
         self._selector = LeastTried(near_duplicates(recorder) if config.search.novelty else None)
         self._stop: int | None = None

@@ -25,7 +25,9 @@ def named_selector(config: CampaignConfig, components: Components = AS_CONFIGURE
 
 def empty_population(config: CampaignConfig, selector: ParentSelector | None = None) -> Population:
     """Return a population with the objectives of ``config``, and its selector if ``selector`` is None."""
-    return Population(objectives_of(config.search), selector or named_selector(config), config.seed)
+    return Population(
+        objectives_of(config.search, config.objectives), selector or named_selector(config), config.seed
+    )
 
 
 def started(

@@ -11,7 +11,7 @@ from evolve.campaign.jobs import Job, scored
 from evolve.campaign.recorder import Recorder
 from evolve.evaluation import Subset
 from evolve.events import Compared, StopReason
-from evolve.population import CandidatePool
+from evolve.population import CandidatePool, specialists
 from evolve.records import Candidate, Evaluation, Interval
 from evolve.statistics import paired_interval
 
@@ -24,7 +24,8 @@ class Summary:
         best: the candidate of the highest quality on the fitness set.
         front: the non-dominated candidates by number.
         reason: reason why it stopped.
-        tests: candidate number → quality on the test set, for the best and every initial program.
+        tests: candidate number → quality on the test set, for the best and every initial program, and for
+            the best on each of several benchmarks.
         comparisons: the best against each initial program on the test set.
     """
 
@@ -43,7 +44,8 @@ def tested(
     recorder: Recorder,
     reason: StopReason,
 ) -> Summary:
-    """Score the best and the initial programs on the test tasks, if there are any.
+    """Score the best and the initial programs on the test tasks, if there are any; with several benchmarks
+    the best on each, too.
 
     Args:
         pool: all candidates; one of them has a score.
@@ -61,7 +63,8 @@ def tested(
     if not subset.tasks:
         return Summary(best, pool.front, reason)
     seeds = [seed.number for seed in pool.candidates[:initial] if seed.complete]
-    results = dict(scored(sorted({*seeds, best.number}), subset, executor, recorder))
+    others = specialists(pool.candidates).values()
+    results = dict(scored(sorted({*seeds, *others, best.number}), subset, executor, recorder))
     comparisons = compared(best.number, seeds, results, subset)
     for comparison in comparisons:
         recorder.record(comparison)

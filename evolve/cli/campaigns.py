@@ -121,9 +121,11 @@ class _Typed:
     def _benchmark(self) -> str:
         from evolve.benchmark import locate
         from evolve.config import CampaignConfig, load_config
+        from evolve.config.names import benchmark_names
 
         given = load_config(self.config_file) if self.config_file else CampaignConfig()
-        return locate(self.overrides.get("benchmark") or given.benchmark).name
+        names = benchmark_names(self.overrides.get("benchmark") or given.benchmark)
+        return "-".join(locate(name).name for name in names)
 
 
 def _estimate(config: CampaignConfig, *, root: Path, unsafe_local: bool) -> None:

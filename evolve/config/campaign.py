@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from evolve.config.checks import distinct, named
 from evolve.config.models import ModelsConfig, ReflectorConfig
+from evolve.config.names import QUALITY_OF, benchmark_names, short_name
 from evolve.config.sandbox import SandboxConfig
 from evolve.config.section import Section
 from evolve.config.sections import EvaluationConfig, SearchConfig
@@ -30,13 +31,19 @@ class CampaignConfig(Section):
     """
 
     benchmark: str = Field(
-        default="chronicle", min_length=1, description="name of a benchmark, or path of its file or folder"
+        default="chronicle",
+        min_length=1,
+        description="name of a benchmark, or path of its file or folder; several with commas between them, "
+        "for one program that serves them all",
     )
     benchmark_options: dict[str, str] = Field(
-        default={}, description="option of the benchmark → its value as text"
+        default={},
+        description="option of the benchmark → its value as text; NAME.OPTION is meant for one of several",
     )
     data_dir: Path | None = Field(
-        default=None, description="folder of the benchmark's data; default: its own"
+        default=None,
+        description="folder of the benchmark's data; default: its own; with several, "
+        "a folder that has one for each",
     )
     seeds: tuple[str, ...] = Field(
         default=DEFAULT_SEEDS, min_length=1, description="initial programs: names in seeds/ or paths"
@@ -115,10 +122,24 @@ class CampaignConfig(Section):
         return bool(self.reflecting) or (self.search.proposer == "command" and self.mutators != "rules")
 
     @property
+    def benchmark_parts(self) -> tuple[str, ...]:
+        """Short names of the benchmarks, where there are several; else empty."""
+        names = benchmark_names(self.benchmark)
+        return tuple(map(short_name, names)) if len(names) > 1 else ()
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Axes of the Pareto front, with the quality on each of several benchmarks."""
+        own = tuple(f"{QUALITY_OF}{part}" for part in self.benchmark_parts)
+        return tuple(dict.fromkeys((*self.search.objectives, *own)))
+
+    @property
     def selection(self) -> str:
         """Parent selector in use. In the paper, always taking the best was worse with models."""
         if self.search.selection:
             return self.search.selection
+        if self.benchmark_parts:
+            return "per_benchmark"
         by_rules = not self.reads_failures or (self.mutators == "both" and self.has_rule_agent)
         return "max" if by_rules else "softmax"
 
@@ -138,7 +159,7 @@ class CampaignConfig(Section):
     @field_validator("benchmark")
     @classmethod
     def _absolute_benchmark(cls, text: str) -> str:
-        return _absolute_if_path(text)
+        return ",".join(map(_absolute_if_path, benchmark_names(text)))
 
     @field_validator("cluster")
     @classmethod

@@ -31,8 +31,8 @@ class SearchConfig(Section):
     )
     selection: Annotated[str, named("selector")] | None = Field(
         default=None,
-        description="parent selection; default: softmax where a model reflects, as in the paper, else max, "
-        "which was better in measurements (docs/search.md)",
+        description="parent selection; default: per_benchmark with several benchmarks; else softmax where a "
+        "model reflects, as in the paper; else max, which was better in measurements (docs/search.md)",
     )
     temperature: float = Field(
         default=0.15,
@@ -42,7 +42,8 @@ class SearchConfig(Section):
     objectives: tuple[Objective, ...] = Field(
         default=("quality", "cost", "latency"),
         min_length=1,
-        description="axes of the Pareto front; quality among them",
+        description="axes of the Pareto front; quality among them. With several benchmarks, the quality on "
+        "each is an axis too",
     )
     epsilon: dict[Objective, NonNegativeFloat] = Field(
         default_factory=dict,

@@ -15,7 +15,8 @@ def content(benchmark: Benchmark) -> tuple[str, ...]:
     hashed = hashlib.sha256()
     for entry in (*benchmark.episodes, *benchmark.validation, *benchmark.test):
         hashed.update(entry.model_dump_json().encode())
-    acting = f"{benchmark.max_steps} steps" if benchmark.environment else ""
+    acted = [part for part in benchmark.parts or (benchmark,) if part.environment]
+    acting = ", ".join(f"{part.max_steps} steps" for part in acted)
     return benchmark.name, benchmark.version, benchmark.scope, benchmark.learning, acting, hashed.hexdigest()
 
 

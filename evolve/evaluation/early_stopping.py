@@ -16,12 +16,16 @@ counts the errors on recorded scores.
 Where memories are filled group by group, unseen items are of other groups: the prediction is then made over
 groups (``chance_of_groups``).
 
+With several benchmarks the quality on each is an axis of the front: a candidate is stopped if the chances to
+draw level on one of them or another add up to less than the risk.
+
 A proven winner is not stopped: later candidates are compared with its scores, so it is evaluated to the end.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -66,6 +70,7 @@ class EarlyStopper:
         least: items before the first interim analysis.
         groups: task id → group of the subset's tasks, where whole groups are asked one after the other: tasks
             of a group are alike, and the unseen ones are of other groups.
+        benchmarks: task id → name of its benchmark, where there are several.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class EarlyStopper:
         risk: float,
         least: int = LEAST,
         groups: Mapping[str, str] = MappingProxyType({}),
+        benchmarks: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         if not 0 < risk < 0.5:
             raise ValueError(f"risk must lie between 0 and 0.5, got {risk}")
@@ -82,6 +88,7 @@ class EarlyStopper:
         self._risk = risk
         self._least = least
         self._groups = groups
+        self._benchmarks = benchmarks
 
     def should_stop(
         self, items: Sequence[ItemOutcome], cost: float, *, total: int, interim_analyses: int
@@ -112,12 +119,27 @@ class EarlyStopper:
 
     def _chance(self, differences: Mapping[str, float], total: int) -> tuple[float, str]:
         """Return the chance to draw level, and the groups over which it was computed."""
-        every = set(self._groups.values())
-        if not 2 <= len(every) < len(self._groups):
+        if not self._benchmarks:
+            return self._chance_on(differences, total, self._groups)
+        chance = 0.0
+        for name, size in Counter(self._benchmarks.values()).items():
+            mine = {task: found for task, found in differences.items() if self._benchmarks[task] == name}
+            groups = {task: group for task, group in self._groups.items() if self._benchmarks[task] == name}
+            if len(mine) == size:  # nothing is left to predict
+                chance += sum(mine.values()) >= 0
+            else:
+                chance += self._chance_on(mine, size, groups)[0]
+        return min(1.0, chance), ", on each benchmark"
+
+    def _chance_on(
+        self, differences: Mapping[str, float], total: int, groups: Mapping[str, str]
+    ) -> tuple[float, str]:
+        every = set(groups.values())
+        if not 2 <= len(every) < len(groups):
             return chance_to_draw_level(list(differences.values()), total, least=self._least), ""
         seen: dict[str, list[float]] = {}
         for task, difference in differences.items():
-            seen.setdefault(self._groups.get(task, task), []).append(difference)
+            seen.setdefault(groups.get(task, task), []).append(difference)
         chance = chance_of_groups(list(seen.values()), total, len(every), least=self._least)
         return chance, f" ({len(seen)} of {len(every)} groups)"
 

@@ -17,6 +17,7 @@ from evolve.evaluation.attribution import LOW_SCORE
 from evolve.evaluation.conditions import content, digest
 from evolve.evaluation.early_stopping import EarlyStopper
 from evolve.evaluation.extraction_cache import ExtractionCache
+from evolve.evaluation.joint_scorer import JointScorer
 from evolve.evaluation.scorer import Scorer
 from evolve.evaluation.services import ToolkitModel
 from evolve.evaluation.session_run import Clock, LoadedSession, SessionOpener, SessionRun
@@ -125,7 +126,8 @@ class Evaluator:
         self._metric = metric
         self._clock = clock
         self._warm_sessions = WarmSessions(warm_sessions)
-        scorer = Scorer(agent, judge, metric, benchmark)
+        joint = bool(benchmark.parts)
+        scorer = JointScorer(agent, judge, benchmark) if joint else Scorer(agent, judge, metric, benchmark)
         self._at = Conditions(
             agent=agent,
             extraction_cache=extraction_cache if extraction_cache is not None else ExtractionCache(),

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from evolve.benchmark import Benchmark
+from evolve.benchmark import Benchmark, part_of
 from evolve.errors import UsageError
 from evolve.evaluation.facility_location import facility_location
 from evolve.evaluation.kmeans import representatives, steady
@@ -96,11 +96,28 @@ class Subsets:
         return {task.id: task.group for task in self.static.tasks}
 
     @cached_property
+    def benchmarks(self) -> Mapping[str, str]:
+        """Static task → name of its benchmark, where several are joined; else empty."""
+        if not self._benchmark.parts:
+            return {}
+        return {task.id: part_of(task.id) for task in self.static.tasks}
+
+    @cached_property
     def test(self) -> Subset:
-        """Test tasks with all their episodes, whatever the ratio; empty if there are to be none."""
+        """Test tasks with all their episodes, whatever the ratio; empty if there are to be none.
+
+        Of several benchmarks each gives the same number, as many as the one with the fewest has.
+        """
         tasks = self._benchmark.test
-        if self._test is not None and self._test < len(tasks):
-            drawn = self._rng("test").choice(len(tasks), self._test, replace=False)
+        places = self._by_part(range(len(tasks)), tasks)
+        fewest = min(map(len, places))
+        count = len(tasks) if self._test is None else self._test
+        shares = _shares(count, [fewest] * len(places))
+        if sum(shares) < len(tasks):
+            rng = self._rng("test")
+            drawn = [
+                own[i] for own, n in zip(places, shares, strict=True) for i in rng.choice(len(own), n, False)
+            ]
             tasks = tuple(tasks[place] for place in sorted(drawn))
         return Subset("test", tasks, self._benchmark.of_groups({task.group for task in tasks}))
 
@@ -162,9 +179,24 @@ class Subsets:
         return kept
 
     def _chosen(self, pool: Sequence[int], count: int, rng: np.random.Generator) -> list[int]:
-        """``count`` indices of ``pool``: those nearest to the k-means centroids of its questions."""
-        questions = self._questions[list(pool)]
-        return [pool[place] for place in representatives(questions, count, rng, starts=self._starts)]
+        """``count`` indices of ``pool``: those nearest to the k-means centroids of its questions; of several
+        benchmarks, each gives the same number where it has enough.
+        """
+        parts = self._by_part(pool, self._benchmark.validation)
+        chosen: list[int] = []
+        for own, share in zip(parts, _shares(count, [len(part) for part in parts]), strict=True):
+            questions = self._questions[own]
+            chosen += [own[place] for place in representatives(questions, share, rng, starts=self._starts)]
+        return chosen
+
+    def _by_part(self, pool: Sequence[int], tasks: Sequence[Task]) -> list[list[int]]:
+        """Return the indices of each benchmark's tasks; all in one list where there is one."""
+        if not self._benchmark.parts:
+            return [list(pool)]
+        found: dict[str, list[int]] = {}
+        for index in pool:
+            found.setdefault(part_of(tasks[index].id), []).append(index)
+        return list(found.values())
 
     def _subset(self, name: str, indices: Sequence[int]) -> Subset:
         tasks = tuple(self._benchmark.validation[index] for index in indices)
@@ -201,6 +233,20 @@ class Subsets:
         """Return a separate generator for each purpose, so that no draw depends on earlier ones."""
         digest = hashlib.sha256(f"{self._seed}/{purpose}".encode()).digest()
         return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+
+
+def _shares(count: int, sizes: Sequence[int]) -> list[int]:
+    """Split ``count`` as evenly as ``sizes`` allow; the first ones get what does not divide.
+
+    >>> _shares(10, [9, 2, 9]), _shares(5, [3])
+    ([4, 2, 4], [3])
+    """
+    shares = [0] * len(sizes)
+    while sum(shares) < min(count, sum(sizes)):
+        for place, size in enumerate(sizes):
+            if shares[place] < size and sum(shares) < count:
+                shares[place] += 1
+    return shares
 
 
 def _vectors(embedder: Embedder, texts: Sequence[str]) -> np.ndarray:

@@ -13,6 +13,7 @@ from evolve.errors import InfrastructureError, ModelError
 from evolve.evaluation.attribution import MemoryContents, attribute, reads_raw_text, received_text
 from evolve.evaluation.early_stopping import EarlyStopper
 from evolve.evaluation.extraction_cache import AgentInputs, ExtractionCache
+from evolve.evaluation.joint_scorer import JointScorer
 from evolve.evaluation.memory_batch import MemoryBatch
 from evolve.evaluation.scorer import OnlineLearner, Scorer
 from evolve.evaluation.session_run import Clock, LoadedSession, SessionOpener, SessionRun
@@ -31,7 +32,7 @@ class Conditions:
     agent: TaskAgent
     extraction_cache: ExtractionCache
     opener: SessionOpener
-    scorer: Scorer
+    scorer: Scorer | JointScorer
     scope: Scope
     learning: Learning
     low: float
@@ -80,7 +81,9 @@ class Trial:
         self._inputs = AgentInputs(
             at.agent, at.extraction_cache, program.parts, self._batches, online=online, repeat=repeat
         )
-        self._learner = OnlineLearner(at.agent, at.scorer, program.parts, repeat) if online else None
+        scorer = at.scorer
+        alone = isinstance(scorer, Scorer)  # benchmarks that learn online are not joined
+        self._learner = OnlineLearner(at.agent, scorer, program.parts, repeat) if online and alone else None
         self._verbatim = reads_raw_text(program.parts)
         self.items: list[ItemOutcome] = []
         self.reason = ""

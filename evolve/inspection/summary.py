@@ -15,6 +15,7 @@ from evolve.inspection.narration import saturation
 from evolve.inspection.spending import spending_table, spent
 from evolve.inspection.tables import front_data, front_view
 from evolve.inspection.text import by_method, difference, score
+from evolve.inspection.transfer import transfer_data, transfer_view
 from evolve.journal import RunRecord
 from evolve.runs.duplicates import near_duplicates_line
 from evolve.runs.history import RunHistory, title
@@ -43,6 +44,8 @@ def closing_view(run: RunRecord, history: RunHistory, command: str = "evolve") -
         blocks.append(Text(said, style="yellow"))
     if history.comparisons:
         blocks.extend((Text(), _test_table(history)))
+    if transfer := transfer_data(run, history):
+        blocks.extend((Text(), transfer_view(transfer)))
     if latencies := lafs_line(run, history):
         blocks.extend((Text(), Text(latencies)))
     draws = draws_line(history)

@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from evolve.config.names import QUALITY_OF
 from evolve.inspection.explain import category_means
 from evolve.inspection.fitting import Fitted
 from evolve.inspection.plot import front_plot
@@ -63,11 +64,14 @@ def front_data(run: str, history: RunHistory) -> Data:
 
 @dataclass(frozen=True)
 class Detail:
-    """Level of detail of a table of candidates: digits of the program's id, intervals, and units in cells."""
+    """Level of detail of a table of candidates: digits of the program's id, intervals, units in cells, and
+    the quality on each of several benchmarks.
+    """
 
     digits: int = 12
     interval: Literal["full", "short", "none"] = "full"
     units: bool = True
+    parts: bool = True
 
 
 DETAILS = (
@@ -77,9 +81,10 @@ DETAILS = (
     Detail(digits=6, interval="short", units=False),
     Detail(digits=0, interval="short", units=False),
     Detail(digits=0, interval="none", units=False),
+    Detail(digits=0, interval="none", units=False, parts=False),
 )
-"""Levels for narrower and narrower terminals: hash, then intervals, then units are dropped; never # and
-name.
+"""Levels for narrower and narrower terminals: hash, then intervals, then units, then the quality on each of
+several benchmarks are dropped; never # and name.
 """
 
 
@@ -97,6 +102,8 @@ def _candidates(
     rows: Sequence[Mapping[str, Any]], objectives: Sequence[str], heading: str | None, detail: Detail
 ) -> Table:
     others = [name for name in objectives if name != "quality"]
+    if not detail.parts:
+        others = [name for name in others if not name.startswith(QUALITY_OF)]
     tested = any(row["test"] for row in rows)
     table = Table(title=heading, title_justify="left", title_style="bold")
     table.add_column("#", justify="right", no_wrap=True)
@@ -109,7 +116,8 @@ def _candidates(
     unit = rows[0]["cost_unit"] if rows else "tokens"
     for name in others:
         heads = {"cost": unit, "latency": "ms", "size": "lines"}
-        heading_of = name if detail.units else heads.get(name, name)
+        short = name.removeprefix(QUALITY_OF)
+        heading_of = short if detail.units else heads.get(name, short)
         table.add_column(heading_of, justify="right", no_wrap=True)
     for row in rows:
         values = row["objectives"]

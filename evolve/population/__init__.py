@@ -24,7 +24,6 @@ from evolve.population.pool import CandidatePool
 from evolve.population.population import Population, Request
 from evolve.population.randomness import rng_for
 from evolve.population.selection import (
-    SELECTORS,
     Latest,
     Max,
     ParentSelector,
@@ -35,6 +34,7 @@ from evolve.population.selection import (
     Uniform,
     merit,
 )
+from evolve.population.selectors import SELECTORS, PerBenchmark, specialists
 
 __all__ = [
     "SELECTORS",
@@ -49,6 +49,7 @@ __all__ = [
     "ParentSelector",
     "ParetoArchive",
     "ParetoRank",
+    "PerBenchmark",
     "PerItem",
     "PlateauLadder",
     "Population",
@@ -61,4 +62,5 @@ __all__ = [
     "objective",
     "objectives_of",
     "rng_for",
+    "specialists",
 ]

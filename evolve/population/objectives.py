@@ -146,6 +146,7 @@ def objective(
     """Return the objective ``name`` with its default direction and grid.
 
     Args:
+        name: quality, cost, latency or size; or ``quality:BENCHMARK``, the quality on one of several.
         epsilon: resolution of the grid instead of the default one, as in ε-dominance (Laumanns, Thiele, Deb
             and Zitzler, *Evolutionary Computation* 10(3), 2002), in octaves for cost and latency.
         tolerance: factor up to which two values count as equal. With a tolerance or a margin there is no
@@ -156,12 +157,16 @@ def objective(
         ValueError: there is no such objective; the message names those there are. Or its values cannot be
             compared with such a tolerance.
     """
-    if name not in _KNOWN:
+    if name.startswith("quality:"):
+        known = replace(_KNOWN["quality"], name=name)
+    elif name not in _KNOWN:
         raise ValueError(
             f"Unknown objective {name!r}: expected one of {', '.join(_KNOWN)}. "
             "Correct the name, or build an Objective of your own."
         )
-    known = replace(_KNOWN[name], tolerance=tolerance, margin=margin)
+    else:
+        known = _KNOWN[name]
+    known = replace(known, tolerance=tolerance, margin=margin)
     if epsilon is None and known.tolerant:
         epsilon = 0.0
     return known if epsilon is None else replace(known, resolution=epsilon)
@@ -191,8 +196,12 @@ class SearchSettings(Protocol):
         ...
 
 
-def objectives_of(search: SearchSettings) -> tuple[Objective, ...]:
+def objectives_of(search: SearchSettings, names: Sequence[str] | None = None) -> tuple[Objective, ...]:
     """Return the objectives of a search, as configured.
+
+    Args:
+        search: the configuration.
+        names: names of the objectives; None: those of ``search``.
 
     Example:
         >>> from evolve.config import CampaignConfig
@@ -206,5 +215,5 @@ def objectives_of(search: SearchSettings) -> tuple[Objective, ...]:
             tolerance=search.latency_tolerance if name == "latency" else 1.0,
             margin=search.latency_margin if name == "latency" else 0.0,
         )
-        for name in search.objectives
+        for name in (search.objectives if names is None else names)
     )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Protocol
 
 from evolve.population.archive import ParetoArchive
@@ -183,20 +182,6 @@ class Uniform:
     ) -> Candidate:
         """Draw a candidate uniformly at random."""
         return rng.choice(unfailed(candidates))
-
-
-SELECTORS: Mapping[str, Callable[[], ParentSelector]] = MappingProxyType(
-    {
-        "softmax": Softmax,
-        "pareto": ParetoRank,
-        "per_item": PerItem,
-        "recency": Recency,
-        "max": Max,
-        "latest": Latest,
-        "uniform": Uniform,
-    }
-)
-"""Name → maker of a selector with its default settings."""
 
 
 def merit(candidate: Candidate) -> tuple[float, float, int]:

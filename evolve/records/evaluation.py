@@ -212,9 +212,13 @@ class Evaluation(Record):
     seconds: float = Field(default=0.0, description="wall time of the whole evaluation")
 
     def objective(self, name: str) -> float:
-        """Return the value of the objective ``name``: quality, cost, latency or size."""
+        """Return the value of the objective ``name``: quality, cost, latency, size, or the quality on one of
+        several benchmarks.
+        """
         if name == "quality":
             return self.quality.mean
+        if name.startswith("quality:"):
+            return self.metrics.get(name, 0.0)  # without an item of that benchmark that has a score
         if name in ("cost", "latency", "size"):
             return float(getattr(self, name))
         raise KeyError(f"unknown objective {name!r}: expected quality, cost, latency or size")

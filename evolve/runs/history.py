@@ -89,7 +89,7 @@ class RunHistory:
     @classmethod
     def of(cls, config: CampaignConfig, events: Iterable[Event] = ()) -> RunHistory:
         """Return the state after ``events``."""
-        history = cls(config.search.objectives, config.budget, objectives_of(config.search))
+        history = cls(config.objectives, config.budget, objectives_of(config.search, config.objectives))
         history.initial = len(config.seeds)
         for event in events:
             history.add(event)

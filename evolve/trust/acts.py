@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
-from evolve.benchmark import BenchmarkLocation, find, locate
+from evolve.benchmark import BenchmarkLocation, data_of, find, locate
 from evolve.config import CampaignConfig, Limits, RoleConfig, SandboxConfig, merged
+from evolve.config.names import benchmark_names
 from evolve.errors import UsageError
 from evolve.kinds import OBJECT
 from evolve.registry import REGISTRY
@@ -124,7 +125,7 @@ def acts_of(config: CampaignConfig, *, recorded: bool) -> list[Act]:
     Raises:
         UsageError: there is no such benchmark, or its file cannot be read.
     """
-    found = [*execution(locate(config.benchmark)), *playing(config.benchmark, config.data_dir)]
+    found = _benchmark_acts(config)
     found += _model_acts(config, recorded=recorded)
     if config.search.proposer == "command" and config.search.proposer_command:
         place = _UNSANDBOXED if config.search.proposer_unsandboxed else _SANDBOXED
@@ -147,8 +148,19 @@ def typed_acts(overrides: Mapping[str, Any]) -> list[Act]:
         overrides: dotted key → value, of the command line or of a call.
     """
     found = acts_of(merged(CampaignConfig(), overrides), recorded=True)
-    file = str(overrides.get("benchmark", "")).endswith(".py")
-    return [act for act in found if file or act.kind != "execute"]
+    typed = benchmark_names(str(overrides.get("benchmark", "")))
+    files = {str(Path(name).expanduser().resolve()) for name in typed if name.endswith(".py")}
+    return [act for act in found if act.kind != "execute" or act.subject in files]
+
+
+def _benchmark_acts(config: CampaignConfig) -> list[Act]:
+    names = benchmark_names(config.benchmark)
+    found: list[Act] = []
+    for name in names:
+        place = locate(name)
+        data_dir = config.data_dir if len(names) == 1 else data_of(place, config.data_dir)
+        found += [*execution(place), *playing(name, data_dir)]
+    return found
 
 
 def _model_acts(config: CampaignConfig, *, recorded: bool) -> Iterator[Act]:

@@ -183,3 +183,18 @@ def test_a_command_that_is_typed_for_the_sandbox_is_not_approved_for_the_host() 
         },
     )
     assert [act for act in acts_of(received, recorded=False) if act not in typed]
+
+
+def test_each_of_several_benchmarks_is_asked_about(tmp_path: Path) -> None:
+    files = [tmp_path / "one.py", tmp_path / "two.py"]
+    for file in files:
+        file.write_text("raise SystemExit\n")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "benchmark.py").write_text("raise SystemExit\n")
+    text = f"chronicle,{files[0]},{files[1]},{tmp_path / 'folder'}"
+    assert [subject for _, subject, _ in kinds(benchmark=text)] == [
+        *map(str, files),
+        str(tmp_path / "folder" / "benchmark.py"),
+    ]
+    typed = [act.subject for act in typed_acts({"benchmark": text}) if act.kind == "execute"]
+    assert typed == [str(file) for file in files], "the name of a folder does not approve code in it"

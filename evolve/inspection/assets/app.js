@@ -143,6 +143,24 @@ function frontSection() {
   return section("front", "Front", lead, controls, picture, table);
 }
 
+/** What one program for several benchmarks gives up on each of them, where there are several. */
+function transferSection() {
+  const data = run.main.transfer;
+  if (!data) return null;
+  const names = data.benchmarks.map((row) => row.benchmark);
+  const tableOf = (label, heads, rows) => el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, el("table", { class: "stack" }, el("thead", {}, el("tr", {}, heads.map((text) => el("th", { scope: "col" }, text)))), el("tbody", {}, rows)));
+  const row = (head, cells) => el("tr", {}, el("th", { scope: "row" }, head), Object.entries(cells).map(([label, text]) => el("td", { class: "number", "data-label": label }, text)));
+  const link = (number) => {
+    const c = run.byNumber.get(number);
+    return c ? el("a", { href: href(c) }, `#${number} ${c.title}`) : `#${number}`;
+  };
+  const tested = (number, name) => interval(data.programs.find((p) => p.number === number)?.scores[name].test);
+  const prices = data.benchmarks.map((b) => row(b.benchmark, { "best on all": tested(b.best, b.benchmark), "best on it": `#${b.specialist} ${tested(b.specialist, b.benchmark)}`, difference: b.difference ? difference(b.difference) : b.specialist === b.best ? "the same program" : "–" }));
+  const scores = data.programs.map((p) => row(link(p.number), { "best on": p.best_on.join(", ") || "–", ...Object.fromEntries(names.map((name) => [name, interval(p.scores[name].test)])) }));
+  const lead = `Test scores of the best on all benchmarks together, #${data.benchmarks[0].best}, beside the best on each, paired over the tasks. The differences hold together at 95 %.`;
+  return section("transfer", "Several benchmarks", lead, tableOf("Best on all and best on each", ["benchmark", "best on all", "best on it", "difference"], prices), tableOf("Test scores on each benchmark", ["program", "best on", ...names], scores));
+}
+
 function progressSection() {
   const names = { children: "candidates", evaluations: "evaluations", seconds: "time", usd: "USD", tokens: "tokens" };
   const points = run.main.progress;
@@ -236,7 +254,7 @@ function build(main, packed) {
   const first = run === null;
   run = new Run(main, packed);
   heading();
-  fill(byId("content"), runsSection(), summaryTiles(), frontSection(), progressSection(), lossSection(), spendingSection(), lineageSection(), mapSection(), programsSection());
+  fill(byId("content"), runsSection(), summaryTiles(), frontSection(), transferSection(), progressSection(), lossSection(), spendingSection(), lineageSection(), mapSection(), programsSection());
   document.querySelector('nav a[href="#spending"]').hidden = !main.spending;
   drawCharts();
   route({ move: first });

@@ -67,7 +67,7 @@ class StudyMirror:
 
         logging.set_verbosity(logging.WARNING)  # it would print on stderr that a study was made
         storage = JournalStorage(JournalFileBackend(str(self._run.cache / FILE)))
-        names = self._run.config.search.objectives
+        names = self._run.config.objectives
         better = (StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE)
         directions = [better[objective(name).maximize] for name in names]
         study = storage.create_new_study(directions, self._run.name)

@@ -24,6 +24,7 @@ from evolve.inspection.runs import state_of
 from evolve.inspection.spending import calls_of, spending_data
 from evolve.inspection.tables import candidate_data
 from evolve.inspection.traces import STAGES
+from evolve.inspection.transfer import transfer_data
 from evolve.journal import RunRecord
 from evolve.population import objective
 from evolve.records import Candidate, Evaluation
@@ -83,6 +84,7 @@ def build_report(run: RunRecord, clock: Clock = _now) -> Report:
     main = {
         "meta": _meta(run, history, seen, questions, clock) | {"traced": traced},
         "summary": _summary(history),
+        "transfer": transfer_data(run, history),
         "candidates": members,
         "progress": [point for point in progress_data(history, calls) if point["number"] in programs],
         "spending": spending_data(calls),

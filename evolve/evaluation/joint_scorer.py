@@ -1,0 +1,54 @@
+"""Scoring of the reads of several benchmarks, each by the rules of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from evolve.agents.protocol import Judge, TaskAgent
+from evolve.benchmark import Benchmark, part_of
+from evolve.config.names import QUALITY_OF
+from evolve.evaluation.scorer import Scorer
+from evolve.program import Parts
+from evolve.records import ItemOutcome, Task
+
+
+class JointScorer:
+    """Scorer of a benchmark that joins others; each part is scored by a ``Scorer`` with its own metric.
+
+    The score of an item is also its metric ``quality:PART``, so that the mean of that metric is the quality
+    on that part.
+
+    Args:
+        agent: answers and acts.
+        judge: grades answers where a part's metric needs it.
+        benchmark: the benchmark; the ``metric`` of each of its parts is the quality on that part.
+
+    Raises:
+        UsageError: the metric of a part does not fit it.
+    """
+
+    def __init__(self, agent: TaskAgent, judge: Judge, benchmark: Benchmark) -> None:
+        self._scorers = {part.name: Scorer(agent, judge, part.metric, part) for part in benchmark.parts}
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The metrics of the parts and the judge's name, which decide the scores."""
+        return tuple(text for scorer in self._scorers.values() for text in scorer.identity)
+
+    def score(
+        self, parts: Parts, asked: Mapping[str, Task], items: Sequence[ItemOutcome], repeat: int = 0
+    ) -> list[ItemOutcome]:
+        """Return ``items`` in their order, answered and scored; see ``Scorer.score``."""
+        scored: dict[str, ItemOutcome] = {}
+        for name, scorer in self._scorers.items():
+            mine = [item for item in items if part_of(item.task) == name]
+            if mine:
+                found = scorer.score(parts, asked, mine, repeat)
+                scored |= {item.task: _marked(item, name) for item in found}
+        return [scored[item.task] for item in items]
+
+
+def _marked(item: ItemOutcome, part: str) -> ItemOutcome:
+    if not item.conclusive:
+        return item
+    return item.filled(metrics={**item.metrics, f"{QUALITY_OF}{part}": item.score})
