@@ -21,6 +21,7 @@ from evolve.models.reply_limits import reply_tokens, thinks
 from evolve.models.settings import ModelSettings, identity_of
 from evolve.models.shaping import wanted
 from evolve.models.single_flight import SingleFlight
+from evolve.models.tokens import estimate_tokens
 from evolve.records import Usage
 
 T = TypeVar("T")
@@ -126,7 +127,8 @@ class RemoteChat(ChatModel):
     ) -> Reply:
         schema = None if request.schema is None else (request.name, request.schema)
         room = Room(self.context_tokens)
-        limit = room.left_for_reply(request.messages, at_most=reply_tokens(request.cause))
+        prompt = sum(estimate_tokens(message["content"]) for message in request.messages)
+        limit = room.left_for_reply(request.messages, at_most=reply_tokens(request.cause, prompt))
         meant = wanted(
             request.messages,
             options,

@@ -33,9 +33,26 @@ _THINKING = re.compile(
 _EFFORTS = ("reasoning_effort", "reasoning", "thinking", "thinking_budget")
 
 
-def reply_tokens(cause: Cause) -> int | None:
-    """Return the default limit for a cause; None where replies have no length."""
-    return REPLY_TOKENS.get(cause)
+FIELDS_TOKENS = 256
+"""Room for the names of a record's fields, beside the text that they are filled from."""
+
+
+def reply_tokens(cause: Cause, prompt: int) -> int | None:
+    """Return the default limit for a cause; None where replies have no length.
+
+    A record is filled from the text in its prompt, and is hardly longer: a small model that repeats itself is
+    cut there.
+
+    Args:
+        cause: purpose of the request.
+        prompt: estimated tokens of the prompt.
+
+    Example:
+        >>> reply_tokens("extract", 600), reply_tokens("extract", 5_000), reply_tokens("reflect", 600)
+        (856, 2048, 8192)
+    """
+    most = REPLY_TOKENS.get(cause)
+    return min(most, FIELDS_TOKENS + prompt) if most and cause == "extract" else most
 
 
 def thinks(settings: ModelSettings) -> bool:

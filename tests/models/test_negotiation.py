@@ -15,7 +15,7 @@ from evolve.models.adaptations import AdaptationFile, Adaptations
 from evolve.models.breaker import OutageNews
 from evolve.models.chat import Cause, ChatRequest
 from evolve.models.gateway import Gateway
-from evolve.models.reply_limits import REPLY_TOKENS, THOUGHT_TOKENS
+from evolve.models.reply_limits import FIELDS_TOKENS, REPLY_TOKENS, THOUGHT_TOKENS
 from evolve.models.settings import identity_of
 from tests.server.faults import http_error, server_error
 from tests.server.scripts import Answer, Asked, Said, always
@@ -47,6 +47,17 @@ def test_each_cause_has_a_limit_of_its_own_unless_one_is_set(
     ask(gateway, role_config("task"), request(options={"max_tokens": 5}))
     sent = [one.body["max_tokens"] for one in model_server.served]
     assert sent == [REPLY_TOKENS["query"], REPLY_TOKENS["reflect"], 77, 5]
+
+
+def test_a_record_may_be_little_longer_than_the_text_that_it_is_filled_from(
+    model_server: ModelServer, role_config: Configured, gateway: Gateway
+) -> None:
+    """A model of 1.5 billion parameters repeated itself in one record of ten, up to the limit."""
+    model_server.script("task", "fine")
+    for words in (20, 400, 20_000):
+        ask(gateway, role_config("task"), request("extract", text="Ada went home. " * words))
+    short, long, longest = [one.body["max_tokens"] for one in model_server.served]
+    assert FIELDS_TOKENS < short < 2 * FIELDS_TOKENS < long < longest == REPLY_TOKENS["extract"]
 
 
 def test_a_model_that_is_cut_off_in_its_thoughts_gets_room_for_them(
