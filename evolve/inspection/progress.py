@@ -11,7 +11,14 @@ from rich.text import Text
 
 from evolve.inspection.explain import category_means
 from evolve.inspection.plot import curve
-from evolve.inspection.spending import calls_of, paid_until, spending_data, spending_table, spent
+from evolve.inspection.spending import (
+    calls_of,
+    causes_table,
+    paid_until,
+    spending_data,
+    spending_table,
+    spent,
+)
 from evolve.inspection.tables import interval_of
 from evolve.inspection.text import difference, duration, score
 from evolve.journal import RunRecord
@@ -116,6 +123,8 @@ def outcome_view(run: RunRecord, data: Mapping[str, Any], width: int) -> Rendera
     spending = spending_table(spent(run))
     if spending is not None:
         blocks += [Text(), spending]
+    if data["spending"]:
+        blocks += [Text(), causes_table(data["spending"])]
     return Group(*blocks)
 
 

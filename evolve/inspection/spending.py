@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -53,15 +53,47 @@ def spending_data(calls: Sequence[Call]) -> dict[str, Any] | None:
     if not calls:
         return None
     accounts = UsageTotals(calls).accounts()
+    kinds = sorted({(call.role, call.cause) for call in calls})
     models = {role: sorted({call.model for call in calls if call.role == role}) for role in accounts.roles}
     return {
         "roles": [
             {"role": role, "models": models[role], **_account_data(account)}
             for role, account in sorted(accounts.roles.items())
         ],
+        "causes": [
+            {"role": role, "cause": cause, **_cause_data(calls, role, cause)} for role, cause in kinds
+        ],
         "total": _account_data(accounts.total),
         "test": _account_data(UsageTotals(call for call in calls if call.test).accounts().total),
     }
+
+
+def _cause_data(calls: Sequence[Call], role: str, cause: str) -> dict[str, Any]:
+    """Sums of the calls of one cause, and the tokens of the search for each candidate that has such calls."""
+    mine = [call for call in calls if (call.role, call.cause) == (role, cause)]
+    search = [call for call in mine if call.candidate is not None and not call.test]
+    usage = sum((call.usage for call in search), Usage())
+    candidates = len({call.candidate for call in search})
+    return {
+        **_account_data(UsageTotals(mine).accounts().total),
+        "candidates": candidates,
+        "tokens_in_per_candidate": usage.tokens_in / candidates if candidates else None,
+        "tokens_out_per_candidate": usage.tokens_out / candidates if candidates else None,
+    }
+
+
+def causes_table(data: Mapping[str, Any]) -> Table:
+    """A row for each cause of calls: calls, and the tokens of the search for each candidate."""
+    table = Table(title="Tokens for a candidate", title_justify="left", title_style="bold")
+    for column in ("role", "cause"):
+        table.add_column(column)
+    for column in ("calls", "candidates", "tokens in, each", "tokens out, each"):
+        table.add_column(column, justify="right")
+    for row in data["causes"]:
+        each = (row["tokens_in_per_candidate"], row["tokens_out_per_candidate"])
+        cells = ("–" if tokens is None else f"{tokens:,.0f}" for tokens in each)
+        table.add_row(row["role"], row["cause"], f"{row['calls']:,}", f"{row['candidates']:,}", *cells)
+    return table
 
 
 def _account_data(account: Account) -> dict[str, Any]:
@@ -71,6 +103,7 @@ def _account_data(account: Account) -> dict[str, Any]:
         "cached": account.cached,
         "failed": account.failed,
         "shortened": account.shortened,
+        "tokens_reused": account.reused,
         "tokens_in": usage.tokens_in,
         "tokens_out": usage.tokens_out,
         "usd": usage.usd,
@@ -89,12 +122,15 @@ def spending_table(accounts: Accounts) -> Table | None:
     shortened = accounts.total.shortened > 0
     if shortened:
         columns.insert(3, "prompts shortened")
+    reused = accounts.total.reused > 0
+    if reused:
+        columns.insert(columns.index("tokens in") + 1, "of them reused")
     for column in columns:
         table.add_column(column, justify="right")
     for role, account in sorted(accounts.roles.items()):
-        table.add_row(role, *_cells(account, shortened=shortened))
+        table.add_row(role, *_cells(account, shortened=shortened, reused=reused))
     if len(accounts.roles) > 1:
-        total = ("all", *_cells(accounts.total, shortened=shortened))
+        total = ("all", *_cells(accounts.total, shortened=shortened, reused=reused))
         table.add_row(*(Text(cell, style="bold") for cell in total))
     return table
 
@@ -114,7 +150,7 @@ def price(usage: Usage) -> str:
     return f"{usage.usd:,.4f} USD, and {usage.unpriced:,} of unknown price"
 
 
-def _cells(account: Account, *, shortened: bool) -> tuple[str, ...]:
+def _cells(account: Account, *, shortened: bool, reused: bool) -> tuple[str, ...]:
     usage = account.usage
     return (
         f"{usage.calls:,}",
@@ -122,6 +158,7 @@ def _cells(account: Account, *, shortened: bool) -> tuple[str, ...]:
         f"{account.failed:,}",
         *((f"{account.shortened:,}",) if shortened else ()),
         f"{usage.tokens_in:,}",
+        *((f"{account.reused:,}",) if reused else ()),
         f"{usage.tokens_out:,}",
         price(usage).removesuffix(" USD") if usage.calls else "–",
     )

@@ -45,6 +45,7 @@ class CallProgress:
     seconds: float = 0.0
     tokens_in: int = 0
     tokens_out: int = 0
+    tokens_reused: int = 0
     usd: float | None = 0.0
     estimated: bool = False
     failure: AttemptFailed | None = None
@@ -54,6 +55,7 @@ class CallProgress:
         """Count the tokens of an attempt."""
         self.tokens_in += tokens.read
         self.tokens_out += tokens.written
+        self.tokens_reused += tokens.reused
         self.usd = None if self.usd is None or tokens.usd is None else self.usd + tokens.usd
         self.estimated |= tokens.estimated
 
@@ -79,6 +81,7 @@ class CallProgress:
             test=charged_to_test(),
             tokens_in=self.tokens_in,
             tokens_out=self.tokens_out,
+            tokens_reused=self.tokens_reused,
             usd=self.usd,
             estimated=self.estimated,
             seconds=round(self.seconds, 4),

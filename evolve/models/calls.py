@@ -27,6 +27,9 @@ class Call(Record):
     test: bool = Field(default=False, description="part of the final test, not of the search")
     tokens_in: int = Field(default=0, description="of all attempts; of a cached one what it took once")
     tokens_out: int = 0
+    tokens_reused: int = Field(
+        default=0, description="those of tokens_in that the provider had in its prompt cache"
+    )
     usd: float | None = Field(default=None, description="None: the price is not known")
     estimated: bool = Field(default=False, description="the provider reported no tokens: a rule of thumb")
     seconds: float = Field(default=0.0, description="from the first attempt to the end of the last")

@@ -18,6 +18,10 @@ from evolve.models.provider import AttemptFailed, Completed, Embedded, Tokens
 from evolve.models.settings import ModelSettings
 from evolve.models.tokens import estimate_tokens
 
+CACHED_TOKENS = 1_024
+"""Shortest beginning of a prompt that Claude's cache keeps; some of its models need twice as much."""
+MARKED = ("anthropic", "bedrock", "vertex_ai", "openrouter")
+"""Providers of Claude whose APIs take marks for the prompt cache."""
 _GRACE = 5.0  # seconds beyond the timeout that litellm is given to notice it
 
 
@@ -112,11 +116,29 @@ class LitellmProvider:
         response = await self._attempt(
             settings,
             self._litellm.acompletion,
-            messages=[dict(message) for message in messages],
+            messages=self._cacheable(settings, messages),
             **parameters,
         )
         read = [str(message["content"]) for message in messages]
         return self._completed(settings, response, read, tools="tools" in parameters)
+
+    def _cacheable(self, settings: ModelSettings, messages: Sequence[Message]) -> list[dict[str, Any]]:
+        """Return the messages, with a mark for the prompt cache where the provider needs one.
+
+        OpenAI, DeepSeek, Gemini and others cache the beginning of a prompt by themselves; Claude does where a
+        mark is set, and not below ``CACHED_TOKENS``. The system message is what calls of one kind share.
+        """
+        sent = [dict(message) for message in messages]
+        system = sent[0] if sent and sent[0]["role"] == "system" else None
+        model = settings.model.lower()
+        marked = "claude" in model and model.partition("/")[0] in MARKED
+        if system is None or not (marked or model.startswith("claude")):
+            return sent
+        if estimate_tokens(str(system["content"])) < CACHED_TOKENS:
+            return sent
+        mark = {"type": "ephemeral"}
+        system["content"] = [{"type": "text", "text": system["content"], "cache_control": mark}]
+        return sent
 
     async def embed(self, settings: ModelSettings, texts: Sequence[str]) -> Embedded:
         """The vectors of ``texts``."""
@@ -211,7 +233,9 @@ class LitellmProvider:
         tokens_in = int(getattr(usage, "prompt_tokens", 0) or 0)
         tokens_out = int(getattr(usage, "completion_tokens", 0) or 0)
         if tokens_in or tokens_out:
-            return Tokens(tokens_in, tokens_out, self._price(settings, tokens_in, tokens_out, usage))
+            usd = self._price(settings, tokens_in, tokens_out, usage)
+            details = getattr(usage, "prompt_tokens_details", None)
+            return Tokens(tokens_in, tokens_out, usd, reused=int(getattr(details, "cached_tokens", 0) or 0))
         tokens_in, tokens_out = sum(estimate_tokens(text) for text in read), estimate_tokens(written)
         usd = self._price(settings, tokens_in, tokens_out, None)
         return Tokens(tokens_in, tokens_out, usd, estimated=True)

@@ -21,12 +21,14 @@ class Tokens:
         written: tokens written by the model.
         usd: their price; None where it is not known.
         estimated: the provider reported no tokens: these are a rule of thumb.
+        reused: those of ``read`` that the provider had in its prompt cache, which cost less.
     """
 
     read: int = 0
     written: int = 0
     usd: float | None = 0.0
     estimated: bool = False
+    reused: int = 0
 
 
 @dataclass(frozen=True)

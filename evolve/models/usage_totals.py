@@ -24,6 +24,7 @@ class Account:
         refused: calls that the model refused to answer.
         filtered: calls that a content filter withheld.
         shortened: calls with a prompt that was shortened to fit the model's context.
+        reused: prompt tokens that the provider had in its prompt cache.
     """
 
     usage: Usage = field(default_factory=Usage)
@@ -34,6 +35,7 @@ class Account:
     refused: int = 0
     filtered: int = 0
     shortened: int = 0
+    reused: int = 0
 
     def plus(self, call: Call) -> Account:
         """Return the account with ``call`` added."""
@@ -46,6 +48,7 @@ class Account:
             refused=self.refused + (call.outcome == "refused"),
             filtered=self.filtered + (call.outcome == "filtered"),
             shortened=self.shortened + (call.left_out > 0),
+            reused=self.reused + (0 if call.cached else call.tokens_reused),
         )
 
 

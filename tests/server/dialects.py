@@ -52,7 +52,12 @@ def usage_of(asked: Asked, said: Answer) -> dict[str, Any]:
         return {}
     read, written = tokens_of(asked, said)
     return {
-        "usage": {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written},
+        "usage": {
+            "prompt_tokens": read,
+            "completion_tokens": written,
+            "total_tokens": read + written,
+            **({"prompt_tokens_details": {"cached_tokens": said.reused}} if said.reused else {}),
+        },
     }
 
 
@@ -94,7 +99,11 @@ def _anthropic(asked: Asked, said: Answer) -> dict[str, Any]:
         "content": content,
         "stop_reason": "refusal" if refusal else _ANTHROPIC_REASONS.get(said.finish, said.finish),
         "stop_sequence": None,
-        "usage": {"input_tokens": read, "output_tokens": written},
+        "usage": {
+            "input_tokens": read - said.reused,
+            "output_tokens": written,
+            **({"cache_read_input_tokens": said.reused} if said.reused else {}),
+        },
     }
 
 

@@ -54,6 +54,7 @@ class Answer:
         seconds: until it is sent; None for the server's latency.
         tokens: read and written, in the place of one for each four characters.
         usage: whether tokens are reported.
+        reused: tokens of the prompt that are reported as read from the provider's cache.
         message: fields of the message besides the text, or in the place of it under ``content``.
     """
 
@@ -63,6 +64,7 @@ class Answer:
     seconds: float | None = None
     tokens: tuple[int, int] | None = None
     usage: bool = True
+    reused: int = 0
     message: Mapping[str, Any] = field(default_factory=dict)
 
 
