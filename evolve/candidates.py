@@ -119,8 +119,13 @@ class Candidates(Sequence[StoredCandidate]):
             raise UsageError("pandas is not installed: pip install pandas, or use to_dicts().") from None
         return pandas.DataFrame(self.to_dicts()).set_index("number")
 
-    def to_csv(self, path: str | Path) -> None:
-        """Write the rows as CSV with a header; parents are numbers with spaces between them."""
+    def as_csv(self) -> str:
+        """Return the rows as CSV with a header; parents are numbers with spaces between them.
+
+        Example:
+            >>> Candidates([]).as_csv()
+            '\\n'
+        """
         rows = self.to_dicts()
         names = list(dict.fromkeys(name for row in rows for name in row))
         text = io.StringIO()
@@ -128,7 +133,11 @@ class Candidates(Sequence[StoredCandidate]):
         writer.writeheader()
         for row in rows:
             writer.writerow({**row, "parents": " ".join(map(str, row["parents"]))})
-        replace_file(Path(path), text.getvalue().encode("utf-8", "replace"))
+        return text.getvalue()
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write ``as_csv()`` to ``path``."""
+        replace_file(Path(path), self.as_csv().encode("utf-8", "replace"))
 
     def to_parquet(self, path: str | Path) -> None:
         """Write the rows as Parquet; UsageError where pyarrow (extra ``data``) is not installed."""

@@ -9,12 +9,12 @@ from evolve.cli.models import model_commands
 from evolve.cli.names import NamesCommand
 from evolve.cli.plugins import export, improve, rollback, serve
 from evolve.cli.programs import check, evaluate
+from evolve.cli.results import export_results
 from evolve.cli.runs import (
     compare,
     dashboard,
     diff,
     explain,
-    export_results,
     front,
     lineage,
     list_runs,

@@ -11,7 +11,6 @@ import typer
 
 from evolve.cli.app import DEFAULT_ROOT, JsonOption, RootOption, complain, console, say, show
 from evolve.errors import UsageError
-from evolve.files.durable import TableFormat
 
 if TYPE_CHECKING:
     from evolve.results import Run
@@ -260,21 +259,3 @@ def _open(name: str, root: Path) -> Run:
     from evolve.results import Run
 
     return Run.open(root, name)
-
-
-def export_results(
-    run: RunArgument,
-    to: Annotated[TableFormat, typer.Option("--to", help="Format; parquet needs the extra data.")] = "csv",
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="File to write; default: RUN.csv or RUN.parquet.")
-    ] = None,
-    root: RootOption = DEFAULT_ROOT,
-) -> None:
-    """Write the candidates of a run as a table: a row for each, with objectives and test quality."""
-    from evolve.results import Run
-
-    found = Run.open(root, run)
-    path = out or Path(f"{found.name}.{to}")
-    write = found.candidates.to_csv if to == "csv" else found.candidates.to_parquet
-    write(path)
-    say(f"{path}: {len(found.candidates)} candidates.")

@@ -7,14 +7,11 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 from evolve.errors import InfrastructureError
 
 Write = Callable[[int, bytes], int]
 """``os.write``, or a fake in a test: may write less than it was given, may raise ``OSError``."""
-TableFormat = Literal["csv", "parquet"]
-"""Formats in which the candidates of a run are written as a table."""
 TEMPORARY = ".tmp"
 """Suffix of a file that is being written; one that is left over may be removed."""
 

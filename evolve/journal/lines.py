@@ -94,13 +94,13 @@ class LineLog(Generic[T]):
             if self.cut:
                 self._truncate()
 
-    def append(self, record: T) -> None:
-        """Write ``record``, which is on disk when this returns.
+    def append(self, *records: T) -> None:
+        """Write ``records`` with one sync; they are on disk when this returns.
 
         Raises:
-            InfrastructureError: it could not be written; the file is as it was.
+            InfrastructureError: they could not be written; the file is as it was.
         """
-        line = to_line(record)
+        data = b"".join(map(to_line, records))
         with self._guard, said_as_ours(self._path):
             if not self._usable:
                 raise InfrastructureError(
@@ -108,14 +108,14 @@ class LineLog(Generic[T]):
                     remedy="Rerun the command: it cuts the torn line off.",
                 )
             try:
-                write_all(self._descriptor, line, self._write)
+                write_all(self._descriptor, data, self._write)
             except BaseException:
                 # A line appended after half a line would be damage; if this fails too, none ever is.
                 self._usable = False
                 self._truncate()
                 self._usable = True
                 raise
-            self._length += len(line)
+            self._length += len(data)
 
     def close(self) -> None:
         """Close the file. Safe to call again."""

@@ -20,6 +20,7 @@ from evolve.errors import ModelError, ProgramError, UsageError
 from evolve.plugins.gate import SharedGate
 from evolve.plugins.keeper import Keeper
 from evolve.plugins.manifest import Manifest
+from evolve.plugins.records import Remembered
 from evolve.plugins.texts import (
     MemoryStats,
     RecalledText,
@@ -97,13 +98,50 @@ class BlockingMemory:
             at: time of the text, for ``list`` and for the order of a benchmark from use; None: now.
         """
         checked = self._checked(text, "text")
-        stamp = checked_time(at)
-        item = self._extracted([checked])[0]
+        return self._stored([checked], [id], [checked_time(at)])[0]
+
+    def remember_many(
+        self,
+        texts: Sequence[str],
+        *,
+        ids: Sequence[str] | None = None,
+        at: Sequence[str | datetime] | None = None,
+    ) -> tuple[str, ...]:
+        """Store ``texts`` in their order, and return their ids: all or, after an error, none.
+
+        Quicker than ``remember`` for each: a model extracts them side by side, and the disk is synced once.
+
+        Args:
+            texts: the texts.
+            ids: an id for each; None: random ones.
+            at: a time for each; None: now.
+        """
+        if isinstance(texts, str):
+            raise UsageError("Expected a list of texts, found one text (str). Give that to remember.")
+        checked = [self._checked(text, "text") for text in texts]
+        for name, given in (("ids", ids), ("at", at)):
+            if given is not None and (isinstance(given, str) or len(given) != len(checked)):
+                raise UsageError(f"{name} is not a list of {len(checked)}. Give one for each text, or None.")
+        times = [checked_time(None)] * len(checked) if at is None else [checked_time(time) for time in at]
+        return self._stored(checked, ids or [None] * len(checked), times)
+
+    def _stored(
+        self, texts: Sequence[str], ids: Sequence[str | None], times: Sequence[str]
+    ) -> tuple[str, ...]:
+        items = self._extracted(texts)
         with self._lock:
             self._check_open()
-            ident = secrets.token_hex(8) if id is None else checked_id(id, self._keeper.entries)
-            self._keeper.write(checked, item, ident=ident, at=stamp)
-        return ident
+            taken: set[str] = set()
+            if any(ident is not None for ident in ids):
+                taken = {entry.id for entry in self._keeper.entries}
+            entries = []
+            for text, item, given, at in zip(texts, items, ids, times, strict=True):
+                ident = secrets.token_hex(8) if given is None else checked_id(given, taken)
+                taken.add(ident)
+                entries.append(Remembered(text=text, item=item, id=ident, at=at, stored=now()))
+            if entries:
+                self._keeper.write(entries)
+        return tuple(entry.id for entry in entries)
 
     def recall(self, question: str, *, k: int | None = None, characters: int | None = None) -> RecalledText:
         """Return the program's text for ``question``; empty if it recalls nothing. Changes nothing.

@@ -85,19 +85,19 @@ class MemoryFolder:
         """
         return read_journal(self.path)
 
-    def append(self, entry: Entry) -> None:
-        """Append ``entry``, which is on disk when this returns.
+    def append(self, *entries: Entry) -> None:
+        """Append ``entries``, which are on disk when this returns.
 
         Raises:
-            InfrastructureError: it could not be written; the journal is as it was.
+            InfrastructureError: they could not be written; the journal is as it was.
         """
         if not self._journal.exists():
-            replace_file(self._journal, to_line(entry), self._write)
+            replace_file(self._journal, b"".join(map(to_line, entries)), self._write)
             return
         if self._log is None:
             self._log = LineLog(self._journal, FORMAT, self._write)
         try:
-            self._log.append(entry)
+            self._log.append(*entries)
         except BaseException:
             self._end_log()  # reopening cuts off the part of the line that a full disk left
             raise

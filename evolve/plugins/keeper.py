@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from evolve.errors import BudgetReached, InfrastructureError, ModelError, ProgramError
 from evolve.plugins.folder import MemoryFolder
+from evolve.plugins.ready import ReadySession
 from evolve.plugins.records import MemoryOpened, Remembered, Told
 from evolve.plugins.services import RepeatableServices
 from evolve.plugins.slots import SessionSlots
-from evolve.plugins.texts import now
 from evolve.plugins.usage import UsageLog
 from evolve.program import MemoryProgram
 from evolve.records import Fields
@@ -62,7 +62,7 @@ class Keeper:
         self._usage = usage
         self._erase_replies = erase_replies
         self._slots = slots
-        self._session: Session | None = None
+        self._session: ReadySession | None = None
         self._entries: list[Remembered] | None = None
 
     def __len__(self) -> int:
@@ -86,25 +86,31 @@ class Keeper:
         """Return the size of the memory's files, in bytes."""
         return self._folder.size()
 
-    def write(self, text: str, item: Fields, *, ident: str, at: str) -> None:
-        """Write ``text``, and return once it is on disk. After an error the memory is unchanged.
+    def write(self, entries: Sequence[Remembered]) -> None:
+        """Write the texts of ``entries``, and return once all are on disk. After an error none is.
+
+        Args:
+            entries: new texts, without model answers: those are recorded here.
 
         Raises:
-            ProgramError: the program failed at it.
+            ProgramError: the program failed at one.
             InfrastructureError, BudgetReached: the sandbox, the disk or a model failed.
         """
         with self._slots.held(self):
             session = self._live()
+            written = []
             try:
-                with self._services.recording() as told:
-                    session.write(item, text)
-                entry = Remembered(text=text, item=item, told=tuple(told), id=ident, at=at, stored=now())
-                self._folder.append(entry)
+                for entry in entries:
+                    with self._services.recording() as told:
+                        session.write(entry.item, entry.text)
+                    written.append(entry.model_copy(update={"told": tuple(told)}))
+                self._folder.append(*written)
             except BaseException:
                 self._drop()
                 raise
             if self._entries is not None:
-                self._entries.append(entry)
+                self._entries += written
+            self._get_ready(after_write=True)
 
     def read(self, query: Fields) -> str:
         """Return the text that the program recalls; in a branch, so that it changes nothing. Raises as
@@ -113,8 +119,7 @@ class Keeper:
         with self._slots.held(self):
             session = self._live()
             try:
-                with session.branch():
-                    return session.read(query).text
+                text = session.read(query)
             except ProgramError as error:
                 if error.fatal:
                     self._drop()
@@ -124,6 +129,16 @@ class Keeper:
             except BaseException:
                 self._drop()
                 raise
+            self._get_ready()
+            return text
+
+    def _get_ready(self, *, after_write: bool = False) -> None:
+        """Open the branch of the next read; a session that cannot is closed, and made again when needed."""
+        if self._session is not None:
+            try:
+                self._session.get_ready(after_write=after_write)
+            except (ProgramError, InfrastructureError):
+                self._drop()
 
     def rewrite(self, entries: Sequence[Remembered]) -> None:
         """Write ``entries`` into a new session and make them the journal, all at once or not at all.
@@ -140,7 +155,7 @@ class Keeper:
             except BaseException:
                 session.close()
                 raise
-            self._session, self._entries = session, written
+            self._session, self._entries = ReadySession(session), written
 
     def forget(self, ids: Sequence[str]) -> None:
         """Remove the texts of ``ids`` from the disk, then write the others into a new session.
@@ -166,7 +181,7 @@ class Keeper:
         self._slots.leave(self)
         self.rest()
 
-    def _live(self) -> Session:
+    def _live(self) -> ReadySession:
         """Return the session with all remembered texts in it.
 
         Raises:
@@ -178,7 +193,8 @@ class Keeper:
         if pending := self._folder.forgetting():
             self._forget(pending)
         if self._session is None:
-            self._session, self._entries = self._replayed()
+            session, self._entries = self._replayed()
+            self._session = ReadySession(session)
         return self._session
 
     def _forget(self, ids: Sequence[str]) -> None:
@@ -202,7 +218,8 @@ class Keeper:
                 if session is not None:
                     session.close()
                 raise
-            self._session, self._entries = session, written
+            self._session = None if session is None else ReadySession(session)
+            self._entries = written
         self._folder.end_forgetting()
 
     def _rebuilt(

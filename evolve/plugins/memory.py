@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
 
@@ -84,6 +85,16 @@ class Memory(BlockingMemory):
     async def aremember(self, text: str, *, id: str | None = None, at: str | datetime | None = None) -> str:
         """``remember`` in a thread."""
         return await asyncio.to_thread(self.remember, text, id=id, at=at)
+
+    async def aremember_many(
+        self,
+        texts: Sequence[str],
+        *,
+        ids: Sequence[str] | None = None,
+        at: Sequence[str | datetime] | None = None,
+    ) -> tuple[str, ...]:
+        """``remember_many`` in a thread."""
+        return await asyncio.to_thread(self.remember_many, texts, ids=ids, at=at)
 
     async def arecall(
         self, question: str, *, k: int | None = None, characters: int | None = None

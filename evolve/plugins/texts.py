@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 from pydantic import Field
@@ -131,11 +131,11 @@ def checked_text(text: object, noun: str) -> str:
     return str(text)
 
 
-def checked_id(ident: object, taken: Sequence[Remembered]) -> str:
+def checked_id(ident: object, taken: Collection[str]) -> str:
     """Return ``ident`` if a new text can have it; else raise a UsageError."""
     if not isinstance(ident, str) or not ident.strip() or not ident.isprintable() or len(ident) > LONGEST_ID:
         raise UsageError(f"id = {ident!r:.80}: expected 1 to {LONGEST_ID} printable characters.")
-    if any(entry.id == ident for entry in taken):
+    if ident in taken:
         raise UsageError(f"There is a text with the id {ident!r}. Replace it by correct(id, text).")
     return ident
 

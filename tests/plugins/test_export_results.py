@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import types
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import evolve
 from evolve.cli import app
 from evolve.errors import UsageError
 from evolve.journal import RunRecord
+from evolve.results.tracking import metrics_of, settings
 
 
 def invoke(finished: RunRecord, *options: object) -> tuple[int, str]:
@@ -55,3 +57,73 @@ def test_pandas_is_asked_for_where_it_is_missing(
     monkeypatch.setitem(__import__("sys").modules, "pandas", None)
     with pytest.raises(UsageError, match="pandas is not installed"):
         evolve.open_run(finished.path).to_pandas()
+
+
+def test_a_tracker_that_is_missing_is_named_with_its_extra(
+    finished: RunRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("mlflow", "wandb"):
+        monkeypatch.setitem(__import__("sys").modules, name, None)
+        code, said = invoke(finished, "--to", name)
+        assert (code, f"evolve-memory[{name}]" in said) == (2, True)
+
+
+def test_what_a_tracker_is_given(finished: RunRecord) -> None:
+    run = evolve.open_run(finished.path)
+    given = settings(run)
+    assert given["evaluation.static"] == 12
+    assert given["seeds"] == "lexical hybrid"
+    logged = [(candidate.number, metrics) for candidate, metrics in metrics_of(run)]
+    assert [number for number, _ in logged] == [c.number for c in run.candidates if c.objectives]
+    qualities = [metrics["quality"] for _, metrics in logged]
+    assert [metrics["best_quality"] for _, metrics in logged] == [
+        max(qualities[: number + 1]) for number in range(len(qualities))
+    ]
+
+
+@pytest.mark.slow
+def test_mlflow_keeps_settings_numbers_and_files(
+    finished: RunRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlflow = pytest.importorskip("mlflow", reason="needs the extra mlflow")
+    pytest.importorskip("sqlalchemy", reason="a database of MLflow's needs it")
+    monkeypatch.chdir(tmp_path)  # where MLflow puts artifacts of a database
+    uri = f"sqlite:///{tmp_path}/tracking.db"
+    code, said = invoke(finished, "--to", "mlflow", "--uri", uri, "--project", "memories")
+    assert code == 0, said
+    client = mlflow.tracking.MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name("memories")
+    (tracked,) = client.search_runs([experiment.experiment_id])
+    run = evolve.open_run(finished.path)
+    assert tracked.data.params["evaluation.static"] == "12"
+    steps = {point.step: point.value for point in client.get_metric_history(tracked.info.run_id, "quality")}
+    wanted = {c.number: c.objectives["quality"] for c in run.candidates if c.objectives}
+    assert steps == pytest.approx(wanted)
+    files = {file.path for file in client.list_artifacts(tracked.info.run_id)}
+    assert files == {"candidates.csv", "best.py"}
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    code, said = invoke(finished, "--to", "mlflow", "--uri", "http://127.0.0.1:9", "--project", "memories")
+    assert code != 0
+    assert "did not take the run" in said, said
+
+
+@pytest.mark.slow
+def test_wandb_keeps_an_offline_copy(finished: RunRecord, tmp_path: Path) -> None:
+    pytest.importorskip("wandb", reason="needs the extra wandb")
+    code, said = invoke(finished, "--to", "wandb", "-o", tmp_path)
+    assert code == 0, said
+    assert "wandb sync" in said
+    (folder,) = (tmp_path / "wandb").glob("offline-run-*")
+    (log,) = folder.glob("*.wandb")
+    written = log.read_bytes()
+    run = evolve.open_run(finished.path)
+    for text in (b"best_quality", b"evaluation.static", b"lexical hybrid"):
+        assert text in written
+    assert (folder / "files" / "best.py").read_text() == run.best.source
+
+
+def test_no_server_is_said(finished: RunRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "mlflow", types.ModuleType("mlflow"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    code, said = invoke(finished, "--to", "mlflow")
+    assert (code, "MLFLOW_TRACKING_URI" in said) == (2, True)
