@@ -18,12 +18,17 @@ class Observation:
         commands: every command that is possible now; empty where the environment does not list them.
         reward: reward so far, in [0, 1]; gold, never shown to the agent.
         done: the episode is over.
+        goal: new goal, where the environment changed it with this step; the text says so too.
+        retrieved: what the memory now returns, where the program has it read again; None: as before. Set by
+            the evaluation, never by an environment.
     """
 
     text: str
     commands: tuple[str, ...] = ()
     reward: float = 0.0
     done: bool = False
+    goal: str = ""
+    retrieved: str | None = None
 
 
 class Environment(Protocol):

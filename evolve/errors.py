@@ -15,7 +15,7 @@ from typing import Literal, get_args
 FailureKind = Literal[
     "contract",  # the source breaks the memory-program contract (found without running it)
     "load",  # the module raised while it was imported, or KnowledgeBase(toolkit) did
-    "exception",  # write or read raised
+    "exception",  # write, read or observe raised
     "timeout",  # a call ran past its deadline
     "memory",  # the memory limit was reached
     "crash",  # the process ended (exit, signal, segmentation fault)

@@ -17,7 +17,7 @@ import sys
 import threading
 import traceback
 from contextlib import suppress
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from failures import PROGRAM_FILE, Refused, explained, failed
@@ -32,6 +32,7 @@ PROGRAM_MODULE = "memory_program"
 BALLAST_BYTES = 4 << 20
 IDLE_SECONDS = 0.1
 NEEDS_NUMPY = re.compile(r"\b(numpy|embed|vectors|chroma|chromadb)\b")
+READ_AGAIN = "read"
 WARM = ("toolkit", "collections", "dataclasses", "datetime", "hashlib", "heapq", "math")
 WARM_WITH_NUMPY = ("numpy", "vectors", "chroma")
 
@@ -103,6 +104,9 @@ class Worker:
             item = self.program.KnowledgeItem(**request["item"])
             self.memory.write(item, request["raw_text"])
             return None
+        if request["op"] == "observe":
+            # Only whether it is true leaves this process, whatever it is.
+            return READ_AGAIN if self.memory.observe(SimpleNamespace(**request["step"])) else None
         text = self.memory.read(self.program.Query(**request["query"]))
         if not isinstance(text, str):
             raise Refused(
@@ -143,7 +147,9 @@ class Worker:
 
         with self.asking:
             if self.current is None:
-                raise ToolkitError("the toolkit's models answer only while write, read or __init__ runs")
+                raise ToolkitError(
+                    "the toolkit's models answer only while write, read, observe or __init__ runs"
+                )
             try:
                 self.channel.send({"id": self.current, **request})
             except Refused as refused:

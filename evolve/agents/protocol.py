@@ -130,7 +130,10 @@ class TaskAgent(Protocol):
         max_steps: int,
         repeat: int = 0,
     ) -> list[Conduct]:
-        """Act each task out in its environment, with what was retrieved once before the first step.
+        """Act each task out in its environment, with what was retrieved before the first step.
+
+        An observation may come with another text of the memory (``retrieved``) or another goal: they take the
+        place of the earlier ones.
 
         Each environment is opened when its turn comes and closed by the agent.
         """

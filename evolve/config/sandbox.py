@@ -21,7 +21,7 @@ class Limits(Section):
     """
 
     call_seconds: float = Field(
-        default=60.0, gt=0, description="time for one write or read, model time not counted"
+        default=60.0, gt=0, description="time for one write, read or observe, model time not counted"
     )
     load_seconds: float = Field(
         default=20.0, gt=0, description="time to import the program and make its memory"
@@ -29,11 +29,15 @@ class Limits(Section):
     read_characters: int = Field(
         default=3_000, ge=1, description="most characters that read may return; over it the candidate fails"
     )
-    model_calls: int = Field(default=1, ge=0, description="most toolkit model calls in one write or read")
+    model_calls: int = Field(
+        default=1, ge=0, description="most toolkit model calls in one call of the program"
+    )
     model_input_characters: int = Field(
         default=120_000, ge=1, description="most characters sent in one such call"
     )
-    embed_texts: int = Field(default=20_000, ge=0, description="most texts embedded in one write or read")
+    embed_texts: int = Field(
+        default=20_000, ge=0, description="most texts embedded in one call of the program"
+    )
     memory_mb: int = Field(default=512, ge=64, description="memory of the whole sandbox")
     processes: int = Field(default=64, ge=1, description="processes and threads of the whole sandbox")
     scratch_mb: int = Field(default=64, ge=1, description="size of /tmp")

@@ -10,6 +10,7 @@ from evolve.agents.lesson import lesson
 from evolve.agents.protocol import Conduct, Extraction, Grade, Judge, Recollection, Response, TaskAgent
 from evolve.benchmark import Benchmark, can_score
 from evolve.errors import UsageError
+from evolve.evaluation.within_task import ActedTask
 from evolve.program import Parts
 from evolve.records import Episode, ItemOutcome, Task
 from evolve.scoring import (
@@ -25,6 +26,9 @@ from evolve.scoring import (
     verdict_metrics,
     verdict_without_judge,
 )
+
+REWARD = "reward"
+"""Metric of a task that was acted out."""
 
 
 class Scorer:
@@ -81,7 +85,7 @@ class Scorer:
         Args:
             parts: parts of the program.
             asked: task id → the task, of every item.
-            items: reads; inconclusive ones are not answered.
+            items: reads; inconclusive ones are not answered, and those that were acted out have a reward.
             repeat: number of a re-run that measures noise.
 
         Raises:
@@ -89,7 +93,7 @@ class Scorer:
             BudgetReached: the spending limit is reached.
         """
         due = [item for item in items if item.conclusive]
-        due = [item for item in due if not judges_retrieved(asked[item.task])]
+        due = [item for item in due if not judges_retrieved(asked[item.task]) and REWARD not in item.metrics]
         given = [Recollection(asked[item.task], item.query, item.retrieved) for item in due]
         results: Sequence[Response | Conduct]
         if self._open is None:
@@ -99,6 +103,18 @@ class Scorer:
             results = self._agent.act(parts, given, worlds, self._max_steps, repeat)
         done = {item.task: _used(item, result) for item, result in zip(due, results, strict=True)}
         return self.grade(asked, [done.get(item.task, item) for item in items], repeat)
+
+    def task_run(self, parts: Parts, repeat: int = 0) -> ActedTask | None:
+        """Return what acts a task out between the reads of a program that observes; None where that is not
+        needed.
+
+        Args:
+            parts: parts of the program.
+            repeat: number of a re-run that measures noise.
+        """
+        if self._open is None or not parts.observes:
+            return None
+        return ActedTask(self._agent, parts, self._open, self._max_steps, repeat)
 
     def grade(
         self, asked: Mapping[str, Task], items: Sequence[ItemOutcome], repeat: int = 0
@@ -192,5 +208,5 @@ def _used(item: ItemOutcome, result: Response | Conduct) -> ItemOutcome:
     known = item.filled(usage=item.usage + result.usage, inconclusive=result.inconclusive)
     if isinstance(result, Conduct):
         commands = "\n".join(step.command for step in result.steps)
-        return known.filled(answer=commands, steps=result.steps, metrics={"reward": result.reward})
+        return known.filled(answer=commands, steps=result.steps, metrics={REWARD: result.reward})
     return known.filled(answer=result.text)

@@ -18,6 +18,7 @@ from evolve.evaluation.batching import BatchingServices, HostServices, WritePref
 from evolve.evaluation.memory_batch import MemoryBatch
 from evolve.evaluation.scorer import OnlineLearner
 from evolve.evaluation.services import AwaitedModel, ToolkitModel
+from evolve.evaluation.within_task import TaskRun
 from evolve.models.embeddings import Embedder
 from evolve.records import Episode, Failure, Fields, ItemOutcome, Task, Usage, WriteResult
 from evolve.sandboxes.protocol import Deferred, Limits, Outcome, Sandbox, Session
@@ -82,6 +83,8 @@ class SessionRun:
         batches: the memories, in order.
         inputs: items and queries for them.
         learner: teaches online episodes; None to write episodes as they are.
+        task_run: follows up the read of each task, in its branch, one task after another; None: each task is
+            read, and nothing else.
         rounds: most deferrals of a read or write: one for each model call that it may make.
         clock: seconds, monotonic.
 
@@ -99,6 +102,7 @@ class SessionRun:
         inputs: Inputs,
         *,
         learner: OnlineLearner | None = None,
+        task_run: TaskRun | None = None,
         rounds: int = 1,
         clock: Clock = time.perf_counter,
     ) -> None:
@@ -106,6 +110,7 @@ class SessionRun:
         self._batches = batches
         self._inputs = inputs
         self._learner = learner
+        self._task_run = task_run
         self._deferring = opened.deferring
         self._rounds = rounds if opened.deferring else 0
         self._clock = clock
@@ -222,6 +227,8 @@ class SessionRun:
         Reads that wait for a model are repeated once all their calls are answered.
         """
         waiting = list(zip(tasks, self._inputs.queries({task.id: task for task in tasks}), strict=True))
+        if self._task_run:
+            return self._ask_and_follow(waiting, self._task_run)
         done: dict[str, ItemOutcome] = {}
         for number in range(self._rounds + 1):
             if not waiting or self.fatal:
@@ -230,6 +237,23 @@ class SessionRun:
             if waiting and self._deferring:
                 self._deferring.ask()
         reads = [done[task.id] for task in tasks if task.id in done]
+        self.reads += reads
+        return reads
+
+    def _ask_and_follow(
+        self, tasks: Sequence[tuple[Task, Extraction]], task_run: TaskRun
+    ) -> list[ItemOutcome]:
+        """Read for each task and follow that up, in a branch of its own: the task's working state."""
+        reads: list[ItemOutcome] = []
+        for task, query in tasks if not self.fatal else ():
+            with self._session.branch():
+                item = _item(task, query, *self._attempt(f"read {task.id}", query, self._session.read))
+                if item.failure is None and item.conclusive:
+                    item, ended = task_run.follow(self._session, task, item)
+                    self.fatal = item.failure if ended else self.fatal
+            reads.append(item)
+            if self.fatal:
+                break
         self.reads += reads
         return reads
 

@@ -18,6 +18,7 @@ from evolve.evaluation.memory_batch import MemoryBatch
 from evolve.evaluation.scorer import OnlineLearner, Scorer
 from evolve.evaluation.session_run import Clock, LoadedSession, SessionOpener, SessionRun
 from evolve.evaluation.subsets import Subset
+from evolve.evaluation.within_task import TaskRun, TriedStep
 from evolve.program import MemoryProgram
 from evolve.records import CostUnit, Episode, Failure, ItemOutcome, Task, Usage
 
@@ -56,7 +57,7 @@ class Trial:
         items: results so far, in the order in which they came.
         reason: reason for early stopping; empty without.
         failure: reason why the program earned nothing, if any.
-        first_failure: first failure of a write or read, if any.
+        first_failure: first failure of a write, a read or an observed step, if any.
         kept: the session, if it was left open.
     """
 
@@ -85,6 +86,7 @@ class Trial:
         alone = isinstance(scorer, Scorer)  # benchmarks that learn online are not joined
         self._learner = OnlineLearner(at.agent, scorer, program.parts, repeat) if online and alone else None
         self._verbatim = reads_raw_text(program.parts)
+        self._acted = at.scorer.task_run(program.parts, repeat)
         self.items: list[ItemOutcome] = []
         self.reason = ""
         self.failure: Failure | None = None
@@ -133,7 +135,13 @@ class Trial:
         self.items, self.reason = [], ""
         rounds = self._at.opener.limits.model_calls + EMBED_ROUNDS
         run = SessionRun(
-            opened, self._batches, self._inputs, learner=self._learner, rounds=rounds, clock=self._at.clock
+            opened,
+            self._batches,
+            self._inputs,
+            learner=self._learner,
+            task_run=self._task_run(score=score),
+            rounds=rounds,
+            clock=self._at.clock,
         )
         due: list[tuple[MemoryBatch, ItemOutcome]] = []
         with ExitStack() as ending:
@@ -154,6 +162,12 @@ class Trial:
                 ending.pop_all()
         return run
 
+    def _task_run(self, *, score: bool) -> TaskRun | None:
+        """Return what follows the reads of a program that observes: acting, or one step tried."""
+        if score:
+            return self._acted
+        return TriedStep() if self._program.parts.observes else None
+
     def _score(self, due: Sequence[tuple[MemoryBatch, ItemOutcome]], run: SessionRun) -> None:
         """Score reads, and attribute low scores to a stage."""
         if not due:
@@ -169,7 +183,9 @@ class Trial:
                 key = batch.group, len(episodes)
                 memory = memories[key] if key in memories else self._memory(episodes, run)
                 memories[key] = memory
-                stage = attribute(task, item.score, memory=memory, retrieved=item.retrieved, low=self._at.low)
+                stage = attribute(
+                    task, item.score, memory=memory, retrieved=item.all_retrieved, low=self._at.low
+                )
                 item = item.filled(stage=stage)
             self.items.append(item)
 

@@ -26,6 +26,7 @@ _PHASES = {
     "__init__": "when it is made",
     "write": "for each episode, write",
     "read": "for each question, read",
+    "observe": "for each step of an acted task, observe",
 }
 _USES = {
     "db": "the SQLite database",

@@ -18,6 +18,7 @@ from evolve.program.parts import (
     CONSTANTS,
     ITEM_CLASS,
     MAX_KNOB,
+    OBSERVE,
     QUERY_CLASS,
     FieldSpec,
     assigned_name,
@@ -129,7 +130,9 @@ _METHODS = {
     "__init__": ("self", "toolkit"),
     "write": ("self", "item", "raw_text"),
     "read": ("self", "query"),
+    OBSERVE: ("self", "step"),
 }
+_OPTIONAL = (OBSERVE,)
 
 
 def _signatures(node: ast.ClassDef) -> Iterator[Problem]:
@@ -137,6 +140,8 @@ def _signatures(node: ast.ClassDef) -> Iterator[Problem]:
     for name, expected in _METHODS.items():
         form = f"def {name}({', '.join(expected)})"
         method = methods.get(name)
+        if method is None and name in _OPTIONAL:
+            continue
         if method is None:
             # An inherited __init__ is possible in principle, but the contract wants all three in one place.
             yield Problem(node.lineno, f"{BASE_CLASS}.{name} is missing; write {form}")

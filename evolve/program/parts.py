@@ -16,6 +16,10 @@ ALWAYS_ON = "ALWAYS_ON_KNOWLEDGE"
 CONSTANTS = (*INSTRUCTIONS, ALWAYS_ON)
 ITEM_CLASS, QUERY_CLASS, BASE_CLASS = "KnowledgeItem", "Query", "KnowledgeBase"
 CLASSES = (ITEM_CLASS, QUERY_CLASS, BASE_CLASS)
+OBSERVE = "observe"
+"""Optional method of KnowledgeBase: it is called with each step of a task that is acted."""
+STEP_FIELDS = ("command", "observation", "goal")
+"""Attributes of the step that it is called with, all of them text."""
 
 MAX_KNOB = 10**12
 """Largest bound of a knob: within it, ranges and their tuning stay exact and finite."""
@@ -89,6 +93,11 @@ class Parts:
     query: tuple[FieldSpec, ...] = ()
     knobs: Mapping[str, Knob] = field(default_factory=dict)
     methods: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def observes(self) -> bool:
+        """True if the program has the optional method ``observe``."""
+        return OBSERVE in self.methods
 
 
 def read_parts(source: str, tree: ast.Module) -> Parts:

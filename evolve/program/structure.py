@@ -17,10 +17,10 @@ from functools import lru_cache
 
 from evolve.errors import ProgramError
 from evolve.program import MemoryProgram
-from evolve.program.parts import BASE_CLASS, called_name
+from evolve.program.parts import BASE_CLASS, OBSERVE, called_name
 from evolve.program.reach import reached
 
-PHASES = ("__init__", "write", "read")
+PHASES = ("__init__", "write", "read", OBSERVE)
 STORES = ("db", "vectors", "chroma")
 SERVICES = ("embed", "llm_completion", "logger")
 _CREATE = re.compile(
@@ -62,7 +62,7 @@ class PhaseStep:
 
 @dataclass(frozen=True)
 class Phase:
-    """Phase of a program: ``__init__``, ``write`` or ``read`` with all the methods that it calls.
+    """Phase of a program: a method of the contract with all the methods that it calls.
 
     Attributes:
         steps: the methods in the order in which they are first called, itself left out.

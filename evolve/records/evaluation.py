@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from evolve.errors import FailureKind, ProgramError
 from evolve.records.base import Fields, Record
@@ -65,7 +65,9 @@ class Failure(Record):
     """A ``ProgramError`` as it is recorded."""
 
     kind: FailureKind
-    where: str = Field(description="load, write or read, with the episode or task id where there is one")
+    where: str = Field(
+        description="load, write, read or observe, with the episode or task id where there is one"
+    )
     message: str
     detail: str = ""
 
@@ -113,6 +115,16 @@ class Step(Record):
 
     command: str
     observation: str
+    retrieved: str | None = Field(
+        default=None,
+        description="what the memory returned after it; None where that was not asked or the same",
+    )
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what most steps do not have, as earlier versions did."""
+        written = write(self)
+        return {key: value for key, value in written.items() if value is not None}
 
 
 class ItemOutcome(Record):
@@ -141,7 +153,9 @@ class ItemOutcome(Record):
     stage: Stage | None = Field(
         default=None, description="where the evidence was lost; None for a good score"
     )
-    seconds: float = Field(default=0.0, description="time in read by ``clock``, model calls not counted")
+    seconds: float = Field(
+        default=0.0, description="time in read, and in observe, by ``clock``, model calls not counted"
+    )
     wall_seconds: float | None = Field(default=None, description="wall time in read, model calls not counted")
     cpu_seconds: float | None = Field(default=None, description="CPU time of read")
     clock: ClockKind = Field(
@@ -154,6 +168,11 @@ class ItemOutcome(Record):
     inconclusive: str = Field(default="", description="why a model or judge gave nothing to score, if so")
     steps: tuple[Step, ...] = Field(default=(), description="what was done in an environment")
     logs: tuple[str, ...] = ()
+
+    @property
+    def all_retrieved(self) -> str:
+        """All that the memory returned for the task, before and between its steps."""
+        return "\n".join([self.retrieved, *(step.retrieved for step in self.steps if step.retrieved)])
 
     @property
     def conclusive(self) -> bool:

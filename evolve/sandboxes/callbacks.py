@@ -16,7 +16,7 @@ from evolve.sandboxes.protocol import Limits, Services
 
 
 class Callbacks:
-    """Handler of the callbacks of one write or read, with their account.
+    """Handler of the callbacks of one write, read or observe, with their account.
 
     Attributes:
         seconds: time spent in services.
@@ -75,7 +75,7 @@ class Callbacks:
         if self._calls > self._limits.model_calls:
             raise ProgramError(
                 "budget",
-                f"toolkit.llm_completion was called {self._calls} times in one write or read; "
+                f"toolkit.llm_completion was called {self._calls} times in one write, read or observe; "
                 f"at most {self._limits.model_calls} are allowed",
             )
         characters = sum(len(text) for message in request.messages for text in message.values())

@@ -39,7 +39,9 @@ class Ready(_SandboxMessage):
 
 
 class Done(_SandboxMessage):
-    """Message: a request was carried out; ``value`` is the result of read."""
+    """Message: a request was carried out; ``value`` is the result of read, or, after observe, some text if
+    read is to be called again.
+    """
 
     kind: Literal["done"]
     value: str | None

@@ -48,15 +48,16 @@ class Services(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of a write or read, as the host saw it.
+    """Result of a write, read or observe, as the host saw it.
 
     Attributes:
-        text: text that read returned; empty for a write.
+        text: text that read returned; empty for a write or an observed step.
         seconds: time that the program took, the time spent in services not counted; by ``clock``.
         usage: toolkit model calls made on the way.
         logs: lines of toolkit.logger.debug, at most 50 of at most 500 characters.
         wall_seconds: wall time.
         cpu_seconds: CPU time; None where it is not known.
+        read_again: the program wants ``read`` to be called again after this step.
         clock: kind of ``seconds``: ``free core``, wall time less the time that the program waited for a CPU;
             ``cpu``, where the machine does not tell that; ``wall``, where only wall time is known.
     """
@@ -68,6 +69,7 @@ class Outcome:
     wall_seconds: float = 0.0
     cpu_seconds: float | None = None
     clock: ClockKind = "wall"
+    read_again: bool = False
 
 
 class Session(Protocol):
@@ -86,10 +88,19 @@ class Session(Protocol):
         """``KnowledgeBase.read(Query(**query))``."""
         ...
 
+    def observe(self, step: Fields) -> Outcome:
+        """``KnowledgeBase.observe(step)``, for a program that has it.
+
+        Args:
+            step: the fields ``command``, ``observation`` and ``goal``.
+        """
+        ...
+
     def branch(self) -> AbstractContextManager[None]:
         """Enter a copy of the program's whole state; leaving the context drops every change made inside.
 
-        Branches nest: one for each group's memory, one within it for each read. Leaving never raises for a
+        Branches nest: one for each group's memory, one within it for each read, or for all that is
+        read and observed in one task. Leaving never raises for a
         session that is already gone. An error in opening or leaving one may come out of the next call.
 
         A ``write`` or ``read`` that raises ``Deferred`` ends the innermost branch at once: until its context

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 from evolve.errors import InfrastructureError, ProgramError
@@ -89,6 +90,12 @@ class WorkerSession:
         if length > limit:
             raise ProgramError("output", f"read returned {length} characters; at most {limit} are allowed")
         return outcome
+
+    def observe(self, step: Fields) -> Outcome:
+        """See ``Session.observe``."""
+        with self._use():
+            outcome = self._call("observe", self._limits.call_seconds, step=step)
+        return replace(outcome, text="", read_again=bool(outcome.text))
 
     @contextmanager
     def branch(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ import copy
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -183,6 +183,11 @@ class FakeSession:
     def read(self, query: Fields) -> Outcome:
         self._heard.append(f"{query}")
         return self._call("read", self._module["Query"](**query))
+
+    def observe(self, step: Fields) -> Outcome:
+        self._heard.append(f"{step}")
+        outcome = self._call("observe", SimpleNamespace(**step))
+        return replace(outcome, text="", read_again=bool(outcome.text))
 
     @contextmanager
     def branch(self) -> Iterator[None]:

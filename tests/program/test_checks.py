@@ -270,3 +270,19 @@ def test_knobs(edited, table, message):
 def test_knobs_are_optional(edited):
     text = edited(('KNOBS = {\n    "top_k": (5, 1, 20),  # passages\n    "decay": (0.9, 0.5, 1.0),\n}', ""))
     assert problems(text) == []
+
+
+OBSERVING = "\n    def observe(self, step):\n        "
+
+
+def test_observe_is_optional_and_takes_a_step(source):
+    assert problems(source + OBSERVING + "return True\n") == []
+    wrong = source + OBSERVING.replace("step", "step, reward") + "pass\n"
+    assert "KnowledgeBase.observe must be callable with 1 argument; write def observe(self, step)" in only(
+        wrong
+    )
+
+
+def test_a_program_without_observe_has_none(source):
+    assert not MemoryProgram(source).parts.observes
+    assert MemoryProgram(source + OBSERVING + "pass\n").parts.observes

@@ -34,7 +34,8 @@ class Actor:
     Attributes:
         model: chat model that chooses.
         prompt: the file ``act.md``.
-        slots: prompt values that stay the same over all steps: instruction, always_on, retrieved, goal.
+        slots: prompt values at the beginning: instruction, always_on, retrieved, goal. The last two may
+            change with a step.
         max_steps: most steps per task.
         history_tokens: most tokens (estimated) for the history in a prompt, and as many for the beginning.
         commands_shown: a prompt lists the possible commands only where there are no more than this.
@@ -59,18 +60,20 @@ class Actor:
             BudgetReached: the spending limit is reached.
         """
         steps: list[Step] = []
-        usage, reward = Usage(), 0.0
+        usage, reward, slots = Usage(), 0.0, self.slots
         try:
             async with _EnvironmentThread(open_environment) as environment:
                 beginning = observation = await environment.reset()
                 reward = observation.reward
                 while not observation.done and len(steps) < self.max_steps:
-                    command, spent, problem = await self._choose(beginning, steps, observation.commands)
+                    command, spent, problem = await self._choose(
+                        slots, beginning, steps, observation.commands
+                    )
                     usage += spent
                     if problem:
                         return Conduct(tuple(steps), reward, usage, inconclusive=problem)
                     observation = await environment.step(command)
-                    reward = observation.reward
+                    reward, slots = observation.reward, self._renewed(slots, observation)
                     steps.append(Step(command=command, observation=observation.text))
         except ModelError:
             raise
@@ -78,8 +81,20 @@ class Actor:
             return Conduct(tuple(steps), reward, usage, inconclusive=str(error))
         return Conduct(tuple(steps), reward, usage)
 
+    def _renewed(self, slots: Mapping[str, str], observation: Observation) -> Mapping[str, str]:
+        """Return ``slots`` with the goal and the memory that came with a step."""
+        slots = {**slots, "goal": observation.goal} if observation.goal else slots
+        if observation.retrieved is None:
+            return slots
+        shown = observation.retrieved if observation.retrieved.strip() else self.prompt.say("no_memory")
+        return {**slots, "retrieved": shown}
+
     async def _choose(
-        self, beginning: Observation, steps: Sequence[Step], commands: Sequence[str]
+        self,
+        slots: Mapping[str, str],
+        beginning: Observation,
+        steps: Sequence[Step],
+        commands: Sequence[str],
     ) -> tuple[str, Usage, str]:
         """Return a command, its usage, and the reason if there is none.
 
@@ -89,7 +104,7 @@ class Actor:
         asked = await ask_in(
             self.room,
             self.model,
-            lambda room: self._request(room, beginning, steps, commands),
+            lambda room: self._request(room, slots, beginning, steps, commands),
             lambda reply: self._read(reply, commands),
             lambda problem: self.prompt.say("again", problem=problem),
         )
@@ -98,14 +113,19 @@ class Actor:
         return command, asked.usage, asked.problem if gone else ""
 
     def _request(
-        self, room: Room, beginning: Observation, steps: Sequence[Step], commands: Sequence[str]
+        self,
+        room: Room,
+        slots: Mapping[str, str],
+        beginning: Observation,
+        steps: Sequence[Step],
+        commands: Sequence[str],
     ) -> ChatRequest:
         """The question for the next command, fitted to the model's context.
 
         Old steps go first, down to an eighth of what the history may take; then the longest texts are cut.
         """
         fixed = {
-            **self.slots,
+            **slots,
             "beginning": self._bounded(beginning.text),
             "commands": self._listed(commands),
             "left": str(self.max_steps - len(steps)),

@@ -71,9 +71,8 @@ class RuleBasedAgent:
         conducts = []
         for recollection, open_environment in zip(recollections, environments, strict=True):
             goal = recollection.task.question
-            memory = f"{recollection.retrieved}\n{parts.always_on}"
-            prompt = f"{instruction}\n{memory}\n{goal}"
-            conducts.append(act(open_environment, goal, memory, max_steps, prompt))
+            retrieved = recollection.retrieved
+            conducts.append(act(open_environment, goal, retrieved, parts.always_on, max_steps, instruction))
         return conducts
 
     def _filled(self, specs: Sequence[FieldSpec], source: FieldSource, prompt: str) -> Extraction:

@@ -16,21 +16,25 @@ from evolve.records import Step, Usage
 def act(
     open_environment: Callable[[], Environment],
     goal: str,
-    memory: str,
+    retrieved: str,
+    always_on: str,
     max_steps: int,
-    prompt: str,
+    instruction: str,
 ) -> Conduct:
-    """Act out one task with one memory, until it is done or ``max_steps`` steps were made.
+    """Act out one task with its memory, until it is done or ``max_steps`` steps were made.
 
     Args:
         open_environment: opens the environment; it is closed here.
         goal: the goal.
-        memory: retrieved and always-on knowledge.
+        retrieved: knowledge from the memory; the environment may come with another text after a step.
+        always_on: always-on knowledge.
         max_steps: the most steps.
-        prompt: text that a model would have to read before each step, for the estimate of tokens.
+        instruction: text that a model would have to read before each step with goal and memory, for the
+            estimate of tokens.
     """
     steps: list[Step] = []
     usage, reward = Usage(), 0.0
+    memory = f"{retrieved}\n{always_on}"
     policy = Policy(goal, memory)
     try:
         with _opened(open_environment) as environment:
@@ -39,9 +43,15 @@ def act(
             policy.observe("", observation)
             while not observation.done and len(steps) < max_steps:
                 command = policy.choose(observation.commands)
+                prompt = f"{instruction}\n{memory}\n{goal}"
                 usage += estimate_usage((prompt, observation.text, *observation.commands), command)
                 observation = environment.step(command)
                 policy.observe(command, observation)
+                if observation.goal or observation.retrieved is not None:
+                    goal = observation.goal or goal
+                    if observation.retrieved is not None:
+                        memory = f"{observation.retrieved}\n{always_on}"
+                    policy = policy.renewed(goal, memory)
                 reward = observation.reward
                 steps.append(Step(command=command, observation=observation.text))
     except InfrastructureError as error:

@@ -77,6 +77,8 @@ class Policy:
     """
 
     def __init__(self, goal: str, memory: str) -> None:
+        self._said = goal
+        self._log: list[tuple[str, Observation]] = []
         said = terms(goal)
         self._goal = (said | {CHANGES[term] for term in said & CHANGES.keys()}) - PLACING
         self._to_change = self._goal & CHANGING
@@ -128,11 +130,22 @@ class Policy:
 
     def observe(self, command: str, observation: Observation) -> None:
         """Record the result of ``command``; an empty command means the beginning of the episode."""
+        self._log.append((command, observation))
         situation = (observation.text, observation.commands)
         self._wayfinder.observe(command, observation.text, observation.commands)
         if command:
             self._made(command, new=situation not in self._seen)
         self._seen.add(situation)
+
+    def renewed(self, goal: str, memory: str) -> Policy:
+        """Return a policy for another goal or another memory that has seen all that this one has."""
+        other = Policy(goal, memory)
+        for command, observation in self._log:
+            other.observe(command, observation)
+        other._known, other._before = self._known, self._before
+        if goal == self._said:
+            other._shown = self._shown
+        return other
 
     def _made(self, command: str, *, new: bool) -> None:
         verb, about = verb_of(command), things_in(command) & self._goal

@@ -106,7 +106,7 @@ function structureFacts(s) {
     p.sql.map((sql) => el("div", {}, el("code", { class: "sql" }, sql))),
   ];
   const bare = (steps) => (steps.length ? el("div", {}, "without a description: ", joined(steps.map((step) => el("code", {}, step.method)))) : null);
-  const names = { __init__: "when made", write: "write", read: "read" };
+  const names = { __init__: "when made", write: "write", read: "read", observe: "observe" };
   return [
     el("h4", {}, "What it stores, and how it retrieves"),
     facts([

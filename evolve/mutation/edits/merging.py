@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from evolve.mutation.edits.changes import EditError
 from evolve.mutation.edits.code import Definition, class_elided, member_name, members
-from evolve.program.parts import gives_default
+from evolve.program.parts import OBSERVE, gives_default
 from evolve.program.source import Source, source_of
 from evolve.program.splicing import replace_nodes
 from evolve.program.syntax import FUNCTIONS
 
-_CONTRACT = ("write", "read")
+_CONTRACT = ("write", "read", OBSERVE)
 
 
 def merged_class(text: str, given: Definition, old: ast.ClassDef) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from evolve.program.parts import BASE_CLASS
+from evolve.program.parts import BASE_CLASS, OBSERVE
 from evolve.program.reach import reached
 from evolve.program.syntax import FUNCTIONS
 
-_ROOTS = ("write", "read")
+_ROOTS = ("write", "read", OBSERVE)
 
 
 def unreached_lines(tree: ast.Module) -> frozenset[int]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evolve.program.checks import Problem
-from evolve.program.parts import BASE_CLASS, ITEM_CLASS, QUERY_CLASS, called_name
+from evolve.program.parts import BASE_CLASS, ITEM_CLASS, OBSERVE, QUERY_CLASS, STEP_FIELDS, called_name
 from evolve.program.static.classes import OBJECT, Type, read_types
 from evolve.program.static.inference import Scopes
 from evolve.program.static.names import listed, similar
@@ -18,10 +18,12 @@ from evolve.program.syntax import FUNCTIONS
 
 _SHOWN = 12
 _BY_TEXT = frozenset({"hasattr", "getattr", "setattr", "delattr"})
+_STEP = "Step"
 _GIVEN = {
     ("__init__", 1): TOOLKIT,
     ("write", 1): ITEM_CLASS,
     ("read", 1): QUERY_CLASS,
+    (OBSERVE, 1): _STEP,
 }
 
 
@@ -73,7 +75,8 @@ def _program(tree: ast.Module) -> _Program:
     for name, kind in types.items():
         if name in twice:
             kind.open, kind.constructor = True, None
-    return _Program({**toolkit_types(), **types}, functions, frozenset(_by_text(tree)))
+    given = {_STEP: Type(_STEP, attributes={*STEP_FIELDS} | OBJECT, subscriptable=False)}
+    return _Program({**toolkit_types(), **given, **types}, functions, frozenset(_by_text(tree)))
 
 
 def _keeps_signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
