@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from evolve.errors import FailureKind, ProgramError
-from evolve.records.base import Fields, Record
+from evolve.records.base import CallResult, Fields, Record
 
 
 class Stage(StrEnum):
@@ -98,14 +98,13 @@ class Interval(Record):
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-class WriteResult(Record):
+class WriteResult(Record, CallResult):  # type: ignore[misc] - frozen by its configuration
     """Result of writing one episode."""
 
     episode: str
     item: Fields
     seconds: float = Field(description="time in write, as the host measured it, model calls not counted")
     failure: Failure | None = None
-    inconclusive: str = Field(default="", description="why a model gave nothing to write, if so")
 
 
 class Step(Record):
@@ -115,7 +114,7 @@ class Step(Record):
     observation: str
 
 
-class ItemOutcome(Record):
+class ItemOutcome(Record, CallResult):  # type: ignore[misc] - frozen by its configuration
     """Outcome of one task, from its read to the archive; complete enough to replay the task by eye.
 
     It fills up: a read gives query, text, times and usage; the agent an answer; the scorer metrics and a
@@ -151,14 +150,8 @@ class ItemOutcome(Record):
     )
     usage: Usage = Usage()
     failure: Failure | None = None
-    inconclusive: str = Field(default="", description="why a model or judge gave nothing to score, if so")
     steps: tuple[Step, ...] = Field(default=(), description="what was done in an environment")
     logs: tuple[str, ...] = ()
-
-    @property
-    def conclusive(self) -> bool:
-        """True if every model and judge gave what the score needs."""
-        return not self.inconclusive
 
     def filled(self, **values: object) -> ItemOutcome:
         """Return a copy with ``values``, validated."""
