@@ -21,7 +21,7 @@ MODULES = sorted(
         "evolve.components",
         "evolve.config.names",
         "evolve.kinds",
-        "evolve.plugins.from_log",
+        "evolve.plugins.labels",
         "evolve.plugins.spaces",
         "evolve.plugins.texts",
         "evolve.plugins.usage",

@@ -7,7 +7,7 @@ from evolve.cli.campaigns import run
 from evolve.cli.installation import doctor, init, seed_commands
 from evolve.cli.models import model_commands
 from evolve.cli.names import NamesCommand
-from evolve.cli.plugins import export, improve, rollback, serve
+from evolve.cli.plugins import export, improve, rollback
 from evolve.cli.programs import check, evaluate
 from evolve.cli.runs import (
     compare,
@@ -26,6 +26,7 @@ from evolve.cli.runs import (
     show_candidate,
     trace,
 )
+from evolve.cli.serving import serve
 from evolve.cli.steering import add, hint, pause, resume, stop
 
 __all__ = ["app", "main"]
