@@ -14,9 +14,8 @@ from evolve.benchmark import Benchmark, benchmark
 from evolve.data import json_object, three_parts
 from evolve.environment import Environment
 from evolve.environments.errands import Errand, World
-from evolve.environments.keeping import kept
 from evolve.environments.player import Player
-from evolve.environments.simulator import Simulator
+from evolve.environments.simulator import Simulator, kept
 from evolve.errors import UsageError
 from evolve.records import Episode, Task
 

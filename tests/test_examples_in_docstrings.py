@@ -19,7 +19,7 @@ MODULES = sorted(
         "evolve.candidates",
         "evolve.cli.settings",
         "evolve.components",
-        "evolve.config.names",
+        "evolve.config.models",
         "evolve.kinds",
         "evolve.plugins.labels",
         "evolve.plugins.spaces",

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = """
     __main__ cli api bench search results candidates plugins arguments inspection campaign evaluation_setup
     model_set trust runs journal events mutation evaluation agents models environments sandboxes population
-    benchmark data benchmark_file environment seeds program config components scoring statistics records
+    benchmark data environment seeds program config components scoring statistics records
     registry kinds text files resources errors
 """.split()  # noqa: SIM905
 """Modules and packages of ``evolve`` from the top down: none imports one that stands before it.

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import TypeVar
 
 from evolve.agents.protocol import Extraction, TaskAgent
-from evolve.evaluation.memory_batch import MemoryBatch
+from evolve.evaluation.subsets import MemoryBatch
 from evolve.program import FieldSpec, Parts
 from evolve.records import Episode, Task
 

@@ -15,9 +15,9 @@ from typing import Protocol
 from evolve.agents.protocol import Extraction
 from evolve.errors import ModelError, ProgramError
 from evolve.evaluation.batching import BatchingServices, HostServices, WritePrefetcher
-from evolve.evaluation.memory_batch import MemoryBatch
 from evolve.evaluation.scorer import OnlineLearner
 from evolve.evaluation.services import AwaitedModel, ToolkitModel
+from evolve.evaluation.subsets import MemoryBatch
 from evolve.models.embeddings import Embedder
 from evolve.records import Episode, Failure, Fields, ItemOutcome, Task, Usage, WriteResult
 from evolve.sandboxes.protocol import Deferred, Limits, Outcome, Sandbox, Session

@@ -13,10 +13,9 @@ from evolve.errors import InfrastructureError, ModelError
 from evolve.evaluation.attribution import MemoryContents, attribute, reads_raw_text, received_text
 from evolve.evaluation.early_stopping import EarlyStopper
 from evolve.evaluation.extraction_cache import AgentInputs, ExtractionCache
-from evolve.evaluation.memory_batch import MemoryBatch
 from evolve.evaluation.scorer import OnlineLearner, Scorer
 from evolve.evaluation.session_run import Clock, LoadedSession, SessionOpener, SessionRun
-from evolve.evaluation.subsets import Subset
+from evolve.evaluation.subsets import MemoryBatch, Subset
 from evolve.program import MemoryProgram
 from evolve.records import CostUnit, Episode, Failure, ItemOutcome, Task, Usage
 
