@@ -8,8 +8,7 @@ from typing import Any, Literal
 
 from evolve.benchmark import Benchmark, benchmark
 from evolve.data.splitting import shuffled
-from evolve.environments.keeping import kept
-from evolve.environments.simulator import Simulator
+from evolve.environments.simulator import Simulator, kept
 from evolve.errors import UsageError
 from evolve.records import Episode, Task
 

@@ -6,18 +6,16 @@ import base64
 import hashlib
 import random
 import tomllib
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from evolve.benchmark import Benchmark, benchmark
 from evolve.data import json_object, three_parts
 from evolve.environment import Environment
-from evolve.environments.keeping import kept
+from evolve.environments.errands import Errand, World
 from evolve.environments.player import Player
-from evolve.environments.simulator import Simulator
+from evolve.environments.simulator import Simulator, kept
 from evolve.errors import UsageError
 from evolve.records import Episode, Task
 
@@ -27,10 +25,6 @@ MATERIAL = "textworld_material/worlds.toml"
 VERSION = 1
 MAX_STEPS = 25
 TEST_SHARE = 0.4
-COLUMNS, ROWS = 3, 2
-THINGS = 10
-Cell = tuple[int, int]
-DIRECTIONS: dict[Cell, str] = {(1, 0): "east", (-1, 0): "west", (0, 1): "north", (0, -1): "south"}
 CARD = {
     "task": "bring a thing to a piece of furniture in a world visited before, "
     f"in at most {MAX_STEPS} steps, or as many as the option says; "
@@ -105,7 +99,7 @@ def _made(seed: int, number: int, visits: int, goals: int, steps: int) -> Benchm
     content = (Path(__file__).parent / MATERIAL).read_bytes()
     material = tomllib.loads(content.decode())
     rng = random.Random(f"textworld {seed}")
-    worlds = [_World(f"world-{n + 1}", material, random.Random(rng.random())) for n in range(number)]
+    worlds = [World(f"world-{n + 1}", material, random.Random(rng.random())) for n in range(number)]
     version = f"{VERSION}-{hashlib.sha256(content).hexdigest()[:8]}-seed{seed}-{number}x{visits}x{goals}"
     errands = {world.name: world.errands(visits + goals) for world in worlds}
     past = {name: given[:visits] for name, given in errands.items()}
@@ -152,101 +146,8 @@ def _made(seed: int, number: int, visits: int, goals: int, steps: int) -> Benchm
     )
 
 
-@dataclass(frozen=True)
-class _Errand:
-    """Bring a thing somewhere; ``commands`` is the shortest way, and gold for a task."""
-
-    words: str
-    verb: str
-    commands: tuple[str, ...]
-
-
-class _World:
-    """Rooms on a grid, furniture in them, and things in and on it."""
-
-    def __init__(self, name: str, material: Mapping[str, Any], rng: random.Random) -> None:
-        self.name = name
-        self._rng = rng
-        cells = [(x, y) for x in range(COLUMNS) for y in range(ROWS)]
-        self._rooms: dict[str, Cell] = dict(
-            zip(rng.sample(material["rooms"], len(cells)), cells, strict=True)
-        )
-        self._doors = self._joined()
-        self._start = rng.choice(sorted(self._rooms))
-        closed = rng.sample(material["containers"], len(cells))
-        bare = rng.sample(material["supporters"], len(cells))
-        self._furniture: dict[str, tuple[str, str]] = {}
-        for room, box, table in zip(self._rooms, closed, bare, strict=True):
-            self._furniture |= {box: (room, "c"), table: (room, "s")}
-        things = rng.sample(material["things"], THINGS)
-        self._things = {thing: rng.choice(sorted(self._furniture)) for thing in things}
-
-    @property
-    def spec(self) -> dict[str, Any]:
-        """As ``players/play_textworld.py`` takes it."""
-        return {
-            "rooms": self._rooms,
-            "doors": self._doors,
-            "start": self._start,
-            "furniture": self._furniture,
-            "things": self._things,
-        }
-
-    def errands(self, number: int) -> list[_Errand]:
-        """``number`` different ones."""
-        pairs = [
-            (thing, target)
-            for thing, place in self._things.items()
-            for target in self._furniture
-            if target != place
-        ]
-        return [self._errand(*pair) for pair in self._rng.sample(pairs, number)]
-
-    def _errand(self, thing: str, target: str) -> _Errand:
-        place = self._things[thing]
-        room, kind = self._furniture[place]
-        goal, sort = self._furniture[target]
-        fetched = [f"open {place}"] if kind == "c" else []
-        fetched.append(f"take {thing} from {place}")
-        put = f"insert {thing} into {target}" if sort == "c" else f"put {thing} on {target}"
-        brought = [f"open {target}", put] if sort == "c" else [put]
-        commands = [*self._way(self._start, room), *fetched, *self._way(room, goal), *brought]
-        return _Errand(f"{put.capitalize()}.", put.split()[0], tuple(commands))
-
-    def _joined(self) -> list[tuple[str, str]]:
-        """A tree of doors that reaches every room."""
-        at = {cell: name for name, cell in self._rooms.items()}
-        doors, reached = [], [self._rng.choice(sorted(self._rooms))]
-        while len(reached) < len(at):
-            one = self._rng.choice(reached)
-            x, y = self._rooms[one]
-            dx, dy = self._rng.choice(sorted(DIRECTIONS))
-            other = at.get((x + dx, y + dy))
-            if other and other not in reached:
-                doors.append((one, other))
-                reached.append(other)
-        return doors
-
-    def _way(self, start: str, end: str) -> list[str]:
-        """The commands of the shortest way."""
-        waiting: deque[tuple[str, list[str]]] = deque([(start, [])])
-        been = {start}
-        while waiting:
-            room, way = waiting.popleft()
-            if room == end:
-                return way
-            for door in self._doors:
-                if room in door:
-                    other = door[1 - door.index(room)]
-                    (x, y), (to_x, to_y) = self._rooms[room], self._rooms[other]
-                    if other not in been:
-                        been.add(other)
-                        waiting.append((other, [*way, f"go {DIRECTIONS[to_x - x, to_y - y]}"]))
-        raise AssertionError("unreachable: the doors reach every room")
-
-
 def _transcripts(
-    worlds: list[_World], errands: Mapping[str, list[_Errand]], version: str
+    worlds: list[World], errands: Mapping[str, list[Errand]], version: str
 ) -> dict[str, list[str]]:
     """World → the transcript of each errand, as the engine tells it; from the cache where they are there."""
 
@@ -265,7 +166,7 @@ def _transcripts(
     return kept(f"textworld-{version}", tell)
 
 
-def _played(player: Player, world: _World, errand: _Errand, number: int) -> str:
+def _played(player: Player, world: World, errand: Errand, number: int) -> str:
     environment = ENGINE.played(player, {"make": {**world.spec, "quests": [errand.commands]}})
     lines = [f"Visit {number}", f"Goal: {errand.words}", environment.reset().text]
     for command in errand.commands:

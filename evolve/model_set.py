@@ -12,7 +12,7 @@ from evolve.agents.protocol import Judge, TaskAgent
 from evolve.agents.rules import RuleBasedAgent, RuleBasedJudge
 from evolve.components import AS_CONFIGURED, Components
 from evolve.config import OFFLINE, CampaignConfig, ModelsConfig, RoleConfig
-from evolve.config.names import WORDLLAMA, is_local
+from evolve.config.models import WORDLLAMA, is_local
 from evolve.evaluation import ToolkitModel
 from evolve.kinds import OBJECT
 from evolve.models.chat import ChatModel, Role

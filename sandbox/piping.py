@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import random
 import select
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
+
+from processes import end_everything
 
 CHUNK = 1 << 16
 HEADER_BYTES = 4
@@ -113,3 +117,34 @@ class Frames:
         anything = bool(self._arrived)
         self._arrived.clear()
         return anything
+
+
+def control_request(frame: bytes) -> dict[str, Any] | None:
+    """The request in ``frame`` if it is for the supervisor, else None: all other frames are the program's."""
+    body = frame[4:]
+    if len(body) > 80 or not (b'"op":"branch"' in body or b'"op":"drop"' in body):
+        return None
+    request = json.loads(body)
+    return request if request.get("op") in ("branch", "drop") else None
+
+
+def framed(message: dict[str, Any]) -> bytes:
+    """The frame of ``message``: 4 bytes of length, big-endian, and its JSON."""
+    body = json.dumps(message).encode()
+    return len(body).to_bytes(4, "big") + body
+
+
+def left_message(ident: str, code: int, *, out_of_memory: bool = False) -> dict[str, Any]:
+    """The message that a branch was left; ``code`` is an exit code, negative for a signal."""
+    ended = {"code": code if code >= 0 else None, "signal": -code if code < 0 else None}
+    return {"id": ident, "kind": "left", **ended, "out_of_memory": out_of_memory}
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of ``data``; end where the host has gone."""
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[os.write(descriptor, rest) :]
+        except BrokenPipeError:  # the host has gone
+            end_everything()

@@ -104,6 +104,32 @@ def address_space() -> int:
         return 0
 
 
+def is_there(process: int) -> bool:
+    """Whether ``process`` has not ended; it is left for ``collect``."""
+    try:
+        return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:  # not Linux: a copy is not this process's child
+        with suppress(ProcessLookupError):
+            os.kill(process, 0)
+            return True
+        return False
+
+
+def collect(process: int) -> int:
+    """Wait until ``process`` has ended; its exit code, negative for a signal."""
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    except ChildProcessError:  # not Linux: a copy is not this process's child
+        return 0
+
+
+def collect_orphans() -> None:
+    """Collect what the live process has left and has ended."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
 class Descendants:
     """The processes that this one, or one of its descendants, has started.
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from inspection import OpenFile, Shared, Status, await_stop, check_maps, is_hidden, open_files
-from piping import CHUNK, Frames, Pipes
-from processes import Descendants, end_everything, out_of_memory_kills
+from piping import CHUNK, Frames, Pipes, control_request, framed, left_message, write_all
+from processes import Descendants, collect, collect_orphans, end_everything, is_there, out_of_memory_kills
 from scratch import Snapshot, TooMuch
 from timing import Stopwatch
 
@@ -86,7 +86,7 @@ class Supervisor:
                 self._hand_print_on()
             if self._pipes.replies in ready:
                 self._hear_program()
-            if self._ended in ready or (self._ended < 0 and not _is_there(self._live)):
+            if self._ended in ready or (self._ended < 0 and not is_there(self._live)):
                 self._program_ended()
             if HOST_IN in ready:
                 self._hear_host(ready[HOST_IN])
@@ -123,7 +123,7 @@ class Supervisor:
             frame = self._from_host.next()
             if frame is None:
                 return
-            request = _control(frame)
+            request = control_request(frame)
             if request is None:
                 if b'"op":"load"' in frame[4:64]:
                     self._limit = json.loads(frame[4:])["limits"]["scratch_mb"] << 20
@@ -155,7 +155,7 @@ class Supervisor:
 
     def _hand_print_on(self) -> None:
         with suppress(BlockingIOError):
-            _write(HOST_PRINT, os.read(self._pipes.printed, CHUNK))
+            write_all(HOST_PRINT, os.read(self._pipes.printed, CHUNK))
 
     def _hear_program(self) -> None:
         with suppress(BlockingIOError):
@@ -166,27 +166,27 @@ class Supervisor:
 
     def _hand_on(self, frame: bytes) -> None:
         """Tell the host what a call has taken and give it ``frame``, at once: it is woken up once."""
-        _write(HOST_OUT, _framed(self._watch.read()) + frame)
+        write_all(HOST_OUT, framed(self._watch.read()) + frame)
 
     def _say(self, message: dict[str, Any]) -> None:
-        _write(HOST_OUT, _framed(message))
+        write_all(HOST_OUT, framed(message))
 
     def _program_ended(self) -> NoReturn:
         """Tell the host how the live process has ended, and end."""
         for descriptor, part in self._pipes.empty():
             if descriptor == self._pipes.printed:
-                _write(HOST_PRINT, part)
+                write_all(HOST_PRINT, part)
             else:
                 self._from_program.add(part)
         while (frame := self._from_program.next()) is not None:
             self._hand_on(frame)
-        self._leave(_collect(self._live))
+        self._leave(collect(self._live))
 
     def _leave(self, code: int) -> NoReturn:
         """Say that the program has ended with ``code``, negative for a signal, and end."""
         killed = code == -signal.SIGKILL and out_of_memory_kills() > self._killed_before
         ident = self._saved[-1].branch if self._saved else ""
-        self._say(_left(ident, code, out_of_memory=killed))
+        self._say(left_message(ident, code, out_of_memory=killed))
         with suppress(RuntimeError):
             self._others.end_all_but(set())
         # The host reads how it ended, then hangs up; were it to look at the container, that is still there.
@@ -273,19 +273,19 @@ class Supervisor:
             self._refuse("crash", f"what a read has changed could not be put back: {error}")
             return
         self._opening = None
-        self._say(_left(saved.branch, 0))
+        self._say(left_message(saved.branch, 0))
 
     def _end_live(self, kept: set[int]) -> int:
         """Kill the live process and all that it has started; its exit code, negative for a signal."""
         os.kill(self._live, signal.SIGKILL)
-        code = _collect(self._live)
+        code = collect(self._live)
         if LINUX:
             self._others.end_all_but({*kept, *(saved.process for saved in self._saved)})
-            _collect_orphans()
+            collect_orphans()
         stray = self._from_program.clear()
         for descriptor, part in self._pipes.empty():
             if descriptor == self._pipes.printed:
-                _write(HOST_PRINT, part)
+                write_all(HOST_PRINT, part)
             else:
                 stray = bool(part) or stray
         if stray:  # more than was asked for, which the host takes for the breach that it is
@@ -306,57 +306,3 @@ class Supervisor:
         ident, self._opening = self._opening or "", None
         text = message.encode("utf-8", "replace").decode()[:600]
         self._say({"id": ident, "kind": "failed", "error": error, "message": text, "detail": "", "logs": []})
-
-
-def _control(frame: bytes) -> dict[str, Any] | None:
-    """The request in ``frame`` if it is for the supervisor, else None: all other frames are the program's."""
-    body = frame[4:]
-    if len(body) > 80 or not (b'"op":"branch"' in body or b'"op":"drop"' in body):
-        return None
-    request = json.loads(body)
-    return request if request.get("op") in ("branch", "drop") else None
-
-
-def _framed(message: dict[str, Any]) -> bytes:
-    body = json.dumps(message).encode()
-    return len(body).to_bytes(4, "big") + body
-
-
-def _left(ident: str, code: int, *, out_of_memory: bool = False) -> dict[str, Any]:
-    ended = {"code": code if code >= 0 else None, "signal": -code if code < 0 else None}
-    return {"id": ident, "kind": "left", **ended, "out_of_memory": out_of_memory}
-
-
-def _is_there(process: int) -> bool:
-    """Whether ``process`` has not ended; it is left for ``_collect``."""
-    try:
-        return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-    except ChildProcessError:  # not Linux: a copy is not this process's child
-        with suppress(ProcessLookupError):
-            os.kill(process, 0)
-            return True
-        return False
-
-
-def _collect(process: int) -> int:
-    """Wait until ``process`` has ended; its exit code, negative for a signal."""
-    try:
-        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    except ChildProcessError:  # not Linux: a copy is not this process's child
-        return 0
-
-
-def _collect_orphans() -> None:
-    """Collect what the live process has left and has ended."""
-    with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        try:
-            rest = rest[os.write(descriptor, rest) :]
-        except BrokenPipeError:  # the host has gone
-            end_everything()

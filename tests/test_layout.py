@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = """
     __main__ cli api bench search results candidates plugins arguments inspection campaign evaluation_setup
     model_set trust runs journal events mutation evaluation agents models environments sandboxes population
-    benchmark data benchmark_file environment seeds program config components scoring statistics records
+    benchmark data environment seeds program config components scoring statistics records
     registry kinds text files resources errors
 """.split()  # noqa: SIM905
 """Modules and packages of ``evolve`` from the top down: none imports one that stands before it.
@@ -22,6 +22,17 @@ ALGORITHM = """
     campaign/loop population/population population/pool population/selection population/archive
 """.split()  # noqa: SIM905
 """What has to be read to know the search: the loop, and how parents, front and best are chosen."""
+LONGEST_FILE = 320
+LONG_TESTS = {
+    "benchmarks/test_published_formats.py": 350,
+    "campaign/test_proposer.py": 329,
+    "report/test_browser.py": 380,
+    "sandboxes/conformance.py": 718,
+    "sandboxes/test_reward_hacks.py": 444,
+    "test_cli.py": 389,
+    "test_journal.py": 321,
+}
+"""Files of tests with more lines of code than ``LONGEST_FILE`` → how many they have at most."""
 
 
 def modules() -> Iterator[tuple[Path, ast.Module]]:
@@ -123,6 +134,43 @@ def test_a_function_has_at_most_sixty_lines_of_code() -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (lines := code_lines(node)) > 60
     }
     assert long == {}
+
+
+def test_a_file_has_at_most_320_lines() -> None:
+    """All lines, of the engine and of what is shipped with it; there are no exceptions."""
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for folder in ("evolve", "sandbox", "seeds", "benchmarks", "examples")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if (lines := len(path.read_text().splitlines())) > LONGEST_FILE
+    }
+    assert long == {}
+
+
+def test_a_file_of_tests_has_at_most_320_lines_of_code() -> None:
+    """Blank lines, comments and docstrings not counted. ``LONG_TESTS`` may only shrink."""
+    long = {
+        str(path.relative_to(ROOT / "tests")): lines
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        if "paper_programs" not in path.parts and (lines := lines_of_code(path)) > LONGEST_FILE
+    }
+    assert set(long) == set(LONG_TESTS), "split the new file, or take a file that is short now off the list"
+    assert {name: lines for name, lines in long.items() if lines > LONG_TESTS[name]} == {}
+
+
+def lines_of_code(path: Path) -> int:
+    """Lines of a file without blank ones, comments and docstrings."""
+    text = path.read_text()
+    prose = {
+        line
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    return sum(
+        bool(line.strip()) and not line.lstrip().startswith("#") and number not in prose
+        for number, line in enumerate(text.splitlines(), start=1)
+    )
 
 
 def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

@@ -13,27 +13,11 @@ from typing import Protocol
 
 from evolve.environment import Environment
 from evolve.program import Parts
-from evolve.records import Episode, Failure, Fields, Step, Task, Usage
+from evolve.records import CallResult, Episode, Failure, Fields, Step, Task, Usage
 
 
 @dataclass(frozen=True)
-class AgentResult:
-    """Common part of an agent's results for one item.
-
-    Attributes:
-        inconclusive: reason why there is no result, if no program is to blame: a model or an environment
-            failed.
-
-    Example:
-        >>> Response("", Usage(), inconclusive="The provider filtered the prompt.").inconclusive
-        'The provider filtered the prompt.'
-    """
-
-    inconclusive: str = field(default="", kw_only=True)
-
-
-@dataclass(frozen=True)
-class Extraction(AgentResult):
+class Extraction(CallResult):
     """Values for the fields of a KnowledgeItem or a Query.
 
     Attributes:
@@ -49,12 +33,17 @@ class Extraction(AgentResult):
     @property
     def usable(self) -> bool:
         """True if there are usable fields."""
-        return self.failure is None and not self.inconclusive
+        return self.failure is None and self.conclusive
 
 
 @dataclass(frozen=True)
-class Response(AgentResult):
-    """The agent's answer to a task."""
+class Response(CallResult):
+    """The agent's answer to a task.
+
+    Example:
+        >>> Response("", Usage(), inconclusive="The provider filtered the prompt.").conclusive
+        False
+    """
 
     text: str
     usage: Usage
@@ -70,7 +59,7 @@ class Recollection:
 
 
 @dataclass(frozen=True)
-class Conduct(AgentResult):
+class Conduct(CallResult):
     """Run of the agent in an environment.
 
     Attributes:

@@ -11,7 +11,7 @@ import tomli_w
 from pydantic import Field, ValidationError
 
 from evolve.config import CampaignConfig
-from evolve.config.section import Section
+from evolve.config.checks import Section
 from evolve.errors import UsageError
 from evolve.files.inside import read_below
 

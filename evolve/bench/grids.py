@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
 from evolve.inspection.tables import interval_of
 from evolve.inspection.text import amount, by_method, difference, score
 from evolve.records import Interval
-from evolve.text import one_line
+from evolve.text import one_line, printable
 
 Data = Mapping[str, Any]
 SPLITS = {"test": "test set", "static": "validation tasks that give fitness"}
@@ -134,3 +138,23 @@ def _of_differences(data: Data, family: Data, title: str) -> Grid:
     method = by_method(row["difference"] for row in family["rows"])
     note = f"The intervals of this table hold together at 95 % (each at {family['level']:.2%}){method}."
     return Grid(title, ["program", *shown], rows, [note])
+
+
+def bench_view(data: Mapping[str, Any]) -> RenderableType:
+    """Return the tables one below the other, and the reasons why cells have no score."""
+    blocks: list[RenderableType] = []
+    for grid in grids(data):
+        blocks.extend((_table(grid), *(Text(note, style="dim") for note in grid.notes), Text()))
+    told = [Text(printable(text)) for text in problems(data)]
+    if told:
+        blocks.extend((Text("Without a score, or failed", style="bold"), *told))
+    return Group(*blocks)
+
+
+def _table(grid: Grid) -> Table:
+    table = Table(title=grid.title, title_justify="left", title_style="bold")
+    for place, heading in enumerate(grid.header):
+        table.add_column(Text(heading), overflow="fold", justify="left" if place == 0 else "right")
+    for row in grid.rows:
+        table.add_row(*map(Text, row))
+    return table

@@ -167,7 +167,7 @@ def estimate(config: CampaignConfig, *, root: Path, unsafe_local: bool, notify: 
 
 def _remote(models: ModelsConfig, paces: Paces, notify: Notify) -> ModelsConfig:
     """``models`` with servers in place of files; one is started only to measure its speed, and ended."""
-    from evolve.config.names import is_local
+    from evolve.config.models import is_local
     from evolve.models.local.opening import open_local
 
     contexts: dict[str, int] = {}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from evolve.config import CampaignConfig, RoleConfig
-from evolve.config.names import WORDLLAMA, is_local
+from evolve.config.models import WORDLLAMA, is_local
 from evolve.errors import BudgetReached, ModelError, UsageError
 from evolve.model_set import is_offline
 from evolve.models.budget import Budget

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from evolve.campaign.probing import MODEL_TASKS, OFFLINE_TASKS, Probe
 from evolve.config import CampaignConfig, RoleConfig
-from evolve.config.names import is_local
+from evolve.config.models import is_local
 from evolve.evaluation_setup import EvaluationSetup
 from evolve.models.chat import ChatModel
 from evolve.mutation.reflection import ReflectionMutator

@@ -1,13 +1,12 @@
 """The command line. Nothing heavy is imported here: each command imports what it needs."""
 
-from evolve.cli.app import app
+from evolve.cli.app import NamesCommand, app
 from evolve.cli.bench import bench
 from evolve.cli.benchmarks import benchmark_commands
 from evolve.cli.campaigns import run
 from evolve.cli.installation import doctor, init, seed_commands
 from evolve.cli.models import model_commands
-from evolve.cli.names import NamesCommand
-from evolve.cli.plugins import export, improve, rollback, serve
+from evolve.cli.plugins import export, improve, rollback
 from evolve.cli.programs import check, evaluate
 from evolve.cli.results import export_results
 from evolve.cli.runs import (
@@ -26,6 +25,7 @@ from evolve.cli.runs import (
     show_candidate,
     trace,
 )
+from evolve.cli.serving import serve
 from evolve.cli.steering import add, hint, pause, resume, stop
 
 __all__ = ["app", "main"]

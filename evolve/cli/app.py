@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
+
+from typer.core import TyperCommand
+
+from evolve.kinds import KINDS
+from evolve.registry import REGISTRY
+
 INTERRUPTED = 130
 """Exit code of a process that Ctrl-C ended, as in shells."""
 PIPE_WIDTH = 120
@@ -202,3 +208,15 @@ def show(data: Any, view: RenderableType, *, as_json: bool) -> None:
         say_json(to_json(data))
     else:
         console().print(view)
+
+
+class NamesCommand(TyperCommand):
+    """Command whose help lists the parts that plug-ins add. Listing them imports none."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the names below the options."""
+        super().format_epilog(ctx, formatter)
+        rows = [(name, f"{kind}, from {source}") for kind in KINDS for name, source in REGISTRY.sources(kind)]
+        if rows:
+            with formatter.section("Registered parts"):
+                formatter.write_dl(rows)

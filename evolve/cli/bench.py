@@ -82,7 +82,7 @@ def bench(
     from evolve import api
     from evolve.bench.exports import check_export
     from evolve.bench.exports import export as write
-    from evolve.bench.view import bench_view
+    from evolve.bench.grids import bench_view
 
     for path in export or ():
         check_export(path)

@@ -122,7 +122,8 @@ def benchmark_from_log(
 
     from evolve.files.durable import replace_file
     from evolve.journal.lines import to_line
-    from evolve.plugins.from_log import label, read_review, sentences, write_benchmark
+    from evolve.plugins.from_log import sentences, write_benchmark
+    from evolve.plugins.labels import label, read_review
 
     labels = label(memory)
     if review is not None and not review.exists():

@@ -194,13 +194,12 @@ def diff(
 ) -> None:
     """Show what changed from candidate A to B."""
     from evolve.inspection.diff import diff_view
-    from evolve.runs.history import title
     from evolve.text import one_line
 
     opened = _open(run, root)
     pair = [opened.candidate(text) for text in (before, after)]
     data = opened.diff(before, after)
-    names = [f"#{candidate.number} {one_line(title(candidate), 60)}" for candidate in pair]
+    names = [f"#{candidate.number} {one_line(candidate.title, 60)}" for candidate in pair]
     show(data, diff_view(data, *names), as_json=as_json)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from evolve.config.campaign import DEFAULT_SEEDS, CampaignConfig
 from evolve.config.files import (
     MAY_CHANGE,
+    PRESETS,
     check_resumable,
     flattened,
     load_config,
@@ -26,7 +27,6 @@ from evolve.config.models import (
     ReflectorConfig,
     RoleConfig,
 )
-from evolve.config.presets import PRESETS
 from evolve.config.sandbox import Limits, SandboxConfig
 from evolve.config.sections import EvaluationConfig, SearchConfig
 

@@ -1,4 +1,4 @@
-"""Checks of names in a configuration: registered ones, and lists of them."""
+"""Base of the sections of a configuration, and checks of the names in them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pydantic import AfterValidator, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
 from evolve.kinds import Kind
 from evolve.registry import REGISTRY
+
+
+class Section(BaseModel):
+    """Base of the sections: immutable, closed to unknown keys, finite numbers only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""Models per role, and their call settings."""
+"""Models per role, their call settings, and names of models on this machine."""
 
 from __future__ import annotations
 
@@ -9,9 +9,40 @@ from typing import Any
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from evolve.config.names import with_absolute_path
-from evolve.config.section import Section
+from evolve.config.checks import Section
 from evolve.records import StructuredOutput
+
+GGUF = "gguf:"
+"""Prefix of a model that is a GGUF file on this machine."""
+LOCAL = "local"
+"""SmolLM2-135M-Instruct, fetched from the package index when it is first used."""
+
+WORDLLAMA = "wordllama"
+"""Static embeddings from the wheel of that name."""
+
+
+def is_local(model: str) -> bool:
+    """Return whether ``model`` is answered by a server on this machine that is started for it.
+
+    >>> is_local("gguf:/models/qwen.gguf"), is_local("local"), is_local("openai/gpt-5-mini")
+    (True, True, False)
+    """
+    return model == LOCAL or model.startswith(GGUF)
+
+
+def with_absolute_path(model: str) -> str:
+    """``model`` with the path of a GGUF file made absolute; any other name stays as it is.
+
+    Raises:
+        ValueError: ``gguf:`` without a path.
+    """
+    if not model.startswith(GGUF):
+        return model
+    path = model.removeprefix(GGUF)
+    if not path:
+        raise ValueError("expected gguf:PATH, the path of a GGUF file, such as gguf:models/qwen.gguf")
+    return f"{GGUF}{Path(path).expanduser().absolute()}"
+
 
 OFFLINE = "offline"
 """Name of the rules that replace a model."""

@@ -6,8 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from evolve.config.checks import named
-from evolve.config.section import Section
+from evolve.config.checks import Section, named
 
 
 class Limits(Section):

@@ -5,8 +5,7 @@ complains with file and line. Fetching is in ``evolve.data.fetching``, imported 
 """
 
 from evolve.data.files import DataFile, locate, missing
-from evolve.data.fingerprint import fingerprint
-from evolve.data.reading import content_of, csv_rows, json_object, rows_of
+from evolve.data.reading import content_of, csv_rows, fingerprint, json_object, rows_of
 from evolve.data.rows import Row
 from evolve.data.splitting import groups_apart, three_parts, validation_and_test
 

@@ -1,20 +1,57 @@
 """Fetch the files of a benchmark from their official source: resumed, verified, and never half there.
 
-Unfinished files are in ``FOLDER`` within the data folder. A file takes its final name only when its length
+Checksums of what was fetched first are kept in ``SUMS``, in the form that ``sha256sum -c`` reads. Unfinished
+files are in ``FOLDER`` within the data folder. A file takes its final name only when its length
 and checksum are right and the benchmark has loaded with it.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from evolve.data.checksums import FILE as SUMS
-from evolve.data.checksums import record_sums, recorded_sums, sha256_of
 from evolve.data.download import Downloader
 from evolve.data.files import DataFile
 from evolve.errors import EvolveError, UsageError
+from evolve.files.durable import replace_file
+
+SUMS = "SHA256SUMS"
+_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
+
+
+def sha256_of(path: Path) -> str:
+    """The checksum of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def recorded_sums(data_dir: Path) -> dict[str, str]:
+    """Name → checksum in hex, of the files that were fetched into ``data_dir``.
+
+    Raises:
+        UsageError: the record was damaged.
+    """
+    path = data_dir / SUMS
+    if not path.is_file():
+        return {}
+    sums = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        found = _LINE.fullmatch(line)
+        if found is None:
+            raise UsageError(f"Line {number} of {path} is no checksum: restore the file, or remove it.")
+        sums[found[2]] = found[1]
+    return sums
+
+
+def record_sums(data_dir: Path, sums: dict[str, str]) -> None:
+    """Add ``sums`` to the recorded ones. InfrastructureError: the folder cannot be written."""
+    known = recorded_sums(data_dir) | sums
+    text = "".join(f"{digest}  {name}\n" for name, digest in sorted(known.items()))
+    replace_file(data_dir / SUMS, text.encode("utf-8"))
+
 
 FOLDER = ".fetching"
 
@@ -30,7 +67,7 @@ def fetch(
     """Fetch ``files`` into ``data_dir`` and return the paths of those that were fetched.
 
     A file that is there already is left alone, unless its checksum is known and wrong, or ``again``. Of a
-    file whose checksum nobody published, that of the first fetch is recorded in ``checksums.FILE``.
+    file whose checksum nobody published, that of the first fetch is recorded in ``SUMS``.
 
     Args:
         files: what is needed.

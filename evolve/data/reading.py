@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import io
 import json
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from evolve.data.rows import Row, as_record
 from evolve.errors import UsageError
+from evolve.records import Record
 
 _PACKED = {".xz": lzma.open, ".gz": gzip.open}
 _AGAIN = "Fetch it again, or restore your copy."
@@ -195,3 +197,12 @@ def _skip(text: str, position: int) -> int:
     while text[position : position + 1] in (" ", "\n", "\r", "\t"):
         position += 1
     return position
+
+
+LENGTH = 8
+
+
+def fingerprint(records: Iterable[Record]) -> str:
+    """The first ``LENGTH`` hexadecimal digits of the SHA-256 of the records as JSON, a line each."""
+    content = "\n".join(record.model_dump_json() for record in records)
+    return hashlib.sha256(content.encode()).hexdigest()[:LENGTH]

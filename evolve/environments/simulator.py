@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -139,3 +140,21 @@ def _has(python: str, package: str) -> bool:
         raise UsageError(
             f"${PYTHON} names {python}, which cannot be run: {error}. Expected the path of an interpreter."
         ) from error
+
+
+def kept(name: str, tell: Callable[[], Any]) -> Any:
+    """Return the plain JSON of ``tell``, from the user's cache if it was called before under ``name``.
+
+    An unreadable cache file is replaced. A process that is killed half-way leaves no file.
+    """
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    path = Path(home) / "evolve" / "made" / f"{name}.json"
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        told = tell()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    part.write_text(json.dumps(told), "utf-8")
+    part.replace(path)
+    return told

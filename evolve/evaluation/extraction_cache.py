@@ -10,10 +10,10 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import partial
 from itertools import chain
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from evolve.agents.protocol import Extraction, TaskAgent
-from evolve.evaluation.memory_batch import MemoryBatch
+from evolve.evaluation.subsets import MemoryBatch
 from evolve.program import FieldSpec, Parts
 from evolve.records import Episode, Task
 
@@ -81,6 +81,18 @@ class ExtractionCache:
                 if not extraction.inconclusive:  # a model may answer next time what it refused once
                     fresh[i] = self._known.setdefault(keys[i], extraction)
             return [fresh[i] if i in fresh else self._known[key] for i, key in enumerate(keys)]
+
+
+class Inputs(Protocol):
+    """Items and queries that an agent filled in for the memories of a run."""
+
+    def items(self, place: int) -> Sequence[Extraction]:
+        """Return the item of each episode of the memory at ``place``; none in online learning."""
+        ...
+
+    def queries(self, questions: Mapping[str, Task]) -> Sequence[Extraction]:
+        """Return the query of each question; its key is the id of the task, or of the online episode."""
+        ...
 
 
 class AgentInputs:

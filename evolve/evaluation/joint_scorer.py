@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from evolve.agents.protocol import Judge, TaskAgent
 from evolve.benchmark import Benchmark, part_of
 from evolve.config.names import QUALITY_OF
 from evolve.evaluation.scorer import Scorer
+from evolve.evaluation.within_task import ActedTask
 from evolve.program import Parts
 from evolve.records import ItemOutcome, Task
+from evolve.sandboxes.protocol import Session
 
 
 class JointScorer:
@@ -35,6 +38,12 @@ class JointScorer:
         """The metrics of the parts and the judge's name, which decide the scores."""
         return tuple(text for scorer in self._scorers.values() for text in scorer.identity)
 
+    def task_run(self, parts: Parts, repeat: int = 0) -> JointTaskRun | None:
+        """Return what acts out the tasks of benchmarks with an environment; see ``Scorer.task_run``."""
+        runs = {name: scorer.task_run(parts, repeat) for name, scorer in self._scorers.items()}
+        acted = {name: run for name, run in runs.items() if run is not None}
+        return JointTaskRun(acted) if acted else None
+
     def score(
         self, parts: Parts, asked: Mapping[str, Task], items: Sequence[ItemOutcome], repeat: int = 0
     ) -> list[ItemOutcome]:
@@ -46,6 +55,22 @@ class JointScorer:
                 found = scorer.score(parts, asked, mine, repeat)
                 scored |= {item.task: _marked(item, name) for item in found}
         return [scored[item.task] for item in items]
+
+
+@dataclass(frozen=True)
+class JointTaskRun:
+    """Follows up the reads of those benchmarks that are acted out.
+
+    Attributes:
+        acted: name of a benchmark → what acts its tasks out.
+    """
+
+    acted: Mapping[str, ActedTask]
+
+    def follow(self, session: Session, task: Task, read: ItemOutcome) -> tuple[ItemOutcome, bool]:
+        """See ``TaskRun.follow``; a read of another benchmark is returned as it is."""
+        acted = self.acted.get(part_of(task.id))
+        return (read, False) if acted is None else acted.follow(session, task, read)
 
 
 def _marked(item: ItemOutcome, part: str) -> ItemOutcome:

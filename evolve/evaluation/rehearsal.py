@@ -13,10 +13,9 @@ from evolve.agents.protocol import Extraction
 from evolve.benchmark import Scope
 from evolve.errors import ProgramError
 from evolve.evaluation.batching import HostServices
-from evolve.evaluation.memory_batch import MemoryBatch
 from evolve.evaluation.services import AwaitedModel, ToolkitModel
 from evolve.evaluation.session_run import LoadedSession, SessionRun
-from evolve.evaluation.subsets import Subset
+from evolve.evaluation.subsets import MemoryBatch, Subset
 from evolve.evaluation.trial import schedule
 from evolve.models.embeddings import Embedder, KeepsVectors
 from evolve.records import Completion, Episode, Fields, Task, Usage

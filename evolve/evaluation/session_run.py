@@ -7,17 +7,17 @@ an episode's fields include the lesson on the right answer, from which the progr
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Protocol
 
 from evolve.agents.protocol import Extraction
 from evolve.errors import ModelError, ProgramError
 from evolve.evaluation.batching import BatchingServices, HostServices, WritePrefetcher
-from evolve.evaluation.memory_batch import MemoryBatch
+from evolve.evaluation.extraction_cache import Inputs
 from evolve.evaluation.scorer import OnlineLearner
 from evolve.evaluation.services import AwaitedModel, ToolkitModel
+from evolve.evaluation.subsets import MemoryBatch
 from evolve.evaluation.within_task import TaskRun
 from evolve.models.embeddings import Embedder
 from evolve.records import Episode, Failure, Fields, ItemOutcome, Task, Usage, WriteResult
@@ -61,21 +61,10 @@ class SessionOpener:
         return LoadedSession(self.sandbox.open(source, deferring or answering, self.limits), deferring)
 
 
-class Inputs(Protocol):
-    """Items and queries that an agent filled in for the memories of a run."""
-
-    def items(self, place: int) -> Sequence[Extraction]:
-        """Return the item of each episode of the memory at ``place``; none in online learning."""
-        ...
-
-    def queries(self, questions: Mapping[str, Task]) -> Sequence[Extraction]:
-        """Return the query of each question; its key is the id of the task, or of the online episode."""
-        ...
-
-
 class SessionRun:
-    """Iterator over the reads of a program, block by block, in one memory after another. One that is read
-    between its writes gives all of its reads at once.
+    """Iterator over the reads of a program, block by block, in one memory after another.
+
+    A memory that is read between its writes gives all of its reads at once.
 
     Args:
         opened: the loaded program. If its services wait for a model, the model calls of many reads and writes

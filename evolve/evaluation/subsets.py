@@ -1,4 +1,4 @@
-"""Task subsets that programs are scored on, with the episodes they are given."""
+"""Task subsets that programs are scored on, with their episodes, and the work on one memory of them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import numpy as np
 
 from evolve.benchmark import Benchmark, part_of
 from evolve.errors import UsageError
-from evolve.evaluation.facility_location import facility_location
-from evolve.evaluation.kmeans import representatives, steady
+from evolve.evaluation.representatives import facility_location, representatives, steady
 from evolve.models.embeddings import Embedder
 from evolve.records import Episode, Task
 
@@ -251,3 +250,24 @@ def _shares(count: int, sizes: Sequence[int]) -> list[int]:
 
 def _vectors(embedder: Embedder, texts: Sequence[str]) -> np.ndarray:
     return np.asarray(embedder.embed(texts), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class MemoryBatch:
+    """Work on one memory: the episodes to write, in order, and the blocks of tasks to ask.
+
+    Attributes:
+        group: group of the memory; empty for the one of pooled scope.
+        episodes: in their order.
+        blocks: in pooled scope there is an interim analysis after each of them.
+        interim: in grouped scope, there is an interim analysis after this memory.
+        stops: in an interleaved memory, number of episodes written before each block; empty: all of them
+            before the first. An interleaved memory has at most one interim analysis, at its end: its tasks
+            are asked in the order of time, which is no random order.
+    """
+
+    group: str
+    episodes: tuple[Episode, ...]
+    blocks: tuple[tuple[Task, ...], ...]
+    interim: bool = True
+    stops: tuple[int, ...] = ()

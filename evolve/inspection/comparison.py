@@ -15,7 +15,7 @@ from evolve.inspection.text import by_method, difference, duration, score
 from evolve.journal import RunRecord
 from evolve.population import ParetoArchive, objective
 from evolve.records import Evaluation, Interval
-from evolve.runs.history import STATIC, TEST, RunHistory, title
+from evolve.runs.history import STATIC, TEST, RunHistory
 from evolve.statistics import paired_interval
 
 Data = dict[str, Any]
@@ -57,7 +57,7 @@ class FinalScores:
             items=sum(len(evaluation.items) for (_, subset), evaluation in stored.items() if subset != TEST),
             best=_scores(tested),
             baseline=_scores(seeds.get(top)) if top is not None else {},
-            baseline_name=title(seed) if seed else "",
+            baseline_name=seed.title if seed else "",
             groups=tested.item_groups if tested else {},
             test=tested.quality if tested else None,
         )
@@ -89,7 +89,7 @@ def comparison_data(runs: Sequence[RunRecord]) -> Data:
                 "children": history.settled,
                 "items": outcome.items,
                 "seconds": sum(p.seconds for p in history.progress()[-1:]),
-                "best": f"#{best.number} {title(best)}" if best else "",
+                "best": f"#{best.number} {best.title}" if best else "",
                 "validation": validation.model_dump() if validation else None,
                 "test": outcome.test.model_dump() if outcome.test else None,
                 "baseline": outcome.baseline_name,

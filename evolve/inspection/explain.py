@@ -17,7 +17,7 @@ from evolve.program import MemoryProgram
 from evolve.program.parts import INSTRUCTIONS
 from evolve.program.structure import Phase, Structure, structure
 from evolve.records import Candidate, Evaluation
-from evolve.runs.history import STATIC, title
+from evolve.runs.history import STATIC
 from evolve.scoring import contains_passage
 from evolve.text import one_line, printable
 
@@ -49,7 +49,7 @@ def explain_data(run: RunRecord, candidate: Candidate, questions: Questions) -> 
     return {
         "run": run.name,
         "number": candidate.number,
-        "title": title(candidate),
+        "title": candidate.title,
         "message": candidate.message,
         "structure": structure_data(program),
         "behaviour": behaviour_data(whole, questions, run.config.sandbox.read_characters) if whole else None,

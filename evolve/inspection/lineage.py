@@ -13,7 +13,7 @@ from rich.text import Text
 
 from evolve.inspection.draws import draw_counts
 from evolve.records import Candidate, Interval
-from evolve.runs.history import RunHistory, title
+from evolve.runs.history import RunHistory
 from evolve.text import one_line
 
 Data = dict[str, Any]
@@ -38,7 +38,7 @@ def node_data(history: RunHistory, candidate: Candidate) -> Data:
     best = history.best
     return {
         "number": candidate.number,
-        "title": title(candidate),
+        "title": candidate.title,
         "message": candidate.message,
         "parents": list(candidate.parents),
         "quality": candidate.objectives.get("quality"),

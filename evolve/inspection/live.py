@@ -20,7 +20,7 @@ from evolve.inspection.narration import described, under_way
 from evolve.inspection.observer import Observer
 from evolve.inspection.tables import candidate_data, candidates_table
 from evolve.inspection.text import duration, score
-from evolve.runs.history import RunHistory, title
+from evolve.runs.history import RunHistory
 from evolve.text import one_line
 
 Clock = Callable[[], float]
@@ -121,7 +121,7 @@ class LiveView:
             interval = history.quality(best.number)
             value = score(interval, best.objectives["quality"])
             grid.add_row(
-                "best", Text(f"#{best.number} {one_line(title(best), 40)}"), Text(value, style="green")
+                "best", Text(f"#{best.number} {one_line(best.title, 40)}"), Text(value, style="green")
             )
         return grid
 

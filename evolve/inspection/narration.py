@@ -16,7 +16,7 @@ from evolve.events import (
     Steered,
 )
 from evolve.inspection.text import difference, duration, score
-from evolve.runs.history import SEED, STATIC, TEST, RunHistory, title
+from evolve.runs.history import SEED, STATIC, TEST, RunHistory
 from evolve.text import changed_parts, one_line
 
 CEILING = 0.98
@@ -124,7 +124,7 @@ def _evaluated(event: Evaluated) -> str | None:
 
 def _joined(event: Joined, history: RunHistory) -> str:
     candidate = event.candidate
-    who = f"#{candidate.number} {one_line(title(candidate), 40)}"
+    who = f"#{candidate.number} {one_line(candidate.title, 40)}"
     seed = candidate.operator == SEED
     if seed and history.initial:
         who = f"[{len(history.seeds)}/{history.initial} initial programs] {who}"
@@ -159,7 +159,7 @@ def saturation(history: RunHistory) -> str:
     if best is None or len(history.seeds) < history.initial or best.objectives["quality"] < CEILING:
         return ""
     return (
-        f"The initial program #{best.number} {title(best)} scores {best.objectives['quality']:.3f} of 1 "
+        f"The initial program #{best.number} {best.title} scores {best.objectives['quality']:.3f} of 1 "
         "on validation: a search can hardly find better. Give harder or more questions, let read return "
         "less (sandbox.read_characters), or search for lower cost."
     )

@@ -24,7 +24,7 @@ from evolve.inspection.text import difference, duration, score
 from evolve.journal import RunRecord
 from evolve.models.calls import Call
 from evolve.records import Candidate, Evaluation, Interval
-from evolve.runs.history import STATIC, RunHistory, title
+from evolve.runs.history import STATIC, RunHistory
 from evolve.text import one_line
 
 Data = dict[str, Any]
@@ -83,7 +83,7 @@ def _end_data(run: RunRecord, history: RunHistory, candidate: Candidate | None) 
     quality = history.quality(candidate.number)
     return {
         "number": candidate.number,
-        "title": title(candidate),
+        "title": candidate.title,
         "quality": quality.model_dump() if quality else None,
         "metric": evaluation.metric,
         "categories": category_means(evaluation),

@@ -18,7 +18,7 @@ from evolve.inspection.text import by_method, difference, score
 from evolve.inspection.transfer import transfer_data, transfer_view
 from evolve.journal import RunRecord
 from evolve.runs.duplicates import near_duplicates_line
-from evolve.runs.history import RunHistory, title
+from evolve.runs.history import RunHistory
 from evolve.text import one_line
 
 DEFAULT_ROOT = Path("runs")
@@ -112,4 +112,4 @@ def _commands(run: RunRecord, history: RunHistory) -> list[tuple[str, str]]:
 
 def _named(history: RunHistory, number: int) -> str:
     candidate = history.candidate(number)
-    return f"#{number} {one_line(title(candidate), 40)}" if candidate else f"#{number}"
+    return f"#{number} {one_line(candidate.title, 40)}" if candidate else f"#{number}"

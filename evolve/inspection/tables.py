@@ -19,7 +19,7 @@ from evolve.inspection.text import amount, duration, score
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram, Parts
 from evolve.records import Candidate, Evaluation, Interval, ItemResult
-from evolve.runs.history import BY_HAND, STATIC, TEST, RunHistory, title
+from evolve.runs.history import BY_HAND, STATIC, TEST, RunHistory
 from evolve.text import one_line
 
 Data = dict[str, Any]
@@ -34,7 +34,7 @@ def candidate_data(history: RunHistory, candidate: Candidate) -> Data:
     return {
         "number": candidate.number,
         "program": candidate.program,
-        "title": title(candidate),
+        "title": candidate.title,
         "operator": candidate.operator,
         "parents": list(candidate.parents),
         "message": candidate.message,

@@ -15,7 +15,7 @@ from evolve.inspection.text import by_method, difference, score
 from evolve.journal import RunRecord
 from evolve.population import specialists
 from evolve.records import Evaluation, Interval
-from evolve.runs.history import STATIC, TEST, RunHistory, title
+from evolve.runs.history import STATIC, TEST, RunHistory
 from evolve.statistics import mean_interval, paired_interval
 from evolve.text import one_line
 
@@ -56,7 +56,7 @@ def transfer_data(run: RunRecord, history: RunHistory) -> Data | None:
         "programs": [
             {
                 "number": number,
-                "title": title(candidate),
+                "title": candidate.title,
                 "best_on": [
                     *(["all"] if number == best else []),
                     *(name for name in names if own.get(f"{QUALITY_OF}{name}") == number),

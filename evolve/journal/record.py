@@ -1,4 +1,4 @@
-"""Reader of a run directory, and the runs in a folder."""
+"""Readers of a run directory, of its journal, and of the runs in a folder."""
 
 from __future__ import annotations
 
@@ -12,13 +12,33 @@ from pydantic import ValidationError
 
 from evolve.config import CampaignConfig, parse_recorded
 from evolve.errors import UsageError
-from evolve.events import Event
+from evolve.events import EVENT, Event
+from evolve.files.durable import Write
 from evolve.files.inside import read_below
-from evolve.journal.log import read_events
+from evolve.journal.lines import LineFormat, LineLog, read_lines
 from evolve.journal.tasks import FILE as TASKS
 from evolve.journal.tasks import RecordedTasks, read_tasks
 from evolve.program import MemoryProgram
 from evolve.records import Evaluation
+
+_FORMAT = LineFormat(EVENT, noun="an event", otherwise="begin another run with --name")
+
+
+def read_events(path: Path) -> tuple[list[Event], int]:
+    """Return the events in ``path`` and their length in bytes; anything beyond is a torn line.
+
+    Raises:
+        UsageError: the file is missing, or a line other than a torn last one is not an event.
+    """
+    return read_lines(path, _FORMAT)
+
+
+class EventLog(LineLog[Event]):
+    """Writer of a journal; there must be only one. Thread-safe. See ``LineLog``."""
+
+    def __init__(self, path: Path, write: Write = os.write):
+        super().__init__(path, _FORMAT, write)
+
 
 WEIGHTS = "weights.npz"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

@@ -15,20 +15,24 @@ lock                  held by the one process that writes
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
-from collections.abc import Callable
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic_core import to_json
 
 from evolve.config import CampaignConfig, check_resumable, to_toml, with_window
+from evolve.errors import UsageError
 from evolve.events import Event
-from evolve.files.durable import Write, replace_file, restore_folders
+from evolve.files.durable import Write, replace_file, restore_folders, said_as_ours, sync_folder
 from evolve.files.inside import refuse_links
-from evolve.journal.creation import FOLDERS, create
 from evolve.journal.lock import hold
-from evolve.journal.log import EventLog
-from evolve.journal.record import WEIGHTS, RunRecord, checked_name, read_config
+from evolve.journal.record import WEIGHTS, EventLog, RunRecord, checked_name, read_config
 from evolve.journal.tasks import FILE as TASKS
 from evolve.program import MemoryProgram
 from evolve.records import Evaluation
@@ -147,3 +151,52 @@ def _locked(path: Path) -> int:
             "Wait for it or end it, or begin another run with --name."
         ),
     )
+
+
+FOLDERS = ("programs", "evaluations", "cache")
+_UNFINISHED = ".new-"
+
+
+def create(path: Path, config: CampaignConfig, write: Write) -> None:
+    """Make the directory of a new run under a temporary name, then rename it.
+
+    Raises:
+        UsageError: there is something else at ``path``.
+        InfrastructureError: the disk does not take it.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UsageError(f"{path} exists and is not a run. Choose another --name or --root, or remove it.")
+    with said_as_ours(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone_in(path.parent):
+            for leftover in path.parent.glob(f"{_UNFINISHED}*"):  # of a process that was killed here
+                shutil.rmtree(leftover, ignore_errors=True)
+            _make(path, config, write)
+
+
+def _make(path: Path, config: CampaignConfig, write: Write) -> None:
+    temporary = path.with_name(f"{_UNFINISHED}{secrets.token_hex(4)}")
+    try:
+        for folder in (temporary, *(temporary / name for name in FOLDERS)):
+            folder.mkdir()
+        (temporary / "journal.jsonl").touch()
+        (temporary / "lock").touch()
+        replace_file(temporary / "config.toml", to_toml(config).encode("utf-8"), write)
+        temporary.rename(path)
+        sync_folder(path.parent)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return  # another process made it at the same time; the lock of the run decides between the two
+        raise
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes from making a run in ``folder`` meanwhile; each takes only a moment."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-
-from evolve.agents.protocol import Extraction, Recollection, TaskAgent
-from evolve.errors import ModelError, ProgramError, UsageError
+from evolve.agents.protocol import Recollection, TaskAgent
+from evolve.errors import ModelError, UsageError
+from evolve.plugins.fields import extracted, formulated
 from evolve.plugins.gate import SharedGate
 from evolve.plugins.keeper import Keeper
 from evolve.plugins.manifest import Manifest
+from evolve.plugins.recalls import Recalls
 from evolve.plugins.records import Remembered
 from evolve.plugins.texts import (
     MemoryStats,
@@ -33,21 +31,10 @@ from evolve.plugins.texts import (
     now,
     stored,
 )
-from evolve.plugins.usage import (
-    FeedbackGiven,
-    RecallUsed,
-    TextCorrected,
-    UsageLog,
-    recalled_ids,
-    verdict_of,
-)
+from evolve.plugins.usage import TextCorrected, UsageLog, recalled_ids
 from evolve.program import Parts
-from evolve.records import Episode, Fields, Task
+from evolve.records import Task
 from evolve.sandboxes.protocol import Isolation
-from evolve.text import is_unicode
-
-_TIMED = 1_000
-"""Recalls whose times ``stats`` looks at."""
 
 
 class BlockingMemory:
@@ -85,8 +72,7 @@ class BlockingMemory:
         self._usage = usage
         self._lock = threading.RLock()
         self._gate = SharedGate()  # an answer in the making may hold a text that is being forgotten
-        self._seconds: deque[float] = deque(maxlen=_TIMED)
-        self._recalls = 0
+        self._recalls = Recalls(usage)
         self._end = weakref.finalize(self, closing.close)
 
     def remember(self, text: str, *, id: str | None = None, at: str | datetime | None = None) -> str:
@@ -128,7 +114,7 @@ class BlockingMemory:
     def _stored(
         self, texts: Sequence[str], ids: Sequence[str | None], times: Sequence[str]
     ) -> tuple[str, ...]:
-        items = self._extracted(texts)
+        items = extracted(self._agent, self._parts, texts)
         with self._lock:
             self._check_open()
             taken: set[str] = set()
@@ -154,7 +140,7 @@ class BlockingMemory:
         started = time.perf_counter()
         with self._gate.shared():
             found = cut(self._recalled(question).retrieved.strip("\n"), k=k, characters=characters)
-            return self._used(question, found, time.perf_counter() - started)
+            return self._counted(question, found, time.perf_counter() - started)
 
     def answer(self, question: str) -> RecalledText:
         """Return the agent's answer to ``question`` from the recalled text. Changes nothing."""
@@ -165,7 +151,7 @@ class BlockingMemory:
             if response.inconclusive:
                 raise ModelError("malformed", f"The model gave no answer: {response.inconclusive}")
             seconds = time.perf_counter() - started
-            return self._used(question, recollection.retrieved, seconds, answer=response.text)
+            return self._counted(question, recollection.retrieved, seconds, answer=response.text)
 
     def forget(self, *ids: str, query: str | None = None) -> tuple[str, ...]:
         """Remove texts from the program and from every file of the memory; return their ids.
@@ -199,7 +185,7 @@ class BlockingMemory:
         still have the old one: to remove a text for good, forget it.
         """
         checked = self._checked(text, "text")
-        item = self._extracted([checked])[0]
+        item = extracted(self._agent, self._parts, [checked])[0]
         with self._lock:
             self._check_open()
             entries = self._keeper.entries
@@ -224,9 +210,7 @@ class BlockingMemory:
             return stored(matching(self._keeper.entries, checked))[:limit]
 
     def recalled(self, question: str) -> tuple[StoredText, ...]:
-        """Return the stored texts that stand in what the program recalls for ``question``, the oldest
-        first.
-        """
+        """Return the stored texts in what the program recalls for ``question``, the oldest first."""
         found = self.recall(question)
         with self._lock:
             self._check_open()
@@ -241,32 +225,14 @@ class BlockingMemory:
             recall_id: ``id`` of what ``recall`` or ``answer`` returned.
             verdict: ``"useful"``, ``"wrong"``, or the right answer.
         """
-        kind, right = verdict_of(verdict)
         with self._lock:
             self._check_open()
-            if not self._usage.is_on:
-                raise UsageError("Feedback needs the usage log: load the memory with usage_log=True.")
-            lines = self._usage.lines()
-            if not any(isinstance(line, RecallUsed) and line.id == recall_id for line in lines):
-                raise UsageError(
-                    f"The usage log has no recall {recall_id!r:.80}. Give the id of what recall or answer "
-                    "returned; it may have been forgotten, or be older than the log keeps."
-                )
-            stamp = now()
-            self._usage.append(FeedbackGiven(recall=recall_id, at=stamp, verdict=kind, answer=right))
+            self._recalls.judge(recall_id, verdict)
 
     def last_recall(self, question: str) -> str:
         """Return the id of the last recall of ``question`` in the usage log, for ``feedback``."""
         self._check_open()
-        logged = self._usage.redacted(question)
-        asked = (line for line in reversed(self._usage.lines()) if isinstance(line, RecallUsed))
-        found = next((line.id for line in asked if line.question == logged), None)
-        if found is None:
-            raise UsageError(
-                f"The usage log has no question {question!r:.120}. Give it exactly as it was recalled; "
-                "feedback needs load(..., usage_log=True)."
-            )
-        return found
+        return self._recalls.last(question)
 
     @property
     def logs_use(self) -> bool:
@@ -278,8 +244,7 @@ class BlockingMemory:
         with self._lock:
             self._check_open()
             entries = self._keeper.entries
-            times = np.quantile(self._seconds, [0.5, 0.95]) if self._seconds else (None, None)
-            p50, p95 = (None if value is None else float(value) for value in times)
+            p50, p95 = self._recalls.times()
             return MemoryStats(
                 plugin=self.manifest.name,
                 program=self.manifest.program,
@@ -287,7 +252,7 @@ class BlockingMemory:
                 texts=len(entries),
                 characters=sum(len(entry.text) for entry in entries),
                 bytes=self._keeper.size(),
-                recalls=self._recalls,
+                recalls=self._recalls.count,
                 p50_seconds=p50,
                 p95_seconds=p95,
                 feedback=dict(self._usage.feedback()),
@@ -301,7 +266,7 @@ class BlockingMemory:
         with self._lock:
             self._check_open()
             entries = self._keeper.entries
-            items = self._extracted([entry.text for entry in entries])
+            items = extracted(self._agent, self._parts, [entry.text for entry in entries])
             self._keeper.rewrite(
                 [
                     entry.model_copy(update={"item": item, "told": ()})
@@ -331,37 +296,16 @@ class BlockingMemory:
 
     def _recalled(self, question: str) -> Recollection:
         task = Task(id="recall", question=self._checked(question, "question"))
-        (query,) = self._agent.formulate(self._parts, [task])
-        fields = _usable(query, "query")
+        fields = formulated(self._agent, self._parts, task)
         with self._lock:
             self._check_open()
             return Recollection(task, fields, self._keeper.read(fields))
 
-    def _used(self, question: str, found: str, seconds: float, *, answer: str | None = None) -> RecalledText:
-        """Return the text for the user, and log its use."""
-        ident = secrets.token_hex(8)
+    def _counted(
+        self, question: str, found: str, seconds: float, *, answer: str | None = None
+    ) -> RecalledText:
         with self._lock:
-            self._recalls += 1
-            self._seconds.append(seconds)
-            if self._usage.is_on:
-                texts, verbatim = recalled_ids(found, self._keeper.entries)
-                line = RecallUsed(
-                    id=ident,
-                    at=now(),
-                    question=question,
-                    kind="recall" if answer is None else "answer",
-                    answer=answer or "",
-                    texts=texts,
-                    verbatim=verbatim,
-                    characters=len(found),
-                    seconds=seconds,
-                )
-                self._usage.append(line)
-        return RecalledText(found if answer is None else answer, ident)
-
-    def _extracted(self, texts: Sequence[str]) -> Sequence[Fields]:
-        episodes = [Episode(id=str(number), text=text) for number, text in enumerate(texts)]
-        return tuple(_usable(made, "item") for made in self._agent.extract(self._parts, episodes))
+            return self._recalls.add(question, found, seconds, self._keeper.entries, answer=answer)
 
     def _checked(self, text: str, noun: str) -> str:
         self._check_open()
@@ -374,14 +318,3 @@ class BlockingMemory:
     def _check_open(self) -> None:
         if not self._end.alive:
             raise UsageError("The memory is closed. Load it again.")
-
-
-def _usable(extraction: Extraction, noun: str) -> Fields:
-    """Return the fields; raise an error if the agent could not fill them."""
-    if extraction.failure is not None:
-        raise ProgramError(extraction.failure.kind, extraction.failure.message)
-    if extraction.inconclusive:
-        raise ModelError("malformed", f"The model gave no {noun}: {extraction.inconclusive}")
-    if not is_unicode(json.dumps(extraction.fields, ensure_ascii=False)):
-        raise ModelError("malformed", f"The model gave half a surrogate pair in the {noun}.")
-    return extraction.fields

@@ -35,7 +35,7 @@ from evolve.plugins.packaging import package_files
 from evolve.program import MemoryProgram
 from evolve.program.structure import structure
 from evolve.records import Candidate, Evaluation
-from evolve.runs.history import RunHistory, title
+from evolve.runs.history import RunHistory
 
 _EMBEDS = ("embed", "vectors", "chroma")
 _LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+\- ()]{0,99}")
@@ -187,7 +187,7 @@ def _lineage(history: RunHistory, candidate: Candidate) -> list[Ancestor]:
             Ancestor(
                 number=current.number,
                 program=current.program,
-                operator=title(current),
+                operator=current.title,
                 message=current.message,
                 quality=current.objectives.get("quality"),
             )

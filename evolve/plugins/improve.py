@@ -14,7 +14,8 @@ from evolve.errors import UsageError
 from evolve.journal import RunRecord
 from evolve.plugins.export import export
 from evolve.plugins.find import Plugin, find_plugin, module_in
-from evolve.plugins.from_log import TEST_SHARE, label, read_review, sentences, write_benchmark
+from evolve.plugins.from_log import TEST_SHARE, sentences, write_benchmark
+from evolve.plugins.labels import label, read_review
 from evolve.plugins.manifest import item_schema
 from evolve.plugins.texts import now
 from evolve.plugins.versions import Decision, Versions

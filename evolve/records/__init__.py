@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evolve.records.base import Fields, Record, StructuredOutput
+from evolve.records.base import CallResult, Fields, Record, StructuredOutput
 from evolve.records.evaluation import (
     ClockKind,
     Completion,
@@ -23,6 +23,7 @@ from evolve.records.tasks import Criterion, Episode, Evidence, Task
 
 __all__ = [
     "Became",
+    "CallResult",
     "Candidate",
     "ClockKind",
     "Completion",

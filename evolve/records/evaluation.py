@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from evolve.errors import FailureKind, ProgramError
-from evolve.records.base import Fields, Record
+from evolve.records.base import CallResult, Fields, Record
 
 
 class Stage(StrEnum):
@@ -100,14 +100,13 @@ class Interval(Record):
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-class WriteResult(Record):
+class WriteResult(Record, CallResult):  # type: ignore[misc] - frozen by its configuration
     """Result of writing one episode."""
 
     episode: str
     item: Fields
     seconds: float = Field(description="time in write, as the host measured it, model calls not counted")
     failure: Failure | None = None
-    inconclusive: str = Field(default="", description="why a model gave nothing to write, if so")
 
 
 class Step(Record):
@@ -127,7 +126,7 @@ class Step(Record):
         return {key: value for key, value in written.items() if value is not None}
 
 
-class ItemOutcome(Record):
+class ItemOutcome(Record, CallResult):  # type: ignore[misc] - frozen by its configuration
     """Outcome of one task, from its read to the archive; complete enough to replay the task by eye.
 
     It fills up: a read gives query, text, times and usage; the agent an answer; the scorer metrics and a
@@ -165,7 +164,6 @@ class ItemOutcome(Record):
     )
     usage: Usage = Usage()
     failure: Failure | None = None
-    inconclusive: str = Field(default="", description="why a model or judge gave nothing to score, if so")
     steps: tuple[Step, ...] = Field(default=(), description="what was done in an environment")
     logs: tuple[str, ...] = ()
 
@@ -173,11 +171,6 @@ class ItemOutcome(Record):
     def all_retrieved(self) -> str:
         """All that the memory returned for the task, before and between its steps."""
         return "\n".join([self.retrieved, *(step.retrieved for step in self.steps if step.retrieved)])
-
-    @property
-    def conclusive(self) -> bool:
-        """True if every model and judge gave what the score needs."""
-        return not self.inconclusive
 
     def filled(self, **values: object) -> ItemOutcome:
         """Return a copy with ``values``, validated."""

@@ -52,6 +52,11 @@ class Candidate(Record):
     )
 
     @property
+    def title(self) -> str:
+        """Short title: the name of a seed, the operator of offspring."""
+        return self.name or self.operator
+
+    @property
     def complete(self) -> bool:
         """True if the candidate has objectives, so that it can be compared and be a parent."""
         return not self.failed and not self.raced

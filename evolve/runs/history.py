@@ -317,8 +317,3 @@ class RunHistory:
 
     def _axes(self) -> Sequence[Objective]:
         return self.axes or [objective(name) for name in self.objectives]
-
-
-def title(candidate: Candidate) -> str:
-    """Return a candidate's short title: the name of a seed, the operator of offspring."""
-    return candidate.name or candidate.operator

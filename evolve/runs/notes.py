@@ -11,7 +11,7 @@ from typing import Literal
 from evolve.events import Noted
 from evolve.journal import RunRecord
 from evolve.records import Candidate, Interval
-from evolve.runs.history import SEED, RunHistory, title
+from evolve.runs.history import SEED, RunHistory
 from evolve.text import one_line, printable
 
 FACTS_CHARACTERS = 3_000
@@ -192,7 +192,7 @@ def _named(head: str, facts: Sequence[CandidateFact]) -> Iterator[str]:
 
 
 def _scored(candidate: Candidate) -> str:
-    name = "" if candidate.operator != SEED else f" {one_line(title(candidate), _NAME)}"
+    name = "" if candidate.operator != SEED else f" {one_line(candidate.title, _NAME)}"
     return f"#{candidate.number}{name} with {candidate.objectives['quality']:.3f}"
 
 

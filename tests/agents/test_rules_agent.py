@@ -13,9 +13,11 @@ from evolve.agents.rules.extraction import (
     KEYWORDS,
     FieldSource,
     fill,
+    names,
     question_kind,
+    speakers,
+    without_speaker,
 )
-from evolve.agents.rules.names import names, speakers, without_speaker
 from evolve.models.tokens import estimate_tokens
 from evolve.program import FieldSpec, Parts
 from evolve.records import Criterion, Episode, Evidence, Task

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from evolve.environments.keeping import kept
+from evolve.environments.simulator import kept
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from evolve.evaluation.facility_location import facility_location
+from evolve.evaluation.representatives import facility_location
 
 SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 8))
 SIMILARITIES = st.one_of(

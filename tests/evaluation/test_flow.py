@@ -20,12 +20,15 @@ from pydantic import BaseModel
 
 import evolve
 from evolve.agents.protocol import Extraction, Grade, Response
+from evolve.agents.rules import RuleBasedAgent, RuleBasedJudge
 from evolve.evaluation import Subset
 from evolve.evaluation.early_stopping import EarlyStopper, FrontMember
 from evolve.records import Candidate, Usage
+from evolve.sandboxes.process import ProcessSandbox
 from tests.evaluation.test_acting_and_learning import online
 from tests.evaluation.test_batching import READS, WRITES, SlowModel
 
+ENGINE = f"{Path(evolve.__file__).parent}/"
 ROOM = str(Path(evolve.__file__).parent / "evaluation")
 
 
@@ -104,6 +107,56 @@ def test_a_program_crosses_few_files_and_none_calls_back(make_world, make_progra
     assert len(crossings.found) <= most
 
 
+class PathToRead:
+    """Files of the engine from the evaluator down to what is sent to the sandbox for one read.
+
+    Attributes:
+        longest: files of the calls that wait for each other, from ``evaluation/evaluator`` down, each file
+            once where its calls follow each other; the longest seen while ``WorkerSession.read`` waits.
+    """
+
+    def __init__(self) -> None:
+        self.longest: list[str] = []
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
+        if event != "call" or not frame.f_code.co_filename.startswith(ENGINE):
+            return
+        files: list[str] = []
+        reading = False
+        caller: FrameType | None = frame
+        while caller is not None:
+            code = caller.f_code
+            reading = reading or code.co_qualname == "WorkerSession.read"
+            file = code.co_filename.removeprefix(ENGINE).removesuffix(".py")
+            if code.co_filename.startswith(ENGINE) and files[:1] != [file]:
+                files.insert(0, file)
+            if code.co_qualname == "Evaluator.evaluate":
+                break
+            caller = caller.f_back
+        else:
+            return
+        if reading and len(files) > len(self.longest):
+            self.longest = files
+
+
+def test_the_path_from_the_evaluator_to_a_read_in_the_sandbox_is_short(make_world, make_program):
+    """Its length is the number of files that are opened, one from the other, to understand one read."""
+    world, path = make_world(groups=1), PathToRead()
+    subset = Subset("static", world.benchmark.validation[:1], world.benchmark.episodes)
+    sandbox = ProcessSandbox()
+    try:
+        evaluator = world.make(sandbox=sandbox, agent=RuleBasedAgent(), judge=RuleBasedJudge())
+        with profiled(path):
+            evaluation = evaluator.evaluate(make_program(), subset)
+    finally:
+        sandbox.close()
+    assert evaluation.status == "complete", evaluation.failure or evaluation.reason
+    print(f"\n{len(path.longest) - 1} crossings: {' -> '.join(path.longest)}")
+    assert path.longest[0] == "evaluation/evaluator"
+    assert path.longest[-1].startswith("sandboxes/")
+    assert len(path.longest) - 1 <= 8
+
+
 class Walk:
     """Classes of records of ``evolve`` that are made with a value in them, wherever it stands in them."""
 
@@ -156,7 +209,7 @@ def test_a_value_walks_from_task_to_archive_through_few_records(make_world, make
     assert list(walk.found) == records
 
 
-def test_why_there_is_no_score_stands_in_one_record_of_a_task_and_one_of_an_episode():
+def test_why_there_is_no_result_is_a_field_of_one_class():
     declaring = [
         node.name
         for path in sorted(Path(evolve.__file__).parent.rglob("*.py"))
@@ -168,5 +221,5 @@ def test_why_there_is_no_score_stands_in_one_record_of_a_task_and_one_of_an_epis
         and isinstance(line.target, ast.Name)
         and line.target.id == "inconclusive"
     ]
-    print(f"\n{len(declaring)} classes with their own `inconclusive`: {', '.join(declaring)}")
-    assert declaring == ["AgentResult", "WriteResult", "ItemOutcome"]
+    print(f"\nclasses with their own `inconclusive` ({len(declaring)}): {', '.join(declaring)}")
+    assert declaring == ["CallResult"]

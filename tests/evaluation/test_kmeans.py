@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from evolve.evaluation.kmeans import kmeans, representatives, squared_distances
+from evolve.evaluation.representatives import kmeans, representatives, squared_distances
 
 POINTS = arrays(np.float64, st.tuples(st.integers(1, 12), st.just(2)), elements=st.integers(-3, 3).map(float))
 

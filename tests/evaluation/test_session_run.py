@@ -5,8 +5,8 @@ from contextlib import closing, contextmanager
 
 from evolve.agents.protocol import Extraction
 from evolve.errors import ProgramError
-from evolve.evaluation.memory_batch import MemoryBatch
 from evolve.evaluation.session_run import LoadedSession, SessionRun
+from evolve.evaluation.subsets import MemoryBatch
 from evolve.records import Episode, Task, Usage
 from evolve.sandboxes.protocol import Outcome
 
@@ -36,6 +36,9 @@ class Session:
     def read(self, query):
         self.calls.append(query["text"])
         return Outcome("found", 0.1, Usage())
+
+    def observe(self, step):
+        raise AssertionError("no task here is acted out")
 
     def close(self):
         pass

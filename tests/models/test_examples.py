@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evolve.config import CampaignConfig, RoleConfig, load_config
-from evolve.config.names import WORDLLAMA, is_local
+from evolve.config.models import WORDLLAMA, is_local
 from evolve.models.budget import Budget
 from evolve.models.chat import Role
 from evolve.models.gateway import Gateway

@@ -10,7 +10,7 @@ import pytest
 from evolve.config import RoleConfig
 from evolve.inspection.spending import causes_table, spending_data, spending_table
 from evolve.models.calls import Call, CallFile, read_calls
-from evolve.models.chat import ChatRequest
+from evolve.models.chat import Cause, ChatRequest, Message
 from evolve.models.gateway import Gateway
 from evolve.models.litellm_provider import CACHED_TOKENS
 from evolve.models.usage_totals import UsageTotals
@@ -23,7 +23,10 @@ MARK = {"type": "ephemeral"}
 
 
 def asked(system: str) -> ChatRequest:
-    messages = ({"role": "system", "content": system}, {"role": "user", "content": "Change the program."})
+    messages: tuple[Message, ...] = (
+        {"role": "system", "content": system},
+        {"role": "user", "content": "Change the program."},
+    )
     return ChatRequest(messages, "reflect")
 
 
@@ -78,7 +81,9 @@ def test_tokens_from_a_cache_are_recorded_and_shown(
     assert "of them reused" in [column.header for column in table.columns]
 
 
-def call(candidate: int | None, cause: str, tokens: int, *, test: bool = False, cached: bool = False) -> Call:
+def call(
+    candidate: int | None, cause: Cause, tokens: int, *, test: bool = False, cached: bool = False
+) -> Call:
     return Call(
         at=1.0, role="task", cause=cause, model="m", candidate=candidate, test=test, cached=cached,
         tokens_in=tokens, tokens_out=10, tokens_reused=tokens // 2, attempts=1, usd=0.0,

@@ -14,7 +14,8 @@ from evolve.benchmark import find
 from evolve.cli import app
 from evolve.errors import UsageError
 from evolve.plugins import Memory
-from evolve.plugins.from_log import Labels, label, write_benchmark
+from evolve.plugins.from_log import write_benchmark
+from evolve.plugins.labels import Labels, label
 from evolve.plugins.usage import UsageSettings
 
 TOWNS = "Oslo Lima Rome Bern Riga Kyiv Bonn Cork Nice Pisa".split()  # noqa: SIM905

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from evolve.agents.protocol import AgentResult
 from evolve.errors import ModelError
 from evolve.models.chat import ChatModel, ChatRequest, Message
 from evolve.models.fitting import NO_LIMIT, Room
 from evolve.models.structured import Unusable, strip_thoughts
-from evolve.records import Usage
+from evolve.records import CallResult, Usage
 
 T = TypeVar("T")
 
@@ -20,7 +19,7 @@ ATTEMPTS = 2
 
 
 @dataclass(frozen=True)
-class Asked(AgentResult, Generic[T]):
+class Asked(CallResult, Generic[T]):
     """Result of a question: a value, or the reason (``unusable`` or ``inconclusive``) why there is none.
 
     Attributes:

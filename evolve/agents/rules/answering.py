@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from evolve.agents.rules import dates
-from evolve.agents.rules.extraction import question_kind
-from evolve.agents.rules.names import names, speakers, without_speaker
+from evolve.agents.rules.extraction import names, question_kind, speakers, without_speaker
 from evolve.models.passages import overlap_scores, split_passages, terms
 from evolve.scoring import content_words
 

@@ -7,7 +7,7 @@ from evolve.inspection.diff import diff_data
 from evolve.inspection.text import difference, score
 from evolve.journal import RunRecord
 from evolve.records import Candidate
-from evolve.runs.history import RunHistory, title
+from evolve.runs.history import RunHistory
 from evolve.text import one_line, printable
 
 MAX_DIFF = 12_000
@@ -17,7 +17,7 @@ MAX_DIFF = 12_000
 def note_of(run: RunRecord, history: RunHistory, candidate: Candidate) -> str:
     """Return a note on a candidate: its origin, its scores, and the difference to its main parent."""
     change, test = history.change(candidate), history.tests().get(candidate.number)
-    lines = [f"# #{candidate.number} {_safe(one_line(title(candidate)))}"]
+    lines = [f"# #{candidate.number} {_safe(one_line(candidate.title))}"]
     if candidate.message:
         lines += ["", _safe(one_line(candidate.message, 400))]
     lines += [

@@ -17,7 +17,7 @@ from evolve.journal.lock import open_lock
 from evolve.population import objective
 from evolve.program import MemoryProgram
 from evolve.records import Candidate
-from evolve.runs.history import RunHistory, title
+from evolve.runs.history import RunHistory
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -194,7 +194,7 @@ def _attributes(history: RunHistory, candidate: Candidate) -> dict[str, Any]:
     """Return the attributes of a trial besides its values."""
     change, quality = history.change(candidate), history.quality(candidate.number)
     found = {
-        "title": title(candidate),
+        "title": candidate.title,
         "operator": candidate.operator,
         "parents": list(candidate.parents),
         "program": candidate.program,

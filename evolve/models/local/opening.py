@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evolve.config import ModelsConfig, RoleConfig
-from evolve.config.names import is_local
+from evolve.config.models import is_local
 from evolve.errors import UsageError
 from evolve.models.local.measuring import Speed
 from evolve.models.local.server import LocalServer

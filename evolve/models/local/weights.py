@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evolve.config.names import GGUF, LOCAL
+from evolve.config.models import GGUF, LOCAL
 from evolve.errors import InfrastructureError, UsageError
 
 _MAGIC = b"GGUF"

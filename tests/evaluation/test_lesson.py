@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from evolve.agents.lesson import lesson
+from evolve.evaluation.scorer import lesson
 from evolve.records import Criterion, Step, Task
 
 
