@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import re
 import resource
 import subprocess
 from pathlib import Path
@@ -34,3 +35,32 @@ def cpu_seconds() -> float:
     """User and system seconds of this process and the children that have ended."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+def megabytes_of_descendants() -> float:
+    """Memory of all processes that this one started; a page that several share counts in parts."""
+    return sum(map(megabytes_of, descendants()))
+
+
+def megabytes_of(process: int) -> float:
+    """Memory of a process; a page that several share counts in parts. 0 if it has ended."""
+    try:
+        rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+    except OSError:
+        return 0.0
+    return sum(map(int, re.findall(r"^Pss:\s+(\d+)", rollup, re.MULTILINE))) / 1024
+
+
+def descendants() -> list[int]:
+    """Numbers of the processes that this one and its descendants have started and that have not ended."""
+    found: list[int] = []
+    todo = [os.getpid()]
+    while todo:
+        try:
+            for task in Path(f"/proc/{todo.pop()}/task").iterdir():
+                children = [int(child) for child in (task / "children").read_text().split()]
+                found += children
+                todo += children
+        except OSError:
+            continue
+    return found

@@ -1,11 +1,18 @@
 """How fast, and how well, stored texts are recalled: plug-ins beside vector stores, on the same questions.
 
 Prints a Markdown table. What is stored are turns of LoCoMo's conversations, in their order, each with the
-date of its session; what is asked are questions whose whole evidence is among them. Every store returns up
-to 3,000 characters. The vector stores are given the same vectors: the offline embedder, fitted on the turns
-that are stored; that of the plug-ins is not fitted. Plug-ins are the seed programs: one call is a question
-to the agent (rules, no model), a fork of the program's process and its ``read``. So their time has the
-sandbox in it, and the others' has none.
+date of its session; beyond their number, lines of the same lengths made of words of the same turns. What is
+asked are questions whose whole evidence is among the turns, one after the other, with a pause before each, as
+an agent makes one that asks its model in between. Every store returns up to 3,000 characters. The vector
+stores are given the same vectors: the offline embedder, fitted on the turns that are stored; that of the
+plug-ins is not fitted. Plug-ins are the seed programs: one call is a question to the agent (rules, no model)
+and the program's ``read`` in a copy of its process. The same ``read`` without a sandbox, in this process, is
+what remains if isolation is given up.
+
+Times are wall time. Where other work keeps the cores busy, they contain waits for a core, of which a plug-in
+has several in a recall and a store in this process has none: p10 is what a quiet moment takes. Memory is that
+of the program's processes once all texts are stored; a container's are no children of this one, and are not
+seen.
 
 chromadb, mem0 and langgraph are left out, with a word, where they are not installed. Of mem0 it is the parts
 that need no model: texts are stored as they are (``infer=False``), and found by its own scoring over its
@@ -18,20 +25,24 @@ downloads an encoder.
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
-import platform
 import random
+import sys
 import tempfile
 import time
+import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from machine import circumstances, megabytes_of_descendants
 from reference_scores import LIMIT, packed
 
 import evolve
+from evolve import resources
 from evolve.benchmark import find
 from evolve.models.embeddings import HashingEmbedder
 from evolve.plugins.manifest import MANIFEST, PROGRAM, Manifest, Provenance, item_schema, sha256
@@ -40,19 +51,32 @@ from evolve.scoring import METRICS
 from evolve.seeds import seed_program
 from evolve.statistics import bootstrap_interval
 
+PAUSE_SECONDS = 0.05  # before a question
+BATCH = 200  # texts of one call of remember_many
 NEAREST = 100  # texts asked of a vector store: more than fit into the limit
+LIMITS = {"memory_mb": 4096}  # 50,000 vectors of 1,024 numbers are 200 MB
 Recall = Callable[[str], str]
 
 
 @dataclass(frozen=True)
 class Row:
-    """What one store did."""
+    """What one store did.
+
+    Attributes:
+        name: of the store.
+        stored: seconds for all texts.
+        reopened: seconds until it can be asked after a restart; empty: nothing is kept.
+        megabytes: memory of the sandbox's processes, shared pages counted in parts; empty: it has none.
+        milliseconds: of each question.
+        recall: share of the evidence, with its interval.
+    """
 
     name: str
-    store_seconds: float
-    reopen: str
+    stored: float
     milliseconds: Sequence[float]
     recall: str
+    reopened: str = ""
+    megabytes: str = ""
 
 
 def turns(data_dir: Path | None, items: int) -> tuple[list[str], list[Task]]:
@@ -69,19 +93,29 @@ def turns(data_dir: Path | None, items: int) -> tuple[list[str], list[Task]]:
         for task in (*benchmark.validation, *benchmark.test)
         if task.evidence and all(line in stored for e in task.evidence for line in e.text.splitlines())
     ]
-    return texts, tasks
+    return texts + list(_distractors(texts, items - len(texts))), tasks
 
 
-def measured(name: str, tasks: Sequence[Task], recall: Recall, stored: float, reopen: str = "") -> Row:
+def _distractors(texts: Sequence[str], count: int) -> Iterator[str]:
+    """Texts of the same lengths and words as ``texts``, in no order."""
+    rng = random.Random(0)
+    words = [word for text in texts for word in text.partition("\n")[2].split()]
+    for _ in range(count):
+        date, _, line = rng.choice(texts).partition("\n")
+        yield f"{date}\n{' '.join(rng.choices(words, k=len(line.split())))}"
+
+
+def measured(name: str, tasks: Sequence[Task], recall: Recall, stored: float, **more: str) -> Row:
     """Ask every question once, after one that is not counted."""
     recall(tasks[0].question)
     seconds, scores = [], []
     for task in tasks:
+        time.sleep(PAUSE_SECONDS)
         started = time.perf_counter()
         found = recall(task.question)
         seconds.append(time.perf_counter() - started)
         scores.append(METRICS["evidence_recall"].score(task, "", found))
-    return Row(name, stored, reopen, [1000 * s for s in seconds], str(bootstrap_interval(scores)))
+    return Row(name, stored, [1000 * s for s in seconds], str(bootstrap_interval(scores)), **more)
 
 
 def plugin(seed: str, folder: Path) -> Path:
@@ -111,17 +145,40 @@ def of_plugin(seed: str, texts: Sequence[str], tasks: Sequence[Task], sandbox: s
     """Store, close, open again (which replays the journal), ask."""
     with tempfile.TemporaryDirectory() as temporary:
         folder, data = plugin(seed, Path(temporary) / "plugin"), Path(temporary) / "data"
-        trust = sandbox == "process"
+        options = {"path": data, "sandbox": sandbox, "trust": sandbox == "process", "limits": LIMITS}
         started = time.perf_counter()
-        with evolve.load(folder, path=data, sandbox=sandbox, trust=trust) as memory:
-            for text in texts:
-                memory.remember(text)
+        with evolve.load(folder, **options) as memory:
+            for start in range(0, len(texts), BATCH):
+                memory.remember_many(texts[start : start + BATCH])
         stored = time.perf_counter() - started
         started = time.perf_counter()
-        with evolve.load(folder, path=data, sandbox=sandbox, trust=trust) as memory:
-            reopened = time.perf_counter() - started
+        before = megabytes_of_descendants()
+        with evolve.load(folder, **options) as memory:
+            reopened = f"{time.perf_counter() - started:.1f}"
+            megabytes = f"{megabytes_of_descendants() - before:.0f}"
             name = f"seed `{seed}` as a plug-in ({memory.isolation})"
-            return measured(name, tasks, memory.recall, stored, f"{reopened:.1f}")
+            more = {"reopened": reopened, "megabytes": megabytes}
+            return measured(name, tasks, memory.recall, stored, **more)
+
+
+def of_program(seed: str, texts: Sequence[str], tasks: Sequence[Task]) -> Row:
+    """The program in this process: no sandbox, no journal, no copy for a read."""
+    sys.path.insert(0, str(resources.folder("sandbox")))
+    toolkit = importlib.import_module("toolkit").Toolkit(None)
+    embedder = HashingEmbedder.fit([])
+    toolkit.embed = embedder.embed
+    module = sys.modules["memory_program"] = types.ModuleType("memory_program")
+    exec(seed_program(seed).source, module.__dict__)
+    started = time.perf_counter()
+    base = module.KnowledgeBase(toolkit)
+    for text in texts:
+        base.write(module.KnowledgeItem(summary=""), text)
+    stored = time.perf_counter() - started
+
+    def recall(question: str) -> str:
+        return base.read(module.Query(question=question))
+
+    return measured(f"the same `{seed}` without a sandbox", tasks, recall, stored)
 
 
 def of_numpy(texts: list[str], tasks: Sequence[Task], embedder: HashingEmbedder) -> Row:
@@ -234,24 +291,35 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=5_000)
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--sandbox", default="auto", help="docker, bwrap, process or auto")
+    parser.add_argument("--programs", default="lexical,vector_search,hybrid", help="seed programs")
+    parser.add_argument("--no-peers", action="store_true", help="plug-ins only")
     given = parser.parse_args()
     texts, tasks = turns(given.data_dir, given.items)
     random.Random(0).shuffle(tasks)
     tasks = tasks[: given.questions]
     embedder = HashingEmbedder.fit(texts)
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {time.strftime('%d %B %Y')}"
-    print(f"{len(texts)} texts, {len(tasks)} questions, {machine}\n")
-    print("| store | store all, s | open again, s | recall p50, ms | p95, ms | evidence recall |")
-    print("|---|---|---|---|---|---|")
-    seeds = (of_plugin(seed, texts, tasks, given.sandbox) for seed in ("lexical", "hybrid"))
-    for rows in (seeds, [of_numpy(texts, tasks, embedder)], peers(texts, tasks, embedder)):
-        for row in rows:
-            p50, p95 = np.percentile(row.milliseconds, [50, 95])
-            print(
-                f"| {row.name} | {row.store_seconds:.1f} | {row.reopen} | {p50:.1f} | {p95:.1f} "
-                f"| {row.recall} |",
-                flush=True,
-            )
+    print(f"{len(texts)} texts, {len(tasks)} questions. {circumstances()}\n")
+    print("| store | stored a second | open again, s | memory, MB | recall p10, ms | p50 | p95 | evidence |")
+    print("|---|---|---|---|---|---|---|---|")
+    for row in rows(texts, tasks, embedder, given):
+        times = " | ".join(f"{value:.1f}" for value in np.percentile(row.milliseconds, [10, 50, 95]))
+        rate = len(texts) / row.stored
+        print(
+            f"| {row.name} | {rate:.0f} | {row.reopened} | {row.megabytes} | {times} | {row.recall} |",
+            flush=True,
+        )
+
+
+def rows(
+    texts: list[str], tasks: Sequence[Task], embedder: HashingEmbedder, given: argparse.Namespace
+) -> Iterator[Row]:
+    """The rows of the table."""
+    for seed in given.programs.split(","):
+        yield of_plugin(seed, texts, tasks, given.sandbox)
+        yield of_program(seed, texts, tasks)
+    yield of_numpy(texts, tasks, embedder)
+    if not given.no_peers:
+        yield from peers(texts, tasks, embedder)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ of another space in an answer is a leak.
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import re
 import tempfile
@@ -22,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from machine import circumstances
+from machine import circumstances, megabytes_of, megabytes_of_descendants
 from recall import plugin
 
 import evolve
@@ -43,7 +44,8 @@ class Found:
     @property
     def calls(self) -> int:
         """How many calls were answered."""
-        return sum(map(len, self.seconds.values()))
+        with self.guard:
+            return sum(map(len, self.seconds.values()))
 
 
 def load_spaces(
@@ -53,9 +55,10 @@ def load_spaces(
     clients: int,
     calls: int | None = None,
     seconds: float | None = None,
+    found: Found | None = None,
 ) -> Found:
     """Let ``clients`` threads use ``spaces`` spaces until ``calls`` are made or ``seconds`` are over."""
-    found = Found()
+    found = found or Found()
     end = None if seconds is None else time.monotonic() + seconds
     turns = iter(range(calls)) if calls is not None else iter(int, 1)
 
@@ -106,20 +109,29 @@ def missing(memory: evolve.Memory, found: Found) -> int:
     return lost
 
 
-def megabytes() -> float:
-    """Resident memory of this process and all that it started."""
-    total = 0
-    todo = [Path("/proc/self")]
-    while todo:
-        process = todo.pop()
-        try:
-            status = (process / "status").read_text()
-            for task in (process / "task").iterdir():
-                todo += [Path("/proc") / child for child in (task / "children").read_text().split()]
-        except OSError:
-            continue
-        total += sum(map(int, re.findall(r"VmRSS:\s+(\d+)", status)))
-    return total / 1024
+@dataclass(frozen=True)
+class Sample:
+    """Memory at one instant, in megabytes; pages that processes share count in parts.
+
+    Attributes:
+        minutes: since the clients began.
+        calls: answered so far.
+        host: memory of this process.
+        programs: of all that it started.
+    """
+
+    minutes: float
+    calls: int
+    host: float
+    programs: float
+
+
+def watched(found: Found, every: float, ended: threading.Event) -> Iterator[Sample]:
+    """Take a sample every ``every`` seconds, until ``ended``."""
+    started = time.monotonic()
+    while not ended.wait(every):
+        minutes = (time.monotonic() - started) / 60
+        yield Sample(minutes, found.calls, megabytes_of(os.getpid()), megabytes_of_descendants())
 
 
 def main() -> None:
@@ -129,6 +141,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=40)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--sessions", type=int, default=8, help="programs that run at the same time")
+    parser.add_argument("--samples", type=int, default=10, help="looks at the memory meanwhile")
     parser.add_argument("--sandbox", default="auto", help="docker, bwrap, process or auto")
     parser.add_argument("--seed-program", default="lexical")
     given = parser.parse_args()
@@ -136,21 +149,36 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         place, data = plugin(given.seed_program, Path(folder) / "plugin"), Path(folder) / "data"
         options = {"path": data, "sandbox": given.sandbox, "trust": given.sandbox == "process"}
-        before = megabytes()
         with evolve.load(place, max_sessions=given.sessions, **options) as memory:
-            found = load_spaces(
-                memory, spaces=given.spaces, clients=given.clients, seconds=given.minutes * 60
-            )
-            used, isolation = megabytes() - before, memory.isolation
+            found, samples = measured(memory, given)
+            isolation = memory.isolation
         with evolve.load(place, max_sessions=given.sessions, **options) as memory:
             lost = missing(memory, found)
-        print("| call | number | p50, ms | p95, ms |")
-        print("|---|---|---|---|")
-        for kind, seconds in sorted(found.seconds.items()):
-            p50, p95 = np.percentile([1000 * second for second in seconds], [50, 95])
-            print(f"| {kind} | {len(seconds)} | {p50:.0f} | {p95:.0f} |")
-        print(f"\nLost: {found.lost}, and {lost} after a restart. Leaked: {found.leaked}.")
-        print(f"Memory: {used:.0f} MB more than before, in {given.sessions} sessions ({isolation}).")
+    print("| call | number | p50, ms | p95, ms |\n|---|---|---|---|")
+    for kind, seconds in sorted(found.seconds.items()):
+        p50, p95 = np.percentile([1000 * second for second in seconds], [50, 95])
+        print(f"| {kind} | {len(seconds)} | {p50:.0f} | {p95:.0f} |")
+    print(f"\nLost: {found.lost}, and {lost} after a restart. Leaked: {found.leaked}. ({isolation})\n")
+    print("| minute | calls | this process, MB | programs, MB | a program, MB |\n|---|---|---|---|---|")
+    for sample in samples:
+        numbers = (sample.calls, sample.host, sample.programs, sample.programs / given.sessions)
+        print(f"| {sample.minutes:.1f} | {' | '.join(f'{number:.0f}' for number in numbers)} |")
+
+
+def measured(memory: evolve.Memory, given: argparse.Namespace) -> tuple[Found, list[Sample]]:
+    """Let the clients work, and watch the memory meanwhile."""
+    found, ended, samples = Found(), threading.Event(), list[Sample]()
+    every = given.minutes * 60 / given.samples
+    watching = threading.Thread(target=lambda: samples.extend(watched(found, every, ended)))
+    watching.start()
+    try:
+        load_spaces(
+            memory, spaces=given.spaces, clients=given.clients, seconds=given.minutes * 60, found=found
+        )
+    finally:
+        ended.set()
+        watching.join()
+    return found, samples
 
 
 if __name__ == "__main__":

@@ -20,9 +20,11 @@ from evolve.cli.app import (
 )
 from evolve.cli.settings import Setting, takes
 from evolve.cli.trust import TrustOption, admit_benchmark
+from evolve.errors import UsageError
 
 if TYPE_CHECKING:
     from evolve.data.download import Downloader
+    from evolve.plugins.from_log import Labels
 
 benchmark_commands = typer.Typer(
     cls=Commands, help="List the benchmarks, show or check one, or fetch its data.", rich_markup_mode=None
@@ -109,6 +111,15 @@ def benchmark_from_log(
             "else use what it says. Default: no review.",
         ),
     ] = None,
+    page: Annotated[
+        bool,
+        typer.Option(
+            "--page",
+            help="Review the questions on a page of this machine, which saves to the FILE of --review. "
+            "Default: edit FILE by hand.",
+        ),
+    ] = False,
+    port: Annotated[int, typer.Option("--port", help="Port of the page; 0: any free one.", min=0)] = 0,
     test_share: Annotated[
         float, typer.Option("--test-share", help="Share of the newest questions that are held out.")
     ] = 0.4,
@@ -126,6 +137,8 @@ def benchmark_from_log(
     from evolve.plugins.labels import label, read_review
 
     labels = label(memory)
+    if page:
+        _review_on_page(review, labels, port)
     if review is not None and not review.exists():
         replace_file(review, b"".join(map(to_line, labels.items)))
         left_out = dict(labels.left_out)
@@ -148,6 +161,22 @@ def benchmark_from_log(
         Text("\n".join(sentences(made))),
         as_json=as_json,
     )
+
+
+def _review_on_page(review: Path | None, labels: Labels, port: int) -> None:
+    """Serve the page until the person has finished; ``review`` is written then."""
+    from evolve.plugins.from_log import read_review
+    from evolve.plugins.review import ReviewServer
+
+    if review is None:
+        raise UsageError("--page saves what you decide: name the file with --review FILE.")
+    shown = read_review(review, labels) if review.exists() else labels
+    with ReviewServer(review, shown, port) as server:
+        complain(f"Review {len(shown.items)} questions at {server.url}")
+        complain(
+            "'Save and finish' there makes the benchmark. Ctrl-C ends without it; what was saved is kept."
+        )
+        server.serve()
 
 
 @benchmark_commands.command("fetch")

@@ -54,6 +54,9 @@ class CountingSession:
             raise ProgramError("exception", "it failed")
         return Outcome(text=f"{self.reads}: {' '.join(self.texts)}", seconds=0.0, usage=Usage())
 
+    def observe(self, step: Fields) -> Outcome:
+        raise NotImplementedError("a memory observes no steps")
+
     @contextmanager
     def branch(self) -> Iterator[None]:
         self.calls.append("branch")
@@ -147,3 +150,31 @@ def test_after_an_error_none_of_them_is_stored(opened: Opened, home: Path) -> No
             memory.remember_many("two")
         assert memory.recall("what?") == "read 1: one"
     assert (home / "journal.jsonl").read_bytes().count(b"\n") == 2
+
+
+KEEP = """
+        import os, tempfile, threading
+        place = os.path.join(tempfile.gettempdir(), "asked")
+        found = open(place).read() if os.path.exists(place) else ""
+        found += getattr(type(self), "asked", "") + os.environ.get("ASKED", "")
+        with open(place, "a") as file:
+            file.write(query.question)
+        type(self).asked = os.environ["ASKED"] = query.question
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+        if os.fork() == 0:
+            threading.Event().wait(60)
+        return f"{len(self.lines)} {found or 'nothing'}"
+"""
+"""A read that keeps its question wherever it can, and starts what could tell it to the next."""
+
+
+def test_a_read_leaves_no_trace_for_the_next_one_whose_branch_is_opened_in_advance(
+    bind: Callable[..., Path], home: Path, notebook: str
+) -> None:
+    source = notebook.replace("        self.reads += 1\n", KEEP)
+    assert source != notebook
+    with evolve.load(bind(source), path=home, trust=True) as memory:
+        for number in range(3):
+            assert memory.recall("The first secret?") == f"{number} nothing"
+            assert memory.recall("Another one?") == f"{number} nothing"
+            memory.remember("text")

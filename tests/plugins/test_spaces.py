@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import threading
 from collections.abc import Callable
@@ -179,6 +180,26 @@ def test_many_clients_lose_nothing_and_see_nothing_of_each_other(
         assert len(memory.spaces()) > 20
         assert len(InlineSandbox.opened[0].sessions) <= 4
     assert not [thread for thread in threading.enumerate() if "client" in thread.name]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_clients_of_real_sandboxes_lose_nothing_and_memory_is_bounded(
+    bind: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(folder("benchmarks") / "performance"))
+    spaces = importlib.import_module("spaces")
+    plugin = bind()
+    options = argparse.Namespace(spaces=12, clients=8, minutes=0.2, samples=3)
+    with evolve.load(plugin, path=tmp_path / "memory", trust=True, max_sessions=3) as memory:
+        found, samples = spaces.measured(memory, options)
+        assert found.lost == found.leaked == 0
+        assert found.calls > 8
+    assert samples
+    for sample in samples:  # three programs, and a fourth that is about to end
+        assert sample.programs <= 4 * 40
+    with evolve.load(plugin, path=tmp_path / "memory", trust=True, max_sessions=3) as memory:
+        assert spaces.missing(memory, found) == 0
 
 
 def test_threads_share_a_space(opened: Opened) -> None:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import threading
 import warnings
 from collections.abc import Callable, Iterable
-from socketserver import ThreadingMixIn
-from typing import TYPE_CHECKING, Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIServer
 
 from evolve.errors import EvolveError, UsageError
 from evolve.inspection.dashboard.live import LiveReport
 from evolve.inspection.dashboard.mirror import StudyMirror
+from evolve.inspection.loopback import HOST, answer, is_local, listen
 from evolve.inspection.report import policy
 from evolve.journal import RunRecord
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-HOST = "127.0.0.1"
-"""Only this machine: neither report nor study has authentication."""
 PAUSE = 3.0
 """Seconds between two checks of the journal."""
 Notify = Callable[[str], None]
@@ -48,7 +45,7 @@ def open_dashboard(run: RunRecord, port: int, notify: Notify) -> Dashboard:
         mirror.update()
         live = LiveReport(run)
         live.refresh()
-        server = _listening(Pages(live, wsgi(mirror.storage)), port)
+        server = listen(Pages(live, wsgi(mirror.storage)), port)
     except BaseException:
         mirror.close()
         raise
@@ -112,58 +109,20 @@ class Pages:
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
-        if not _is_local(environ.get("HTTP_HOST", "")):
+        if not is_local(environ.get("HTTP_HOST", "")):
             # A foreign page whose name resolves to this machine (DNS rebinding) must not read the run.
-            return _answer(start, "403 Forbidden", "text/plain", b"This server answers to localhost only.\n")
+            return answer(start, "403 Forbidden", "text/plain", b"This server answers to localhost only.\n")
         if environ.get("REQUEST_METHOD", "GET") not in ("GET", "HEAD"):
             # Read-only: the study is a mirror, and no other page may make a browser change it.
             body = b"This server only shows the run: nothing can be changed.\n"
-            return _answer(start, "405 Method Not Allowed", "text/plain", body, {"Allow": "GET, HEAD"})
+            return answer(start, "405 Method Not Allowed", "text/plain", body, {"Allow": "GET, HEAD"})
         path = environ.get("PATH_INFO", "/")
         if path == "/":
             headers = {"Content-Security-Policy": f"{policy(live=True)}; frame-ancestors 'none'"}
-            return _answer(start, "200 OK", "text/html; charset=utf-8", self._live.page, headers)
+            return answer(start, "200 OK", "text/html; charset=utf-8", self._live.page, headers)
         if path == "/report.json":
             revision, data = self._live.data
             if environ.get("HTTP_IF_NONE_MATCH") == f'"{revision}"':
-                return _answer(start, "304 Not Modified", "application/json", b"")
-            return _answer(start, "200 OK", "application/json", data, {"ETag": f'"{revision}"'})
+                return answer(start, "304 Not Modified", "application/json", b"")
+            return answer(start, "200 OK", "application/json", data, {"ETag": f'"{revision}"'})
         return self._study(environ, start)
-
-
-def _is_local(host: str) -> bool:
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    return name in (HOST, "localhost", "[::1]")
-
-
-def _answer(
-    start: StartResponse, status: str, kind: str, body: bytes, headers: dict[str, str] | None = None
-) -> list[bytes]:
-    common = {
-        "Content-Type": kind,
-        "Content-Length": str(len(body)),
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-    }
-    start(status, list((common | (headers or {})).items()))
-    return [body]
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *arguments: Any) -> None:
-        """Log no single requests."""
-
-
-def _listening(application: WSGIApplication, port: int) -> WSGIServer:
-    try:
-        return make_server(HOST, port, application, server_class=_Server, handler_class=_Quiet)
-    except OSError as error:
-        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-            raise
-        raise UsageError(
-            f"Port {port} cannot be used: {error.strerror}. Give another one with --port; 0 takes any."
-        ) from None
