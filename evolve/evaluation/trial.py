@@ -14,6 +14,7 @@ from evolve.evaluation.attribution import MemoryContents, attribute, reads_raw_t
 from evolve.evaluation.early_stopping import EarlyStopper
 from evolve.evaluation.extraction_cache import AgentInputs, ExtractionCache
 from evolve.evaluation.joint_scorer import JointScorer
+from evolve.evaluation.maintenance import StoredTexts
 from evolve.evaluation.memory_batch import MemoryBatch
 from evolve.evaluation.scorer import OnlineLearner, Scorer
 from evolve.evaluation.session_run import Clock, LoadedSession, SessionOpener, SessionRun
@@ -21,6 +22,7 @@ from evolve.evaluation.subsets import Subset
 from evolve.evaluation.within_task import TaskRun, TriedStep
 from evolve.program import MemoryProgram
 from evolve.records import CostUnit, Episode, Failure, ItemOutcome, Task, Usage
+from evolve.sandboxes.protocol import Session
 
 EMBED_ROUNDS = 2
 """Most deferrals of a read for vectors, besides one for each model call."""
@@ -144,10 +146,13 @@ class Trial:
             clock=self._at.clock,
         )
         due: list[tuple[MemoryBatch, ItemOutcome]] = []
+        stored = StoredTexts()
         with ExitStack() as ending:
             ending.callback(opened.session.close)
             for batch, reads in ending.enter_context(closing(iter(run))):
                 due += [(batch, read) for read in reads]
+                if score and not self._learner and not run.fatal:
+                    stored.note(batch, opened.session)
                 if self._early_stopper and score and batch.interim and not run.fatal:
                     self._score(due, run)
                     due.clear()
@@ -157,6 +162,8 @@ class Trial:
             self.failure, self.first_failure = run.failure, run.first_failure
             if score and not self.failure:
                 self._score(due, run)
+                if not self.reason:
+                    self.items = self._marked(stored, opened.session, run)
             if not score and not self.first_failure:
                 self.kept = opened
                 ending.pop_all()
@@ -188,6 +195,17 @@ class Trial:
                 )
                 item = item.filled(stage=stage)
             self.items.append(item)
+
+    def _marked(self, stored: StoredTexts, session: Session, run: SessionRun) -> list[ItemOutcome]:
+        """Return the items, with those marked whose evidence a later write lost."""
+        items = {item.task: item for item in self.items}
+        written = {write.episode: write.item for write in run.writes}
+        for batch in self._batches:
+            asked = [items[task.id] for block in batch.blocks for task in block if task.id in items]
+            memory = self._memory(batch.episodes, run)
+            writes = [(one, written[one.id]) for one in batch.episodes if one.id in memory.received]
+            items |= {one.task: one for one in stored.marked(batch, asked, memory, session, writes)}
+        return [items[item.task] for item in self.items]
 
     def _memory(self, episodes: Sequence[Episode], run: SessionRun) -> MemoryContents:
         """Return the ``episodes`` given to a memory and the texts it received of them."""
