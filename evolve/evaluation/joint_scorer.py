@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from evolve.agents.protocol import Judge, TaskAgent
 from evolve.benchmark import Benchmark, part_of
 from evolve.config.names import QUALITY_OF
 from evolve.evaluation.scorer import Scorer
+from evolve.evaluation.within_task import TaskRun
 from evolve.program import Parts
 from evolve.records import ItemOutcome, Task
+from evolve.sandboxes.protocol import Session
 
 
 class JointScorer:
@@ -46,6 +49,28 @@ class JointScorer:
                 found = scorer.score(parts, asked, mine, repeat)
                 scored |= {item.task: _marked(item, name) for item in found}
         return [scored[item.task] for item in items]
+
+    def task_run(self, parts: Parts, repeat: int = 0) -> JointTaskRun | None:
+        """Return what acts out the tasks of the parts that are acted; see ``Scorer.task_run``."""
+        found = {name: scorer.task_run(parts, repeat) for name, scorer in self._scorers.items()}
+        acted = {name: run for name, run in found.items() if run is not None}
+        return JointTaskRun(acted) if acted else None
+
+
+@dataclass(frozen=True)
+class JointTaskRun:
+    """Acts out the tasks of each part as that part does; questions are only read.
+
+    Attributes:
+        parts: name of the part → what acts out its tasks.
+    """
+
+    parts: Mapping[str, TaskRun]
+
+    def follow(self, session: Session, task: Task, read: ItemOutcome) -> tuple[ItemOutcome, bool]:
+        """See ``TaskRun.follow``."""
+        run = self.parts.get(part_of(task.id))
+        return run.follow(session, task, read) if run else (read, False)
 
 
 def _marked(item: ItemOutcome, part: str) -> ItemOutcome:
