@@ -107,6 +107,8 @@ class Worker:
         if request["op"] == "observe":
             # Only whether it is true leaves this process, whatever it is.
             return READ_AGAIN if self.memory.observe(SimpleNamespace(**request["step"])) else None
+        if request["op"] == "stored":
+            return self.stored()
         text = self.memory.read(self.program.Query(**request["query"]))
         if not isinstance(text, str):
             raise Refused(
@@ -116,6 +118,14 @@ class Worker:
         if len(text) > limit:
             raise Refused("output", f"read returned {len(text)} characters; at most {limit} are allowed")
         # A lone surrogate is no character: it can be neither sent nor shown.
+        return text.encode("utf-8", "replace").decode()
+
+    def stored(self) -> str:
+        from stored import stored_texts
+
+        text = stored_texts((self.memory, self.sources.toolkit), self.limits["frame_bytes"] // 16)
+        if text is None:
+            raise Refused("output", "the memory holds more text than can be shown")
         return text.encode("utf-8", "replace").decode()
 
     def load(self, source: str, limits: dict[str, int]) -> None:

@@ -24,7 +24,7 @@ from evolve.errors import UsageError
 
 if TYPE_CHECKING:
     from evolve.data.download import Downloader
-    from evolve.plugins.from_log import Labels
+    from evolve.plugins.labels import Labels
 
 benchmark_commands = typer.Typer(
     cls=Commands, help="List the benchmarks, show or check one, or fetch its data.", rich_markup_mode=None
@@ -165,7 +165,7 @@ def benchmark_from_log(
 
 def _review_on_page(review: Path | None, labels: Labels, port: int) -> None:
     """Serve the page until the person has finished; ``review`` is written then."""
-    from evolve.plugins.from_log import read_review
+    from evolve.plugins.labels import read_review
     from evolve.plugins.review import ReviewServer
 
     if review is None:

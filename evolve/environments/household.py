@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from evolve.environment import Observation
@@ -61,15 +61,30 @@ class Goal:
         return f"{self.kind.capitalize()} the {self.thing} and put it in the {self.target}."
 
 
+@dataclass(frozen=True)
+class Change:
+    """Change of plan: after so many steps ``goal`` counts instead of the first one."""
+
+    goal: Goal
+    after: int
+
+
 class Household:
     """Environment of one visit to ``home`` with one ``goal``. Hands hold one thing at a time.
 
     The reward is 1 when the goal is reached, which ends the visit, and 0 before.
+
+    Args:
+        home: the home.
+        goal: the goal; with a ``change``, only until then.
+        change: a change of plan; it is told with the step after which it counts, which must come before the
+            first goal can be reached.
     """
 
-    def __init__(self, home: Home, goal: Goal) -> None:
+    def __init__(self, home: Home, goal: Goal, change: Change | None = None) -> None:
         self._home = home
-        self._goal = goal
+        self._first_goal = goal
+        self._change = change
         self._places = {place.name: place for place in home.places}
         self._begin()
 
@@ -85,10 +100,18 @@ class Household:
     def step(self, command: str) -> Observation:
         """See ``Environment.step``; case and spaces of the command do not matter."""
         said = " ".join(command.lower().split())
+        self._steps += 1
         if self._done or said not in self.commands():
-            return self._observed(f"That is not possible. {NOTHING}")
-        verb, _, rest = said.partition(" ")
-        return self._observed(getattr(self, f"_{verb}")(rest))
+            text = f"That is not possible. {NOTHING}"
+        else:
+            verb, _, rest = said.partition(" ")
+            text = getattr(self, f"_{verb}")(rest)
+        change = self._change
+        if change is None or self._done or self._steps != change.after:
+            return self._observed(text)
+        self._goal = change.goal
+        told = self._observed(f"{text} There is a change of plan. {change.goal.words}")
+        return replace(told, goal=f"In the {self._home.name} home: {change.goal.words}")
 
     def close(self) -> None:
         """Do nothing: there is no process to end."""
@@ -104,6 +127,8 @@ class Household:
         self._at = ""
         self._held = ""
         self._done = False
+        self._goal = self._first_goal
+        self._steps = 0
 
     def _possible(self) -> Iterator[str]:
         here = self._places.get(self._at)

@@ -55,6 +55,7 @@ def attribute(
     - ``LOST_IN_WRITE``: every passage was given, but the write of its episode failed, or ``write`` ignores
       the raw text and the extracted item does not have it. Losses *inside* ``write`` cannot be seen from
       outside: they count as not retrieved.
+    - ``NOT_MAINTAINED``: see ``maintenance``, which looks at what is not retrieved.
     - ``NOT_RETRIEVED``: the text that ``read`` returned lacks a passage. Evidence retrieved in part is not
       retrieved.
     - ``NOT_USED``: all evidence was retrieved, but the score is low.
@@ -69,6 +70,16 @@ def attribute(
         if not present():
             return stage
     return Stage.NOT_USED
+
+
+def is_stored(task: Task, passage: Evidence, texts: str, *, verbatim: bool) -> bool:
+    """Return whether a passage of the evidence is among stored ``texts``, each on a line of its own.
+
+    Where the agent worded what is stored, one text with the content words of the answer counts as well.
+    """
+    if contains_passage(texts, passage.text):
+        return True
+    return not verbatim and any(_has_answer(task, line) for line in texts.split("\n"))
 
 
 def reads_raw_text(parts: Parts) -> bool:

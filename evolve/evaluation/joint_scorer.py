@@ -9,7 +9,7 @@ from evolve.agents.protocol import Judge, TaskAgent
 from evolve.benchmark import Benchmark, part_of
 from evolve.config.names import QUALITY_OF
 from evolve.evaluation.scorer import Scorer
-from evolve.evaluation.within_task import ActedTask
+from evolve.evaluation.within_task import TaskRun
 from evolve.program import Parts
 from evolve.records import ItemOutcome, Task
 from evolve.sandboxes.protocol import Session
@@ -38,12 +38,6 @@ class JointScorer:
         """The metrics of the parts and the judge's name, which decide the scores."""
         return tuple(text for scorer in self._scorers.values() for text in scorer.identity)
 
-    def task_run(self, parts: Parts, repeat: int = 0) -> JointTaskRun | None:
-        """Return what acts out the tasks of benchmarks with an environment; see ``Scorer.task_run``."""
-        runs = {name: scorer.task_run(parts, repeat) for name, scorer in self._scorers.items()}
-        acted = {name: run for name, run in runs.items() if run is not None}
-        return JointTaskRun(acted) if acted else None
-
     def score(
         self, parts: Parts, asked: Mapping[str, Task], items: Sequence[ItemOutcome], repeat: int = 0
     ) -> list[ItemOutcome]:
@@ -56,21 +50,27 @@ class JointScorer:
                 scored |= {item.task: _marked(item, name) for item in found}
         return [scored[item.task] for item in items]
 
+    def task_run(self, parts: Parts, repeat: int = 0) -> JointTaskRun | None:
+        """Return what acts out the tasks of the parts that are acted; see ``Scorer.task_run``."""
+        found = {name: scorer.task_run(parts, repeat) for name, scorer in self._scorers.items()}
+        acted = {name: run for name, run in found.items() if run is not None}
+        return JointTaskRun(acted) if acted else None
+
 
 @dataclass(frozen=True)
 class JointTaskRun:
-    """Follows up the reads of those benchmarks that are acted out.
+    """Acts out the tasks of each part as that part does; questions are only read.
 
     Attributes:
-        acted: name of a benchmark → what acts its tasks out.
+        parts: name of the part → what acts out its tasks.
     """
 
-    acted: Mapping[str, ActedTask]
+    parts: Mapping[str, TaskRun]
 
     def follow(self, session: Session, task: Task, read: ItemOutcome) -> tuple[ItemOutcome, bool]:
-        """See ``TaskRun.follow``; a read of another benchmark is returned as it is."""
-        acted = self.acted.get(part_of(task.id))
-        return (read, False) if acted is None else acted.follow(session, task, read)
+        """See ``TaskRun.follow``."""
+        run = self.parts.get(part_of(task.id))
+        return run.follow(session, task, read) if run else (read, False)
 
 
 def _marked(item: ItemOutcome, part: str) -> ItemOutcome:

@@ -14,12 +14,14 @@ from evolve.evaluation.attribution import MemoryContents, attribute, reads_raw_t
 from evolve.evaluation.early_stopping import EarlyStopper
 from evolve.evaluation.extraction_cache import AgentInputs, ExtractionCache
 from evolve.evaluation.joint_scorer import JointScorer
+from evolve.evaluation.maintenance import StoredTexts
 from evolve.evaluation.scorer import OnlineLearner, Scorer
 from evolve.evaluation.session_run import Clock, LoadedSession, SessionOpener, SessionRun
 from evolve.evaluation.subsets import MemoryBatch, Subset
 from evolve.evaluation.within_task import TaskRun, TriedStep
 from evolve.program import MemoryProgram
 from evolve.records import CostUnit, Episode, Failure, ItemOutcome, Task, Usage
+from evolve.sandboxes.protocol import Session
 
 EMBED_ROUNDS = 2
 """Most deferrals of a read for vectors, besides one for each model call."""
@@ -81,9 +83,10 @@ class Trial:
         self._inputs = AgentInputs(
             at.agent, at.extraction_cache, program.parts, self._batches, online=online, repeat=repeat
         )
-        scorer = at.scorer
-        alone = isinstance(scorer, Scorer)  # benchmarks that learn online are not joined
-        self._learner = OnlineLearner(at.agent, scorer, program.parts, repeat) if online and alone else None
+        scorer = (
+            at.scorer if online and isinstance(at.scorer, Scorer) else None
+        )  # those online are not joined
+        self._learner = scorer and OnlineLearner(at.agent, scorer, program.parts, repeat)
         self._verbatim = reads_raw_text(program.parts)
         self._acted = at.scorer.task_run(program.parts, repeat)
         self.items: list[ItemOutcome] = []
@@ -93,8 +96,7 @@ class Trial:
         self.kept: LoadedSession | None = None
 
     def prepare(self) -> None:
-        """Request the agent's inputs for the first memory; for all memories, where there is no interim
-        analysis.
+        """Request the agent's inputs for the first memory, or for all where there is no interim analysis.
 
         Memories are filled without waiting for queries: call ``finish`` afterwards.
 
@@ -117,18 +119,15 @@ class Trial:
             BudgetReached: the spending limit is reached.
         """
         try:
-            return self._run(warm or self._open(), score=score)
+            return self._run(warm or self._at.opener.open(self._program.source, self.repeat), score=score)
         except ModelError:  # the models have tried again already
             raise
         except InfrastructureError:
-            return self._run(self._open(), score=score)
+            return self._run(self._at.opener.open(self._program.source, self.repeat), score=score)
 
     def finish(self) -> None:
         """Wait for requests in flight, whatever their outcome, so that no paid answer is lost."""
         self._inputs.finish()
-
-    def _open(self) -> LoadedSession:
-        return self._at.opener.open(self._program.source, self.repeat)
 
     def _run(self, opened: LoadedSession, *, score: bool) -> SessionRun:
         self.items, self.reason = [], ""
@@ -143,10 +142,13 @@ class Trial:
             clock=self._at.clock,
         )
         due: list[tuple[MemoryBatch, ItemOutcome]] = []
+        stored = StoredTexts()
         with ExitStack() as ending:
             ending.callback(opened.session.close)
             for batch, reads in ending.enter_context(closing(iter(run))):
                 due += [(batch, read) for read in reads]
+                if score and not self._learner and not run.fatal:
+                    stored.note(batch, opened.session)
                 if self._early_stopper and score and batch.interim and not run.fatal:
                     self._score(due, run)
                     due.clear()
@@ -156,6 +158,8 @@ class Trial:
             self.failure, self.first_failure = run.failure, run.first_failure
             if score and not self.failure:
                 self._score(due, run)
+                if not self.reason:
+                    self.items = self._marked(stored, opened.session, run)
             if not score and not self.first_failure:
                 self.kept = opened
                 ending.pop_all()
@@ -187,6 +191,17 @@ class Trial:
                 )
                 item = item.filled(stage=stage)
             self.items.append(item)
+
+    def _marked(self, stored: StoredTexts, session: Session, run: SessionRun) -> list[ItemOutcome]:
+        """Return the items, with those marked whose evidence a later write lost."""
+        items = {item.task: item for item in self.items}
+        written = {write.episode: write.item for write in run.writes}
+        for batch in self._batches:
+            asked = [items[task.id] for block in batch.blocks for task in block if task.id in items]
+            memory = self._memory(batch.episodes, run)
+            writes = [(one, written[one.id]) for one in batch.episodes if one.id in memory.received]
+            items |= {one.task: one for one in stored.marked(batch, asked, memory, session, writes)}
+        return [items[item.task] for item in self.items]
 
     def _memory(self, episodes: Sequence[Episode], run: SessionRun) -> MemoryContents:
         """Return the ``episodes`` given to a memory and the texts it received of them."""

@@ -24,6 +24,7 @@ Data = dict[str, Any]
 STAGES = {
     Stage.NOT_GIVEN: "a passage that the answer needs is in no episode of the subset",
     Stage.LOST_IN_WRITE: "the evidence was given, but write did not receive it or failed on it",
+    Stage.NOT_MAINTAINED: "write had stored the evidence, and a later write lost or overwrote it",
     Stage.NOT_RETRIEVED: "the evidence was written, but read did not return all of it",
     Stage.NOT_USED: "the evidence was retrieved, and the answer is wrong nevertheless",
 }

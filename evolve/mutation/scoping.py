@@ -20,6 +20,7 @@ REMEDIES: Mapping[Stage, Mapping[Scope, float]] = MappingProxyType(
         # No program can find evidence that was not given.
         Stage.NOT_GIVEN: {},
         Stage.LOST_IN_WRITE: {"extraction": 0.5, "write": 0.5},
+        Stage.NOT_MAINTAINED: {"write": 1.0},
         Stage.NOT_RETRIEVED: {"read": 0.5, "write": 0.25, "query": 0.25},
         Stage.NOT_USED: {"response": 0.6, "read": 0.4},
     }

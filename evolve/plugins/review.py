@@ -14,7 +14,7 @@ from wsgiref.simple_server import WSGIServer
 from evolve.files.durable import replace_file
 from evolve.inspection.loopback import HOST, answer, is_local, listen
 from evolve.journal.lines import to_line
-from evolve.plugins.from_log import Labelled, Labels
+from evolve.plugins.labels import Labelled, Labels
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

@@ -17,6 +17,7 @@ class Stage(StrEnum):
 
     NOT_GIVEN = "not_given"
     LOST_IN_WRITE = "lost_in_write"
+    NOT_MAINTAINED = "not_maintained"
     NOT_RETRIEVED = "not_retrieved"
     NOT_USED = "not_used"
 

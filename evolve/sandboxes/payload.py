@@ -27,7 +27,7 @@ ENVIRONMENT = {
 _MODULES = (
     *("worker", "frames", "failures", "processes", "scratch"),
     *("supervisor", "piping", "inspection", "syscalls", "timing"),
-    *("toolkit", "vectors", "filters", "batch", "collection", "chroma"),
+    *("toolkit", "vectors", "filters", "batch", "collection", "chroma", "stored"),
 )
 
 

@@ -97,6 +97,15 @@ class WorkerSession:
             outcome = self._call("observe", self._limits.call_seconds, step=step)
         return replace(outcome, text="", read_again=bool(outcome.text))
 
+    def stored(self) -> str:
+        """Return each text that the program keeps, on a line of its own; best asked in a branch.
+
+        Raises:
+            ProgramError: kind ``output``: there are too many to show.
+        """
+        with self._use():
+            return self._call("stored", self._limits.call_seconds).text
+
     @contextmanager
     def branch(self) -> Iterator[None]:
         """See ``Session.branch``."""

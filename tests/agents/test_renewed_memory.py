@@ -11,7 +11,9 @@ import pytest
 from evolve.agents.llm import LLMAgent
 from evolve.agents.protocol import Recollection
 from evolve.agents.rules import RuleBasedAgent
+from evolve.agents.rules.policy import Policy
 from evolve.environment import Observation
+from evolve.environments.household import Change, Goal, Home, Household, Place
 from evolve.program import Parts
 from evolve.records import Task
 
@@ -94,3 +96,52 @@ def test_the_rule_based_agent_goes_by_the_goal_and_the_memory_as_they_are_now(ch
     parts = Parts(instructions={"INSTRUCTION_RESPONSE": "Act."})
     RuleBasedAgent().act(parts, [recollection], [lambda: world], 2)
     assert shelves.visited == ["go to shelf 3", then]
+
+
+MEMORY = """\
+The apple is in the chest.
+> go to icebox
+The icebox is out of order.
+Put the mug in the chest."""
+HOME = Home(
+    "Test",
+    (
+        Place("table", "kitchen"),
+        Place("chest", "hall", closed=True),
+        Place("icebox", "kitchen", does="cool", broken=True),
+        Place("fridge", "kitchen", does="cool"),
+    ),
+    {"apple": "chest", "mug": "table"},
+)
+
+
+@pytest.mark.parametrize("goal", [Goal("put", "apple", "table"), Goal("cool", "mug", "chest")])
+def test_a_policy_that_is_renewed_with_what_it_had_goes_on_as_before(goal):
+    world, other_world = Household(HOME, goal), Household(HOME, goal)
+    policy = Policy(goal.words, MEMORY)
+    renewed = Policy(goal.words, MEMORY)
+    seen = other_seen = world.reset()
+    other_world.reset()
+    policy.observe("", seen)
+    renewed.observe("", other_seen)
+    for _ in range(12):
+        if seen.done:
+            break
+        command = policy.choose(seen.commands)
+        assert renewed.choose(other_seen.commands) == command
+        seen, other_seen = world.step(command), other_world.step(command)
+        policy.observe(command, seen)
+        renewed.observe(command, other_seen)
+        renewed = renewed.renewed(goal.words, MEMORY)
+
+
+def test_what_was_taken_for_an_earlier_goal_is_put_down_for_the_next():
+    world = Household(HOME, Goal("put", "mug", "chest"), Change(Goal("put", "apple", "table"), after=2))
+    conduct = RuleBasedAgent().act(
+        Parts(instructions={"INSTRUCTION_RESPONSE": "Act."}),
+        [Recollection(Task(id="t", question="Put the mug in the chest."), {}, "The mug is on the table.")],
+        [lambda: world],
+        3,
+    )[0]
+    commands = [step.command for step in conduct.steps]
+    assert commands[:3] == ["go to table", "take mug from table", "move mug to table"]

@@ -84,7 +84,9 @@ def test_every_task_can_be_done_in_the_steps_allowed_by_who_knows_the_home(gym):
         assert len(steps) <= gym.max_steps
 
 
-@pytest.mark.parametrize("options", [{"homes": "1"}, {"visits": "0"}, {"goals": "99"}, {"scope": "none"}])
+@pytest.mark.parametrize(
+    "options", [{"homes": "1"}, {"visits": "0"}, {"goals": "99"}, {"scope": "none"}, {"goal": "x"}]
+)
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(UsageError, match=next(iter(options))):
         find("household").load(None, options)
@@ -93,6 +95,23 @@ def test_options_out_of_range_are_refused(options):
 def test_pooled_scope_holds_the_same_tasks(gym):
     pooled = find("household").load(None, {"scope": "pooled"})
     assert (pooled.scope, pooled.validation) == ("pooled", gym.validation)
+
+
+def test_goals_that_change_do_so_before_the_first_can_be_reached(gym):
+    changing = find("household").load(None, {"goal": "changing"})
+    assert changing.version == f"{gym.version}-changing"
+    assert changing.episodes == gym.episodes
+    texts = {episode.id: episode.text for episode in gym.episodes}
+    for task in (*changing.validation, *changing.test):
+        assert task.world["later_thing"] != task.world["thing"]
+        assert all(f" {task.world['later_thing']}" in one.text for one in task.evidence)
+        assert all(one.text in texts[one.episode] for one in task.evidence)
+        assert changing.environment is not None
+        environment = changing.environment(task)
+        environment.reset()
+        seen = [environment.step("look") for _ in range(4)]
+        assert [bool(one.goal) for one in seen] == [False, False, True, False]
+        assert f"the {task.world['later_thing']} " in seen[2].goal
 
 
 @pytest.mark.slow

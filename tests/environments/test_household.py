@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from evolve.environments.household import KINDS, Goal, Home, Household, Place
+from evolve.environments.household import KINDS, Change, Goal, Home, Household, Place
 
 HOME = Home(
     "Test",
@@ -98,3 +98,23 @@ def test_spaces_and_case_do_not_matter():
 def test_every_kind_is_said_in_words_of_its_own():
     goals = [replace(Goal("put", "apple", "table"), kind=kind) for kind in KINDS]
     assert len({goal.words for goal in goals}) == len(KINDS)
+
+
+def test_a_change_of_plan_is_told_once_and_a_visit_that_begins_anew_has_the_first_goal():
+    later = Goal("put", "mug", "icebox")
+    environment = Household(HOME, Goal("put", "apple", "table"), Change(later, after=2))
+    for _ in range(2):
+        environment.reset()
+        first = environment.step("look")
+        told = environment.step("dance")  # what is not possible is a step too
+        after = environment.step("look")
+        assert [seen.goal for seen in (first, told, after)] == ["", f"In the Test home: {later.words}", ""]
+        assert told.text.endswith(f"There is a change of plan. {later.words}")
+
+
+def test_after_a_change_of_plan_only_the_later_goal_counts():
+    environment = Household(HOME, Goal("put", "apple", "table"), Change(Goal("put", "mug", "chest"), after=3))
+    early = [environment.step(command) for command in [*FETCH, *PUT]]
+    assert not early[-1].done
+    late = [environment.step(c) for c in ("take mug from table", "go to chest", "move mug to chest")]
+    assert (late[-1].done, late[-1].reward) == (True, 1.0)

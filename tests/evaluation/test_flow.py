@@ -93,7 +93,7 @@ def learning(world: Any) -> tuple[Any, Any, Any]:
     return evaluator, Subset("static", benchmark.validation, benchmark.episodes), early_stopper
 
 
-@pytest.mark.parametrize(("setting", "most"), [(everyday, 8), (whole, 8), (learning, 9)])
+@pytest.mark.parametrize(("setting", "most"), [(everyday, 8), (whole, 9), (learning, 10)])
 def test_a_program_crosses_few_files_and_none_calls_back(make_world, make_program, setting, most):
     evaluator, subset, early_stopper = setting(make_world(groups=4))
     program, crossings = make_program(write=WRITES, read=READS), Crossings()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolve.agents.rules import RuleBasedAgent, RuleBasedJudge
-from evolve.benchmark import Benchmark, joined, part_of
+from evolve.benchmark import Benchmark, find, joined, part_of
 from evolve.evaluation import Evaluator, Subsets
 from evolve.evaluation.early_stopping import EarlyStopper, FrontMember
 from evolve.evaluation.subsets import _shares
@@ -143,3 +143,18 @@ def test_a_benchmark_that_was_asked_to_the_end_leaves_nothing_to_predict():
     assert stopper.should_stop(items(seen), 1.0, total=len(BENCHMARKS), interim_analyses=2)
     won = seen | {task: 0.95 for task in seen if part_of(task) == "rome"}
     assert not stopper.should_stop(items(won), 1.0, total=len(BENCHMARKS), interim_analyses=2)
+
+
+def test_of_a_benchmark_that_is_acted_the_steps_are_observed(lexical: MemoryProgram):
+    household = find("household").load(options={"homes": "2", "visits": "4", "goals": "2"})
+    benchmark = joined([diary("rome"), household])
+    source = (
+        lexical.source
+        + "\n    def observe(self, step):\n        self.goal = step.goal\n        return True\n"
+    )
+    # One that observes nothing it reads: what it is asked and what it does is as without it.
+    observing = evaluator(benchmark, "own").evaluate(MemoryProgram(source), subsets(benchmark).static)
+    plain = evaluator(benchmark, "own").evaluate(lexical, subsets(benchmark).static)
+    assert {part_of(item.task) for item in observing.items if item.steps} == {"household"}
+    assert observing.item_scores == plain.item_scores
+    assert [item.steps for item in observing.items] == [item.steps for item in plain.items]

@@ -85,6 +85,7 @@ def test_in_a_terminal_and_as_data(paid: RunRecord) -> None:
         "kept": 1,
         "not_given": 0,
         "lost_in_write": 0,
+        "not_maintained": 0,
         "not_retrieved": 1,
         "not_used": 1,
     }

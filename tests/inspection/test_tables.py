@@ -91,7 +91,8 @@ def test_show(run: RunRecord) -> None:
     assert data["parts"]["knobs"]["chunk_characters"][0] == 300
     (evaluation,) = data["evaluations"]
     assert evaluation["categories"] == {"name": 0.5, "time": 0.5}
-    assert evaluation["stages"] == {"not_given": 0, "lost_in_write": 0, "not_retrieved": 1, "not_used": 1}
+    lost = {"not_given": 0, "lost_in_write": 0, "not_maintained": 0, "not_retrieved": 1, "not_used": 1}
+    assert evaluation["stages"] == lost
     assert "items" not in evaluation
     text = rendered(show_view(data))
     assert [item["task"] for item in evaluation["worst"]] == ["b", "c"], "a scored 1.00"

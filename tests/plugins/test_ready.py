@@ -39,9 +39,6 @@ class CountingSession:
         self.reads = 0
         self.calls: list[str] = []
 
-    def observe(self, step: Fields) -> Outcome:
-        raise AssertionError("no task here is acted out")
-
     def write(self, item: Fields, raw_text: str) -> Outcome:
         self.calls.append("write")
         self.texts.append(raw_text)

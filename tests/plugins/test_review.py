@@ -19,7 +19,7 @@ import evolve
 from evolve.benchmark import find
 from evolve.cli import app
 from evolve.errors import UsageError
-from evolve.plugins.from_log import Labelled, Labels, read_review
+from evolve.plugins.labels import Labelled, Labels, read_review
 from evolve.plugins.records import Remembered
 from evolve.plugins.review import ReviewServer
 

@@ -49,6 +49,12 @@ class Memory:
         outcome = self.session.write(self._item(fields), text)
         self.logs += outcome.logs
 
+    def observe(self, command: str, observation: str, *, goal: str = "", reply: str | None = None) -> bool:
+        """Let it observe a step; whether it wants to be read again."""
+        self._say(reply)
+        step: Fields = {"command": command, "observation": observation, "goal": goal}
+        return self.session.observe(step).read_again
+
     def read(self, question: str = "", *, reply: str | None = None, **fields: Any) -> str:
         """Read, in a branch as an evaluation does; text fields that are not given hold the question."""
         self._say(reply)

@@ -227,6 +227,47 @@ class TestHiAgent:
         assert summary.startswith(shown)
         assert len(summary) <= 60
 
+    def test_within_a_task_the_actions_for_the_subgoal_at_hand_are_shown(self, remember):
+        memory = remember("hiagent")
+        assert memory.observe("go to shelf", "You see\na pan.", goal="Heat the pan.")
+        assert memory.observe("look", "You see a pan.", goal="Heat the pan.")
+        assert memory.read("?") == "Done in this task:\ngo to shelf: You see a pan.\nlook: You see a pan."
+        assert memory.asks() == []
+
+    def test_an_action_that_changes_something_ends_the_subgoal_and_folds_it(self, remember):
+        memory = remember("hiagent")
+        memory.observe("go to shelf", "You see a pan.", goal="Heat the pan.")
+        memory.observe("heat pan with stove", "Nothing happens.", goal="Heat the pan.")
+        memory.observe("take pan from shelf", "You take the pan.", goal="Heat the pan.", reply="Got the pan.")
+        (prompt,) = memory.asks()
+        assert "go to shelf: You see a pan." in prompt
+        assert memory.read("?") == "Done in this task:\n- take pan from shelf: Got the pan."
+
+    def test_another_goal_folds_what_was_done_for_the_first_and_is_what_is_looked_up(self, remember):
+        memory = remember("hiagent", unfolded=1)
+        memory.write("Kitchen\nThe egg is green.", subgoal="find egg", summary="s", reply="Found it.")
+        memory.write("Garden\nThe gate is rusty.", subgoal="open gate", summary="s", reply="Opened.")
+        assert "The egg is green." in memory.read("Which egg?", subgoal="find egg")
+        memory.observe("look", "You see a gate.", goal="Find the egg.")
+        memory.observe("wait", "Open the gate instead!", goal="open gate")
+        text = memory.read("Which egg?", subgoal="find egg")
+        assert "The gate is rusty." in text
+        assert "The egg is green." not in text
+        assert "- Find the egg.: look: You see a gate." in text
+
+    def test_its_read_once_form_goes_by_the_episodes_alone(self, remember):
+        memory = remember("hiagent", within_task=0)
+        assert not memory.observe("take egg", "You take the egg.", goal="Eat.", reply="Took it.")
+        assert memory.asks() == []
+        assert memory.read("?") == ""
+
+    def test_a_long_task_keeps_within_the_limit(self, remember):
+        memory = remember("hiagent", task_characters=2000)
+        for number in range(60):
+            memory.write("word " * 400, subgoal=f"goal {number}", summary="s", reply="done " * 60)
+            memory.observe("look", "word " * 200, goal=f"Word {number}.", reply="done " * 60)
+        assert 1000 < len(memory.read("word")) <= 3000
+
     def test_the_subgoal_that_is_asked_about_is_unfolded(self, remember):
         memory = remember("hiagent", unfolded=1)
         memory.write(

@@ -41,6 +41,8 @@ WAY = 4.0
 """Score of a command that leads to where the wanted thing was seen."""
 SEARCH = 3.0
 """Score of a command that leads to where the thing may be, while its place is unknown."""
+DOWN = 5.0
+"""Score of a command that puts down what was taken for an earlier goal."""
 FRESH = 1.5
 """Factor on the score of a command that the last step made possible."""
 HELD_BACK = 0.05
@@ -89,7 +91,7 @@ class Policy:
         self._best = max(map(self._shared, self._passages), default=0.0) or 1.0
         self._noted = noted_commands(memory)
         self._followed = 0
-        self._plan = precedent(goal, memory)
+        self._plan = self._first_plan = precedent(goal, memory)
         self._meant, self._meant_at = "", 0
         things, self._target = errand_of(goal)
         self._things = things & self._goal
@@ -102,6 +104,7 @@ class Policy:
         self._seen: set[tuple[str, tuple[str, ...]]] = set()
         self._standing: dict[frozenset[str], str] = {}
         self._before: frozenset[str] = frozenset()
+        self._in_the_way: frozenset[str] = frozenset()
 
     def choose(self, commands: Sequence[str]) -> str:
         """The command of the highest value; of equals the first.
@@ -138,17 +141,39 @@ class Policy:
         self._seen.add(situation)
 
     def renewed(self, goal: str, memory: str) -> Policy:
-        """Return a policy for another goal or another memory that has seen all that this one has."""
+        """Return a policy for another goal or another memory that has seen all that this one has.
+
+        What was taken for the earlier goal, and is no part of the new one, is put down first.
+        """
         other = Policy(goal, memory)
         for command, observation in self._log:
             other.observe(command, observation)
         other._known, other._before = self._known, self._before
-        if goal == self._said:
-            other._shown = self._shown
+        if goal != self._said:
+            other._in_the_way = self._in_hand() - other._goal
+            return other
+        other._shown, other._in_the_way = self._shown, self._in_the_way
+        if other._plan == self._first_plan:
+            other._plan, other._meant, other._meant_at = self._plan, self._meant, self._meant_at
+        for number, passage in enumerate(other._passages):
+            if passage in self._passages:
+                other._drawn_on[number] = self._drawn_on[self._passages.index(passage)]
         return other
+
+    def _in_hand(self) -> frozenset[str]:
+        """The stems of what was taken and not put down again."""
+        held: frozenset[str] = frozenset()
+        for command, _ in self._log:
+            if verb_of(command) in TAKING:
+                held |= object_of(command)
+            elif verb_of(command) in PLACING:
+                held -= object_of(command)
+        return held
 
     def _made(self, command: str, *, new: bool) -> None:
         verb, about = verb_of(command), things_in(command) & self._goal
+        if verb in PLACING:
+            self._in_the_way -= object_of(command)
         self._worn[command] += 0.5 if new else 1.5
         self._standing[things_in(command)] = verb
         if new and verb in self._to_change:
@@ -183,6 +208,8 @@ class Policy:
         value += NEXT * (command == following) + CURIOSITY * (verb in SHOWING)
         if self._before and command not in self._before:
             value *= FRESH
+        if verb in PLACING and object_of(command) & self._in_the_way:
+            value += DOWN
         if self._is_held_back(verb, command):
             value *= HELD_BACK
         return value / (1 + self._worn[command]) ** 2

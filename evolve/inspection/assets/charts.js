@@ -4,6 +4,7 @@ const STAGE_COLOURS = {
   kept: "var(--kept)",
   not_given: "var(--stage-1)",
   lost_in_write: "var(--stage-2)",
+  not_maintained: "var(--stage-5)",
   not_retrieved: "var(--stage-3)",
   not_used: "var(--stage-4)",
 };

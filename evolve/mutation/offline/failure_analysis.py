@@ -62,7 +62,7 @@ def diagnose(context: MutationContext) -> dict[Cue, float]:
 
 
 def _cues(item: ItemResult, task: Task, episodes: Mapping[str, Episode], longest: int) -> Iterator[Cue]:
-    if item.stage is Stage.LOST_IN_WRITE:
+    if item.stage in (Stage.LOST_IN_WRITE, Stage.NOT_MAINTAINED):
         yield Cue.LOST
     if item.stage is Stage.NOT_USED:
         yield Cue.UNUSED

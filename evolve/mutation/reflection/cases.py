@@ -15,6 +15,7 @@ MEANING: Mapping[Stage, str] = MappingProxyType(
     {
         Stage.NOT_GIVEN: "not among the episodes given: no program can find it",
         Stage.LOST_IN_WRITE: "given, but not in what write received to keep",
+        Stage.NOT_MAINTAINED: "kept at first, but lost or overwritten by a later write",
         Stage.NOT_RETRIEVED: "kept, but not in what read returned",
         Stage.NOT_USED: "returned by read, and the answer was wrong all the same",
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -19,27 +17,8 @@ from evolve.records import Task
 FOLDER = resources.folder("benchmarks") / "acting"
 
 
-Load = Callable[[str], ModuleType]
-
-
 @pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Imports a file of the folder by its name."""
-
-    def load(name: str) -> ModuleType:
-        spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, name, module)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
-
-
-@pytest.fixture
-def script(load: Load) -> ModuleType:
+def script(load: Callable[[str], ModuleType]) -> ModuleType:
     return load("memory_helps")
 
 
@@ -67,7 +46,7 @@ def test_routes_are_goals_and_commands(script):
         assert all(line.startswith("> ") for block in blocks for line in block[1:])
 
 
-def test_of_sights_each_is_shown_once_and_what_the_goal_names_first(load: Load):
+def test_of_sights_each_is_shown_once_and_what_the_goal_names_first(load: Callable[[str], ModuleType]):
     MemoryProgram.from_file(FOLDER / "sights.py").check()
     sights = load("sights")
     base = sights.KnowledgeBase(toolkit=None)
