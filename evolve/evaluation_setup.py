@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from evolve.benchmark import OWN_METRIC, Benchmark, load_named, renaming_note
 from evolve.components import AS_CONFIGURED, Components
 from evolve.config import DEFAULT_SEEDS, CampaignConfig
-from evolve.config.names import benchmark_names
+from evolve.config.models import benchmark_names
 from evolve.errors import UsageError
 from evolve.evaluation import Evaluator, Subset, Subsets
 from evolve.evaluation.conditions import digest

@@ -28,7 +28,7 @@ MODULES = sorted(
         "evolve.plugins.versions",
         "evolve.population",
         "evolve.registry",
-        "evolve.trust.approvals",
+        "evolve.trust.gate",
         *(getattr(evolve, name).__module__ for name in EXPORTS),
     }
 )

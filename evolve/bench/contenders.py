@@ -12,7 +12,7 @@ from pathlib import Path
 from evolve.bench.columns import spelled
 from evolve.benchmark import data_of, find, locate
 from evolve.config import CampaignConfig
-from evolve.config.names import benchmark_names
+from evolve.config.models import benchmark_names
 from evolve.errors import UsageError
 from evolve.inspection.lookup import FoundProgram, find_candidate, find_program
 from evolve.journal import RunRecord, runs_in

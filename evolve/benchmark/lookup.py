@@ -15,7 +15,7 @@ from evolve import resources
 from evolve.benchmark.definition import Benchmark
 from evolve.benchmark.joining import joined
 from evolve.benchmark.loading import Entry, Loader, load_folder
-from evolve.config.names import benchmark_names
+from evolve.config.models import benchmark_names
 from evolve.data import folder
 from evolve.errors import UsageError
 from evolve.kinds import OBJECT

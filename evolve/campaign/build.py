@@ -16,9 +16,8 @@ from evolve.campaign.mutator_setup import candidate_worker, mutator_of
 from evolve.campaign.notebook import check_notes
 from evolve.campaign.preflight import preflight
 from evolve.campaign.proposers import check_proposer
-from evolve.campaign.recording import record_facts
 from evolve.campaign.reflectors import style_of
-from evolve.campaign.starting import named_selector
+from evolve.campaign.starting import named_selector, record_facts
 from evolve.campaign.worker_factory import WorkerFactory, WorkerMessage
 from evolve.components import AS_CONFIGURED, Components
 from evolve.config import CampaignConfig, merged

@@ -18,7 +18,7 @@ from evolve.errors import BudgetReached, InfrastructureError
 from evolve.evaluation import Evaluator, Subset, Subsets
 from evolve.evaluation.confirming import averaged, may_be_luck
 from evolve.evaluation.early_stopping import EarlyStopper, FrontMember
-from evolve.models.accounts import charged_to
+from evolve.models.calls import charged_to
 from evolve.mutation import (
     Feedback,
     MutationContext,

@@ -16,8 +16,7 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import TYPE_CHECKING, get_args
 
-from evolve.campaign.counting import Measured, measure
-from evolve.campaign.loads import FRESH, ROLE_OF, CallLoad, Loads
+from evolve.campaign.counting import FRESH, ROLE_OF, CallLoad, Loads, Measured, measure
 from evolve.campaign.pace import Paces, recorded_paces
 from evolve.config import CampaignConfig, ModelsConfig, RoleConfig, merged
 from evolve.evaluation_setup import EvaluationSetup, Notify, build_evaluator, is_trusted, seed_programs

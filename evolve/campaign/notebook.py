@@ -13,7 +13,7 @@ from evolve.journal import RunRecord
 from evolve.models.chat import ChatModel, ChatRequest
 from evolve.models.prompts import Prompt
 from evolve.mutation import Notes
-from evolve.mutation.reflection.texts import texts_of
+from evolve.mutation.reflection.context import texts_of
 from evolve.runs.history import RunHistory
 from evolve.runs.notes import CampaignFacts, carried_over, checked_conclusions
 

@@ -16,8 +16,8 @@ from evolve.mutation.agentic.sandboxed import ProposerSandbox
 from evolve.mutation.agentic.session import Caps
 from evolve.mutation.agentic.wording import agent_texts
 from evolve.mutation.reflection.compact import compact_system
+from evolve.mutation.reflection.context import texts_of
 from evolve.mutation.reflection.prompt import system_text
-from evolve.mutation.reflection.texts import texts_of
 
 
 def agentic(

@@ -10,10 +10,9 @@ from evolve.config.models import is_local
 from evolve.evaluation_setup import EvaluationSetup
 from evolve.models.chat import ChatModel
 from evolve.mutation.reflection import ReflectionMutator
+from evolve.mutation.reflection.context import texts_of
 from evolve.mutation.reflection.prompt import LEAST_TOKENS
-from evolve.mutation.reflection.requests import Sampling, Style
-from evolve.mutation.reflection.retrying import Retrying
-from evolve.mutation.reflection.texts import texts_of
+from evolve.mutation.reflection.requests import Retrying, Sampling, Style
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SMALL_CONTEXT = 16_384

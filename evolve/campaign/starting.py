@@ -1,18 +1,25 @@
-"""Start or resume a campaign: its population, and the event that records its conditions."""
+"""Start or resume a campaign: its population, its conditions, and facts that are recorded with it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from evolve import __version__
+from evolve.benchmark import Benchmark
 from evolve.components import AS_CONFIGURED, Components
 from evolve.config import CampaignConfig
 from evolve.errors import UsageError
 from evolve.evaluation_setup import EvaluationSetup
 from evolve.events import Started
+from evolve.journal import RunDirectory
+from evolve.journal.tasks import Card, tasks_file
 from evolve.kinds import BUILT_IN
-from evolve.mutation.reflection.texts import texts_of
+from evolve.models.embeddings import CachedEmbedder, HashingEmbedder
+from evolve.models.weights import pack_weights
+from evolve.mutation.reflection.context import texts_of
 from evolve.population import ParentSelector, Population, objectives_of
+from evolve.records import Episode, Task
 from evolve.runs.history import RunHistory
 from evolve.text import changed_parts
 
@@ -92,3 +99,51 @@ def _prompts(run: str, history: RunHistory, config: CampaignConfig) -> str:
             "with --name."
         )
     return now
+
+
+def record_facts(run: RunDirectory, setup: EvaluationSetup) -> None:
+    """Record questions and offline weights of ``run`` where they are missing.
+
+    Raises:
+        UsageError: the record is damaged.
+        InfrastructureError: the disk does not take it.
+    """
+    if run.tasks() is None:
+        run.record_tasks(_tasks(setup))
+    embedder = setup.model_set.embedder
+    inner = embedder.inner if isinstance(embedder, CachedEmbedder) else embedder
+    if isinstance(inner, HashingEmbedder) and run.weights() is None:
+        run.record_weights(pack_weights(inner))
+
+
+def _tasks(setup: EvaluationSetup) -> bytes:
+    benchmark = setup.benchmark
+    card = Card(
+        name=benchmark.name,
+        version=benchmark.version,
+        metric=setup.metric,
+        card=dict(benchmark.card),
+        left_out=0,
+    )
+    tasks = list(_by_use(setup))
+    return tasks_file(card, tasks, _gold(benchmark, tasks))
+
+
+def _by_use(setup: EvaluationSetup) -> Iterator[Task]:
+    """Tasks in the order of their likelihood to be asked: of fitness, of the test, then others of
+    validation.
+    """
+    static, test = setup.subsets.static.tasks, setup.subsets.test.tasks
+    yield from static
+    yield from test
+    known = {task.id for task in static}
+    yield from (task for task in setup.benchmark.validation if task.id not in known)
+
+
+def _gold(benchmark: Benchmark, tasks: list[Task]) -> Iterator[Episode]:
+    """The episodes that hold evidence, in the order of the tasks that need them; each once."""
+    episodes = {episode.id: episode for episode in benchmark.episodes}
+    wanted = dict.fromkeys(passage.episode for task in tasks for passage in task.evidence)
+    for name in wanted:
+        if name in episodes:
+            yield episodes[name].model_copy(update={"task": None})

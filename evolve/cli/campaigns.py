@@ -121,7 +121,7 @@ class _Typed:
     def _benchmark(self) -> str:
         from evolve.benchmark import locate
         from evolve.config import CampaignConfig, load_config
-        from evolve.config.names import benchmark_names
+        from evolve.config.models import benchmark_names
 
         given = load_config(self.config_file) if self.config_file else CampaignConfig()
         names = benchmark_names(self.overrides.get("benchmark") or given.benchmark)

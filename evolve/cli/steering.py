@@ -55,7 +55,7 @@ def hint(
 
     The text is in the prompt of every candidate from the next on, until it is withdrawn.
     """
-    from evolve.inspection.hints import hints_data, hints_view
+    from evolve.inspection.notes import hints_data, hints_view
     from evolve.runs import steering
 
     record = RunRecord.open(root, run)

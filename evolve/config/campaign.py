@@ -10,8 +10,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from evolve.config.checks import Section, distinct, named
-from evolve.config.models import ModelsConfig, ReflectorConfig
-from evolve.config.names import QUALITY_OF, benchmark_names, short_name
+from evolve.config.models import QUALITY_OF, ModelsConfig, ReflectorConfig, benchmark_names, short_name
 from evolve.config.sandbox import SandboxConfig
 from evolve.config.sections import EvaluationConfig, SearchConfig
 from evolve.kinds import BUILT_IN

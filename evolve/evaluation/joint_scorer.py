@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from evolve.agents.protocol import Judge, TaskAgent
 from evolve.benchmark import Benchmark, part_of
-from evolve.config.names import QUALITY_OF
+from evolve.config.models import QUALITY_OF
 from evolve.evaluation.scorer import Scorer
 from evolve.evaluation.within_task import TaskRun
 from evolve.program import Parts

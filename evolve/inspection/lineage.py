@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 
-from evolve.inspection.draws import draw_counts
+from evolve.inspection.remarks import draw_counts
 from evolve.records import Candidate, Interval
 from evolve.runs.history import RunHistory
 from evolve.text import one_line

@@ -1,4 +1,4 @@
-"""View of a running campaign: a live view on a terminal, a line for each event anywhere else."""
+"""Observers of a running campaign: a live view on a terminal, a line for each event anywhere else."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
+from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -17,11 +18,30 @@ from rich.text import Text
 
 from evolve.events import Event
 from evolve.inspection.narration import described, under_way
-from evolve.inspection.observer import Observer
 from evolve.inspection.tables import candidate_data, candidates_table
 from evolve.inspection.text import duration, score
 from evolve.runs.history import RunHistory
 from evolve.text import one_line
+
+
+class Observer(Protocol):
+    """Observer, called with each event from the campaign's own thread. A context manager around the
+    campaign.
+    """
+
+    def __call__(self, event: Event) -> None:
+        """Observe ``event``, which is on disk already."""
+        ...
+
+    def __enter__(self) -> Observer: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
 
 Clock = Callable[[], float]
 Spending = Callable[[], str]

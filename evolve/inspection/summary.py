@@ -9,15 +9,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from evolve.inspection.draws import draws_line
-from evolve.inspection.lafs import lafs_line
 from evolve.inspection.narration import saturation
+from evolve.inspection.remarks import draws_line, lafs_line, near_duplicates_line
 from evolve.inspection.spending import spending_table, spent
 from evolve.inspection.tables import front_data, front_view
 from evolve.inspection.text import by_method, difference, score
 from evolve.inspection.transfer import transfer_data, transfer_view
 from evolve.journal import RunRecord
-from evolve.runs.duplicates import near_duplicates_line
 from evolve.runs.history import RunHistory
 from evolve.text import one_line
 

@@ -11,11 +11,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from evolve.config.names import QUALITY_OF
+from evolve.config.models import QUALITY_OF
 from evolve.inspection.explain import category_means
-from evolve.inspection.fitting import Fitted
 from evolve.inspection.plot import front_plot
-from evolve.inspection.text import amount, duration, score
+from evolve.inspection.text import Fitted, amount, duration, score
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram, Parts
 from evolve.records import Candidate, Evaluation, Interval, ItemResult

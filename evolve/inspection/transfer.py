@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.benchmark import part_of
-from evolve.config.names import QUALITY_OF
+from evolve.config.models import QUALITY_OF
 from evolve.inspection.text import by_method, difference, score
 from evolve.journal import RunRecord
 from evolve.population import specialists

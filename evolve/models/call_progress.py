@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evolve.errors import ModelError, ModelErrorKind
-from evolve.models.accounts import charged_candidate, charged_to_test
-from evolve.models.calls import Call
+from evolve.models.calls import Call, charged_candidate, charged_to_test
 from evolve.models.chat import Cause, Role
 from evolve.models.provider import AttemptFailed, Tokens, without_numbers
 from evolve.models.settings import ModelSettings

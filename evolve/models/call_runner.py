@@ -8,14 +8,13 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, TypeVar
 
-from evolve.models.accounts import charged_candidate, charged_to_test
 from evolve.models.backoff import Backoff
 from evolve.models.breaker import Breaker, Clock, OutageNews, OutOfPatience, Sleep
 from evolve.models.budget import AnswerLength, Budget, Cost
 from evolve.models.call_progress import CallCost, CallProgress, CallSpec, SameError, model_error
-from evolve.models.calls import Call, CallLog
+from evolve.models.calls import Call, CallLog, charged_candidate, charged_to_test
 from evolve.models.chat import Cause, Role
-from evolve.models.priority_semaphore import EndpointSemaphores, PrioritySemaphore
+from evolve.models.concurrency import EndpointSemaphores, PrioritySemaphore
 from evolve.models.provider import AttemptFailed, Provider, Tokens
 from evolve.models.pulse import Pulse
 from evolve.models.settings import ModelSettings, endpoint_of

@@ -1,10 +1,12 @@
-"""Record of model calls, kept over restarts: a line for each."""
+"""Record of model calls, kept over restarts: a line for each, with the candidate that it is charged to."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -14,6 +16,34 @@ from evolve.errors import InfrastructureError, ModelErrorKind, UsageError
 from evolve.files.inside import read_below
 from evolve.models.chat import Cause, Role
 from evolve.records import Record, Usage
+
+_CANDIDATE: ContextVar[int | None] = ContextVar("candidate", default=None)
+_TEST: ContextVar[bool] = ContextVar("test", default=False)
+
+
+@contextmanager
+def charged_to(candidate: int, *, test: bool = False) -> Iterator[None]:
+    """Charge the calls made inside, in this thread and those it starts, to a candidate by its number.
+
+    Args:
+        test: the calls score it on the test set, which is not part of the search.
+    """
+    tokens = _CANDIDATE.set(candidate), _TEST.set(test)
+    try:
+        yield
+    finally:
+        _CANDIDATE.reset(tokens[0])
+        _TEST.reset(tokens[1])
+
+
+def charged_candidate() -> int | None:
+    """Return the number of the candidate that calls are charged to here; None if there is none."""
+    return _CANDIDATE.get()
+
+
+def charged_to_test() -> bool:
+    """Return whether the calls made here are part of the final test."""
+    return _TEST.get()
 
 
 class Call(Record):

@@ -21,6 +21,7 @@ from evolve.models.cache import ReplyCache
 from evolve.models.call_runner import CallRunner
 from evolve.models.calls import Call, CallLog
 from evolve.models.chat import Reply, Role
+from evolve.models.concurrency import SingleFlight
 from evolve.models.context_length import ContextLengths
 from evolve.models.litellm_provider import LitellmProvider
 from evolve.models.provider import AttemptFailed, Provider
@@ -30,7 +31,6 @@ from evolve.models.remote_chat import RemoteChat
 from evolve.models.remote_embeddings import RemoteEmbedder
 from evolve.models.remote_toolkit import RemoteToolkit
 from evolve.models.settings import ModelSettings
-from evolve.models.single_flight import SingleFlight
 from evolve.models.usage_totals import Accounts, UsageTotals
 
 T = TypeVar("T")

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evolve.models.chat import ToolCall
-from evolve.models.finish import finish_of
+from evolve.models.chat import ToolCall, finish_of
 
 _AFTER_CALLS = frozenset({"tool_calls", "function_call", "tool_use", "stop", "end_turn"})
 """Finish reasons of a whole reply that calls tools."""

@@ -24,8 +24,7 @@ from evolve.models.refusals import (
     suggests,
     unsupported_parameters,
 )
-from evolve.models.reply_limits import THOUGHT_TOKENS
-from evolve.models.settings import ModelSettings
+from evolve.models.settings import THOUGHT_TOKENS, ModelSettings
 from evolve.models.shaping import LIMITS, PROMPT, Sent, Wanted, next_mode, shape, valued
 
 _NEVER = frozenset({401, 402, 403, 408, 409, 429, 502, 503, 504, 529})

@@ -33,7 +33,7 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Completed:
-    """Completion of a chat model in one attempt; ``finish`` is read by ``evolve.models.finish``.
+    """Completion of a chat model in one attempt; ``finish`` is read by ``evolve.models.chat``.
 
     Attributes:
         thought: there were thoughts besides the text, which count against the limit of tokens.

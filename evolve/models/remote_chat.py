@@ -12,15 +12,13 @@ from evolve.models.adaptations import Adaptations
 from evolve.models.cache import ReplyCache, key_of
 from evolve.models.call_progress import CallSpec
 from evolve.models.call_runner import CallRunner
-from evolve.models.chat import ChatModel, ChatRequest, Message, Reply, Role, ToolCall
-from evolve.models.finish import finish_of
+from evolve.models.chat import ChatModel, ChatRequest, Message, Reply, Role, ToolCall, finish_of
+from evolve.models.concurrency import SingleFlight
 from evolve.models.fitting import Room
 from evolve.models.negotiation import Negotiation
 from evolve.models.provider import AttemptFailed, Completed, Provider
-from evolve.models.reply_limits import reply_tokens, thinks
-from evolve.models.settings import ModelSettings, identity_of
+from evolve.models.settings import ModelSettings, identity_of, reply_tokens, thinks
 from evolve.models.shaping import wanted
-from evolve.models.single_flight import SingleFlight
 from evolve.models.tokens import estimate_tokens
 from evolve.records import Usage
 

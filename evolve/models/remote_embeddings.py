@@ -12,10 +12,10 @@ from evolve.errors import ModelError
 from evolve.models.cache import ReplyCache, key_of
 from evolve.models.call_progress import CallSpec
 from evolve.models.call_runner import CallRunner
+from evolve.models.concurrency import SingleFlight
 from evolve.models.provider import AttemptFailed, Embedded, Provider
 from evolve.models.remote_chat import Run
 from evolve.models.settings import ModelSettings, identity_of
-from evolve.models.single_flight import SingleFlight
 
 BATCH_TEXTS = 128
 BATCH_CHARACTERS = 200_000

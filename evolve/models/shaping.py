@@ -10,7 +10,7 @@ from typing import Any
 
 from evolve.models.adaptations import IN_TEXT, LEFT_OUT, LIMIT, STRUCTURED, SYSTEM, THOUGHTS, TOOLS
 from evolve.models.chat import Message
-from evolve.models.reply_limits import THOUGHT_TOKENS
+from evolve.models.settings import THOUGHT_TOKENS
 from evolve.models.tool_calls import Toolset, in_text, native
 from evolve.records import StructuredOutput
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from evolve.agents.protocol import Recollection, TaskAgent
 from evolve.errors import ModelError, UsageError
 from evolve.plugins.fields import extracted, formulated
-from evolve.plugins.gate import SharedGate
 from evolve.plugins.keeper import Keeper
+from evolve.plugins.locks import SharedGate
 from evolve.plugins.manifest import Manifest
 from evolve.plugins.recalls import Recalls
 from evolve.plugins.records import Remembered

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from evolve.errors import BudgetReached, InfrastructureError, ModelError, ProgramError
 from evolve.plugins.folder import MemoryFolder
+from evolve.plugins.locks import SessionSlots
 from evolve.plugins.ready import ReadySession
 from evolve.plugins.records import MemoryOpened, Remembered, Told
 from evolve.plugins.services import RepeatableServices
-from evolve.plugins.slots import SessionSlots
 from evolve.plugins.usage import UsageLog
 from evolve.program import MemoryProgram
 from evolve.records import Fields

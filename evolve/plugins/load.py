@@ -20,10 +20,10 @@ from evolve.model_set import REMEMBERED_TEXTS, ModelSet, open_model_set
 from evolve.models.embeddings import CachedEmbedder
 from evolve.plugins.find import Plugin, find_plugin
 from evolve.plugins.folder import CALLS, REPLIES, MemoryFolder, check_fits
+from evolve.plugins.locks import SessionSlots
 from evolve.plugins.manifest import item_schema
 from evolve.plugins.memory import Memory, open_memory
 from evolve.plugins.records import MemoryOpened
-from evolve.plugins.slots import SessionSlots
 from evolve.plugins.spaces import Resources
 from evolve.plugins.usage import UsageSettings
 from evolve.sandboxes.protocol import Limits

@@ -21,8 +21,8 @@ from evolve.models.cache import ReplyCache
 from evolve.plugins.find import Plugin
 from evolve.plugins.folder import REPLIES, SPACES, MemoryFolder, check_fits
 from evolve.plugins.keeper import Keeper
+from evolve.plugins.locks import SessionSlots
 from evolve.plugins.records import MemoryOpened
-from evolve.plugins.slots import SessionSlots
 from evolve.plugins.usage import UsageLog, UsageSettings
 from evolve.sandboxes.protocol import Limits, Sandbox, Services
 

@@ -22,9 +22,9 @@ from evolve.events import (
 from evolve.journal import RunRecord
 from evolve.population import CandidatePool, Objective, merit, objective, objectives_of
 from evolve.records import Candidate, CostUnit, Interval, Try
-from evolve.runs.carried_out import CarriedOutRequests
 from evolve.runs.pairing import PairedScores
 from evolve.runs.progress import Progress, progress
+from evolve.runs.requests import CarriedOutRequests
 
 STATIC, TEST = "static", "test"
 SEED, BY_HAND = "seed", "by hand"

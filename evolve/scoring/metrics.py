@@ -13,13 +13,14 @@ from types import MappingProxyType
 
 from evolve.records import Task
 from evolve.scoring.answers import exact_match, f1, hotpot_f1, locomo_f1
-from evolve.scoring.official.longmemeval import (
+from evolve.scoring.official.longmemeval_v2 import (
+    is_judged,
     longmemeval_counts,
     longmemeval_recall_any,
     longmemeval_session_recall_all,
     longmemeval_turn_recall_all,
+    longmemeval_v2_match,
 )
-from evolve.scoring.official.longmemeval_v2 import is_judged, longmemeval_v2_match
 from evolve.scoring.official.memory_agent_bench import memory_agent_bench_rule, memory_agent_bench_score
 from evolve.scoring.official.minteval import minteval_match
 from evolve.scoring.official.personamem import personamem_choice

@@ -1,8 +1,7 @@
 """Approval of what received runs, configurations and data would do on the host (docs/security.md)."""
 
 from evolve.trust.acts import Act, acts_of, execution, played_in, playing, typed_acts
-from evolve.trust.approvals import Approvals
-from evolve.trust.gate import Gate, gate_of
+from evolve.trust.gate import Approvals, Gate, gate_of
 
 __all__ = [
     "Act",

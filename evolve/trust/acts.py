@@ -19,7 +19,7 @@ from pydantic import JsonValue
 
 from evolve.benchmark import BenchmarkLocation, data_of, find, locate
 from evolve.config import CampaignConfig, Limits, RoleConfig, SandboxConfig, merged
-from evolve.config.names import benchmark_names
+from evolve.config.models import benchmark_names
 from evolve.errors import UsageError
 from evolve.kinds import OBJECT
 from evolve.registry import REGISTRY

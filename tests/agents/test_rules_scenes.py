@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from evolve.agents.rules.commands import errand_of
-from evolve.agents.rules.scenes import direction_of, is_route, scene, transcripts
+from evolve.agents.rules.scenes import direction_of, errand_of, is_route, scene, transcripts
 from evolve.agents.rules.wayfinding import walked
 
 

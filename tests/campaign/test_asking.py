@@ -16,7 +16,7 @@ from evolve.config import CampaignConfig, RoleConfig, check_resumable, merged, t
 from evolve.config.files import parse_recorded
 from evolve.evaluation.evaluator import Reads
 from evolve.events import Discarded, Proposed
-from evolve.inspection.draws import draws_line
+from evolve.inspection.remarks import draws_line
 from evolve.mutation import MutationContext
 from evolve.mutation.reflection.vetting import NoEffect, Worse
 from evolve.population import Request

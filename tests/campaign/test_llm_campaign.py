@@ -11,7 +11,7 @@ import pytest
 
 from evolve.errors import UsageError
 from evolve.events import Event, Joined
-from evolve.inspection.hints import hints_data
+from evolve.inspection.notes import hints_data
 from evolve.models.litellm_provider import LitellmProvider
 from evolve.results import Run
 from tests.campaign.actors import IDEA, MODELS, Reflector, actors, cause

@@ -16,7 +16,7 @@ from evolve.events import Event, Joined, Noted
 from evolve.inspection.notes import notes_data
 from evolve.journal import RunDirectory
 from evolve.models.chat import ChatModel
-from evolve.mutation.reflection.texts import TEXTS
+from evolve.mutation.reflection.context import TEXTS
 from evolve.records import Candidate
 from evolve.runs.notes import CampaignFacts
 from tests.campaign.actors import MODELS, Reflector

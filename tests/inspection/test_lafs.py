@@ -8,7 +8,7 @@ import pytest
 
 from evolve.config import CampaignConfig
 from evolve.events import Joined
-from evolve.inspection.lafs import lafs_line
+from evolve.inspection.remarks import lafs_line
 from evolve.journal import RunDirectory
 from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Interval, ItemOutcome

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from evolve.config import RoleConfig
-from evolve.models.accounts import charged_to
 from evolve.models.cache import ReplyCache
-from evolve.models.calls import Call
+from evolve.models.calls import Call, charged_to
 from evolve.models.chat import ChatRequest
 from evolve.models.gateway import Gateway
 from tests.server.log import most_at_once

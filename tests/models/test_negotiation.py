@@ -15,8 +15,7 @@ from evolve.models.adaptations import AdaptationFile, Adaptations
 from evolve.models.breaker import OutageNews
 from evolve.models.chat import Cause, ChatRequest
 from evolve.models.gateway import Gateway
-from evolve.models.reply_limits import FIELDS_TOKENS, REPLY_TOKENS, THOUGHT_TOKENS
-from evolve.models.settings import identity_of
+from evolve.models.settings import FIELDS_TOKENS, REPLY_TOKENS, THOUGHT_TOKENS, identity_of
 from tests.server.faults import http_error, server_error
 from tests.server.scripts import Answer, Asked, Said, always
 from tests.server.server import ModelServer

@@ -4,8 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolve.models.offline import ExtractiveModel, find_question
-from evolve.models.passages import inverse_frequency, overlap_scores, split_passages, stem, within
+from evolve.models.offline import (
+    ExtractiveModel,
+    find_question,
+    inverse_frequency,
+    overlap_scores,
+    split_passages,
+    stem,
+    within,
+)
 from evolve.models.tokens import estimate_tokens, estimate_usage
 
 MEMORY = "Ann lives in Rome.\nBob has a dog.\nAnn and Bob met in 2019.\nThe dog is called Rex."

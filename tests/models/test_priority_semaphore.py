@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolve.config import RoleConfig
-from evolve.models.priority_semaphore import EndpointSemaphores, PrioritySemaphore
+from evolve.models.concurrency import EndpointSemaphores, PrioritySemaphore
 
 
 async def settle() -> None:

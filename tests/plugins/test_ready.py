@@ -51,9 +51,6 @@ class CountingSession:
             raise ProgramError("exception", "it failed")
         return Outcome(text=f"{self.reads}: {' '.join(self.texts)}", seconds=0.0, usage=Usage())
 
-    def observe(self, step: Fields) -> Outcome:
-        raise NotImplementedError("a memory observes no steps")
-
     @contextmanager
     def branch(self) -> Iterator[None]:
         self.calls.append("branch")

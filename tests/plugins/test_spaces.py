@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import evolve
 from evolve.errors import UsageError
 from evolve.plugins import Memory
-from evolve.plugins.slots import SessionSlots
+from evolve.plugins.locks import SessionSlots
 from evolve.plugins.spaces import _name_of, folder_name
 from evolve.resources import folder
 from tests.plugins.inline import InlineSandbox

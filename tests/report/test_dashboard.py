@@ -15,7 +15,7 @@ import pytest
 from evolve.errors import UsageError
 from evolve.events import Discarded
 from evolve.inspection.dashboard import Dashboard, StudyMirror, open_dashboard
-from evolve.inspection.dashboard.candidate_note import note_of
+from evolve.inspection.dashboard.mirror import note_of
 from evolve.inspection.dashboard.server import Pages
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram

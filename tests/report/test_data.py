@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from evolve.config import CampaignConfig
 from evolve.inspection.questions import Questions
 from evolve.inspection.report import build_report, page
-from evolve.inspection.report.interning import Texts
-from evolve.inspection.report.items import Load, pack_items
+from evolve.inspection.report.items import Load, Texts, pack_items
 from evolve.inspection.text import plain
 from evolve.journal import RunDirectory, RunRecord
 from evolve.program import MemoryProgram

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from evolve.data import csv_rows
 from evolve.errors import UsageError
 from evolve.records import Task
-from evolve.scoring.official.boxed import last_boxed
 from evolve.scoring.official.longmemeval_v2 import longmemeval_v2_match, parse_eval_function
 from evolve.scoring.official.memory_agent_bench import memory_agent_bench_score
-from evolve.scoring.official.minteval import minteval_match
+from evolve.scoring.official.minteval import last_boxed, minteval_match
 from evolve.scoring.official.personamem import personamem_choice
 
 BARE = st.text().filter(lambda text: not set(text) & set("{}\\"))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from types import MappingProxyType
@@ -14,12 +16,48 @@ from pydantic import JsonValue
 from evolve.agents.llm.asking import Asked, ask_in
 from evolve.agents.protocol import Grade
 from evolve.models.chat import ChatModel, ChatRequest
-from evolve.models.choices import Choice, read_choice
 from evolve.models.fitting import Room
 from evolve.models.prompts import Prompt, Prompts
+from evolve.models.structured import SHOWN, Unusable, find_object, shortened
 from evolve.models.verdicts import Verdict, read_verdict
 from evolve.records import Task, Usage
 from evolve.scoring import VERDICTS, rubric_score
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Verdict that was chosen, and why."""
+
+    name: str
+    reason: str = ""
+
+
+def read_choice(text: str, names: Collection[str]) -> Choice:
+    """Return the choice in a reply: under "verdict" of a JSON object, else the only name that it mentions.
+
+    Args:
+        text: a reply without thoughts.
+        names: the verdicts, in lower case.
+
+    Raises:
+        Unusable: there is no verdict, or more than one.
+
+    Example:
+        >>> read_choice('{"reason": "It invents a town.", "verdict": "Other"}', ["correct", "other"])
+        Choice(name='other', reason='It invents a town.')
+    """
+    expected = ", ".join(names)
+    if "{" in text:
+        found = {key.strip().casefold(): value for key, value in find_object(text, ["verdict"]).value.items()}
+        name, reason = str(found.get("verdict", "")).strip().casefold(), found.get("reason", "")
+        if name not in names:
+            raise Unusable(f"expected one of {expected} under 'verdict', found {shortened(found)}.")
+        return Choice(name, reason if isinstance(reason, str) else "")
+    said = set(re.findall(r"\w+", text.casefold())) & set(names)
+    if len(said) != 1:
+        raise Unusable(f"expected one of {expected}, found {shortened(text[:SHOWN])}.")
+    return Choice(said.pop())
+
 
 VERSION = "1"
 """Version of the code around the prompts."""

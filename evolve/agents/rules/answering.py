@@ -9,7 +9,7 @@ from datetime import date
 
 from evolve.agents.rules import dates
 from evolve.agents.rules.extraction import names, question_kind, speakers, without_speaker
-from evolve.models.passages import overlap_scores, split_passages, terms
+from evolve.models.offline import overlap_scores, split_passages, terms
 from evolve.scoring import content_words
 
 UNKNOWN = "unknown"

@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from evolve.agents.rules import dates
 from evolve.agents.rules.dates import DAYS, MONTHS
-from evolve.models.passages import inverse_frequency, split_passages, stem, terms, within
+from evolve.models.offline import inverse_frequency, split_passages, stem, terms, within
 from evolve.program import FieldSpec
 from evolve.records import Fields
 from evolve.scoring import STOP_WORDS, content_words

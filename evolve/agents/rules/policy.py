@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from evolve.agents.rules.commands import (
+from evolve.agents.rules.precedent import possible, precedent
+from evolve.agents.rules.scenes import (
     CHANGES,
     CHANGING,
     COMMITTING,
@@ -22,10 +23,9 @@ from evolve.agents.rules.commands import (
     things_in,
     verb_of,
 )
-from evolve.agents.rules.precedent import possible, precedent
 from evolve.agents.rules.wayfinding import OPENING, Wayfinder
 from evolve.environment import Observation
-from evolve.models.passages import inverse_frequency, split_passages, terms
+from evolve.models.offline import inverse_frequency, split_passages, terms
 
 LOOK = "look"
 """Fallback command when no other is known."""

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 
-from evolve.agents.rules.commands import COMMITTING, GOING, TAKING, object_of, things_in, verb_of
+from evolve.agents.rules.scenes import COMMITTING, GOING, TAKING, object_of, things_in, verb_of
 
 MARK = ">"
 """A line of a transcript that begins with it is a command."""

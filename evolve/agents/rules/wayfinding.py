@@ -10,9 +10,17 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from evolve.agents.rules.commands import things_in, verb_of
-from evolve.agents.rules.scenes import OPPOSITE, Scene, direction_of, is_route, scene, transcripts
-from evolve.models.passages import terms
+from evolve.agents.rules.scenes import (
+    OPPOSITE,
+    Scene,
+    direction_of,
+    is_route,
+    scene,
+    things_in,
+    transcripts,
+    verb_of,
+)
+from evolve.models.offline import terms
 
 OPENING = "open"
 

@@ -14,7 +14,7 @@ from evolve.campaign.gepa.reflective_dataset import scores_of, texts_to_learn_fr
 from evolve.campaign.optimizer import OptimizerContext
 from evolve.errors import EvolveError, ModelError
 from evolve.evaluation import Subset
-from evolve.models.accounts import charged_to
+from evolve.models.calls import charged_to
 from evolve.models.chat import ChatRequest, Message
 from evolve.mutation import Proposal
 from evolve.program import MemoryProgram, with_instructions

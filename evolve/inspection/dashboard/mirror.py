@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from evolve.errors import EvolveError, UsageError
 from evolve.files.durable import said_as_ours
 from evolve.files.inside import refuse_links
-from evolve.inspection.dashboard.candidate_note import note_of
 from evolve.journal import RunRecord
 from evolve.journal.lock import open_lock
 from evolve.population import objective
@@ -23,6 +22,10 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.storages import JournalStorage
     from optuna.trial import FrozenTrial, TrialState
+
+from evolve.inspection.diff import diff_data
+from evolve.inspection.text import difference, score
+from evolve.text import one_line, printable
 
 FILE, LOCK = "optuna.journal", "optuna.lock"
 
@@ -222,3 +225,58 @@ def _locked(run: RunRecord) -> int:
     with contextlib.suppress(OSError):
         os.ftruncate(descriptor, 0)
     return descriptor
+
+
+MAX_DIFF = 12_000
+"""Most characters of a diff in a note."""
+
+
+def note_of(run: RunRecord, history: RunHistory, candidate: Candidate) -> str:
+    """Return a note on a candidate: its origin, its scores, and the difference to its main parent."""
+    change, test = history.change(candidate), history.tests().get(candidate.number)
+    lines = [f"# #{candidate.number} {_safe(one_line(candidate.title))}"]
+    if candidate.message:
+        lines += ["", _safe(one_line(candidate.message, 400))]
+    lines += [
+        "",
+        f"- quality {score(history.quality(candidate.number), candidate.objectives.get('quality'))}",
+    ]
+    if test:
+        lines.append(f"- on the test set {score(test)}")
+    if candidate.parents:
+        lines.append(f"- made of {', '.join(f'#{number}' for number in candidate.parents)}")
+    if change:
+        lines.append(f"- {difference(change)} to #{candidate.parents[0]}")
+    lines.append(f"- program `{candidate.program}`")
+    return "\n".join([*lines, "", *_diff(run, history, candidate)])
+
+
+def _diff(run: RunRecord, history: RunHistory, candidate: Candidate) -> list[str]:
+    parent = history.candidate(candidate.parents[0]) if candidate.parents else None
+    if parent is None:
+        return []
+    try:
+        changes = diff_data(run.program(parent.program), run.program(candidate.program))
+    except EvolveError:
+        return ["The program, or that of its parent, is missing."]
+    text = "\n\n".join(f"# {change['part']}\n{change['diff']}" for change in changes)
+    if len(text) > MAX_DIFF:
+        text = f"{text[:MAX_DIFF]}\n… and {len(text) - MAX_DIFF:,} characters more"
+    fence = "~" * max(3, _longest_run(text) + 1)  # no text in a program can end the block
+    return [f"{fence}diff", printable(text), fence]
+
+
+def _longest_run(text: str) -> int:
+    longest = run = 0
+    for character in text:
+        run = run + 1 if character == "~" else 0
+        longest = max(longest, run)
+    return longest
+
+
+def _safe(text: str) -> str:
+    """Return foreign text as plain words, without markup, links or HTML."""
+    return "".join(
+        f"\\{c}" if c in "\\`*_{}[]()#+-.!|~>" else "&lt;" if c == "<" else "&amp;" if c == "&" else c
+        for c in text
+    )

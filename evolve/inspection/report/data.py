@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from evolve import __version__
-from evolve.inspection.draws import draw_counts
 from evolve.inspection.explain import behaviour_data, category_means
 from evolve.inspection.lineage import ancestors, verdict
 from evolve.inspection.narration import saturation
@@ -17,8 +16,8 @@ from evolve.inspection.plot import fences
 from evolve.inspection.progress import gained, progress_data
 from evolve.inspection.projection import project
 from evolve.inspection.questions import Questions
-from evolve.inspection.report.interning import Texts
-from evolve.inspection.report.items import Load, pack_items
+from evolve.inspection.remarks import draw_counts, near_duplicates_of
+from evolve.inspection.report.items import Load, Texts, pack_items
 from evolve.inspection.report.programs import ProgramData, program_data
 from evolve.inspection.runs import state_of
 from evolve.inspection.spending import calls_of, spending_data
@@ -28,7 +27,6 @@ from evolve.inspection.transfer import transfer_data
 from evolve.journal import RunRecord
 from evolve.population import objective
 from evolve.records import Candidate, Evaluation
-from evolve.runs.duplicates import near_duplicates_of
 from evolve.runs.history import SEED, STATIC, RunHistory
 
 Data = dict[str, Any]

@@ -1,4 +1,4 @@
-"""Result of each task, compressed to travel inside the page."""
+"""Result of each task, compressed to travel inside the page; lines that texts share are kept once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,39 @@ import math
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from evolve.inspection.questions import Questions
-from evolve.inspection.report.interning import Texts
 from evolve.records import Evaluation, ItemResult
+
+
+class Texts:
+    """A table of lines, and texts as numbers of its lines.
+
+    Programs differ from their parents in a few lines, and a hundred programs retrieve the same passages:
+    the lines of 55 MB of retrieved text, of a run of 100 candidates on 200 tasks, were 170 KB.
+    """
+
+    def __init__(self, table: Iterable[str] = ()) -> None:
+        self._numbers: dict[str, int] = {line: number for number, line in enumerate(table)}
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @property
+    def table(self) -> list[str]:
+        """The lines by their number."""
+        return list(self._numbers)
+
+    def since(self, number: int) -> list[str]:
+        """The lines from ``number`` on."""
+        return list(islice(reversed(self._numbers), len(self._numbers) - number))[::-1]
+
+    def add(self, text: str) -> list[int]:
+        """Return the numbers of the lines of ``text``; those lines joined by newlines are ``text``."""
+        return [self._numbers.setdefault(line, len(self._numbers)) for line in text.split("\n")]
+
 
 Data = dict[str, Any]
 ROOM = 2

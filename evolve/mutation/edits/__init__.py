@@ -4,10 +4,9 @@ An edit that is cut off, ambiguous or not found is refused with an error that sa
 is guessed, and a refused edit changes nothing.
 """
 
-from evolve.mutation.edits.answer import Answer, read_answer
+from evolve.mutation.edits.answer import Answer, EditName, read_answer
 from evolve.mutation.edits.changes import EditError, LineChange, NoChange, apply_changes
 from evolve.mutation.edits.formats import FORMATS, apply_edit
-from evolve.mutation.edits.names import EditName
 from evolve.mutation.edits.reading import Edited, read_edit
 
 __all__ = [

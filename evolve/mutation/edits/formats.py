@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from evolve.mutation.edits.answer import EditName, fenced
 from evolve.mutation.edits.blocks import read_blocks
 from evolve.mutation.edits.changes import EditError, apply_changes
 from evolve.mutation.edits.definitions import apply_definitions
-from evolve.mutation.edits.names import EditName
 from evolve.mutation.edits.patch import read_patch
 from evolve.mutation.edits.programs import code_of
 from evolve.mutation.edits.reply import read_reply
-from evolve.mutation.edits.whole import read_whole
 from evolve.program.layout import with_unix_newlines
+
+
+def read_whole(text: str) -> str:
+    """The source in the fenced block of ``text``, ended by a line feed.
+
+    Raises:
+        EditError: there is no such block, or it is empty, does not end, or is not the only one.
+    """
+    source = fenced(text, holds="the program")
+    if not source.strip():
+        raise EditError("The fenced block is empty; expected the whole program.")
+    return source + "\n"
 
 
 def _whole(source: str, text: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from evolve.mutation.edits.answer import fenced
 from evolve.mutation.edits.changes import EditError, LineChange
-from evolve.mutation.edits.fences import fenced
 
 _RANGE = re.compile(r"@@ -(\d{1,9})")
 _HEADERS = ("diff ", "index ", "--- ", "+++ ", "new file", "old mode", "new mode", "similarity ", "rename ")

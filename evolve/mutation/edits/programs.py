@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
 
+from evolve.mutation.edits.answer import EditName
 from evolve.mutation.edits.changes import EditError, LineChange
 from evolve.mutation.edits.code import Code, Definition, class_elided, members, read_code
-from evolve.mutation.edits.names import EditName
 from evolve.mutation.edits.reply import EditReply, Fence, without_label
 from evolve.program.identity import fingerprint
 from evolve.program.parsing import UNPARSABLE

@@ -1,26 +1,62 @@
-"""Reader of edits in any form, and their application to a program."""
+"""Reader of edits in any form, of single statements too, and their application to a program."""
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
+from textwrap import dedent
 
 from evolve.errors import ProgramError
 from evolve.models.structured import strip_thoughts
-from evolve.mutation.edits.answer import one_line
+from evolve.mutation.edits.answer import EditName, one_line
 from evolve.mutation.edits.blocks import BLOCK_OPENS, read_blocks
 from evolve.mutation.edits.changes import EditError, NoChange, apply_changes
 from evolve.mutation.edits.definitions import apply_definitions
 from evolve.mutation.edits.envelope import opened_envelope, repaired_envelope
-from evolve.mutation.edits.names import EditName
 from evolve.mutation.edits.patch import is_patch, read_loose_patch, read_split_patch
 from evolve.mutation.edits.programs import EDITS_NOT_FOUND, code_of, labelled_pairs, program_in
-from evolve.mutation.edits.reply import EditReply, read_reply
-from evolve.mutation.edits.statements import statement_applied
+from evolve.mutation.edits.reply import EditReply, Fence, read_reply
 from evolve.program import MemoryProgram
 from evolve.program.layout import with_unix_newlines
-from evolve.program.parsing import UNPARSABLE
+from evolve.program.parsing import UNPARSABLE, tree_of
 from evolve.program.pieces import Pieces
 from evolve.program.source import source_of
+from evolve.program.splicing import SplicedText
+
+_COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
+
+
+def statement_applied(source: str, fence: Fence) -> str | None:
+    """Return ``source`` with its loop or condition replaced by that of ``fence``.
+
+    None where the fence holds anything else, may be cut off, or where its first line occurs nowhere in the
+    program, or in several places: then there is no reading, or more than one.
+
+    >>> old = "def f(rows):\\n    for row in rows:\\n        print(row)\\n"
+    >>> new = Fence("python", "for row in rows:\\n    print(row * 2)", True, "", 0, 3)
+    >>> print(statement_applied(old, new))
+    def f(rows):
+        for row in rows:
+            print(row * 2)
+    <BLANKLINE>
+    """
+    if not fence.closed:
+        return None
+    lines = dedent(fence.code).strip("\n").split("\n")
+    try:
+        given = tree_of("\n".join(lines) + "\n").body
+        present = [node for node in ast.walk(tree_of(source)) if isinstance(node, _COMPOUND)]
+    except UNPARSABLE:
+        return None
+    if len(given) != 1 or not isinstance(given[0], _COMPOUND):
+        return None
+    old = source.split("\n")
+    places = [node for node in present if old[node.lineno - 1].strip() == lines[0].strip()]
+    if len(places) != 1:
+        return None
+    place = places[0]
+    return SplicedText(source).replaced(place, "\n".join(lines))
+
 
 _NAMED = 5
 

@@ -1,8 +1,10 @@
-"""Content of a reflection prompt."""
+"""Content of a reflection prompt, and the files with its texts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
 
 from evolve.models.prompts import Prompts
 from evolve.mutation.edits import EditName
@@ -11,9 +13,22 @@ from evolve.mutation.protocol import MutationContext
 from evolve.mutation.reflection.cases import TextWidth, case_text
 from evolve.mutation.reflection.ideas import Idea
 from evolve.mutation.reflection.sampling import Examples
-from evolve.mutation.reflection.texts import TEXTS
 from evolve.program import MemoryProgram
 from evolve.records import ItemResult
+
+NAMES = ("contract", "task", "answer", "repair", "compact", "ideas", "hint", "notes", "plateau")
+
+
+def texts_of(own: Path | None) -> Prompts:
+    """Return the prompts, replaced by those of the folder ``own`` where it has them.
+
+    Raises:
+        UsageError: the folder is missing, or a file of it does not fit.
+    """
+    return Prompts(files("evolve.mutation.reflection") / "prompts", NAMES, own)
+
+
+TEXTS = texts_of(None)
 
 
 @dataclass(frozen=True)

@@ -24,13 +24,11 @@ from evolve.mutation.protocol import (
 )
 from evolve.mutation.reflection.cases import TextWidth
 from evolve.mutation.reflection.compact import COMPACT_TOKENS, compact_system, opening_of
-from evolve.mutation.reflection.context import PromptContext, operator_of, parents_of
+from evolve.mutation.reflection.context import TEXTS, PromptContext, operator_of, parents_of
 from evolve.mutation.reflection.ideas import ideas_for
 from evolve.mutation.reflection.prompt import LEAST_TOKENS, RepairContext, system_text, width_of
-from evolve.mutation.reflection.requests import Sampling, Style, messages_of
-from evolve.mutation.reflection.retrying import Retry, Retrying
+from evolve.mutation.reflection.requests import Retry, Retrying, Sampling, Style, messages_of
 from evolve.mutation.reflection.sampling import draw
-from evolve.mutation.reflection.texts import TEXTS
 from evolve.mutation.reflection.vetting import CandidateProgram, InvalidEdit, Probe, TryOut, child_of
 from evolve.records import Became, Try, Usage
 from evolve.sandboxes.protocol import Limits

@@ -8,10 +8,9 @@ from typing import Literal
 from evolve.models.chat import Message
 from evolve.models.prompts import Prompts
 from evolve.models.tokens import CHARACTERS_PER_TOKEN, estimate_tokens
-from evolve.mutation.reflection.context import PromptContext
+from evolve.mutation.reflection.context import TEXTS, PromptContext
 from evolve.mutation.reflection.fitting import cut, fit
 from evolve.mutation.reflection.sections import sections
-from evolve.mutation.reflection.texts import TEXTS
 from evolve.program.checks import ALLOWED_IMPORTS, FIELD_TYPES
 from evolve.records import Became
 from evolve.sandboxes.protocol import Limits

@@ -11,7 +11,7 @@ from evolve.mutation.edits import EditError, EditName, NoChange, read_edit
 from evolve.mutation.freezing import Frozen
 from evolve.mutation.protocol import MutationContext
 from evolve.mutation.reflection.cases import indented
-from evolve.mutation.reflection.texts import TEXTS
+from evolve.mutation.reflection.context import TEXTS
 from evolve.program import MemoryProgram, Problem
 from evolve.program.static import static_problems
 from evolve.records import Became, Failure

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from evolve.program.checks import Problem
-from evolve.program.static.bindings import Bindings, Names
-from evolve.program.static.scopes import COMPREHENSIONS, names_bound_by, stored_in
+from evolve.program.static.bindings import COMPREHENSIONS, Bindings, Names, names_bound_by, stored_in
 from evolve.program.syntax import FUNCTIONS
 
 _State = Names

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from evolve.program.parts import BASE_CLASS
+from evolve.program.static.bindings import COMPREHENSIONS, own_nodes, parameters_of, stored_in
 from evolve.program.static.classes import Type
-from evolve.program.static.scopes import COMPREHENSIONS, own_nodes, parameters_of, stored_in
 from evolve.program.syntax import FUNCTIONS
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -4,17 +4,43 @@ from __future__ import annotations
 
 import ast
 import re
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
+from evolve import resources
 from evolve.program.checks import Problem
+from evolve.program.parsing import parse
 from evolve.program.parts import BASE_CLASS, ITEM_CLASS, OBSERVE, QUERY_CLASS, STEP_FIELDS, called_name
-from evolve.program.static.classes import OBJECT, Type, read_types
+from evolve.program.static.classes import OBJECT, Signature, Type, mismatch, read_types, signature_of
 from evolve.program.static.inference import Scopes
 from evolve.program.static.names import listed, similar
-from evolve.program.static.signatures import Signature, mismatch, signature_of
-from evolve.program.static.toolkit import TOOLKIT, toolkit_types
 from evolve.program.syntax import FUNCTIONS
+
+TOOLKIT = "Toolkit"
+_MODULES = ("toolkit", "vectors", "collection", "chroma")
+
+
+@cache
+def toolkit_types() -> dict[str, Type]:
+    """The types that are reached from the toolkit, by name; ``Toolkit`` is that of the toolkit itself."""
+    classes: list[ast.ClassDef] = []
+    for module in _MODULES:
+        tree = parse((resources.folder("sandbox") / f"{module}.py").read_text("utf-8"))
+        classes += [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    types = read_types(classes)
+    for kind in types.values():
+        kind.line, kind.constructor = 0, None
+    for name in ("Connection", "Cursor"):
+        attributes = set(dir(getattr(sqlite3, name)))
+        types[name] = Type(name, attributes=attributes | OBJECT, subscriptable=False)
+    types["Connection"].gives |= dict.fromkeys(
+        ("execute", "executemany", "executescript", "cursor"), "Cursor"
+    )
+    types["Cursor"].gives |= dict.fromkeys(("execute", "executemany", "executescript"), "Cursor")
+    return types
+
 
 _SHOWN = 12
 _BY_TEXT = frozenset({"hasattr", "getattr", "setattr", "delattr"})

@@ -1,15 +1,56 @@
-"""LongMemEval-V2: each question names its evaluation function (``evaluation/qa_eval_metrics.py``)."""
+"""LongMemEval-V2: each question names its evaluation function (``evaluation/qa_eval_metrics.py``); its LAFS;
+and LongMemEval.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 
-from evolve.records import Task
-from evolve.scoring.official.boxed import last_boxed
+from evolve.records import Evidence, Task
+from evolve.scoring.official.minteval import last_boxed
+from evolve.scoring.retrieval import contains_passage
+
+ABSTENTION = "_abs"
+"""Mark in the id of a question whose answer is not in the history."""
+_USER = "user: "
+
+
+def longmemeval_counts(task: Task) -> bool:
+    """Return whether the official averages count ``task``: no abstention, and a user's turn is evidence.
+
+    The official index holds what users say, so that evidence in an assistant's turn alone cannot be found.
+    The official average leaves abstention out; it gives a question without a target recall_any 0 and
+    recall_all 1, which says nothing of a memory, so that these are left out here.
+    """
+    return ABSTENTION not in task.id and bool(_turns(task))
+
+
+def longmemeval_recall_any(task: Task, retrieved: str) -> float:
+    """1 if a user's evidence turn of any session is in ``retrieved``, else 0; of sessions and turns alike."""
+    return float(any(contains_passage(retrieved, turn.text) for turn in _turns(task)))
+
+
+def longmemeval_session_recall_all(task: Task, retrieved: str) -> float:
+    """1 if a user's evidence turn of every session with one is in ``retrieved``, else 0."""
+    turns = _turns(task)
+    found = {turn.episode for turn in turns if contains_passage(retrieved, turn.text)}
+    return float(found == {turn.episode for turn in turns})
+
+
+def longmemeval_turn_recall_all(task: Task, retrieved: str) -> float:
+    """1 if every user's evidence turn is in ``retrieved``, else 0."""
+    return float(all(contains_passage(retrieved, turn.text) for turn in _turns(task)))
+
+
+def _turns(task: Task) -> list[Evidence]:
+    return [passage for passage in task.evidence if passage.text.startswith(_USER)]
+
 
 JUDGED = frozenset({"llm_abstention_checker", "llm_gotchas_checker"})
 """Evaluation functions that ask a judge."""
@@ -174,3 +215,51 @@ _FUNCTIONS: Mapping[str, Callable[[EvalFunction, str, str], bool]] = {
     "mc_choice_match": _choice,
     "mc_choice_set_match": _choices,
 }
+
+
+SHORTEST, LONGEST = 1.0, 200.0
+"""Range of the latency budgets in seconds; they are uniform in log latency."""
+OperatingPoint = tuple[float, float]
+"""Accuracy in percent and mean latency of a query in seconds."""
+REFERENCE: Mapping[str, tuple[OperatingPoint, ...]] = MappingProxyType(
+    {
+        "small": ((51.0, 0.2), (69.9, 177.2), (58.6, 26.9), (74.9, 108.3)),
+        "medium": ((45.9, 0.3), (68.7, 185.8), (57.0, 25.8), (70.1, 139.9)),
+    }
+)
+"""Tier → the published points of RAG with notes, Codex, AgentRunbook-R and AgentRunbook-C."""
+
+
+def lafs(points: Sequence[OperatingPoint]) -> float:
+    """Return the mean over budgets of the best accuracy among the points within the budget, 0 without one.
+
+    Args:
+        points: accuracy in percent, and latency in seconds, which must be positive.
+
+    Raises:
+        ValueError: a latency is not positive.
+
+    Example:
+        >>> round(lafs([(50.0, 0.5)]), 6), round(lafs([(50.0, 200.0)]), 6)
+        (50.0, 0.0)
+    """
+    for _, latency in points:
+        if not latency > 0:
+            raise ValueError(f"a latency is {latency}; expected more than 0 seconds")
+    stops = sorted({SHORTEST, LONGEST, *(t for _, t in points if SHORTEST < t < LONGEST)})
+    area = 0.0
+    for left, right in pairwise(stops):
+        best = max((accuracy for accuracy, latency in points if latency <= left), default=0.0)
+        area += best * math.log(right / left)
+    return area / math.log(LONGEST / SHORTEST)
+
+
+def lafs_gain(tier: str, points: Sequence[OperatingPoint]) -> float:
+    """Return the LAFS that ``points`` add to the published reference points of ``tier``, small or medium.
+
+    Example:
+        >>> lafs_gain("small", [(70.0, 150.0)])
+        0.0
+    """
+    reference = REFERENCE[tier]
+    return lafs([*reference, *points]) - lafs(reference)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evolve.mutation.edits.elision import is_elision
+from evolve.mutation.edits.code import is_elision
 
 LEFT_OUT = [
     "# ...",

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolve.mutation.edits import EditError, NoChange, read_edit
+from evolve.mutation.edits.reading import statement_applied
 from evolve.mutation.edits.reply import Fence
-from evolve.mutation.edits.statements import statement_applied
 
 SOURCE = """class KnowledgeBase:
     def read(self, query):

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from evolve.models.prompts import Prompt
 from evolve.mutation.offline.failure_analysis import Cue
+from evolve.mutation.reflection.context import TEXTS
 from evolve.mutation.reflection.ideas import Idea, definitions_at, ideas_for, ideas_of
-from evolve.mutation.reflection.texts import TEXTS
 from evolve.program import MemoryProgram
 from evolve.seeds import seed_names
 

@@ -13,9 +13,8 @@ from evolve.models.tokens import estimate_tokens
 from evolve.mutation import Feedback, NoCandidate, Proposal
 from evolve.mutation.reflection import ReflectionMutator
 from evolve.mutation.reflection.compact import COMPACT_TOKENS, opening_of
-from evolve.mutation.reflection.requests import Sampling
-from evolve.mutation.reflection.retrying import Retry, Retrying
-from evolve.mutation.reflection.texts import TEXTS, texts_of
+from evolve.mutation.reflection.context import TEXTS, texts_of
+from evolve.mutation.reflection.requests import Retry, Retrying, Sampling
 from evolve.mutation.reflection.vetting import NoEffect, Worse
 from evolve.records import Became, Failure, ItemResult, Stage, Try
 

@@ -13,8 +13,8 @@ import pytest
 
 from evolve.config import RoleConfig
 from evolve.errors import ModelError
-from evolve.models.accounts import charged_to
 from evolve.models.cache import ReplyCache
+from evolve.models.calls import charged_to
 from evolve.models.gateway import Gateway
 from evolve.mutation import NoCandidate, Proposal
 from evolve.mutation.ensemble import Ensemble, Member

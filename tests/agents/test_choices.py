@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolve.models.choices import read_choice
+from evolve.agents.llm.judge import read_choice
 from evolve.models.structured import Unusable
 
 NAMES = ("correct", "hallucination", "omission")

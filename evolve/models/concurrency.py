@@ -1,12 +1,13 @@
-"""Concurrency limit with a priority queue."""
+"""Concurrency of model calls: a limit with a priority queue, and identical calls made once."""
 
 from __future__ import annotations
 
 import asyncio
 import heapq
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Generic, TypeVar
 
 from evolve.models.settings import ModelSettings, endpoint_of
 
@@ -76,3 +77,37 @@ class EndpointSemaphores:
         if endpoint not in self._semaphores:
             self._semaphores[endpoint] = PrioritySemaphore(settings.concurrency)
         return self._semaphores[endpoint].taken(rank)
+
+
+T = TypeVar("T")
+
+
+class SingleFlight(Generic[T]):
+    """Single-flight for equal requests. For one event loop."""
+
+    def __init__(self) -> None:
+        self._flights: dict[str, asyncio.Future[T]] = {}
+
+    async def make(self, key: str, request: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
+        """Return the result of ``request``, or of an equal one in flight; and whether this one was made.
+
+        An error of the other request is raised here too; if it was cancelled, this one is made.
+        """
+        while (flight := self._flights.get(key)) is not None:
+            await asyncio.wait([flight])
+            if not flight.cancelled():
+                return flight.result(), False
+        flight = self._flights[key] = asyncio.get_running_loop().create_future()
+        try:
+            result = await request()
+            flight.set_result(result)
+        except asyncio.CancelledError:
+            flight.cancel()
+            raise
+        except Exception as error:
+            flight.set_exception(error)
+            flight.exception()  # read here: nobody else may be waiting for it
+            raise
+        finally:
+            del self._flights[key]
+        return result, True
