@@ -31,7 +31,7 @@ from evolve.events import Event
 from evolve.journal import RunRecord
 from evolve.population import ParetoArchive, merit, objective
 from evolve.records import Candidate
-from evolve.runs.history import RunHistory, title
+from evolve.runs.history import RunHistory
 
 BUSY = "while True: pass"
 
@@ -148,7 +148,7 @@ def show(found: Found, heading: str) -> None:
     for member in found.front:
         values = member.objectives
         print(
-            f"| {member.number} | {title(member)} | `{member.program}` | {values['quality']:.3f} "
+            f"| {member.number} | {member.title} | `{member.program}` | {values['quality']:.3f} "
             f"| {values['cost']:.0f} | {values['latency'] * 1000:.1f} |"
         )
     print(flush=True)
