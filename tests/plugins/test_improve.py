@@ -183,7 +183,9 @@ def test_the_commands(deployed: Path, data: Path, tmp_path: Path) -> None:
 def test_a_user_of_sixty_sessions_has_a_better_memory_in_the_end(
     bind: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """Chronicle's sessions in order, with the questions about them; the user says the right answers."""
+    """Chronicle's sessions in order, some corrected, with the questions about them; the user says the right
+    answers. A change that is worse is tried afterwards, and then the improvement is undone.
+    """
     from evolve.benchmark import find
 
     chronicle = find("chronicle").load(None, {})
@@ -193,8 +195,12 @@ def test_a_user_of_sixty_sessions_has_a_better_memory_in_the_end(
     sessions = list(chronicle.episodes)[:60]
     known = {episode.id for episode in sessions}
     with evolve.load(plugin, path=home, trust=True, usage_log=True) as memory:
-        for episode in sessions:
-            memory.remember(episode.text, id=episode.id)
+        for number, episode in enumerate(sessions):
+            if number % 15 == 7:  # said wrongly at first, and corrected
+                memory.remember("Nothing happened today.", id=episode.id)
+                memory.correct(episode.id, episode.text)
+            else:
+                memory.remember(episode.text, id=episode.id)
             last = {episode.id}
             for task in tasks:
                 needed = {evidence.episode for evidence in task.evidence}
@@ -210,6 +216,14 @@ def test_a_user_of_sixty_sessions_has_a_better_memory_in_the_end(
     assert decision.action == "swapped"
     assert decision.difference is not None
     assert decision.difference.low > 0
+    improved = find_plugin(plugin)
+    parts = {"mutator": Fixed(seed_program("no_memory").source)}
+    arguments = overrides_of({"budget": 1, "jobs": 1}, parts=parts)
+    config = merged(CampaignConfig(), arguments.overrides, source="a test")
+    config = merged(config, {"sandbox.backend": "process"}, source="a test")
+    worse = improve(plugin, home, Attempt(config, components=arguments.components, unsafe_local=True))
+    assert worse.action == "kept"
+    assert find_plugin(plugin) == improved
     roll_back(plugin)
     assert recalled_all(plugin, home, questions) == before
 
