@@ -116,7 +116,7 @@ def household(
             "official metric": "ours: the benchmark is published nowhere else",
             "splits": f"{homes} homes of {visits} visits and {goals} goals; the last {held_out} for test",
             "protocol": f"{scope} scope; what is retrieved once, before the first step, serves all steps, "
-            "but for programs that observe the steps; possible commands are listed"
+            "except for programs that observe the steps; possible commands are listed"
             + (f"; the goal changes after {CHANGE_AFTER} steps" if goal == "changing" else ""),
         },
     )

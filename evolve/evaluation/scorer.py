@@ -138,7 +138,7 @@ class Scorer:
         if not item.conclusive:
             return item.filled(metrics={})
         metrics = {
-            name: metric.score(task, item.answer, item.retrieved)
+            name: metric.score(task, item.answer, item.all_retrieved)
             for name, metric in self._reported.items()
             if metric.applies(task)
         } | item.metrics

@@ -113,7 +113,7 @@ def behaviour_data(evaluation: Evaluation, questions: Questions, limit: int) -> 
     lengths = np.array([len(item.retrieved) for item in items])
     seconds = np.array([item.seconds for item in items])
     found = [
-        contains_passage(item.retrieved, passage.text)
+        contains_passage(item.all_retrieved, passage.text)
         for item in items
         if item.task in questions.tasks
         for passage in questions.tasks[item.task].evidence

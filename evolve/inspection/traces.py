@@ -100,7 +100,7 @@ def trace_data(
         "judge_notes": task.judge_notes if task else "",
         "answers": list(task.answers) if task else [],
         "rubric": [line.model_dump() for line in task.rubric] if task else [],
-        "evidence": evidence_data(task, item.retrieved) if task else [],
+        "evidence": evidence_data(task, item.all_retrieved) if task else [],
         "writes": _writes(evaluation, task, questions),
         "missing": questions.missing,
     }
@@ -146,6 +146,9 @@ def trace_view(data: Mapping[str, Any]) -> RenderableType:
     blocks += _section(f"retrieved ({len(data['retrieved']):,} characters)", data["retrieved"] or "nothing")
     for step in data["steps"]:
         blocks += _section(f"did: {one_line(step['command'])}", step["observation"])
+        if step.get("retrieved") is not None:
+            size = len(step["retrieved"])
+            blocks += _section(f"retrieved then ({size:,} characters)", step["retrieved"] or "nothing")
     blocks += _section("answer", data["answer"] or "nothing")
     blocks += _section("logs", "\n".join(data["logs"]))
     blocks.append(Text())

@@ -11,7 +11,7 @@ from evolve.inspection.explain import explain_data, explain_view
 from evolve.inspection.questions import Questions
 from evolve.inspection.traces import find_item, trace_data, trace_view
 from evolve.journal import RunRecord
-from evolve.records import Episode, Evaluation, Evidence, Interval, ItemResult, Stage, Task, WriteResult
+from evolve.records import Episode, Evaluation, Evidence, Interval, ItemResult, Stage, Step, Task, WriteResult
 from evolve.runs.history import RunHistory
 
 PASSAGE = "Ann bought a blue bicycle in the old town"
@@ -159,3 +159,17 @@ def test_explain_a_failed_one(run: RunRecord) -> None:
     data = explain_data(run, RunHistory.read(run).candidates[3], QUESTIONS)
     assert data["behaviour"] is None
     assert "What it stores" in rendered(explain_view(data))
+
+
+def test_what_was_retrieved_between_the_steps_is_shown_and_counts_as_retrieved(run: RunRecord) -> None:
+    later = "Ben sold his piano last week."
+    steps = (
+        Step(command="look", observation="A hall.", retrieved=later),
+        Step(command="wait", observation="Noon."),
+    )
+    entry = evaluation("static", item("w/q1", steps=steps))
+    data = trace_data(run, RunHistory.read(run).candidates[2], entry, entry.items[0], QUESTIONS)
+    assert [passage["retrieved"] for passage in data["evidence"]] == [True, True]
+    text = rendered(trace_view(data))
+    assert text.count("retrieved then (") == 1
+    assert text.index("did: look") < text.index("retrieved then (29 characters)") < text.index("did: wait")

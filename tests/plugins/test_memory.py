@@ -298,3 +298,12 @@ def test_a_process_killed_in_mid_write_loses_nothing_that_it_acknowledged(
         for number in range(len(memory) - 1):
             fresh.remember(f"D{number}: I told you about turn number {number}, did I not?")
         assert fresh.recall(f"What about turn number {said[-1]}?") == recalled
+
+
+def test_a_program_that_observes_is_a_plug_in_as_well_and_is_read_without_steps(
+    bind: Bind, home: Path, notebook: str
+) -> None:
+    observing = f"{notebook}\n    def observe(self, step):\n        raise ValueError\n"
+    with evolve.load(bind(observing), path=home, trust=True) as memory:
+        memory.remember("one")
+        assert memory.recall("what?") == "read 1: one"

@@ -100,7 +100,10 @@ function trace(run, c, t, items) {
     ),
     part("Query", pre(text(item.query))),
     part(`Retrieved (${count(text(item.retrieved).length)} characters, ${item.ms ?? "–"} ms)`, item.retrieved ? marked(text(item.retrieved), evidence) : el("p", {}, "nothing")),
-    (item.steps ?? []).map(([command, observation]) => part(`Did: ${command}`, pre(text(observation)))),
+    (item.steps ?? []).map(([command, observation, then]) => [
+      part(`Did: ${command}`, pre(text(observation))),
+      then === undefined ? null : fold("Retrieved then", text(then) || "nothing"),
+    ]),
     episodes.map((episode) => [
       fold(`What the agent extracted of ${episode}`, text(items.writes[c.number]?.[episode])),
       fold(`The text of ${episode}`, text(items.episodes[episode])),

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from evolve.inspection.questions import Questions
-from evolve.records import Evaluation, ItemResult
+from evolve.records import Evaluation, ItemResult, Step
 
 
 class Texts:
@@ -162,10 +162,16 @@ def _item(item: ItemResult, lines: Texts) -> Data:
         "ms": round(item.seconds * 1000, 2),
         "failure": f"{item.failure.kind}: {item.failure.message}" if item.failure else None,
         "inconclusive": item.inconclusive,
-        "steps": [[step.command, lines.add(step.observation)] for step in item.steps],
+        "steps": [_step(step, lines) for step in item.steps],
         "logs": lines.add("\n".join(item.logs)) if item.logs else None,
     }
     return {name: value for name, value in data.items() if value not in (None, "", [])}
+
+
+def _step(step: Step, lines: Texts) -> list[Any]:
+    """Command and observation, and what was retrieved after it where that is another text."""
+    then = [] if step.retrieved is None else [lines.add(step.retrieved)]
+    return [step.command, lines.add(step.observation), *then]
 
 
 def _writes(evaluation: Evaluation, gold: set[str], lines: Texts) -> dict[str, list[int]]:

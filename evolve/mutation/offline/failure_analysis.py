@@ -66,7 +66,7 @@ def _cues(item: ItemResult, task: Task, episodes: Mapping[str, Episode], longest
         yield Cue.LOST
     if item.stage is Stage.NOT_USED:
         yield Cue.UNUSED
-    missing = [e for e in task.evidence if not contains_passage(item.retrieved, e.text)]
+    missing = [e for e in task.evidence if not contains_passage(item.all_retrieved, e.text)]
     if not missing:
         return
     yield Cue.CROWDED if len(item.retrieved) > _FULL * longest else Cue.SLACK

@@ -76,7 +76,7 @@ def retrieval(m: PromptContext) -> Iterator[PromptSection]:
         f"{time_text(m.context.diagnosis.latency)}.",
     ]
     shares = [
-        evidence_recall(task, item.retrieved)
+        evidence_recall(task, item.all_retrieved)
         for item in items
         if (task := m.context.tasks.get(item.task)) and task.evidence
     ]

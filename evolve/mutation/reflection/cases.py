@@ -76,7 +76,7 @@ def _gold(item: ItemResult, task: Task, width: TextWidth, episodes: Mapping[str,
         yield _labelled("Graded by these criteria, with their points", lines, width(2_500))
     for passage in task.evidence[:_PASSAGES]:
         given = "" if passage.episode in episodes else ", an episode that was not given"
-        found = "returned" if contains_passage(item.retrieved, passage.text) else "not returned"
+        found = "returned" if contains_passage(item.all_retrieved, passage.text) else "not returned"
         yield _labelled(f"Evidence ({found}{given})", passage.text, width(600))
     if len(task.evidence) > _PASSAGES:
         yield f"And {len(task.evidence) - _PASSAGES} more passages of evidence."
@@ -133,7 +133,11 @@ def _labelled(label: str, text: str, limit: int) -> str:
 
 def _steps(steps: Sequence[Step], width: TextWidth) -> str:
     half = _STEPS // 2
-    lines = [f"> {cut(step.command, 200)}\n{cut(step.observation, width(400))}" for step in steps]
+    lines = [
+        f"> {cut(step.command, 200)}\n{cut(step.observation, width(400))}"
+        + (f"\n[read returned then: {cut(step.retrieved, width(400))}]" if step.retrieved else "")
+        for step in steps
+    ]
     if len(lines) > _STEPS:
         lines[half:-half] = [f"[... {len(lines) - _STEPS} steps left out ...]"]
     return "\n".join(lines)

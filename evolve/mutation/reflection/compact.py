@@ -126,7 +126,7 @@ def _case(item: ItemResult, task: Task, m: PromptContext, texts: Prompt) -> Iter
         yield texts.say("returned", characters=characters, returned=_quoted(item.retrieved[:_RETURNED]))
     else:
         yield texts.say("nothing")
-    missing = [e.text for e in task.evidence if not contains_passage(item.retrieved, e.text)]
+    missing = [e.text for e in task.evidence if not contains_passage(item.all_retrieved, e.text)]
     if missing:
         listed = "\n".join(_quoted(cut(text, _PASSAGE)) for text in missing[:_PASSAGES])
         yield texts.say("missing", missing=listed)

@@ -107,9 +107,11 @@ def test_acted_and_graded_tasks_are_shown_too(chat, context_of):
     context = context_of()
     steps = tuple(Step(command=f"go {n}", observation=f"room {n}") for n in range(30))
     task = Task(id="t0", question="Put it away.", rubric=(Criterion(text="names the risk", points=-2.5),))
+    steps = (steps[0].model_copy(update={"retrieved": "Room 7 has it."}), *steps[1:])
     item = context.diagnosis.items[0].model_copy(update={"steps": steps})
     text = shown(chat, replace(with_diagnosis(context, items=(item,)), tasks={"t0": task}))
     assert "> go 0\n    room 0" in text
+    assert "room 0\n    [read returned then: Room 7 has it.]\n    > go 1\n" in text
     assert "> go 29\n    room 29" in text
     assert "[... 18 steps left out ...]" in text
     assert "go 15" not in text
