@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = """
@@ -78,6 +81,34 @@ def test_imports_point_downward() -> None:
         if room in height and height[room] < height.get(room_of(path), -1)
     ]
     assert upward == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """When they are loaded: imports in functions and for type checking are not followed."""
+    names = {module_name(path): tree for path, tree in modules()}
+    graph = {name: set(loaded_by(name, tree, names)) for name, tree in names.items()}
+    try:
+        order = list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+    print(f"{len(order)} modules, {sum(map(len, graph.values()))} imports, 0 cycles")
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def loaded_by(name: str, tree: ast.Module, known: Mapping[str, ast.Module]) -> Iterator[str]:
+    """Modules that ``name`` names in its imports at the top; a package's own modules are part of it."""
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            parts = [f"{node.module}.{alias.name}" for alias in node.names]
+            wanted = [part if part in known else node.module for part in parts]
+        elif isinstance(node, ast.Import):
+            wanted = [alias.name for alias in node.names]
+        else:
+            continue
+        yield from (module for module in wanted if module in known and module != name)
 
 
 def test_a_class_name_means_one_thing() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +20,28 @@ FEW = ["--benchmark", "chronicle", "--static", "4", "--sandbox", "process"]
 def test_a_selector_a_mutator_and_a_judge_take_fewer_than_forty_lines() -> None:
     lines = (EXTENSION / "evolve_extension" / "__init__.py").read_text().splitlines()
     assert len(lines) < 40
+
+
+@pytest.mark.parametrize("path", ["examples/extension/evolve_extension/__init__.py", "docs/python.md"])
+def test_a_mutator_and_a_selector_take_at_most_ten_lines_each(path: str) -> None:
+    """By entry point and from Python; lines of the class without its docstring and blank ones."""
+    text = (ROOT / path).read_text()
+    source = (
+        text
+        if path.endswith(".py")
+        else "\n".join(re.findall(r"^```python.*?\n(.*?)^```", text, re.M | re.S))
+    )
+    lines = {}
+    for node in ast.parse(source).body:
+        methods = {part.name for part in getattr(node, "body", []) if isinstance(part, ast.FunctionDef)}
+        if isinstance(node, ast.ClassDef) and methods & {"mutate", "select"}:
+            body = [part for part in node.body if not isinstance(part, ast.Expr)]
+            written = "\n".join(filter(None, (ast.get_source_segment(source, part) for part in body)))
+            lines[node.name] = 1 + sum(bool(line.strip()) for line in written.splitlines())
+            assert not re.search(r"\b_[a-z]", written), "no private name"
+    print(path, lines)
+    assert len(lines) >= 2
+    assert max(lines.values()) <= 10
 
 
 @pytest.fixture(scope="module")
