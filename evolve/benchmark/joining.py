@@ -67,6 +67,16 @@ def part_of(identifier: str) -> str:
     return identifier.partition(MARK)[0]
 
 
+def within_part(identifier: str) -> str:
+    """Return an id or a group of a joined benchmark as it is in its own.
+
+    Example:
+        >>> within_part("chronicle/world-3/session-1")
+        'world-3/session-1'
+    """
+    return identifier.partition(MARK)[2]
+
+
 def _problems(parts: Sequence[Benchmark]) -> list[str]:
     names = [part.name for part in parts]
     found = [f"two benchmarks are called {name!r}" for name in sorted(set(names)) if names.count(name) > 1]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evolve.agents.protocol import Judge, TaskAgent
-from evolve.benchmark import Benchmark, part_of
+from evolve.benchmark import Benchmark, part_of, within_part
 from evolve.config.models import QUALITY_OF
+from evolve.environment import OpenEnvironment
 from evolve.evaluation.scorer import Scorer
 from evolve.evaluation.within_task import TaskRun
 from evolve.program import Parts
@@ -31,7 +32,10 @@ class JointScorer:
     """
 
     def __init__(self, agent: TaskAgent, judge: Judge, benchmark: Benchmark) -> None:
-        self._scorers = {part.name: Scorer(agent, judge, part.metric, part) for part in benchmark.parts}
+        self._scorers = {
+            part.name: Scorer(agent, judge, part.metric, replace(part, environment=_opening(part)))
+            for part in benchmark.parts
+        }
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -71,6 +75,15 @@ class JointTaskRun:
         """See ``TaskRun.follow``."""
         run = self.parts.get(part_of(task.id))
         return run.follow(session, task, read) if run else (read, False)
+
+
+def _opening(part: Benchmark) -> OpenEnvironment | None:
+    """Return what opens an environment for a task of ``part`` that is known by its id in the whole."""
+    opened = part.environment
+    if opened is None:
+        return None
+    known = {task.id: task for task in (*part.validation, *part.test)}
+    return lambda task: opened(known[within_part(task.id)])
 
 
 def _marked(item: ItemOutcome, part: str) -> ItemOutcome:

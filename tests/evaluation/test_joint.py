@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from evolve.agents.rules import RuleBasedAgent, RuleBasedJudge
 from evolve.benchmark import Benchmark, find, joined, part_of
+from evolve.environment import Environment
 from evolve.evaluation import Evaluator, Subsets
 from evolve.evaluation.early_stopping import EarlyStopper, FrontMember
 from evolve.evaluation.subsets import _shares
 from evolve.program import MemoryProgram
-from evolve.records import ItemResult
+from evolve.records import ItemResult, Task
 from evolve.sandboxes.process import ProcessSandbox
 from evolve.sandboxes.protocol import Limits
 from evolve.seeds import seed_program
@@ -158,3 +159,19 @@ def test_of_a_benchmark_that_is_acted_the_steps_are_observed(lexical: MemoryProg
     assert {part_of(item.task) for item in observing.items if item.steps} == {"household"}
     assert observing.item_scores == plain.item_scores
     assert [item.steps for item in observing.items] == [item.steps for item in plain.items]
+
+
+def test_an_environment_is_opened_for_the_task_as_its_own_benchmark_knows_it(lexical: MemoryProgram):
+    household = find("household").load(options={"homes": "2", "visits": "4", "goals": "2"})
+    opened: list[str] = []
+
+    def open_environment(task: Task) -> Environment:
+        opened.append(task.id)
+        assert household.environment
+        return household.environment(task)
+
+    benchmark = joined([diary("rome"), replace(household, environment=open_environment)])
+    found = evaluator(benchmark, "own").evaluate(lexical, subsets(benchmark).static)
+    assert found.status == "complete"
+    assert opened
+    assert set(opened) <= {task.id for task in household.validation}
