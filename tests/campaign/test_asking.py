@@ -67,10 +67,10 @@ def test_a_run_that_was_recorded_before_the_starts_of_k_means_keeps_its_one_star
     path = tmp_path / "config.toml"
     path.write_text('benchmark = "chronicle"\n[search]\nmutators = "rules"\n', "utf-8")
     recorded = parse_recorded(path.read_bytes(), path)
-    assert recorded.evaluation.representatives_starts == 1
-    assert with_window(CampaignConfig(), recorded).evaluation.representatives_starts == 1
+    assert recorded.evaluation.kmeans_starts == 1
+    assert with_window(CampaignConfig(), recorded).evaluation.kmeans_starts == 1
     path.write_text(to_toml(CampaignConfig(benchmark="chronicle")), "utf-8")
-    assert parse_recorded(path.read_bytes(), path).evaluation.representatives_starts == 10
+    assert parse_recorded(path.read_bytes(), path).evaluation.kmeans_starts == 10
 
 
 @pytest.mark.parametrize(

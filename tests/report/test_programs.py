@@ -38,7 +38,7 @@ def test_syntax_trees_are_let_go(recorder: Any) -> None:
 
     source = seed_program("lexical").source
     with recorder().directory as run:
-        kept = []
+        kept, before = [], 0
         for number in range(110):
             if number == 70:  # by now the cache of the latest trees is full, whatever ran before
                 before = trees()
