@@ -20,6 +20,8 @@ Kind = Literal[
     "executor",
     "optimizer",
 ]
+ResultFormat = Literal["csv", "parquet", "mlflow", "wandb"]
+"""Files and services that the results of a run are exported to."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 OBJECT = "object:"
 """Prefix of the name under which a run records an object that was passed by a Python program."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from evolve.cli.app import DEFAULT_ROOT, RootOption, say
 from evolve.cli.runs import RunArgument
-
-ResultFormat = Literal["csv", "parquet", "mlflow", "wandb"]
+from evolve.kinds import ResultFormat
 
 
 def export_results(

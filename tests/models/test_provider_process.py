@@ -277,7 +277,13 @@ def test_answers_come_as_they_are_ready_under_the_number_of_their_request() -> N
             values = {answer["id"]: answer["value"] for answer in answers if answer}
             assert values[3] == 3.005
             assert values[2]["text"] == "m {'t': 0} None"
-            assert values[2]["tokens"] == {"read": 1, "written": 2, "usd": None, "estimated": True}
+            assert values[2]["tokens"] == {
+                "read": 1,
+                "written": 2,
+                "usd": None,
+                "estimated": True,
+                "reused": 0,
+            }
             ours.send({"id": 1, "op": "cancel"})
             ours.send({"id": 99, "op": "cancel"})  # was answered in the meantime
             await asyncio.wait_for(provider.cancelled.wait(), 5)
