@@ -95,25 +95,28 @@ def _common(metrics: Sequence[str]) -> str:
     return metrics[0] if len(set(metrics)) == 1 else OWN_METRIC
 
 
+def _named(part: Benchmark, identifier: str) -> str:
+    return f"{part.name}{MARK}{identifier}"
+
+
 def _group(part: Benchmark, group: str) -> str:
-    return f"{part.name}{MARK}{group if part.scope == 'grouped' else ''}"
+    return _named(part, group if part.scope == "grouped" else "")
 
 
 def _episode(part: Benchmark, episode: Episode) -> Episode:
-    names = {"id": f"{part.name}{MARK}{episode.id}", "group": _group(part, episode.group)}
+    names = {"id": _named(part, episode.id), "group": _group(part, episode.group)}
     return episode.model_copy(update=names)
 
 
 def _task(part: Benchmark, task: Task) -> Task:
     evidence = tuple(
-        passage.model_copy(update={"episode": f"{part.name}{MARK}{passage.episode}"})
-        for passage in task.evidence
+        passage.model_copy(update={"episode": _named(part, passage.episode)}) for passage in task.evidence
     )
     return task.model_copy(
         update={
-            "id": f"{part.name}{MARK}{task.id}",
+            "id": _named(part, task.id),
             "group": _group(part, task.group),
             "evidence": evidence,
-            "after": f"{part.name}{MARK}{task.after}" if task.after else "",
+            "after": _named(part, task.after) if task.after else "",
         }
     )

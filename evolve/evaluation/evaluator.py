@@ -25,7 +25,16 @@ from evolve.evaluation.subsets import Subset
 from evolve.evaluation.trial import Conditions, Trial
 from evolve.models.embeddings import Embedder
 from evolve.program import MemoryProgram
-from evolve.records import ClockKind, CostUnit, Evaluation, Failure, Interval, ItemOutcome, WriteResult
+from evolve.records import (
+    ClockKind,
+    CostUnit,
+    Evaluation,
+    Failure,
+    Interval,
+    ItemOutcome,
+    WriteResult,
+    coarsest,
+)
 from evolve.sandboxes.protocol import Limits, Sandbox
 from evolve.statistics import quality_of
 
@@ -269,8 +278,7 @@ class Evaluator:
 
 def _clock_of(items: Sequence[ItemOutcome]) -> ClockKind:
     """Return the clock of the reads' seconds: the coarsest one used."""
-    used = {item.clock for item in items if item.cpu_seconds is not None or item.wall_seconds}
-    return "wall" if "wall" in used or not used else "cpu" if "cpu" in used else "free core"
+    return coarsest(item.clock for item in items if item.cpu_seconds is not None or item.wall_seconds)
 
 
 def _too_little(items: Sequence[ItemOutcome], writes: Sequence[WriteResult]) -> str:

@@ -42,7 +42,7 @@ def texts_in(session: Session) -> str | None:
 
 
 class StoredTexts:
-    """What each memory held when its tasks were asked.
+    """Texts that each memory held when its tasks were asked.
 
     Memories that are read between their writes are left out: their tasks were asked of different states.
     """

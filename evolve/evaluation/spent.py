@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from evolve.records import ClockKind, ItemOutcome
+from evolve.records import ItemOutcome, coarsest
 from evolve.sandboxes.protocol import Outcome
 
 LOG_LINES = 50
 """Most lines of a program's log that are kept of one task."""
-_COARSENESS: tuple[ClockKind, ...] = ("free core", "cpu", "wall")
 
 
 class Spent:
@@ -30,7 +29,7 @@ class Spent:
             seconds=item.seconds + sum(outcome.seconds for outcome in self._outcomes),
             wall_seconds=(item.wall_seconds or 0.0) + sum(one.wall_seconds for one in self._outcomes),
             cpu_seconds=sum(known) if len(known) == len(cpu) else None,
-            clock=max((item.clock, *(one.clock for one in self._outcomes)), key=_COARSENESS.index),
+            clock=coarsest((item.clock, *(one.clock for one in self._outcomes))),
             usage=sum((outcome.usage for outcome in self._outcomes), item.usage),
             logs=(*item.logs, *(line for one in self._outcomes for line in one.logs))[:LOG_LINES],
         )

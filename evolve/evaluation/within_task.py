@@ -17,7 +17,7 @@ from evolve.sandboxes.protocol import Outcome, Session
 
 
 class TaskRun(Protocol):
-    """What follows the first read of a task, in the branch of that read."""
+    """Continuation of a task after its first read, in the branch of that read."""
 
     def follow(self, session: Session, task: Task, read: ItemOutcome) -> tuple[ItemOutcome, bool]:
         """Return ``read`` with all that followed, and whether the session has ended.

@@ -1,4 +1,4 @@
-"""What one program for several benchmarks costs on each of them."""
+"""Scores of the best on several benchmarks beside the best on each of them."""
 
 from __future__ import annotations
 

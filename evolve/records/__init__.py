@@ -17,6 +17,7 @@ from evolve.records.evaluation import (
     Step,
     Usage,
     WriteResult,
+    coarsest,
 )
 from evolve.records.search import Became, Candidate, Try
 from evolve.records.tasks import Criterion, Episode, Evidence, Task
@@ -46,4 +47,5 @@ __all__ = [
     "Try",
     "Usage",
     "WriteResult",
+    "coarsest",
 ]

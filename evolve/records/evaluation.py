@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -79,6 +80,17 @@ class Failure(Record):
 
 
 ClockKind = Literal["free core", "cpu", "wall"]
+
+
+def coarsest(clocks: Iterable[ClockKind]) -> ClockKind:
+    """Return the clock of times that were measured by several; the wall clock where there is none.
+
+    Example:
+        >>> coarsest(["free core", "cpu"]), coarsest([])
+        ('cpu', 'wall')
+    """
+    known: list[ClockKind] = list(clocks) or ["wall"]
+    return max(known, key=get_args(ClockKind).index)
 
 
 class Interval(Record):
