@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from evolve.errors import ProgramError
 from evolve.mutation.protocol import Feedback, MutationContext, Mutator, NoCandidate, Proposal, Scope
 from evolve.program import MemoryProgram, freeze_code, freeze_instructions
+from evolve.program.parsing import UNPARSABLE
 from evolve.program.parts import ALWAYS_ON, BASE_CLASS, CONSTANTS, ITEM_CLASS, QUERY_CLASS
 from evolve.program.pieces import HEAD, OTHER, Pieces
 
@@ -32,11 +33,28 @@ class Frozen:
         marks: piece → its required form in a candidate (see ``Pieces.marks``); empty where there is none.
         closed: nothing may be added either.
         total: nothing is left to change.
+        part: the part that is frozen in the whole campaign, if any.
     """
 
     marks: Mapping[str, str]
     closed: bool
     total: bool
+    part: Part | None = None
+
+    def restored(self, parent: str, child: str) -> str:
+        """Return the source ``child`` with the campaign's frozen part as in ``parent``.
+
+        So a reply that changes what it may, and something else besides, is not lost. A source that does not
+        parse, or that changes nothing else, is returned as it is, for its error to be reported.
+        """
+        if self.part is None:
+            return child
+        try:
+            source = _COMPOSE[self.part](parent, child)
+            same = MemoryProgram(source).fingerprint == MemoryProgram(parent).fingerprint
+        except (ProgramError, *UNPARSABLE):
+            return child
+        return child if same else source
 
     def changed(self, child: MemoryProgram) -> list[str]:
         """Return the frozen pieces that ``child`` changed, removed or added.
@@ -87,7 +105,7 @@ def frozen_parts(program: MemoryProgram, scope: Scope, freeze: Part | None = Non
         names |= pieces.nodes.keys() - set(CONSTANTS)
     closed = scope == "response" or freeze == "code"
     marks = {name: pieces.marks.get(name, "") for name in sorted(names)}
-    return Frozen(marks, closed, total=closed and pieces.marks.keys() <= marks.keys())
+    return Frozen(marks, closed, total=closed and pieces.marks.keys() <= marks.keys(), part=freeze)
 
 
 def scopes_left(freeze: Part | None) -> tuple[Scope, ...]:

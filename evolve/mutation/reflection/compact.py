@@ -6,7 +6,8 @@ reads only about a third of the prompt again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from evolve.models.chat import Message
 from evolve.models.prompts import Prompt
@@ -16,6 +17,7 @@ from evolve.mutation.reflection.cases import MEANING
 from evolve.mutation.reflection.context import PromptContext, fenced_source
 from evolve.mutation.reflection.example import slots_of
 from evolve.mutation.reflection.fitting import cut
+from evolve.mutation.reflection.ideas import Place
 from evolve.program import MemoryProgram
 from evolve.program.compose import without_docstring
 from evolve.records import ItemResult, Task
@@ -28,6 +30,15 @@ _HINT, _NOTES = 600, 500
 _CUES, _LEAST_SHARE = 2, 0.1
 _PROGRAM_SHARE = 0.6
 _IMPORTS = ("import ", "from ")
+_FOCUS: Mapping[Place, tuple[str, str]] = MappingProxyType(
+    {
+        "numbers": ("numbers", "numbers"),
+        "record": ("record", "text"),
+        "query": ("asking", "text"),
+        "answer": ("answering", "text"),
+    }
+)
+"""Place of an idea → section of the prompt that shows its definition, and the slot for it."""
 
 
 def compact_system(limits: Limits, about: str, texts: Prompt) -> str:
@@ -163,12 +174,12 @@ def _form(m: PromptContext, texts: Prompt) -> Iterator[str]:
     A small model repeats what comes last: so that is the definition to be changed, where one is known.
     """
     definition = m.ideas[0].definition if m.ideas else ""
-    focus = m.edit == "definitions" and bool(definition) and m.freeze != "code"
+    focus = m.edit == "definitions" and bool(definition)
     for idea in m.ideas[focus:]:
         yield texts.say("idea", idea=idea.text)
     if focus:
-        slot = {"numbers": definition} if m.ideas[0].place == "numbers" else {"method": definition}
-        yield texts.say("numbers" if "numbers" in slot else "focus", idea=m.ideas[0].text, **slot)
+        section, slot = _FOCUS.get(m.ideas[0].place, ("focus", "method"))
+        yield texts.say(section, idea=m.ideas[0].text, **{slot: definition})
     else:
         yield texts.say(m.edit, **slots_of(m.edit, m.context.program, m.freeze))
 

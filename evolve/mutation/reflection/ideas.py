@@ -10,18 +10,34 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 from evolve.models.prompts import Prompt
+from evolve.mutation.freezing import Part
 from evolve.mutation.offline.failure_analysis import Cue, diagnose
 from evolve.mutation.protocol import MutationContext, Scope
 from evolve.program import MemoryProgram
 from evolve.program.parsing import UNPARSABLE
+from evolve.program.parts import INSTRUCTIONS
 from evolve.program.reach import reached
 from evolve.program.source import source_of
 
-Place = Literal["write", "rank", "output", "numbers"]
-"""Place of a change: what is stored, how it is scored, how text is put together, or a value in KNOBS."""
+Place = Literal["write", "rank", "output", "numbers", "record", "query", "answer"]
+"""Place of a change: what is stored, how it is scored, how text is put together, a value in KNOBS, or the
+instruction for extracting a record, for formulating a query or for answering.
+"""
 _GENERAL_WEIGHT = 0.1  # against the cues' shares of the questions
+_METHODS: tuple[Place, ...] = ("write", "rank", "output")
+"""Places at which an idea is of use without a definition, too."""
+_TEXTS: Mapping[Place, str] = MappingProxyType(
+    {"record": INSTRUCTIONS[0], "query": INSTRUCTIONS[1], "answer": INSTRUCTIONS[2]}
+)
 _PLACES: Mapping[Scope, tuple[Place, ...]] = MappingProxyType(
-    {"read": ("rank", "output", "numbers"), "write": ("write", "numbers"), "everything": get_args(Place)}
+    {
+        "read": ("rank", "output", "numbers"),
+        "write": ("write", "numbers"),
+        "everything": (*_METHODS, "numbers"),
+        "extraction": ("record",),
+        "query": ("query",),
+        "response": ("answer",),
+    }
 )
 
 
@@ -32,8 +48,8 @@ class Idea:
     Attributes:
         text: the change, in the imperative.
         place: place of the change.
-        definition: text of a method of the program there, without indentation, or of its KNOBS for
-            ``numbers``; empty where there is none.
+        definition: text of a method of the program there, without indentation, of its KNOBS for
+            ``numbers``, or of an instruction; empty where there is none.
     """
 
     text: str
@@ -42,7 +58,13 @@ class Idea:
 
 
 def ideas_for(
-    context: MutationContext, texts: Prompt, rng: random.Random, count: int = 1, *, blind: bool = False
+    context: MutationContext,
+    texts: Prompt,
+    rng: random.Random,
+    count: int = 1,
+    *,
+    blind: bool = False,
+    freeze: Part | None = None,
 ) -> tuple[Idea, ...]:
     """Draw at most ``count`` different ideas within the context's scope, by the weights of its failure cues.
 
@@ -52,10 +74,9 @@ def ideas_for(
         rng: source of all randomness.
         count: most ideas.
         blind: draw from all ideas alike, whatever the failures are.
+        freeze: the part that stays as it is; where it is the code, ideas are for instructions.
     """
-    places = _PLACES.get(context.scope, ())
-    if not definitions_at(context.program, "numbers"):
-        places = tuple(place for place in places if place != "numbers")
+    places = _places(context, freeze)
     left = {section: [i for i in ideas_of(texts, section) if i.place in places] for section in texts.slots}
     weights = {"general": _GENERAL_WEIGHT}
     if blind:
@@ -69,6 +90,17 @@ def ideas_for(
         found = definitions_at(context.program, idea.place)
         drawn.append(Idea(idea.text, idea.place, rng.choice(found) if found else ""))
     return tuple(drawn)
+
+
+def _places(context: MutationContext, freeze: Part | None) -> tuple[Place, ...]:
+    """The places within the scope of ``context`` at which the program has something that may change."""
+    places: tuple[Place, ...] = _PLACES[context.scope]
+    texts: tuple[Place, ...] = tuple(_TEXTS)
+    if freeze == "code":
+        places = tuple(place for place in places if place in texts) or texts
+    elif freeze == "instructions":
+        places = tuple(place for place in places if place not in texts)
+    return tuple(place for place in places if place in _METHODS or definitions_at(context.program, place))
 
 
 def ideas_of(texts: Prompt, section: str) -> tuple[Idea, ...]:
@@ -92,7 +124,8 @@ def ideas_of(texts: Prompt, section: str) -> tuple[Idea, ...]:
 def definitions_at(program: MemoryProgram, place: Place) -> tuple[str, ...]:
     """The definitions of ``program`` that decide what happens at ``place``, as text without indentation.
 
-    ``numbers`` is its table of hyperparameters, KNOBS; the other places are methods.
+    ``numbers`` is its table of hyperparameters, KNOBS; ``record``, ``query`` and ``answer`` are the
+    instructions of these names; the other places are methods.
     ``write`` are those that ``write`` uses and ``read`` does not; those that return a value are preferred.
     ``output`` are those that ``read`` uses and that join a text; ``rank`` are the others.
     """
@@ -101,6 +134,9 @@ def definitions_at(program: MemoryProgram, place: Place) -> tuple[str, ...]:
         if place == "numbers":
             knobs = source.definitions.get("KNOBS") if source.knobs else None
             return (source.text_of(knobs, decorated=False),) if knobs else ()
+        if place in _TEXTS:
+            instruction = source.definitions.get(_TEXTS[place])
+            return (source.text_of(instruction, decorated=False),) if instruction else ()
         methods = {name: node for name, node in source.methods.items() if name != "__init__"}
     except UNPARSABLE:
         return ()

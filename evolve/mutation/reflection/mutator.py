@@ -191,7 +191,9 @@ class ReflectionMutator(Mutator):
             width=TextWidth(width_of(self._prompt_tokens)),
             texts=self._texts,
             blind=blind,
-            ideas=ideas_for(context, self._texts["ideas"], rng, self._ideas_shown, blind=blind),
+            ideas=ideas_for(
+                context, self._texts["ideas"], rng, self._ideas_shown, blind=blind, freeze=self._freeze
+            ),
         )
 
     def _series(self, prompt_context: PromptContext, rng: random.Random) -> Proposal | NoCandidate:

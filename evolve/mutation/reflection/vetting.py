@@ -119,7 +119,7 @@ def child_of(
         raise InvalidEdit(answer, "the same program as its parent", told, became="same") from error
     except EditError as error:
         raise InvalidEdit(answer, f"the edit does not apply: {error}", str(error)) from error
-    program = MemoryProgram(edited.source)
+    program = MemoryProgram(frozen.restored(context.program.source, edited.source))
     if program.problems:
         raise _faulty(answer, program, program.problems, "the program breaks the contract")
     _refuse_faults(answer, program, context)

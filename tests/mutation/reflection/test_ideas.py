@@ -42,7 +42,9 @@ def test_ideas_keep_to_the_scope(context_of) -> None:
     for scope, places in (
         ("read", {"rank", "output", "numbers"}),
         ("write", {"write", "numbers"}),
-        ("response", set()),
+        ("response", {"answer"}),
+        ("query", {"query"}),
+        ("extraction", {"record"}),
     ):
         context = replace(context_of(retrieved="something else"), scope=scope)
         found = {
@@ -78,6 +80,39 @@ def test_numbers_are_changed_where_the_program_has_some(context_of, seeds) -> No
     assert drawn.definition in context.program.source
     without = context.program.source.replace("KNOBS", "TABLE")
     assert ideas_for(replace(context, program=MemoryProgram(without)), only, random.Random(0)) == ()
+
+
+@pytest.mark.parametrize(
+    ("freeze", "scope", "places"),
+    [
+        ("code", "everything", {"record", "query", "answer"}),
+        ("code", "query", {"query"}),
+        ("instructions", "everything", {"write", "rank", "output", "numbers"}),
+        ("instructions", "response", set()),
+    ],
+)
+def test_ideas_leave_the_frozen_part_alone(context_of, freeze, scope, places) -> None:
+    context = replace(context_of(retrieved="something else"), scope=scope)
+    found = {
+        idea.place
+        for seed in range(80)
+        for idea in ideas_for(context, OURS, random.Random(seed), 3, freeze=freeze)
+    }
+    assert found == places
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("record", "INSTRUCTION_KNOWLEDGE_ITEM"),
+        ("query", "INSTRUCTION_QUERY"),
+        ("answer", "INSTRUCTION_RESPONSE"),
+    ],
+)
+def test_an_instruction_is_shown_whole(seeds, place, name) -> None:
+    (text,) = definitions_at(MemoryProgram(seeds["lexical"]), place)
+    assert text.startswith(f"{name} = ")
+    assert text in seeds["lexical"]
 
 
 @pytest.mark.parametrize("name", seed_names())

@@ -246,6 +246,30 @@ def test_with_the_code_frozen_only_texts_change(chat, context_of):
     assert "KnowledgeBase.read" in said(model.requests[1])
 
 
+@pytest.mark.parametrize(
+    ("freeze", "text", "code"), [("code", "Ask twice.", "[]"), ("instructions", "Ask.", "[0]")]
+)
+def test_of_a_reply_that_changes_both_the_part_that_may_change_is_taken(
+    chat, context_of, host, freeze, text, code
+):
+    both = host.replace('"Ask."', '"Ask twice."').replace("self.notes = []", "self.notes = [0]")
+    model = chat(f"MESSAGE: Both.\n\n```python\n{both}```")
+    child = mutate(model, context_of(), freeze=freeze, edit="whole")
+    assert isinstance(child, Proposal)
+    assert child.program.parts.instructions["INSTRUCTION_QUERY"] == text
+    assert f"self.notes = {code}\n" in child.program.source
+
+
+def test_with_the_code_frozen_the_short_prompt_ends_in_the_text_to_be_changed(chat, context_of, host):
+    model = chat('MESSAGE: Shorter.\n\n```python\nINSTRUCTION_QUERY = "Ask twice."\n```')
+    context = replace(context_of(), scope="query")
+    child = mutate(model, context, freeze="code", style="compact", ideas_shown=1)
+    assert isinstance(child, Proposal)
+    ending = said(model.requests[0]).rpartition("asks an agent to fill the fields of Query")[2]
+    assert '```python\nINSTRUCTION_QUERY = "Ask."\n```' in ending
+    assert "holds this constant whole" in ending
+
+
 def test_where_everything_is_frozen_nothing_is_asked(chat, context_of):
     model = chat(GOOD)
     refused = mutate(model, replace(context_of(), scope="read"), freeze="code")
