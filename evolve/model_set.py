@@ -240,5 +240,7 @@ def _embedder(models: ModelsConfig, passages: Sequence[str], components: Compone
 
 def _told(news: OutageNews) -> str:
     if news.down:
-        return f"{news.endpoint} does not answer ({news.reason}). The campaign waits for it."
-    return f"{news.endpoint} answers again, after {news.seconds:.0f} s. The campaign continues."
+        return f"{news.model} at {news.endpoint} does not answer ({news.reason}). The campaign waits for it."
+    return (
+        f"{news.model} at {news.endpoint} answers again, after {news.seconds:.0f} s. The campaign continues."
+    )

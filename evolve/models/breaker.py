@@ -1,4 +1,4 @@
-"""Circuit breaker: while a provider is down, calls wait for it instead of failing one after the other."""
+"""Circuit breaker: while a model is down, its calls wait for it instead of failing one after the other."""
 
 from __future__ import annotations
 
@@ -14,30 +14,32 @@ Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
 
 OPENS_AFTER = 5
-"""Consecutive failures, of any calls, after which a provider counts as down."""
+"""Consecutive failures, of any calls, after which a model counts as down."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds between probes; each pause is twice the one before."""
 
 
 @dataclass(frozen=True)
 class OutageNews:
-    """A provider went down, or came back.
+    """A model went down, or came back.
 
     Attributes:
-        endpoint: its address, or its name.
+        endpoint: address of its server, or name of its provider.
+        model: its LiteLLM id.
         down: it went down; else it answers again.
         seconds: duration of the outage.
         reason: message of the last failure; empty when it is back.
     """
 
     endpoint: str
+    model: str
     down: bool
     seconds: float = 0.0
     reason: str = ""
 
 
 class OutOfPatience(Exception):
-    """Outage of a provider that lasted longer than ``patience``."""
+    """Outage of a model that lasted longer than ``patience``."""
 
 
 @dataclass
@@ -48,17 +50,19 @@ class _Outage:
 
 
 class Breaker:
-    """Circuit breaker of one endpoint: lets calls through one at a time while it is down. For one event loop.
+    """Circuit breaker of one model at an endpoint: lets calls through one at a time while it is down. For one
+    event loop.
 
-    Closed, every attempt goes through. After several consecutive failures of the endpoint it opens, unless
+    Closed, every attempt goes through. After several consecutive failures of the model it opens, unless
     all are errors that it answered to one and the same call, which may be that call's own fault. Open, calls
     queue, and the first of the queue is tried as a probe after a pause. If it fails, the next one is tried
-    after twice the pause; if the endpoint answers (a refusal is an answer too) all go on. When ``patience``
+    after twice the pause; if the model answers (a refusal is an answer too) all go on. When ``patience``
     seconds have passed, the waiting calls fail; calls that come later try once, without waiting.
 
     Args:
-        endpoint: its name in notifications.
-        patience: seconds to wait for the endpoint.
+        endpoint: address of its server, or name of its provider, for notifications.
+        model: its LiteLLM id.
+        patience: seconds to wait for the model.
         clock: monotonic clock, in seconds.
         sleep: replaces ``asyncio.sleep``.
         observer: called with each outage on the event loop; must return soon.
@@ -67,13 +71,14 @@ class Breaker:
     def __init__(
         self,
         endpoint: str,
+        model: str,
         *,
         patience: float,
         clock: Clock,
         sleep: Sleep,
         observer: Callable[[OutageNews], None],
     ) -> None:
-        self._endpoint = endpoint
+        self._names = (endpoint, model)
         self._patience = patience
         self._clock = clock
         self._sleep = sleep
@@ -89,11 +94,11 @@ class Breaker:
 
     @property
     def open(self) -> bool:
-        """True if the endpoint counts as down."""
+        """True if the model counts as down."""
         return self._outage is not None
 
     def is_alone(self, call: object) -> bool:
-        """Return whether no other call has failed since the endpoint last answered well."""
+        """Return whether no other call has failed since the model last answered well."""
         return self._failed_calls <= {call}
 
     async def through(
@@ -109,7 +114,7 @@ class Breaker:
 
         Raises:
             AttemptFailed: as the attempt did.
-            OutOfPatience: the endpoint is down for good.
+            OutOfPatience: the model is down for good.
         """
         while self._outage is not None:
             async with self._turn:
@@ -155,7 +160,7 @@ class Breaker:
         self._failed_calls.add(call if failure.answered else None)
         if self._outage is None and self._failures >= opens_after and not alone:
             self._outage = _Outage(began=self._clock())
-            self._observer(OutageNews(self._endpoint, down=True, reason=failure.message))
+            self._observer(OutageNews(*self._names, down=True, reason=failure.message))
         if self._outage is not None and failure.wait is not None:
             self._outage.pause = max(self._outage.pause, failure.wait)
 
@@ -165,4 +170,4 @@ class Breaker:
         if self._outage is not None:
             seconds = self._clock() - self._outage.began
             self._outage = None
-            self._observer(OutageNews(self._endpoint, down=False, seconds=seconds))
+            self._observer(OutageNews(*self._names, down=False, seconds=seconds))

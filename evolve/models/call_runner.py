@@ -95,7 +95,7 @@ class CallRunner:
         self._clock = clock
         self._now = now
         self._sleep = sleep
-        self._breakers: dict[str, Breaker] = {}
+        self._breakers: dict[tuple[str, str], Breaker] = {}
         self._limits = EndpointSemaphores()
         self.pulse = Pulse(clock)
         self._lengths: dict[tuple[Role, Cause, int | None], AnswerLength] = {}
@@ -226,13 +226,14 @@ class CallRunner:
         return self._lengths.setdefault(key, AnswerLength(spec.max_tokens))
 
     def _breaker(self, settings: ModelSettings) -> Breaker:
-        endpoint = endpoint_of(settings)
-        if endpoint not in self._breakers:
-            self._breakers[endpoint] = Breaker(
-                endpoint,
+        """Return the breaker of a model at its address, which may serve others that are up."""
+        key = (endpoint_of(settings), settings.model)
+        if key not in self._breakers:
+            self._breakers[key] = Breaker(
+                *key,
                 patience=self._patience,
                 clock=self._clock,
                 sleep=self._sleep,
                 observer=self._observer,
             )
-        return self._breakers[endpoint]
+        return self._breakers[key]

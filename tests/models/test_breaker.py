@@ -23,7 +23,12 @@ class World:
         self.most_at_once = 0  # while it is down
         self.news: list[OutageNews] = []
         self.breaker = Breaker(
-            "provider", patience=patience, clock=lambda: self.now, sleep=self.sleep, observer=self.news.append
+            "provider",
+            "model",
+            patience=patience,
+            clock=lambda: self.now,
+            sleep=self.sleep,
+            observer=self.news.append,
         )
 
     async def sleep(self, seconds: float) -> None:

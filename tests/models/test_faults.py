@@ -14,7 +14,7 @@ from evolve.errors import ModelError
 from evolve.models.breaker import OutageNews
 from evolve.models.cache import ReplyCache
 from evolve.models.calls import CallFile
-from evolve.models.chat import ChatRequest
+from evolve.models.chat import ChatModel, ChatRequest
 from evolve.models.gateway import Gateway
 from tests.server import faults
 from tests.server.faults import Fault
@@ -202,6 +202,26 @@ def test_an_outage_is_waited_out_by_all_calls_and_told(
     assert news[0].endpoint == model_server.url
     assert news[1].seconds > 0
     assert gateway.accounts().total.failed == 0
+
+
+def test_one_model_that_is_down_holds_no_other_at_its_address(
+    model_server: ModelServer, role_config: Configured, open_gateway: Opened
+) -> None:
+    news: list[OutageNews] = []
+    model_server.script("task", "fine")
+    model_server.script("broken", always(faults.server_error(503)))
+    gateway = open_gateway(observer=news.append, patience_seconds=0.5)
+    broken, up = gateway.chat("judge", role_config("broken")), gateway.chat("task", role_config("task"))
+
+    async def outcome(model: ChatModel, number: int) -> str:
+        try:
+            return (await model.answer(ChatRequest(HELLO.messages, "answer", repeat=number))).text
+        except ModelError as error:
+            return error.kind
+
+    both = [outcome(model, number) for number in range(12) for model in (broken, up)]
+    assert broken.run(both) == ["outage", "fine"] * 12
+    assert [(one.model, one.down) for one in news] == [("openai/broken", True)]
 
 
 def test_a_lone_call_waits_an_outage_out(
