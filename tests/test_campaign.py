@@ -240,6 +240,7 @@ def test_without_test_tasks_the_search_is_the_same_and_nothing_is_tested(
     assert "test" not in {e.subset for e in events if isinstance(e, Evaluated)}
 
 
+@pytest.mark.slow
 def test_the_result_depends_on_the_seed_and_not_on_the_jobs(
     harness: Harness, whole: tuple[Summary, list[Event]]
 ):

@@ -38,11 +38,14 @@ LONG_TESTS = {
 """Files of tests with more lines of code than ``LONGEST_FILE`` → how many they have at most."""
 
 
-def modules() -> Iterator[tuple[Path, ast.Module]]:
+Modules = list[tuple[Path, ast.Module]]
+
+
+@pytest.fixture(scope="module")
+def modules() -> Modules:
     """Every module of the package with its tree, but for the fragments, which are parts of programs."""
-    for path in sorted((ROOT / "evolve").rglob("*.py")):
-        if "fragments" not in path.parts:
-            yield path, ast.parse(path.read_text())
+    paths = [path for path in sorted((ROOT / "evolve").rglob("*.py")) if "fragments" not in path.parts]
+    return [(path, ast.parse(path.read_text())) for path in paths]
 
 
 def room_of(path: Path) -> str:
@@ -66,26 +69,26 @@ def imported(tree: ast.Module) -> Iterator[str]:
                 yield rest.partition(".")[0]
 
 
-def test_every_room_has_its_place() -> None:
-    present = {room_of(path) for path, _ in modules()} - {"__init__"}
+def test_every_room_has_its_place(modules: Modules) -> None:
+    present = {room_of(path) for path, _ in modules} - {"__init__"}
     assert present == set(ROOMS)
     assert len(ROOMS) == len(set(ROOMS))
 
 
-def test_imports_point_downward() -> None:
+def test_imports_point_downward(modules: Modules) -> None:
     height = {room: place for place, room in enumerate(ROOMS)}
     upward = [
         f"{path.relative_to(ROOT)} imports {room}, which is farther up"
-        for path, tree in modules()
+        for path, tree in modules
         for room in imported(tree)
         if room in height and height[room] < height.get(room_of(path), -1)
     ]
     assert upward == []
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
+def test_no_modules_import_each_other_in_a_circle(modules: Modules) -> None:
     """When they are loaded: imports in functions and for type checking are not followed."""
-    names = {module_name(path): tree for path, tree in modules()}
+    names = {module_name(path): tree for path, tree in modules}
     graph = {name: set(loaded_by(name, tree, names)) for name, tree in names.items()}
     try:
         order = list(TopologicalSorter(graph).static_order())
@@ -111,10 +114,10 @@ def loaded_by(name: str, tree: ast.Module, known: Mapping[str, ast.Module]) -> I
         yield from (module for module in wanted if module in known and module != name)
 
 
-def test_a_class_name_means_one_thing() -> None:
+def test_a_class_name_means_one_thing(modules: Modules) -> None:
     """Private ones too, and those within classes and functions: ``_Name`` beside ``Name`` is one name."""
     places = defaultdict(list)
-    for path, tree in modules():
+    for path, tree in modules:
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
                 places[node.name.lstrip("_")].append(str(path.relative_to(ROOT)))
@@ -128,9 +131,9 @@ def test_the_algorithm_can_be_read_at_a_sitting() -> None:
     assert sum(lines.values()) <= 1_000
 
 
-def test_events_are_folded_in_one_place() -> None:
+def test_events_are_folded_in_one_place(modules: Modules) -> None:
     """Elsewhere an event is only written, passed on, or put into a sentence."""
-    folding = [path.relative_to(ROOT / "evolve") for path, tree in modules() if tells_apart("Joined", tree)]
+    folding = [path.relative_to(ROOT / "evolve") for path, tree in modules if tells_apart("Joined", tree)]
     assert set(map(str, folding)) == {"runs/history.py", "inspection/narration.py"}
 
 
@@ -145,22 +148,22 @@ def tells_apart(name: str, tree: ast.Module) -> bool:
     return False
 
 
-def test_front_and_best_are_computed_in_one_place() -> None:
+def test_front_and_best_are_computed_in_one_place(modules: Modules) -> None:
     """``inspection/comparison.py`` compares runs by the objectives that all of them have."""
     calls = {
         str(path.relative_to(ROOT / "evolve"))
-        for path, tree in modules()
+        for path, tree in modules
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "ParetoArchive"
     }
     assert calls == {"population/pool.py", "inspection/comparison.py"}
 
 
-def test_a_function_has_at_most_sixty_lines_of_code() -> None:
+def test_a_function_has_at_most_sixty_lines_of_code(modules: Modules) -> None:
     """Its docstring not counted, which has the arguments of public functions, and examples."""
     long = {
         f"{path.relative_to(ROOT)}: {node.name}": lines
-        for path, tree in modules()
+        for path, tree in modules
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (lines := code_lines(node)) > 60
     }

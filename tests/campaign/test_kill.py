@@ -183,6 +183,7 @@ def kill_and_resume(launcher: Launcher, root: Path, whole: Whole, *, kills: int,
     return finished + 1
 
 
+@pytest.mark.slow
 def test_a_campaign_that_is_killed_at_random_instants_ends_as_if_it_had_not_been(
     launcher: Launcher, whole: Whole, tmp_path: Path
 ):

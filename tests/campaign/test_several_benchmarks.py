@@ -82,6 +82,7 @@ def test_the_quality_on_each_is_an_axis_of_the_front(whole: evolve.Result):
             assert candidate.objectives[f"quality:{name}"] == pytest.approx(sum(found) / 4)
 
 
+@pytest.mark.slow
 def test_a_campaign_that_is_resumed_decides_the_same(pair: str, whole: evolve.Result, tmp_path: Path):
     searched(pair, tmp_path / "parts", 1)
     searched(pair, tmp_path / "parts", 3)

@@ -115,6 +115,7 @@ with Gateway(calls=CallFile(pathlib.Path(path)), concurrency=4) as gateway:
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_resumes_with_the_sums_of_what_it_had_spent(
     model_server: ModelServer, role_config: Callable[..., RoleConfig], tmp_path: Path
 ) -> None:

@@ -42,7 +42,13 @@ def chains(seeds, styles, context_of):
     return make
 
 
-@pytest.mark.parametrize("root", [*ROOTS, "entity_ledger", "sql_timeline", "chroma_notes"])
+@pytest.mark.parametrize(
+    "root",
+    [
+        pytest.param(root, marks=() if root in ("lexical", "sql_timeline") else pytest.mark.slow)
+        for root in (*ROOTS, "entity_ledger", "sql_timeline", "chroma_notes")
+    ],
+)
 def test_every_child_works(chains, run, root):
     seen = set()
     for operator, source in chains(root):

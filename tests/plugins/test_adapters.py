@@ -92,6 +92,7 @@ def test_a_wrong_openai_call_is_said_to_the_model(
     assert len(memory) == 0
 
 
+@pytest.mark.slow
 def test_langchain_retriever_and_tools(memory: Memory) -> None:
     pytest.importorskip("langchain_core", reason="needs the extra langchain")
     from evolve.plugins.langchain import MemoryRetriever, memory_tools

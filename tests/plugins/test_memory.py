@@ -273,7 +273,9 @@ for number in range(10_000):
 """
 
 
-@pytest.mark.parametrize("acknowledged", [1, 40, 90])
+@pytest.mark.parametrize(
+    "acknowledged", [pytest.param(1, marks=pytest.mark.slow), 40, pytest.param(90, marks=pytest.mark.slow)]
+)
 def test_a_process_killed_in_mid_write_loses_nothing_that_it_acknowledged(
     acknowledged: int, plugin: Path, home: Path
 ) -> None:

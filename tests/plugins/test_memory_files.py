@@ -113,6 +113,7 @@ def test_a_wrong_call_is_said_and_changes_nothing(command: dict[str, Any], memor
     assert [text.text for text in memory.list()] == ["/memories/here\ntext"]
 
 
+@pytest.mark.slow
 def test_the_tool_of_the_package_takes_its_commands(memory: Memory) -> None:
     tools = pytest.importorskip("anthropic.lib.tools", reason="needs anthropic")
     tool = anthropic_tool(memory)

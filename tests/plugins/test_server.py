@@ -184,6 +184,7 @@ def held(process: int) -> dict[str, int]:
     }
 
 
+@pytest.mark.slow
 def test_it_ends_cleanly_and_its_memory_can_be_used_at_once(bind: Bind, start: Any, tmp_path: Path) -> None:
     options = [str(bind()), "--data", str(tmp_path / "memory"), "--unsafe-local"]
     _, first = start(options)
