@@ -47,6 +47,7 @@ ROLE_OF: Mapping[Cause, Role] = MappingProxyType(
         "judge": "judge",
         "reflect": "reflector",
         "repair": "reflector",
+        "notes": "reflector",
         "preflight": "task",
         "toolkit": "toolkit",
         "embed": "embedding",

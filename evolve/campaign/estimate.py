@@ -21,7 +21,10 @@ from evolve.campaign.pace import Paces, recorded_paces
 from evolve.config import CampaignConfig, ModelsConfig, RoleConfig, merged
 from evolve.evaluation_setup import EvaluationSetup, Notify, build_evaluator, is_trusted, seed_programs
 from evolve.models.chat import Cause, Role
+from evolve.models.tokens import CHARACTERS_PER_TOKEN, estimate_tokens
 from evolve.mutation import Scope
+from evolve.mutation.reflection.context import texts_of
+from evolve.runs.notes import CONCLUSIONS_CHARACTERS, FACTS_CHARACTERS
 
 if TYPE_CHECKING:
     from evolve.models.gateway import Gateway
@@ -34,7 +37,14 @@ PARENTS = 0.4
 """Parents diagnosed per candidate: most have several offspring."""
 JUDGED_ANEW = 0.75
 """Share of the answers that a judge is asked about: equal answers to a question are judged once."""
-REPLY_TOKENS: Mapping[Cause, float] = MappingProxyType({"answer": 16.0, "reflect": 400.0, "repair": 400.0})
+REPLY_TOKENS: Mapping[Cause, float] = MappingProxyType(
+    {
+        "answer": 16.0,
+        "reflect": 400.0,
+        "repair": 400.0,
+        "notes": CONCLUSIONS_CHARACTERS / CHARACTERS_PER_TOKEN,
+    }
+)
 """Tokens of free-form replies, where none were recorded for the model."""
 
 
@@ -76,6 +86,7 @@ class Estimate:
         test_tasks: tasks asked at the end, of the best and of each initial program.
         roles: one estimate per role that a model plays; empty where rules play all.
         sandbox_seconds: time of the programs themselves, with the configured number of jobs.
+        capped: candidates are made by an agent, whose row has the most calls and tokens that its caps allow.
     """
 
     benchmark: str
@@ -88,6 +99,7 @@ class Estimate:
     test_tasks: int
     roles: tuple[RoleEstimate, ...]
     sandbox_seconds: float
+    capped: bool = False
 
     @property
     def usd(self) -> float | None:
@@ -161,6 +173,7 @@ def estimate(config: CampaignConfig, *, root: Path, unsafe_local: bool, notify: 
             sandbox_seconds=found.seconds
             * (evaluations + (len(programs) + 1) * (scale - 1))
             / min(config.jobs, config.under_way),
+            capped=config.search.proposer == "agent" and bool(config.reflecting),
         )
 
 
@@ -214,8 +227,29 @@ def _of_campaign(config: CampaignConfig, found: Measured) -> dict[Cause, CallLoa
             + best
         )
     loads["judge"] = loads["judge"] * JUDGED_ANEW
-    loads["reflect"] = loads["reflect"] + found.reflection * (ATTEMPTS * by_model)
+    loads["reflect"] = loads["reflect"] + _of_reflectors(config, found, by_model)
+    loads["notes"] = _of_notes(config)
     return loads
+
+
+def _of_reflectors(config: CampaignConfig, found: Measured, candidates: float) -> CallLoad:
+    """Return the load of making ``candidates`` by a model: completions, or an agent's work up to its caps."""
+    if config.search.proposer != "agent":
+        return found.reflection * (ATTEMPTS * candidates)
+    caps = config.search.agent
+    written = min(caps.steps * REPLY_TOKENS["reflect"], caps.tokens / 2)
+    return CallLoad(caps.steps, caps.tokens - written, written) * candidates
+
+
+def _of_notes(config: CampaignConfig) -> CallLoad:
+    """Return the load of the conclusions that a model adds to the notes, at their full length."""
+    search = config.search
+    if search.notes != "model" or search.optimizer == "gepa" or not config.reflecting:
+        return CallLoad()
+    facts, conclusions = "f" * FACTS_CHARACTERS, "c" * CONCLUSIONS_CHARACTERS
+    messages = texts_of(search.prompts_dir)["notes"].messages(facts=facts, conclusions=conclusions)
+    read = sum(estimate_tokens(message["content"]) for message in messages)
+    return CallLoad(1.0, read, REPLY_TOKENS["notes"]) * (config.budget // search.notes_every)
 
 
 def _roles(

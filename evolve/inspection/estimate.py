@@ -41,6 +41,13 @@ def estimate_view(
                 style="dim",
             )
         )
+        if found.capped:
+            blocks.append(
+                Text(
+                    "The reflector works as an agent: its row is the most that its caps allow "
+                    "(search.agent.steps and search.agent.tokens), trials included."
+                )
+            )
     else:
         blocks.append(Text("Rules play all parts: no model is asked, and nothing is paid."))
     blocks.append(_time(found))

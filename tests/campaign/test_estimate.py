@@ -54,3 +54,19 @@ def test_a_campaign_takes_what_was_estimated_within_a_factor_of_two(
             assert took / FACTOR <= said <= took * FACTOR, (role, what, said, took)
     assert told.usd is not None
     assert found.total.usage.usd / FACTOR <= told.usd <= found.total.usage.usd * FACTOR
+
+
+def test_notes_of_a_model_and_the_caps_of_an_agent_are_part_of_it(lab: Lab) -> None:
+    config = merged(lab.config(), {**SMALL, "budget": 6, "search.mutators": "model", "search.notes_every": 2})
+    plain, noted, agent = (
+        {role.role: role for role in estimated(merged(config, changes), lab.root).roles}["reflector"]
+        for changes in (
+            {},
+            {"search.notes": "model"},
+            {"search.proposer": "agent", "search.agent.steps": 5, "search.agent.tokens": 9_000},
+        )
+    )
+    assert noted.calls - plain.calls == pytest.approx(3)
+    assert 3 * 1_000 < noted.tokens_in - plain.tokens_in < 3 * 2_000
+    assert agent.calls == pytest.approx(6 * 5)
+    assert agent.tokens_in + agent.tokens_out == pytest.approx(6 * 9_000)
