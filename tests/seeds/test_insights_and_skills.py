@@ -109,3 +109,126 @@ class TestExpeL:
         assert text.startswith("Task 9\n")
         assert "The violin is red." in text
         assert 2500 < len(text) <= 3000
+
+
+class TestVoyagerSkills:
+    BREW = "Skill: brewTea\nDescription: Brews a cup of tea with a kettle.\n1. use boilWater\n2. add leaves\n"
+    BOIL = "**Skill: boil water**\n**Description:** Boils any liquid.\n1. fill the kettle\n2. heat it\n"
+
+    def test_a_skill_is_found_by_its_description_and_brings_the_skills_it_calls(self, remember):
+        memory = remember("voyager_skills", top_k=1)
+        memory.write("> fill", task="make the kettle hot", steps=[], reply=self.BOIL)
+        memory.write(
+            "> paint", task="paint", steps=[], reply="Skill: paint\nDescription: Paints.\n1. use brush"
+        )
+        memory.write("> leaves", task="a drink", steps=[], reply=self.BREW)
+        text = memory.read("brew a cup of tea")
+        assert text == (
+            "Skill brewTea: Brews a cup of tea with a kettle.\n1. use boilWater\n2. add leaves\n\n"
+            "Skill boilWater: Boils any liquid.\n1. fill the kettle\n2. heat it"
+        )
+        assert "boilWater: Boils any liquid." in memory.asks()[-1]
+
+    def test_a_skill_of_the_same_name_replaces_the_one_before(self, remember):
+        memory = remember("voyager_skills")
+        memory.write("x", task="tea", steps=[], reply=self.BREW)
+        memory.write("x", task="tea", steps=[], reply="Skill: brewTea\nDescription: Tea, fast.\n1. use a bag")
+        assert memory.read("tea") == "Skill brewTea: Tea, fast.\n1. use a bag"
+        assert "version 2" in memory.logs[-1]
+
+    def test_a_failure_refines_the_skill_under_its_name(self, remember):
+        memory = remember("voyager_skills")
+        memory.write("x", task="tea", steps=[], reply=self.BOIL.replace("any liquid", "tea water"))
+        memory.write(
+            "> heat\nIt is empty.",
+            task="boils tea water",
+            steps=["x"],
+            completed=False,
+            feedback="The kettle was empty.",
+            reply="Skill: other\nDescription: Boils tea water safely.\n1. look into the kettle\n2. heat it",
+        )
+        prompt = memory.asks()[-1]
+        assert "Feedback: The kettle was empty." in prompt
+        assert "1. fill the kettle" in prompt
+        assert memory.read("tea") == (
+            "Skill boilWater: Boils tea water safely.\n1. look into the kettle\n2. heat it"
+        )
+
+    def test_without_a_skill_in_the_reply_the_own_steps_and_the_feedback_are_kept(self, remember):
+        memory = remember("voyager_skills", notes=1)
+        memory.write("x", task="heat the egg", steps=["go to stove", " ", "heat egg"], reply="I did well.")
+        own = "Skill heatTheEgg: heat the egg\n1. go to stove\n2. heat egg"
+        assert memory.read("egg") == own
+        for feedback in ("It burnt.", "It fell.", "It fell.", ""):
+            memory.write("x", task="heat the egg", steps=[], completed=False, feedback=feedback, reply="")
+        assert memory.read("egg") == own + "\nBeware: It fell."
+
+    def test_a_failure_without_a_similar_skill_stores_nothing(self, remember):
+        memory = remember("voyager_skills")
+        memory.write("x", task="heat the egg", steps=["go"], completed=False, reply=self.BREW)
+        assert memory.asks() == []
+        assert memory.read("egg") == ""
+
+
+class TestMemp:
+    STEPS = "1. Find it.\n2. Use the stove."
+
+    def heat(self, memory, *outcomes, reply=STEPS, **fields):
+        for succeeded in outcomes:
+            memory.write(
+                f"Egg\n> heat egg\n{succeeded}",
+                task="heat the egg",
+                keywords=["egg", "heat"],
+                steps=["go to stove"],
+                succeeded=succeeded,
+                reply=reply,
+                **fields,
+            )
+
+    def test_a_success_is_built_once_into_script_and_trajectory(self, remember):
+        memory = remember("memp")
+        self.heat(memory, True, True)
+        assert len(memory.asks()) == 1
+        assert memory.read("heat the egg") == (
+            "Script for: heat the egg\n1. Find it.\n2. Use the stove.\n\nRecord:\nEgg\n> heat egg\nTrue"
+        )
+
+    def test_a_failure_alone_is_not_stored(self, remember):
+        memory = remember("memp")
+        self.heat(memory, False)
+        assert memory.asks() == []
+        assert memory.read("heat the egg") == ""
+
+    def test_a_failure_revises_the_procedure_that_was_followed(self, remember):
+        memory = remember("memp", trajectory_share=0)
+        self.heat(memory, True)
+        self.heat(memory, False, reply="It was cold.\n1. Light the stove.\n2. Wait.")
+        assert "Script:\n1. Find it.\n2. Use the stove." in memory.asks()[-1]
+        assert memory.read("egg") == "Script for: heat the egg\n1. Light the stove.\n2. Wait."
+        self.heat(memory, False, reply="No idea.", mistake="The stove was off.")
+        assert memory.read("egg").endswith("\n3. Avoid: The stove was off.")
+
+    def test_a_procedure_that_fails_too_often_is_dropped(self, remember):
+        memory = remember("memp", uses_before_drop=3)
+        self.heat(memory, True, True, False)  # built, then used twice: 1 of 2
+        assert "heat the egg" in memory.read("egg")
+        self.heat(memory, False)  # 1 of 3
+        assert memory.read("egg") == ""
+
+    def test_half_of_the_uses_is_enough(self, remember):
+        memory = remember("memp", uses_before_drop=4)
+        self.heat(memory, True, True, False, True, False)
+        assert "heat the egg" in memory.read("egg")
+
+    def test_it_is_looked_up_by_task_or_by_the_mean_of_the_keywords(self, remember):
+        for by_keywords, found in ((0, "paint"), (1, "heat")):
+            memory = remember("memp", by_keywords=by_keywords, top_k=1, trajectory_share=0)
+            for task, keywords in (("paint the fence", ["egg", "pan"]), ("heat the egg", ["fence", "wood"])):
+                memory.write("x", task=task, keywords=keywords, steps=["a"], reply=self.STEPS)
+            text = memory.read(task="paint the fence", keywords=["wood", "fence"])
+            assert text.startswith(f"Script for: {found}")
+
+    def test_without_steps_in_the_reply_the_own_steps_are_the_script(self, remember):
+        memory = remember("memp", trajectory_share=0)
+        self.heat(memory, True, reply="1. Only one.")
+        assert memory.read("egg") == "Script for: heat the egg\n1. go to stove"
