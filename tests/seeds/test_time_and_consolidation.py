@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class TestZepGraph:
     def lives(self, memory, *places, reply="It depends."):
@@ -90,3 +92,60 @@ class TestZepGraph:
             )
             text = memory.read(question="Town of employer Zoe?", names=["Zoe"])
             assert ("Po river" in text) is found
+
+
+class TestLightMem:
+    SMALL: ClassVar = {"short_term_characters": 300, "kept_share": 1.0}
+    FILLER = "Bob: " + "and so it went on, day after day " * 9
+
+    def test_what_says_least_is_left_out(self, remember):
+        memory = remember("light_mem", kept_share=0.5)
+        memory.write("Day 1\nAnn: hello\nAnn: I sold my violin in Lisbon\nBob: hello\nBob: hello hello hello")
+        assert set(memory.read("hello violin").split("\n")) == {
+            *("Ann: I sold my violin in Lisbon (Day 1)", "Ann: hello (Day 1)"),
+        }
+
+    def test_short_term_memory_gathers_topics_and_is_extracted_when_full(self, remember):
+        memory = remember("light_mem", **self.SMALL)
+        cat, poor = "Ann: my cat is ill", "Bob: poor cat, is your cat eating?"
+        fence = "Ann: shall we paint a fence?"
+        memory.write("\n".join(["Day 1", cat, poor, fence]))
+        assert memory.asks() == []
+        assert f"{cat} (Day 1)" in memory.read("cat")
+        reply = "1: Ann's cat is ill.\n3: Ann wants to paint a fence.\n99: No."
+        memory.write(f"Day 2\n{self.FILLER}", reply=reply)
+        (prompt,) = memory.asks()
+        topics = f"Topic 1 (Day 1)\n1: {cat}\n2: {poor}\nTopic 2 (Day 1)\n3: {fence}\nTopic 3 (Day 2)\n4:"
+        assert topics in prompt
+        assert set(memory.read("cat fence").split("\n")) == {
+            *("Ann's cat is ill. (Day 1)", "Ann wants to paint a fence. (Day 1)"),
+        }
+
+    def test_without_facts_in_the_reply_the_turns_are_kept(self, remember):
+        memory = remember("light_mem", **self.SMALL)
+        memory.write(f"Day 1\nAnn: my cat is ill\n{self.FILLER}", reply="I cannot.")
+        assert "Ann: my cat is ill (Day 1)" in memory.read("cat")
+
+    def sleep(self, remember, reply):
+        """Two facts on a day, a third that is like the first, then a day on which memory sleeps."""
+        memory = remember("light_mem", sleep_every=2, update_similarity=0.5, **self.SMALL)
+        memory.write(f"Day 1\n{self.FILLER}", reply="1: Ann lives in Rome now.\n1: Bob plays chess.")
+        memory.write(f"Day 2\n{self.FILLER}", reply="1: Ann lives in Oslo now.")
+        memory.write("Day 3\nCy: hm", reply=reply)
+        return memory
+
+    def test_a_sleep_compares_old_entries_with_newer_ones_like_them(self, remember):
+        memory = self.sleep(remember, "1 DELETE")
+        assert memory.asks()[-1].endswith(
+            "1. Ann lives in Rome now. (Day 1)\n   newer: Ann lives in Oslo now. (Day 2)\n"
+        )
+        assert set(memory.read("Where does Ann live, and Bob?").split("\n")) >= {
+            *("Ann lives in Oslo now. (Day 2)", "Bob plays chess. (Day 1)"),
+        }
+        assert "Rome" not in memory.read("Where does Ann live?")
+
+    def test_a_sleep_may_rewrite_an_entry_or_keep_it(self, remember):
+        memory = self.sleep(remember, "1 UPDATE: Ann lived in Rome until she moved to Oslo.")
+        assert "Ann lived in Rome until she moved to Oslo. (Day 1)" in memory.read("Where does Ann live?")
+        memory = self.sleep(remember, "I would keep all of them.")
+        assert "Ann lives in Rome now. (Day 1)" in memory.read("Where does Ann live?")
