@@ -223,3 +223,21 @@ class TestDynamicCheatsheet:
             memory.write("x", insight=f"insight {n}", reply="no sheet")
         kept = memory.read("?").split("\n")
         assert kept == [f"- insight {n}" for n in range(60 - len(kept), 60)]
+
+    def test_its_retrieval_form_writes_a_sheet_for_each_question(self, remember):
+        memory = remember("dynamic_cheatsheet", retrieved=2)
+        for task in ("heat the egg", "paint a fence", "cool the egg"):
+            sheet = f"BEGIN SHEET\n- sheet before {task}\nEND SHEET"
+            memory.write(f"> {task}\ndone", insight="", task=task, reply=sheet)
+        asked = memory.asks()
+        assert "Earlier tasks:\n(none)\n\nNext task: heat the egg" in asked[0]
+        assert "Present sheet:\n- sheet before paint a fence\n" in asked[2]
+        assert "Next task: cool the egg" in asked[2]
+        text = memory.read("boil the egg", reply="BEGIN SHEET\n- boil it\nEND SHEET")
+        assert text == "- boil it"
+        (prompt,) = memory.asks()
+        assert "Present sheet:\n- sheet before cool the egg\n" in prompt
+        assert "> heat the egg" in prompt
+        assert "> paint" not in prompt
+        text = memory.read("heat the egg", reply="no sheet")  # and the one before is gone with its question
+        assert text == "> cool the egg\ndone\n\n> heat the egg\ndone"
