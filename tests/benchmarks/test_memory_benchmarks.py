@@ -236,6 +236,9 @@ def talk(number: int, **more: Any) -> dict[str, Any]:
                 "rubric": "States that two come",
             }
         ],
+        "event_ordering": [
+            {"question": "In which order did I say it?", "answer": "Trip, Ulm.", "rubric": ["Trip", "Ulm"]}
+        ],
     }
     return {
         "conversation_id": str(number),
@@ -260,7 +263,7 @@ def talk(number: int, **more: Any) -> dict[str, Any]:
 def test_beam_cuts_batches_and_marks_by_rubric(tmp_path: Path) -> None:
     folder = lines(tmp_path / "100K.jsonl", [talk(n) for n in range(1, 6)])
     loaded = find("beam").load(folder, {"turns": "2"})
-    assert (len(loaded.episodes), len(loaded.validation), len(loaded.test)) == (15, 9, 6)
+    assert (len(loaded.episodes), len(loaded.validation), len(loaded.test)) == (15, 12, 8)
     assert [(e.id, e.text) for e in loaded.episodes[:3]] == [
         ("1/batch-1.1", "Batch 1, March-15-2024\nuser: I plan a trip.\nassistant: Where to?"),
         ("1/batch-1.2", "Batch 1, March-15-2024\nuser: To Ulm in May, with Per."),
@@ -277,6 +280,9 @@ def test_beam_cuts_batches_and_marks_by_rubric(tmp_path: Path) -> None:
     assert [criterion.points for criterion in trip.rubric] == [1, 1]
     assert (unsaid.answers, unsaid.evidence) == (("That is not said.",), ())
     assert (update.answers, len(update.evidence), len(update.rubric)) == (("2",), 2, 1)
+    order = tasks["1/event_ordering-1"]
+    assert (order.scorer, trip.scorer) == ("beam_event_ordering", "")
+    assert "one on each line" in order.answer_format
     assert as_listed(loaded)
     assert {t.group for t in loaded.validation}.isdisjoint(t.group for t in loaded.test)
 
