@@ -113,6 +113,12 @@ class TestAMem:
         self.write(memory, "REVISE 0: proposal, marriage, wedding plans | proposal, marriage, wedding")
         assert "gelato" in memory.read("proposal marriage wedding plans gelato?")
 
+    def test_a_note_that_is_linked_gets_tags_for_it(self, remember):
+        for decision, tags in (("LINK 0\nTAGS: love, trips", "love, trips"), ("TAGS: love, trips", "love")):
+            memory = remember("a_mem")
+            self.write(memory, decision)
+            assert f"Ann is engaged [{tags}]" in memory.read("Who is engaged?")
+
     def test_without_a_decision_notes_are_linked_by_similarity(self, remember):
         for threshold, linked in ((0.0, True), (0.95, False)):
             memory = remember("a_mem", top_k=1, link_similarity=threshold)
@@ -181,6 +187,14 @@ class TestMemoryBank:
         memory.write("Day\nAnn: Hi", reply="Portrait: Ann is shy.")
         memory.write("Day\nAnn: HI!", reply="Ann: HI!", traits=["Ann likes tea", "Ann is shy."])
         assert memory.read("Ann?").startswith("Portrait: Ann likes tea / Ann is shy.\n")
+
+    def test_a_summary_is_forgotten_as_a_line_is(self, remember):
+        memory = remember("memory_bank", episodes_per_strength=1, forgotten_below=0.1, portrait_characters=0)
+        memory.write("8 May\nAnn: I won!", summary="Ann won the chess cup.")
+        self.idle(memory, 1)
+        assert "Ann won the chess cup." in memory.read("Who won the chess cup?")
+        self.idle(memory, 4, start=1)
+        assert "Ann won the chess cup." not in memory.read("Who won the chess cup?")
 
     def test_summaries_stand_beside_the_lines(self, remember):
         memory = remember("memory_bank")
