@@ -12,6 +12,7 @@ from evolve.benchmark import Benchmark, benchmark
 from evolve.data import DataFile, Row, fingerprint, groups_apart, locate, rows_of
 from evolve.errors import UsageError
 from evolve.records import Criterion, Episode, Evidence, Task
+from evolve.scoring.official.beam import ORDERING
 
 Size = Literal["100K", "500K", "1M"]
 SIZES = ("100K", "500K", "1M")
@@ -36,6 +37,7 @@ ABILITIES = (
     "summarization",
     "temporal_reasoning",
 )
+LISTED = "List the events in their order, one on each line, and write nothing else."
 ANSWERS = ("ideal_response", "ideal_answer", "ideal_summary", "answer")
 TEST_SHARE = 0.4
 CARD = {
@@ -44,11 +46,14 @@ CARD = {
     "source": "https://github.com/mohammadtavakoli78/BEAM; data: Mohammadta/BEAM on Hugging Face (Tavakoli "
     "et al., ICLR 2026)",
     "licence": "CC BY-SA 4.0",
-    "metric": "rubric: the share of a question's criteria that the judge finds met. Offline: "
-    "rubric_coverage, a proxy of words",
-    "official metric": "yes for nine abilities, with a judge's prompt of our own: the official code "
-    "drops half points, so that its score is the share of criteria fully met. Differs for event_ordering, "
-    "where the original also aligns the lines of an answer and takes Kendall's tau-b of their order",
+    "metric": "rubric: the share of a question's criteria that the judge finds met; for event_ordering "
+    "Kendall's tau-b, from 0 to 1, of the order of the answer's lines. Offline: rubric_coverage, a proxy "
+    "of words",
+    "official metric": "yes, with judge's prompts of our own. The official code drops half points, so that "
+    "its score is the share of criteria fully met. For event_ordering it pairs lines with events and reports "
+    "tau-b alone: neither what is left out nor what is made up counts but by its rank. The original asks of "
+    "each line and event whether they are the same, ours of each line which events are; it asks for no "
+    "form, ours for one event a line, as its lines are what is compared. An undefined tau counts 0",
     "splits": "ours: 40 % of the conversations for test; the original has no split and no search",
     "not verified": "the data: none was at hand; columns and nesting are those of loaders that others "
     "publish for the data, the scorer that of the official evaluation.py; tested on a fixture. The 10M "
@@ -92,7 +97,7 @@ def beam(data_dir: Path, *, size: Size = "100K", turns: int = 20) -> Benchmark:
         scope="grouped",
         metric="rubric",
         retrieval_metric="rubric_coverage",
-        version=f"1-{size}-{turns}-{fingerprint([*episodes, *tasks])}",
+        version=f"2-{size}-{turns}-{fingerprint([*episodes, *tasks])}",
         card={
             **CARD,
             "protocol": f"one memory for each conversation, told {turns} messages at a time, then asked, "
@@ -129,6 +134,8 @@ class _Conversation:
                     category=ability,
                     evidence=tuple(self._evidence(probe.fields.get("source_chat_ids"))),
                     rubric=tuple(Criterion(text=text, points=1.0) for text in _rubric(probe)),
+                    scorer=ORDERING if ability == "event_ordering" else "",
+                    answer_format=LISTED if ability == "event_ordering" else "",
                 )
 
     def _read(self, turns: int) -> Iterator[Episode]:

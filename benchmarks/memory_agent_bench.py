@@ -10,8 +10,9 @@ from typing import Literal
 from evolve.benchmark import Benchmark, benchmark
 from evolve.data import DataFile, Row, fingerprint, locate, rows_of, validation_and_test
 from evolve.errors import UsageError
-from evolve.records import Episode, Task
+from evolve.records import Criterion, Episode, Task
 from evolve.scoring import memory_agent_bench_rule
+from evolve.scoring.official.infbench import SUMMARY
 
 Competency = Literal["conflict", "retrieval", "learning", "understanding"]
 SOURCE = "https://huggingface.co/datasets/ai-hyz/MemoryAgentBench/resolve/main/data"
@@ -30,6 +31,22 @@ FILES = tuple(
     for competency, split in SPLITS.items()
 )
 TEST_SHARE = 0.4
+CHATS = "longmemeval"
+JUDGED = (CHATS, SUMMARY)
+"""Beginnings of the sources that a model judges: each is loaded by itself."""
+ABSTENTION = "abstention"
+"""Category of the chats' questions whose id has ``_abs``, whatever their type."""
+GUIDANCE = {
+    "temporal-reasoning": "a number of days, weeks or months that is off by one is right as well.",
+    "knowledge-update": "what was true before may be named as well, as long as the answer is what is true "
+    "now.",
+    "single-session-preference": "the reference says what would suit the user. Right is an answer that "
+    "recalls and uses what is known of the user in that way; it need not take up every point.",
+    ABSTENTION: "the history does not hold the answer, and the reference says why. Right is what says so.",
+}
+"""By type of question, what the original's prompts for the chats forgive and ask; in our words."""
+ALONE = 'Begin with "Answer:", and give the answer alone on that line.'
+WHOLE = "Write the summary alone, at the length that is asked for."
 CARD = {
     "task": "answer many questions on one long text that was told in chunks",
     "size": "146 texts; conflict: 8 lists of facts from 6,000 to 262,000 tokens with 100 questions each",
@@ -38,9 +55,11 @@ CARD = {
     "licence": "MIT",
     "metric": "memory_agent_bench: by source, substring match (ruler_qa, factconsolidation), exact match "
     "(detective_qa, icl) or recall of all parts (eventqa), without a model. Offline: coverage of the "
-    "answer's content words",
-    "official metric": "yes for these sources. Left out: longmemeval_s* and infbench_sum, which a model "
-    "judges, and recsys_redial, which needs a list of films and edit distances",
+    "answer's content words. With source=longmemeval the judge says yes or no, by type of question; with "
+    "source=infbench_sum it is F1 of the key points that a summary holds and of its sentences that an "
+    "expert's summary supports, or 0 if it is not fluent",
+    "official metric": "yes; where a model judges, which has to be asked for by source, with prompts of our "
+    "own. Left out: recsys_redial, which needs a list of films that is not part of the data",
     "splits": "ours: 40 % of the questions of each source for test, of the same texts: with one to eight "
     "texts a source, whole texts cannot be held out. The original has no split and no search",
     "not verified": "the data: none was at hand; columns, sources and splits are those of the dataset card "
@@ -61,8 +80,9 @@ def memory_agent_bench(
     Args:
         data_dir: the folder of the competency's file, Parquet, or the same as JSON lines. competency:
         ``conflict``, ``retrieval``, ``learning`` or ``understanding``. source: only the texts whose source
-        begins so, such as ``factconsolidation_sh_6k``; empty for all. chunk_words: most words of a chunk,
-        unless one sentence has more; the original has 512 or 4,096 tokens.
+        begins so, such as ``factconsolidation_sh_6k``; empty for all that are scored without a model.
+        ``longmemeval`` (retrieval) and ``infbench_sum`` (understanding) are judged. chunk_words: most words
+        of a chunk, unless one sentence has more; the original has 512 or 4,096 tokens.
 
     Raises:
         UsageError: the file is missing or malformed, an option is unknown, or no text is left.
@@ -71,6 +91,7 @@ def memory_agent_bench(
         raise UsageError(f"Option competency={competency!r}: expected one of {', '.join(SPLITS)}.")
     if chunk_words < 1:
         raise UsageError(f"Option chunk_words={chunk_words}: expected 1 or more.")
+    judged = source.startswith(JUDGED)
     split = SPLITS[competency]
     parquet = f"{split}-00000-of-00001.parquet"
     path = locate(data_dir, [parquet, f"data/{parquet}", f"{split}.jsonl"], "memory_agent_bench")
@@ -80,16 +101,14 @@ def memory_agent_bench(
     for number, row in enumerate(rows_of(path), 1):
         kind = row.row("metadata").text("source")
         names.add(kind)
-        if not kind.startswith(source) or not memory_agent_bench_rule(kind):
+        if not kind.startswith(source) or kind.startswith(JUDGED) != judged or not _is_scored(kind):
             continue
         group = f"{kind}/{number}"
         episodes.extend(_episodes(row.text("context"), group, chunk_words))
         tasks.extend(_tasks(row, group, kind))
     if not tasks:
-        known = ", ".join(sorted(name for name in names if memory_agent_bench_rule(name))) or "none"
-        raise UsageError(
-            f"{path.name} has no text of source={source!r} that is scored without a model; it has {known}."
-        )
+        known = ", ".join(sorted(filter(_is_scored, names))) or "none"
+        raise UsageError(f"{path.name} has no text of source={source!r} that is scored; it has {known}.")
     validation, test = validation_and_test(
         tasks, TEST_SHARE, benchmark="memory_agent_bench", key=lambda t: t.id, category=lambda t: t.category
     )
@@ -99,18 +118,26 @@ def memory_agent_bench(
         validation=tuple(validation),
         test=tuple(test),
         scope="grouped",
-        metric="memory_agent_bench",
+        metric="judge" if judged else "memory_agent_bench",
         retrieval_metric="coverage",
+        guidance=GUIDANCE if source.startswith(CHATS) else {},
         version=f"1-{competency}-{source}-{chunk_words}-{fingerprint([*episodes, *tasks])}",
-        card={
-            **CARD,
-            "protocol": f"one memory for each text, told in chunks of up to {chunk_words} words, then "
-            "asked, as in the original, whose chunks are counted in tokens. The answering agent is asked to "
-            "begin its answer "
-            'with "Answer:"',
-            "here": f"{len({task.group for task in tasks})} texts, {len(tasks)} questions",
-        },
+        card=_card(tasks, chunk_words),
     )
+
+
+def _card(tasks: list[Task], chunk_words: int) -> dict[str, str]:
+    return {
+        **CARD,
+        "protocol": f"one memory for each text, told in chunks of up to {chunk_words} words, then "
+        "asked, as in the original, whose chunks are counted in tokens. Summaries apart, the answering agent "
+        'is asked to begin its answer with "Answer:"',
+        "here": f"{len({task.group for task in tasks})} texts, {len(tasks)} questions",
+    }
+
+
+def _is_scored(kind: str) -> bool:
+    return bool(memory_agent_bench_rule(kind)) or kind.startswith(JUDGED)
 
 
 def _episodes(text: str, group: str, most: int) -> Iterator[Episode]:
@@ -141,6 +168,8 @@ def _tasks(row: Row, group: str, kind: str) -> Iterator[Task]:
         raise UsageError(
             f"{row.where}: {len(questions)} questions and {len(answers)} answers; expected as many."
         )
+    types = _types(row, len(questions)) if kind.startswith(CHATS) else [kind] * len(questions)
+    summary = kind.startswith(SUMMARY)
     for number, question in enumerate(questions, 1):
         accepted = Row(row.where, {f"answers {number - 1}": answers[number - 1]}).texts(
             f"answers {number - 1}"
@@ -150,7 +179,28 @@ def _tasks(row: Row, group: str, kind: str) -> Iterator[Task]:
             question=question,
             answers=tuple(dict.fromkeys(accepted)),
             group=group,
-            category=kind,
-            answer_format='Begin with "Answer:", and give the answer alone on that line.',
-            scorer=kind,
+            category=types[number - 1],
+            rubric=tuple(_key_points(row)) if summary else (),
+            answer_format=WHOLE if summary else ALONE,
+            scorer="" if kind.startswith(CHATS) else kind,
         )
+
+
+def _types(row: Row, count: int) -> list[str]:
+    """The types of the questions of chats; abstention is one."""
+    metadata = row.row("metadata")
+    types, ids = metadata.texts("question_types"), metadata.texts("qa_pair_ids")
+    if len(types) != count or len(ids) != count:
+        raise UsageError(
+            f"{row.where}: {count} questions, {len(types)} question_types and {len(ids)} qa_pair_ids; "
+            "expected as many."
+        )
+    return [ABSTENTION if "_abs" in id else kind for kind, id in zip(types, ids, strict=True)]
+
+
+def _key_points(row: Row) -> Iterator[Criterion]:
+    """The key points that a summary should hold, at least one."""
+    points = [text for text in row.row("metadata").texts("keypoints") if text.strip()]
+    if not points:
+        raise UsageError(f"{row.where}: 'keypoints' is empty; expected at least one.")
+    return (Criterion(text=" ".join(text.split()), points=1.0) for text in points)

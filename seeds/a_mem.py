@@ -1,13 +1,15 @@
 """A-MEM: notes with keywords, tags and a context; a new note is linked to older ones and revises them.
 
 After A-MEM (Xu, Liang, Mei, Gao, Tan and Zhang, 2025, arXiv 2502.12110). A note is embedded with everything
-that is said about it. Among its nearest notes a model decides which ones it is linked to, and whose context
-and tags it changes. A question finds the nearest notes, and with each the notes that it is linked to.
+that is said about it. Among its nearest notes a model decides which ones it is linked to, which tags it
+gets with these links, and whose context and tags it changes. A question finds the nearest notes, and with
+each the notes that it is linked to.
 
-Simplified: one note for an episode, its attributes filled by the agent, and one model call for both linking
-and revising. Where its reply holds no decision, the new note is linked to those above a similarity, and
-revises none. A note keeps the whole text of its episode; since that rarely fits, what is shown of it are
-the lines that share most words with the question.
+Simplified: one note for an episode, its attributes filled by the agent, and one model call for linking,
+tags and revising. A link is followed from either end, in the published code from the newer note only, so
+that an old note leads to what came of it. Where the reply holds no decision, the new note is linked to
+those above a similarity, and revises none. A note keeps the whole text of its episode; since that rarely
+fits, what is shown of it are the lines that share most words with the question.
 """
 
 import re
@@ -37,6 +39,7 @@ EVOLVE = """\
 A new note joins a collection. Decide how it changes the collection. Write one line for each decision, and
 nothing else, in these forms:
 LINK <number of a note that the new one should be linked to>
+TAGS: <tags of the new note in the light of the notes that it is linked to, separated by commas>
 REVISE <number>: <the context of that note in the light of the new one> | <tags, separated by commas>
 NONE
 Link notes that share a person, a cause, a plan or an object, not merely a mood. Revise a note only where the
@@ -53,6 +56,7 @@ DECISION = re.compile(
     r"^[^\w\n]*(?:(LINK)[^\w\n]+(\d{1,6})|(REVISE)[^\w\n]+(\d{1,6})[^\w\n]*:([^\n|]+)(?:\|([^\n]*))?)",
     re.MULTILINE,
 )
+TAGS = re.compile(r"^[^\w\n]*TAGS[^\w\n]*:([^\n<]+)$", re.MULTILINE)
 
 
 @dataclass
@@ -130,7 +134,14 @@ class KnowledgeBase:
                 self.notes[number]["links"].add(other)
                 self.notes[other]["links"].add(number)
             elif context.strip():
-                self._revise(other, context, [tag.strip()[:40] for tag in tags.split(",") if tag.strip()])
+                self._revise(other, context, self._tags(tags))
+        renamed = TAGS.search(reply)
+        if renamed and self.notes[number]["links"]:
+            self._revise(number, self.notes[number]["context"], self._tags(renamed[1]))
+
+    @staticmethod
+    def _tags(text):
+        return [tag.strip("* \t")[:40] for tag in text.split(",") if tag.strip("* \t")]
 
     def _revise(self, number, context, tags):
         note = self.notes[number]

@@ -2,10 +2,13 @@
 
 After MemoryBank (Zhong, Guo, Gao, Ye and Wang, 2023, arXiv 2305.10250). Retention follows Ebbinghaus, R =
 exp(-t / S): t is the age of a memory, S its strength. Recalling a memory adds 1 to S and sets t back to 0.
-Besides the lines of a conversation, a summary of each episode and one portrait of everyone are kept.
+Besides the lines of a conversation, a summary of each episode, which is forgotten in the same way, and one
+portrait of everyone are kept.
 
-Simplified: t is counted in episodes, not in days. A read may not change what a later read returns, so that
-a memory is recalled by what is written: a new line that is similar to an old one reinforces it. The paper
+Simplified: the summary of all episodes that the paper keeps beside the portrait is left out, since a write
+has one model call. The published code stops at a strength of 3 and after 30 days; here strength grows as in
+the paper. t is counted in episodes, not in days. A read may not change what a later read returns, so that a
+memory is recalled by what is written: a new line that is similar to an old one reinforces it. The paper
 forgets at random with probability 1 - R; here a memory is out of reach while R is below a threshold, so
 that runs repeat. The portrait is rewritten by one model call per write; a reply without the asked label
 leaves it as it was, and the traits that the agent extracted are added to it.
@@ -74,6 +77,8 @@ class KnowledgeBase:
         self.headings = []
         self.lines = []  # {"episode", "text", "strength", "recalled": the episode in which it was, last}
         self.vectors = []
+        self.summaries = []  # as lines
+        self.summary_vectors = []
         self.portrait = ""
 
     def write(self, item, raw_text):
@@ -84,27 +89,30 @@ class KnowledgeBase:
         lines = [line.strip()[:600] for line in lines if line.strip()]
         if lines:
             vectors = self.toolkit.embed(lines)
-            self._reinforce(vectors)
+            self._reinforce(self.lines, self.vectors, vectors)
+            self._reinforce(self.summaries, self.summary_vectors, vectors)
             self.vectors.extend(vectors)
-            self.lines.extend(
-                {"episode": self.episode, "text": line, "strength": 1, "recalled": self.episode}
-                for line in lines
-            )
+            self.lines.extend(self._memory(line) for line in lines)
         summary = " ".join(item.summary.split())[:600]
         if summary:
-            self.toolkit.vectors.add([(self.episode, summary)], self.toolkit.embed([summary]))
+            self.summaries.append(self._memory(summary))
+            self.summary_vectors.extend(self.toolkit.embed([summary]))
         self._paint(item.traits, raw_text)
         self.episode += 1
 
-    def _reinforce(self, fresh):
-        """Strengthen the lines, not forgotten yet, that one of the fresh ones brings back to mind."""
-        if not self.lines:
+    def _memory(self, text):
+        return {"episode": self.episode, "text": text, "strength": 1, "recalled": self.episode}
+
+    def _reinforce(self, memories, vectors, fresh):
+        """Strengthen the memories, not forgotten yet, that one of the fresh lines brings back to mind."""
+        if not memories:
             return
-        nearest = (np.stack(self.vectors) @ fresh.T).max(axis=1)
-        for line, similarity in zip(self.lines, nearest, strict=True):
-            if similarity >= knob("recall_similarity") and self._retention(line) >= knob("forgotten_below"):
-                line["strength"] += 1
-                line["recalled"] = self.episode
+        nearest = (np.stack(vectors) @ fresh.T).max(axis=1)
+        for memory, similarity in zip(memories, nearest, strict=True):
+            remembered = self._retention(memory) >= knob("forgotten_below")
+            if similarity >= knob("recall_similarity") and remembered:
+                memory["strength"] += 1
+                memory["recalled"] = self.episode
 
     def _retention(self, line):
         age = self.episode - line["recalled"]
@@ -126,13 +134,14 @@ class KnowledgeBase:
     def read(self, query):
         vector = self.toolkit.embed([query.question])[0]
         parts = [f"Portrait: {self.portrait}"] if self.portrait else []
-        for (episode, summary), _ in self.toolkit.vectors.search(vector, knob("summaries")):
-            part = f"Summary of {self.headings[episode] or 'a day'}: {summary}"
+        for number in self._nearest(self.summaries, self.summary_vectors, vector, knob("summaries")):
+            summary = self.summaries[number]
+            part = f"Summary of {self.headings[summary['episode']] or 'a day'}: {summary['text']}"
             if sum(map(len, parts)) + len(part) < SUMMARIES_CHARACTERS:
                 parts.append(part)
         left = 3000 - sum(len(part) + 1 for part in parts)
         chosen, seen = [], set()
-        for number in self._nearest(vector):
+        for number in self._nearest(self.lines, self.vectors, vector, knob("top_k")):
             line = self.lines[number]
             cost = len(line["text"]) + 1
             if line["episode"] not in seen:
@@ -149,10 +158,10 @@ class KnowledgeBase:
             parts.append(line["text"])
         return "\n".join(parts)
 
-    def _nearest(self, vector):
-        """The numbers of the ``top_k`` most similar lines that are not forgotten, best first."""
-        kept = [n for n, line in enumerate(self.lines) if self._retention(line) >= knob("forgotten_below")]
+    def _nearest(self, memories, vectors, vector, count):
+        """The numbers of the most similar memories that are not forgotten, best first."""
+        kept = [n for n, memory in enumerate(memories) if self._retention(memory) >= knob("forgotten_below")]
         if not kept:
             return []
-        similarity = np.stack([self.vectors[n] for n in kept]) @ vector
-        return [kept[position] for position in np.argsort(-similarity, kind="stable")[: knob("top_k")]]
+        similarity = np.stack([vectors[n] for n in kept]) @ vector
+        return [kept[position] for position in np.argsort(-similarity, kind="stable")[:count]]

@@ -6,8 +6,9 @@ prevented it. A new task recalls the items of the most similar past tasks.
 
 Simplified: whether an episode succeeded is said by the agent that extracts, not by a judge of its own. One
 model call per write distils; where its reply has no item in the asked form, the agent's own lesson becomes
-one. Items are only added, as in the paper; scaling at test time (several trajectories for a task) is not a
-matter of memory and is left out.
+one. The paper asks for items without what is particular to the task; here names, dates and numbers are
+kept, since many questions to a memory ask for them. Items are only added, as in the paper; scaling at test
+time (several trajectories for a task) is not a matter of memory and is left out.
 """
 
 import re

@@ -17,10 +17,12 @@ from evolve.scoring import (
     GRADED,
     JUDGED,
     METRICS,
+    PARTS_VERSION,
     VERDICTS,
     VERDICTS_VERSION,
     asks_judge,
     is_unknown,
+    judged_in_parts,
     judges_retrieved,
     rubric_points,
     verdict_metrics,
@@ -67,14 +69,18 @@ class Scorer:
         if "longmemeval_v2" in named:
             named.add("longmemeval_v2_match")
         self._reported = {key: one for key, one in METRICS.items() if one.everywhere or key in named}
-        self._ruled = any(task.scorer in VERDICTS for task in (*benchmark.validation, *benchmark.test))
+        tasks = (*benchmark.validation, *benchmark.test)
+        self._ruled = any(task.scorer in VERDICTS for task in tasks)
+        self._parted = any(judged_in_parts(task) for task in tasks)
         self._open = benchmark.environment
         self._max_steps = benchmark.max_steps
 
     @property
     def identity(self) -> tuple[str, str]:
         """The metric and the judge's name, which decide the scores."""
-        version = f"/{VERDICTS_VERSION}" if self._ruled and self._metric in JUDGED else ""
+        judged = self._metric in JUDGED
+        version = f"/{VERDICTS_VERSION}" if self._ruled and judged else ""
+        version += f"/parts-{PARTS_VERSION}" if self._parted and judged else ""
         return self._metric + version, self._judge.identity
 
     def score(

@@ -22,6 +22,11 @@ from evolve.scoring.official.longmemeval_v2 import lafs as lafs
 from evolve.scoring.official.longmemeval_v2 import lafs_gain as lafs_gain
 from evolve.scoring.official.longmemeval_v2 import parse_eval_function as parse_eval_function
 from evolve.scoring.official.memory_agent_bench import memory_agent_bench_rule as memory_agent_bench_rule
+from evolve.scoring.parts import PARTS_VERSION as PARTS_VERSION
+from evolve.scoring.parts import JudgedPart as JudgedPart
+from evolve.scoring.parts import judged_in_parts as judged_in_parts
+from evolve.scoring.parts import parts_of as parts_of
+from evolve.scoring.parts import parts_score as parts_score
 from evolve.scoring.retrieval import SHINGLE as SHINGLE
 from evolve.scoring.retrieval import SHINGLE_SHARE as SHINGLE_SHARE
 from evolve.scoring.retrieval import STOP_WORDS as STOP_WORDS

@@ -12,7 +12,7 @@ from evolve.agents.llm import LLMAgent, LLMJudge
 from evolve.agents.protocol import Judge, Recollection
 from evolve.errors import BudgetReached, ModelError
 from evolve.records import Criterion, Evidence, Task
-from evolve.scoring import VERDICTS, VERDICTS_VERSION
+from evolve.scoring import PARTS_VERSION, VERDICTS, VERDICTS_VERSION
 
 TASK = Task(
     id="t",
@@ -248,3 +248,55 @@ def test_the_prompt_of_verdicts_and_its_version_change_together():
     """The version is part of the conditions of scores by these verdicts: raise it with the prompt."""
     text = (files("evolve.agents") / "prompts" / "judge_verdict.md").read_bytes()
     assert (hashlib.sha256(text).hexdigest()[:8], VERDICTS_VERSION) == ("788a866e", "1")
+
+
+ORDER = Task(
+    id="o",
+    question="In which order?",
+    rubric=(Criterion(text="It rained.", points=1), Criterion(text="The sun shone.", points=1)),
+    scorer="beam_event_ordering",
+)
+
+
+def by_line(**numbers):
+    """A script: first word of a text → the numbers that are said of it."""
+
+    def script(request):
+        word = request.messages[1]["content"].split("<text>\n")[1].split()[0]
+        return f'{{"reason": "{word}", "numbers": {numbers[word]}}}'
+
+    return script
+
+
+def test_each_line_of_an_ordering_is_one_call(scripted):
+    model = scripted(by_line(Sun="[2]", Rain="[1]"))
+    (grade,) = LLMJudge(model).grade([ORDER], ["Sun first\n\nRain then"])
+    assert grade.usage.calls == model.most_at_once == 2
+    assert grade.score == pytest.approx((-1 / 3 + 1) / 2)  # the blank line is between them
+    assert grade.reason == "[2]: Sun; [1]: Rain"
+    assert grade.met == ()
+    assert "<reference>\n1. It rained.\n2. The sun shone.\n</reference>" in model.texts[0]
+    assert "Give the numbers of all events" in model.texts[0]
+
+
+def test_a_number_that_makes_no_sense_is_asked_for_again(scripted):
+    model = scripted(['{"numbers": [3]}', '{"numbers": [1]}'])
+    (grade,) = LLMJudge(model).grade([ORDER], ["Rain"])
+    assert "expected numbers from 0 to 2, found 3" in model.texts[1]
+    assert grade.score is not None
+    (grade,) = LLMJudge(scripted(['{"numbers": ["one"]}'])).grade([ORDER], ["Rain"])
+    assert grade.score is None
+    assert grade.reason.startswith("part 1 of 1: ")
+
+
+def test_an_ordering_without_a_line_is_graded_without_a_call(scripted):
+    model = scripted(["unasked"])
+    (grade,) = LLMJudge(model).grade([ORDER], [""])
+    assert grade.score == pytest.approx((-2 / 6**0.5 + 1) / 2)
+    assert model.asked == []
+
+
+def test_the_prompt_of_parts_and_its_version_change_together():
+    """The version is part of the conditions of scores in parts: raise it with the prompt."""
+    text = (files("evolve.agents") / "prompts" / "judge_part.md").read_bytes()
+    assert (hashlib.sha256(text).hexdigest()[:8], PARTS_VERSION) == ("47913526", "1")

@@ -176,7 +176,9 @@ def test_memory_agent_bench_in_either_form(tmp_path: Path, form: str) -> None:
     assert [score(latest, answer, "") for answer in ("Answer: Ulm.", "It is town 3.")] == [1, 0]
 
 
-def test_memory_agent_bench_takes_a_source_and_leaves_out_what_a_model_judges(tmp_path: Path) -> None:
+def test_memory_agent_bench_takes_a_source_and_judges_only_if_asked_to(
+    tmp_path: Path,
+) -> None:
     sources = ("ruler_qa1_197K", "longmemeval_s*", "eventqa_full")
     folder = lines(tmp_path / "Accurate_Retrieval.jsonl", [told(source) for source in sources])
     options = {"competency": "retrieval"}
@@ -188,9 +190,51 @@ def test_memory_agent_bench_takes_a_source_and_leaves_out_what_a_model_judges(tm
     one = find("memory_agent_bench").load(folder, options | {"source": "eventqa"})
     assert {t.group for t in (*one.validation, *one.test)} == {"eventqa_full/3"}
     with pytest.raises(
-        UsageError, match="no text of source='longmemeval' that is scored without a model; it has"
+        UsageError, match=r"no text of source='icl' that is scored; it has eventqa_full, long"
     ):
-        find("memory_agent_bench").load(folder, options | {"source": "longmemeval"})
+        find("memory_agent_bench").load(folder, options | {"source": "icl"})
+
+
+def with_metadata(record: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return record | {"metadata": record["metadata"] | more}
+
+
+def test_memory_agent_bench_judges_chats_by_the_type_of_the_question(tmp_path: Path) -> None:
+    types = ["multi-session", "multi-session", "temporal-reasoning", "temporal-reasoning", "knowledge-update"]
+    ids = ["a", "b", "c_abs_1", "d", "e"]
+    chats = with_metadata(told("longmemeval_s*"), question_types=types, qa_pair_ids=ids)
+    folder = lines(tmp_path / "Accurate_Retrieval.jsonl", [told("eventqa_full"), chats])
+    options = {"competency": "retrieval", "source": "longmemeval"}
+    loaded = find("memory_agent_bench").load(folder, options)
+    assert loaded.metric == "judge"
+    tasks = sorted((*loaded.validation, *loaded.test), key=lambda task: task.id)
+    assert [task.category for task in tasks] == [*types[:2], "abstention", *types[3:]]
+    assert {task.scorer for task in tasks} == {""}
+    assert {"abstention", "temporal-reasoning"} <= set(loaded.guidance)
+    lines(tmp_path / "Accurate_Retrieval.jsonl", [told("longmemeval_s*") | {"answers": [["x"]] * 5}])
+    with pytest.raises(UsageError, match="'question_types'"):
+        find("memory_agent_bench").load(folder, options)
+
+
+def test_memory_agent_bench_judges_summaries_by_key_points(tmp_path: Path) -> None:
+    books = [
+        with_metadata(
+            told("infbench_sum_eng_shots2", questions=["Sum it up."], answers=[["Ann wins. Bob leaves."]]),
+            keypoints=["Ann\nwins.", "Bob leaves."],
+        )
+        for _ in range(5)
+    ]
+    folder = lines(tmp_path / "Long_Range_Understanding.jsonl", books)
+    options = {"competency": "understanding", "source": "infbench_sum"}
+    loaded = find("memory_agent_bench").load(folder, options)
+    assert (loaded.metric, loaded.guidance) == ("judge", {})
+    task = loaded.validation[0]
+    assert [criterion.text for criterion in task.rubric] == ["Ann wins.", "Bob leaves."]
+    assert task.scorer == "infbench_sum_eng_shots2"
+    assert "Answer:" not in task.answer_format
+    lines(tmp_path / "Long_Range_Understanding.jsonl", [with_metadata(books[0], keypoints=[" "])])
+    with pytest.raises(UsageError, match="line 1: 'keypoints' is empty"):
+        find("memory_agent_bench").load(folder, options)
 
 
 def test_memory_agent_bench_names_what_is_wrong(tmp_path: Path) -> None:
@@ -236,6 +280,9 @@ def talk(number: int, **more: Any) -> dict[str, Any]:
                 "rubric": "States that two come",
             }
         ],
+        "event_ordering": [
+            {"question": "In which order did I say it?", "answer": "Trip, Ulm.", "rubric": ["Trip", "Ulm"]}
+        ],
     }
     return {
         "conversation_id": str(number),
@@ -260,7 +307,7 @@ def talk(number: int, **more: Any) -> dict[str, Any]:
 def test_beam_cuts_batches_and_marks_by_rubric(tmp_path: Path) -> None:
     folder = lines(tmp_path / "100K.jsonl", [talk(n) for n in range(1, 6)])
     loaded = find("beam").load(folder, {"turns": "2"})
-    assert (len(loaded.episodes), len(loaded.validation), len(loaded.test)) == (15, 9, 6)
+    assert (len(loaded.episodes), len(loaded.validation), len(loaded.test)) == (15, 12, 8)
     assert [(e.id, e.text) for e in loaded.episodes[:3]] == [
         ("1/batch-1.1", "Batch 1, March-15-2024\nuser: I plan a trip.\nassistant: Where to?"),
         ("1/batch-1.2", "Batch 1, March-15-2024\nuser: To Ulm in May, with Per."),
@@ -277,6 +324,9 @@ def test_beam_cuts_batches_and_marks_by_rubric(tmp_path: Path) -> None:
     assert [criterion.points for criterion in trip.rubric] == [1, 1]
     assert (unsaid.answers, unsaid.evidence) == (("That is not said.",), ())
     assert (update.answers, len(update.evidence), len(update.rubric)) == (("2",), 2, 1)
+    order = tasks["1/event_ordering-1"]
+    assert (order.scorer, trip.scorer) == ("beam_event_ordering", "")
+    assert "one on each line" in order.answer_format
     assert as_listed(loaded)
     assert {t.group for t in loaded.validation}.isdisjoint(t.group for t in loaded.test)
 

@@ -113,6 +113,12 @@ class TestAMem:
         self.write(memory, "REVISE 0: proposal, marriage, wedding plans | proposal, marriage, wedding")
         assert "gelato" in memory.read("proposal marriage wedding plans gelato?")
 
+    def test_a_note_that_is_linked_gets_tags_for_it(self, remember):
+        for decision, tags in (("LINK 0\nTAGS: love, trips", "love, trips"), ("TAGS: love, trips", "love")):
+            memory = remember("a_mem")
+            self.write(memory, decision)
+            assert f"Ann is engaged [{tags}]" in memory.read("Who is engaged?")
+
     def test_without_a_decision_notes_are_linked_by_similarity(self, remember):
         for threshold, linked in ((0.0, True), (0.95, False)):
             memory = remember("a_mem", top_k=1, link_similarity=threshold)
@@ -182,6 +188,14 @@ class TestMemoryBank:
         memory.write("Day\nAnn: HI!", reply="Ann: HI!", traits=["Ann likes tea", "Ann is shy."])
         assert memory.read("Ann?").startswith("Portrait: Ann likes tea / Ann is shy.\n")
 
+    def test_a_summary_is_forgotten_as_a_line_is(self, remember):
+        memory = remember("memory_bank", episodes_per_strength=1, forgotten_below=0.1, portrait_characters=0)
+        memory.write("8 May\nAnn: I won!", summary="Ann won the chess cup.")
+        self.idle(memory, 1)
+        assert "Ann won the chess cup." in memory.read("Who won the chess cup?")
+        self.idle(memory, 4, start=1)
+        assert "Ann won the chess cup." not in memory.read("Who won the chess cup?")
+
     def test_summaries_stand_beside_the_lines(self, remember):
         memory = remember("memory_bank")
         memory.write("8 May\nAnn: I won!", summary="Ann won the chess cup.")
@@ -223,3 +237,21 @@ class TestDynamicCheatsheet:
             memory.write("x", insight=f"insight {n}", reply="no sheet")
         kept = memory.read("?").split("\n")
         assert kept == [f"- insight {n}" for n in range(60 - len(kept), 60)]
+
+    def test_its_retrieval_form_writes_a_sheet_for_each_question(self, remember):
+        memory = remember("dynamic_cheatsheet", retrieved=2)
+        for task in ("heat the egg", "paint a fence", "cool the egg"):
+            sheet = f"BEGIN SHEET\n- sheet before {task}\nEND SHEET"
+            memory.write(f"> {task}\ndone", insight="", task=task, reply=sheet)
+        asked = memory.asks()
+        assert "Earlier tasks:\n(none)\n\nNext task: heat the egg" in asked[0]
+        assert "Present sheet:\n- sheet before paint a fence\n" in asked[2]
+        assert "Next task: cool the egg" in asked[2]
+        text = memory.read("boil the egg", reply="BEGIN SHEET\n- boil it\nEND SHEET")
+        assert text == "- boil it"
+        (prompt,) = memory.asks()
+        assert "Present sheet:\n- sheet before cool the egg\n" in prompt
+        assert "> heat the egg" in prompt
+        assert "> paint" not in prompt
+        text = memory.read("heat the egg", reply="no sheet")  # and the one before is gone with its question
+        assert text == "> cool the egg\ndone\n\n> heat the egg\ndone"

@@ -16,10 +16,12 @@ class TestGMemory:
     )
 
     def learn(self, remember, **knobs):
-        memory = remember("g_memory", **{"top_k": 1, "edge_similarity": 0.1, "same_insight": 1.0, **knobs})
+        """A memory that adds the insight of each task, since the model's reply holds no vote."""
+        always = {"first_revision": 1, "revise_every": 1, "merge_every": 100}
+        memory = remember("g_memory", **{"top_k": 1, "edge_similarity": 0.1, **always, **knobs})
         for task, record, insight in self.CHAIN:
             memory.write(f"{task}\n{record}", task=task, insight=insight)
-        assert memory.asks() == []
+        memory.asks()
         return memory
 
     @pytest.mark.parametrize(("hops", "reached"), [(0, {0}), (1, {0, 1}), (2, {0, 1, 2})])
@@ -35,24 +37,82 @@ class TestGMemory:
         assert text.startswith("Insights:\n- Warm dough rises sooner.\n- Vinegar")
         assert text.endswith("\n\nExcerpts:\nRECORD-0 kneaded")
 
-    def test_an_insight_that_several_tasks_support_is_one_and_comes_first(self, remember):
-        memory = remember("g_memory", same_insight=0.9)
-        for task, insight in (
-            ("fix bike", "Ask Ann."),
-            ("fix car", "Look twice."),
-            ("fix boat", "Look twice."),
-        ):
-            memory.write(task, task=task, insight=insight)
-        text = memory.read("fix things", reply="x")
-        assert text.count("Look twice.") == 1
-        assert text.index("Look twice.") < text.index("Ask Ann.")
+    FIX = "fix the bike"
+
+    def fix(self, memory, *replies, succeeded=True, insight=""):
+        """Episodes of one task, each with a reply to its revision."""
+        for reply in replies:
+            memory.write(
+                f"> turn screw\n{succeeded}",
+                task=self.FIX,
+                insight=insight,
+                succeeded=succeeded,
+                reply=reply,
+            )
+
+    def insights(self, memory):
+        text = memory.read(self.FIX, reply="x")
+        return text.partition("\n\n")[0].split("\n")[1:] if text.startswith("Insights:") else []
+
+    def test_insights_are_added_edited_and_removed_by_votes(self, remember):
+        memory = remember("g_memory", first_revision=1, revise_every=1, merge_every=100)
+        self.fix(memory, "ADD: Look twice.\n- **ADD**: Ask Ann.")
+        self.fix(memory, "EDIT 1: Look three times.")
+        assert "1. Look twice.\n2. Ask Ann." in memory.asks()[-1]
+        assert self.insights(memory) == ["- Look three times.", "- Ask Ann."]
+        # Each success gave both a point, so Ask Ann has 3 before it is removed in steps of 1.
+        self.fix(memory, "REMOVE 2", "REMOVE 2", "REMOVE 2: Ask Ann.")
+        assert self.insights(memory) == ["- Look three times.", "- Ask Ann."]
+
+    def test_a_failure_takes_two_points_from_the_insights_retrieved_for_its_task(self, remember):
+        memory = remember("g_memory", first_revision=1, revise_every=2, merge_every=100)
+        self.fix(memory, "", "ADD: Look twice.", "", succeeded=True)  # score 2, then 3
+        self.fix(memory, "AGREE 1", succeeded=False)  # 3 - 2 + 1
+        assert self.insights(memory) == ["- Look twice."]
+        self.fix(memory, "", succeeded=False)
+        assert self.insights(memory) == []
+
+    def test_a_success_is_compared_with_the_failure_most_like_it(self, remember):
+        memory = remember("g_memory", first_revision=3, revise_every=3)
+        self.fix(memory, "", succeeded=False)
+        memory.write("> paint", task="paint fence", insight="", succeeded=False)
+        assert memory.asks() == []
+        self.fix(memory, "")
+        (prompt,) = memory.asks()
+        assert prompt.startswith("A team succeeded at one task and failed at a similar one.")
+        assert "> turn screw\nTrue\n\n(This one failed.)\n> turn screw\nFalse\n" in prompt
+        assert "> paint" not in prompt
+
+    def test_without_a_vote_the_own_insight_is_added_and_then_agreed_to(self, remember):
+        memory = remember("g_memory", first_revision=1, revise_every=1)
+        self.fix(memory, "No idea.", "AGREE 7", insight="Look twice.")
+        assert self.insights(memory) == ["- Look twice."]
+
+    def test_the_insights_of_a_cluster_are_merged(self, remember):
+        memory = remember("g_memory", first_revision=1, revise_every=1, merge_every=5, insights=30)
+        memory.write("x", task="paint a fence", insight="", reply="ADD: Wear gloves.")
+        memory.write("x", task="paint a fence red", insight="", reply="AGREE 1")
+        self.fix(memory, "ADD: Look twice.", "ADD: Ask Ann.\nADD: Wait.")
+        self.fix(memory, "1. Look, ask, wait.")
+        assert memory.asks()[-1].startswith("Merge these insights into at most 1:")
+        assert self.insights(memory)[0] == "- Look, ask, wait."
+        assert not {"- Look twice.", "- Ask Ann.", "- Wait."} & {*self.insights(memory)}
+        assert "- Wear gloves." in memory.read("paint a fence", reply="x")
+
+    def test_of_similar_failures_only_so_many_are_read(self, remember):
+        memory = remember("g_memory", failures=1, first_revision=20)
+        self.fix(memory, "", "", succeeded=False)
+        self.fix(memory, "")
+        memory.read(self.FIX, reply="x")
+        (prompt,) = memory.asks()
+        assert (prompt.count("(This one failed.)"), prompt.count("> turn screw")) == (1, 2)
 
     def test_without_a_reply_the_lines_that_match_are_kept(self, remember):
         text = self.learn(remember).read("bake bread kneaded", reply="")
         assert "Excerpts:\nbake bread in oven\n" in text
 
     def test_the_longest_reply_is_cut(self, remember):
-        assert len(self.learn(remember).read("bake bread", reply="kneaded bread " * 9_000)) == 3_000
+        assert len(self.learn(remember).read("bake bread", reply="RECORD-0 kneaded\n" * 9_000)) == 3_000
 
 
 class TestTrajectoryRetrieval:

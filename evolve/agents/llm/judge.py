@@ -21,7 +21,7 @@ from evolve.models.prompts import Prompt, Prompts
 from evolve.models.structured import SHOWN, Unusable, find_object, shortened
 from evolve.models.verdicts import Verdict, read_verdict
 from evolve.records import Task, Usage
-from evolve.scoring import VERDICTS, rubric_score
+from evolve.scoring import VERDICTS, JudgedPart, judged_in_parts, parts_of, parts_score, rubric_score
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,36 @@ def read_choice(text: str, names: Collection[str]) -> Choice:
     return Choice(said.pop())
 
 
+@dataclass(frozen=True)
+class Numbers:
+    """Numbers that answer a part, and why."""
+
+    values: tuple[int, ...]
+    reason: str = ""
+
+
+def read_numbers(text: str, part: JudgedPart) -> Numbers:
+    """Return the numbers of a reply: whole ones under "numbers" of a JSON object, as ``part`` expects them.
+
+    Raises:
+        Unusable: there is no such object, or its numbers make no sense.
+
+    Example:
+        >>> part = JudgedPart("event_ordering", "1. sun\\n2. rain", "It rained.", count=None, highest=2)
+        >>> read_numbers('{"reason": "Rain.", "numbers": [2]}', part)
+        Numbers(values=(2,), reason='Rain.')
+    """
+    found = {key.strip().casefold(): value for key, value in find_object(text, ["numbers"]).value.items()}
+    said, reason = found.get("numbers"), found.get("reason", "")
+    said = said if isinstance(said, list) else [said]
+    values = [value for value in said if isinstance(value, int) and not isinstance(value, bool)]
+    if len(values) < len(said):
+        raise Unusable(f"expected a list of whole numbers under 'numbers', found {shortened(found)}.")
+    if problem := part.problem(values):
+        raise Unusable(f"{problem}.")
+    return Numbers(tuple(values), reason if isinstance(reason, str) else "")
+
+
 VERSION = "1"
 """Version of the code around the prompts."""
 
@@ -83,12 +113,14 @@ class LLMJudge:
         self._guidance = dict(guidance)
         self._prompts = Prompts(files("evolve.agents") / "prompts", ("judge_answer", "judge_criterion"))
         self._verdicts = Prompts(files("evolve.agents") / "prompts", ("judge_verdict",))["judge_verdict"]
+        self._parts = Prompts(files("evolve.agents") / "prompts", ("judge_part",))["judge_part"]
 
     @property
     def identity(self) -> str:
         """Versions of code and prompts, a hash of the guidance if there is any, and the model's identity.
 
-        The prompt of verdicts has a version of its own, which is part of the quality that asks for them.
+        The prompts of verdicts and of parts have versions of their own, which are part of the quality that
+        asks for them.
         """
         content = json.dumps(self._guidance, sort_keys=True).encode()
         guided = f"/{hashlib.sha256(content).hexdigest()[:12]}" if self._guidance else ""
@@ -96,7 +128,8 @@ class LLMJudge:
 
     def grade(self, tasks: Sequence[Task], answers: Sequence[str], repeat: int = 0) -> list[Grade]:
         """A grade for each answer: one of several verdicts where the task names an operation of
-        ``scoring.VERDICTS``, by the rubric where it has one, else 1 or 0 by the gold answers.
+        ``scoring.VERDICTS``, in parts where it is one of ``scoring.judged_in_parts``, by the rubric where it
+        has one, else 1 or 0 by the gold answers.
 
         All calls of all tasks are made concurrently. A verdict that cannot be read twice, or that the
         provider refused, leaves the whole grade without a score.
@@ -110,40 +143,50 @@ class LLMJudge:
             list(self._requests(task, answer, repeat)) for task, answer in zip(tasks, answers, strict=True)
         ]
         room = Room.of(self._model)
-        asked = iter(
-            self._model.run(
-                [
-                    self._ask(room, task, *pair)
-                    for task, pairs in zip(tasks, requests, strict=True)
-                    for pair in pairs
-                ]
-            )
-        )
+        calls = [
+            ask_in(room, self._model, one.request, one.read, one.again) for ones in requests for one in ones
+        ]
+        asked = iter(self._model.run(calls))
         return [
-            _grade(task, [next(asked) for _ in pairs]) for task, pairs in zip(tasks, requests, strict=True)
+            _grade(task, answer, [next(asked) for _ in ones])
+            for task, answer, ones in zip(tasks, answers, requests, strict=True)
         ]
 
-    def _requests(
-        self, task: Task, answer: str, repeat: int
-    ) -> Iterator[tuple[str, Callable[[Room], ChatRequest]]]:
-        """Prompt name of every call that ``answer`` needs, and its request, fitted to the model's context."""
+    def _requests(self, task: Task, answer: str, repeat: int) -> Iterator[_Question]:
+        """Every call that ``answer`` needs."""
         if task.scorer in VERDICTS:
-            yield "judge_verdict", partial(self._verdict_request, task, answer, repeat)
-            return
-        if task.rubric:
+            yield self._verdict_call(task, answer, repeat)
+        elif judged_in_parts(task):
+            for part in parts_of(task, answer):
+                yield self._part_call(part, repeat)
+        elif task.rubric:
             rubric_score([(criterion.points, False) for criterion in task.rubric])  # before anything is paid
-            asked = [("judge_criterion", {"criterion": line.text}) for line in task.rubric]
+            for line in task.rubric:
+                yield self._call("judge_criterion", task, answer, repeat, criterion=line.text)
         elif task.answers:
             reference = "\n".join(f"- {gold}" for gold in task.answers)
-            asked = [("judge_answer", {"reference": reference})]
+            yield self._call("judge_answer", task, answer, repeat, reference=reference)
         else:
             raise ValueError(f"task {task.id} has neither answers nor a rubric to be judged by")
-        for name, slots in asked:
-            prompt = self._prompts[name]
-            text = self._guidance.get(task.category, "")
-            guidance = f"\n{prompt.say('guidance', text=text)}\n" if text else ""
-            filled = {"question": task.question, "answer": answer, "guidance": guidance, **slots}
-            yield name, partial(_request, name, prompt, filled, repeat)
+
+    def _call(self, name: str, task: Task, answer: str, repeat: int, **slots: str) -> _Question:
+        prompt = self._prompts[name]
+        text = self._guidance.get(task.category, "")
+        guidance = f"\n{prompt.say('guidance', text=text)}\n" if text else ""
+        filled = {"question": task.question, "answer": answer, "guidance": guidance, **slots}
+        return _Question(
+            partial(_request, name, prompt, filled, repeat),
+            lambda reply: read_verdict(reply, _KEYS[name]),
+            lambda problem: prompt.say("again", problem=problem),
+        )
+
+    def _verdict_call(self, task: Task, answer: str, repeat: int) -> _Question:
+        names = list(VERDICTS[task.scorer])
+        return _Question(
+            partial(self._verdict_request, task, answer, repeat),
+            lambda reply: read_choice(reply, names),
+            lambda problem: self._verdicts.say("again", problem=problem, verdicts=", ".join(names)),
+        )
 
     def _verdict_request(self, task: Task, answer: str, repeat: int, room: Room) -> ChatRequest:
         names = list(VERDICTS[task.scorer])
@@ -161,26 +204,29 @@ class LLMJudge:
             messages, cause="judge", schema=schema, name="verdict", repeat=repeat, left_out=left_out
         )
 
-    async def _ask(
-        self, room: Room, task: Task, name: str, request: Callable[[Room], ChatRequest]
-    ) -> Asked[Verdict | Choice]:
-        if name == "judge_verdict":
-            names = list(VERDICTS[task.scorer])
-            return await ask_in(
-                room,
-                self._model,
-                request,
-                lambda reply: read_choice(reply, names),
-                lambda problem: self._verdicts.say("again", problem=problem, verdicts=", ".join(names)),
-            )
-        prompt = self._prompts[name]
-        return await ask_in(
-            room,
-            self._model,
-            request,
-            lambda reply: read_verdict(reply, _KEYS[name]),
-            lambda problem: prompt.say("again", problem=problem),
+    def _part_call(self, part: JudgedPart, repeat: int) -> _Question:
+        return _Question(
+            partial(self._part_request, part, repeat),
+            lambda reply: read_numbers(reply, part),
+            lambda problem: self._parts.say("again", problem=problem),
         )
+
+    def _part_request(self, part: JudgedPart, repeat: int, room: Room) -> ChatRequest:
+        slots = {"rules": self._parts.say(part.rule), "reference": part.reference, "text": part.text}
+        messages, left_out = room.fit(self._parts, slots, ("text",))
+        schema = _object_schema("numbers", {"type": "array", "items": {"type": "integer"}})
+        return ChatRequest(
+            messages, cause="judge", schema=schema, name="numbers", repeat=repeat, left_out=left_out
+        )
+
+
+@dataclass(frozen=True)
+class _Question:
+    """A request, fitted to the model's context, and how its reply is read or asked for again."""
+
+    request: Callable[[Room], ChatRequest]
+    read: Callable[[str], Verdict | Choice | Numbers]
+    again: Callable[[str], str]
 
 
 def _request(name: str, prompt: Prompt, slots: Mapping[str, str], repeat: int, room: Room) -> ChatRequest:
@@ -191,17 +237,22 @@ def _request(name: str, prompt: Prompt, slots: Mapping[str, str], repeat: int, r
     )
 
 
-def _grade(task: Task, asked: Sequence[Asked[Verdict | Choice]]) -> Grade:
+def _grade(task: Task, answer: str, asked: Sequence[Asked[Verdict | Choice | Numbers]]) -> Grade:
     usage = sum((one.usage for one in asked), Usage())
-    verdicts = [one.value for one in asked if one.value is not None]
-    if len(verdicts) < len(asked):
+    replies = [one.value for one in asked if one.value is not None]
+    if len(replies) < len(asked):
         missing = next(number for number, one in enumerate(asked, 1) if one.value is None)
-        which = f"criterion {missing} of {len(asked)}: " if task.rubric else ""
+        kind = "part" if judged_in_parts(task) else "criterion"
+        which = f"{kind} {missing} of {len(asked)}: " if task.rubric else ""
         return Grade(None, f"{which}{asked[missing - 1].problem}", usage)
-    if isinstance(verdicts[0], Choice):
-        chosen = verdicts[0]
+    if judged_in_parts(task):
+        numbers = [reply for reply in replies if isinstance(reply, Numbers)]
+        reasons = "; ".join(f"{list(one.values)}: {one.reason}" for one in numbers)
+        return Grade(parts_score(task, answer, [one.values for one in numbers]), reasons, usage)
+    if isinstance(replies[0], Choice):
+        chosen = replies[0]
         return Grade(VERDICTS[task.scorer][chosen.name], chosen.reason, usage, verdict=chosen.name)
-    verdicts = [verdict for verdict in verdicts if isinstance(verdict, Verdict)]
+    verdicts = [reply for reply in replies if isinstance(reply, Verdict)]
     if not task.rubric:
         (verdict,) = verdicts
         return Grade(float(verdict.holds), verdict.reason, usage)

@@ -15,11 +15,20 @@ from evolve.agents.rules.extraction import FieldSource, fill
 from evolve.agents.rules.policy import Policy
 from evolve.environment import Environment
 from evolve.errors import InfrastructureError
-from evolve.models.offline import terms
+from evolve.models.offline import split_passages, terms
 from evolve.models.tokens import estimate_usage
 from evolve.program import FieldSpec, Parts
 from evolve.records import Episode, Fields, Step, Task, Usage
-from evolve.scoring import VERDICTS, f1, normalise, rubric_score
+from evolve.scoring import (
+    VERDICTS,
+    JudgedPart,
+    f1,
+    judged_in_parts,
+    normalise,
+    parts_of,
+    parts_score,
+    rubric_score,
+)
 
 
 def act(
@@ -165,6 +174,9 @@ class RuleBasedJudge:
     def _grade(self, task: Task, text: str) -> Grade:
         if task.scorer in VERDICTS:
             return self._verdict(task, text)
+        if judged_in_parts(task):
+            replies = [self._numbers(part) for part in parts_of(task, text)]
+            return Grade(parts_score(task, text, replies), f"by shared words: {replies}")
         return self._by_rubric(task, text) if task.rubric else self._by_answers(task, text)
 
     def _verdict(self, task: Task, text: str) -> Grade:
@@ -181,6 +193,21 @@ class RuleBasedJudge:
             verdict = "complete" if share == 1 else "partial" if share >= self.threshold else "missing"
         return Grade(VERDICTS[task.scorer][verdict], f"share of the words: {share:.2f}", verdict=verdict)
 
+    def _numbers(self, part: JudgedPart) -> list[int]:
+        """Answer a part by the words that its reference and its text share."""
+        lines = [line.partition(". ")[2] for line in part.reference.split("\n")]
+        said = terms(part.text)
+        if part.rule == "fluency":
+            return [1]
+        if part.rule == "precision":
+            known, sentences = terms(part.reference), split_passages(part.text)
+            return [sum(self._shares(terms(one), known) for one in sentences), len(sentences)]
+        same = [number for number, line in enumerate(lines, 1) if self._shares(terms(line), said)]
+        return same if part.rule == "event_ordering" else [len(same)]
+
+    def _shares(self, wanted: frozenset[str], said: frozenset[str]) -> bool:
+        return len(wanted & said) >= self.threshold * len(wanted) > 0
+
     def _by_answers(self, task: Task, text: str) -> Grade:
         found = f" {normalise(text)} "
         gold = [normalise(accepted) for accepted in task.answers]
@@ -192,8 +219,7 @@ class RuleBasedJudge:
     def _by_rubric(self, task: Task, text: str) -> Grade:
         said = terms(text)
         met = tuple(
-            len(wanted & said) >= self.threshold * len(wanted) > 0
-            for wanted in (terms(criterion.text) for criterion in task.rubric)
+            self._shares(wanted, said) for wanted in (terms(criterion.text) for criterion in task.rubric)
         )
         points = [criterion.points for criterion in task.rubric]
         score = rubric_score(list(zip(points, met, strict=True)))

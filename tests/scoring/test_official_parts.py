@@ -1,0 +1,134 @@
+"""Scores of answers that are judged in parts, on cases worked out by hand from the official code."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from evolve.agents.rules import RuleBasedJudge
+from evolve.records import Criterion, Task
+from evolve.scoring import JudgedPart, judged_in_parts, parts_of, parts_score
+from evolve.scoring.official.beam import kendall_tau_b, ordering_score
+from evolve.scoring.official.infbench import summary_score
+
+
+def asked(scorer: str, *criteria: str, answer: str = "") -> Task:
+    rubric = tuple(Criterion(text=text, points=1.0) for text in criteria)
+    return Task(id="t", question="?", rubric=rubric, scorer=scorer, answers=(answer,) if answer else ())
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "tau"),
+    [
+        ([1, 2, 3], [1, 2, 3], 1.0),
+        ([1, 2, 3], [3, 2, 1], -1.0),
+        ([1, 2, 3], [1, 3, 2], 1 / 3),  # two pairs agree, one does not
+        ([1, 2, 2], [1, 2, 3], 2 / math.sqrt(2 * 3)),  # one pair is tied on the left
+        ([1, 1, 2], [1, 1, 2], 1.0),
+        ([1, 1], [1, 2], math.nan),  # constant
+        ([1], [1], math.nan),
+        ([], [], math.nan),
+    ],
+)
+def test_kendall_tau_b(x: list[float], y: list[float], tau: float) -> None:
+    assert kendall_tau_b(x, y) == pytest.approx(tau, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("events", "same", "tau"),
+    [
+        ("AB", [[0], [1]], 1.0),
+        ("AB", [[1], [0]], -1.0),
+        ("ABC", [[0], [2], [1]], 1 / 3),
+        # A alone of five. Ranks 1 2 3 4 5 and 1 6 6 6 6: 4 pairs agree, 6 are tied on the right.
+        ("ABCDE", [[0]], 4 / math.sqrt(10 * 4)),
+        # Nothing of A, B but two other lines. Ranks 1 2 5 5 and 5 5 1 2: 4 pairs disagree, one is tied on
+        # each side.
+        ("AB", [[], []], -4 / 5),
+        # An empty answer is one line. Ranks 1 2 3 5 and 5 5 5 1: 3 disagree, 3 are tied on the right.
+        ("ABC", [[]], -3 / math.sqrt(6 * 3)),
+        # A line takes the first event that is free: lines A or B, A, so A, line 2. Ranks 1 2 4 and 1 4 2.
+        ("AB", [[0, 1], [0]], 1 / 3),
+        # Of lines A or B, B or A, both are placed.
+        ("AB", [[0, 1], [0, 1]], 1.0),
+        # A made-up line between. Ranks 1 2 4 and 1 3 2: AB agrees, A and the line agree, B and it do not.
+        ("AB", [[0], [], [1]], 1 / 3),
+    ],
+)
+def test_beam_event_ordering(events: str, same: list[list[int]], tau: float) -> None:
+    lines = [f"line {number}" for number, _ in enumerate(same)]
+    assert ordering_score(list(events), lines, same) == pytest.approx((tau + 1) / 2)
+
+
+def test_beam_takes_the_last_of_equal_lines() -> None:
+    # Lines A, x, B, x: x has rank 4. Ranks 1 2 4 and 1 3 4: all three pairs agree.
+    assert ordering_score(["A", "B"], ["a", "x", "b", "x"], [[0], [], [1], []]) == 1.0
+
+
+def test_an_undefined_tau_counts_nothing() -> None:
+    assert ordering_score(["A"], ["a"], [[0]]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("counts", "score"),
+    [
+        ((1, 4, 4, 5, 5), 1.0),
+        ((1, 2, 4, 5, 5), 2 / 3),  # recall 1/2, precision 1
+        ((1, 3, 4, 1, 2), 0.6),
+        ((0, 4, 4, 5, 5), 0.0),  # not fluent
+        ((1, 0, 4, 0, 5), 0.0),
+        ((1, 4, 4, 0, 0), 0.0),  # no sentence: precision 0
+        ((1, 1, 0, 2, 2), 0.0),  # no key point: recall 0
+    ],
+)
+def test_infbench_summary(counts: tuple[int, int, int, int, int], score: float) -> None:
+    assert summary_score(*counts) == pytest.approx(score)
+
+
+def test_the_lines_of_an_ordering_are_its_parts_and_blank_ones_count() -> None:
+    task = asked("beam_event_ordering", "It rained.", "The sun shone.")
+    answer = "1. Sun\n\n2. Rain"
+    parts = parts_of(task, answer)
+    assert [part.text for part in parts] == ["1. Sun", "2. Rain"]
+    assert parts[0].reference == "1. It rained.\n2. The sun shone."
+    # Rain, sun, "": ranks 1 2 4 and 3 1 2: sun and "" agree, the others do not.
+    assert parts_score(task, answer, [[2], [1]]) == pytest.approx((-1 / 3 + 1) / 2)
+    assert parts_of(task, "") == []
+    assert parts_score(task, "", []) == pytest.approx((-2 / math.sqrt(3 * 2) + 1) / 2)
+
+
+def test_a_summary_has_three_parts_and_an_empty_one_none() -> None:
+    task = asked("infbench_sum_eng_shots2", "Ann wins.", "Bob leaves.", answer="Ann wins; Bob leaves.")
+    assert [part.rule for part in parts_of(task, "Ann won.")] == ["fluency", "recall", "precision"]
+    assert parts_score(task, "Ann won.", [[1], [1], [1, 1]]) == pytest.approx(2 / 3)
+    assert parts_score(task, " ", [[] for _ in parts_of(task, " ")]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("part", "numbers", "said"),
+    [
+        (JudgedPart("recall", "", "", highest=3), [4], "from 0 to 3, found 4"),
+        (JudgedPart("recall", "", "", highest=3), [], "expected 1 numbers, found 0"),
+        (JudgedPart("precision", "", "", 2), [3, 2], "at most 2 supported sentences"),
+        (JudgedPart("precision", "", "", 2), [-1, 2], "found -1"),
+        (JudgedPart("event_ordering", "", "", None, 2), [1, 3], "found 3"),
+        (JudgedPart("event_ordering", "", "", None, 2), [], ""),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(part: JudgedPart, numbers: list[int], said: str) -> None:
+    problem = part.problem(numbers)
+    assert said in problem if said else not problem
+
+
+def test_other_tasks_have_no_parts() -> None:
+    assert not judged_in_parts(asked("", "x"))
+    with pytest.raises(ValueError, match="is not judged in parts"):
+        parts_of(asked("halumem_qa", "x"), "y")
+
+
+def test_the_rule_based_judge_orders_by_shared_words() -> None:
+    task = asked("beam_event_ordering", "Ann planted roses", "Bob sold the violin")
+    right, wrong = "Ann planted red roses\nBob sold a violin", "Bob sold a violin\nAnn planted red roses"
+    grades = RuleBasedJudge().grade([task, task], [right, wrong])
+    assert [grade.score for grade in grades] == [1.0, 0.0]
