@@ -23,13 +23,16 @@ from evolve.agents.protocol import Extraction, Grade, Response
 from evolve.agents.rules import RuleBasedAgent, RuleBasedJudge
 from evolve.evaluation import Subset
 from evolve.evaluation.early_stopping import EarlyStopper, FrontMember
+from evolve.program import MemoryProgram
 from evolve.records import Candidate, Usage
 from evolve.sandboxes.process import ProcessSandbox
 from tests.evaluation.test_acting_and_learning import online
 from tests.evaluation.test_batching import READS, WRITES, SlowModel
+from tests.evaluation.test_within_task import SHOUTS_AND_READS_AGAIN, corridors, says_what_it_remembers
 
 ENGINE = f"{Path(evolve.__file__).parent}/"
 ROOM = str(Path(evolve.__file__).parent / "evaluation")
+MOST_CROSSINGS = 8
 
 
 @contextmanager
@@ -93,10 +96,20 @@ def learning(world: Any) -> tuple[Any, Any, Any]:
     return evaluator, Subset("static", benchmark.validation, benchmark.episodes), early_stopper
 
 
-@pytest.mark.parametrize(("setting", "most"), [(everyday, 8), (whole, 9), (learning, 10)])
-def test_a_program_crosses_few_files_and_none_calls_back(make_world, make_program, setting, most):
+def acting(world: Any) -> tuple[Any, Any, Any]:
+    """Tasks are acted out, and the program observes the steps."""
+    benchmark = corridors(world.benchmark)
+    world.agent.act = says_what_it_remembers
+    evaluator = world.make(benchmark=benchmark, metric="reward")
+    return evaluator, Subset("static", benchmark.validation, benchmark.episodes), None
+
+
+@pytest.mark.parametrize("setting", [everyday, whole, learning, acting])
+def test_a_program_crosses_at_most_eight_files_and_none_calls_back(make_world, make_program, setting):
     evaluator, subset, early_stopper = setting(make_world(groups=4))
-    program, crossings = make_program(write=WRITES, read=READS), Crossings()
+    methods = {} if setting is acting else {"write": WRITES, "read": READS}
+    source = make_program(**methods).source + (SHOUTS_AND_READS_AGAIN if setting is acting else "")
+    program, crossings = MemoryProgram(source), Crossings()
     with profiled(crossings):
         evaluation = evaluator.evaluate(program, subset, early_stopper=early_stopper)
     assert evaluation.status == "complete"
@@ -104,7 +117,7 @@ def test_a_program_crosses_few_files_and_none_calls_back(make_world, make_progra
     for caller, called in crossings.found:
         print(f"  {caller} -> {called}")
     assert crossings.upward == set()
-    assert len(crossings.found) <= most
+    assert len(crossings.found) <= MOST_CROSSINGS
 
 
 class PathToRead:
@@ -154,7 +167,7 @@ def test_the_path_from_the_evaluator_to_a_read_in_the_sandbox_is_short(make_worl
     print(f"\n{len(path.longest) - 1} crossings: {' -> '.join(path.longest)}")
     assert path.longest[0] == "evaluation/evaluator"
     assert path.longest[-1].startswith("sandboxes/")
-    assert len(path.longest) - 1 <= 8
+    assert len(path.longest) - 1 <= MOST_CROSSINGS
 
 
 class Walk:
