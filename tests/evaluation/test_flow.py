@@ -222,6 +222,29 @@ def test_a_value_walks_from_task_to_archive_through_few_records(make_world, make
     assert list(walk.found) == records
 
 
+def test_a_score_walks_from_the_judge_to_the_archive_through_at_most_five_records(make_world, make_program):
+    """In a campaign, up to the candidate, which is what the archive holds."""
+    world = make_world(groups=2)
+    first = world.benchmark.validation[0].id
+
+    def grade(tasks: Any, answers: Any, repeat: int = 0) -> list[Grade]:
+        return [Grade(0.123456 if task.id == first else 0.75) for task in tasks]
+
+    world.judge.grade = grade
+    parts = {"agent": world.agent, "judge": world.judge, "sandbox": world.sandbox}
+    settings = {"evaluation.metric": "judge", "evaluation.test": 0, "sandbox.pool": 0}
+    walk = Walk("0.123456")
+    with profiled(walk):
+        result = evolve.run(
+            world.benchmark, programs=[make_program()], max_candidates=0, jobs=1, settings=settings, **parts
+        )
+    found = list(walk.found)
+    found = found[: found.index("Candidate") + 1]
+    print(f"\n0.123456: {len(found)} records: {', '.join(found)}")
+    assert result.front[0].item_scores[first] == 0.123456
+    assert found == ["Grade", "ItemOutcome", "Evaluation", "JobResult", "Candidate"]
+
+
 def test_why_there_is_no_result_is_a_field_of_one_class():
     declaring = [
         node.name
