@@ -231,13 +231,19 @@ def test_a_score_walks_from_the_judge_to_the_archive_through_at_most_five_record
         return [Grade(0.123456 if task.id == first else 0.75) for task in tasks]
 
     world.judge.grade = grade
-    parts = {"agent": world.agent, "judge": world.judge, "sandbox": world.sandbox}
-    settings = {"evaluation.metric": "judge", "evaluation.test": 0, "sandbox.pool": 0}
+
+    def search() -> evolve.Result:
+        parts = {"agent": world.agent, "judge": world.judge, "sandbox": world.sandbox}
+        settings = {"evaluation.metric": "judge", "evaluation.test": 0, "sandbox.pool": 0}
+        programs = [make_program()]
+        return evolve.run(
+            world.benchmark, programs=programs, max_candidates=0, jobs=1, settings=settings, **parts
+        )
+
+    search()  # imports are slow while every call is told
     walk = Walk("0.123456")
     with profiled(walk):
-        result = evolve.run(
-            world.benchmark, programs=[make_program()], max_candidates=0, jobs=1, settings=settings, **parts
-        )
+        result = search()
     found = list(walk.found)
     found = found[: found.index("Candidate") + 1]
     print(f"\n0.123456: {len(found)} records: {', '.join(found)}")
