@@ -12,9 +12,6 @@ each program spares. ``$EVOLVE_SIMULATOR_PYTHON`` names the interpreter that has
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
-import platform
 import random
 import sys
 import time
@@ -22,14 +19,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evolve.agents.rules import RuleBasedAgent, RuleBasedJudge
+from playing import circumstances, played
+
 from evolve.benchmark import Benchmark, find
-from evolve.evaluation import Evaluator, Subset
-from evolve.models.embeddings import HashingEmbedder
-from evolve.models.offline import ExtractiveModel
+from evolve.evaluation import Subset
 from evolve.records import Evaluation, Interval, Task
-from evolve.sandboxes.process import ProcessSandbox
-from evolve.sandboxes.protocol import Limits
 from evolve.seeds import seed_program
 from evolve.statistics import bootstrap_interval, paired_interval
 
@@ -79,10 +73,7 @@ def main() -> None:
     unknown = [name for name in arguments.engines if name not in ENGINES]
     if unknown or arguments.tasks < 1 or arguments.within < 0:
         parser.error(f"expected engines of {', '.join(ENGINES)}, --tasks of 1 or more, --within of 0 or more")
-    print(
-        f"{RuleBasedAgent().identity}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, {datetime.datetime.now(datetime.UTC).date()}"
-    )
+    print(circumstances())
     for name in arguments.engines or ENGINES:
         loaded = find(name).load(options=ENGINES[name].options)
         split = "validation" if arguments.validation else "test"
@@ -122,7 +113,7 @@ def compare(
     evaluations: dict[str, Evaluation] = {}
     for program in programs:
         began = time.monotonic()
-        evaluation = evaluations[program] = played(benchmark, subset, program)
+        evaluation = evaluations[program] = played(benchmark, subset, seed_program(program))
         if evaluation.status != "complete":
             sys.exit(f"{program} on {name}: {evaluation.reason or evaluation.failure}")
         scores = evaluation.item_scores
@@ -169,26 +160,6 @@ def compare_steps(name: str, tasks: Sequence[Task], evaluations: Mapping[str, Ev
                 for clusters in (None, kinds)
             ]
         print(f"| {' | '.join(row)} |", flush=True)
-
-
-def played(benchmark: Benchmark, subset: Subset, program: str) -> Evaluation:
-    """The evaluation of ``program``, a seed or a file, on ``subset``, as a campaign would make it."""
-    sandbox = ProcessSandbox()  # the programs are ours: no container is needed
-    try:
-        return Evaluator(
-            benchmark=benchmark,
-            agent=RuleBasedAgent(),
-            judge=RuleBasedJudge(),
-            sandbox=sandbox,
-            embedder=HashingEmbedder.fit(
-                [line for episode in subset.episodes for line in episode.text.split("\n")]
-            ),
-            model=ExtractiveModel(),
-            limits=Limits(),
-            metric="reward",
-        ).evaluate(seed_program(program), subset)
-    finally:
-        sandbox.close()
 
 
 def _outcome(evaluation: Evaluation) -> list[str]:
