@@ -23,7 +23,8 @@ from playing import circumstances, played
 
 from evolve.benchmark import Benchmark, find
 from evolve.evaluation import Subset
-from evolve.records import Evaluation, Interval, Task
+from evolve.inspection.text import difference
+from evolve.records import Evaluation, Task
 from evolve.seeds import seed_program
 from evolve.statistics import bootstrap_interval, paired_interval
 
@@ -123,8 +124,8 @@ def compare(
             row += ["", ""]
         else:
             row += [
-                _gain(paired_interval(scores, without)),
-                _gain(paired_interval(scores, without, clusters=kinds)),
+                difference(paired_interval(scores, without)),
+                difference(paired_interval(scores, without, clusters=kinds)),
             ]
         steps = sum(len(item.steps) for item in evaluation.items) / len(evaluation.items)
         print(f"| {' | '.join([*row, f'{steps:.1f}'])} |", flush=True)
@@ -152,7 +153,7 @@ def compare_steps(name: str, tasks: Sequence[Task], evaluations: Mapping[str, Ev
         row = [Path(program).stem, str(bootstrap_interval(list(done[program].values()))), "", "", "", ""]
         if program != NONE:
             row[2:] = [
-                _gain(paired_interval(one, other, clusters=clusters, bounds=(-bound, bound)))
+                difference(paired_interval(one, other, clusters=clusters, bounds=(-bound, bound)))
                 for one, other, bound in (
                     (done[program], done[NONE], 1.0),
                     (taken[NONE], taken[program], max(taken[NONE].values())),
@@ -165,10 +166,6 @@ def compare_steps(name: str, tasks: Sequence[Task], evaluations: Mapping[str, Ev
 def _outcome(evaluation: Evaluation) -> list[str]:
     done = bootstrap_interval([float(score == 1.0) for score in evaluation.item_scores.values()])
     return [str(done), str(evaluation.quality)]
-
-
-def _gain(gain: Interval) -> str:
-    return f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
 
 
 if __name__ == "__main__":

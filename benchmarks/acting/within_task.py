@@ -20,8 +20,9 @@ from playing import circumstances, played
 
 from evolve.benchmark import Benchmark, find
 from evolve.evaluation import Subset
+from evolve.inspection.text import difference
 from evolve.program import MemoryProgram, with_knobs
-from evolve.records import Evaluation, Interval
+from evolve.records import Evaluation
 from evolve.seeds import seed_program
 from evolve.statistics import mean_interval, paired_interval
 
@@ -72,7 +73,7 @@ def table(goal: str, worlds: Sequence[int], homes: int, goals: int) -> None:
         found = [all_played(benchmark, program) for benchmark in loaded]
         scores, homes_of = joined(worlds, found)
         base = base or scores
-        gain = "" if name == READ_ONCE else shown(paired_interval(scores, base, clusters=homes_of))
+        gain = "" if name == READ_ONCE else difference(paired_interval(scores, base, clusters=homes_of))
         done = mean_interval(scores, clusters=homes_of)
         items = [item for evaluation in found for item in evaluation.items]
         row = (
@@ -105,11 +106,6 @@ def all_played(benchmark: Benchmark, program: MemoryProgram) -> Evaluation:
     if evaluation.status != "complete":
         sys.exit(f"{benchmark.name} {benchmark.version}: {evaluation.reason or evaluation.failure}")
     return evaluation
-
-
-def shown(gain: Interval) -> str:
-    """A difference with its sign and its interval."""
-    return f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
 
 
 if __name__ == "__main__":
