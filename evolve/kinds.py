@@ -67,6 +67,11 @@ REQUIRED: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
 )
 """Attributes that an object of a kind must have."""
 
+PART_OF_ROLE: Mapping[str, Kind] = MappingProxyType(
+    {"task": "agent", "judge": "judge", "embedding": "embedder"}
+)
+"""Role of a model → kind of the part that may be given in its place."""
+
 
 def group(kind: Kind) -> str:
     """Return the group of entry points that plug-ins of ``kind`` are in.

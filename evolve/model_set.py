@@ -71,11 +71,11 @@ def is_offline(models: ModelsConfig) -> bool:
     return (
         not models.reflecting
         and all(role.is_offline for role in asked)
-        and _embeds_here(models.embedding.model)
+        and embeds_here(models.embedding.model)
     )
 
 
-def _embeds_here(name: str) -> bool:
+def embeds_here(name: str) -> bool:
     """Return whether embeddings are computed in this process: built in, or registered."""
     here = (OFFLINE, WORDLLAMA)
     return name in here or name.startswith(OBJECT) or REGISTRY.has("embedder", name)
@@ -190,7 +190,7 @@ def _remote_model_set(
             else LLMJudge(gateway.chat("judge", models.judge), guidance=guidance),
             toolkit=ExtractiveModel() if toolkit.is_offline else gateway.toolkit(toolkit),
             embedder=_embedder(models, passages, components)
-            if _embeds_here(embedding.model)
+            if embeds_here(embedding.model)
             else CachedEmbedder(gateway.embedder(embedding), capacity=REMEMBERED_TEXTS),
             reflectors=tuple(gateway.chat("reflector", role) for role in models.reflecting),
             gateway=gateway,

@@ -146,8 +146,8 @@ class Registry:
 
         Args:
             kind: kind of the part.
-            name: name under which it is registered. offered: arguments that a class or function may take, by
-                the names of its parameters.
+            name: name under which it is registered.
+            offered: arguments that a class or function may take, by the names of its parameters.
 
         Raises:
             UsageError: as ``get``; or the object cannot be of that kind.

@@ -12,9 +12,6 @@ each program spares. ``$EVOLVE_SIMULATOR_PYTHON`` names the interpreter that has
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
-import platform
 import random
 import sys
 import time
@@ -22,14 +19,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evolve.agents.rules import RuleBasedAgent, RuleBasedJudge
+from playing import circumstances, played
+
 from evolve.benchmark import Benchmark, find
-from evolve.evaluation import Evaluator, Subset
-from evolve.models.embeddings import HashingEmbedder
-from evolve.models.offline import ExtractiveModel
-from evolve.records import Evaluation, Interval, Task
-from evolve.sandboxes.process import ProcessSandbox
-from evolve.sandboxes.protocol import Limits
+from evolve.evaluation import Subset
+from evolve.inspection.text import difference
+from evolve.records import Evaluation, Task
 from evolve.seeds import seed_program
 from evolve.statistics import bootstrap_interval, paired_interval
 
@@ -79,10 +74,7 @@ def main() -> None:
     unknown = [name for name in arguments.engines if name not in ENGINES]
     if unknown or arguments.tasks < 1 or arguments.within < 0:
         parser.error(f"expected engines of {', '.join(ENGINES)}, --tasks of 1 or more, --within of 0 or more")
-    print(
-        f"{RuleBasedAgent().identity}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, {datetime.datetime.now(datetime.UTC).date()}"
-    )
+    print(circumstances())
     for name in arguments.engines or ENGINES:
         loaded = find(name).load(options=ENGINES[name].options)
         split = "validation" if arguments.validation else "test"
@@ -122,7 +114,7 @@ def compare(
     evaluations: dict[str, Evaluation] = {}
     for program in programs:
         began = time.monotonic()
-        evaluation = evaluations[program] = played(benchmark, subset, program)
+        evaluation = evaluations[program] = played(benchmark, subset, seed_program(program))
         if evaluation.status != "complete":
             sys.exit(f"{program} on {name}: {evaluation.reason or evaluation.failure}")
         scores = evaluation.item_scores
@@ -132,8 +124,8 @@ def compare(
             row += ["", ""]
         else:
             row += [
-                _gain(paired_interval(scores, without)),
-                _gain(paired_interval(scores, without, clusters=kinds)),
+                difference(paired_interval(scores, without)),
+                difference(paired_interval(scores, without, clusters=kinds)),
             ]
         steps = sum(len(item.steps) for item in evaluation.items) / len(evaluation.items)
         print(f"| {' | '.join([*row, f'{steps:.1f}'])} |", flush=True)
@@ -161,7 +153,7 @@ def compare_steps(name: str, tasks: Sequence[Task], evaluations: Mapping[str, Ev
         row = [Path(program).stem, str(bootstrap_interval(list(done[program].values()))), "", "", "", ""]
         if program != NONE:
             row[2:] = [
-                _gain(paired_interval(one, other, clusters=clusters, bounds=(-bound, bound)))
+                difference(paired_interval(one, other, clusters=clusters, bounds=(-bound, bound)))
                 for one, other, bound in (
                     (done[program], done[NONE], 1.0),
                     (taken[NONE], taken[program], max(taken[NONE].values())),
@@ -171,33 +163,9 @@ def compare_steps(name: str, tasks: Sequence[Task], evaluations: Mapping[str, Ev
         print(f"| {' | '.join(row)} |", flush=True)
 
 
-def played(benchmark: Benchmark, subset: Subset, program: str) -> Evaluation:
-    """The evaluation of ``program``, a seed or a file, on ``subset``, as a campaign would make it."""
-    sandbox = ProcessSandbox()  # the programs are ours: no container is needed
-    try:
-        return Evaluator(
-            benchmark=benchmark,
-            agent=RuleBasedAgent(),
-            judge=RuleBasedJudge(),
-            sandbox=sandbox,
-            embedder=HashingEmbedder.fit(
-                [line for episode in subset.episodes for line in episode.text.split("\n")]
-            ),
-            model=ExtractiveModel(),
-            limits=Limits(),
-            metric="reward",
-        ).evaluate(seed_program(program), subset)
-    finally:
-        sandbox.close()
-
-
 def _outcome(evaluation: Evaluation) -> list[str]:
     done = bootstrap_interval([float(score == 1.0) for score in evaluation.item_scores.values()])
     return [str(done), str(evaluation.quality)]
-
-
-def _gain(gain: Interval) -> str:
-    return f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
 
 
 if __name__ == "__main__":

@@ -13,23 +13,16 @@ world are played.
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
-import platform
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from evolve.agents.rules import RuleBasedAgent, RuleBasedJudge
+from playing import circumstances, played
+
 from evolve.benchmark import Benchmark, find
-from evolve.evaluation import Evaluator, Subset
-from evolve.models.embeddings import HashingEmbedder
-from evolve.models.offline import ExtractiveModel
+from evolve.evaluation import Subset
+from evolve.inspection.text import difference
 from evolve.program import MemoryProgram, with_knobs
-from evolve.records import Evaluation, Interval
-from evolve.sandboxes.process import ProcessSandbox
-from evolve.sandboxes.protocol import Limits
+from evolve.records import Evaluation
 from evolve.seeds import seed_program
 from evolve.statistics import mean_interval, paired_interval
 
@@ -50,19 +43,6 @@ def main() -> None:
     print(circumstances())
     for goal in ("changing", "fixed"):
         table(goal, arguments.worlds, arguments.homes, arguments.goals)
-
-
-def circumstances() -> str:
-    """Agent, date, machine and commit."""
-    git = ["git", "-C", str(Path(__file__).parent)]
-    found = subprocess.run(
-        [*git, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
-    )
-    return (
-        f"{RuleBasedAgent().identity}, {datetime.datetime.now(datetime.UTC).date()}, {platform.system()} "
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"commit {found.stdout.strip() or 'unknown'}"
-    )
 
 
 def programs() -> dict[str, MemoryProgram]:
@@ -90,10 +70,10 @@ def table(goal: str, worlds: Sequence[int], homes: int, goals: int) -> None:
     )
     base: Mapping[str, float] = {}
     for name, program in programs().items():
-        found = [played(benchmark, program) for benchmark in loaded]
+        found = [all_played(benchmark, program) for benchmark in loaded]
         scores, homes_of = joined(worlds, found)
         base = base or scores
-        gain = "" if name == READ_ONCE else shown(paired_interval(scores, base, clusters=homes_of))
+        gain = "" if name == READ_ONCE else difference(paired_interval(scores, base, clusters=homes_of))
         done = mean_interval(scores, clusters=homes_of)
         items = [item for evaluation in found for item in evaluation.items]
         row = (
@@ -119,31 +99,13 @@ def joined(
     return scores, homes
 
 
-def played(benchmark: Benchmark, program: MemoryProgram) -> Evaluation:
-    """The evaluation of ``program`` on all tasks of ``benchmark``, as a campaign would make it."""
-    sandbox = ProcessSandbox()  # the programs are ours: no container is needed
-    lines = [line for episode in benchmark.episodes for line in episode.text.split("\n")]
-    try:
-        evaluation = Evaluator(
-            benchmark=benchmark,
-            agent=RuleBasedAgent(),
-            judge=RuleBasedJudge(),
-            sandbox=sandbox,
-            embedder=HashingEmbedder.fit(lines),
-            model=ExtractiveModel(),
-            limits=Limits(),
-            metric="reward",
-        ).evaluate(program, Subset("all", (*benchmark.validation, *benchmark.test), benchmark.episodes))
-    finally:
-        sandbox.close()
+def all_played(benchmark: Benchmark, program: MemoryProgram) -> Evaluation:
+    """The evaluation of ``program`` on all tasks of ``benchmark``."""
+    tasks = (*benchmark.validation, *benchmark.test)
+    evaluation = played(benchmark, Subset("all", tasks, benchmark.episodes), program)
     if evaluation.status != "complete":
         sys.exit(f"{benchmark.name} {benchmark.version}: {evaluation.reason or evaluation.failure}")
     return evaluation
-
-
-def shown(gain: Interval) -> str:
-    """A difference with its sign and its interval."""
-    return f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import evolve
 from evolve.benchmark import find
-from evolve.records import Interval
+from evolve.inspection.text import difference
 from evolve.statistics import mean_interval, paired_interval
 
 
@@ -74,14 +74,9 @@ def _print(
     level = 1 - 0.05 / max(len(others), 1)
     print(f"| program | evidence recall | minus `{against}`, paired |\n|---|---|---|")
     for name, own in scores.items():
-        difference = paired_interval(own, scores[against], clusters=groups, level=level)
-        text = _text(difference, sign=True) if name != against else ""
-        print(f"| `{name}` | {_text(mean_interval(own, clusters=groups))} | {text} |")
-
-
-def _text(interval: Interval, *, sign: bool = False) -> str:
-    plus = "+" if sign else ""
-    return f"{interval.mean:{plus}.3f} [{interval.low:{plus}.3f}, {interval.high:{plus}.3f}]"
+        gain = paired_interval(own, scores[against], clusters=groups, level=level)
+        text = difference(gain) if name != against else ""
+        print(f"| `{name}` | {mean_interval(own, clusters=groups)} | {text} |")
 
 
 def _arguments() -> argparse.Namespace:

@@ -44,7 +44,6 @@ class PlateauWatch:
         highest = config.search.plateau
         self._config = config
         self._recorder = recorder
-        self._initial = initial
         self._next = initial  # first number that the ladder has not settled
         self._ladder: PlateauLadder | None = None
         if highest != "off":

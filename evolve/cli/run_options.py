@@ -65,13 +65,6 @@ RepeatsOption = Annotated[
     ),
 ]
 PlainOption = Annotated[bool, typer.Option("--plain", help="Print one line per event, no live view.")]
-PreflightOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--preflight/--no-preflight",
-        help="Ask each model one tiny question before anything else; default: yes.",
-    ),
-]
 DryRunOption = Annotated[
     bool,
     typer.Option(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
 from types import UnionType
@@ -15,11 +15,9 @@ from pydantic.fields import FieldInfo
 
 from evolve.config import ROLES_OF_ONE_MODEL, CampaignConfig
 from evolve.config.checks import RegisteredName
-from evolve.kinds import BUILT_IN, Kind
+from evolve.kinds import BUILT_IN, PART_OF_ROLE, Kind
 from evolve.registry import REGISTRY
 
-_PART_OF_ROLE: Mapping[str, Kind] = {"task": "agent", "judge": "judge", "embedding": "embedder"}
-"""Role → kind of the part whose registered names its option takes, too."""
 _COMMAS = "Separated by commas."
 
 
@@ -68,8 +66,8 @@ class Setting:
         base, kind = _type_of(self.field)
         if kind is not None:
             sentences.append(f"One of {', '.join(BUILT_IN[kind])}, or a registered name.")
-        elif self._role in _PART_OF_ROLE:
-            sentences.append(f"Or a registered {_PART_OF_ROLE[self._role]}.")
+        elif self._role in PART_OF_ROLE:
+            sentences.append(f"Or a registered {PART_OF_ROLE[self._role]}.")
         elif get_origin(base) is tuple:
             choices = ", ".join(get_args(get_args(base)[0]))
             sentences.append(f"One or more of {choices}, separated by commas." if choices else _COMMAS)
@@ -146,7 +144,7 @@ def listed(text: str | None) -> tuple[str, ...] | None:
 def _by_role(given: dict[str, Any], reflects: bool) -> dict[str, Any]:
     for role, key in (("task", "evaluation.agent"), ("judge", "evaluation.judge")):
         model = given.get(f"models.{role}.model")
-        if model and REGISTRY.has(_PART_OF_ROLE[role], model):
+        if model and REGISTRY.has(PART_OF_ROLE[role], model):
             given[key] = given.pop(f"models.{role}.model")
     model = given.get("models.task.model")
     if model:

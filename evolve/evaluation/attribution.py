@@ -55,7 +55,7 @@ def attribute(
     - ``LOST_IN_WRITE``: every passage was given, but the write of its episode failed, or ``write`` ignores
       the raw text and the extracted item does not have it. Losses *inside* ``write`` cannot be seen from
       outside: they count as not retrieved.
-    - ``NOT_MAINTAINED``: see ``maintenance``, which looks at what is not retrieved.
+    - ``NOT_MAINTAINED``: see ``stages``, which looks at what is not retrieved.
     - ``NOT_RETRIEVED``: the text that ``read`` returned lacks a passage. Evidence retrieved in part is not
       retrieved.
     - ``NOT_USED``: all evidence was retrieved, but the score is low.

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import partial
 from itertools import chain
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from evolve.agents.protocol import Extraction, TaskAgent
 from evolve.evaluation.subsets import MemoryBatch
@@ -81,18 +81,6 @@ class ExtractionCache:
                 if not extraction.inconclusive:  # a model may answer next time what it refused once
                     fresh[i] = self._known.setdefault(keys[i], extraction)
             return [fresh[i] if i in fresh else self._known[key] for i, key in enumerate(keys)]
-
-
-class Inputs(Protocol):
-    """Items and queries that an agent filled in for the memories of a run."""
-
-    def items(self, place: int) -> Sequence[Extraction]:
-        """Return the item of each episode of the memory at ``place``; none in online learning."""
-        ...
-
-    def queries(self, questions: Mapping[str, Task]) -> Sequence[Extraction]:
-        """Return the query of each question; its key is the id of the task, or of the online episode."""
-        ...
 
 
 class AgentInputs:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -91,41 +89,38 @@ class Rehearsal:
             InfrastructureError: the sandbox failed.
         """
         subset = Subset("rehearsal", tuple(t for t, _ in queries), tuple(e for e, _ in writes))
-        batches = [
-            batch
-            if batch.stops
-            else replace(batch, blocks=tuple((task,) for block in batch.blocks for task in block))
-            for batch in schedule(subset, self._scope, interim_analyses=0)
-        ]
-        with ExitStack() as ending:
-            session = ending.enter_context(self._sandbox.open(source, self._services, self._limits))
-            run = SessionRun(LoadedSession(session, None), batches, _Recorded(batches, writes, queries))
-            tasks = {task.id: task for task in subset.tasks}
-            for _, reads in ending.enter_context(closing(iter(run))):
-                if not all(hear(tasks[read.task], read.retrieved) for read in reads):
+        items = {episode.id: Extraction(fields, Usage()) for episode, fields in writes}
+        asked = {task.id: Extraction(fields, Usage()) for task, fields in queries}
+        with self._sandbox.open(source, self._services, self._limits) as session:
+            run = SessionRun(LoadedSession(session, None))
+            for batch in schedule(subset, self._scope, interim_analyses=0):
+                if not _use_memory(run, batch, items, asked, hear):
                     break
         if run.fatal:
             raise ProgramError(run.fatal.kind, run.fatal.message, fatal=True)
 
 
-class _Recorded:
-    """Inputs of a run that an agent gave before."""
-
-    def __init__(
-        self,
-        batches: Sequence[MemoryBatch],
-        writes: Sequence[tuple[Episode, Fields]],
-        queries: Sequence[tuple[Task, Fields]],
-    ) -> None:
-        self._batches = batches
-        self._items = {episode.id: Extraction(fields, Usage()) for episode, fields in writes}
-        self._queries = {task.id: Extraction(fields, Usage()) for task, fields in queries}
-
-    def items(self, place: int) -> list[Extraction]:
-        return [self._items[episode.id] for episode in self._batches[place].episodes]
-
-    def queries(self, questions: Mapping[str, Task]) -> list[Extraction]:
-        return [self._queries[name] for name in questions]
+def _use_memory(
+    run: SessionRun,
+    batch: MemoryBatch,
+    items: Mapping[str, Extraction],
+    queries: Mapping[str, Extraction],
+    hear: Hear,
+) -> bool:
+    """Fill one memory and ask its tasks one by one; return whether to go on with the next memory."""
+    stops = batch.stops or (len(batch.episodes),) * len(batch.blocks)
+    writes = [items[episode.id] for episode in batch.episodes]
+    written = 0
+    with run.memory(batch.episodes, writes):
+        for stop, block in zip(stops, batch.blocks, strict=True):
+            for episode, item in zip(batch.episodes[written:stop], writes[written:stop], strict=True):
+                run.write(episode, item)
+            written = stop
+            for task in block:
+                for read in run.ask([task], [queries[task.id]]):
+                    if not hear(task, read.retrieved):
+                        return False
+    return run.fatal is None
 
 
 class _Vectors:

@@ -1,4 +1,4 @@
-"""Run of a program in its sandbox: fill one memory after another and read from it.
+"""Calls of a program in its sandbox: write to one memory after another and read from it.
 
 No gold data passes through here into a session: it gets fields and the texts of episodes. In online learning
 an episode's fields include the lesson on the right answer, from which the program learns.
@@ -7,17 +7,14 @@ an episode's fields include the lesson on the right answer, from which the progr
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from evolve.agents.protocol import Extraction
 from evolve.errors import ModelError, ProgramError
 from evolve.evaluation.batching import BatchingServices, HostServices, WritePrefetcher
-from evolve.evaluation.extraction_cache import Inputs
-from evolve.evaluation.scorer import OnlineLearner
 from evolve.evaluation.services import AwaitedModel, ToolkitModel
-from evolve.evaluation.subsets import MemoryBatch
 from evolve.evaluation.within_task import TaskRun
 from evolve.models.embeddings import Embedder
 from evolve.records import Episode, Failure, Fields, ItemOutcome, Task, Usage, WriteResult
@@ -62,78 +59,64 @@ class SessionOpener:
 
 
 class SessionRun:
-    """Iterator over the reads of a program, block by block, in one memory after another.
+    """Writes and reads of a program, with their results.
 
-    A memory that is read between its writes gives all of its reads at once.
+    A failed call is recorded and the run continues, unless it ended the session: later calls do nothing.
 
     Args:
         opened: the loaded program. If its services wait for a model, the model calls of many reads and writes
             are made at once.
-        batches: the memories, in order.
-        inputs: items and queries for them.
-        learner: teaches online episodes; None to write episodes as they are.
         task_run: follows up the read of each task, in its branch, one task after another; None: each task is
             read, and nothing else.
         rounds: most deferrals of a read or write: one for each model call that it may make.
         clock: seconds, monotonic.
 
     Attributes:
+        session: the session.
         writes: results of the episodes so far.
         reads: results of the tasks so far.
         usage: usage of extraction, of learning, and of the model calls in writes.
-        fatal: failure that ended the session, if any; the rest is not tried.
+        fatal: failure that ended the session, if any.
     """
 
     def __init__(
         self,
         opened: LoadedSession,
-        batches: Sequence[MemoryBatch],
-        inputs: Inputs,
         *,
-        learner: OnlineLearner | None = None,
         task_run: TaskRun | None = None,
         rounds: int = 1,
         clock: Clock = time.perf_counter,
     ) -> None:
-        self._session = opened.session
-        self._batches = batches
-        self._inputs = inputs
-        self._learner = learner
+        self.session = opened.session
         self._task_run = task_run
         self._deferring = opened.deferring
         self._rounds = rounds if opened.deferring else 0
         self._clock = clock
+        self._prefetcher: WritePrefetcher | None = None
+        self._place = 0
         self.writes: list[WriteResult] = []
         self.reads: list[ItemOutcome] = []
         self.usage = Usage()
         self.fatal: Failure | None = None
 
-    def __iter__(self) -> Generator[tuple[MemoryBatch, list[ItemOutcome]]]:
-        """Yield each memory with the reads of one of its blocks; the memory is open until the next step.
+    @contextmanager
+    def memory(self, episodes: Sequence[Episode], items: Sequence[Extraction]) -> Iterator[None]:
+        """Open an empty memory, to be written to and read from inside of the context.
 
-        A failed call is recorded and the run continues, unless it ended the session: then a block may have
-        fewer reads than tasks. Close the iterator to stop early.
+        Args:
+            episodes: what will be written, in order.
+            items: item of each episode; empty where they are known only when their turn comes.
 
         Raises:
-            InfrastructureError: the sandbox or a model failed.
-            BudgetReached: the spending limit is reached.
+            ProgramError: the program is too large to be branched.
+            InfrastructureError: the sandbox failed.
         """
-        for place, batch in enumerate(self._batches):
-            items = self._inputs.items(place)
-            try:
-                with self._session.branch():
-                    if batch.stops:
-                        yield batch, self._stream(batch, items)
-                    else:
-                        prefetcher = self._prefetcher(batch.episodes, items)
-                        self._write_all(batch.episodes, items, prefetcher, range(len(batch.episodes)))
-                        for block in batch.blocks:
-                            if not self.fatal:
-                                yield batch, self._ask(block)
-            except ProgramError as error:  # the branch itself could not be made
-                self.fatal = self.fatal or Failure.of(error, f"branch for group {batch.group!r}")
-            if self.fatal:
-                return
+        with self.session.branch():
+            self._prefetcher, self._place = None, 0
+            if self._deferring and items:
+                writes = list(zip(episodes, items, strict=True))
+                self._prefetcher = WritePrefetcher(self.session, self._deferring, writes, rounds=self._rounds)
+            yield
 
     @property
     def failure(self) -> Failure | None:
@@ -148,42 +131,19 @@ class SessionRun:
         failures = (result.failure for result in (*self.writes, *self.reads) if result.failure)
         return next(failures, self.fatal)
 
-    def _stream(self, batch: MemoryBatch, items: Sequence[Extraction]) -> list[ItemOutcome]:
-        """Read each block of an interleaved memory when its episodes are written."""
-        reads: list[ItemOutcome] = []
-        prefetcher, start = self._prefetcher(batch.episodes, items), 0
-        for stop, block in zip(batch.stops, batch.blocks, strict=True):
-            self._write_all(batch.episodes, items, prefetcher, range(start, stop))
-            if not self.fatal:
-                reads += self._ask(block)
-            start = stop
-        return reads
+    def write(self, episode: Episode, item: Extraction) -> None:
+        """Write ``episode`` to the open memory.
 
-    def _prefetcher(self, episodes: Sequence[Episode], items: Sequence[Extraction]) -> WritePrefetcher | None:
-        if not self._deferring or self._learner:
-            return None
-        writes = list(zip(episodes, items, strict=True))
-        return WritePrefetcher(self._session, self._deferring, writes, rounds=self._rounds)
-
-    def _write_all(
-        self,
-        episodes: Sequence[Episode],
-        items: Sequence[Extraction],
-        prefetcher: WritePrefetcher | None,
-        places: range,
-    ) -> None:
-        for place in places if not self.fatal else ():
-            episode = episodes[place]
-            given, item = self._learnt(episode) if self._learner else (episode, items[place])
-            if prefetcher:
-                prefetcher.before(place)
-            if not self.fatal:
-                self._write(given, item)
-            if self.fatal:
-                return
-
-    def _write(self, episode: Episode, item: Extraction) -> None:
-        came = self._attempt(f"write {episode.id}", item, self._session.write, episode.text)
+        Raises:
+            InfrastructureError: the sandbox or a model failed.
+            BudgetReached: the spending limit is reached.
+        """
+        if self._prefetcher and not self.fatal:
+            self._prefetcher.before(self._place)
+        if self.fatal:
+            return
+        self._place += 1
+        came = self._attempt(f"write {episode.id}", item, self.session.write, episode.text)
         outcome, failure, inconclusive = came
         self.usage += item.usage
         self.usage += outcome.usage
@@ -197,25 +157,28 @@ class SessionRun:
             )
         )
 
-    def _learnt(self, episode: Episode) -> tuple[Episode, Extraction]:
-        """Return ``episode`` with the lesson of its question in its text, and the item of that text."""
-        assert self._learner  # the caller has checked
-        assert episode.task  # checked where the benchmark is made
-        (query,) = self._inputs.queries({episode.id: episode.task})
-        try:
-            outcome = self._read(query.fields) if query.usable else _NOTHING
-        except ProgramError as error:
-            failure = Failure.of(error, f"read for {episode.id}")
-            self.fatal = failure if error.fatal else None
-            return episode, Extraction({}, Usage(), failure=failure)
-        return self._learner.learn(episode, episode.task, _item(episode.task, query, outcome))
+    def read_aside(self, task: Task, query: Extraction) -> ItemOutcome:
+        """Return a read for ``task`` that is no result of the run; nothing is read without a usable query.
 
-    def _ask(self, tasks: Sequence[Task]) -> list[ItemOutcome]:
+        Raises:
+            InfrastructureError: the sandbox or a model failed.
+            BudgetReached: the spending limit is reached.
+        """
+        if not query.usable or self.fatal:
+            return _item(task, query, _NOTHING)
+        return _item(task, query, *self._attempt(f"read for {task.id}", query, self._read))
+
+    def ask(self, tasks: Sequence[Task], queries: Sequence[Extraction]) -> list[ItemOutcome]:
         """Read for each task in a branch of its own, so that no read changes a later one.
 
-        Reads that wait for a model are repeated once all their calls are answered.
+        Reads that wait for a model are repeated once all their calls are answered. If the session ends, there
+        are fewer reads than tasks.
+
+        Raises:
+            InfrastructureError: the sandbox or a model failed.
+            BudgetReached: the spending limit is reached.
         """
-        waiting = list(zip(tasks, self._inputs.queries({task.id: task for task in tasks}), strict=True))
+        waiting = list(zip(tasks, queries, strict=True))
         if self._task_run:
             return self._ask_and_follow(waiting, self._task_run)
         done: dict[str, ItemOutcome] = {}
@@ -235,10 +198,10 @@ class SessionRun:
         """Read for each task and follow that up, in a branch of its own: the task's working state."""
         reads: list[ItemOutcome] = []
         for task, query in tasks if not self.fatal else ():
-            with self._session.branch():
-                item = _item(task, query, *self._attempt(f"read {task.id}", query, self._session.read))
+            with self.session.branch():
+                item = _item(task, query, *self._attempt(f"read {task.id}", query, self.session.read))
                 if item.failure is None and item.conclusive:
-                    item, ended = task_run.follow(self._session, task, item)
+                    item, ended = task_run.follow(self.session, task, item)
                     self.fatal = item.failure if ended else self.fatal
             reads.append(item)
             if self.fatal:
@@ -264,8 +227,8 @@ class SessionRun:
 
     def _read(self, fields: Fields, deferred: bool = False) -> Outcome:
         putting_off = self._deferring.deferring() if deferred and self._deferring else nullcontext()
-        with self._session.branch(), putting_off:
-            return self._session.read(fields)
+        with self.session.branch(), putting_off:
+            return self.session.read(fields)
 
     def _attempt(
         self, where: str, given: Extraction, call: Callable[..., Outcome], *arguments: object

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 
-from evolve.agents.protocol import TaskAgent
+from evolve.agents.protocol import Extraction, TaskAgent
 from evolve.benchmark import Learning, Scope
-from evolve.errors import InfrastructureError, ModelError
-from evolve.evaluation.attribution import MemoryContents, attribute, reads_raw_text, received_text
+from evolve.errors import InfrastructureError, ModelError, ProgramError
 from evolve.evaluation.early_stopping import EarlyStopper
 from evolve.evaluation.extraction_cache import AgentInputs, ExtractionCache
 from evolve.evaluation.joint_scorer import JointScorer
-from evolve.evaluation.maintenance import StoredTexts
 from evolve.evaluation.scorer import OnlineLearner, Scorer
 from evolve.evaluation.session_run import Clock, LoadedSession, SessionOpener, SessionRun
+from evolve.evaluation.stages import StageFinder
 from evolve.evaluation.subsets import MemoryBatch, Subset
 from evolve.evaluation.within_task import TaskRun, TriedStep
 from evolve.program import MemoryProgram
 from evolve.records import CostUnit, Episode, Failure, ItemOutcome, Task, Usage
-from evolve.sandboxes.protocol import Session
 
 EMBED_ROUNDS = 2
 """Most deferrals of a read for vectors, besides one for each model call."""
@@ -83,12 +81,12 @@ class Trial:
         self._inputs = AgentInputs(
             at.agent, at.extraction_cache, program.parts, self._batches, online=online, repeat=repeat
         )
-        scorer = (
-            at.scorer if online and isinstance(at.scorer, Scorer) else None
-        )  # those online are not joined
-        self._learner = scorer and OnlineLearner(at.agent, scorer, program.parts, repeat)
-        self._verbatim = reads_raw_text(program.parts)
+        self._learner = None
+        if online and isinstance(at.scorer, Scorer):  # benchmarks that learn online are not joined
+            self._learner = OnlineLearner(at.agent, at.scorer, program.parts, repeat)
+        self._stages = StageFinder(program.parts, subset.tasks, low=at.low)
         self._acted = at.scorer.task_run(program.parts, repeat)
+        self._due: list[tuple[MemoryBatch, ItemOutcome]] = []
         self.items: list[ItemOutcome] = []
         self.reason = ""
         self.failure: Failure | None = None
@@ -130,40 +128,67 @@ class Trial:
         self._inputs.finish()
 
     def _run(self, opened: LoadedSession, *, score: bool) -> SessionRun:
-        self.items, self.reason = [], ""
+        self._due, self.items, self.reason = [], [], ""
         rounds = self._at.opener.limits.model_calls + EMBED_ROUNDS
-        run = SessionRun(
-            opened,
-            self._batches,
-            self._inputs,
-            learner=self._learner,
-            task_run=self._task_run(score=score),
-            rounds=rounds,
-            clock=self._at.clock,
-        )
-        due: list[tuple[MemoryBatch, ItemOutcome]] = []
-        stored = StoredTexts()
+        run = SessionRun(opened, task_run=self._task_run(score=score), rounds=rounds, clock=self._at.clock)
         with ExitStack() as ending:
             ending.callback(opened.session.close)
-            for batch, reads in ending.enter_context(closing(iter(run))):
-                due += [(batch, read) for read in reads]
-                if score and not self._learner and not run.fatal:
-                    stored.note(batch, opened.session)
-                if self._early_stopper and score and batch.interim and not run.fatal:
-                    self._score(due, run)
-                    due.clear()
-                    self.reason = self._should_stop(self._early_stopper, run)
-                    if self.reason:
-                        break
+            for place, batch in enumerate(self._batches):
+                items = self._inputs.items(place)
+                try:
+                    self._use_memory(run, batch, items, score=score)
+                except ProgramError as error:  # the branch itself could not be made
+                    run.fatal = run.fatal or Failure.of(error, f"branch for group {batch.group!r}")
+                if run.fatal or self.reason:
+                    break
             self.failure, self.first_failure = run.failure, run.first_failure
             if score and not self.failure:
-                self._score(due, run)
+                self._score(run)
                 if not self.reason:
-                    self.items = self._marked(stored, opened.session, run)
+                    self.items = self._stages.maintained(self._batches, self.items, run.writes, run.session)
             if not score and not self.first_failure:
                 self.kept = opened
                 ending.pop_all()
         return run
+
+    def _use_memory(
+        self, run: SessionRun, batch: MemoryBatch, items: Sequence[Extraction], *, score: bool
+    ) -> None:
+        """Fill one memory and ask its tasks, each block when its episodes are written."""
+        stops = batch.stops or (len(batch.episodes),) * len(batch.blocks)
+        written = 0
+        with run.memory(batch.episodes, items):
+            for stop, block in zip(stops, batch.blocks, strict=True):
+                self._write(run, batch.episodes[written:stop], items[written:stop])
+                written = stop
+                if run.fatal:
+                    return
+                reads = run.ask(block, self._inputs.queries({task.id: task for task in block}))
+                self._due += [(batch, read) for read in reads]
+                interim = batch.interim and (not batch.stops or block is batch.blocks[-1])
+                if score and interim and self._early_stopper and not run.fatal:
+                    self._score(run)
+                    self.reason = self._should_stop(self._early_stopper, run)
+                if run.fatal or self.reason:
+                    return
+            if score and not self._learner:
+                self._stages.note_stored(batch, run.session)
+
+    def _write(self, run: SessionRun, episodes: Sequence[Episode], items: Sequence[Extraction]) -> None:
+        """Write ``episodes`` with their ``items``, or in online learning with what is learnt from each."""
+        if self._learner is None:
+            for episode, item in zip(episodes, items, strict=True):
+                run.write(episode, item)
+            return
+        for episode in episodes:
+            assert episode.task  # checked where the benchmark is made
+            (query,) = self._inputs.queries({episode.id: episode.task})
+            read = run.read_aside(episode.task, query)
+            if read.failure or not read.conclusive:
+                unread = Extraction({}, Usage(), failure=read.failure, inconclusive=read.inconclusive)
+                run.write(episode, unread)
+            else:
+                run.write(*self._learner.learn(episode, episode.task, read))
 
     def _task_run(self, *, score: bool) -> TaskRun | None:
         """Return what follows the reads of a program that observes: acting, or one step tried."""
@@ -171,54 +196,15 @@ class Trial:
             return self._acted
         return TriedStep() if self._program.parts.observes else None
 
-    def _score(self, due: Sequence[tuple[MemoryBatch, ItemOutcome]], run: SessionRun) -> None:
-        """Score reads, and attribute low scores to a stage."""
-        if not due:
+    def _score(self, run: SessionRun) -> None:
+        """Score the reads that are due, and attribute low scores to a stage."""
+        if not self._due:
             return
-        scored = self._at.scorer.score(
-            self._program.parts, self._tasks, [read for _, read in due], self.repeat
-        )
-        memories: dict[tuple[str, int], MemoryContents] = {}
-        for (batch, _), item in zip(due, scored, strict=True):
-            if item.conclusive:
-                task = self._tasks[item.task]
-                episodes = _written_before(batch, task)
-                key = batch.group, len(episodes)
-                memory = memories[key] if key in memories else self._memory(episodes, run)
-                memories[key] = memory
-                stage = attribute(
-                    task, item.score, memory=memory, retrieved=item.all_retrieved, low=self._at.low
-                )
-                item = item.filled(stage=stage)
-            self.items.append(item)
-
-    def _marked(self, stored: StoredTexts, session: Session, run: SessionRun) -> list[ItemOutcome]:
-        """Return the items, with those marked whose evidence a later write lost."""
-        items = {item.task: item for item in self.items}
-        written = {write.episode: write.item for write in run.writes}
-        for batch in self._batches:
-            asked = [items[task.id] for block in batch.blocks for task in block if task.id in items]
-            memory = self._memory(batch.episodes, run)
-            writes = [(one, written[one.id]) for one in batch.episodes if one.id in memory.received]
-            items |= {one.task: one for one in stored.marked(batch, asked, memory, session, writes)}
-        return [items[item.task] for item in self.items]
-
-    def _memory(self, episodes: Sequence[Episode], run: SessionRun) -> MemoryContents:
-        """Return the ``episodes`` given to a memory and the texts it received of them."""
-        written = {
-            write.episode: write.item
-            for write in run.writes
-            if write.failure is None and not write.inconclusive
-        }
-        return MemoryContents(
-            given={episode.id: episode.text for episode in episodes},
-            received={
-                episode.id: received_text(written[episode.id], episode.text, verbatim=self._verbatim)
-                for episode in episodes
-                if episode.id in written
-            },
-            verbatim=self._verbatim,
-        )
+        reads = [read for _, read in self._due]
+        scored = self._at.scorer.score(self._program.parts, self._tasks, reads, self.repeat)
+        batches = [batch for batch, _ in self._due]
+        self.items += self._stages.attributed(batches, scored, run.writes)
+        self._due = []
 
     def _should_stop(self, early_stopper: EarlyStopper, run: SessionRun) -> str:
         """Return the reason to stop the program early now; empty to go on, or if all was asked."""
@@ -294,14 +280,6 @@ def _memory_batch(
 def _analyses(batch: MemoryBatch) -> int:
     """Return the number of interim analyses of a memory."""
     return 0 if not batch.interim else 1 if batch.stops else len(batch.blocks)
-
-
-def _written_before(batch: MemoryBatch, task: Task) -> tuple[Episode, ...]:
-    """Return the episodes that are written when ``task`` is asked."""
-    for stop, block in zip(batch.stops, batch.blocks, strict=False):
-        if task in block:
-            return batch.episodes[:stop]
-    return batch.episodes
 
 
 def _random(name: str) -> bytes:

@@ -10,10 +10,10 @@ from typing import Protocol
 from evolve.agents.protocol import Recollection, TaskAgent
 from evolve.environment import Environment, Observation, OpenEnvironment
 from evolve.errors import BudgetReached, InfrastructureError, ModelError, ProgramError
-from evolve.evaluation.spent import Spent
 from evolve.program import Parts
-from evolve.records import Failure, Fields, ItemOutcome, Task
+from evolve.records import Failure, Fields, ItemOutcome, Task, coarsest
 from evolve.sandboxes.protocol import Outcome, Session
+from evolve.sandboxes.session import LOG_LINES
 
 
 class TaskRun(Protocol):
@@ -190,3 +190,29 @@ class ObservedEnvironment:
     def close(self) -> None:
         """See ``Environment.close``."""
         self._inner.close()
+
+
+class Spent:
+    """Times, usage and logs of several calls of a program for one task."""
+
+    def __init__(self) -> None:
+        self._outcomes: list[Outcome] = []
+
+    def add(self, outcome: Outcome) -> None:
+        """Add an outcome."""
+        self._outcomes.append(outcome)
+
+    def added_to(self, item: ItemOutcome) -> ItemOutcome:
+        """Return ``item`` with these times, usages and logs added to its own; its clock is the coarsest."""
+        if not self._outcomes:
+            return item
+        cpu = [item.cpu_seconds, *(outcome.cpu_seconds for outcome in self._outcomes)]
+        known = [seconds for seconds in cpu if seconds is not None]
+        return item.filled(
+            seconds=item.seconds + sum(outcome.seconds for outcome in self._outcomes),
+            wall_seconds=(item.wall_seconds or 0.0) + sum(one.wall_seconds for one in self._outcomes),
+            cpu_seconds=sum(known) if len(known) == len(cpu) else None,
+            clock=coarsest((item.clock, *(one.clock for one in self._outcomes))),
+            usage=sum((outcome.usage for outcome in self._outcomes), item.usage),
+            logs=(*item.logs, *(line for one in self._outcomes for line in one.logs))[:LOG_LINES],
+        )

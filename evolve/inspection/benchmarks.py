@@ -16,6 +16,7 @@ from rich.text import Text
 from evolve.benchmark import Benchmark, Entry, available, find
 from evolve.data.files import MissingData
 from evolve.errors import UsageError
+from evolve.inspection.text import labelled_grid
 from evolve.records import Episode, Task
 from evolve.text import one_line, printable
 
@@ -204,7 +205,7 @@ def _arguments(docstring: str) -> dict[str, str]:
 
 
 def _facts(data: Mapping[str, Any]) -> Table:
-    facts = _grid()
+    facts = labelled_grid()
     facts.add_row("file", Text(data["path"]))
     told = _arguments(data["description"])
     options = [
@@ -238,7 +239,7 @@ def _add_card(facts: Table, card: Mapping[str, str]) -> None:
 
 
 def _task_view(task: Mapping[str, Any]) -> Table:
-    facts = _grid()
+    facts = labelled_grid()
     facts.add_row("question", Text(printable(task["question"])))
     for name, key in (("asked after", "after"), ("answer form", "answer_format")):
         if task[key]:
@@ -257,10 +258,3 @@ def _cut(text: str, characters: int) -> str:
     """Return an excerpt of ``text``, with the length of the whole."""
     more = f" … ({characters:,} characters)" if characters > len(text) else ""
     return printable(text) + more
-
-
-def _grid() -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    return grid

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve import resources
+from evolve.inspection.text import labelled_grid
 from evolve.models.local.weights import fetched
 from evolve.program import MemoryProgram
 from evolve.program.parsing import parse
@@ -40,9 +41,7 @@ def seed_data(name: str) -> Data:
 
 def seed_view(data: Mapping[str, Any]) -> RenderableType:
     """``seed_data`` for a terminal."""
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column(overflow="fold")
+    facts = labelled_grid()
     facts.add_row("file", Text(data["path"]))
     facts.add_row("KnowledgeItem", ", ".join(data["item"]))
     facts.add_row("Query", ", ".join(data["query"]))

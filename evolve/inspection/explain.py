@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from evolve.inspection.questions import Questions
+from evolve.inspection.text import labelled_grid
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram
 from evolve.program.parts import INSTRUCTIONS
@@ -159,7 +159,7 @@ def explain_view(data: Mapping[str, Any]) -> RenderableType:
 
 
 def _memory(found: Mapping[str, Any]) -> list[RenderableType]:
-    grid = _grid()
+    grid = labelled_grid()
     for label, key in (("the agent extracts", "item"), ("the agent asks with", "query")):
         for spec in found[key]:
             words = f"{spec['name']}: {spec['type']}" + (
@@ -181,7 +181,7 @@ def _phases(found: Mapping[str, Any]) -> list[RenderableType]:
     for name, phase in found["phases"].items():
         if not (phase["steps"] or phase["uses"] or phase["sql"]):
             continue
-        grid = _grid()
+        grid = labelled_grid()
         uses = ", ".join(_USES[use] for use in phase["uses"])
         if uses:
             grid.add_row("uses", Text(uses))
@@ -197,7 +197,7 @@ def _phases(found: Mapping[str, Any]) -> list[RenderableType]:
 def _behaviour(data: Mapping[str, Any]) -> RenderableType:
     if not data["tasks"]:
         return Text("It was asked nothing.")
-    grid = _grid()
+    grid = labelled_grid()
     words = f"{data['characters']:,.0f} characters a question, {data['budget']:.0%} of what it may"
     grid.add_row("returns", Text(f"{words}; nothing to {data['empty']:.0%} of {data['tasks']} questions"))
     grid.add_row("differs", Text(f"{data['distinct']:.0%} of what it returned is unlike the rest"))
@@ -216,10 +216,3 @@ def _behaviour(data: Mapping[str, Any]) -> RenderableType:
 
 def _heading(text: str) -> Text:
     return Text(f"\n{text}", style="bold cyan")
-
-
-def _grid() -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    return grid

@@ -14,7 +14,7 @@ from rich.text import Text
 from evolve.config.models import QUALITY_OF
 from evolve.inspection.explain import category_means
 from evolve.inspection.plot import front_plot
-from evolve.inspection.text import Fitted, amount, duration, score
+from evolve.inspection.text import Fitted, amount, duration, labelled_grid, score
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram, Parts
 from evolve.records import Candidate, Evaluation, Interval, ItemResult
@@ -214,9 +214,7 @@ def _parts_data(program: MemoryProgram) -> Data:
 
 def show_view(data: Mapping[str, Any]) -> RenderableType:
     """``show_data`` for a terminal."""
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column(overflow="fold")
+    facts = labelled_grid()
     for name, value in _facts(data):
         facts.add_row(name, Text(value))
     heading = Text(f"#{data['number']} {one_line(data['title'])} of run {data['run']}", style="bold")
@@ -251,9 +249,7 @@ def _facts(data: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 
 def evaluation_view(data: Mapping[str, Any]) -> RenderableType:
     """``evaluation_data`` for a terminal."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
+    table = labelled_grid()
     if data["status"] == "complete":
         table.add_row("quality", Text(f"{score(interval_of(data['quality']))} ({data['metric']})"))
         others = (f"{name} {value:.3f}" for name, value in data["metrics"].items() if name != data["metric"])

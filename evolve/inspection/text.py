@@ -29,6 +29,14 @@ def difference(interval: Interval) -> str:
     return f"{interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
 
 
+def labelled_grid() -> Table:
+    """Return a grid of labels and texts: dim labels that do not wrap, texts that fold."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    return grid
+
+
 def by_method(intervals: Iterable[Interval | Mapping[str, Any] | None]) -> str:
     """``: Student's t over 4 groups`` or the like, for a sentence about intervals; empty if unrecorded."""
     known = (Interval.model_validate(i) if isinstance(i, Mapping) else i for i in intervals)

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from evolve.errors import UsageError
 from evolve.inspection.questions import Questions
-from evolve.inspection.text import excerpt
+from evolve.inspection.text import excerpt, labelled_grid
 from evolve.journal import RunRecord
 from evolve.records import Candidate, Evaluation, ItemResult, Stage, Task
 from evolve.runs.history import STATIC, TEST
@@ -182,9 +182,7 @@ def _write(write: Mapping[str, Any]) -> list[RenderableType]:
 
 
 def _outcome(data: Mapping[str, Any]) -> RenderableType:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
+    grid = labelled_grid()
     if data["inconclusive"]:
         grid.add_row("no score", Text(one_line(data["inconclusive"], 400)))
     grid.add_row(

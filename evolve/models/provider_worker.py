@@ -20,7 +20,6 @@ from evolve.models.redaction import redacted
 from evolve.models.settings import ModelSettings
 
 READY = {"ready": True}
-OPERATIONS = ("chat", "embed", "price", "context")
 
 
 class ProviderWorker:

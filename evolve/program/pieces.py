@@ -13,7 +13,7 @@ from evolve.program import MemoryProgram
 from evolve.program.identity import fingerprint
 from evolve.program.parts import BASE_CLASS, CONSTANTS, assigned_name, literals
 from evolve.program.reach import closure
-from evolve.program.syntax import FUNCTIONS, is_text, mentions
+from evolve.program.syntax import FUNCTIONS, is_text, mentions, single_import
 
 _TABLE = "KNOBS"
 HEAD = f"{BASE_CLASS} apart from its methods"
@@ -96,7 +96,7 @@ def _named(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             for alias in node.names:
                 bound = alias.asname or alias.name.partition(".")[0]
-                yield bound, _import_of(node, alias)
+                yield bound, single_import(node, alias)
         elif isinstance(node, ast.ClassDef) and node.name == BASE_CLASS:
             yield from _methods(node)
         elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
@@ -119,9 +119,3 @@ def _methods(node: ast.ClassDef) -> Iterator[tuple[str, ast.AST]]:
     for statement in node.body:
         if isinstance(statement, FUNCTIONS):
             yield f"{node.name}.{statement.name}", statement
-
-
-def _import_of(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.stmt:
-    if isinstance(node, ast.Import):
-        return ast.Import(names=[alias])
-    return ast.ImportFrom(module=node.module, names=[alias], level=node.level)

@@ -120,26 +120,6 @@ class Source(SplicedText):
             if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)
         }
 
-    def with_line(self, method: str, statement: str) -> str:
-        """Return the text with a statement inserted into ``method``; see ``Additions.line``."""
-        edit = Additions(self)
-        edit.line(method, statement)
-        return edit.text
-
-    def with_method(self, name: str, text: str) -> str:
-        """Return the text with a method of KnowledgeBase added, or replaced."""
-        edit = Additions(self)
-        edit.method(name, text)
-        return edit.text
-
-    def with_field(self, owner: str, name: str, declaration: str) -> str:
-        """Return the text with a field of the dataclass ``owner``, unless it has it; see
-        ``Additions.field``.
-        """
-        edit = Additions(self)
-        edit.field(owner, name, declaration)
-        return edit.text
-
     def with_knobs(self, entries: Mapping[str, str]) -> str:
         """Return the text with entries added to KNOBS, except for existing ones; the table is made where
         there is none.

@@ -51,6 +51,18 @@ def bound_names(node: ast.stmt) -> set[str]:
     return {part.id for part in parts if isinstance(part.ctx, ast.Store)}
 
 
+def single_import(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.Import | ast.ImportFrom:
+    """Return the import of one of the names that ``node`` imports.
+
+    >>> node = ast.parse("from math import pi, e").body[0]
+    >>> ast.unparse(single_import(node, node.names[1]))
+    'from math import e'
+    """
+    if isinstance(node, ast.Import):
+        return ast.Import(names=[alias])
+    return ast.ImportFrom(module=node.module, names=[alias], level=node.level)
+
+
 def is_text(node: ast.stmt) -> bool:
     """Return whether a statement is a bare string, such as a docstring."""
     return (

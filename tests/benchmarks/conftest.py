@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import importlib
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from evolve.agents.rules import RuleBasedAgent, RuleBasedJudge
 from evolve.benchmark import Benchmark
-from evolve.evaluation import Evaluator, Subset
-from evolve.models.embeddings import HashingEmbedder
-from evolve.models.offline import ExtractiveModel
+from evolve.evaluation import Subset
 from evolve.records import Interval, Task
-from evolve.sandboxes.process import ProcessSandbox
-from evolve.sandboxes.protocol import Limits
+from evolve.resources import folder
 from evolve.seeds import seed_program
 from evolve.statistics import paired_interval
 
@@ -21,29 +18,19 @@ Gains = Callable[[Benchmark, Sequence[Task], Sequence[str]], dict[str, Interval]
 
 
 @pytest.fixture
-def gains() -> Iterator[Gains]:
+def gains(monkeypatch: pytest.MonkeyPatch) -> Gains:
     """``gains(benchmark, tasks, seeds)``: what each seed program earns more than ``no_memory``, paired.
 
     The rule-based agent acts; all episodes of the tasks' groups are remembered. Prints what each one earned.
     """
-    sandbox = ProcessSandbox()
+    monkeypatch.syspath_prepend(str(folder("benchmarks") / "acting"))
+    played = importlib.import_module("playing").played
 
     def measure(benchmark: Benchmark, tasks: Sequence[Task], seeds: Sequence[str]) -> dict[str, Interval]:
         subset = Subset("shown", tuple(tasks), benchmark.of_groups(task.group for task in tasks))
-        lines = [line for episode in subset.episodes for line in episode.text.split("\n")]
-        evaluator = Evaluator(
-            benchmark=benchmark,
-            agent=RuleBasedAgent(),
-            judge=RuleBasedJudge(),
-            sandbox=sandbox,
-            embedder=HashingEmbedder.fit(lines),
-            model=ExtractiveModel(),
-            limits=Limits(),
-            metric="reward",
-        )
         earned: dict[str, dict[str, float]] = {}
         for name in ("no_memory", *seeds):
-            evaluation = evaluator.evaluate(seed_program(name), subset)
+            evaluation = played(benchmark, subset, seed_program(name))
             assert evaluation.status == "complete", evaluation.reason or evaluation.failure
             assert all(item.steps for item in evaluation.items)
             earned[name] = {item.task: item.score for item in evaluation.items}
@@ -53,5 +40,4 @@ def gains() -> Iterator[Gains]:
             print(f"\n{name} minus no_memory, paired: {gain}", end="")
         return gained
 
-    yield measure
-    sandbox.close()
+    return measure

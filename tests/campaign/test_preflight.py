@@ -10,6 +10,7 @@ from evolve.campaign.preflight import QUESTION, preflight
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
 from evolve.models.calls import Call
+from evolve.registry import REGISTRY
 from tests.campaign.actors import MODELS, actors
 from tests.campaign.lab import SMALL, Lab, quick
 from tests.server.fixtures import KEY_VARIABLE
@@ -81,6 +82,27 @@ def test_a_missing_key_is_named(ready: ModelServer, lab: Lab, monkeypatch: pytes
 def test_a_misspelt_provider_is_told_the_right_one(ready: ModelServer, lab: Lab) -> None:
     text = refused(lab.config(SMALL, models__task__model="opnai/gpt-4o-mini"), lab)
     assert "opnai/gpt-4o-mini (task): there is no provider 'opnai'; did you mean openai/gpt-4o-mini?" in text
+
+
+def test_a_name_without_a_provider_is_told_the_registered_ones(
+    ready: ModelServer, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = {("embedder", "letters"): object, ("judge", "keyword"): object}
+    monkeypatch.setattr(REGISTRY, "_added", parts)
+    wrong = {"models.embedding.model": "leters", "models.judge.model": "keywrod"}
+    text = refused(merged(lab.config(SMALL), wrong), lab)
+    assert "such as openai/leters; or the name of a registered embedder: offline, wordllama, letters" in text
+    assert "such as openai/keywrod; or the name of a registered judge: keyword" in text
+
+
+def test_a_registered_embedder_is_not_asked_over_a_network(
+    ready: ModelServer, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(REGISTRY, "_added", {("embedder", "letters"): object})
+    notices: list[str] = []
+    checked(merged(lab.config(), {**ON, "models.embedding.model": "letters"}), notices)
+    assert "letters" not in notices[0]
+    assert MODELS["embedding"] not in {one.model for one in ready.served}
 
 
 def test_a_provider_that_is_down_is_no_reason_to_wait(lab: Lab) -> None:

@@ -9,35 +9,59 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import evolve
 from evolve.cli import app
+from evolve.mutation.agentic.transcript import Beginning, Carried, Ending, Spoken, Transcript
+from evolve.plugins.versions import Decision, Versions
+from evolve.records import Failure
+from evolve.runs.requests import SteeringRequest, append_request
 from tests.campaign.small import small
 
 PAGE = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
+SMALL = str(Path(__file__).parents[1] / "campaign" / "small.py")
 COMMANDS = {
     "runs": "runs",
-    "front": "front mine",
-    "show": "show mine 1",
-    "trace": "trace mine 0 TASK",
-    "progress": "progress mine",
-    "lineage": "lineage mine",
-    "compare": "compare mine mine",
-    "diff": "diff mine 0 1",
-    "notes": "notes mine",
+    "front RUN": "front mine",
+    "show RUN [ID]": "show mine 1",
+    "evaluate PROGRAM": f"evaluate lexical -b {SMALL} --trust --static 4 --sandbox process --unsafe-local",
+    "bench": f"bench -p lexical -p hybrid -b {SMALL} --trust --split static --static 4 --against lexical "
+    "--sandbox process --unsafe-local",
+    "trace RUN ID ITEM": "trace mine 0 TASK",
+    "trace RUN ID": "trace mine 1",
+    "explain RUN [ID]": "explain mine",
+    "progress RUN": "progress mine",
+    "lineage RUN [ID]": "lineage mine",
+    "compare RUN RUN...": "compare mine mine",
+    "diff RUN A B": "diff mine 0 1",
+    "notes RUN": "notes mine",
+    "hint RUN": "hint mine",
+    "improve PLUGIN": "improve PLUGIN --data MEMORY --budget 0 --sandbox process --unsafe-local",
+    "rollback PLUGIN": "rollback PLUGIN",
     "seeds": "seeds",
+    "seeds show NAME": "seeds show lexical",
     "benchmarks": "benchmarks",
+    "benchmarks show NAME": "benchmarks show chronicle",
+    "benchmarks check NAME": "benchmarks check chronicle",
+    "benchmarks from-log DATA": "benchmarks from-log MEMORY --out OUT",
+    "models": "models",
     "doctor": "doctor",
 }
-WHERE_DATA_ARE = {"[].episodes", "[].validation", "[].test", "[].partial"}
-"""Fields of benchmarks whose data are on this machine."""
-WITHOUT_RUNS = {"seeds", "benchmarks", "doctor"}
+"""Heading of the page → words to give."""
+NOT_HERE = {
+    "benchmarks": {"[].episodes", "[].validation", "[].test", "[].partial", "[].missing", "[].invalid"},
+    "benchmarks show NAME": {"missing", "invalid"},
+    "benchmarks from-log DATA": {"review", "questions"},
+}
+"""Fields that are printed in other circumstances, such as those of benchmarks without data."""
+WITHOUT_RUNS = {"improve", "rollback", "seeds", "benchmarks", "models", "doctor"}
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one small run."""
+    """A folder with one small run, which has a hint, and a candidate that an agent made."""
     folder = tmp_path_factory.mktemp("runs")
     evolve.run(
         small(Path()),
@@ -49,34 +73,71 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         unsafe_local=True,
         settings={"evaluation.static": 4, "evaluation.test": 4, "sandbox.pool": 0},
     )
+    append_request(folder / "mine", SteeringRequest(action="hint", text="Keep the dates."))
+    begun = Beginning(key="k", number=1, parent=0, proposer="openai/x", files=3)
+    transcript = Transcript(folder / "mine" / "proposals" / "1.jsonl", begun)
+    transcript.add(Spoken(text="Look.", calls=(("list", "{}", "c"),), seconds=1.5))
+    transcript.add(Carried(call="list", text="parent.py", seconds=0.5))
+    transcript.add(Ending(reason="submitted"))
+    transcript.close()
     return folder
 
 
-def task(root: Path) -> str:
-    """The id of a task that was asked."""
-    return next(iter(evolve.open_run(root / "mine").candidates[0].evaluations[0].items)).task
+@pytest.fixture(scope="module")
+def words(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Places and names that the words stand for; the plug-in was swapped once, and its memory was used."""
+    folder = tmp_path_factory.mktemp("plugins")
+    done = CliRunner().invoke(
+        app, ["export", "mine", "0", "--name", "mine", "--out", str(folder), "--root", str(root)]
+    )
+    assert done.exit_code == 0, done.output
+    plugin = folder / "mine"
+    with evolve.load(plugin, path=folder / "memory", sandbox="process", trust=True, usage_log=True) as memory:
+        for number in range(8):
+            memory.remember(f"Friend {number} lives in house {number}.")
+            memory.feedback(memory.recall(f"Where does friend {number} live?").id, f"in house {number}")
+    versions = Versions.of(plugin)
+    versions.swap(versions.folder, Decision(at="", action="swapped", deployed="", version=0))
+    asked = evolve.open_run(root / "mine").candidates[0].evaluations[0].items
+    return {
+        "TASK": next(iter(asked)).task,
+        "PLUGIN": str(plugin),
+        "MEMORY": str(folder / "memory"),
+        "OUT": str(folder / "benchmark"),
+    }
 
 
-def rows(command: str) -> Iterator[tuple[str, str]]:
-    """First and second cell of the rows of the tables in the command's section."""
+def name_of(heading: str) -> str:
+    """The command of a heading: ``benchmarks show`` of ``benchmarks show NAME``."""
+    return " ".join(word for word in heading.split() if word.islower())
+
+
+def headings() -> dict[str, str]:
+    """What is said to be given → the text of its section."""
+    found = {}
     for section in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]:
         title, _, text = section.partition("\n")
-        if f"`evolve {command}" in title:
-            yield from re.findall(r"^\| (.+?) \| (.+) \|$", text, flags=re.MULTILINE)
-
-
-def documented(command: str) -> set[str]:
-    """The paths of the fields of a command, as the page has them."""
-    found: set[str] = set()
-    for paths, meaning in rows(command):
-        named = re.match(r"of ((?:`\w+`(?: and )?)+)[:,]", meaning)
-        if named is None or f"`{command}`" in named.group(1):
-            found |= set(re.findall(r"`([^`]+)`", paths))
-    if command == "show":
-        record = re.search(r"^\| candidate \| (.+) \|$", PAGE, flags=re.MULTILINE)
-        assert record
-        found |= set(re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", record.group(1)))) - {"null"}
+        found |= dict.fromkeys(re.findall(r"`evolve ([^`]+)`", title), text)
     return found
+
+
+def fields_of(record: str) -> set[str]:
+    """Names of the fields of a record of the first table."""
+    row = re.search(rf"^\| {record} \| (.+) \|$", PAGE, flags=re.MULTILINE)
+    assert row, f"no record {record} on the page"
+    return set(re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", row.group(1))))
+
+
+def documented(heading: str) -> set[str]:
+    """The paths of the fields of a command, as the page has them."""
+    section = headings()[heading]
+    found: set[str] = set()
+    for paths, meaning in re.findall(r"^\| (.+?) \| (.+) \|$", section, flags=re.MULTILINE):
+        for path in re.findall(r"`([^`]+)`", paths):
+            one = re.search(r"each an (\w+)$", meaning) if path.endswith("[]") else None
+            found |= {f"{path}.{name}" for name in fields_of(one.group(1))} if one else {path}
+    whole = re.match(r"\s*An? (\w+), and these fields:", section)
+    return found | fields_of(whole.group(1)) if whole else found
 
 
 def printed(value: Any, known: set[str], path: str = "") -> set[str]:
@@ -85,8 +146,9 @@ def printed(value: Any, known: set[str], path: str = "") -> set[str]:
         return {path}
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return set().union(*(printed(entry, known, f"{path}[]") for entry in value))
-    if isinstance(value, list) and not value and any(name.startswith(f"{path}[]") for name in known):
-        return {name for name in known if name.startswith(f"{path}[]")}
+    inner_names = {name for name in known if name.startswith((f"{path}[]", f"{path}."))}
+    if not value and inner_names:
+        return inner_names
     if isinstance(value, dict):
         return set().union(
             *(printed(inner, known, f"{path}.{key}" if path else key) for key, inner in value.items())
@@ -94,26 +156,47 @@ def printed(value: Any, known: set[str], path: str = "") -> set[str]:
     return {path}
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_fields_of_a_command_are_those_of_the_page(command: str, root: Path) -> None:
-    words = [*COMMANDS[command].replace("TASK", task(root)).split(), "--json"]
-    if command not in WITHOUT_RUNS:
-        words += ["--root", str(root)]
-    done = CliRunner().invoke(app, words)
+def json_of(heading: str, root: Path, words: dict[str, str]) -> Any:
+    given = [words.get(word, word) for word in COMMANDS[heading].split()]
+    if given[0] not in WITHOUT_RUNS:
+        given += ["--root", str(root)]
+    done = CliRunner().invoke(app, [*given, "--json"])
     assert done.exit_code in (0, 1), done.output
-    known = documented(command)
+    return json.loads(done.stdout)
+
+
+def with_json(command: Any, name: str = "") -> Iterator[str]:
+    """Commands with ``--json``; ``seeds list`` is the same as ``seeds``."""
+    for word, inner in getattr(command, "commands", {}).items():
+        yield from with_json(inner, f"{name} {word}".removesuffix(" list").strip())
+    if not hasattr(command, "commands") and any("--json" in option.opts for option in command.params):
+        yield name
+
+
+def test_every_command_with_json_is_on_the_page() -> None:
+    assert {name_of(heading) for heading in headings()} == set(with_json(typer.main.get_command(app)))
+    assert set(headings()) == set(COMMANDS), "give the words of each heading in COMMANDS"
+
+
+@pytest.mark.parametrize("heading", COMMANDS)
+def test_the_fields_of_a_command_are_those_of_the_page(
+    heading: str, root: Path, words: dict[str, str]
+) -> None:
+    known = documented(heading)
     assert known
-    found = printed(json.loads(done.stdout), known)
+    found = printed(json_of(heading, root, words), known)
     assert found <= known
-    assert known - found <= WHERE_DATA_ARE
+    assert known - found <= NOT_HERE.get(heading, set())
 
 
-def test_an_interval_and_the_usage_have_the_fields_of_the_page(root: Path) -> None:
-    shown = json.loads(CliRunner().invoke(app, ["show", "mine", "1", "--root", str(root), "--json"]).stdout)
-    words = ["trace", "mine", "0", task(root), "--root", str(root), "--json"]
-    trace = json.loads(CliRunner().invoke(app, words).stdout)
-    for record, value in (("interval", shown["quality"]), ("usage", trace["usage"])):
-        text = re.search(rf"^\| {record} \| (.+) \|$", PAGE, flags=re.MULTILINE)
-        assert text
-        names = set(re.findall(r"`(\w+)`", text.group(1))) - {"tasks", "groups"}
-        assert set(value) == names
+def test_a_review_that_is_written_has_the_fields_of_the_page(words: dict[str, str], tmp_path: Path) -> None:
+    given = ["benchmarks", "from-log", words["MEMORY"], "--out", str(tmp_path / "out"), "--json"]
+    done = CliRunner().invoke(app, [*given, "--review", str(tmp_path / "review.jsonl")])
+    assert set(json.loads(done.stdout)) == {"review", "questions", "left_out"}
+
+
+def test_the_records_have_the_fields_of_the_page(root: Path, words: dict[str, str]) -> None:
+    shown, trace = json_of("show RUN [ID]", root, words), json_of("trace RUN ID ITEM", root, words)
+    assert set(shown["quality"]) == fields_of("interval") - {"tasks", "groups"}
+    assert set(trace["usage"]) == fields_of("usage")
+    assert set(Failure.model_fields) == fields_of("failure")

@@ -9,9 +9,9 @@ import pytest
 
 from evolve.benchmark import Benchmark
 from evolve.environment import Observation
-from evolve.errors import UsageError
+from evolve.errors import ModelError, UsageError
 from evolve.evaluation import Subset
-from evolve.records import Criterion, Episode, Task
+from evolve.records import Completion, Criterion, Episode, Task, Usage
 
 
 class Door:
@@ -91,6 +91,26 @@ def test_an_episode_is_answered_scored_and_then_written(make_world, make_program
     first, *_, last = (text for text in lessons if "house 0" in text)
     assert "Answer given: (none)" in first  # the memory was empty
     assert "Answer given: Question: " in last  # it held what was learnt before
+
+
+def test_a_question_that_a_model_refuses_costs_its_own_lesson(make_world, make_program):
+    class Refusing:
+        identity = "refusing"
+
+        def complete(self, messages: Any, options: Any, repeat: int = 0) -> Completion:
+            if "house 0" in messages[0]["content"]:
+                raise ModelError("filtered", "The filter refused.")
+            return Completion(text="summary", usage=Usage(calls=1))
+
+    world = make_world(groups=8)
+    benchmark = online(world.benchmark)
+    subset = Subset("static", benchmark.validation, benchmark.episodes)
+    asks = 'return self.toolkit.llm_completion([{"role": "user", "content": query.text}])'
+    found = world.make(benchmark=benchmark, model=Refusing()).evaluate(make_program(read=asks), subset)
+    assert found.status == "complete", found.reason
+    refused = [write.episode for write in found.writes if write.inconclusive == "The filter refused."]
+    assert refused == [episode.id for episode in benchmark.episodes if episode.group == "g0"]
+    assert len(found.writes) == len(benchmark.episodes)
 
 
 def test_online_episodes_need_a_question(make_world):

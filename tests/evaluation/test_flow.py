@@ -23,13 +23,16 @@ from evolve.agents.protocol import Extraction, Grade, Response
 from evolve.agents.rules import RuleBasedAgent, RuleBasedJudge
 from evolve.evaluation import Subset
 from evolve.evaluation.early_stopping import EarlyStopper, FrontMember
+from evolve.program import MemoryProgram
 from evolve.records import Candidate, Usage
 from evolve.sandboxes.process import ProcessSandbox
 from tests.evaluation.test_acting_and_learning import online
 from tests.evaluation.test_batching import READS, WRITES, SlowModel
+from tests.evaluation.test_within_task import SHOUTS_AND_READS_AGAIN, corridors, says_what_it_remembers
 
 ENGINE = f"{Path(evolve.__file__).parent}/"
 ROOM = str(Path(evolve.__file__).parent / "evaluation")
+MOST_CROSSINGS = 8
 
 
 @contextmanager
@@ -93,10 +96,20 @@ def learning(world: Any) -> tuple[Any, Any, Any]:
     return evaluator, Subset("static", benchmark.validation, benchmark.episodes), early_stopper
 
 
-@pytest.mark.parametrize(("setting", "most"), [(everyday, 8), (whole, 9), (learning, 10)])
-def test_a_program_crosses_few_files_and_none_calls_back(make_world, make_program, setting, most):
+def acting(world: Any) -> tuple[Any, Any, Any]:
+    """Tasks are acted out, and the program observes the steps."""
+    benchmark = corridors(world.benchmark)
+    world.agent.act = says_what_it_remembers
+    evaluator = world.make(benchmark=benchmark, metric="reward")
+    return evaluator, Subset("static", benchmark.validation, benchmark.episodes), None
+
+
+@pytest.mark.parametrize("setting", [everyday, whole, learning, acting])
+def test_a_program_crosses_at_most_eight_files_and_none_calls_back(make_world, make_program, setting):
     evaluator, subset, early_stopper = setting(make_world(groups=4))
-    program, crossings = make_program(write=WRITES, read=READS), Crossings()
+    methods = {} if setting is acting else {"write": WRITES, "read": READS}
+    source = make_program(**methods).source + (SHOUTS_AND_READS_AGAIN if setting is acting else "")
+    program, crossings = MemoryProgram(source), Crossings()
     with profiled(crossings):
         evaluation = evaluator.evaluate(program, subset, early_stopper=early_stopper)
     assert evaluation.status == "complete"
@@ -104,7 +117,7 @@ def test_a_program_crosses_few_files_and_none_calls_back(make_world, make_progra
     for caller, called in crossings.found:
         print(f"  {caller} -> {called}")
     assert crossings.upward == set()
-    assert len(crossings.found) <= most
+    assert len(crossings.found) <= MOST_CROSSINGS
 
 
 class PathToRead:
@@ -154,7 +167,7 @@ def test_the_path_from_the_evaluator_to_a_read_in_the_sandbox_is_short(make_worl
     print(f"\n{len(path.longest) - 1} crossings: {' -> '.join(path.longest)}")
     assert path.longest[0] == "evaluation/evaluator"
     assert path.longest[-1].startswith("sandboxes/")
-    assert len(path.longest) - 1 <= 8
+    assert len(path.longest) - 1 <= MOST_CROSSINGS
 
 
 class Walk:
@@ -207,6 +220,35 @@ def test_a_value_walks_from_task_to_archive_through_few_records(make_world, make
     assert value in (item.query.get("text"), item.retrieved, item.answer, str(item.score))
     print(f"\n{value}: {len(walk.found)} records: {', '.join(walk.found)}")
     assert list(walk.found) == records
+
+
+def test_a_score_walks_from_the_judge_to_the_archive_through_at_most_five_records(make_world, make_program):
+    """In a campaign, up to the candidate, which is what the archive holds."""
+    world = make_world(groups=2)
+    first = world.benchmark.validation[0].id
+
+    def grade(tasks: Any, answers: Any, repeat: int = 0) -> list[Grade]:
+        return [Grade(0.123456 if task.id == first else 0.75) for task in tasks]
+
+    world.judge.grade = grade
+
+    def search() -> evolve.Result:
+        parts = {"agent": world.agent, "judge": world.judge, "sandbox": world.sandbox}
+        settings = {"evaluation.metric": "judge", "evaluation.test": 0, "sandbox.pool": 0}
+        programs = [make_program()]
+        return evolve.run(
+            world.benchmark, programs=programs, max_candidates=0, jobs=1, settings=settings, **parts
+        )
+
+    search()  # imports are slow while every call is told
+    walk = Walk("0.123456")
+    with profiled(walk):
+        result = search()
+    found = list(walk.found)
+    found = found[: found.index("Candidate") + 1]
+    print(f"\n0.123456: {len(found)} records: {', '.join(found)}")
+    assert result.front[0].item_scores[first] == 0.123456
+    assert found == ["Grade", "ItemOutcome", "Evaluation", "JobResult", "Candidate"]
 
 
 def test_why_there_is_no_result_is_a_field_of_one_class():

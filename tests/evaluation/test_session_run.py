@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
+
+import pytest
 
 from evolve.agents.protocol import Extraction
 from evolve.errors import ProgramError
 from evolve.evaluation.session_run import LoadedSession, SessionRun
-from evolve.evaluation.subsets import MemoryBatch
-from evolve.records import Episode, Task, Usage
+from evolve.records import Episode, ItemOutcome, Task, Usage
 from evolve.sandboxes.protocol import Outcome
 
 
@@ -50,79 +50,61 @@ class Session:
         self.close()
 
 
-class Inputs:
-    """What is told and asked of each group."""
-
-    def __init__(self, groups: Sequence[str]):
-        self.groups = groups
-
-    def items(self, place: int) -> list[Extraction]:
-        return [Extraction({"text": "item"}, Usage())]
-
-    def queries(self, questions: Mapping[str, Task]) -> list[Extraction]:
-        return [Extraction({"text": f"ask {task.group}"}, Usage()) for task in questions.values()]
+def use_memory(run: SessionRun, group: str) -> list[ItemOutcome]:
+    """Tell the memory of ``group`` something, and ask it something."""
+    item, query = Extraction({"text": "item"}, Usage()), Extraction({"text": f"ask {group}"}, Usage())
+    episode = Episode(id=group, text=f"tell {group}")
+    with run.memory([episode], [item]):
+        run.write(episode, item)
+        return run.ask([Task(id=f"task {group}", question="?", answers=("x",), group=group)], [query])
 
 
-def session_run(session: Session, *groups: str, blocks: int = 1) -> SessionRun:
-    """Each group's memory is told something and asked something, ``blocks`` times."""
-    batches = [
-        MemoryBatch(
-            group,
-            (Episode(id=group, text=f"tell {group}"),),
-            tuple(
-                (Task(id=f"task {group}{n or ''}", question="?", answers=("x",), group=group),)
-                for n in range(blocks)
-            ),
-        )
-        for group in groups
-    ]
-    return SessionRun(LoadedSession(session, None), batches, Inputs(groups), clock=lambda: 0.0)
-
-
-def carry_out(session: Session, *groups: str) -> SessionRun:
-    run = session_run(session, *groups)
-    for _ in run:
-        pass
-    return run
+def session_run(session: Session) -> SessionRun:
+    return SessionRun(LoadedSession(session, None), clock=lambda: 0.0)
 
 
 def test_each_memory_is_written_then_read_in_a_branch_of_its_own():
     session = Session(broken=0)
-    result = carry_out(session, "a", "b")
+    run = session_run(session)
+    reads = use_memory(run, "a") + use_memory(run, "b")
     assert session.calls == ["tell a", "ask a", "tell b", "ask b"]
     assert session.branches == 4
-    assert result.failure is None
-    assert result.usage == Usage(calls=2)
+    assert session.inside == 0
+    assert run.failure is None
+    assert run.usage == Usage(calls=2)
+    assert run.reads == reads
+    assert [read.task for read in reads] == ["task a", "task b"]
 
 
-def test_a_branch_that_cannot_be_made_ends_it():
-    session = Session(broken=3)
-    result = carry_out(session, "a", "b", "c")
-    assert session.calls == ["tell a", "ask a"]
-    assert result.failure is not None
-    assert result.failure.where == "branch for group 'b'"
-    assert result.failure.kind == "memory"
+def test_a_memory_that_cannot_be_made_is_an_error_of_the_program():
+    run = session_run(Session(broken=1))
+    with pytest.raises(ProgramError, match="no memory to fork"):
+        use_memory(run, "a")
 
 
 def test_a_branch_for_a_read_that_cannot_be_made_is_that_read_failing():
     session = Session(broken=2)
-    result = carry_out(session, "a", "b")
+    run = session_run(session)
+    (read,) = use_memory(run, "a")
+    assert run.fatal is not None
+    assert run.fatal.where == "read task a"
+    assert run.first_failure == run.fatal == read.failure
+
+
+def test_nothing_is_called_once_the_session_has_ended():
+    session = Session(broken=2)
+    run = session_run(session)
+    use_memory(run, "a")
+    assert use_memory(run, "b") == []
     assert session.calls == ["tell a"]
-    assert result.fatal is not None
-    assert result.fatal.where == "read task a"
-    assert result.first_failure == result.fatal
+    assert len(run.writes) == len(run.reads) == 1
 
 
-def test_reads_come_while_their_memory_is_there_and_what_is_not_asked_for_is_not_done():
-    session = Session(broken=0)
-    run = session_run(session, "a", "b", blocks=2)
-    with closing(iter(run)) as blocks:
-        batch, (read,) = next(blocks)
-        assert (batch.group, read.task, read.retrieved, session.inside) == ("a", "task a", "found", 1)
-        assert session.calls == ["tell a", "ask a"]
-        next(blocks)
-        assert session.inside == 1
-        assert next(blocks)[0].group == "b"
-        assert session.calls == ["tell a", "ask a", "ask a", "tell b", "ask b"]
-    assert session.inside == 0, "closed early, it leaves the memory"
-    assert len(run.reads) == 3
+def test_a_read_aside_is_no_result():
+    session = Session(broken=2)
+    run = session_run(session)
+    task = Task(id="lesson", question="?", answers=("x",))
+    query = Extraction({"text": "ask"}, Usage(calls=1))
+    assert run.read_aside(task, query).retrieved == "found"
+    assert run.read_aside(task, query).failure == run.fatal is not None
+    assert run.reads == []

@@ -18,6 +18,8 @@ import pytest
 
 from evolve import resources
 from evolve.program import MemoryProgram
+from evolve.program.additions import Additions
+from evolve.program.source import Source
 
 EPISODES = (
     "[9:10 am on 3 May, 2023]\nAnn: I like blue cheese. Do you?\nBob: No, I prefer red wine.\nAnn: Rome is.",
@@ -188,3 +190,24 @@ def host() -> str:
     """A small valid program with a step."""
     assert MemoryProgram(HOST).problems == ()
     return HOST
+
+
+def with_line(program: str, method: str, statement: str) -> str:
+    """The program with a statement inserted into ``method``."""
+    edit = Additions(Source(program))
+    edit.line(method, statement)
+    return edit.text
+
+
+def with_method(program: str, name: str, text: str) -> str:
+    """The program with a method added, or replaced."""
+    edit = Additions(Source(program))
+    edit.method(name, text)
+    return edit.text
+
+
+def with_field(program: str, owner: str, name: str, declaration: str) -> str:
+    """The program with a field of the dataclass ``owner``, unless it has it."""
+    edit = Additions(Source(program))
+    edit.field(owner, name, declaration)
+    return edit.text

@@ -8,6 +8,7 @@ from evolve.program.grafting import apply, parse_graft
 from evolve.program.pruning import prune
 from evolve.program.resources import resources
 from evolve.program.source import Source
+from tests.program.hosts import with_line, with_method
 
 STEP = '''import math
 
@@ -144,10 +145,8 @@ def test_what_a_feeding_line_shares_stays(host, run):
         "self.notes.extend(fresh)",
         "for x in fresh:\n            self.notes.append(x)\n            self.seen.add(x)",
     )
-    shared = Source(shared).with_line("read", "scores = self._seen(scores)")
-    shared = Source(shared).with_method(
-        "_seen", "def _seen(self, scores):\n    return scores if self.seen else {}"
-    )
+    shared = with_line(shared, "read", "scores = self._seen(scores)")
+    shared = with_method(shared, "_seen", "def _seen(self, scores):\n    return scores if self.seen else {}")
     child = without_step(shared, "_seen")
     assert "self.seen = set()" in child
     assert "self.seen.add" in child

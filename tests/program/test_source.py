@@ -8,6 +8,7 @@ from evolve.program import MemoryProgram
 from evolve.program.source import Source, import_of
 from evolve.program.splicing import SpliceError
 from evolve.program.syntax import statements
+from tests.program.hosts import with_field, with_line, with_method
 
 MULTILINE = '''class KnowledgeBase:
     def __init__(self, toolkit):
@@ -62,7 +63,7 @@ def test_text_of_leaves_strings_alone():
 
 def test_a_method_with_strings_moves_unharmed(host):
     method = Source(MULTILINE).text_of(Source(MULTILINE).methods["__init__"])
-    for text in (Source(host).with_method("__init__", method), Source(host).with_method("setup", method)):
+    for text in (with_method(host, "__init__", method), with_method(host, "setup", method)):
         name = "setup" if "def setup" in text else "__init__"
         assert ast.dump(Source(text).methods[name]) == ast.dump(Source(MULTILINE).methods["__init__"])
         assert 'self.sql = """\nSELECT 1\n        FROM x\n"""\n' in text
@@ -92,14 +93,14 @@ def test_a_method_with_strings_moves_unharmed(host):
     ],
 )
 def test_with_line(host, statement, context):
-    text = Source(host).with_line("read", statement)
+    text = with_line(host, "read", statement)
     assert context in text
-    assert Source(text).with_line("read", statement) == text
+    assert with_line(text, "read", statement) == text
 
 
 def test_steps_of_one_verb_stay_together(host):
-    text = Source(host).with_line("read", "scores = self._sort(scores)")
-    text = Source(text).with_line("read", "scores = self._add_b(question, scores)")
+    text = with_line(host, "read", "scores = self._sort(scores)")
+    text = with_line(text, "read", "scores = self._add_b(question, scores)")
     lines = [line.strip() for line in text.split("\n") if "scores = self." in line]
     assert [line.split("(")[0] for line in lines] == [
         "scores = self._add_a",
@@ -110,27 +111,27 @@ def test_steps_of_one_verb_stay_together(host):
 
 def test_with_line_takes_the_place_of_a_pass():
     text = "class KnowledgeBase:\n    def _index(self, fresh):\n        pass\n"
-    assert Source(text).with_line("_index", "if fresh:\n    self.n = 1") == (
+    assert with_line(text, "_index", "if fresh:\n    self.n = 1") == (
         "class KnowledgeBase:\n    def _index(self, fresh):\n        if fresh:\n            self.n = 1\n"
     )
 
 
 def test_with_line_keeps_strings_in_the_statement(host):
-    text = Source(host).with_line("__init__", 'self.sql = """\nA\n  B\n"""')
+    text = with_line(host, "__init__", 'self.sql = """\nA\n  B\n"""')
     assert '        self.notes = []\n        self.sql = """\nA\n  B\n"""\n\n    def write' in text
 
 
 def test_with_line_to_an_unknown_method(host):
     with pytest.raises(KeyError):
-        Source(host).with_line("forget", "x = 1")
+        with_line(host, "forget", "x = 1")
 
 
 @pytest.mark.parametrize("margin", ["  ", "\t", "        "])
 def test_other_indentations(host, margin):
     text = host.replace("    ", margin)
-    text = Source(text).with_line("__init__", "if toolkit:\n    self.n = 1")
-    text = Source(text).with_method("_new", "def _new(self):\n    return 1")
-    text = Source(text).with_field("Query", "people", "people: list[str] = field(default_factory=list)")
+    text = with_line(text, "__init__", "if toolkit:\n    self.n = 1")
+    text = with_method(text, "_new", "def _new(self):\n    return 1")
+    text = with_field(text, "Query", "people", "people: list[str] = field(default_factory=list)")
     program = MemoryProgram(text)
     assert program.problems == ()
     assert "_new" in program.parts.methods
@@ -140,9 +141,7 @@ def test_other_indentations(host, margin):
 
 @pytest.mark.parametrize("newline", ["\r\n", "\r"])
 def test_other_line_ends(host, newline):
-    assert Source(host.replace("\n", newline)).with_line("read", "x = 1") == Source(host).with_line(
-        "read", "x = 1"
-    )
+    assert with_line(host.replace("\n", newline), "read", "x = 1") == with_line(host, "read", "x = 1")
 
 
 def test_statements_that_share_a_line_are_refused(host):
@@ -154,38 +153,38 @@ def test_statements_that_share_a_line_are_refused(host):
     )
     source = Source(text)
     with pytest.raises(SpliceError, match="line 34 holds more than one statement"):
-        source.with_line("__init__", "self.n = 1")
+        with_line(text, "__init__", "self.n = 1")
     with pytest.raises(SpliceError):
         source.without(source.methods["__init__"].body[0])
     with pytest.raises(SpliceError):
-        Source(one_line).with_line("_index", "self.n = 1")
-    assert "def _index(self, fresh):\n        return" in Source(one_line).with_method(
-        "_index", "def _index(self, fresh):\n    return"
+        with_line(one_line, "_index", "self.n = 1")
+    assert "def _index(self, fresh):\n        return" in with_method(
+        one_line, "_index", "def _index(self, fresh):\n    return"
     )
 
 
 def test_with_method(host):
-    text = Source(host).with_method("_new", "def _new(self):\n    return 1")
+    text = with_method(host, "_new", "def _new(self):\n    return 1")
     assert text == host + "\n    def _new(self):\n        return 1\n"
-    replaced = Source(text).with_method("_new", "@staticmethod\ndef _new():\n    return 2")
+    replaced = with_method(text, "_new", "@staticmethod\ndef _new():\n    return 2")
     assert replaced == host + "\n    @staticmethod\n    def _new():\n        return 2\n"
-    assert Source(replaced).with_method("_new", "def _new(self):\n    return 1") == text
+    assert with_method(replaced, "_new", "def _new(self):\n    return 1") == text
 
 
 def test_with_field(host):
     declaration = 'people: list[str] = field(\n    default_factory=list, metadata={"description": "Who"}\n)'
-    text = Source(host).with_field("Query", "people", declaration)
+    text = with_field(host, "Query", "people", declaration)
     assert text == host.replace(
         "    question: str\n",
         "    question: str\n    people: list[str] = field(\n        default_factory=list, "
         'metadata={"description": "Who"}\n    )\n',
     )
-    assert Source(text).with_field("Query", "people", "people: str") == text
+    assert with_field(text, "Query", "people", "people: str") == text
 
 
 def test_a_field_without_default_goes_ahead_of_those_with_one(host):
-    text = Source(host).with_field("Query", "a", 'a: str = ""')
-    text = Source(text).with_field("Query", "b", 'b: str = field(metadata={"description": "B"})')
+    text = with_field(host, "Query", "a", 'a: str = ""')
+    text = with_field(text, "Query", "b", 'b: str = field(metadata={"description": "B"})')
     assert list(Source(text).fields("Query")) == ["question", "b", "a"]
     assert MemoryProgram(text).problems == ()
 

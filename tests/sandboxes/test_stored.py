@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from evolve.errors import ProgramError
-from evolve.evaluation.maintenance import ShowsStored
+from evolve.evaluation.stages import ShowsStored
 from evolve.records import Fields
 from evolve.sandboxes.protocol import Limits, Sandbox
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
@@ -70,13 +69,6 @@ class Workspace:
         return sorted(
             path for path in self.files if not prefix or path == prefix or path.startswith(f"{prefix}/")
         )
-
-    def write_to(self, folder: Path) -> None:
-        """Write the files below ``folder``, which is made."""
-        for path, text in self.files.items():
-            target = folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, "utf-8", errors="replace")
 
 
 def workspace_of(

@@ -171,10 +171,6 @@ def is_dots(node: ast.stmt) -> bool:
     )
 
 
-def _constant(node: ast.stmt) -> object:
-    return node.value.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) else None
-
-
 def class_elided(definition: Definition) -> bool:
     """Return whether a class is given with parts left out between its members."""
     node = definition.node

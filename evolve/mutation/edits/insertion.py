@@ -9,7 +9,7 @@ from evolve.mutation.edits.code import Definition
 from evolve.program.checks import ALLOWED_IMPORTS
 from evolve.program.parts import CLASSES, assigned_name
 from evolve.program.source import Source, source_of
-from evolve.program.syntax import FUNCTIONS, bound_names, is_text, loaded_names
+from evolve.program.syntax import FUNCTIONS, bound_names, is_text, loaded_names, single_import
 
 
 def inserted_definition(source: Source, definition: Definition, code: str) -> str:
@@ -60,7 +60,7 @@ def with_imports(text: str, imports: Sequence[ast.Import | ast.ImportFrom]) -> s
     for node in imports:
         for alias in node.names:
             source = source_of(text)
-            single = _single(node, alias)
+            single = single_import(node, alias)
             bound = alias.asname or alias.name.partition(".")[0]
             module = node.module or "" if isinstance(node, ast.ImportFrom) else alias.name
             if _is_there(source, single):
@@ -77,16 +77,10 @@ def with_imports(text: str, imports: Sequence[ast.Import | ast.ImportFrom]) -> s
     return text
 
 
-def _single(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.Import | ast.ImportFrom:
-    if isinstance(node, ast.Import):
-        return ast.Import(names=[alias])
-    return ast.ImportFrom(module=node.module, names=[alias], level=node.level)
-
-
 def _is_there(source: Source, single: ast.Import | ast.ImportFrom) -> bool:
     wanted = ast.unparse(single)
     present = [node for node in source.tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
-    return any(ast.unparse(_single(node, alias)) == wanted for node in present for alias in node.names)
+    return any(ast.unparse(single_import(node, alias)) == wanted for node in present for alias in node.names)
 
 
 def _with_future(source: Source, statement: str) -> str:

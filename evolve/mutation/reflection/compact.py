@@ -13,7 +13,7 @@ from evolve.models.chat import Message
 from evolve.models.prompts import Prompt
 from evolve.models.tokens import CHARACTERS_PER_TOKEN
 from evolve.mutation.offline.failure_analysis import Cue, diagnose
-from evolve.mutation.reflection.cases import MEANING
+from evolve.mutation.reflection.cases import MEANING, indented
 from evolve.mutation.reflection.context import PromptContext, fenced_source
 from evolve.mutation.reflection.example import slots_of
 from evolve.mutation.reflection.fitting import cut
@@ -134,12 +134,12 @@ def _case(item: ItemResult, task: Task, m: PromptContext, texts: Prompt) -> Iter
         yield texts.say("broken", failure=cut(said, _FAILURE))
     elif item.retrieved.strip():
         characters = f"{len(item.retrieved):,} of at most {m.read_characters:,}"
-        yield texts.say("returned", characters=characters, returned=_quoted(item.retrieved[:_RETURNED]))
+        yield texts.say("returned", characters=characters, returned=indented(item.retrieved[:_RETURNED]))
     else:
         yield texts.say("nothing")
     missing = [e.text for e in task.evidence if not contains_passage(item.all_retrieved, e.text)]
     if missing:
-        listed = "\n".join(_quoted(cut(text, _PASSAGE)) for text in missing[:_PASSAGES])
+        listed = "\n".join(indented(cut(text, _PASSAGE)) for text in missing[:_PASSAGES])
         yield texts.say("missing", missing=listed)
     elif item.answer and task.answers:
         yield texts.say("answered", answer=cut(item.answer, _PASSAGE), right=cut(task.answers[0], _PASSAGE))
@@ -182,10 +182,6 @@ def _form(m: PromptContext, texts: Prompt) -> Iterator[str]:
         yield texts.say(section, idea=m.ideas[0].text, **{slot: definition})
     else:
         yield texts.say(m.edit, **slots_of(m.edit, m.context.program, m.freeze))
-
-
-def _quoted(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.split("\n"))
 
 
 def _fitted(program: MemoryProgram, characters: float) -> str:

@@ -79,11 +79,6 @@ class InvalidEdit(Exception):
         self.became: Became = became
         self.line = line
 
-    @property
-    def duplicate(self) -> bool:
-        """True if the program works, but is known already."""
-        return self.became in ("duplicate", "same")
-
 
 def child_of(
     answer: str,

@@ -1,31 +1,20 @@
-"""The scripts of the folder ``benchmarks/acting`` as modules."""
+"""The scripts of the folder ``benchmarks/acting`` import each other as they do when one of them is run."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+import importlib
 from collections.abc import Callable
 from types import ModuleType
 
 import pytest
 
-from evolve import resources
+from evolve.resources import folder
 
-FOLDER = resources.folder("benchmarks") / "acting"
 Load = Callable[[str], ModuleType]
 
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Imports a file of the folder by its name."""
-
-    def load(name: str) -> ModuleType:
-        spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, name, module)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
+    """``load(name)``: the module of that name."""
+    monkeypatch.syspath_prepend(str(folder("benchmarks") / "acting"))
+    return importlib.import_module

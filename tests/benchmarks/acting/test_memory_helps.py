@@ -13,6 +13,7 @@ from evolve.benchmark import find
 from evolve.evaluation import Subset
 from evolve.program import MemoryProgram
 from evolve.records import Task
+from evolve.seeds import seed_program
 
 FOLDER = resources.folder("benchmarks") / "acting"
 
@@ -36,7 +37,7 @@ def test_routes_are_goals_and_commands(script):
     gym = find("household").load(None, {"homes": "2", "visits": "4", "goals": "5"})
     tasks = script.in_turn(gym.test, 3)
     evaluation = script.played(
-        gym, Subset("drawn", tasks, gym.of_groups({tasks[0].group})), script.PROGRAMS[0]
+        gym, Subset("drawn", tasks, gym.of_groups({tasks[0].group})), seed_program(script.PROGRAMS[0])
     )
     assert evaluation.status == "complete"
     for item in evaluation.items:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from evolve.mutation import MutationContext, Notes, RunSnapshot
 from evolve.mutation.agentic.workspace import workspace_of
@@ -139,10 +138,3 @@ def test_notes_and_hints_are_there_if_the_run_has_any(context_of: Contexts) -> N
     files = workspace_of(context, record, contract="").files
     assert files["notes.md"] == "Ranking by words helped.\n\n# From the run other\n\nVectors did not."
     assert files["hints.md"] == "- Keep dates."
-
-
-def test_it_is_written_below_its_folder(context_of: Contexts, tmp_path: Path) -> None:
-    workspace = workspace_of(contexts(context_of), FakeRecord(), contract="")
-    workspace.write_to(tmp_path / "work")
-    written = {str(p.relative_to(tmp_path / "work")) for p in (tmp_path / "work").rglob("*") if p.is_file()}
-    assert written == set(workspace.files)

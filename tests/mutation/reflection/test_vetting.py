@@ -46,10 +46,10 @@ def test_the_checks_come_in_the_order_of_their_price(context_of, host):
     failure = Failure(kind="load", where="load", message="no")
     with pytest.raises(InvalidEdit, match=r"changed: KnowledgeBase.__init__") as caught:
         vetted(PATCH, context, scope="read", try_out=lambda program: failure)
-    assert not caught.value.duplicate
+    assert caught.value.became not in ("duplicate", "same")
     with pytest.raises(InvalidEdit, match="the same program as another") as caught:
         vetted(PATCH, context, try_out=lambda program: failure)
-    assert caught.value.duplicate
+    assert caught.value.became == "duplicate"
     with pytest.raises(InvalidEdit, match="load in load: no"):
         vetted(PATCH, context_of(), try_out=lambda program: failure)
 
