@@ -19,6 +19,7 @@ from evolve.scoring import (
     normalise,
     rubric_score,
 )
+from evolve.text import words
 
 PASSAGE = "Dana: I finally adopted a scruffy terrier from the shelter on Mill Road last Friday."
 
@@ -192,3 +193,14 @@ def test_a_passage_is_compared_by_runs_of_five_words():
     # An insertion breaks 4 of the n − 4 runs of five words: 17 of 21 are .81, and 12 of 16 are .75.
     assert contains_passage(*reversed(_with_an_insertion(25)))
     assert not contains_passage(*reversed(_with_an_insertion(20)))
+
+
+FEW_WORDS = st.lists(st.sampled_from(["fig", "tree", "Ann", "e", "x1"]), max_size=30).map(" ".join)
+
+
+@given(retrieved=FEW_WORDS, passage=FEW_WORDS)
+def test_a_passage_is_found_as_it_is_by_sets_of_runs(retrieved: str, passage: str) -> None:
+    whole, part = words(retrieved), words(passage)
+    runs, wanted = ({tuple(text[n : n + 5]) for n in range(len(text) - 4)} for text in (whole, part))
+    if wanted:
+        assert contains_passage(retrieved, passage) == (len(wanted & runs) >= 0.8 * len(wanted))

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from evolve.models.tokens import CHARACTERS_PER_TOKEN, estimate_usage
@@ -44,9 +45,15 @@ def terms(text: str) -> frozenset[str]:
     return frozenset(stem(word) for word in content_words(text))
 
 
+@lru_cache(maxsize=16_384)
+def passage_terms(passage: str) -> frozenset[str]:
+    """``terms`` of a short text, cached: the lines of a memory recur in the answers to many tasks."""
+    return terms(passage)
+
+
 def inverse_frequency(documents: Sequence[frozenset[str]]) -> dict[str, float]:
     """Term → ln(1 + (N − n + ½) / (n + ½)), BM25's IDF made positive; n of N documents have the term."""
-    counts = Counter(term for document in documents for term in document)
+    counts = Counter(chain.from_iterable(documents))
     total = len(documents)
     return {term: math.log1p((total - count + 0.5) / (count + 0.5)) for term, count in counts.items()}
 
@@ -55,11 +62,12 @@ def overlap_scores(question: str, passages: Sequence[str]) -> list[float]:
     """Return for each passage the summed IDF (over ``passages``) of the terms that it shares with
     ``question``.
     """
-    documents = [terms(passage) for passage in passages]
-    weight = inverse_frequency(documents)
-    asked = terms(question)
+    asked = passage_terms(question)
+    # Terms that the question does not have weigh nothing; a weight depends on its own term only.
+    shared = [asked & passage_terms(passage) for passage in passages]
+    weight = inverse_frequency(shared)
     # Sorted, so that the floating-point sum does not depend on the hash seed of the process.
-    return [sum(weight[term] for term in sorted(asked & document)) for document in documents]
+    return [sum(weight[term] for term in sorted(found)) if found else 0 for found in shared]
 
 
 def within(budget: int, order: Sequence[int], passages: Sequence[str]) -> list[int]:

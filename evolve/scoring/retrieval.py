@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -43,7 +45,18 @@ def contains_passage(retrieved: str, passage: str) -> bool:
         return True
     if not part.shingles:
         return False
-    return len(part.shingles & whole.shingles) >= SHINGLE_SHARE * len(part.shingles)
+    return _has_most(whole.run, part.shingles)
+
+
+def _has_most(run: str, shingles: Sequence[str]) -> bool:
+    """Return whether ``SHINGLE_SHARE`` of ``shingles`` are in ``run``, looking for no more than needed."""
+    spare = len(shingles) - math.ceil(SHINGLE_SHARE * len(shingles))
+    for shingle in shingles:
+        if shingle not in run:
+            spare -= 1
+            if spare < 0:
+                return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -57,8 +70,10 @@ class _View:
         return f" {' '.join(self.words)} "
 
     @cached_property
-    def shingles(self) -> frozenset[tuple[str, ...]]:
-        return frozenset(zip(*(self.words[start:] for start in range(SHINGLE)), strict=False))
+    def shingles(self) -> tuple[str, ...]:
+        """The distinct runs of ``SHINGLE`` words, each as it stands in ``run``: no word has a space in it."""
+        parts = zip(*(self.words[start:] for start in range(SHINGLE)), strict=False)
+        return tuple(f" {' '.join(part)} " for part in dict.fromkeys(parts))
 
     @cached_property
     def vocabulary(self) -> frozenset[str]:

@@ -11,6 +11,7 @@ from evolve.models.offline import (
     overlap_scores,
     split_passages,
     stem,
+    terms,
     within,
 )
 from evolve.models.tokens import estimate_tokens, estimate_usage
@@ -99,6 +100,17 @@ def test_rare_terms_weigh_more():
     weight = inverse_frequency([frozenset({"a", "b"}), frozenset({"a"}), frozenset({"a"})])
     assert weight["b"] > weight["a"] > 0
     assert overlap_scores("tea", ["tea", "milk"])[1] == 0
+
+
+@given(
+    question=st.lists(st.sampled_from(["tea", "milk", "figs", "Ann", "the"])).map(" ".join),
+    passages=st.lists(st.lists(st.sampled_from(["tea", "milk", "fig", "Ann", "Bob"])).map(" ".join)),
+)
+def test_a_term_weighs_what_it_weighs_among_all_terms(question: str, passages: list[str]) -> None:
+    documents = [terms(passage) for passage in passages]
+    weight = inverse_frequency(documents)
+    shared = [sorted(terms(question) & document) for document in documents]
+    assert overlap_scores(question, passages) == [sum(weight[term] for term in some) for some in shared]
 
 
 def test_within_takes_greedily_what_fits_and_counts_the_newlines():

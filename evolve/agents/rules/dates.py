@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from functools import lru_cache
 
 MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -26,6 +27,7 @@ _FULL = tuple(
         r"\b(?P<year>(?:19|20)\d\d)-(?P<month>\d\d)-(?P<day>\d\d)(?!\d)",
     )
 )
+_HAS_YEAR = re.compile(r"(?:19|20)\d\d")  # as every full date has
 _PARTIAL = tuple(
     re.compile(pattern)
     for pattern in (
@@ -43,6 +45,8 @@ _ANCHOR_WITHIN = 60
 
 def full_dates(text: str) -> list[tuple[int, date, str]]:
     """Every full date in ``text`` as (offset, date, as written), in order; impossible dates are left out."""
+    if not _HAS_YEAR.search(text):
+        return []
     found = []
     for pattern in _FULL:
         for match in pattern.finditer(text):
@@ -65,6 +69,7 @@ def expressions(text: str) -> list[str]:
     return [text[low:high] for low, high in sorted(spans)]
 
 
+@lru_cache(maxsize=16_384)
 def anchor_of(line: str) -> date | None:
     """The date of what follows: in a heading, or before what a line says. None for a date in speech."""
     dates = full_dates(line)
