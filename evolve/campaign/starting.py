@@ -15,8 +15,8 @@ from evolve.events import Started
 from evolve.journal import RunDirectory
 from evolve.journal.tasks import Card, tasks_file
 from evolve.kinds import BUILT_IN
-from evolve.models.embeddings import CachedEmbedder, HashingEmbedder
-from evolve.models.weights import pack_weights
+from evolve.models.embeddings import CachedEmbedder
+from evolve.models.weights import FittedEmbedder, pack_weights
 from evolve.mutation.reflection.context import texts_of
 from evolve.population import ParentSelector, Population, objectives_of
 from evolve.records import Episode, Task
@@ -102,7 +102,7 @@ def _prompts(run: str, history: RunHistory, config: CampaignConfig) -> str:
 
 
 def record_facts(run: RunDirectory, setup: EvaluationSetup) -> None:
-    """Record questions and offline weights of ``run`` where they are missing.
+    """Record questions and the embedder's weights of ``run`` where they are missing.
 
     Raises:
         UsageError: the record is damaged.
@@ -112,7 +112,7 @@ def record_facts(run: RunDirectory, setup: EvaluationSetup) -> None:
         run.record_tasks(_tasks(setup))
     embedder = setup.model_set.embedder
     inner = embedder.inner if isinstance(embedder, CachedEmbedder) else embedder
-    if isinstance(inner, HashingEmbedder) and run.weights() is None:
+    if isinstance(inner, FittedEmbedder) and run.weights() is None:
         run.record_weights(pack_weights(inner))
 
 

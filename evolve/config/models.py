@@ -71,6 +71,8 @@ def with_absolute_path(model: str) -> str:
 
 OFFLINE = "offline"
 """Name of the rules that replace a model."""
+FITTED = (OFFLINE, WORDLLAMA)
+"""Embedders that are computed here, with weights that are fitted to the texts of a benchmark."""
 ROLES_OF_ONE_MODEL = ("task", "toolkit", "judge", "reflector")
 """Roles that one model plays if it is given for all."""
 _SECRET = re.compile(r"(^|[-_])(key|token|secret|password|authorization)$", re.IGNORECASE)

@@ -94,7 +94,7 @@ class RunRecord:
         return read_tasks(self.path / TASKS) if os.path.lexists(self.path / TASKS) else None
 
     def weights(self) -> bytes | None:
-        """The weights of the offline embedder, see ``evolve.models.weights``; None if not recorded."""
+        """The fitted weights of the embedder, see ``evolve.models.weights``; None if not recorded."""
         try:
             return read_below(self.path, WEIGHTS)
         except FileNotFoundError:

@@ -3,7 +3,7 @@
 config.toml           the configuration it was begun with
 journal.jsonl         its events in their order, append-only
 tasks.jsonl           its benchmark's questions with gold answers, recorded when it is made (``tasks``)
-weights.npz           the fitted weights of the offline embedder, where that is used
+weights.npz           the fitted fitted weights of the embedder, where that is used
 calls.jsonl           its model calls, where models are asked, append-only
 negotiated.jsonl      what servers refuse of requests, and what is sent instead; found out again if deleted
 programs/ID.py        every program, content-addressed
@@ -125,7 +125,7 @@ class RunDirectory(RunRecord):
         replace_file(self.path / TASKS, content, self._write)
 
     def record_weights(self, content: bytes) -> None:
-        """Keep the weights of the offline embedder. InfrastructureError: it was not kept."""
+        """Keep the fitted weights of the embedder. InfrastructureError: it was not kept."""
         replace_file(self.path / WEIGHTS, content, self._write)
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -36,6 +37,7 @@ class TokenVectors:
     version: str
 
 
+@cache
 def load_wordllama() -> TokenVectors:
     """The table in the wheel ``wordllama``: 32,000 tokens of 256 dimensions.
 
@@ -130,6 +132,16 @@ class StaticEmbedder:
     def dimension(self) -> int:
         """Length of a vector."""
         return self._dimension
+
+    @property
+    def idf(self) -> np.ndarray:
+        """The fitted weights: ``StaticEmbedder(e.table, e.idf)`` gives the same vectors as ``e``."""
+        return self._idf
+
+    @property
+    def table(self) -> TokenVectors:
+        """The vectors of the tokens."""
+        return self._table
 
     @property
     def waits(self) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import evolve
 from evolve.config import CampaignConfig
+from evolve.config.models import FITTED, WORDLLAMA
 from evolve.errors import UsageError
 from evolve.files.durable import said_as_ours
 from evolve.journal import RunRecord
@@ -78,7 +79,7 @@ def export(
     contents: dict[str, bytes] = {PROGRAM: program.source.encode("utf-8", "surrogatepass")}
     models = _models(program, run.config)
     dimension = None
-    if any(model.role == "embedding" and model.used and model.model == "offline" for model in models):
+    if any(model.role == "embedding" and model.used and model.model in FITTED for model in models):
         contents[WEIGHTS] = _weights(run)
         dimension = unpack_weights(contents[WEIGHTS], str(run.path / WEIGHTS)).dimension
     manifest = Manifest(
@@ -136,7 +137,7 @@ def _models(program: MemoryProgram, config: CampaignConfig) -> tuple[Model, ...]
 
 
 def _weights(run: RunRecord) -> bytes:
-    """Return the weights of the offline embedder as the campaign fitted them. Executes nothing of the run.
+    """Return the weights of the embedder as the campaign fitted them. Executes nothing of the run.
 
     Raises:
         UsageError: a run of an older version recorded none, and they cannot be fitted again on a packaged
@@ -145,6 +146,7 @@ def _weights(run: RunRecord) -> bytes:
     from evolve.benchmark import find, locate
     from evolve.evaluation_setup import passages_of
     from evolve.models.embeddings import HashingEmbedder
+    from evolve.models.static_embeddings import StaticEmbedder
 
     recorded = run.weights()
     if recorded is not None:
@@ -158,7 +160,8 @@ def _weights(run: RunRecord) -> bytes:
             f"evolve run --name {run.name}"
         )
     benchmark = find(config.benchmark).load(config.data_dir, config.benchmark_options)
-    return pack_weights(HashingEmbedder.fit(passages_of(benchmark)))
+    kind = StaticEmbedder if config.models.embedding.model == WORDLLAMA else HashingEmbedder
+    return pack_weights(kind.fit(passages_of(benchmark)))
 
 
 def _reported(evaluation: Evaluation) -> bool:

@@ -17,7 +17,7 @@ from evolve.plugins.manifest import CONTRACT, FORMAT, GROUP, MANIFEST, PROGRAM, 
 from evolve.program import MemoryProgram
 
 if TYPE_CHECKING:
-    from evolve.models.embeddings import HashingEmbedder
+    from evolve.models.weights import FittedEmbedder
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Plugin:
     program: MemoryProgram
     folder: Path
 
-    def embedder(self) -> HashingEmbedder | None:
-        """Return the offline embedder that the program was evolved with; None where it was another or none.
+    def embedder(self) -> FittedEmbedder | None:
+        """Return the embedder that the program was evolved with; None where a server was asked, or none.
 
         Raises:
-            UsageError: the weights are not of the expected form.
+            UsageError: the weights are not of the expected form, or need vectors that are not installed.
         """
         from evolve.models.weights import unpack_weights
 

@@ -14,10 +14,12 @@ from pydantic import ValidationError
 
 import evolve
 from evolve.config import OFFLINE, CampaignConfig, ModelsConfig, RoleConfig
+from evolve.config.models import FITTED
 from evolve.errors import UsageError
 from evolve.evaluation.batching import HostServices
 from evolve.model_set import REMEMBERED_TEXTS, ModelSet, open_model_set
 from evolve.models.embeddings import CachedEmbedder
+from evolve.models.static_embeddings import StaticEmbedder
 from evolve.plugins.find import Plugin, find_plugin
 from evolve.plugins.folder import CALLS, REPLIES, MemoryFolder, check_fits
 from evolve.plugins.locks import SessionSlots
@@ -194,12 +196,13 @@ def _known(limits: Mapping[str, float], whose: str, remedy: str) -> dict[str, An
 
 def _model_set(plugin: Plugin, config: CampaignConfig, path: Path, notify: Callable[[str], None]) -> ModelSet:
     model_set = open_model_set(config, calls=path / CALLS, cache=path / REPLIES, notify=notify)
-    if config.models.embedding.is_offline:
+    wanted = config.models.embedding
+    if wanted.model in FITTED:
         try:
             fitted = plugin.embedder()
         except BaseException:
             model_set.close()
             raise
-        if fitted is not None:
+        if fitted is not None and (wanted.is_offline or isinstance(fitted, StaticEmbedder)):
             model_set.embedder = CachedEmbedder(fitted, capacity=REMEMBERED_TEXTS)
     return model_set

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from evolve.config.models import WORDLLAMA
 from evolve.plugins.manifest import GROUP, MANIFEST, PROGRAM, Manifest
 
 _PYPROJECT = """\
@@ -18,7 +19,7 @@ description = {description}
 readme = "README.md"
 license = {licence}
 requires-python = ">=3.11"
-dependencies = ["evolve-memory>={evolve}"]
+dependencies = ["evolve-memory{extra}>={evolve}"]
 
 [project.entry-points."{group}"]
 {name} = {module}
@@ -113,6 +114,7 @@ def package_files(manifest: Manifest) -> dict[str, str]:
         description=json.dumps(description),
         licence=json.dumps(manifest.licence),
         evolve=manifest.evolve,
+        extra="[local]" if any(m.used and m.model == WORDLLAMA for m in manifest.models) else "",
         group=GROUP,
         module=json.dumps(manifest.module),
     )

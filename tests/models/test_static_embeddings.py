@@ -13,6 +13,7 @@ from evolve.errors import UsageError
 from evolve.model_set import open_model_set
 from evolve.models.gateway import Gateway
 from evolve.models.static_embeddings import StaticEmbedder, TokenVectors, load_wordllama
+from evolve.models.weights import pack_weights, unpack_weights
 
 WORDS = ("the", "dog", "cat")
 
@@ -55,9 +56,27 @@ def test_weights_of_another_table_are_refused() -> None:
 
 
 def test_without_the_extra_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    load_wordllama.cache_clear()
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"pip install 'evolve-memory\[local\]'"):
         load_wordllama()
+
+
+def test_fitted_weights_go_through_a_file() -> None:
+    fitted = StaticEmbedder.fit(["the dog\nthe cat", "the"], TABLE)
+    again = unpack_weights(pack_weights(fitted), "weights.npz", load=lambda: TABLE)
+    assert isinstance(again, StaticEmbedder)
+    assert again.identity == fitted.identity
+
+
+def test_weights_for_vectors_that_are_not_installed_are_refused() -> None:
+    data = pack_weights(StaticEmbedder.fit(["the dog"], TABLE))
+    other = TokenVectors(TABLE.vectors, tokenize, "v2")
+    with pytest.raises(UsageError, match="weights for the vectors v1 of wordllama, and v2 are installed"):
+        unpack_weights(data, "weights.npz", load=lambda: other)
+    smaller = TokenVectors(TABLE.vectors[:2], tokenize, "v1")
+    with pytest.raises(UsageError, match="does not hold the weights of an embedder"):
+        unpack_weights(data, "weights.npz", load=lambda: smaller)
 
 
 @pytest.mark.model
