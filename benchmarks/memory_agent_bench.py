@@ -59,7 +59,8 @@ CARD = {
     "source=infbench_sum it is F1 of the key points that a summary holds and of its sentences that an "
     "expert's summary supports, or 0 if it is not fluent",
     "official metric": "yes; where a model judges, which has to be asked for by source, with prompts of our "
-    "own. Left out: recsys_redial, which needs a list of films that is not part of the data",
+    "own. Left out: recsys_redial, whose rule compares each line of an answer with 31,161 names: a score "
+    "here has the question, its gold answer and the answer, and no more",
     "splits": "ours: 40 % of the questions of each source for test, of the same texts: with one to eight "
     "texts a source, whole texts cannot be held out. The original has no split and no search",
     "not verified": "the data: none was at hand; columns, sources and splits are those of the dataset card "

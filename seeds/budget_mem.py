@@ -1,13 +1,15 @@
 """BudgetMem: nothing is prepared; at a question, modules in low, mid and high tiers extract what it needs.
 
-After BudgetMem (Zhang et al., 2026, arXiv 2602.06025). Raw lines are filtered, then looked at for entities
-and for time, then summarised; for each of these modules a router picks a tier by the question and the budget.
+After BudgetMem (Zhang et al., 2026, arXiv 2602.06025). Raw lines are filtered, then looked at for entities,
+for time and for topics, then summarised; for each of these modules a router picks a tier by the question and
+the budget.
 
 The tiers differ by method ("implementation" in the paper):
 
 - filter: low by shared words; mid with embeddings as well; high with the neighbours of the best lines as well
 - entities: low none; mid lines that name whom the question names; high also whom those lines name
 - time: low none; mid lines of the dates asked for; high the order of time as well, late or early lines first
+- topics: low none; mid lines of episodes on the question's topic; high also of episodes on the same topic
 - summary: low the best lines; mid without near-repetitions; high what a model copies out of them
 
 Simplified: the paper trains its router with reinforcement learning; here a rule adds up what makes a question
@@ -17,6 +19,8 @@ hard. A model is called by one module only, the summary, since a read may call i
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+
+import numpy as np
 
 INSTRUCTION_KNOWLEDGE_ITEM = "The episode is kept word for word; name its subject in a few words."
 INSTRUCTION_QUERY = (
@@ -37,6 +41,7 @@ KNOBS = {
     "neighbour_share": (0.3, 0.0, 1.0),
     "entity_weight": (0.3, 0.0, 1.0),
     "time_weight": (0.5, 0.0, 2.0),
+    "topic_weight": (0.5, 0.0, 2.0),
 }
 
 EXTRACT = """\
@@ -79,6 +84,8 @@ class KnowledgeBase:
     def __init__(self, toolkit):
         self.toolkit = toolkit
         self.lines = []  # (heading, text)
+        self.topics = []  # the vector of each episode's subject
+        self.topic = []  # for each line, the number of its episode in these
 
     def write(self, item, raw_text):
         heading, *lines = raw_text.strip().split("\n")
@@ -89,6 +96,9 @@ class KnowledgeBase:
             keys = range(len(self.lines), len(self.lines) + len(fresh))
             self.toolkit.vectors.add(keys, self.toolkit.embed([text for _, text in fresh]))
             self.lines.extend(fresh)
+            subject = f"{item.subject[:500]} {heading}".strip() or fresh[0][1]
+            self.topic.extend([len(self.topics)] * len(fresh))
+            self.topics.extend(self.toolkit.embed([subject]))
 
     def read(self, query):
         tiers = self._route(query)
@@ -96,6 +106,7 @@ class KnowledgeBase:
         scores = self._filter(query.question, tiers["filter"])
         scores = self._entities(query.persons, scores, tiers["entities"])
         scores = self._time(query, scores, tiers["time"])
+        scores = self._topics(query.question, scores, tiers["topics"])
         count = knob("low_lines") if tiers["summary"] == "low" else knob("high_lines")
         order = sorted(scores, key=lambda n: (-scores[n], n))[:count]
         return self._summary(query.question, order, tiers["summary"])
@@ -111,6 +122,7 @@ class KnowledgeBase:
             "filter": 0.25 + difficulty,
             "entities": 0.4 * bool(query.persons) + 0.5 * (len(query.persons) > 1),
             "time": 0.4 * timed + 0.8 * ordered,
+            "topics": 0.1 + difficulty,
             "summary": 0.2 + difficulty,
         }
         high, mid = 1.2 - knob("budget"), 0.6 - 0.6 * knob("budget")
@@ -167,6 +179,20 @@ class KnowledgeBase:
                 gain += 0.5 * late * (2 * number / len(self.lines) - 1)
             timed[number] = score * max(0.1, 1 + knob("time_weight") * gain)
         return timed
+
+    def _topics(self, question, scores, tier):
+        """Raise the lines of the episodes whose subjects are near to the question, and to the nearest one."""
+        if tier == "low" or not self.topics:
+            return scores
+        subjects = np.stack(self.topics)
+        near = subjects @ self.toolkit.embed([question])[0]
+        if tier == "high":
+            near = np.maximum(near, 0.5 * (subjects @ subjects[int(near.argmax())]))
+        best = max(float(near.max()), 1e-9)
+        return {
+            number: score * (1 + knob("topic_weight") * max(float(near[self.topic[number]]), 0.0) / best)
+            for number, score in scores.items()
+        }
 
     def _summary(self, question, order, tier):
         if tier != "low":

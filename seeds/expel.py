@@ -130,8 +130,13 @@ class KnowledgeBase:
 
     def _nearest(self, vector, succeeded, count, least=-1.0):
         """The numbers of the trials of this outcome that are most like the task."""
-        found = self.toolkit.vectors.search(vector, len(self.trials)) if self.trials else []
-        same = [n for n, score in found if self.trials[n]["succeeded"] == succeeded and score >= least]
+        same, width = [], 64
+        while len(same) < count and width < 2 * len(self.trials) + 64:  # nearly always once
+            found = self.toolkit.vectors.search(vector, width)
+            same = [n for n, score in found if self.trials[n]["succeeded"] == succeeded and score >= least]
+            if found and found[-1][1] < least:
+                break
+            width *= 4
         return same[:count]
 
     def _ask(self, prompt):

@@ -8,16 +8,16 @@ EDIT (+1) or REMOVE (-1, or -3 while there are too many). An insight that is ret
 the task succeeds and loses 2 if it fails; at 0 it is dropped. At longer intervals the insights of a cluster
 of tasks are merged.
 
-Simplified: a write has one model call. So a revision starts from the newest task, in the published code from
-five drawn at random, and reads a pair or the successes, not both; a merge is of the cluster with the most
-insights, where the code merges all; clusters join each task to its nearest one, the first step of FINCH. A
-read is a task whose outcome the memory never learns, so that insights gain and lose with the episodes that
-are written. An edge joins tasks by similarity alone, where the paper has a model choose among them. The
-agents of a team are one agent here, so that an interaction is a list of lines and not a graph of messages.
-The walk is weighed by similarity and by the distance gone, and insights by the tasks reached. One model call
-per read condenses the interactions; where it copies nothing, the lines that share most words with the task
-are added. Where a revision's reply holds no vote, the agent's own insight is added or agreed to; where a
-merge's reply holds no insight, nothing is merged.
+Simplified: a write has one model call. So a revision starts from the newest task, in the published code
+from five drawn at random, and reads a pair or the successes, not both; a merge is of the cluster with the
+most insights, where the code merges all; clusters join each task with an insight to its nearest one, the
+first step of FINCH. A read is a task whose outcome the memory never learns, so that insights gain and lose
+with the episodes that are written. An edge joins tasks by similarity alone, where the paper has a model
+choose among them. The agents of a team are one agent here, so that an interaction is a list of lines and
+not a graph of messages. The walk is weighed by similarity and by the distance gone, and insights by the
+tasks reached. One model call per read condenses the interactions; where it copies nothing, the lines that
+share most words with the task are added. Where a revision's reply holds no vote, the agent's own insight is
+added or agreed to; where a merge's reply holds no insight, nothing is merged.
 """
 
 import re
@@ -205,15 +205,27 @@ class KnowledgeBase:
             self.insights = kept + fresh
 
     def _clusters(self):
-        """Sets of tasks that are joined by the edge of each task to its nearest one."""
-        vectors = np.stack([task["vector"] for task in self.tasks])
+        """Sets of tasks with insights that are joined by the edge of each task to its nearest one."""
+        tasks = sorted({task for insight in self.insights for task in insight["tasks"]})
+        if len(tasks) < 2:
+            return [set(tasks)]
+        vectors = np.stack([self.tasks[task]["vector"] for task in tasks])
         similarity = vectors @ vectors.T
         np.fill_diagonal(similarity, -2.0)
-        member = list(range(len(self.tasks)))
-        for task, nearest in enumerate(similarity.argmax(axis=1).tolist()):
-            old, new = member[task], member[nearest]
-            member = [new if cluster == old else cluster for cluster in member]
-        return [{task for task, own in enumerate(member) if own == cluster} for cluster in sorted({*member})]
+        parent = list(range(len(tasks)))  # a forest: the root of a tree names its cluster
+
+        def root(n):
+            while parent[n] != n:
+                parent[n] = parent[parent[n]]
+                n = parent[n]
+            return n
+
+        for n, nearest in enumerate(similarity.argmax(axis=1).tolist()):
+            parent[root(n)] = root(nearest)
+        clusters = {}
+        for n, task in enumerate(tasks):
+            clusters.setdefault(root(n), set()).add(task)
+        return list(clusters.values())
 
     def read(self, query):
         if not self.tasks:

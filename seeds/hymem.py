@@ -1,12 +1,16 @@
 """HyMem: summaries answer easy questions; raw text is searched, and reflected on, for complex ones only.
 
-After HyMem (Zhao, Wang, Zhang, Yao and Wang, 2026, arXiv 2602.13933). Memory has two granularities. The
-light tier builds its context of summaries alone. The deep tier is woken for complex questions: a model
-chooses among raw passages and reflects on what is still missing, which is then looked for.
+After HyMem (Zhao, Wang, Zhang, Yao and Wang, 2026, arXiv 2602.13933). Memory has two granularities: short
+summaries of events, and the text that each is linked to. The light tier builds its context of summaries
+alone. The deep tier is woken for complex questions: a model chooses among many summaries, those whose texts
+are to be read, answers from these texts, and reflects on the answer; where it is not good enough, it asks
+again in other words.
 
-Simplified: whether a question is complex is decided by rule, not by a model: it has several parts, it
-compares or aggregates, or no summary is like it. Reflection goes one round, since a read may ask the model
-once: what its reply says is missing is looked up without asking again. Without an understandable reply the
+Simplified: one summary for an episode. The deep tier chooses among passages of the texts, not among
+summaries, since whole texts do not fit into what a read may return. Whether a question is complex is
+decided by rule, not by a model that tries to answer from summaries first: it has several parts, it compares
+or aggregates, or no summary is like it. Reflection goes one round, since a read may ask the model once:
+what its reply says is missing is looked up without asking again. Without an understandable reply the
 passages most similar to the parts of the question are returned.
 """
 

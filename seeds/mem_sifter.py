@@ -5,8 +5,9 @@ needs and then ranks what is in memory; the working model sees the best ranked o
 
 Simplified: the paper trains its proxy by the outcome of the working model; here the toolkit's model is
 asked as it is. It ranks segments of some lines, not whole sessions, since a session can be longer than what
-may be read. The published code first takes the 20 sessions nearest by their embeddings; here, when there is
-more than fits into the prompt, the segments that share rarer words with the task are shown, in their order.
+may be read. The published code first takes the 20 sessions nearest by their embeddings; here, so that nothing
+has to be embedded, the segments that share rarer words with the task are shown, in their order, when there is
+more than fits into the prompt.
 What the reply does not rank follows in the order of that first ranking, as in the code, and the working model
 sees all in order of time. A reply that ranks nothing may still quote: segments are then ordered by how much
 of the reply they hold, and after those by the words that they share with the task.

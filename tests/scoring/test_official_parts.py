@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evolve.agents.rules import RuleBasedJudge
 from evolve.records import Criterion, Task
@@ -132,3 +134,20 @@ def test_the_rule_based_judge_orders_by_shared_words() -> None:
     right, wrong = "Ann planted red roses\nBob sold a violin", "Bob sold a violin\nAnn planted red roses"
     grades = RuleBasedJudge().grade([task, task], [right, wrong])
     assert [grade.score for grade in grades] == [1.0, 0.0]
+
+
+@given(st.lists(st.integers(0, 5), min_size=2, max_size=8))
+def test_a_ranking_agrees_with_itself_and_disagrees_with_its_reverse(ranks: list[int]) -> None:
+    tau, reverse = kendall_tau_b(ranks, ranks), kendall_tau_b(ranks, [-rank for rank in ranks])
+    if len(set(ranks)) == 1:
+        assert math.isnan(tau)
+    else:
+        assert (tau, reverse) == (pytest.approx(1.0), pytest.approx(-1.0))
+
+
+@given(st.permutations("ABCDE"), st.data())
+def test_an_order_told_in_full_scores_best(order: list[str], data: st.DataObject) -> None:
+    same = data.draw(st.lists(st.sets(st.integers(0, 4)), max_size=6))
+    lines = [f"line {number}" for number, _ in enumerate(same)]
+    score = ordering_score(order, lines, same)
+    assert 0.0 <= score <= ordering_score(order, order, [[place] for place in range(5)]) == 1.0

@@ -75,7 +75,7 @@ def test_all_of_them_are_there():
         *("no_memory", "full_context", "bm25", "mem0", "g_memory", "trajectory_retrieval", "reasoning_bank"),
         *("dynamic_cheatsheet", "awm", "hymem", "budget_mem", "super_local_memory", "hiagent"),
         *("agent_runbook", "mem_sifter", "a_mem", "memory_bank"),
-        *("expel", "voyager_skills", "memp", "zep_graph", "light_mem"),
+        *("expel", "voyager_skills", "memp", "zep_graph", "light_mem", "memory_os"),
     }
 
 

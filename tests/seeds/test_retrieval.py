@@ -280,7 +280,8 @@ class TestBudgetMem:
         memory = remember("budget_mem")
         self.write(memory)
         text = memory.read(**self.HARD, reply="Bob: I bought a boat too. (9 June)\n***")
-        assert self.tiers(memory) == {"filter": "high", "entities": "high", "time": "mid", "summary": "high"}
+        expected = dict.fromkeys(("filter", "entities", "time", "topics", "summary"), "high")
+        assert self.tiers(memory) == expected | {"time": "mid"}
         assert len(memory.asks()) == 1
         first, *rest = text.split("\n")
         assert first == "Bob: I bought a boat too. (9 June)"
@@ -307,6 +308,18 @@ class TestBudgetMem:
             ("What was the first address?", "street 0"),
         ):
             assert first in memory.read(question, facts=[question], reply="").split("\n")[0]
+
+    def test_lines_of_episodes_on_the_topic_are_raised_and_of_those_like_them(self, remember):
+        for weight, first in ((0.0, "Day 1"), (2.0, "Day 2")):
+            memory = remember("budget_mem", topic_weight=weight, vectors_weight=0.0)
+            lines = {"cooking": "high cost", "sailing boats": "cost me plenty", "sailing races": "no cost"}
+            for day, (subject, line) in enumerate(lines.items(), 1):
+                memory.write(f"Day {day}\nAnn: {line}", subject=subject)
+            facts = ["cost", "sailing"]
+            text = memory.read("How much did it cost, sailing boats?", facts=facts, reply="").split("\n")
+            assert first in text[0]
+            assert self.tiers(memory)["topics"] == "high"
+        assert "Day 3" in text[1]
 
     def test_near_repetitions_are_left_out(self, remember):
         memory = remember("budget_mem")

@@ -149,3 +149,68 @@ class TestLightMem:
         assert "Ann lived in Rome until she moved to Oslo. (Day 1)" in memory.read("Where does Ann live?")
         memory = self.sleep(remember, "I would keep all of them.")
         assert "Ann lives in Rome now. (Day 1)" in memory.read("Where does Ann live?")
+
+
+class TestMemoryOS:
+    SAIL, COOK = "the sailing boat trip was {}", "cooking rice dinner was {}"
+
+    def talk(self, memory, line, *ends, reply="", facts=()):
+        """An episode for each end of the line."""
+        for end in ends:
+            memory.write(f"Day {end}\nAnn: {line.format(end)}", facts=list(facts), reply=reply)
+
+    def test_turns_that_leave_short_term_memory_join_the_segment_of_their_topic(self, remember):
+        memory = remember("memory_os", short_term=1, segments_read=1, pages_read=5, hot=30)
+        self.talk(memory, self.SAIL, "long")
+        self.talk(memory, self.COOK, "quick")
+        self.talk(memory, self.SAIL, "fun")
+        self.talk(memory, self.COOK, "late", "last")
+        *pages, latest = memory.read("How was the sailing boat trip?").split("\n")
+        assert {*pages} == {
+            *(
+                "Ann: the sailing boat trip was long (Day long)",
+                "Ann: the sailing boat trip was fun (Day fun)",
+            ),
+        }
+        assert latest == "Ann: cooking rice dinner was last (Day last)"
+        assert memory.asks() == []
+
+    def test_a_hot_segment_is_looked_through_and_cools_down(self, remember):
+        memory = remember("memory_os", short_term=1, hot=4, same_topic=0.5)
+        reply = "Profile: Ann loves boats.\nFact: Ann sailed in May.\n- **Fact:** Ann owns a boat."
+        self.talk(memory, self.SAIL, "a", "b", reply=reply)
+        assert memory.asks() == []  # one visit: 0 + 1 + 1
+        self.talk(memory, self.SAIL, "c", reply=reply)  # 1 + 2 + 1
+        (prompt,) = memory.asks()
+        assert "trip was a (Day a)\nAnn: the sailing boat trip was b (Day b)" in prompt
+        text = memory.read("What of boats?")
+        assert text.startswith("Profile: Ann loves boats.\nKnown: Ann ")
+        assert "Known: Ann sailed in May." in text
+        self.talk(memory, self.SAIL, "d", reply=reply)  # 1 + 1 + 1
+        assert memory.asks() == []
+        self.talk(memory, self.SAIL, "e", reply="Profile: Ann sails.")  # 2 + 2 + 1
+        (prompt,) = memory.asks()
+        assert "Present profile: Ann loves boats." in prompt
+        assert "trip was b" not in prompt
+        assert memory.read("?").startswith("Profile: Ann sails.\n")
+
+    def test_without_a_profile_or_fact_in_the_reply_the_agents_facts_are_kept(self, remember):
+        memory = remember("memory_os", short_term=1, hot=2, facts=5)
+        for day in "abcdefgh":
+            self.talk(memory, self.SAIL, day, reply="No idea.", facts=[f"Ann sailed on day {day}."])
+        known = [line for line in memory.read("Ann sailed").split("\n") if line.startswith("Known: ")]
+        assert sorted(known) == [f"Known: Ann sailed on day {day}." for day in "defgh"]
+
+    def test_the_coldest_segment_is_dropped(self, remember):
+        memory = remember("memory_os", short_term=1, segments=3, hot=30, recency_episodes=1)
+        self.talk(memory, self.COOK, "quick")
+        self.talk(memory, self.SAIL, "long", "fun", "wild")
+        self.talk(memory, "painted {} fences garden", "red")
+        self.talk(memory, "violin lesson {} music", "one")
+        question = "cooking rice dinner, sailing boat, fences, violin"
+        assert "cooking" in memory.read(question)
+        self.talk(memory, "violin lesson {} music", "two")  # moves the first lesson to a fourth segment
+        text = memory.read(question)
+        assert "cooking" not in text
+        assert "sailing" in text
+        assert "fences" in text
