@@ -53,8 +53,8 @@ class SearchConfig(Section):
 
     optimizer: Annotated[str, named("optimizer")] = Field(
         default="evolve",
-        description="search: evolve, our own; gepa: by GEPA's own package, which rewrites the prompts of "
-        "one initial program (extra: gepa)",
+        description="search algorithm; evolve: the built-in one; gepa: GEPA's package, which rewrites "
+        "the prompts of one initial program (extra: gepa)",
     )
     selection: Annotated[str, named("selector")] | None = Field(
         default=None,
@@ -196,12 +196,12 @@ class SearchConfig(Section):
         default="auto",
         description="source of candidates if a reflector is given: the model, the rules, or both, which "
         "share the budget by their gain, with the rules also replacing a model that gave no "
-        "program; auto: both; of a plug-in: only that mutator, with or without a reflector",
+        "program; auto: both; the name of a plug-in's: only that mutator, with or without a reflector",
     )
     proposer: Proposer = Field(
         default="completion",
         description="way in which a reflector makes a candidate: one completion; an agent that reads the run "
-        "and tries changes with tools; or a command of yours",
+        "and tries changes with tools; or your own command",
     )
     proposer_command: str | None = Field(
         default=None,

@@ -174,6 +174,6 @@ def read_calls(path: Path) -> tuple[list[Call], int]:
             raise UsageError(
                 f"Line {number} of {path} is not the record of a model call ({error.errors()[0]['msg']}). "
                 "The file was edited, damaged, or written by another version; no budget can be kept without "
-                "it. Restore it, or begin another run with --name."
+                "it. Restore it, or start another run with --name."
             ) from error
     return calls, end
