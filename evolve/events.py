@@ -123,7 +123,7 @@ class Noted(Record):
 
     @property
     def shown(self) -> str:
-        """The whole text.
+        """Facts and conclusions as one text, as prompts have it.
 
         Example:
             >>> print(Noted(number=4, facts="Best: #2.", text="Ranking by date helps.").shown)

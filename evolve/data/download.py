@@ -27,11 +27,11 @@ class _Broken(Exception):
 
 
 class _TooLong(Exception):
-    """More bytes come than were expected."""
+    """Transfer with more bytes than expected."""
 
 
 class Downloader:
-    """Downloads files, and resumes what broke off.
+    """Downloader of files, which resumes broken transfers.
 
     Args:
         progress: told as bytes come.
