@@ -11,6 +11,8 @@ from evolve.config.checks import Section, distinct, named, suggestion
 from evolve.scoring import GRADED, METRICS
 
 Proposer = Literal["completion", "agent", "command"]
+ToolForm = Literal["auto", "native", "fenced"]
+Drawing = Literal["weights", "bandit"]
 
 
 class AgentConfig(Section):
@@ -32,7 +34,7 @@ class AgentConfig(Section):
     python_seconds: float = Field(
         default=20.0, gt=0, description="most wall time of one run of Python in the agent's sandbox"
     )
-    tools: Literal["auto", "native", "fenced"] = Field(
+    tools: ToolForm = Field(
         default="auto",
         description="form of the agent's calls: native calls of tools, or fenced blocks in the text; auto: "
         "fenced for a local model, else native where the server takes them",
@@ -92,7 +94,7 @@ class SearchConfig(Section):
     attribution: bool = Field(
         default=True, description="pick operators by where the evidence was lost; off: at random"
     )
-    operators: Literal["weights", "bandit"] = Field(
+    operators: Drawing = Field(
         default="weights",
         description="offline operators: weights draws them by their weights; bandit takes, of four drawn,"
         " the one with the highest gain so far (no benefit is proven)",
@@ -226,7 +228,7 @@ class SearchConfig(Section):
     prompt_tokens: int = Field(
         default=60_000, ge=4_000, description="most estimated tokens of a reflection prompt"
     )
-    ensemble: Literal["weights", "bandit"] = Field(
+    ensemble: Drawing = Field(
         default="weights",
         description="weights: draw reflectors by their weights; bandit: draw them, and the scopes of a "
         "mutation, by their improvement per USD so far",

@@ -46,6 +46,10 @@ def charged_to_test() -> bool:
     return _TEST.get()
 
 
+CallOutcome = Literal["ok", "cancelled"] | ModelErrorKind
+"""Result of a model call: an answer, an end from outside, or the kind of its failure."""
+
+
 class Call(Record):
     """Record of one call to a model, with all of its attempts."""
 
@@ -71,7 +75,7 @@ class Call(Record):
     context_tokens: int | None = Field(
         default=None, description="the model's context, which prompts are fitted to; None: not known"
     )
-    outcome: Literal["ok", "cancelled"] | ModelErrorKind = "ok"
+    outcome: CallOutcome = "ok"
 
     @property
     def usage(self) -> Usage:
