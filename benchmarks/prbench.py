@@ -8,9 +8,9 @@ from typing import Literal
 
 from evolve.benchmark import Benchmark, benchmark
 from evolve.data import DataFile, Row, fingerprint, locate, rows_of, three_parts
-from evolve.data.rubrics import Learning, conversation, rubric_episodes
+from evolve.data.rubrics import conversation, rubric_episodes
 from evolve.errors import UsageError
-from evolve.records import Criterion, Task
+from evolve.records import Criterion, Learning, Task
 
 Field = Literal["legal", "finance"]
 SOURCE = "https://huggingface.co/datasets/ScaleAI/PRBench/resolve/main/data"

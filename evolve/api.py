@@ -280,7 +280,7 @@ def open_run(run: str | Path) -> Run:
 
 
 class _NewEvents:
-    """Pass events on to callbacks, except for the first ``past``, which an earlier process recorded."""
+    """Observer that passes events on, except for the first ``past``, which an earlier process recorded."""
 
     def __init__(self, past: int, callbacks: tuple[Callable[[Event], object], ...]) -> None:
         self._past = past

@@ -178,7 +178,7 @@ def settle(
         source: where the arguments come from, for messages.
 
     Raises:
-        UsageError: a setting is not possible, a program is not there, or the recorded run was begun with
+        UsageError: a setting is not possible, a program is not there, or the recorded run was started with
             other settings.
     """
     given = load_config(Path(config)) if isinstance(config, str | Path) else config

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from evolve.population.plateau import Rung
 from evolve.records import Candidate, CostUnit, Interval, Record, Stage, Status, Try
 
 StopReason = Literal["budget", "time", "spent", "stopped", "plateau"]
@@ -123,7 +124,7 @@ class Noted(Record):
 
     @property
     def shown(self) -> str:
-        """The whole text.
+        """Facts and conclusions as one text, as prompts have it.
 
         Example:
             >>> print(Noted(number=4, facts="Best: #2.", text="Ranking by date helps.").shown)
@@ -139,7 +140,7 @@ class Plateau(Record):
 
     type: Literal["plateau"] = "plateau"
     number: int = Field(description="first candidate that it concerns")
-    rung: Literal["warn", "diversify", "stop"]
+    rung: Rung
     stale: int = Field(description="candidates since the last improvement")
     improvements: int = Field(description="improvements of the front so far")
     rate: float = Field(description="improvements per candidate, estimated at the last one")

@@ -23,7 +23,7 @@ class Search:
 
     Attributes:
         run: the run directory, with what earlier processes recorded.
-        campaign: what starts.
+        campaign: the campaign, which ``start`` carries out.
     """
 
     run: Run

@@ -312,7 +312,7 @@ def test_what_makes_children_is_recorded(whole: tuple[Summary, list[Event]]):
 
 def test_when_every_seed_fails_it_says_why(harness: Harness):
     source = seed_programs(("lexical",))[0].source.replace("toolkit.db.execute(", "toolkit.missing(", 1)
-    with pytest.raises(UsageError, match=r"Every seed failed.*broken: .*missing"):
+    with pytest.raises(UsageError, match=r"Every initial program failed.*broken: .*missing"):
         harness.run("broken", seeds=[MemoryProgram(source, name="broken")])
 
 

@@ -160,3 +160,17 @@ def test_a_registered_agent_or_judge_stands_in_for_a_model(monkeypatch: pytest.M
 
 def test_every_field_of_a_bench_is_described() -> None:
     assert all(field.description for field in BenchConfig.model_fields.values())
+
+
+def test_every_command_that_takes_a_registered_name_lists_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(REGISTRY, "_added", {("sandbox", "padded-cell"): object})
+    commands: Any = get_command(app)
+    taking = [
+        name
+        for name, command in commands.commands.items()
+        if any("registered" in (getattr(option, "help", None) or "") for option in command.params)
+    ]
+    assert {"run", "evaluate", "check", "bench", "serve", "improve"} <= set(taking)
+    for name in taking:
+        shown = CliRunner().invoke(app, [name, "--help"]).stdout
+        assert "padded-cell" in shown, name

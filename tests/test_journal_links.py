@@ -121,10 +121,10 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(run: Path) -> None:
     for name in ("journal.jsonl", "lock"):
         (run / name).unlink()
         os.mkfifo(run / name)
-    with pytest.raises(UsageError, match="no regular file"):
+    with pytest.raises(UsageError, match="not a regular file"):
         RunRecord(run).events()
     assert RunRecord(run).writer() is None
-    with pytest.raises(UsageError, match="no regular file"):
+    with pytest.raises(UsageError, match="not a regular file"):
         RunDirectory.create_or_open(run.parent, "run", CONFIG)
 
 

@@ -124,6 +124,21 @@ def test_a_class_name_means_one_thing(modules: Modules) -> None:
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
+def test_choices_are_declared_once(modules: Modules) -> None:
+    places = defaultdict(list)
+    for path, tree in modules:
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Subscript)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "Literal"
+                and isinstance(node.slice, ast.Tuple)
+            ):
+                choices = frozenset(map(ast.unparse, node.slice.elts))
+                places[choices].append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert {choices: found for choices, found in places.items() if len(found) > 1} == {}
+
+
 def test_the_algorithm_can_be_read_at_a_sitting() -> None:
     lines = {name: len((ROOT / "evolve" / f"{name}.py").read_text().splitlines()) for name in ALGORITHM}
     print(lines, sum(lines.values()))

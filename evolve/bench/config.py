@@ -51,7 +51,7 @@ def read_config(path: Path) -> BenchConfig:
         return BenchConfig.model_validate(tomllib.loads(read_below(path.parent, path.name).decode("utf-8")))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
         raise UsageError(
-            f"{path} is not the configuration of a bench: {error}. Restore it, or begin another with --name."
+            f"{path} is not the configuration of a bench: {error}. Restore it, or start another with --name."
         ) from error
 
 

@@ -72,7 +72,7 @@ class Cell(Record):
         return cls.model_validate(taken | counted | place)
 
 
-_FORMAT = LineFormat(TypeAdapter(Cell), noun="a cell of a bench", otherwise="begin another with --name")
+_FORMAT = LineFormat(TypeAdapter(Cell), noun="a cell of a bench", otherwise="start another with --name")
 
 
 def recorded_config(root: Path, name: str) -> BenchConfig | None:
@@ -128,7 +128,7 @@ class BenchDirectory:
             self.path / LOCK,
             lambda holder: (
                 f"The bench {name!r} is being written by another process (pid {holder}). "
-                "Wait for it or end it, or begin another with --name."
+                "Wait for it or end it, or start another with --name."
             ),
         )
         try:
@@ -140,7 +140,7 @@ class BenchDirectory:
                 replace_file(self.path / CONFIG, config.to_toml().encode("utf-8"), write)
             self._log = LineLog(journal, _FORMAT, write)
             if self._log.cut:
-                notify(f"The last line of {journal} was torn and is cut off ({self._log.cut} bytes).")
+                notify(f"The last line of {journal} was incomplete and is removed ({self._log.cut} bytes).")
         except BaseException:
             os.close(self._lock)
             raise

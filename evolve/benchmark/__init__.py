@@ -2,7 +2,6 @@
 
 from evolve.benchmark.definition import Benchmark as Benchmark
 from evolve.benchmark.definition import InvalidBenchmark as InvalidBenchmark
-from evolve.benchmark.definition import Learning as Learning
 from evolve.benchmark.definition import Scope as Scope
 from evolve.benchmark.definition import can_score as can_score
 from evolve.benchmark.joining import OWN_METRIC as OWN_METRIC

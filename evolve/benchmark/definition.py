@@ -9,12 +9,11 @@ from typing import Literal, get_args
 
 from evolve.environment import OpenEnvironment
 from evolve.errors import UsageError
-from evolve.records import Episode, Task
+from evolve.records import Episode, Learning, Task
 from evolve.scoring import GRADED, METRICS, VERDICTS
 from evolve.text import is_unicode
 
 Scope = Literal["pooled", "grouped"]
-Learning = Literal["offline", "online"]
 
 
 class InvalidBenchmark(UsageError):

@@ -140,7 +140,7 @@ def _say_what_to_know(config: CampaignConfig, setup: EvaluationSetup, notify: No
     if config.cluster is None and config.search.prompt == "auto":
         for role, model in zip(config.reflecting, setup.model_set.reflectors, strict=False):
             if style_of(config, role, model) == "compact":
-                notify(f"{role.model} is shown the compact prompt; search.prompt = 'full' shows it more.")
+                notify(f"{role.model} gets the compact prompt; search.prompt = 'full' gives it the full one.")
     if config.search.proposer == "agent" and setup.sandbox.isolation == "process":
         notify("The agent cannot run Python, since a bare process confines nothing: use docker or bwrap.")
     if config.jobs > config.under_way:

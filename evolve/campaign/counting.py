@@ -153,9 +153,7 @@ def measure(config: CampaignConfig, setup: EvaluationSetup, programs: Sequence[M
         if evaluation.status == "complete":
             complete[number] = (program, evaluation)
     if not complete:
-        raise UsageError(
-            "Every initial program fails, so that there is nothing to estimate; see evolve check."
-        )
+        raise UsageError("Every initial program fails, so there is nothing to estimate; see evolve check.")
     found.static = total_of(own)
     found.whole = _whole(found.static, setup, len(programs))
     found.seconds = statistics.mean(evaluation.seconds for _, evaluation in complete.values())

@@ -203,7 +203,7 @@ class _SubmittedJobs(Generic[J]):
             return StillWaiting()
         if isinstance(key, Exception):
             raise InfrastructureError(
-                f"The cluster took no more jobs: {type(key).__name__}: {key}.", remedy=SAME_COMMAND
+                f"The cluster accepts no more jobs: {type(key).__name__}: {key}.", remedy=SAME_COMMAND
             ) from key
         if key is None:
             self._last = True

@@ -132,7 +132,7 @@ class Campaign:
             observer: called with every event, including those of earlier processes, from this thread.
 
         Raises:
-            UsageError: every seed failed, or the run was begun under other conditions.
+            UsageError: every seed failed, or the run was started under other conditions.
             InfrastructureError: something of ours failed; the same command resumes from there.
             BudgetReached: the spending limit is reached; the same command with a higher one resumes.
         """
@@ -182,7 +182,7 @@ class Campaign:
             self.population.add_seed(seed)
         if self.population.pool.best is None:
             reasons = "; ".join(f"{p.name}: {self.recorder.why_failed(p)}" for p in self._seeds)
-            raise UsageError(f"Every seed failed, so that there is nothing to evolve: {reasons}.")
+            raise UsageError(f"Every initial program failed, so there is nothing to evolve: {reasons}.")
 
     def _context(self) -> OptimizerContext:
         return OptimizerContext(

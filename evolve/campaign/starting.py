@@ -55,9 +55,9 @@ def started(
     past, now = history.conditions, setup.conditions
     if past not in (None, now):
         raise UsageError(
-            f"The run {run!r} was begun under other conditions: its benchmark's data, the "
+            f"The run {run!r} was started under other conditions: its benchmark's data, the "
             "tasks that are asked, the agent, the models, the embeddings or the limits have changed "
-            "since. Begin another run with --name."
+            "since. Start another run with --name."
         )
     _check_mutator(run, history, config, mutator)
     return Started(
@@ -73,7 +73,7 @@ def started(
 
 
 def _check_mutator(run: str, history: RunHistory, config: CampaignConfig, mutator: str) -> None:
-    """Refuse to go on with another mutator of the user's own than the run was begun with.
+    """Refuse to go on with another mutator of the user's own than the run was started with.
 
     Built-in mutators change with the package's version or with what a server says of its model, which no user
     can put back; their configuration was compared before. The event's sentence says what changed.
@@ -82,20 +82,20 @@ def _check_mutator(run: str, history: RunHistory, config: CampaignConfig, mutato
     if before in (None, mutator) or config.mutators in BUILT_IN["mutator"]:
         return
     raise UsageError(
-        f"The run {run!r} was begun with another mutator. Its identity differs: "
+        f"The run {run!r} was started with another mutator. Its identity differs: "
         f"{changed_parts(before, mutator)}. Expected {before!r}, found {mutator!r}. Pass the mutator of that "
-        "identity, or begin another run with --name."
+        "identity, or start another run with --name."
     )
 
 
 def _prompts(run: str, history: RunHistory, config: CampaignConfig) -> str:
-    """Return the digest of the user's own prompts; UsageError where the run was begun with others."""
+    """Return the digest of the user's own prompts; UsageError where the run was started with others."""
     folder = config.search.prompts_dir
     now = texts_of(folder).own_digest if config.reflecting else ""
     if history.prompts not in (None, now):
         raise UsageError(
-            f"The run {run!r} was begun with other prompts: those of search.prompts_dir "
-            f"({folder or 'none is given now'}) have changed since. Put them back, or begin another run "
+            f"The run {run!r} was started with other prompts: those of search.prompts_dir "
+            f"({folder or 'none is given now'}) have changed since. Put them back, or start another run "
             "with --name."
         )
     return now

@@ -84,7 +84,7 @@ RootOption = Annotated[Path, typer.Option("--root", help="The folder of runs.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 ScopeOption = Annotated[
     Scope | None,
-    typer.Option("--scope", help="The same as -o scope=...: one memory for all episodes, or one per group."),
+    typer.Option("--scope", help="One memory for all episodes, or one per group; short for -o scope=..."),
 ]
 OptionsOption = Annotated[
     list[str] | None,

@@ -34,7 +34,7 @@ ConfigArgument = Annotated[
         help="Configuration file of `evolve run`: its models, evaluation, sandbox.",
     ),
 ]
-NameOption = Annotated[str, typer.Option("--name", "-n", help="Of the bench.")]
+NameOption = Annotated[str, typer.Option("--name", "-n", help="Name of the bench.")]
 ExportOption = Annotated[
     list[Path] | None,
     typer.Option("--export", help="File to write: .md, .csv, .png or .svg; may be repeated."),

@@ -59,7 +59,7 @@ def show_benchmark(
     trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the card of a benchmark, how much there is, and its first records."""
+    """Show the card of a benchmark, its size, and its first records."""
     from evolve.inspection.benchmarks import benchmark_data, benchmark_view
 
     admit_benchmark(name, trust)
@@ -127,7 +127,7 @@ def benchmark_from_log(
 ) -> None:
     """Make a benchmark from the use of a memory: its texts, and questions that feedback labels.
 
-    Nothing leaves this machine. What was left out is counted by reason.
+    Nothing leaves this machine. Questions that are left out are counted by reason.
     """
     from rich.text import Text
 
@@ -186,7 +186,7 @@ def fetch_benchmark(
     *,
     settings: dict[str, Any],
     option: OptionsOption = None,
-    again: Annotated[bool, typer.Option("--again", help="Fetch files again that are there.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Fetch existing files again, too.")] = False,
     trust: TrustOption = False,
 ) -> None:
     """Fetch the data of a benchmark from their official source; resumes a broken download.

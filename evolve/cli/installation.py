@@ -10,7 +10,7 @@ import typer
 from evolve.cli.app import Commands, JsonOption, show
 
 seed_commands = typer.Typer(
-    cls=Commands, help="List the programs that campaigns begin with, or show one.", rich_markup_mode=None
+    cls=Commands, help="List the initial programs of campaigns, or show one.", rich_markup_mode=None
 )
 
 
@@ -22,7 +22,7 @@ def _root(context: typer.Context, as_json: JsonOption = False) -> None:
 
 @seed_commands.command("list")
 def list_seeds(as_json: JsonOption = False) -> None:
-    """List the programs that campaigns begin with."""
+    """List the initial programs of campaigns."""
     from evolve.inspection.catalogue import seeds_data, seeds_view
 
     rows = seeds_data()

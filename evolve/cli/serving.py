@@ -26,14 +26,14 @@ PluginArgument = Annotated[
 ]
 DataFolderOption = Annotated[
     Path | None,
-    typer.Option("--data", help="Folder of its memory; default: forget at the end."),
+    typer.Option("--data", help="Folder of its memory; default: none, lost when the server ends."),
 ]
 HttpOption = Annotated[
     str | None,
     typer.Option(
         "--http",
         metavar="HOST:PORT",
-        help="Listen here, at the path /mcp; default: standard input.",
+        help="Address to listen on, at the path /mcp; default: stdin and stdout.",
     ),
 ]
 TokenEnvOption = Annotated[
@@ -52,18 +52,23 @@ AllowHostOption = Annotated[
 ]
 MemoryModelOption = Annotated[
     str,
-    typer.Option("--model", "-m", help="As for evolve run; offline: rules, no model."),
+    typer.Option("--model", "-m", help="Model, as for evolve run; offline: rules, no model."),
 ]
-MemoryEmbeddingOption = Annotated[str, typer.Option("--embedding", help="The same for vectors.")]
+MemoryEmbeddingOption = Annotated[
+    str, typer.Option("--embedding", help="Embedding model, as for evolve run.")
+]
 RefuseUsdOption = Annotated[
-    float | None, typer.Option("--max-usd", help="Refuse model calls past this price.")
+    float | None,
+    typer.Option(
+        "--max-usd", help="Spending limit in USD, past which model calls are refused; default: none."
+    ),
 ]
 LimitOption = Annotated[
     list[str] | None,
     typer.Option(
         "--limit",
         metavar="NAME=VALUE",
-        help="Let the program use more than by default, such as memory_mb=2048; may be repeated.",
+        help="Resource limit of the program, such as memory_mb=2048; may be repeated.",
     ),
 ]
 ToolsOption = Annotated[
@@ -90,12 +95,14 @@ UsageLogOption = Annotated[
     ),
 ]
 LogDaysOption = Annotated[
-    float | None, typer.Option("--log-days", help="Keep lines of the log so many days; default: all.")
+    float | None, typer.Option("--log-days", help="Days to keep lines of the log; default: for good.")
 ]
 RedactOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--redact", metavar="REGEX", help="Black out what matches in the log; may be repeated; default: none."
+        "--redact",
+        metavar="REGEX",
+        help="Pattern of text to black out in the log; may be repeated; default: none.",
     ),
 ]
 BareOption = Annotated[

@@ -69,7 +69,7 @@ class CampaignConfig(Section):
         description="executor of jobs; default: dask where a cluster is given, else threads",
     )
     max_seconds: float | None = Field(
-        default=None, gt=0, description="wall time after which no candidate is begun"
+        default=None, gt=0, description="seconds of wall time after which no candidate is started"
     )
     max_usd: float | None = Field(
         default=None, gt=0, description="spending limit on all model calls, at which the campaign pauses"

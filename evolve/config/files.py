@@ -189,7 +189,7 @@ def with_window(config: CampaignConfig, recorded: CampaignConfig | None) -> Camp
 
 
 def check_resumable(old: CampaignConfig, new: CampaignConfig) -> None:
-    """Refuse to resume a run under another configuration than it was begun with.
+    """Refuse to resume a run under another configuration than it was started with.
 
     Raises:
         UsageError: keys other than ``MAY_CHANGE`` differ; each is listed with both values.
@@ -199,9 +199,9 @@ def check_resumable(old: CampaignConfig, new: CampaignConfig) -> None:
     if changed:
         listed = "\n".join(f"  {key}: {before[key]!r} recorded, {after[key]!r} given" for key in changed)
         raise UsageError(
-            f"This run was begun with another configuration:\n{listed}\n"
+            f"This run was started with another configuration:\n{listed}\n"
             "Scores under the two could not be compared. Leave these out to resume with the recorded values, "
-            f"or begin another run with --name. Only {', '.join(sorted(MAY_CHANGE))} and how a "
+            f"or start another run with --name. Only {', '.join(sorted(MAY_CHANGE))} and how a "
             f"model is reached ({', '.join(sorted(_OF_A_ROLE))}) may change."
         )
 

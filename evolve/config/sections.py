@@ -11,6 +11,8 @@ from evolve.config.checks import Section, distinct, named, suggestion
 from evolve.scoring import GRADED, METRICS
 
 Proposer = Literal["completion", "agent", "command"]
+ToolForm = Literal["auto", "native", "fenced"]
+Drawing = Literal["weights", "bandit"]
 
 
 class AgentConfig(Section):
@@ -32,7 +34,7 @@ class AgentConfig(Section):
     python_seconds: float = Field(
         default=20.0, gt=0, description="most wall time of one run of Python in the agent's sandbox"
     )
-    tools: Literal["auto", "native", "fenced"] = Field(
+    tools: ToolForm = Field(
         default="auto",
         description="form of the agent's calls: native calls of tools, or fenced blocks in the text; auto: "
         "fenced for a local model, else native where the server takes them",
@@ -53,8 +55,8 @@ class SearchConfig(Section):
 
     optimizer: Annotated[str, named("optimizer")] = Field(
         default="evolve",
-        description="search: evolve, our own; gepa: by GEPA's own package, which rewrites the prompts of "
-        "one initial program (extra: gepa)",
+        description="search algorithm; evolve: the built-in one; gepa: GEPA's package, which rewrites "
+        "the prompts of one initial program (extra: gepa)",
     )
     selection: Annotated[str, named("selector")] | None = Field(
         default=None,
@@ -92,7 +94,7 @@ class SearchConfig(Section):
     attribution: bool = Field(
         default=True, description="pick operators by where the evidence was lost; off: at random"
     )
-    operators: Literal["weights", "bandit"] = Field(
+    operators: Drawing = Field(
         default="weights",
         description="offline operators: weights draws them by their weights; bandit takes, of four drawn,"
         " the one with the highest gain so far (no benefit is proven)",
@@ -196,12 +198,12 @@ class SearchConfig(Section):
         default="auto",
         description="source of candidates if a reflector is given: the model, the rules, or both, which "
         "share the budget by their gain, with the rules also replacing a model that gave no "
-        "program; auto: both; of a plug-in: only that mutator, with or without a reflector",
+        "program; auto: both; the name of a plug-in's: only that mutator, with or without a reflector",
     )
     proposer: Proposer = Field(
         default="completion",
         description="way in which a reflector makes a candidate: one completion; an agent that reads the run "
-        "and tries changes with tools; or a command of yours",
+        "and tries changes with tools; or your own command",
     )
     proposer_command: str | None = Field(
         default=None,
@@ -226,7 +228,7 @@ class SearchConfig(Section):
     prompt_tokens: int = Field(
         default=60_000, ge=4_000, description="most estimated tokens of a reflection prompt"
     )
-    ensemble: Literal["weights", "bandit"] = Field(
+    ensemble: Drawing = Field(
         default="weights",
         description="weights: draw reflectors by their weights; bandit: draw them, and the scopes of a "
         "mutation, by their improvement per USD so far",

@@ -27,11 +27,11 @@ class _Broken(Exception):
 
 
 class _TooLong(Exception):
-    """More bytes come than were expected."""
+    """Transfer with more bytes than expected."""
 
 
 class Downloader:
-    """Downloads files, and resumes what broke off.
+    """Downloader of files, which resumes broken transfers.
 
     Args:
         progress: told as bytes come.
@@ -136,7 +136,8 @@ class Downloader:
             raise _Broken(f"after {done} of {total or 'an unknown number of'} bytes: {error}") from error
         except OSError as error:
             raise InfrastructureError(
-                f"{part} could not be written: {error.strerror}.", remedy="Make room and try again."
+                f"{part} could not be written: {error.strerror}.",
+                remedy="Free disk space and rerun the command.",
             ) from error
         if total and done != total:
             raise _Broken(f"after {done} of {total} bytes the source said that this was all")
@@ -147,8 +148,8 @@ def _check_size(url: str, part: Path, expected: int) -> None:
     if expected and found != expected:
         part.unlink()
         raise UsageError(
-            f"{url} sent {found} bytes; expected {expected}. It was thrown away. Fetch it again; if it is so "
-            "again, the source has changed."
+            f"{url} sent {found} bytes; expected {expected}. It was discarded. Fetch it again; if it "
+            "happens again, the source has changed."
         )
 
 
@@ -174,7 +175,7 @@ def _check(url: str, response: httpx.Response) -> None:
     if status in (408, 425, 429) or status >= 500:
         raise _Broken(f"the source answered {status} {response.reason_phrase}")
     raise UsageError(
-        f"{url} answered {status} {response.reason_phrase}; expected the file. Look whether it has moved or "
+        f"{url} answered {status} {response.reason_phrase}; expected the file. Check whether it has moved or "
         "asks for a login; fetch it by other means and say where it is with --data-dir."
     )
 

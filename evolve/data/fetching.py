@@ -41,7 +41,7 @@ def recorded_sums(data_dir: Path) -> dict[str, str]:
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
         found = _LINE.fullmatch(line)
         if found is None:
-            raise UsageError(f"Line {number} of {path} is no checksum: restore the file, or remove it.")
+            raise UsageError(f"Line {number} of {path} is not a checksum: restore the file, or remove it.")
         sums[found[2]] = found[1]
     return sums
 
@@ -106,8 +106,8 @@ def fetch(
     except UsageError as error:
         shutil.rmtree(staging, ignore_errors=True)
         raise UsageError(
-            f"What came from {', '.join(file.url for file in wanted)} is not what was expected, and was "
-            f"thrown away: {error} If it is so again, the source has changed: please report it."
+            f"The data from {', '.join(file.url for file in wanted)} are not as expected, and were "
+            f"discarded: {error} If it happens again, the source has changed: please report it."
         ) from error
     try:
         sums = {
@@ -139,7 +139,7 @@ def _check_unchanged(file: DataFile, path: Path, known: str, data_dir: Path) -> 
     if known and found != known:
         raise UsageError(
             f"{file.url} is not the file that was fetched first: recorded sha256 {known}, found {found}. It "
-            f"was thrown away. If its publisher has changed it, remove its line from {data_dir / SUMS}, and "
+            f"was discarded. If its publisher has changed it, remove its line from {data_dir / SUMS}, and "
             "fetch again."
         )
     return found
@@ -158,8 +158,7 @@ def _bring(file: DataFile, target: Path, downloader: Downloader) -> None:
             part.unlink()
             raise UsageError(
                 f"{file.url} has the wrong checksum: expected sha256 {file.sha256}, found {found}. It was "
-                "thrown away. Fetch it again; if it is so again, the source has changed or something on the "
-                "way alters it."
+                "discarded. Fetch it again; if it happens again, the source has changed or a proxy alters it."
             )
     part.replace(target)
 

@@ -76,6 +76,6 @@ def missing(folder: Path, what: str, benchmark: str, hint: str = "") -> MissingD
     """The error that says that ``what`` is not in ``folder``, and how to get it."""
     return MissingData(
         f"The benchmark {benchmark!r} needs {what}, and there is none in {folder}. {hint}"
-        f"Give: evolve benchmarks fetch {benchmark}. Or, where you have a copy, say where with --data-dir, "
+        f"Run: evolve benchmarks fetch {benchmark}. Or, if you have a copy, name its folder with --data-dir, "
         f"or put it in a folder {benchmark} in $EVOLVE_DATA."
     )

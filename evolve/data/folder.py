@@ -31,6 +31,7 @@ SETTINGS: Mapping[str, type | tuple[type, ...]] = {
     "test_share": (int, float),
     "card": dict,
 }
+_TOML_TYPES: Mapping[object, str] = {str: "text", dict: "a table"}
 TEST_SHARE = 0.4
 SPLITS = ("validation", "test")
 
@@ -51,7 +52,7 @@ def read(folder: Path) -> dict[str, Any]:
     for name in (EPISODES, QUESTIONS):
         if not (folder / name).is_file():
             raise UsageError(
-                f"{folder} is no benchmark: it has no {name}. A benchmark of your own is a folder with "
+                f"{folder} is not a benchmark: it has no {name}. A benchmark of your own is a folder with "
                 f"{EPISODES} and {QUESTIONS}, or with a benchmark.py."
             )
     settings = _settings(folder / TOML)
@@ -126,7 +127,9 @@ def _settings(path: Path) -> dict[str, Any]:
         if key not in SETTINGS:
             raise UsageError(f"{path}: there is no setting {key!r}; expected {', '.join(SETTINGS)}.")
         if not isinstance(value, SETTINGS[key]):
-            raise UsageError(f"{path}: {key} = {value!r} is not of the type that is expected.")
+            raise UsageError(
+                f"{path}: {key} = {value!r}; expected {_TOML_TYPES.get(SETTINGS[key], 'a number')}."
+            )
     share = settings.get("test_share", TEST_SHARE)
     if not 0 < share < 1:
         raise UsageError(f"{path}: test_share = {share}; expected a number between 0 and 1.")
@@ -187,7 +190,7 @@ def _evidence(row: Row, texts: Mapping[str, str]) -> Evidence:
     if episode not in texts:
         raise UsageError(f"{row.where}: there is no episode {episode!r} in {EPISODES}.")
     if " ".join(passage.split()) not in texts[episode]:
-        raise UsageError(f"{row.where}: {passage!r:.80} does not stand in the text of episode {episode!r}.")
+        raise UsageError(f"{row.where}: {passage!r:.80} is not in the text of episode {episode!r}.")
     return Evidence(episode=episode, text=passage)
 
 

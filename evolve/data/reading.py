@@ -142,9 +142,9 @@ def parquet(path: Path) -> Iterator[Row]:
         import pyarrow.parquet as pq
     except ImportError:
         raise UsageError(
-            f"{path.name} is a Parquet file, which pyarrow reads, and that is not installed. "
-            "Give: pip install 'evolve-memory[data]'; or put the same records there as JSON lines, "
-            f"in a file {path.stem}.jsonl."
+            f"Reading the Parquet file {path.name} needs pyarrow, which is not installed. "
+            "Install it with: pip install 'evolve-memory[data]'; or put the same records there as JSON "
+            f"lines, in a file {path.stem}.jsonl."
         ) from None
     try:
         number = 0

@@ -5,12 +5,9 @@ episode.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 from evolve.errors import UsageError
 from evolve.records import Episode, Task
-
-Learning = Literal["offline", "online"]
 
 
 def conversation(turns: Iterable[tuple[str, str]]) -> str:

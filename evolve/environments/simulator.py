@@ -54,9 +54,9 @@ class Simulator:
         lacking = [name for name in self.packages if not _has(python, name)]
         if lacking:
             raise UsageError(
-                f"{self.name} needs the Python package {' and '.join(lacking)}, which {python} has not. "
-                f'Give: pip install "evolve-memory[{self.extra}]". Or install it into an environment of its '
-                f"own and name that one's interpreter in ${PYTHON}."
+                f"{self.name} needs the Python package {' and '.join(lacking)}, not installed for {python}. "
+                f'Install it with: pip install "evolve-memory[{self.extra}]". Or install it into an '
+                f"environment of its own and name that one's interpreter in ${PYTHON}."
             )
         for program, package in self.programs.items():
             if shutil.which(program) is None:

@@ -63,7 +63,7 @@ class JointScorer:
 
 @dataclass(frozen=True)
 class JointTaskRun:
-    """Acts out the tasks of each part as that part does; questions are only read.
+    """Task run that acts out the tasks of each part as that part does; questions are only read.
 
     Attributes:
         parts: name of the part → what acts out its tasks.

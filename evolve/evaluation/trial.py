@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from evolve.agents.protocol import Extraction, TaskAgent
-from evolve.benchmark import Learning, Scope
+from evolve.benchmark import Scope
 from evolve.errors import InfrastructureError, ModelError, ProgramError
 from evolve.evaluation.early_stopping import EarlyStopper
 from evolve.evaluation.extraction_cache import AgentInputs, ExtractionCache
@@ -19,7 +19,7 @@ from evolve.evaluation.stages import StageFinder
 from evolve.evaluation.subsets import MemoryBatch, Subset
 from evolve.evaluation.within_task import TaskRun, TriedStep
 from evolve.program import MemoryProgram
-from evolve.records import CostUnit, Episode, Failure, ItemOutcome, Task, Usage
+from evolve.records import CostUnit, Episode, Failure, ItemOutcome, Learning, Task, Usage
 
 EMBED_ROUNDS = 2
 """Most deferrals of a read for vectors, besides one for each model call."""

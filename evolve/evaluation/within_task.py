@@ -36,7 +36,7 @@ class TaskRun(Protocol):
 
 @dataclass(frozen=True)
 class ActedTask:
-    """Acts a task out, with a program that observes its steps.
+    """Task run that acts a task out, with a program that observes its steps.
 
     Attributes:
         agent: acts.
@@ -78,7 +78,7 @@ class ActedTask:
 
 @dataclass(frozen=True)
 class TriedStep:
-    """Lets a program observe one made-up step, to see whether it can."""
+    """Task run in which a program observes one made-up step, to see whether it can."""
 
     def follow(self, session: Session, task: Task, read: ItemOutcome) -> tuple[ItemOutcome, bool]:
         """See ``TaskRun.follow``."""

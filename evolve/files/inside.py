@@ -20,7 +20,7 @@ def read_below(base: Path, *parts: str) -> bytes:
 
     Raises:
         FileNotFoundError: there is none.
-        UsageError: it, or a folder on the way, is a symbolic link; it is no regular file; it cannot be read.
+        UsageError: it or a folder on the way is a symbolic link; it is not a regular file or cannot be read.
     """
     path = base.joinpath(*parts)
     try:
@@ -35,7 +35,7 @@ def read_below(base: Path, *parts: str) -> bytes:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise UsageError(f"{path} is no regular file. Restore it, or remove it.")
+        raise UsageError(f"{path} is not a regular file. Restore it, or remove it.")
     with os.fdopen(descriptor, "rb") as file:
         return file.read()
 
@@ -54,7 +54,7 @@ def refuse_links(base: Path) -> None:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(Path(entry.path))
                     elif not entry.is_file(follow_symlinks=False):
-                        kind = "a symbolic link" if entry.is_symlink() else "no regular file"
+                        kind = "a symbolic link" if entry.is_symlink() else "not a regular file"
                         raise UsageError(f"{entry.path} is {kind}: nothing in {base} was changed. {_REMEDY}")
         except FileNotFoundError:
             continue

@@ -105,7 +105,7 @@ class LineLog(Generic[T]):
             if not self._usable:
                 raise InfrastructureError(
                     f"{self._path} could not be brought back to its last whole line after a failed write.",
-                    remedy="Rerun the command: it cuts the torn line off.",
+                    remedy="Rerun the command: it removes the incomplete line.",
                 )
             try:
                 write_all(self._descriptor, data, self._write)

@@ -47,7 +47,7 @@ def open_lock(path: Path) -> int:
     """Return a descriptor of the file ``path``, made if it is missing; a link is not followed.
 
     Raises:
-        UsageError: it is a symbolic link, or no regular file.
+        UsageError: it is a symbolic link, or not a regular file.
         InfrastructureError: it could not be made.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -56,11 +56,13 @@ def open_lock(path: Path) -> int:
             descriptor = os.open(path, flags, 0o666)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
-                raise UsageError(f"{path} is no lock file but a link or something else: remove it.") from None
+                raise UsageError(
+                    f"{path} is not a lock file but a link or something else: remove it."
+                ) from None
             raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise UsageError(f"{path} is no lock file but something else: remove it.")
+        raise UsageError(f"{path} is not a lock file but something else: remove it.")
     return descriptor
 
 

@@ -21,7 +21,7 @@ from evolve.journal.tasks import RecordedTasks, read_tasks
 from evolve.program import MemoryProgram
 from evolve.records import Evaluation
 
-_FORMAT = LineFormat(EVENT, noun="an event", otherwise="begin another run with --name")
+_FORMAT = LineFormat(EVENT, noun="an event", otherwise="start another run with --name")
 
 
 def read_events(path: Path) -> tuple[list[Event], int]:

@@ -1,6 +1,6 @@
 """The directory of one run: its files, and their one writer; ``record`` has the reader.
 
-config.toml           the configuration it was begun with
+config.toml           the configuration it was started with
 journal.jsonl         its events in their order, append-only
 tasks.jsonl           its benchmark's questions with gold answers, recorded when it is made (``tasks``)
 weights.npz           the fitted fitted weights of the embedder, where that is used
@@ -91,7 +91,8 @@ class RunDirectory(RunRecord):
             log = EventLog(path / "journal.jsonl", write)
             if log.cut:
                 notify(
-                    f"The last line of {path / 'journal.jsonl'} was torn and is cut off ({log.cut} bytes)."
+                    f"The last line of {path / 'journal.jsonl'} was incomplete and is removed "
+                    f"({log.cut} bytes)."
                 )
         except BaseException:
             os.close(lock)
@@ -148,7 +149,7 @@ def _locked(path: Path) -> int:
         path / "lock",
         lambda holder: (
             f"The run {path.name!r} is being written by another process (pid {holder}). "
-            "Wait for it or end it, or begin another run with --name."
+            "Wait for it or end it, or start another run with --name."
         ),
     )
 

@@ -192,5 +192,5 @@ class ReplyCache:
         except sqlite3.Error as error:
             raise InfrastructureError(
                 f"The cache of model replies {self._path} failed: {error}.",
-                remedy="Make room on its disk, or move a damaged file away, and rerun the command.",
+                remedy="Free space on its disk, or move a damaged file away, and rerun the command.",
             ) from error

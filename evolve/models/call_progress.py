@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from evolve.errors import ModelError, ModelErrorKind
-from evolve.models.calls import Call, charged_candidate, charged_to_test
+from evolve.models.calls import Call, CallOutcome, charged_candidate, charged_to_test
 from evolve.models.chat import Cause, Role
 from evolve.models.provider import AttemptFailed, Tokens, without_numbers
 from evolve.models.settings import ModelSettings
@@ -48,7 +47,7 @@ class CallProgress:
     usd: float | None = 0.0
     estimated: bool = False
     failure: AttemptFailed | None = None
-    outcome: Literal["ok", "cancelled"] | ModelErrorKind = "cancelled"
+    outcome: CallOutcome = "cancelled"
 
     def add(self, tokens: Tokens) -> None:
         """Count the tokens of an attempt."""

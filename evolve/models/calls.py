@@ -46,6 +46,10 @@ def charged_to_test() -> bool:
     return _TEST.get()
 
 
+CallOutcome = Literal["ok", "cancelled"] | ModelErrorKind
+"""Result of a model call: an answer, an end from outside, or the kind of its failure."""
+
+
 class Call(Record):
     """Record of one call to a model, with all of its attempts."""
 
@@ -71,7 +75,7 @@ class Call(Record):
     context_tokens: int | None = Field(
         default=None, description="the model's context, which prompts are fitted to; None: not known"
     )
-    outcome: Literal["ok", "cancelled"] | ModelErrorKind = "ok"
+    outcome: CallOutcome = "ok"
 
     @property
     def usage(self) -> Usage:
@@ -174,6 +178,6 @@ def read_calls(path: Path) -> tuple[list[Call], int]:
             raise UsageError(
                 f"Line {number} of {path} is not the record of a model call ({error.errors()[0]['msg']}). "
                 "The file was edited, damaged, or written by another version; no budget can be kept without "
-                "it. Restore it, or begin another run with --name."
+                "it. Restore it, or start another run with --name."
             ) from error
     return calls, end

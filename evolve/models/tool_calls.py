@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from pydantic import JsonValue
 
+from evolve.config.sections import ToolForm
 from evolve.models.chat import Message
-
-ToolForm = Literal["auto", "native", "fenced"]
 
 
 @dataclass(frozen=True)

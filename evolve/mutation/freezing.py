@@ -6,16 +6,15 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import get_args
 
+from evolve.config.sections import Freeze
 from evolve.errors import ProgramError
 from evolve.mutation.protocol import Feedback, MutationContext, Mutator, NoCandidate, Proposal, Scope
 from evolve.program import MemoryProgram, freeze_code, freeze_instructions
 from evolve.program.parsing import UNPARSABLE
 from evolve.program.parts import ALWAYS_ON, BASE_CLASS, CONSTANTS, ITEM_CLASS, QUERY_CLASS
 from evolve.program.pieces import HEAD, OTHER, Pieces
-
-Part = Literal["instructions", "code"]
 
 _ITEM_TEXT, _QUERY_TEXT, _RESPONSE_TEXT = CONSTANTS[:3]
 _SHOWN = 6
@@ -39,7 +38,7 @@ class Frozen:
     marks: Mapping[str, str]
     closed: bool
     total: bool
-    part: Part | None = None
+    part: Freeze | None = None
 
     def restored(self, parent: str, child: str) -> str:
         """Return the source ``child`` with the campaign's frozen part as in ``parent``.
@@ -81,7 +80,7 @@ class Frozen:
         )
 
 
-def frozen_parts(program: MemoryProgram, scope: Scope, freeze: Part | None = None) -> Frozen:
+def frozen_parts(program: MemoryProgram, scope: Scope, freeze: Freeze | None = None) -> Frozen:
     """Return the parts that a candidate of ``program`` may not change in a mutation of ``scope``.
 
     ``read`` and ``query`` freeze what ``__init__`` and ``write`` use, directly or not: a helper that serves
@@ -108,9 +107,9 @@ def frozen_parts(program: MemoryProgram, scope: Scope, freeze: Part | None = Non
     return Frozen(marks, closed, total=closed and pieces.marks.keys() <= marks.keys(), part=freeze)
 
 
-def scopes_left(freeze: Part | None) -> tuple[Scope, ...]:
+def scopes_left(freeze: Freeze | None) -> tuple[Scope, ...]:
     """The scopes in which there is something to change under an ablation."""
-    nothing: Mapping[Part | None, tuple[Scope, ...]] = {
+    nothing: Mapping[Freeze | None, tuple[Scope, ...]] = {
         "instructions": ("response",),
         "code": ("read", "write"),
     }
@@ -150,9 +149,9 @@ class Freezing(Mutator):
         part: the part that stays as it is: the instruction constants, or all the rest.
     """
 
-    def __init__(self, inner: Mutator, part: Part):
+    def __init__(self, inner: Mutator, part: Freeze):
         self._inner = inner
-        self._part: Part = part
+        self._part: Freeze = part
 
     @property
     def identity(self) -> str:

@@ -44,5 +44,5 @@ class Remembered(Record):
 
 Entry = Annotated[MemoryOpened | Remembered, Field(discriminator="type")]
 FORMAT: LineFormat[Entry] = LineFormat(
-    TypeAdapter(Entry), noun="a record", otherwise="begin another memory in another folder"
+    TypeAdapter(Entry), noun="a record", otherwise="start another memory in another folder"
 )

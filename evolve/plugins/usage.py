@@ -52,7 +52,7 @@ class UsageSettings(Record):
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise ValueError(f"{pattern!r} is no regular expression ({error})") from None
+                raise ValueError(f"{pattern!r} is not a regular expression ({error})") from None
         return patterns
 
     def redacted(self, text: str) -> str:

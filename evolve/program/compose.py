@@ -46,7 +46,7 @@ def with_knobs(source: str, values: Mapping[str, float]) -> str:
         if not knobs[name].low <= value <= knobs[name].high:
             raise ValueError(f"knob {name!r} = {value} is outside [{knobs[name].low}, {knobs[name].high}]")
         if knobs[name].integer and value != int(value):
-            raise ValueError(f"knob {name!r} = {value} is no whole number, as its bounds are")
+            raise ValueError(f"knob {name!r} = {value} is not a whole number, as its bounds are")
     if not values:
         return source
     table = [node for node in tree.body if assigned_name(node) == "KNOBS"][-1].value  # type: ignore[attr-defined]

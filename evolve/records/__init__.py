@@ -19,8 +19,8 @@ from evolve.records.evaluation import (
     WriteResult,
     coarsest,
 )
-from evolve.records.search import Became, Candidate, Try
-from evolve.records.tasks import Criterion, Episode, Evidence, Task
+from evolve.records.search import Became, Candidate, Try, TryKind
+from evolve.records.tasks import Criterion, Episode, Evidence, Learning, Task
 
 __all__ = [
     "Became",
@@ -38,6 +38,7 @@ __all__ = [
     "Interval",
     "ItemOutcome",
     "ItemResult",
+    "Learning",
     "Record",
     "Stage",
     "Status",
@@ -45,6 +46,7 @@ __all__ = [
     "StructuredOutput",
     "Task",
     "Try",
+    "TryKind",
     "Usage",
     "WriteResult",
     "coarsest",

@@ -14,7 +14,7 @@ Fields = dict[str, JsonValue]
 
 
 class Record(BaseModel):
-    """Immutable, closed to unknown keys, equal by value; NaN is the string "NaN" in its JSON."""
+    """Base of records: immutable, closed to unknown keys, equal by value; NaN is "NaN" in JSON."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 

@@ -38,7 +38,7 @@ class Usage(Record):
         return self.tokens_in + self.tokens_out
 
     def amount(self, unit: CostUnit) -> float:
-        """Return it in the unit of cost.
+        """Return the usage as an amount in a unit of cost.
 
         Example:
             >>> Usage(calls=1, tokens_in=900, tokens_out=100, usd=0.02).amount("tokens")

@@ -18,12 +18,14 @@ known already, or that changed a frozen part; no program (``unreadable``); or no
 """
 
 
+TryKind = Literal["draw", "repair"]
+"""Request that a reply answers: a new draw, or a repair with the error of the last one."""
+
+
 class Try(Record):
     """Reply of a model that was asked for a candidate."""
 
-    kind: Literal["draw", "repair"] = Field(
-        description="a new draw, or a repair with the error of the last one"
-    )
+    kind: TryKind = Field(description="a new draw, or a repair with the error of the last one")
     form: str = Field(description="requested format of the edit")
     became: Became
 

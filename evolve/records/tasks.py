@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from evolve.records.base import Record
+
+Learning = Literal["offline", "online"]
+"""Way in which episodes become items: as they are, or with the lesson of the question that each asks."""
 
 _HIDDEN = frozenset({"answer_format", "scorer", "judge_notes", "after"})
 """Fields of a task that are written only where they are used."""

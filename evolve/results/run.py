@@ -64,7 +64,7 @@ class Run:
 
     @property
     def config(self) -> CampaignConfig:
-        """Configuration that the run was begun with."""
+        """Configuration that the run was started with."""
         return self.record.config
 
     @property

@@ -53,7 +53,7 @@ def to_mlflow(run: Run, *, uri: str | None = None, project: str = "evolve") -> s
     except module.exceptions.MlflowException as error:
         raise InfrastructureError(
             f"MLflow at {where} did not take the run: {str(error)[:300]}",
-            remedy="Check the address and that the server runs, then give the same command again.",
+            remedy="Check the address and that the server runs, then rerun the command.",
         ) from error
     return tracked
 

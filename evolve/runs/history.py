@@ -208,7 +208,7 @@ class RunHistory:
 
     @property
     def prompts(self) -> str | None:
-        """Digest of the user's own prompt files that the run was begun with; None for a new run."""
+        """Digest of the user's own prompt files that the run was started with; None for a new run."""
         return self.started[0].prompts if self.started else None
 
     @property

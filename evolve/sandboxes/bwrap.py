@@ -127,7 +127,7 @@ class BwrapSandbox:
             process = self._starter.submit(_run, self._tools, limits, command).result()
         except OSError as error:
             raise InfrastructureError(
-                f"bubblewrap could not be started: {error}.", remedy="Look at it with `evolve doctor`."
+                f"bubblewrap could not be started: {error}.", remedy="Check it with `evolve doctor`."
             ) from error
         return ProcessWorker(process, confined=True)
 

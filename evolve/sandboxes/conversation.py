@@ -184,7 +184,7 @@ class Conversation:
                 pass
         except Deadline:
             raise InfrastructureError(
-                f"The sandbox is silent for {PING_SECONDS:.0f} s: it was paused or stopped from outside.",
+                f"The sandbox was silent for {PING_SECONDS:.0f} s: it was paused or stopped from outside.",
                 remedy="Let it run (`docker unpause`, SIGCONT), and see that the machine is not overloaded.",
             ) from None
         except ProgramError:  # it passes on the program's messages, so it runs

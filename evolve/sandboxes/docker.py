@@ -160,7 +160,7 @@ class ContainerWorker:
         return self._streams
 
     def alive(self) -> bool:
-        """See ``Waiting.alive``."""
+        """See ``IdleWorker.alive``."""
         return self._streams is not None and self._streams.connected()
 
     def kill(self) -> None:

@@ -65,7 +65,7 @@ def _said_as_ours() -> Iterator[None]:
     except OSError as error:
         raise InfrastructureError(
             f"No folder can be made for a program's temporary files: {error}.",
-            remedy="Make room there or name another folder by TMPDIR, and rerun the command.",
+            remedy="Free disk space there or name another folder by TMPDIR, and rerun the command.",
         ) from error
 
 

@@ -97,7 +97,7 @@ class ProcessWorker:
         self.streams = PipeStreams(process)
 
     def alive(self) -> bool:
-        """See ``Waiting.alive``."""
+        """See ``IdleWorker.alive``."""
         with self._lock:
             return self._process.poll() is None
 

@@ -227,7 +227,7 @@ def test_a_bench_that_is_killed_goes_on_and_repeats_nothing(root: Path, shop: Pa
     with file.open("ab") as torn:
         torn.write(b'{"program": "half a li')
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "was torn and is cut off" in done.stderr
+    assert "was incomplete and is removed" in done.stderr
     assert lines(file)[: len(known)] == known
     assert len(lines(file)) == 8
     assert len({(row["program"], row["benchmark"]) for row in journal(root)}) == 8

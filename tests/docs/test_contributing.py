@@ -1,4 +1,4 @@
-"""The map of CONTRIBUTING.md is that of the tree."""
+"""The map of CONTRIBUTING.md is that of the tree, and the README is short."""
 
 from __future__ import annotations
 
@@ -37,3 +37,7 @@ def test_the_files_that_the_page_names_are_there() -> None:
     paths = re.findall(r"`((?:evolve|tests|docs|examples|benchmarks|seeds|sandbox)/[\w./-]*)`", TEXT)
     assert len(paths) > 10
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_the_readme_has_at_most_1200_words() -> None:
+    assert len((ROOT / "README.md").read_text().split()) <= 1_200

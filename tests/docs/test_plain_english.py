@@ -29,6 +29,8 @@ IDIOMS = re.compile(
     re.IGNORECASE,
 )
 """Archaic or private idioms: each has a common word, such as fix for mend, or result for what came of it."""
+OF_OTHERS = frozenset({"Connection", "Host", "Tree"})
+"""Names of other packages and protocols that docstrings mention."""
 SENT_TO_MODELS = ("edits", "reflection")
 """Packages of ``evolve/mutation`` whose texts are prompts: their words are part of what was measured."""
 RECORDED = ("real-models.md", "performance.md")
@@ -95,6 +97,16 @@ def test_docstrings_of_all_kinds_are_found() -> None:
         '"""Module."""\nx = 1\n"""Attribute."""\nclass A:\n    """Class."""\n    def f():\n        """F."""'
     )
     assert sorted(text for _, text in docstrings(source)) == ["Attribute.", "Class.", "F.", "Module."]
+
+
+def test_the_classes_that_are_named_are_there() -> None:
+    """Names such as ``Worker`` and ``Worker.alive`` in double backticks."""
+    sources = [source for _, source in modules()]
+    code = "\n".join(re.sub(r'(?s:""".*?""")|#.*', "", source) for source in sources)
+    known = set(re.findall(r"\w+", code))
+    named = {name for source in sources for name in re.findall(r"``([A-Z]\w*[a-z]\w*(?:\.\w+)?)``", source)}
+    assert len(named) > 100
+    assert {name for name in named if not known.issuperset(name.split("."))} <= OF_OTHERS
 
 
 def test_the_package_has_no_archaic_idioms() -> None:

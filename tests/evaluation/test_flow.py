@@ -21,6 +21,7 @@ from pydantic import BaseModel
 import evolve
 from evolve.agents.protocol import Extraction, Grade, Response
 from evolve.agents.rules import RuleBasedAgent, RuleBasedJudge
+from evolve.benchmark import joined
 from evolve.evaluation import Subset
 from evolve.evaluation.early_stopping import EarlyStopper, FrontMember
 from evolve.program import MemoryProgram
@@ -104,7 +105,14 @@ def acting(world: Any) -> tuple[Any, Any, Any]:
     return evaluator, Subset("static", benchmark.validation, benchmark.episodes), None
 
 
-@pytest.mark.parametrize("setting", [everyday, whole, learning, acting])
+def joint(world: Any) -> tuple[Any, Any, Any]:
+    """Several benchmarks are scored, each by its own rules."""
+    benchmark = joined([dataclasses.replace(world.benchmark, name=name) for name in ("one", "two")])
+    evaluator = world.make(benchmark=benchmark, metric="own")
+    return evaluator, Subset("static", benchmark.validation, benchmark.episodes), None
+
+
+@pytest.mark.parametrize("setting", [everyday, whole, learning, acting, joint])
 def test_a_program_crosses_at_most_eight_files_and_none_calls_back(make_world, make_program, setting):
     evaluator, subset, early_stopper = setting(make_world(groups=4))
     methods = {} if setting is acting else {"write": WRITES, "read": READS}

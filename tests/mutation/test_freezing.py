@@ -5,9 +5,10 @@ from typing import get_args
 
 import pytest
 
+from evolve.config.sections import Freeze
 from evolve.errors import ProgramError
 from evolve.mutation import Feedback, MutationContext, NoCandidate, Proposal, Scope
-from evolve.mutation.freezing import Freezing, Part, frozen_parts, scopes_left
+from evolve.mutation.freezing import Freezing, frozen_parts, scopes_left
 from evolve.program import MemoryProgram
 
 
@@ -115,7 +116,7 @@ FROZEN = {
 
 
 @pytest.mark.parametrize("scope", get_args(Scope))
-@pytest.mark.parametrize("freeze", [None, *get_args(Part)])
+@pytest.mark.parametrize("freeze", [None, *get_args(Freeze)])
 @pytest.mark.parametrize("piece", CHANGES)
 def test_each_scope_freezes_its_pieces_and_names_them(host, scope, freeze, piece):
     frozen = FROZEN[scope] | {None: set(), "instructions": TEXTS, "code": set(CHANGES) - TEXTS}[freeze]
@@ -157,7 +158,7 @@ def test_a_helper_and_a_knob_that_write_uses_are_frozen_for_read(seeds):
     assert not {"KnowledgeBase._pack", "KnowledgeBase.read", "KNOBS['words_weight']"} & set(marks)
 
 
-@pytest.mark.parametrize("freeze", [None, *get_args(Part)])
+@pytest.mark.parametrize("freeze", [None, *get_args(Freeze)])
 def test_the_scopes_that_are_left_are_those_with_something_to_change(seeds, freeze):
     for source in seeds.values():
         program = MemoryProgram(source)

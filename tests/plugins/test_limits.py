@@ -65,7 +65,7 @@ def test_a_limit_on_the_command_line_is_a_number(asking: Callable[..., Path]) ->
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--usage-log", "--redact", "("], "--redact: .*no regular expression"),
+        (["--usage-log", "--redact", "("], "--redact: .*not a regular expression"),
         (["--usage-log", "--log-days", "-1"], "--log-days: "),
         (["--log-days", "3"], "add --usage-log"),
     ],

@@ -104,7 +104,7 @@ def test_redaction_and_retention(opened: Opened) -> None:
         assert asked_for == {"Is it [redacted]?"}
         assert answered == {"No, [redacted]"}
         assert 20 <= len(lines) <= 22
-    with pytest.raises(ValueError, match="no regular expression"):
+    with pytest.raises(ValueError, match="not a regular expression"):
         UsageSettings(redact=("(",))
 
 

@@ -77,7 +77,7 @@ def test_with_knobs_changes_the_table_that_counts():
         ({"topk": 3}, "unknown knob 'topk'; the program has top_k, décay, shift"),
         ({"top_k": 21}, r"'top_k' = 21 is outside \[1, 20\]"),
         ({"top_k": float("nan")}, "is outside"),
-        ({"top_k": 3.5}, "is no whole number"),
+        ({"top_k": 3.5}, "is not a whole number"),
     ],
 )
 def test_with_knobs_refuses(values, message):

@@ -27,7 +27,7 @@ read.
 
 
 class LLMAgent:
-    """Uses a memory program by asking a model. All questions of a call are asked concurrently.
+    """Task agent that asks a model. All questions of a call are asked concurrently.
 
     Args:
         model: in the role of the task model.

@@ -151,7 +151,7 @@ class RuleBasedAgent:
 
 
 class RuleBasedJudge:
-    """Accepts an answer that shares enough words with a gold one. A heuristic: it understands nothing.
+    """Judge that accepts an answer with enough words of a gold one: a heuristic, which understands nothing.
 
     Args:
         threshold: the token F1 from which on an answer is right; one that contains a gold answer as a run of

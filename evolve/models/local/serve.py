@@ -26,7 +26,7 @@ _METADATA = 1 << 24  # bytes at the beginning of a file that hold its keys
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """A server to start.
+    """Settings of a server to start.
 
     Attributes:
         model: path of the GGUF file.

@@ -201,7 +201,7 @@ def fetch(
     except (OSError, zipfile.BadZipFile, KeyError) as error:
         raise InfrastructureError(
             f"{weights.title} could not be stored in {folder}: {error}.",
-            remedy="Make room there, or set XDG_CACHE_HOME to another place.",
+            remedy="Free disk space there, or set XDG_CACHE_HOME to another place.",
         ) from error
     return folder / weights.file
 

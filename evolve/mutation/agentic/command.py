@@ -15,12 +15,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from evolve.config.sections import Freeze
 from evolve.models.fitting import shortened
 from evolve.mutation.agentic.sandboxed import Executed, ProposerSandbox
 from evolve.mutation.agentic.transcript import FOLDER, Beginning, Carried, Ending, Transcript
 from evolve.mutation.agentic.workspace import ValidationRecord, workspace_of
 from evolve.mutation.edits.answer import one_line
-from evolve.mutation.freezing import Part, frozen_parts
+from evolve.mutation.freezing import frozen_parts
 from evolve.mutation.protocol import MutationContext, Mutator, NoCandidate, Proposal
 from evolve.mutation.reflection.vetting import InvalidEdit, Probe, TryOut, child_of
 from evolve.records import Became, Try
@@ -67,7 +68,7 @@ class CommandMutator(Mutator):
         sandbox: ProposerSandbox | None = None,
         seconds: float = 900.0,
         run: Path | None = None,
-        freeze: Part | None = None,
+        freeze: Freeze | None = None,
     ) -> None:
         self._command = command
         self._contract = contract
@@ -77,7 +78,7 @@ class CommandMutator(Mutator):
         self._sandbox = sandbox
         self._seconds = seconds
         self._run = run
-        self._freeze: Part | None = freeze
+        self._freeze: Freeze | None = freeze
 
     @property
     def identity(self) -> str:

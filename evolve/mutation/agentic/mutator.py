@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evolve.config.sections import Freeze, ToolForm
 from evolve.models.chat import ChatModel, Message
 from evolve.models.fitting import Room
 from evolve.models.prompts import Prompts
 from evolve.models.tokens import CHARACTERS_PER_TOKEN
-from evolve.models.tool_calls import ToolForm, Toolset
+from evolve.models.tool_calls import Toolset
 from evolve.mutation.agentic.calls import NAMES, CallName, tools_of
 from evolve.mutation.agentic.dialogue import Dialogue
 from evolve.mutation.agentic.sandboxed import ProposerSandbox
@@ -22,7 +23,7 @@ from evolve.mutation.agentic.transcript import FOLDER, Beginning, Transcript
 from evolve.mutation.agentic.trying import Evaluate, Tryer
 from evolve.mutation.agentic.wording import AGENT_TEXTS, Wording
 from evolve.mutation.agentic.workspace import ValidationRecord, Workspace, workspace_of
-from evolve.mutation.freezing import Part, frozen_parts
+from evolve.mutation.freezing import frozen_parts
 from evolve.mutation.protocol import MutationContext, Mutator, NoCandidate, Proposal
 from evolve.mutation.reflection.vetting import Probe, TryOut
 
@@ -49,7 +50,7 @@ class AgentSettings:
     python_seconds: float = 20.0
     form: ToolForm = "auto"
     prompt_tokens: int = 60_000
-    freeze: Part | None = None
+    freeze: Freeze | None = None
 
 
 class AgenticMutator(Mutator):

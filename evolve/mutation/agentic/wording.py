@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from evolve.config.sections import Freeze
 from evolve.models.prompts import Prompts
 from evolve.mutation.agentic.calls import CallName, example_of_call, examples_of
 from evolve.mutation.agentic.toolbox import overview
 from evolve.mutation.agentic.workspace import Workspace
-from evolve.mutation.freezing import Part
 from evolve.mutation.protocol import MutationContext
 from evolve.mutation.reflection.fitting import cut
 from evolve.records import Evaluation
@@ -55,7 +55,7 @@ class Wording:
         return self._say("more")
 
     def opening(
-        self, context: MutationContext, workspace: Workspace, *, freeze: Part | None, characters: int
+        self, context: MutationContext, workspace: Workspace, *, freeze: Freeze | None, characters: int
     ) -> str:
         """Return the first user message; the program is cut to ``characters``."""
         parent = context.parent.number

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
+from evolve.config.sections import Freeze
 from evolve.models.prompts import Prompts
 from evolve.mutation.edits import EditName
-from evolve.mutation.freezing import Frozen, Part
+from evolve.mutation.freezing import Frozen
 from evolve.mutation.protocol import MutationContext
 from evolve.mutation.reflection.cases import TextWidth, case_text
 from evolve.mutation.reflection.ideas import Idea
@@ -53,7 +54,7 @@ class PromptContext:
     context: MutationContext
     examples: Examples
     frozen: Frozen
-    freeze: Part | None
+    freeze: Freeze | None
     edit: EditName
     read_characters: int
     attribution: bool

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator, Mapping
 from textwrap import dedent
 
+from evolve.config.sections import Freeze
 from evolve.mutation.edits import EditName
-from evolve.mutation.freezing import Part
 from evolve.program import MemoryProgram
 from evolve.program.parsing import UNPARSABLE, tree_of
 from evolve.program.parts import BASE_CLASS, CONSTANTS, assigned_name
@@ -16,7 +16,7 @@ _SHORT, _LONG = 4, 16
 _LAST_RESORT = "def helper(text):\n    return text.lower()"
 
 
-def example_of(program: MemoryProgram, freeze: Part | None = None) -> str:
+def example_of(program: MemoryProgram, freeze: Freeze | None = None) -> str:
     """A definition of ``program`` as an answer in the form ``definitions`` would give it.
 
     It is a method of the class other than ``read`` and ``__init__``, of a few lines where there is one; a
@@ -32,7 +32,7 @@ def example_of(program: MemoryProgram, freeze: Part | None = None) -> str:
     return min(fitting or found, key=len, default=_LAST_RESORT)
 
 
-def slots_of(form: EditName, program: MemoryProgram, freeze: Part | None = None) -> Mapping[str, str]:
+def slots_of(form: EditName, program: MemoryProgram, freeze: Freeze | None = None) -> Mapping[str, str]:
     """The slots of the prompt section of ``form``, filled from ``program``."""
     if form == "definitions":
         return {"example": example_of(program, freeze)}

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from evolve.config.sections import Freeze
 from evolve.models.prompts import Prompt
-from evolve.mutation.freezing import Part
 from evolve.mutation.offline.failure_analysis import Cue, diagnose
 from evolve.mutation.protocol import MutationContext, Scope
 from evolve.program import MemoryProgram
@@ -64,7 +64,7 @@ def ideas_for(
     count: int = 1,
     *,
     blind: bool = False,
-    freeze: Part | None = None,
+    freeze: Freeze | None = None,
 ) -> tuple[Idea, ...]:
     """Draw at most ``count`` different ideas within the context's scope, by the weights of its failure cues.
 
@@ -92,7 +92,7 @@ def ideas_for(
     return tuple(drawn)
 
 
-def _places(context: MutationContext, freeze: Part | None) -> tuple[Place, ...]:
+def _places(context: MutationContext, freeze: Freeze | None) -> tuple[Place, ...]:
     """The places within the scope of ``context`` at which the program has something that may change."""
     places: tuple[Place, ...] = _PLACES[context.scope]
     texts: tuple[Place, ...] = tuple(_TEXTS)

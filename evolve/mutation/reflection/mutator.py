@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from evolve.config.sections import Freeze
 from evolve.errors import ModelError
 from evolve.models.chat import ChatModel, ChatRequest, Reply
 from evolve.models.prompts import Prompts
 from evolve.mutation.edits import EditName
 from evolve.mutation.edits.answer import one_line
-from evolve.mutation.freezing import Part, frozen_parts
+from evolve.mutation.freezing import frozen_parts
 from evolve.mutation.protocol import (
     Feedback,
     MutationContext,
@@ -27,7 +28,7 @@ from evolve.mutation.reflection.compact import COMPACT_TOKENS, compact_system, o
 from evolve.mutation.reflection.context import TEXTS, PromptContext, operator_of, parents_of
 from evolve.mutation.reflection.ideas import ideas_for
 from evolve.mutation.reflection.prompt import LEAST_TOKENS, RepairContext, system_text, width_of
-from evolve.mutation.reflection.requests import Retry, Retrying, Sampling, Style, messages_of
+from evolve.mutation.reflection.requests import Retrying, Sampling, Style, TryKind, messages_of
 from evolve.mutation.reflection.sampling import draw
 from evolve.mutation.reflection.vetting import CandidateProgram, InvalidEdit, Probe, TryOut, child_of
 from evolve.records import Became, Try, Usage
@@ -83,7 +84,7 @@ class ReflectionMutator(Mutator):
         references_shown: int | None = None,
         ideas_shown: int = 0,
         crossover: float | None = None,
-        freeze: Part | None = None,
+        freeze: Freeze | None = None,
         low: float = 0.5,
         limits: Limits | None = None,
         about: str = "",
@@ -110,7 +111,7 @@ class ReflectionMutator(Mutator):
         self._prompt_tokens = min(prompt_tokens, COMPACT_TOKENS) if style == "compact" else prompt_tokens
         self._attribution = attribution
         self._failures_shown = failures_shown
-        self._freeze: Part | None = freeze
+        self._freeze: Freeze | None = freeze
         self._low = low
         self._read_characters = (limits or Limits()).read_characters
         if style == "compact":
@@ -251,7 +252,7 @@ class ReflectionMutator(Mutator):
             return {}
         return {"stop": [opening]}
 
-    def _kind(self, repair_context: RepairContext | None, number: int, rng: random.Random) -> Retry:
+    def _kind(self, repair_context: RepairContext | None, number: int, rng: random.Random) -> TryKind:
         """Return the kind of the next attempt: there is no conversation about a reply that did not come."""
         if repair_context is None or (self._style == "compact" and not repair_context.attempt):
             return "draw"
@@ -288,7 +289,7 @@ class ReflectionMutator(Mutator):
         prompt_context: PromptContext,
         tokens: int,
         repair_context: RepairContext | None,
-        kind: Retry,
+        kind: TryKind,
         attempt: int,
         options: dict[str, Any],
     ) -> Reply:

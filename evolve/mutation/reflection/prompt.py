@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from evolve.models.chat import Message
 from evolve.models.prompts import Prompts
@@ -12,7 +11,7 @@ from evolve.mutation.reflection.context import TEXTS, PromptContext
 from evolve.mutation.reflection.fitting import cut, fit
 from evolve.mutation.reflection.sections import sections
 from evolve.program.checks import ALLOWED_IMPORTS, FIELD_TYPES
-from evolve.records import Became
+from evolve.records import Became, TryKind
 from evolve.sandboxes.protocol import Limits
 
 LEAST_TOKENS = 4_000
@@ -76,7 +75,7 @@ def conversation(
     prompt_context: PromptContext,
     tokens: int,
     repair_context: RepairContext | None = None,
-    kind: Literal["draw", "repair"] = "repair",
+    kind: TryKind = "repair",
 ) -> tuple[Message, ...]:
     """The messages of one round, of at most ``tokens`` tokens as they are estimated.
 

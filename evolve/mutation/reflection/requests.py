@@ -11,7 +11,7 @@ from evolve.mutation.bandit import BudgetedThompson, Pull
 from evolve.mutation.reflection.compact import compact_conversation
 from evolve.mutation.reflection.context import PromptContext
 from evolve.mutation.reflection.prompt import RepairContext, conversation
-from evolve.records import Try
+from evolve.records import Try, TryKind
 
 Style = Literal["compact", "full"]
 _BRIEF_LINES = 25
@@ -49,7 +49,7 @@ def messages_of(
     prompt_context: PromptContext,
     tokens: int,
     repair_context: RepairContext | None,
-    kind: Retry,
+    kind: TryKind,
 ) -> tuple[Message, ...]:
     """Return the messages of an attempt, of at most ``tokens`` estimated tokens.
 
@@ -84,7 +84,6 @@ def messages_of(
     )
 
 
-Retry = Literal["draw", "repair"]
 _PRIOR = 3
 """Pseudo-counts of the prior, small so that a wrong start is soon corrected."""
 
@@ -100,11 +99,11 @@ class Retrying:
         prefers: the choice with the better prior.
     """
 
-    def __init__(self, retry: Retry | Literal["auto"], *, window: int, prefers: Retry) -> None:
-        self._retry: Retry | Literal["auto"] = retry
+    def __init__(self, retry: TryKind | Literal["auto"], *, window: int, prefers: TryKind) -> None:
+        self._retry: TryKind | Literal["auto"] = retry
         self._window = window
         self._bandit = BudgetedThompson()
-        other: Retry = "repair" if prefers == "draw" else "draw"
+        other: TryKind = "repair" if prefers == "draw" else "draw"
         self._bandit.reward(-1, *[Pull(prefers, 1.0, None), Pull(other, 0.0, None)] * _PRIOR)
         self.identity = f"{retry}/{window}/{prefers}" if retry == "auto" else retry
         """Settings that decide the choice besides the outcomes."""
@@ -118,7 +117,7 @@ class Retrying:
             pulls = [Pull(one.kind, float(one.became == "valid"), None) for one in again]
             self._bandit.reward(number, *pulls)
 
-    def choose(self, number: int, rng: random.Random) -> Retry:
+    def choose(self, number: int, rng: random.Random) -> TryKind:
         """Choose the kind of the next attempt at candidate ``number``."""
         if self._retry != "auto":
             return self._retry

@@ -89,8 +89,8 @@ class Tuner(Mutator):
     """``Mutator`` that changes only hyperparameters. Thread-safe if ``rehearse`` is.
 
     Settings are suggested by TPE, beginning with the parent's. A setting that will not draw level with one
-    that was tried to the end is stopped early, by the test of ``evaluation.racing``: Optuna's Wilcoxon pruner
-    needs SciPy, and prunes no study of two objectives.
+    that was tried to the end is stopped early, by the test of ``evaluation.early_stopping``: Optuna's
+    Wilcoxon pruner needs SciPy, and prunes no study of two objectives.
 
     Args:
         rehearse: runs a program on a record.

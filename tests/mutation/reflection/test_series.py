@@ -14,9 +14,9 @@ from evolve.mutation import Feedback, NoCandidate, Proposal
 from evolve.mutation.reflection import ReflectionMutator
 from evolve.mutation.reflection.compact import COMPACT_TOKENS, opening_of
 from evolve.mutation.reflection.context import TEXTS, texts_of
-from evolve.mutation.reflection.requests import Retry, Retrying, Sampling
+from evolve.mutation.reflection.requests import Retrying, Sampling
 from evolve.mutation.reflection.vetting import NoEffect, Worse
-from evolve.records import Became, Failure, ItemResult, Stage, Try
+from evolve.records import Became, Failure, ItemResult, Stage, Try, TryKind
 
 TEXTS_FOLDER = files("evolve.mutation.reflection") / "prompts"
 
@@ -219,7 +219,7 @@ def test_a_blind_model_is_shown_no_failure(chat, context_of, style):
     assert "def _add_a" in text
 
 
-def told(retrying: Retrying, became: Became, kind: Retry, numbers: range) -> None:
+def told(retrying: Retrying, became: Became, kind: TryKind, numbers: range) -> None:
     for number in numbers:
         first = Try(kind="draw", form="definitions", became="failed")
         retrying.tell(number, (first, Try(kind=kind, form="definitions", became=became)))
