@@ -10,8 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from evolve.population.plateau import Rung
-from evolve.records import Candidate, CostUnit, Interval, Record, Stage, Status, Try
+from evolve.records import Candidate, CostUnit, Interval, Record, Rung, Stage, Status, Try
 
 StopReason = Literal["budget", "time", "spent", "stopped", "plateau"]
 """Reason why a campaign ends: all candidates are made, its time is up, its limit on tokens or USD is reached,

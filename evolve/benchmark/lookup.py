@@ -42,7 +42,7 @@ def execute(path: Path) -> ModuleType:
     name = f"evolve_benchmark_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path, loader=_FromSource(name, str(path)))
     if spec is None or spec.loader is None:
-        raise UsageError(f"{path} cannot be loaded as a Python module.")
+        raise UsageError(f"{path} cannot be loaded as a Python module; expected a .py file.")
     module = importlib.util.module_from_spec(spec)
     # Dataclasses with postponed annotations look their module up by name while the class is made.
     sys.modules[name] = module

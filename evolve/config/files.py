@@ -115,7 +115,10 @@ def load_config(path: Path) -> CampaignConfig:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise UsageError(f"There is no configuration file at {path}.") from None
+        raise UsageError(
+            f"There is no configuration file at {path}. Give the path of a TOML file, such as one that "
+            "`evolve init DIR` writes, or leave it out."
+        ) from None
     except OSError as error:
         raise UsageError(f"The configuration file {path} cannot be read: {error}.") from error
     return _validated(_parsed(content, path), source=str(path))

@@ -29,7 +29,9 @@ def find_candidate(history: RunHistory, text: str | None) -> Candidate:
     """
     if text is None:
         if history.best is None:
-            raise UsageError("This run has no candidate with a score yet.")
+            raise UsageError(
+                "This run has no candidate with a score yet. Wait for one, or name a candidate by its number."
+            )
         return history.best
     digits = text.removeprefix("#")
     by_number = history.candidate(int(digits)) if digits.isascii() and digits.isdecimal() else None

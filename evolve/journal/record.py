@@ -139,7 +139,7 @@ class RunRecord:
             source = read_below(self.path, "programs", path.name).decode("utf-8", "surrogatepass")
         except FileNotFoundError:
             raise UsageError(
-                f"The run {self.name!r} has no program {program_id}: {path} is missing."
+                f"The run {self.name!r} has no program {program_id}: {path} is missing. Restore it."
             ) from None
         except UnicodeDecodeError as error:
             raise UsageError(f"{path} is not UTF-8 text: it was changed. Restore it.") from error

@@ -19,14 +19,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import get_args
 
 from evolve.population.objectives import Objective, objective
 from evolve.population.pool import CandidatePool
-from evolve.records import Candidate
+from evolve.records import Candidate, Rung
 
-Rung = Literal["warn", "diversify", "stop"]
-"""Reaction to a plateau: tell the user; make candidates of another kind; end the search."""
 RUNGS: tuple[Rung, ...] = get_args(Rung)
 LEVELS: Mapping[Rung, float] = MappingProxyType({"warn": 0.2, "diversify": 0.05, "stop": 0.0025})
 """Rung → probability of so long a run without an improvement, at the rate so far."""

@@ -19,7 +19,7 @@ from evolve.records.evaluation import (
     WriteResult,
     coarsest,
 )
-from evolve.records.search import Became, Candidate, Try, TryKind
+from evolve.records.search import Became, Candidate, Rung, Try, TryKind
 from evolve.records.tasks import Criterion, Episode, Evidence, Learning, Task
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "ItemResult",
     "Learning",
     "Record",
+    "Rung",
     "Stage",
     "Status",
     "Step",

@@ -18,6 +18,8 @@ known already, or that changed a frozen part; no program (``unreadable``); or no
 """
 
 
+Rung = Literal["warn", "diversify", "stop"]
+"""Reaction to a plateau: tell the user; make candidates of another kind; end the search."""
 TryKind = Literal["draw", "repair"]
 """Request that a reply answers: a new draw, or a repair with the error of the last one."""
 

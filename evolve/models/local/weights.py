@@ -147,7 +147,9 @@ def read_weights(path: Path) -> Weights:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             return Weights(path, os.fstat(file.fileno()).st_size, digest)
     except FileNotFoundError:
-        raise UsageError(f"There is no GGUF file at {path}.") from None
+        raise UsageError(
+            f"There is no GGUF file at {path}. Correct it, or fetch a small model: evolve models get local"
+        ) from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
 
