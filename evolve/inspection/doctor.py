@@ -23,6 +23,8 @@ from evolve.text import one_line
 
 Data = dict[str, Any]
 PACKAGES = (
+    "aiohttp",
+    "certifi",
     "docker",
     "httpx",
     "joblib",
