@@ -3,7 +3,8 @@
     python benchmarks/performance/gateway.py [--calls 1280] [--concurrency 64] [--latency 0.2]
 
 Calls are answered by the model server of the tests, in a process of its own. The ideal is what the latency
-alone takes: calls / concurrency × latency. The rows tell the gateway's own work from that of litellm.
+alone takes: calls / concurrency × latency. The rows tell the gateway's own work from that
+of its clients.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from evolve.models.calls import CallFile
 from evolve.models.chat import ChatRequest, Message
 from evolve.models.gateway import Gateway
 from evolve.models.litellm_provider import LitellmProvider
-from evolve.models.provider import Completed, Embedded, Tokens
+from evolve.models.openai_provider import OpenAIProvider
+from evolve.models.provider import Completed, Embedded, Provider, Tokens
 from tests.server.server import KEY, ModelServer
 
 PROMPT = "The quick brown fox jumps over the lazy dog. " * 80  # about 900 tokens
@@ -62,7 +64,7 @@ class Asleep:
     def __init__(self, latency: float) -> None:
         self._latency = latency
 
-    async def ready(self) -> None:
+    async def ready(self, settings: object = None) -> None:
         return
 
     async def chat(
@@ -109,9 +111,8 @@ def through_gateway(gateway: Gateway, settings: RoleConfig, load: Load) -> tuple
     return timed(lambda: model.ask_all(requests))
 
 
-def through_litellm(settings: RoleConfig, load: Load) -> tuple[float, float]:
+def through_provider(provider: Provider, settings: RoleConfig, load: Load) -> tuple[float, float]:
     """One attempt of each call by the provider alone: no account, cache, budget or retry."""
-    provider = LitellmProvider()
 
     async def all_calls(requests: list[ChatRequest]) -> None:
         slots = asyncio.Semaphore(load.concurrency)
@@ -140,9 +141,12 @@ def measure(load: Load, url: str, folder: Path) -> dict[str, tuple[float, float]
     rows: dict[str, tuple[float, float]] = {}
     with Gateway(provider=Asleep(load.latency), concurrency=load.concurrency) as gateway:
         rows["gateway without litellm or network"] = through_gateway(gateway, settings, load)
-    rows["litellm alone"] = through_litellm(settings, load)
+    rows["litellm alone"] = through_provider(LitellmProvider(), settings, load)
+    rows["client for OpenAI's protocol alone"] = through_provider(OpenAIProvider(), settings, load)
     with Gateway(concurrency=load.concurrency) as gateway:
         rows["gateway"] = through_gateway(gateway, settings, load)
+    with Gateway(provider=OpenAIProvider(), concurrency=load.concurrency) as gateway:
+        rows["gateway with the client for OpenAI's protocol"] = through_gateway(gateway, settings, load)
     cache, calls = ReplyCache(folder / "cache.sqlite"), CallFile(folder / "calls.jsonl")
     with Gateway(concurrency=load.concurrency, cache=cache, calls=calls) as gateway:
         rows["gateway with cache and record"] = through_gateway(gateway, settings, load)

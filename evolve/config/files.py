@@ -62,7 +62,7 @@ MAY_CHANGE = frozenset(
 
 Data may have moved; their content is part of an evaluation's conditions, and compared.
 """
-_OF_A_ROLE = frozenset({"api_base", "key_env", "timeout_seconds", "attempts", "concurrency"})
+_OF_A_ROLE = frozenset({"api_base", "client", "key_env", "timeout_seconds", "attempts", "concurrency"})
 """The same for every model: how it is reached, not which it is."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
@@ -37,6 +37,8 @@ def short_name(benchmark: str) -> str:
     return path.stem if path.suffix == ".py" else path.name
 
 
+Client = Literal["auto", "litellm", "openai"]
+"""Clients that send requests to a model."""
 GGUF = "gguf:"
 """Prefix of a model that is a GGUF file on this machine."""
 LOCAL = "local"
@@ -97,6 +99,12 @@ class ModelSettings(Section):
         description="parameters sent with every call unchanged: temperature, reasoning_effort, ...",
     )
     api_base: str | None = Field(default=None, description="address of the server, if not the default")
+    client: Client = Field(
+        default="auto",
+        description="what sends the requests: litellm, or openai: a smaller client for servers of OpenAI's "
+        "protocol, without a table of prices; auto: the smaller one at an api_base, for openai/ and "
+        "hosted_vllm/ models that litellm's table does not list",
+    )
     key_env: str | None = Field(
         default=None,
         description="environment variable that holds the key; default: the provider's usual one",

@@ -107,7 +107,7 @@ class CallRunner:
             ModelError: the call failed for good.
             BudgetReached: it could pass the spending limit; no request was sent.
         """
-        await self._provider.ready()
+        await self._provider.ready(spec.settings)
         rank = _RANK[spec.cause]
         # The endpoint's slot first: a call that waits for a slow server takes no slot from the others.
         async with self._limits.taken(spec.settings, rank), self._semaphore.taken(rank), self.pulse.call():

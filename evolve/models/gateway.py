@@ -52,6 +52,7 @@ class Gateway:
         observer: called with outages, on the gateway's thread; must return soon.
         notify: called with a sentence on the context length of each model, once it is found.
         provider: carries the attempts; None: litellm in this process.
+        eager: load what a model's requests need once it is named, and not when it is first asked.
         backoff: pause between attempts.
         rng: draws the jitter; does not affect results.
         clock: monotonic clock, in seconds.
@@ -71,6 +72,7 @@ class Gateway:
         observer: Callable[[OutageNews], None] | None = None,
         notify: Callable[[str], None] = lambda _: None,
         provider: Provider | None = None,
+        eager: bool = False,
         backoff: Backoff | None = None,
         rng: random.Random | None = None,
         clock: Clock = time.monotonic,
@@ -78,6 +80,7 @@ class Gateway:
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._provider = provider or LitellmProvider()
+        self._eager = eager
         self._cache = cache
         self._adaptations = adaptations or Adaptations()
         self._budget = budget or Budget()
@@ -113,6 +116,7 @@ class Gateway:
             UsageError: there is a limit in USD, and the price of the model is not known.
         """
         self._check_price(role, settings)
+        self._prepare(settings)
         return RemoteChat(
             role,
             settings,
@@ -132,6 +136,7 @@ class Gateway:
     def embedder(self, settings: ModelSettings) -> RemoteEmbedder:
         """Return an embedding model. Raises as ``chat``."""
         self._check_price("embedding", settings)
+        self._prepare(settings)
         return RemoteEmbedder(
             settings,
             provider=self._provider,
@@ -242,6 +247,11 @@ class Gateway:
         await self._loop.shutdown_asyncgens()
         await self._loop.shutdown_default_executor()
 
+    def _prepare(self, settings: ModelSettings) -> None:
+        """Have the provider load what a model's requests need, and do not wait for it."""
+        if self._eager:
+            asyncio.run_coroutine_threadsafe(self._provider.ready(settings), self._loop)
+
     def _check_price(self, role: Role, settings: ModelSettings) -> None:
         if self._budget.max_usd is None or self.is_priced(role, settings):
             return
@@ -253,8 +263,8 @@ class Gateway:
 
 
 def open_gateway(**settings: Any) -> Gateway:
-    """Open a ``Gateway`` with litellm in a process of its own; omitted ``settings`` have the defaults."""
-    return Gateway(provider=ProviderProcess(), **settings)
+    """Open a ``Gateway`` whose clients run in a process; omitted ``settings`` have the defaults."""
+    return Gateway(provider=ProviderProcess(), eager=True, **settings)
 
 
 def _unheard(news: OutageNews) -> None:

@@ -64,7 +64,7 @@ def explained(
     longest = _PAGE if re.match(r"\s*<(!doctype|html)", text, re.IGNORECASE) else _LONGEST
     text = text if len(text) <= longest else f"{text[:longest]}…"
     if _was_misread(chain, text):
-        return _unreadable(re.sub(r"\s*Traceback \(most recent call last\):.*", "", text, flags=re.DOTALL))
+        return unreadable(re.sub(r"\s*Traceback \(most recent call last\):.*", "", text, flags=re.DOTALL))
     if code in _NO_CREDIT or status == 402:
         return AttemptFailed("setup", f"the account has no credit left ({text})")
     if status in TRANSIENT_STATUS:
@@ -72,7 +72,7 @@ def explained(
             speaks_of_keys = re.search(r"api[_ ]?key|credential", text, re.IGNORECASE)
             if settings.key_env is None and speaks_of_keys and (variable := missing_key(settings)):
                 return AttemptFailed("setup", no_key(variable))
-            return _unreadable(text)
+            return unreadable(text)
         if status == 500 and _VALIDATION.search(text):
             return AttemptFailed("rejected", text, status=status, answered=True)
         wait = retry_after(_headers(error), datetime.now(UTC))
@@ -90,7 +90,7 @@ def explained(
     if status is None:  # neither a provider's answer nor an error of litellm's: the request was impossible
         return AttemptFailed("rejected", f"{type(error).__name__}: {text}")
     if status < 400:
-        return _unreadable(text)
+        return unreadable(text)
     sent = type(error).__name__ != "UnsupportedParamsError"  # litellm's own refusal
     return AttemptFailed(
         _kind(error, status, code), _advice(settings, status, text), status=status, sent=sent
@@ -139,7 +139,8 @@ def _advice(settings: ModelSettings, status: int, text: str) -> str:
     return text
 
 
-def _unreadable(text: str) -> AttemptFailed:
+def unreadable(text: str) -> AttemptFailed:
+    """Return the failure of an attempt whose reply has not the API's form."""
     message = f"expected a reply of the API's form, found none that can be read ({text})"
     return AttemptFailed("malformed", message, transient=True)
 

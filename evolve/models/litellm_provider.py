@@ -14,7 +14,7 @@ from evolve.models.chat import Message
 from evolve.models.context_length import has_server, served_context, tabled_context
 from evolve.models.litellm_errors import explained, no_key
 from evolve.models.litellm_replies import joined_parts, said_in
-from evolve.models.provider import AttemptFailed, Completed, Embedded, Tokens
+from evolve.models.provider import AttemptFailed, Completed, Embedded, Tokens, stated_price
 from evolve.models.settings import ModelSettings
 from evolve.models.tokens import estimate_tokens
 
@@ -93,7 +93,7 @@ class LitellmProvider:
     def _litellm(self) -> Any:
         return load_litellm()
 
-    async def ready(self) -> None:
+    async def ready(self, settings: ModelSettings | None = None) -> None:
         """Import litellm, in another thread than that of the loop."""
         if "_litellm" not in self.__dict__:
             await asyncio.to_thread(lambda: self._litellm)
@@ -242,8 +242,8 @@ class LitellmProvider:
 
     def _price(self, settings: ModelSettings, read: int, written: int, usage: Any) -> float | None:
         """Return the price; litellm's ``usage`` tells cached and thought tokens, which have other prices."""
-        usd_in = _given(settings.usd_per_million_in, read)
-        usd_out = _given(settings.usd_per_million_out, written)
+        usd_in = stated_price(settings.usd_per_million_in, read)
+        usd_out = stated_price(settings.usd_per_million_out, written)
         if usd_in is None or usd_out is None:
             try:
                 table_in, table_out = self._litellm.cost_per_token(
@@ -260,10 +260,3 @@ class LitellmProvider:
 def _names(providers: Iterable[object]) -> list[str]:
     """litellm lists its providers as members of an enumeration, or as texts."""
     return [str(getattr(one, "value", one)) for one in providers]
-
-
-def _given(usd_per_million: float | None, tokens: int) -> float | None:
-    """Return the price of ``tokens`` by the settings; of 0 tokens it is known."""
-    if not tokens:
-        return 0.0
-    return None if usd_per_million is None else usd_per_million * tokens / 1e6

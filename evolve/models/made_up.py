@@ -46,7 +46,7 @@ class MadeUpProvider:
         self._prices = prices
         self._quoting = ExtractiveModel(TEXT_CHARACTERS)
 
-    async def ready(self) -> None:
+    async def ready(self, settings: ModelSettings | None = None) -> None:
         """Do nothing: there is nothing to load."""
 
     async def chat(

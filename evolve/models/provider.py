@@ -114,11 +114,22 @@ def without_numbers(message: str) -> str:
     return re.sub(r"\b[0-9a-f-]{8,}|\d+", "#", message)
 
 
+def stated_price(usd_per_million: float | None, tokens: int) -> float | None:
+    """Return the price of ``tokens`` by the settings; of 0 tokens it is known.
+
+    >>> stated_price(2.0, 500_000), stated_price(None, 500_000), stated_price(None, 0)
+    (1.0, None, 0.0)
+    """
+    if not tokens:
+        return 0.0
+    return None if usd_per_million is None else usd_per_million * tokens / 1e6
+
+
 class Provider(Protocol):
     """Transport of requests to model providers. All failures are raised as ``AttemptFailed``."""
 
-    async def ready(self) -> None:
-        """Load slow dependencies, so that this is not counted as the time of a call."""
+    async def ready(self, settings: ModelSettings | None = None) -> None:
+        """Load slow dependencies of requests to a model: their load is no part of the time of a call."""
         ...
 
     async def chat(

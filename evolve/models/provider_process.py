@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from evolve.models.frames import Frames
 from evolve.models.provider import AttemptFailed, Completed, Embedded, Tokens
 from evolve.models.provider_worker import READY, unpacked
 from evolve.models.redaction import redacted
+from evolve.models.routed_provider import asks_directly
 from evolve.models.settings import ModelSettings, sent
 
 _PROGRAM = "from evolve.models.provider_worker import main; main()"
@@ -40,9 +42,14 @@ class ProviderProcess:
         self._worker = _WorkerProcess()
         self._replacing = asyncio.Lock()
 
-    async def ready(self) -> None:
-        """Wait for the import of litellm, or for its failure, which the first request meets."""
-        await self._worker.ready()
+    async def ready(self, settings: ModelSettings | None = None) -> None:
+        """Wait for what requests to a model need, or for its failure, which the first request meets."""
+        worker = self._worker
+        await worker.ready()
+        if settings is not None and not worker.imported and not asks_directly(settings):
+            with suppress(AttemptFailed, RuntimeError):
+                await self._ask("ready", settings)
+                worker.imported = True
 
     async def chat(
         self,
@@ -89,7 +96,11 @@ class ProviderProcess:
 
 
 class _WorkerProcess:
-    """Provider process, from its start to its end."""
+    """Provider process, from its start to its end.
+
+    Attributes:
+        imported: it has litellm, as far as it was asked to.
+    """
 
     def __init__(self) -> None:
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
@@ -111,6 +122,7 @@ class _WorkerProcess:
         self._listening: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()  # it is ready, or has ended
         self._ready = False
+        self.imported = False
         self._end: str | None = None  # how it ended, in words
         self._frames: Frames | None = None
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import gc
 import os
 import traceback
 from array import array
@@ -76,6 +75,8 @@ class ProviderWorker:
                     "vectors": [packed(vector) for vector in embedded.vectors],
                     "tokens": asdict(embedded.tokens),
                 }
+            case "ready":
+                return await self._provider.ready(settings)
             case "context":
                 return await self._provider.context_tokens(settings)
             case _:
@@ -95,20 +96,15 @@ def unpacked(text: str) -> array[float]:
 
 
 def main() -> None:
-    """Serve litellm over stdin and stdout, kept apart from all printing."""
+    """Serve models over stdin and stdout, kept apart from all printing."""
     incoming, outgoing = os.fdopen(os.dup(0), "rb", 0), os.fdopen(os.dup(1), "wb", 0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    from evolve.models.litellm_provider import LitellmProvider, warm_up_litellm
-
-    warm_up_litellm()
-    # Imported objects are never garbage; each full collection would go through all of them.
-    gc.collect()
-    gc.freeze()
+    from evolve.models.routed_provider import RoutedProvider
 
     async def serve() -> None:
-        await ProviderWorker(LitellmProvider(), await Frames.over(incoming, outgoing)).serve()
+        await ProviderWorker(RoutedProvider(), await Frames.over(incoming, outgoing)).serve()
 
     asyncio.run(serve())

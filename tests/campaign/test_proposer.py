@@ -59,7 +59,7 @@ class AgentProvider:
         self.says = says
         self.sent: list[list[Mapping[str, Any]]] = []
 
-    async def ready(self) -> None:
+    async def ready(self, settings: Any = None) -> None:
         pass
 
     async def chat(self, settings: Any, messages: Any, options: Any, schema: Any) -> Completed:

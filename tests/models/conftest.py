@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from evolve.models.gateway import Gateway
+from evolve.models.litellm_provider import LitellmProvider
+from evolve.models.openai_provider import OpenAIProvider
+from evolve.models.provider import Provider
 
 SHORTER = 200
 """A second of waiting takes a 200th of one in tests."""
@@ -20,13 +23,23 @@ async def short_sleep(seconds: float) -> None:
     await asyncio.sleep(seconds / SHORTER)
 
 
+CLIENTS: dict[str, Callable[[], Provider]] = {"litellm": LitellmProvider, "openai": OpenAIProvider}
+
+
 @pytest.fixture
-def open_gateway() -> Iterator[Callable[..., Gateway]]:
+def client() -> str:
+    """Client that carries requests; a module whose tests are to run with each parametrises it."""
+    return "litellm"
+
+
+@pytest.fixture
+def open_gateway(client: str) -> Iterator[Callable[..., Gateway]]:
     """Opens gateways that are closed at the end of the test; ``Gateway``'s arguments."""
     with ExitStack() as stack:
 
         def opened(**arguments: Any) -> Gateway:
-            return stack.enter_context(Gateway(**{"sleep": short_sleep, **arguments}))
+            given = {"sleep": short_sleep, "provider": CLIENTS[client](), **arguments}
+            return stack.enter_context(Gateway(**given))
 
         yield opened
 

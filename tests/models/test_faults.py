@@ -1,4 +1,4 @@
-"""The fault matrix at the gateway: what is tried again, and as what the rest is said. All through litellm."""
+"""The fault matrix at the gateway: what is tried again, and as what the rest is said. With each client."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def ask(gateway: Gateway, settings: RoleConfig, asked: ChatRequest = HELLO) -> s
     return reply.text
 
 
+pytestmark = pytest.mark.parametrize("client", ["litellm", "openai"])
 PROVIDERS = ("openai", "hosted_vllm")
 """litellm reaches them by clients of different make, whose errors it says in different ways."""
 TRANSIENT = {

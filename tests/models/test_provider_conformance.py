@@ -1,4 +1,4 @@
-"""Behaviour of providers, played through litellm: shape of the server × route → outcome."""
+"""Behaviour of providers, played through each client: shape of the server × route → outcome."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from evolve.models.adaptations import FILE_NAME, AdaptationFile, Adaptations
 from evolve.models.cache import ReplyCache
 from evolve.models.chat import Cause, ChatRequest, Message
 from evolve.models.gateway import Gateway
+from evolve.models.routed_provider import PROVIDERS
 from tests.server.faults import http_error
 from tests.server.fixtures import KEY_VARIABLE
 from tests.server.scripts import Asked, Said, always
@@ -54,9 +55,12 @@ NEVER = {  # replies that an API does not give
 
 
 def routes(*names: str) -> Any:
-    """A parameter ``route``; those that are not quick are marked slow."""
-    marked = [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in names]
-    return pytest.mark.parametrize("route", marked)
+    """Parameters ``route`` and ``client``; those that are not quick are marked slow."""
+    marked = [
+        pytest.param(name, "litellm", marks=[] if name in QUICK else pytest.mark.slow) for name in names
+    ]
+    direct = [pytest.param(name, "openai") for name in names if name in PROVIDERS]
+    return pytest.mark.parametrize(("route", "client"), marked + direct)
 
 
 def configured(server: ModelServer, route: str, **fields: Any) -> RoleConfig:

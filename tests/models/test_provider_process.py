@@ -151,7 +151,7 @@ from evolve.models.provider import Completed, Tokens
 from evolve.models.provider_worker import ProviderWorker
 
 class Mortal:
-    async def ready(self): pass
+    async def ready(self, settings=None): pass
     async def close(self): pass
     async def chat(self, settings, messages, options, schema):
         if messages[0]["content"] == "die":
@@ -209,7 +209,7 @@ class Told:
         self.cancelled = asyncio.Event()
         self.closed = False
 
-    async def ready(self) -> None: ...
+    async def ready(self, settings: ModelSettings | None = None) -> None: ...
 
     async def chat(
         self,
