@@ -1,23 +1,24 @@
 """Times a whole campaign of models, and prints how much of it the models' latency explains.
 
     python benchmarks/performance/engine.py [--children 5] [--latency 0.2 2.0] [--concurrency 64] [--jobs 5]
+        [--client auto|litellm|openai]
     python benchmarks/performance/engine.py --children 60 --latency 0.2 --jobs 1 4
 
 Three seeds and some children are evaluated on 32 static and 5 rotating questions over 64 episodes, without a
 test, as the paper's released code was measured. All roles are scripts of the model server of the tests, in a
 process of its own; programs run in bare processes. The critical path is the longest chain of requests in
 the server's log in which each came after the one before was answered: no client that keeps this order can be
-faster. Children an hour are counted from the last score of a seed to the last of a child, and a process for
-litellm is in no "CPU" line but in "other processes", which counts the whole machine.
+faster. The floor is what calls of this latency take if all slots are always in use. Children an hour are
+counted from the last score of a seed to the last of a child. CPU is that of this process and all that it has
+started, the server left aside: the process that asks models apart, and sandboxes, as far as their processes
+were waited for. beside_mstar.md says how to compare with the paper's released code.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import multiprocessing
 import os
-import platform
 import sys
 import tempfile
 import time
@@ -29,6 +30,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for tests, which no wheel carries
+
+from machine import circumstances, cpu_seconds, descendants
 
 from evolve.campaign import build
 from evolve.events import Discarded, Event, Joined
@@ -48,6 +51,7 @@ class Load:
     latency: float
     concurrency: int
     jobs: int
+    client: str
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,9 @@ class Run:
         wall: from the first line of the campaign to its last, with imports.
         working: from the first call on.
         searching: seconds from the last score of a seed to the last of a child.
-        cpu: of this process.
+        cpu: of this process and its descendants, without the server.
+        own: of this process alone.
+        asking: of the process that asks models.
         others: of all other processes of the machine, meanwhile.
         served: the server's log.
         calls: the campaign's account.
@@ -69,6 +75,8 @@ class Run:
     working: float
     searching: float
     cpu: float
+    own: float
+    asking: float
     others: float
     served: Sequence[Served]
     calls: Sequence[Call]
@@ -80,7 +88,7 @@ def serve(latency: float, pipe: Connection) -> None:
     with ModelServer(scripts, latency=latency) as server:
         pipe.send(server.url)
         pipe.recv()
-        pipe.send(server.served)
+        pipe.send((server.served, time.process_time()))
 
 
 def settings(load: Load) -> dict[str, Any]:
@@ -95,6 +103,7 @@ def settings(load: Load) -> dict[str, Any]:
         "evaluation.test": 0,
         "models.concurrency": load.concurrency,
         "models.judge": {"model": "offline"},
+        **{f"models.{role}.client": load.client for role in ("task", "toolkit", "reflector", "embedding")},
         "evaluation.metric": "f1",
     }
 
@@ -109,7 +118,7 @@ def run(load: Load) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         lab = Lab(url, Path(folder))
         config = lab.config(settings(load))
-        began, cpu, machine = time.monotonic(), time.process_time(), _of_machine()
+        began, cpu, own, machine = time.monotonic(), cpu_seconds(), time.process_time(), _of_machine()
         joined: list[float] = []
 
         def watch(event: Event) -> None:
@@ -118,19 +127,42 @@ def run(load: Load) -> Run:
 
         with build(config, root=lab.root, name="run", unsafe_local=True, notify=_quiet) as campaign:
             campaign.run(watch)
-        ended, cpu = time.monotonic(), time.process_time() - cpu
-        others = _of_machine() - machine - cpu
+            asking = sum(_cpu_of(process) for process in descendants() if _asks_models(process))
+        ended, own = time.monotonic(), time.process_time() - own
+        others = _of_machine() - machine
         calls, _ = read_calls(lab.root / "run" / "calls.jsonl")
         ours.send("end")
-        served: list[Served] = ours.recv()
+        served: list[Served]
+        served, servers = ours.recv()
         server.join()
+        cpu = cpu_seconds() - cpu - servers
     first = min(one.arrived for one in served)
     searching = joined[-1] - joined[len(SEEDS) - 1]
-    return Run(load, ended - began, ended - first, searching, cpu, others, served, calls)
+    others -= cpu
+    return Run(load, ended - began, ended - first, searching, cpu, own, asking, others, served, calls)
+
+
+def _cpu_parts(done: Run) -> dict[str, float]:
+    """Where the CPU seconds were used → how many."""
+    programs = done.cpu - done.own - done.asking
+    return {"in all": done.cpu, "here": done.own, "asking models": done.asking, "in sandboxes": programs}
 
 
 def _quiet(said: object) -> None:
     """For whoever wants to hear nothing."""
+
+
+def _asks_models(process: int) -> bool:
+    try:
+        return b"provider_worker" in Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:  # it has ended meanwhile
+        return False
+
+
+def _cpu_of(process: int) -> float:
+    """User and system seconds of a process so far."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _of_machine() -> float:
@@ -145,9 +177,12 @@ def report(done: Run) -> str:
     load, path, count = done.load, critical_path(done.served), len(done.served)
     causes = Counter(call.cause for call in done.calls if not call.cached)
     cached = sum(call.cached for call in done.calls)
-    hourly, each = 3600 * load.children / done.searching, 1000 * done.cpu / count
+    hourly, floor = 3600 * load.children / done.searching, count * load.latency / load.concurrency
+    each = {name: 1000 * seconds / count for name, seconds in _cpu_parts(done).items()}
     lines: Mapping[str, str] = {
         "wall": f"{done.wall:.1f} s, of which {done.wall - done.working:.1f} s before the first call",
+        "floor": f"{floor:.1f} s: {count} calls, {load.concurrency} at once",
+        "wall against the floor": f"{done.wall / floor:.2f} times",
         "critical path": f"{path:.1f} s",
         "from the first call on": f"{done.working:.1f} s, {100 * (done.working / path - 1):+.0f} % of it",
         "with a call in flight": f"{busy(done.served):.1f} s, at most {most_at_once(done.served)} at once",
@@ -155,7 +190,8 @@ def report(done: Run) -> str:
         "answered from the cache": f"{cached}",
         "calls per second": f"{count / done.working:.0f}",
         "children an hour": f"{hourly:,.0f}: {load.children} in {done.searching:.1f} s",
-        "CPU": f"{done.cpu:.1f} s, {each:.1f} ms a call; other processes {done.others:.1f} s",
+        "CPU": f"{done.cpu:.1f} s; all other processes of the machine {done.others:.1f} s",
+        "CPU a call": ", ".join(f"{value:.1f} ms {name}" for name, value in each.items()),
     }
     title = (
         f"{load.latency:g} s latency, {load.concurrency} calls at once; 3 seeds and {load.children} "
@@ -170,16 +206,14 @@ def main() -> None:
     parser.add_argument("--latency", type=float, nargs="+", default=[0.2, 2.0], help="seconds")
     parser.add_argument("--concurrency", type=int, default=64)
     parser.add_argument("--jobs", type=int, nargs="+", default=[5])
+    parser.add_argument("--client", choices=("auto", "litellm", "openai"), default="auto")
     given = parser.parse_args()
     os.environ[KEY_VARIABLE] = KEY
-    print(
-        f"{datetime.date.today()}, {platform.system()} {platform.machine()}, Python "
-        f"{platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n"
-    )
+    print(f"{circumstances()}; client {given.client}\n", flush=True)
     for latency in given.latency:
         times: dict[int, float] = {}
         for jobs in given.jobs:
-            done = run(Load(given.children, latency, given.concurrency, jobs))
+            done = run(Load(given.children, latency, given.concurrency, jobs, given.client))
             times[jobs] = done.searching
             print(report(done), flush=True)
         for jobs in given.jobs[1:]:
