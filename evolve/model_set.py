@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -118,20 +119,24 @@ def open_model_set(
         return _with_named(model_set, config, guidance, components)
     if connect is None:
         from evolve.models.gateway import open_gateway as connect
+    opened = partial(
+        _remote_model_set,
+        calls=calls,
+        cache=cache,
+        notify=notify,
+        passages=passages,
+        guidance=guidance,
+        connect=connect,
+        components=components,
+    )
+    roles = (models.task, models.toolkit, models.judge, models.embedding, *models.reflecting)
+    if not any(is_local(role.model) for role in roles):
+        return opened(config)
     from evolve.models.local.opening import open_local
 
     local = open_local(models, notify=notify)
     try:
-        model_set = _remote_model_set(
-            config.model_copy(update={"models": local.models}),
-            calls=calls,
-            cache=cache,
-            notify=notify,
-            passages=passages,
-            guidance=guidance,
-            connect=connect,
-            components=components,
-        )
+        model_set = opened(config.model_copy(update={"models": local.models}))
     except BaseException:
         local.close()
         raise
@@ -153,7 +158,6 @@ def _remote_model_set(
     connect: Callable[..., Gateway],
     components: Components,
 ) -> ModelSet:
-    from evolve.agents.llm import LLMAgent, LLMJudge
     from evolve.models.adaptations import FILE_NAME, AdaptationFile, Adaptations
     from evolve.models.budget import Budget
     from evolve.models.cache import ReplyCache
@@ -174,10 +178,11 @@ def _remote_model_set(
         notify=notify,
     )
 
+    from evolve.agents.llm import LLMAgent, LLMJudge  # while the process that asks models starts
+
     def at_end() -> None:
-        for file in (log, kept):
-            if file is not None:
-                file.close()
+        for file in filter(None, (log, kept)):
+            file.close()
 
     try:
         task, toolkit, embedding = models.task, models.toolkit, models.embedding

@@ -6,12 +6,13 @@ import asyncio
 import re
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from evolve.models.provider import AttemptFailed
 from evolve.models.settings import ModelSettings, provider_of
+
+if TYPE_CHECKING:
+    import httpx
 
 PATIENCE = 3.0
 """Seconds that a server has to state its context length."""
@@ -90,6 +91,8 @@ async def served_context(
         key: sent as a bearer token, to the address of ``api_base`` alone.
         transport: of the HTTP client; None for the network.
     """
+    import httpx  # 0.1 s, which no start need wait for
+
     provider, _, name = settings.model.partition("/")
     headers = {"Authorization": f"Bearer {key}"} if key and settings.api_base else {}
     async with httpx.AsyncClient(headers=headers, timeout=PATIENCE, transport=transport) as client:
@@ -161,6 +164,8 @@ async def _json(
     client: httpx.AsyncClient, method: str, url: str, body: Mapping[str, Any] | None = None
 ) -> Mapping[str, Any]:
     """Return the JSON object of a response; empty for any other response or failure."""
+    import httpx
+
     try:
         response = await client.request(method, url, json=body)
         value = response.json() if response.status_code == 200 else {}

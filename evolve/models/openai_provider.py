@@ -22,7 +22,7 @@ from evolve.models.context_length import served_context
 from evolve.models.litellm_errors import explained, no_key, unreadable
 from evolve.models.litellm_replies import said_in
 from evolve.models.openai_replies import response_of, usage_of
-from evolve.models.provider import AttemptFailed, Completed, Embedded, Tokens, stated_price
+from evolve.models.provider import AttemptFailed, Completed, Embedded, Tokens, price_by_settings
 from evolve.models.redaction import redacted
 from evolve.models.settings import ModelSettings, provider_of
 from evolve.models.tokens import estimate_tokens
@@ -125,7 +125,7 @@ class OpenAIProvider:
 
     async def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
         """Return the price by the settings; None where they have none."""
-        return _price(settings, read, written)
+        return price_by_settings(settings, read, written)
 
     async def context_tokens(self, settings: ModelSettings) -> int | None:
         """Return the context length that the server states; never fails."""
@@ -232,13 +232,7 @@ def _tokens(settings: ModelSettings, reply: Mapping[str, Any], read: Sequence[st
     """Return the tokens that the server counted, or an estimate."""
     usage = usage_of(reply)
     if usage.prompt_tokens or usage.completion_tokens:
-        usd = _price(settings, usage.prompt_tokens, usage.completion_tokens)
+        usd = price_by_settings(settings, usage.prompt_tokens, usage.completion_tokens)
         return Tokens(usage.prompt_tokens, usage.completion_tokens, usd, reused=usage.cached_tokens)
     tokens_in, tokens_out = sum(map(estimate_tokens, read)), estimate_tokens(written)
-    return Tokens(tokens_in, tokens_out, _price(settings, tokens_in, tokens_out), estimated=True)
-
-
-def _price(settings: ModelSettings, read: int, written: int) -> float | None:
-    usd_in = stated_price(settings.usd_per_million_in, read)
-    usd_out = stated_price(settings.usd_per_million_out, written)
-    return None if usd_in is None or usd_out is None else usd_in + usd_out
+    return Tokens(tokens_in, tokens_out, price_by_settings(settings, tokens_in, tokens_out), estimated=True)

@@ -125,6 +125,17 @@ def stated_price(usd_per_million: float | None, tokens: int) -> float | None:
     return None if usd_per_million is None else usd_per_million * tokens / 1e6
 
 
+def price_by_settings(settings: ModelSettings, read: int, written: int) -> float | None:
+    """Return the price in USD of tokens by the settings alone; None where they do not state it.
+
+    >>> price_by_settings(ModelSettings(usd_per_million_in=2.0, usd_per_million_out=4.0), 500_000, 250_000)
+    2.0
+    """
+    usd_in = stated_price(settings.usd_per_million_in, read)
+    usd_out = stated_price(settings.usd_per_million_out, written)
+    return None if usd_in is None or usd_out is None else usd_in + usd_out
+
+
 class Provider(Protocol):
     """Transport of requests to model providers. All failures are raised as ``AttemptFailed``."""
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from evolve.models.chat import Message, ToolCall
 from evolve.models.frames import Frames
-from evolve.models.provider import AttemptFailed, Completed, Embedded, Tokens
+from evolve.models.provider import AttemptFailed, Completed, Embedded, Tokens, price_by_settings
 from evolve.models.provider_worker import READY, unpacked
 from evolve.models.redaction import redacted
 from evolve.models.routed_provider import asks_directly
@@ -71,6 +71,8 @@ class ProviderProcess:
 
     async def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
         """Return the price by the settings, else by litellm's table."""
+        if asks_directly(settings):  # so that a campaign need not wait for the process before its first call
+            return price_by_settings(settings, read, written)
         return await self._ask("price", settings, read=read, written=written)
 
     async def context_tokens(self, settings: ModelSettings) -> int | None:
