@@ -211,11 +211,11 @@ def _judged_text(task: Task, item: ItemOutcome) -> str:
 
 def _used(item: ItemOutcome, result: Response | Conduct) -> ItemOutcome:
     """Return ``item`` with the agent's result; commands in an environment are the answer, one a line."""
-    known = item.filled(usage=item.usage + result.usage, inconclusive=result.inconclusive)
+    known = {"usage": item.usage + result.usage, "inconclusive": result.inconclusive}
     if isinstance(result, Conduct):
         commands = "\n".join(step.command for step in result.steps)
-        return known.filled(answer=commands, steps=result.steps, metrics={REWARD: result.reward})
-    return known.filled(answer=result.text)
+        return item.filled(**known, answer=commands, steps=result.steps, metrics={REWARD: result.reward})
+    return item.filled(**known, answer=result.text)
 
 
 def lesson(task: Task, answer: str, score: float, steps: Sequence[Step] = ()) -> str:

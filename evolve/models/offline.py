@@ -25,8 +25,10 @@ def split_passages(text: str) -> list[str]:
     """The non-blank lines of ``text``, long ones cut into sentences, in their order."""
     passages: list[str] = []
     for line in text.splitlines():
-        parts = _SENTENCE_END.split(line) if len(line) > LONG_LINE else [line]
-        passages.extend(part.strip() for part in parts if part.strip())
+        if len(line) > LONG_LINE:
+            passages.extend(filter(None, map(str.strip, _SENTENCE_END.split(line))))
+        elif passage := line.strip():
+            passages.append(passage)
     return passages
 
 

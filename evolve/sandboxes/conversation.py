@@ -216,6 +216,8 @@ def _exit_of(message: Left) -> WorkerExit:
 def _sendable(value: Any) -> Any:
     """Return ``value`` with lone surrogates replaced: real data have them, JSON text cannot."""
     if isinstance(value, str):
+        if value.isascii():  # most are, and nothing is copied
+            return value
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, list):
         return [_sendable(entry) for entry in value]

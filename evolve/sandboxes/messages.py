@@ -137,13 +137,7 @@ def parse(body: bytes) -> Any:
     """
     _check_nesting(body)
     try:
-        value = json.loads(
-            body.decode("utf-8"),
-            parse_constant=_refuse_constant,
-            parse_int=_integer,
-            parse_float=_real,
-            object_pairs_hook=_object,
-        )
+        value = _DECODER.decode(body.decode("utf-8"))
         if _SURROGATE.search(body):
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:  # JSON and Unicode errors are ValueErrors
@@ -197,3 +191,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) < len(pairs):
         raise ValueError("an object with the same key twice")
     return value
+
+
+# Once, since ``json.loads`` makes a new one for each message.
+_DECODER = json.JSONDecoder(
+    parse_constant=_refuse_constant, parse_int=_integer, parse_float=_real, object_pairs_hook=_object
+)
