@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import datetime
 import multiprocessing
 import os
-import platform
 import sys
 import tempfile
 import time
@@ -25,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for tests.server, which no wheel carries
+
+from machine import circumstances
 
 from evolve.config import RoleConfig
 from evolve.models.cache import ReplyCache
@@ -157,9 +157,8 @@ def measure(load: Load, url: str, folder: Path) -> dict[str, tuple[float, float]
 
 
 def table(load: Load, rows: Mapping[str, tuple[float, float]]) -> str:
-    machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     lines = [
-        f"{datetime.date.today()}, {machine}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; "
+        f"{circumstances()}; "
         f"{load.calls} calls, {load.concurrency} at once, {1000 * load.latency:.0f} ms latency, "
         f"ideal {load.ideal:.2f} s",
         "",
