@@ -249,7 +249,9 @@ def test_the_result_depends_on_the_seed_and_not_on_the_jobs(
     assert outcome(harness.run("other", seed=1)[1]) != outcome(whole[1])
 
 
-@pytest.mark.parametrize("stop", [1, 3, 6, 9])
+@pytest.mark.parametrize(
+    "stop", [pytest.param(1, marks=pytest.mark.slow), 3, 6, pytest.param(9, marks=pytest.mark.slow)]
+)
 def test_an_outage_ends_it_and_the_same_command_finishes_as_if_nothing_had_been(
     harness: Harness, whole: tuple[Summary, list[Event]], stop: int
 ):

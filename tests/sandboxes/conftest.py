@@ -170,6 +170,18 @@ def confining_sandbox(request: pytest.FixtureRequest) -> Sandbox:
     return request.getfixturevalue(f"{request.param}_sandbox")
 
 
+LONG = ("test_reward_hacks.py", "test_latency.py", "conformance.py")
+"""Files whose tests with bubblewrap are marked slow; those with Docker and without a sandbox are not."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests with bubblewrap in ``LONG`` slow, before tests are chosen by their marks."""
+    for item in items:
+        if item.path.name in LONG and "[bwrap" in item.name:
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
     # One that is named on the command line is collected anyway.
     if file_path.name == "conformance.py" and not parent.session.isinitpath(file_path):
@@ -224,7 +236,7 @@ class AttackTable:
                 "# Attacks on each sandbox",
                 "",
                 "Written by `python -m pytest tests/sandboxes -k 'named_failure or confinement or "
-                "reward_hacks' --attack-table docs/sandbox-attacks.md` on "
+                "reward_hacks' -m '' --attack-table docs/sandbox-attacks.md` on "
                 f"{datetime.date.today()} ({_versions()}), from tests that passed. *Ended* names the kind of "
                 "failure that the program is charged with; *gains nothing* means that score and next "
                 "candidate are as without the attack; *loses*, that the score is at most that. Where it "
