@@ -175,6 +175,7 @@ def test_it_learns_from_a_conversation_with_the_offline_agent(remember, name):
         assert found or name in COMPRESSING
 
 
+@pytest.mark.slow
 def test_no_reply_of_the_model_can_break_it(remember, name):
     memory = remember(name)
     for kind, reply in {**GIBBERISH, "the prompt": None}.items():
