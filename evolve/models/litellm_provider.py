@@ -14,7 +14,15 @@ from evolve.models.chat import Message
 from evolve.models.context_length import has_server, served_context, tabled_context
 from evolve.models.litellm_errors import explained, no_key
 from evolve.models.litellm_replies import joined_parts, said_in
-from evolve.models.provider import AttemptFailed, Completed, Embedded, Tokens, stated_price
+from evolve.models.provider import (
+    AttemptFailed,
+    Completed,
+    Embedded,
+    Tokens,
+    embedded_in,
+    schema_format,
+    stated_price,
+)
 from evolve.models.settings import ModelSettings
 from evolve.models.tokens import estimate_tokens
 
@@ -109,8 +117,7 @@ class LitellmProvider:
         parameters = dict(options)
         if schema is not None:
             self._check_schema(settings)
-            json_schema = {"name": schema[0], "schema": dict(schema[1])}
-            parameters["response_format"] = {"type": "json_schema", "json_schema": json_schema}
+            parameters["response_format"] = schema_format(schema)
         if "tools" in parameters:
             self._check_tools(settings)
         response = await self._attempt(
@@ -146,14 +153,7 @@ class LitellmProvider:
             settings, self._litellm.aembedding, input=list(texts), **dict(settings.parameters)
         )
         tokens = self._tokens(settings, getattr(response, "usage", None), texts, "")
-        try:
-            rows = sorted(response.data, key=lambda row: row["index"])
-            vectors = [[float(value) for value in row["embedding"]] for row in rows]
-        except (TypeError, KeyError, ValueError) as error:
-            raise AttemptFailed(
-                "malformed", f"expected a list of vectors, found {response.data!r:.200}", tokens=tokens
-            ) from error
-        return Embedded(vectors, tokens)
+        return embedded_in(response.data, tokens)
 
     async def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
         """Return the price by the settings, else by litellm's table; None where neither has one."""
@@ -222,12 +222,8 @@ class LitellmProvider:
         self, settings: ModelSettings, response: Any, read: Sequence[str], *, tools: bool = False
     ) -> Completed:
         said = said_in(response, tools=tools)
-        written = said.text + "".join(call.arguments for call in said.calls)
-        tokens = self._tokens(settings, getattr(response, "usage", None), read, written)
-        if said.problem:
-            raise AttemptFailed("malformed", said.problem, transient=True, tokens=tokens)
-        model = str(getattr(response, "model", "") or settings.model)
-        return Completed(said.text, said.finish, tokens, model, said.thought, said.calls)
+        tokens = self._tokens(settings, getattr(response, "usage", None), read, said.written)
+        return said.completed(tokens, str(getattr(response, "model", "") or settings.model))
 
     def _tokens(self, settings: ModelSettings, usage: Any, read: Sequence[str], written: str) -> Tokens:
         tokens_in = int(getattr(usage, "prompt_tokens", 0) or 0)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evolve.models.chat import ToolCall, finish_of
+from evolve.models.provider import AttemptFailed, Completed, Tokens
 
 _AFTER_CALLS = frozenset({"tool_calls", "function_call", "tool_use", "stop", "end_turn"})
 """Finish reasons of a whole reply that calls tools."""
@@ -30,6 +31,17 @@ class Said:
     thought: bool = False
     problem: str = ""
     calls: tuple[ToolCall, ...] = ()
+
+    @property
+    def written(self) -> str:
+        """All that the model wrote, to estimate its tokens from."""
+        return self.text + "".join(call.arguments for call in self.calls)
+
+    def completed(self, tokens: Tokens, model: str) -> Completed:
+        """Return the completion; raise ``AttemptFailed`` where there is a problem."""
+        if self.problem:
+            raise AttemptFailed("malformed", self.problem, transient=True, tokens=tokens)
+        return Completed(self.text, self.finish, tokens, model, self.thought, self.calls)
 
 
 def said_in(response: Any, *, tools: bool = False) -> Said:

@@ -22,7 +22,15 @@ from evolve.models.context_length import served_context
 from evolve.models.litellm_errors import explained, no_key, unreadable
 from evolve.models.litellm_replies import said_in
 from evolve.models.openai_replies import response_of, usage_of
-from evolve.models.provider import AttemptFailed, Completed, Embedded, Tokens, price_by_settings
+from evolve.models.provider import (
+    AttemptFailed,
+    Completed,
+    Embedded,
+    Tokens,
+    embedded_in,
+    price_by_settings,
+    schema_format,
+)
 from evolve.models.redaction import redacted
 from evolve.models.settings import ModelSettings, provider_of
 from evolve.models.tokens import estimate_tokens
@@ -96,32 +104,17 @@ class OpenAIProvider:
         """Request a chat completion."""
         parameters = dict(options)
         if schema is not None:
-            json_schema = {"name": schema[0], "schema": dict(schema[1])}
-            parameters["response_format"] = {"type": "json_schema", "json_schema": json_schema}
+            parameters["response_format"] = schema_format(schema)
         request = {"messages": [dict(message) for message in messages], **parameters}
         reply = await self._post(settings, "chat/completions", request)
-        response = response_of(reply)
-        said = said_in(response, tools="tools" in parameters)
-        written = said.text + "".join(call.arguments for call in said.calls)
-        tokens = _tokens(settings, reply, [str(message["content"]) for message in messages], written)
-        if said.problem:
-            raise AttemptFailed("malformed", said.problem, transient=True, tokens=tokens)
-        model = str(reply.get("model") or settings.model)
-        return Completed(said.text, said.finish, tokens, model, said.thought, said.calls)
+        said = said_in(response_of(reply), tools="tools" in parameters)
+        tokens = _tokens(settings, reply, [str(message["content"]) for message in messages], said.written)
+        return said.completed(tokens, str(reply.get("model") or settings.model))
 
     async def embed(self, settings: ModelSettings, texts: Sequence[str]) -> Embedded:
         """The vectors of ``texts``."""
         reply = await self._post(settings, "embeddings", {"input": list(texts), **settings.parameters})
-        tokens = _tokens(settings, reply, texts, "")
-        data: Any = reply.get("data")
-        try:
-            rows = sorted(data, key=lambda row: row["index"])
-            vectors = [[float(value) for value in row["embedding"]] for row in rows]
-        except (TypeError, KeyError, ValueError) as error:
-            raise AttemptFailed(
-                "malformed", f"expected a list of vectors, found {data!r:.200}", tokens=tokens
-            ) from error
-        return Embedded(vectors, tokens)
+        return embedded_in(reply.get("data"), _tokens(settings, reply, texts, ""))
 
     async def price(self, settings: ModelSettings, read: int, written: int) -> float | None:
         """Return the price by the settings; None where they have none."""

@@ -105,6 +105,37 @@ class AttemptFailed(Exception):
         self.thought = thought
 
 
+def schema_format(schema: tuple[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return ``response_format`` of OpenAI's API for a name and a JSON schema.
+
+    >>> schema_format(("city", {"type": "string"}))["json_schema"]
+    {'name': 'city', 'schema': {'type': 'string'}}
+    """
+    return {"type": "json_schema", "json_schema": {"name": schema[0], "schema": dict(schema[1])}}
+
+
+def embedded_in(data: Any, tokens: Tokens) -> Embedded:
+    """Return the vectors of a response in the order of the texts.
+
+    Args:
+        data: its ``data``: mappings with ``index`` and ``embedding``.
+        tokens: tokens of the attempt.
+
+    Raises:
+        AttemptFailed: ``data`` is of another form.
+
+    >>> embedded_in([{"index": 1, "embedding": [2]}, {"index": 0, "embedding": [1]}], Tokens()).vectors
+    [[1.0], [2.0]]
+    """
+    try:
+        rows = sorted(data, key=lambda row: row["index"])
+        return Embedded([[float(value) for value in row["embedding"]] for row in rows], tokens)
+    except (TypeError, KeyError, ValueError) as error:
+        raise AttemptFailed(
+            "malformed", f"expected a list of vectors, found {data!r:.200}", tokens=tokens
+        ) from error
+
+
 def without_numbers(message: str) -> str:
     """Return an error message without its changing parts, such as the numbers of requests.
 
