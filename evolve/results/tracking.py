@@ -61,7 +61,8 @@ def to_mlflow(run: Run, *, uri: str | None = None, project: str = "evolve") -> s
 def to_wandb(run: Run, *, out: str | Path = ".", project: str = "evolve", upload: bool = False) -> Path:
     """Copy ``run`` to Weights & Biases, offline unless ``upload``, and return the folder of the copy.
 
-    It holds what ``to_mlflow`` logs. ``wandb sync FOLDER`` uploads an offline copy.
+    It holds what ``to_mlflow`` logs. ``wandb sync FOLDER`` uploads an offline copy. Beside a run of wandb that
+    is under way in this process, wandb may go on writing the copy until that run ends.
 
     Args:
         run: the run.
@@ -75,6 +76,7 @@ def to_wandb(run: Run, *, out: str | Path = ".", project: str = "evolve", upload
     """
     module = _imported("wandb")
     Path(out).mkdir(parents=True, exist_ok=True)
+    alone = module.run is None
     try:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             tracked = module.init(
@@ -83,6 +85,7 @@ def to_wandb(run: Run, *, out: str | Path = ".", project: str = "evolve", upload
                 config=settings(run),
                 dir=str(out),
                 mode="online" if upload else "offline",
+                reinit="create_new",
                 settings=module.Settings(silent=True, console="off", disable_git=True, save_code=False),
             )
             folder = Path(tracked.dir).parent
@@ -91,6 +94,8 @@ def to_wandb(run: Run, *, out: str | Path = ".", project: str = "evolve", upload
             for name, text in _files(run).items():
                 (Path(tracked.dir) / name).write_text(text, encoding="utf-8")
             tracked.finish()
+            if alone:
+                module.teardown()  # `finish` returns before the copy is on the disk
     except module.errors.Error as error:
         raise InfrastructureError(
             f"W&B did not take the run: {str(error)[:300]}",
