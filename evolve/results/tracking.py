@@ -61,8 +61,8 @@ def to_mlflow(run: Run, *, uri: str | None = None, project: str = "evolve") -> s
 def to_wandb(run: Run, *, out: str | Path = ".", project: str = "evolve", upload: bool = False) -> Path:
     """Copy ``run`` to Weights & Biases, offline unless ``upload``, and return the folder of the copy.
 
-    It holds what ``to_mlflow`` logs. ``wandb sync FOLDER`` uploads an offline copy. Beside a run of wandb that
-    is under way in this process, wandb may go on writing the copy until that run ends.
+    It holds what ``to_mlflow`` logs. ``wandb sync FOLDER`` uploads an offline copy. Beside a run of wandb
+    that is under way in this process, wandb may go on writing the copy until that run ends.
 
     Args:
         run: the run.
