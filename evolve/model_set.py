@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from evolve.agents.protocol import Judge, TaskAgent
 from evolve.agents.rules import RuleBasedAgent, RuleBasedJudge
 from evolve.components import AS_CONFIGURED, Components
-from evolve.config import OFFLINE, CampaignConfig, ModelsConfig, RoleConfig
-from evolve.config.models import WORDLLAMA, is_local
+from evolve.config import CampaignConfig, ModelsConfig, RoleConfig
+from evolve.config.models import FITTED, MODEL2VEC, WORDLLAMA, is_local
 from evolve.evaluation import ToolkitModel
 from evolve.kinds import OBJECT
 from evolve.models.chat import ChatModel, Role
@@ -78,8 +78,7 @@ def is_offline(models: ModelsConfig) -> bool:
 
 def embeds_here(name: str) -> bool:
     """Return whether embeddings are computed in this process: built in, or registered."""
-    here = (OFFLINE, WORDLLAMA)
-    return name in here or name.startswith(OBJECT) or REGISTRY.has("embedder", name)
+    return name in FITTED or name.startswith((OBJECT, MODEL2VEC)) or REGISTRY.has("embedder", name)
 
 
 def open_model_set(
@@ -233,7 +232,11 @@ def _with_named(
 def _embedder(models: ModelsConfig, passages: Sequence[str], components: Components) -> Embedder:
     """Return the embedder that needs no server, with weights of ``passages``, or a registered one."""
     name = models.embedding.model
-    if components.embedder is not None or name not in (OFFLINE, WORDLLAMA):
+    if components.embedder is None and name.startswith(MODEL2VEC):
+        from evolve.models.model2vec_embeddings import open_model2vec
+
+        return CachedEmbedder(open_model2vec(name), capacity=REMEMBERED_TEXTS)
+    if components.embedder is not None or name not in FITTED:
         embedder = components.make("embedder", name, passages=passages)
         return CachedEmbedder(embedder, capacity=REMEMBERED_TEXTS)
     if models.embedding.model == WORDLLAMA:

@@ -27,6 +27,7 @@ from evolve.errors import UsageError
 from evolve.evaluation import Subset
 from evolve.evaluation_setup import build_evaluator, seed_programs
 from evolve.models.embeddings import HashingEmbedder
+from evolve.models.static_embeddings import StaticEmbedder
 from evolve.records import Task
 from evolve.scoring import METRICS
 from evolve.statistics import bootstrap_interval
@@ -105,8 +106,15 @@ def tfidf_characters(passages: Sequence[str]) -> Callable[[str], np.ndarray]:
 
 
 def hashing(passages: Sequence[str]) -> Callable[[str], np.ndarray]:
-    """Cosine of the offline embedder, fitted on the passages."""
+    """Cosine of hashed words, fitted on the passages."""
     embedder = HashingEmbedder.fit(passages)
+    matrix = embedder.embed(passages)
+    return lambda question: matrix @ embedder.embed([question])[0]
+
+
+def static(passages: Sequence[str]) -> Callable[[str], np.ndarray]:
+    """Cosine of wordllama's static vectors, fitted on the passages."""
+    embedder = StaticEmbedder.fit(passages)
     matrix = embedder.embed(passages)
     return lambda question: matrix @ embedder.embed([question])[0]
 
@@ -122,7 +130,8 @@ ROWS: tuple[tuple[str, Callable[[Iterable[str]], list[str]], Ranker], ...] = (
     ("BM25 over 500-character chunks", chunks, bm25),
     ("BM25 over turns", turns, bm25),
     ("TF-IDF of characters 3–5 over turns", turns, tfidf_characters),
-    ("hashing embedder over turns", turns, hashing),
+    ("hashed words over turns", turns, hashing),
+    ("static vectors over turns", turns, static),
 )
 
 

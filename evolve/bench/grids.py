@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from evolve.config.models import FITTED, OFFLINE
 from evolve.inspection.tables import interval_of
 from evolve.inspection.text import amount, by_method, difference, score
 from evolve.records import Interval
@@ -113,9 +114,12 @@ def _score_notes(data: Data) -> list[str]:
 
 
 def _players(models: Data) -> str:
-    if set(models.values()) == {"offline"}:
+    embedding = models["embedding"]
+    if {model for role, model in models.items() if role != "embedding"} == {OFFLINE} and embedding in FITTED:
+        vectors = "" if embedding == OFFLINE else f" Embeddings: {embedding}."
         return (
-            "No language model: rules fill in, ask, answer and act; a recall is of what the memory returned."
+            "No language model: rules fill in, ask, answer and act; a recall is of what the memory "
+            f"returned.{vectors}"
         )
     return "Models: " + ", ".join(f"{role} {model}" for role, model in models.items()) + "."
 

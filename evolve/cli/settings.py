@@ -105,7 +105,9 @@ class Setting:
             return own
         if self._role == "task":
             return f"model for all roles: {own}"
-        role = Setting(f"models.{self._role}").field.description
+        role = Setting(f"models.{self._role}").field.description or ""
+        if "default:" in role:
+            return f"model that {role}"
         default = "that of --model" if self._role in ROLES_OF_ONE_MODEL else self.field.default
         return f"model that {role}; default: {default}"
 

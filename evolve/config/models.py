@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,6 +48,8 @@ LOCAL = "local"
 
 WORDLLAMA = "wordllama"
 """Static embeddings from the wheel of that name."""
+MODEL2VEC = "model2vec:"
+"""Prefix of static embeddings that the package of that name reads: a folder, or a published name."""
 
 
 def is_local(model: str) -> bool:
@@ -58,11 +62,17 @@ def is_local(model: str) -> bool:
 
 
 def with_absolute_path(model: str) -> str:
-    """``model`` with the path of a GGUF file made absolute; any other name stays as it is.
+    """``model`` with the path of a file or folder made absolute; any other name stays as it is.
 
     Raises:
-        ValueError: ``gguf:`` without a path.
+        ValueError: ``gguf:`` or ``model2vec:`` without a path.
     """
+    if model.startswith(MODEL2VEC):
+        where = model.removeprefix(MODEL2VEC)
+        if not where:
+            raise ValueError("expected model2vec:FOLDER or model2vec:NAME of a published model")
+        folder = Path(where).expanduser()
+        return f"{MODEL2VEC}{folder.absolute()}" if folder.is_dir() else model
     if not model.startswith(GGUF):
         return model
     path = model.removeprefix(GGUF)
@@ -75,6 +85,24 @@ OFFLINE = "offline"
 """Name of the rules that replace a model."""
 FITTED = (OFFLINE, WORDLLAMA)
 """Embedders that are computed here, with weights that are fitted to the texts of a benchmark."""
+_STATIC_PACKAGES = ("wordllama", "safetensors", "tokenizers")
+
+
+@cache
+def default_embedder() -> str:
+    """Return the name of the embedder of a campaign that names none.
+
+    It is ``wordllama``, and ``offline``, hashed words, where that is not installed: it has no wheels for
+    some platforms.
+
+    Example:
+        >>> default_embedder() in FITTED
+        True
+    """
+    found = all(importlib.util.find_spec(name) is not None for name in _STATIC_PACKAGES)
+    return WORDLLAMA if found else OFFLINE
+
+
 ROLES_OF_ONE_MODEL = ("task", "toolkit", "judge", "reflector")
 """Roles that one model plays if it is given for all."""
 _SECRET = re.compile(r"(^|[-_])(key|token|secret|password|authorization)$", re.IGNORECASE)
@@ -212,7 +240,10 @@ class ModelsConfig(Section):
     toolkit: RoleConfig = Field(default=RoleConfig(), description="answers toolkit.llm_completion")
     judge: RoleConfig = Field(default=RoleConfig(), description="grades answers")
     embedding: RoleConfig = Field(
-        default=RoleConfig(), description="answers toolkit.embed; wordllama: static, without a server"
+        default_factory=lambda: RoleConfig(model=default_embedder()),
+        description="answers toolkit.embed; wordllama: static vectors of tokens, computed here; "
+        "model2vec:FOLDER: others; offline: hashed words; default: wordllama, or offline where that is not "
+        "installed",
     )
     local: LocalServerConfig = Field(
         default=LocalServerConfig(), description="the server of models given as gguf:PATH or local"
@@ -230,6 +261,12 @@ class ModelsConfig(Section):
         default=None,
         description="file of the persistent cache of replies; default: .cache/models.sqlite next to the runs",
     )
+
+    @field_validator("embedding", mode="before")
+    @classmethod
+    def _of_the_default_model(cls, value: Any) -> Any:
+        """The settings of a table without ``model`` are those of the default one."""
+        return {"model": default_embedder(), **value} if isinstance(value, dict) else value
 
     @field_validator("cache")
     @classmethod

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve import __version__, resources
+from evolve.config.models import WORDLLAMA, default_embedder
 from evolve.errors import EvolveError, InfrastructureError
 from evolve.inspection.benchmarks import benchmarks_data
 from evolve.inspection.catalogue import models_data
@@ -36,13 +37,18 @@ PACKAGES = (
     "pydantic",
     "pyflakes",
     "rich",
+    "safetensors",
     "scipy",
     "snowballstemmer",
+    "tokenizers",
     "tomli-w",
     "typer",
+    "wordllama",
 )
 """Packages that pyproject.toml declares."""
-LOCAL_PACKAGES = ("psutil", "safetensors", "tokenizers", "wordllama", "xllamacpp")
+NOT_EVERYWHERE = ("wordllama",)
+"""Packages without wheels for some platforms, where something else takes their place."""
+LOCAL_PACKAGES = ("psutil", "xllamacpp")
 """Packages that the extra ``local`` declares."""
 FOLDERS: tuple[resources.Folder, ...] = ("seeds", "benchmarks", "sandbox")
 
@@ -67,7 +73,8 @@ def doctor_data(
 
     packages = {name: _version(name) for name in PACKAGES}
     folders = {name: _folder(name) for name in FOLDERS}
-    intact = all(packages.values()) and all(found["path"] for found in folders.values())
+    needed = [found for name, found in packages.items() if name not in NOT_EVERYWHERE]
+    intact = all(needed) and all(found["path"] for found in folders.values())
     docker = (probe or docker_data)()
     problem = (bwrap or BwrapSandbox.probe)()
     sandbox = _sandbox(docker, problem)
@@ -84,6 +91,7 @@ def doctor_data(
         "check": (check or check_data)(sandbox["auto"]) if intact else None,
         "benchmarks": benchmarks_data() if intact else [],
         "registered": registered_data(),
+        "embedding": default_embedder(),
         "local": {"packages": {name: _version(name) for name in LOCAL_PACKAGES}, "models": models_data()},
         "intact": intact,
     }
@@ -176,7 +184,7 @@ def doctor_view(data: Mapping[str, Any]) -> RenderableType:
 
 def _lines(data: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:
     lines = [("ok", "evolve", f"{data['evolve']}, Python {data['python']} at {data['executable']}")]
-    missing = [name for name, found in data["packages"].items() if not found]
+    missing = [name for name, found in data["packages"].items() if not found and name not in NOT_EVERYWHERE]
     packages = ", ".join(f"{name} {found}" for name, found in data["packages"].items() if found)
     lines.append(("ok", "packages", packages))
     if missing:
@@ -205,6 +213,7 @@ def _lines(data: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:
         found = ", ".join(f"{what}: {said}" for what, said in data["check"]["found"].items())
         lines.append(("ok" if data["check"]["passed"] else "no", "self-check", one_line(found, 600) + took))
     lines.extend(_registered_lines(data["registered"]))
+    lines.append(_embedding_line(data["embedding"]))
     lines.extend(_local_lines(data["local"]))
     for entry in data["benchmarks"]:
         if entry["available"]:
@@ -227,6 +236,17 @@ def _registered_lines(parts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str,
     for part in parts:
         if part["problem"]:
             yield "no", part["kind"], one_line(part["problem"], 600)
+
+
+def _embedding_line(name: str) -> tuple[str, str, str]:
+    """Return the line on the default of ``toolkit.embed``."""
+    if name == WORDLLAMA:
+        return "ok", "embedding", "wordllama: static vectors of tokens"
+    return (
+        "no",
+        "embedding",
+        "offline: hashed words, which find less, because wordllama is not installed; pip install wordllama",
+    )
 
 
 def _local_lines(local: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -16,6 +16,7 @@ from evolve.errors import UsageError
 
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
+_INSTALL = "pip install 'wordllama>=0.4.0.post1,<0.5' safetensors tokenizers"
 _ROWS = 512  # texts tokenized at a time
 
 Tokenize = Callable[[Sequence[str]], list[list[int]]]
@@ -45,21 +46,22 @@ def load_wordllama() -> TokenVectors:
     then asks the network.
 
     Raises:
-        UsageError: the extra ``local`` is not installed, or its files are not those of the version it names.
+        UsageError: wordllama is not installed, or its files are not those of the version that is declared.
     """
     spec = importlib.util.find_spec("wordllama")
     missing = [name for name in ("safetensors", "tokenizers") if importlib.util.find_spec(name) is None]
     if spec is None or not spec.submodule_search_locations or missing:
         raise UsageError(
             "--embedding wordllama needs wordllama, safetensors and tokenizers, which are not all installed. "
-            "Install them with: pip install 'evolve-memory[local]'"
+            f"Install them with: {_INSTALL}. There are wheels for Python 3.11 to 3.13 on Linux x86_64, macOS "
+            "and Windows. Without them take --embedding offline, hashed words."
         )
     folder = Path(spec.submodule_search_locations[0])
     weights, tokenizer = folder / _WEIGHTS, folder / _TOKENIZER
     if not (weights.is_file() and tokenizer.is_file()):
         raise UsageError(
             f"The installed wordllama has no {_WEIGHTS} or {_TOKENIZER}. "
-            "Install the version that this project was written for: pip install 'evolve-memory[local]'"
+            f"Install the version that this project was written for: {_INSTALL}"
         )
     return read_token_vectors(weights, tokenizer)
 
@@ -111,7 +113,7 @@ class StaticEmbedder:
             table: the vectors of the tokens; ``load_wordllama()`` if left out.
 
         Raises:
-            UsageError: the extra ``local`` is not installed.
+            UsageError: wordllama is not installed.
         """
         table = table or load_wordllama()
         frequency = np.zeros(len(table.vectors), dtype=np.int64)

@@ -77,7 +77,7 @@ def _static(stored: Mapping[str, np.ndarray], source: str, table: TokenVectors) 
     if wanted != table.version:
         raise UsageError(
             f"{source} holds weights for the vectors {wanted} of wordllama, and {table.version} are "
-            "installed. Install the version of evolve-memory[local] that the campaign had."
+            "installed. Install the version of wordllama that the campaign had."
         )
     return StaticEmbedder(table, _full(stored, len(table.vectors)))
 

@@ -47,7 +47,7 @@ def export(
 ) -> Path:
     """Write ``candidate`` of ``run`` as the package ``out/name``; the folder appears whole or not at all.
 
-    If the program embeds texts and the run used the offline embedder, the package includes the fitted
+    If the program embeds texts and the run used an embedder that is fitted to texts, the package includes its
     weights, so that the program recalls the same as in the campaign.
 
     Args:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from evolve.config.models import WORDLLAMA
 from evolve.plugins.manifest import GROUP, MANIFEST, PROGRAM, Manifest
 
 _PYPROJECT = """\
@@ -19,7 +18,7 @@ description = {description}
 readme = "README.md"
 license = {licence}
 requires-python = ">=3.11"
-dependencies = ["evolve-memory{extra}>={evolve}"]
+dependencies = ["evolve-memory>={evolve}"]
 
 [project.entry-points."{group}"]
 {name} = {module}
@@ -114,7 +113,6 @@ def package_files(manifest: Manifest) -> dict[str, str]:
         description=json.dumps(description),
         licence=json.dumps(manifest.licence),
         evolve=manifest.evolve,
-        extra="[local]" if any(m.used and m.model == WORDLLAMA for m in manifest.models) else "",
         group=GROUP,
         module=json.dumps(manifest.module),
     )

@@ -19,7 +19,7 @@ from pydantic import JsonValue
 
 from evolve.benchmark import BenchmarkLocation, data_of, find, locate
 from evolve.config import CampaignConfig, Limits, RoleConfig, SandboxConfig, merged
-from evolve.config.models import benchmark_names
+from evolve.config.models import FITTED, MODEL2VEC, benchmark_names
 from evolve.errors import UsageError
 from evolve.kinds import OBJECT
 from evolve.registry import REGISTRY
@@ -35,7 +35,7 @@ class Act:
     """Act of a command on the host on behalf of a file.
 
     Attributes:
-        kind: ``execute``, ``play``, ``command``, ``connect``, ``ask``, ``write`` or ``limit``.
+        kind: ``execute``, ``play``, ``command``, ``connect``, ``ask``, ``fetch``, ``write`` or ``limit``.
         subject: a path, an address, or the name of a setting.
         detail: the hash of a file's content, the variable that is sent, or the value of a setting.
     """
@@ -64,6 +64,8 @@ class Act:
             return f"connect to the Dask scheduler {self.subject}, which can have code run in this process"
         if self.kind == "ask":
             return f"send questions to {self.subject}, with the key in {self.detail}"
+        if self.kind == "fetch":
+            return f"have {self.detail} fetch {self.subject} over the network"
         if self.kind == "write":
             return f"keep model replies in the file {self.subject}"
         return f"let programs use {self.subject} = {self.detail}, more than the default"
@@ -167,7 +169,13 @@ def _model_acts(config: CampaignConfig, *, recorded: bool) -> Iterator[Act]:
     models = config.models
     for role in (models.task, models.toolkit, models.judge, models.embedding, *models.reflecting):
         registered = role.model.startswith(OBJECT) or REGISTRY.has("embedder", role.model)
-        if role.is_offline or (registered and role is models.embedding):
+        here = registered or role.model in FITTED
+        if role.is_offline or (here and role is models.embedding):
+            continue
+        if role.model.startswith(MODEL2VEC):
+            where = role.model.removeprefix(MODEL2VEC)
+            if not Path(where).is_dir():
+                yield Act("fetch", where, "model2vec")
             continue
         addresses = [*([role.api_base] if role.api_base else []), *_addresses(role.parameters)]
         local = all(map(_is_this_machine, addresses))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from evolve.config import CampaignConfig, merged
+from evolve.config.models import ModelsConfig, default_embedder
 from evolve.errors import UsageError
 from evolve.model_set import open_model_set
 from evolve.models.gateway import Gateway
@@ -55,10 +56,10 @@ def test_weights_of_another_table_are_refused() -> None:
         StaticEmbedder(TABLE, np.ones(2))
 
 
-def test_without_the_extra_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_packages_the_error_says_how_to_install_them(monkeypatch: pytest.MonkeyPatch) -> None:
     load_wordllama.cache_clear()
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(UsageError, match=r"pip install 'evolve-memory\[local\]'"):
+    with pytest.raises(UsageError, match="pip install 'wordllama"):
         load_wordllama()
 
 
@@ -79,7 +80,6 @@ def test_weights_for_vectors_that_are_not_installed_are_refused() -> None:
         unpack_weights(data, "weights.npz", load=lambda: smaller)
 
 
-@pytest.mark.model
 def test_the_published_table_puts_like_beside_like() -> None:
     embedder = StaticEmbedder.fit(["I adopted a dog last week.\nThe stock market fell."])
     asked, dog, market = embedder.embed(["Who has a puppy?", "I adopted a dog.", "The stock market fell."])
@@ -87,14 +87,37 @@ def test_the_published_table_puts_like_beside_like() -> None:
     assert asked @ dog > asked @ market
 
 
-@pytest.mark.model
 def test_it_is_an_embedding_role_that_needs_no_server() -> None:
     def connect(**_: object) -> Gateway:
         raise AssertionError("there is nothing to ask over a network")
 
-    config = merged(CampaignConfig(), {"models.embedding.model": "wordllama"})
+    config = CampaignConfig()
+    assert config.models.embedding.model == "wordllama"
     with open_model_set(
         config, calls=None, cache=None, notify=print, passages=["a dog", "a cat"], connect=connect
     ) as model_set:
         assert model_set.gateway is None
         assert model_set.embedder.identity.startswith("wordllama-1-256-")
+
+
+@pytest.mark.parametrize("missing", ["wordllama", "safetensors", "tokenizers"])
+def test_words_are_hashed_where_the_packages_are_not_installed(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *given: None if name == missing else find(name, *given)
+    )
+    default_embedder.cache_clear()
+    try:
+        config = CampaignConfig(models=ModelsConfig())
+    finally:
+        default_embedder.cache_clear()
+    assert config.models.embedding.model == "offline"
+    with open_model_set(config, calls=None, cache=None, notify=print, passages=["a dog"]) as model_set:
+        assert model_set.embedder.identity.startswith("hashing")
+
+
+def test_a_table_of_settings_keeps_the_default_model() -> None:
+    config = merged(CampaignConfig(), {"models.embedding.attempts": 2})
+    assert (config.models.embedding.model, config.models.embedding.attempts) == ("wordllama", 2)

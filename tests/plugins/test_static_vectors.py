@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 import evolve
 from evolve.campaign import build
 from evolve.config import merged
@@ -19,11 +17,9 @@ SETTINGS = {
     "seeds": ("vector_search",),
     "budget": 0,
     "evaluation.static": 6,
-    "models.embedding.model": "wordllama",
 }
 
 
-@pytest.mark.model
 def test_it_recalls_with_the_weights_that_the_campaign_fitted(tmp_path: Path) -> None:
     config = merged(CONFIG, SETTINGS)
     with build(config, root=tmp_path, name="static", unsafe_local=True, notify=lambda _: None) as campaign:
@@ -34,7 +30,6 @@ def test_it_recalls_with_the_weights_that_the_campaign_fitted(tmp_path: Path) ->
     best = RunHistory.read(run).best
     assert best is not None
     folder = export(run, RunHistory.read(run), best, name="static-memory", out=tmp_path, licence="Apache-2.0")
-    assert "evolve-memory[local]" in (folder / "pyproject.toml").read_text()
     evaluation = next(e for e in run.evaluations(best.program) if e.subset == "static")
     compared = 0
     for group in {episode.group for episode in episodes.values()}:
