@@ -16,7 +16,15 @@ from evolve.config.sections import EvaluationConfig, SearchConfig
 from evolve.kinds import BUILT_IN
 
 _SCHEDULER = re.compile(r"[a-z]+://\S+:\d+")
-DEFAULT_SEEDS = ("vector_search", "llm_summarizer", "experience_learner", "lexical", "hybrid", "neighbours")
+DEFAULT_SEEDS = (
+    "vector_search",
+    "llm_summarizer",
+    "experience_learner",
+    "lexical",
+    "hybrid",
+    "neighbours",
+    "hybrid_neighbours",
+)
 
 
 class CampaignConfig(Section):

@@ -15,6 +15,7 @@ from evolve import resources
 from evolve.agents.rules import RuleBasedAgent
 from evolve.benchmark import find
 from evolve.cli import app
+from evolve.config import DEFAULT_SEEDS
 from evolve.models.offline import ExtractiveModel
 from evolve.program import MemoryProgram
 from evolve.records import Fields
@@ -22,7 +23,7 @@ from evolve.records import Fields
 PROGRAMS = {
     path.stem: MemoryProgram.from_file(path) for path in sorted(resources.folder("seeds").glob("*.py"))
 }
-DEFAULT = {"experience_learner", "hybrid", "lexical", "llm_summarizer", "neighbours", "vector_search"}
+DEFAULT = set(DEFAULT_SEEDS)
 BASELINES = sorted(PROGRAMS.keys() - DEFAULT)
 PUBLISHED = sorted(set(BASELINES) - {"bm25"})  # of no paper in the archive
 COMPRESSING = ("awm", "dynamic_cheatsheet")  # most of what was said is not kept
