@@ -6,8 +6,8 @@ from evolve.benchmark.definition import Scope as Scope
 from evolve.benchmark.definition import can_score as can_score
 from evolve.benchmark.joining import OWN_METRIC as OWN_METRIC
 from evolve.benchmark.joining import joined as joined
+from evolve.benchmark.joining import opening_of as opening_of
 from evolve.benchmark.joining import part_of as part_of
-from evolve.benchmark.joining import within_part as within_part
 from evolve.benchmark.loading import Entry as Entry
 from evolve.benchmark.loading import Loader as Loader
 from evolve.benchmark.loading import Requirement as Requirement

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evolve.benchmark.definition import Benchmark, InvalidBenchmark
+from evolve.environment import OpenEnvironment
 from evolve.records import Episode, Task
 
 MARK = "/"
@@ -75,6 +76,18 @@ def within_part(identifier: str) -> str:
         'world-3/session-1'
     """
     return identifier.partition(MARK)[2]
+
+
+def opening_of(part: Benchmark) -> OpenEnvironment | None:
+    """Return what opens the environment of a task of ``part`` that has its id in the joined benchmark.
+
+    None for a benchmark without environments.
+    """
+    opened = part.environment
+    if opened is None:
+        return None
+    known = {task.id: task for task in (*part.validation, *part.test)}
+    return lambda task: opened(known[within_part(task.id)])
 
 
 def _problems(parts: Sequence[Benchmark]) -> list[str]:

@@ -17,8 +17,7 @@ from evolve.evaluation.attribution import LOW_SCORE
 from evolve.evaluation.conditions import content, digest
 from evolve.evaluation.early_stopping import EarlyStopper
 from evolve.evaluation.extraction_cache import ExtractionCache
-from evolve.evaluation.joint_scorer import JointScorer
-from evolve.evaluation.scorer import Scorer
+from evolve.evaluation.scorer import JointScorer, Scorer
 from evolve.evaluation.services import ToolkitModel
 from evolve.evaluation.session_run import Clock, LoadedSession, SessionOpener, SessionRun
 from evolve.evaluation.subsets import Subset

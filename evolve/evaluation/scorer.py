@@ -8,9 +8,10 @@ from dataclasses import replace
 from functools import partial
 
 from evolve.agents.protocol import Conduct, Extraction, Grade, Judge, Recollection, Response, TaskAgent
-from evolve.benchmark import Benchmark, can_score
+from evolve.benchmark import Benchmark, can_score, opening_of, part_of
+from evolve.config.models import QUALITY_OF
 from evolve.errors import UsageError
-from evolve.evaluation.within_task import ActedTask
+from evolve.evaluation.within_task import ActedTask, JointTaskRun
 from evolve.program import Parts
 from evolve.records import Episode, ItemOutcome, Step, Task
 from evolve.scoring import (
@@ -168,6 +169,51 @@ class Scorer:
         return rubric_points(list(zip(points, grade.met, strict=True)))
 
 
+class JointScorer:
+    """Scorer of a benchmark that joins others; each part is scored by a ``Scorer`` with its own metric.
+
+    The score of an item is also its metric ``quality:PART``, so that the mean of that metric is the quality
+    on that part.
+
+    Args:
+        agent: answers and acts.
+        judge: grades answers where a part's metric needs it.
+        benchmark: the benchmark; the ``metric`` of each of its parts is the quality on that part.
+
+    Raises:
+        UsageError: the metric of a part does not fit it.
+    """
+
+    def __init__(self, agent: TaskAgent, judge: Judge, benchmark: Benchmark) -> None:
+        self._scorers = {
+            part.name: Scorer(agent, judge, part.metric, replace(part, environment=opening_of(part)))
+            for part in benchmark.parts
+        }
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The metrics of the parts and the judge's name, which decide the scores."""
+        return tuple(text for scorer in self._scorers.values() for text in scorer.identity)
+
+    def score(
+        self, parts: Parts, asked: Mapping[str, Task], items: Sequence[ItemOutcome], repeat: int = 0
+    ) -> list[ItemOutcome]:
+        """Return ``items`` in their order, answered and scored; see ``Scorer.score``."""
+        scored: dict[str, ItemOutcome] = {}
+        for name, scorer in self._scorers.items():
+            mine = [item for item in items if part_of(item.task) == name]
+            if mine:
+                found = scorer.score(parts, asked, mine, repeat)
+                scored |= {item.task: _marked(item, name) for item in found}
+        return [scored[item.task] for item in items]
+
+    def task_run(self, parts: Parts, repeat: int = 0) -> JointTaskRun | None:
+        """Return what acts out the tasks of the parts that are acted; see ``Scorer.task_run``."""
+        found = {name: scorer.task_run(parts, repeat) for name, scorer in self._scorers.items()}
+        acted = {name: run for name, run in found.items() if run is not None}
+        return JointTaskRun(acted) if acted else None
+
+
 class OnlineLearner:
     """Online learning: answer the question of an episode, and extract an item from the lesson.
 
@@ -202,6 +248,12 @@ class OnlineLearner:
         taught = episode.model_copy(update={"text": f"{episode.text}\n\n{text}".strip()})
         (extraction,) = self._agent.extract(self._parts, [taught], self._repeat)
         return taught, replace(extraction, usage=scored.usage + extraction.usage)
+
+
+def _marked(item: ItemOutcome, part: str) -> ItemOutcome:
+    if not item.conclusive:
+        return item
+    return item.filled(metrics={**item.metrics, f"{QUALITY_OF}{part}": item.score})
 
 
 def _judged_text(task: Task, item: ItemOutcome) -> str:

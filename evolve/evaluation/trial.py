@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from evolve.agents.protocol import Extraction, TaskAgent
 from evolve.benchmark import Scope
 from evolve.errors import InfrastructureError, ModelError, ProgramError
+from evolve.evaluation.attribution import StageFinder
 from evolve.evaluation.early_stopping import EarlyStopper
 from evolve.evaluation.extraction_cache import AgentInputs, ExtractionCache
-from evolve.evaluation.joint_scorer import JointScorer
-from evolve.evaluation.scorer import OnlineLearner, Scorer
+from evolve.evaluation.scorer import JointScorer, OnlineLearner, Scorer
 from evolve.evaluation.session_run import Clock, LoadedSession, SessionOpener, SessionRun
-from evolve.evaluation.stages import StageFinder
 from evolve.evaluation.subsets import MemoryBatch, Subset
 from evolve.evaluation.within_task import TaskRun, TriedStep
 from evolve.program import MemoryProgram

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from evolve.agents.protocol import Recollection, TaskAgent
+from evolve.benchmark import part_of
 from evolve.environment import Environment, Observation, OpenEnvironment
 from evolve.errors import BudgetReached, InfrastructureError, ModelError, ProgramError
 from evolve.program import Parts
@@ -74,6 +75,22 @@ class ActedTask:
             metrics={"reward": conduct.reward},
         )
         return item.filled(usage=item.usage + conduct.usage), memory.session_ended
+
+
+@dataclass(frozen=True)
+class JointTaskRun:
+    """Task run that acts out the tasks of each part as that part does; questions are only read.
+
+    Attributes:
+        parts: name of the part → what acts out its tasks.
+    """
+
+    parts: Mapping[str, TaskRun]
+
+    def follow(self, session: Session, task: Task, read: ItemOutcome) -> tuple[ItemOutcome, bool]:
+        """See ``TaskRun.follow``."""
+        run = self.parts.get(part_of(task.id))
+        return run.follow(session, task, read) if run else (read, False)
 
 
 @dataclass(frozen=True)

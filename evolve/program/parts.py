@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from evolve.program.layout import at_margin, segment, string_lines, with_unix_newlines
+from evolve.program.parsing import parse
 from evolve.program.syntax import FUNCTIONS, first_line
 
 INSTRUCTIONS = ("INSTRUCTION_KNOWLEDGE_ITEM", "INSTRUCTION_QUERY", "INSTRUCTION_RESPONSE")
@@ -98,6 +100,18 @@ class Parts:
     def observes(self) -> bool:
         """True if the program has the optional method ``observe``."""
         return OBSERVE in self.methods
+
+    @property
+    def reads_raw_text(self) -> bool:
+        """True if ``write`` mentions its second argument, by syntax, or if that cannot be determined."""
+        try:
+            function = parse(textwrap.dedent(self.methods.get("write", ""))).body[0]
+        except (SyntaxError, IndexError):
+            return True
+        if not isinstance(function, ast.FunctionDef) or len(function.args.args) < 3:
+            return True
+        name = function.args.args[2].arg
+        return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(function))
 
 
 def read_parts(source: str, tree: ast.Module) -> Parts:

@@ -118,6 +118,19 @@ class Session(Protocol):
     def __exit__(self, *exception: object) -> None: ...
 
 
+@runtime_checkable
+class ShowsStored(Protocol):
+    """Session that shows the texts in the program's memory."""
+
+    def stored(self) -> str:
+        """Return each stored text on a line of its own.
+
+        Raises:
+            ProgramError: there are too many to show.
+        """
+        ...
+
+
 class Sandbox(Protocol):
     """Sandbox: opens sessions. Thread-safe: several evaluations open sessions at the same time.
 

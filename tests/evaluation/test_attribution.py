@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from evolve.evaluation.attribution import MemoryContents, attribute, reads_raw_text, received_text
-from evolve.program import Parts
+from evolve.evaluation.attribution import MemoryContents, attribute, received_text
 from evolve.records import Evidence, Stage, Task
 
 A = "Caroline: I went to Lisbon last week."
@@ -55,20 +54,6 @@ def test_words_of_the_answer_stand_for_evidence_only_where_the_agent_worded_what
     assert attribute(BOTH, 0.0, memory=worded, retrieved=retrieved) is Stage.NOT_USED
     assert attribute(BOTH, 0.0, memory=worded, retrieved="Rex") is Stage.NOT_RETRIEVED
     assert attribute(BOTH, 0.0, memory=MemoryContents(ALL, items), retrieved=retrieved) is Stage.LOST_IN_WRITE
-
-
-@pytest.mark.parametrize(
-    ("write", "expected"),
-    [
-        ("    def write(self, item, raw_text):\n        self.db.add(item.text)", False),
-        ("    def write(self, item, raw_text):\n        self.db.add(raw_text)", True),
-        ("    def write(self, item, episode):\n        self.db.add(episode[:9])", True),
-        ("    def write(self, *arguments):\n        self.db.add(arguments)", True),
-        ("", True),
-    ],
-)
-def test_a_write_that_never_mentions_the_raw_text_is_told_by_its_syntax(write, expected):
-    assert reads_raw_text(Parts(methods={"write": write})) is expected
 
 
 def test_what_write_received_has_the_raw_text_only_if_it_looks_at_it():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from evolve.errors import ProgramError
-from evolve.program import FieldSpec, Knob, MemoryProgram
+from evolve.program import FieldSpec, Knob, MemoryProgram, Parts
 
 
 def item_fields(text: str) -> tuple[FieldSpec, ...]:
@@ -147,3 +147,17 @@ def test_the_styles_are_read(style):
     assert {"__init__", "write", "read"} <= set(parts.methods)
     assert parts.item
     assert parts.query
+
+
+@pytest.mark.parametrize(
+    ("write", "expected"),
+    [
+        ("    def write(self, item, raw_text):\n        self.db.add(item.text)", False),
+        ("    def write(self, item, raw_text):\n        self.db.add(raw_text)", True),
+        ("    def write(self, item, episode):\n        self.db.add(episode[:9])", True),
+        ("    def write(self, *arguments):\n        self.db.add(arguments)", True),
+        ("", True),
+    ],
+)
+def test_a_write_that_never_mentions_the_raw_text_is_told_by_its_syntax(write, expected):
+    assert Parts(methods={"write": write}).reads_raw_text is expected

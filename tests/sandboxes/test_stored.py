@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from evolve.errors import ProgramError
-from evolve.evaluation.stages import ShowsStored
 from evolve.records import Fields
-from evolve.sandboxes.protocol import Limits, Sandbox
+from evolve.sandboxes.protocol import Limits, Sandbox, ShowsStored
 
 ITEM: Fields = {"text": "a fact", "tags": []}
 
