@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from evolve.components import Components
 from evolve.config import (
+    OFFLINE,
     ROLES_OF_ONE_MODEL,
+    RULES,
     CampaignConfig,
     ModelsConfig,
     check_resumable,
@@ -85,7 +87,8 @@ def overrides_of(
     """
     overrides: dict[str, Any] = {}
     if isinstance(models, str):
-        overrides |= {f"models.{role}.model": models for role in ROLES_OF_ONE_MODEL}
+        name = OFFLINE if models == RULES else models
+        overrides |= {f"models.{role}.model": name for role in ROLES_OF_ONE_MODEL}
     elif models is not None:
         overrides["models"] = models.model_dump()
     overrides |= {key: value for key, value in given.items() if value is not None}

@@ -17,6 +17,7 @@ from evolve.evaluation.conditions import digest
 from evolve.journal import RunRecord
 from evolve.kinds import BUILT_IN
 from evolve.model_set import ModelSet, open_model_set
+from evolve.models.names import check_model_names
 from evolve.program import MemoryProgram
 from evolve.runs.history import RunHistory
 from evolve.sandboxes.protocol import Sandbox
@@ -213,6 +214,7 @@ def build_evaluator(
         connect: makes the gateway; see ``open_model_set``.
         components: parts that were passed as objects.
     """
+    check_model_names(config.models)
     benchmark_setup = open_benchmark_setup(
         config, unsafe_local=unsafe_local, trusted=trusted, notify=notify, components=components
     )
@@ -252,7 +254,7 @@ def _metric(config: CampaignConfig, benchmark: Benchmark) -> str:
     if metric in JUDGED and config.models.judge.is_offline and config.evaluation.judge is None:
         raise UsageError(
             f"The metric {metric!r} of {benchmark.name} asks a judge, and there is none: give one with "
-            f"--judge MODEL, or another metric, such as --metric {benchmark.retrieval_metric}."
+            f"--judge MODEL or --judge rules, or another metric: --metric {benchmark.retrieval_metric}."
         )
     return metric
 

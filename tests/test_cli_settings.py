@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -156,6 +157,35 @@ def test_a_registered_agent_or_judge_stands_in_for_a_model(monkeypatch: pytest.M
     assert found == {"evaluation.agent": "terse", "evaluation.judge": "kind"}
     assert CliRunner().invoke(cli, ["--model", "openai/a"]).exit_code == 0
     assert "models.reflector.model" not in found, "a command without --reflector makes no candidates"
+
+
+def test_rules_means_the_rules_in_every_role() -> None:
+    found: dict[str, Any] = {}
+    cli = typer.Typer()
+
+    @cli.command()
+    @takes(*SETTINGS)
+    def command(*, settings: dict[str, Any]) -> None:
+        found.clear()
+        found.update(settings)
+
+    roles = ("task", "toolkit", "judge", "reflector")
+    assert CliRunner().invoke(cli, ["--judge", "rules"]).exit_code == 0
+    assert found == {"evaluation.judge": "rules"}
+    assert CliRunner().invoke(cli, ["--model", "rules"]).exit_code == 0
+    assert found == {f"models.{role}.model": "offline" for role in roles}
+    assert CliRunner().invoke(cli, ["--model", "openai/a", "--reflector", "rules"]).exit_code == 0
+    assert found["models.reflector.model"] == "offline"
+
+
+def test_the_judge_by_rules_grades_answers_where_it_is_named() -> None:
+    arguments = ["evaluate", "lexical", "--sandbox", "process", "--static", "2", "--metric", "judge"]
+    graded = CliRunner().invoke(app, [*arguments, "--judge", "rules", "--json"])
+    assert graded.exit_code == 0, graded.output
+    assert json.loads(graded.stdout)["metric"] == "judge"
+    refused = CliRunner().invoke(app, arguments)
+    assert refused.exit_code == 2
+    assert "--judge rules" in refused.output
 
 
 def test_every_field_of_a_bench_is_described() -> None:

@@ -37,6 +37,7 @@ from evolve.journal import RunDirectory
 from evolve.kinds import BUILT_IN, Kind
 from evolve.model_set import open_model_set
 from evolve.models.calls import Call, CallFile, recorded_calls
+from evolve.models.names import check_model_names
 from evolve.trust import Approvals, Gate, acts_of
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def build(
             the cluster cannot be reached.
         BudgetReached: the spending limit is reached before the embedding model is asked.
     """
-    _check(config, components)
+    _check(config, components, root / name)
     check_notes(config, root, name)
     optimizer = components.make("optimizer", config.search.optimizer, config=config)
     selector = named_selector(config, components)
@@ -126,8 +127,10 @@ def build(
     return campaign
 
 
-def _check(config: CampaignConfig, components: Components) -> None:
-    """Raise a ``UsageError`` for settings that exclude each other, or a part that cannot be imported."""
+def _check(config: CampaignConfig, components: Components, run: Path) -> None:
+    """Raise a ``UsageError`` for settings that exclude each other, or a part that cannot be had."""
+    if not (run / "config.toml").is_file():  # an older run may misname a model that is not asked
+        check_model_names(config.models)
     _check_freeze(config)
     _check_cluster(config, components)
     _check_gepa(config)

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 from evolve.config import CampaignConfig, RoleConfig
 from evolve.config.models import is_local
 from evolve.errors import BudgetReached, ModelError, UsageError
-from evolve.kinds import PART_OF_ROLE
 from evolve.model_set import embeds_here, is_offline
 from evolve.models.budget import Budget
 from evolve.models.calls import Call
 from evolve.models.chat import ChatRequest, Role
 from evolve.models.provider import AttemptFailed
 from evolve.records import Usage
-from evolve.registry import REGISTRY
 from evolve.scoring import JUDGED
 
 if TYPE_CHECKING:
@@ -147,17 +145,8 @@ def _problem(gateway: Gateway, asked: _AskedModel) -> str:
             return ""
         before = cause.__cause__
         why = f" ({before.message})" if isinstance(before, AttemptFailed) else ""
-        return f"{cause.message}{why}".rstrip(".") + _or_registered(role, settings.model)
+        return f"{cause.message}{why}".rstrip(".")
     return ""
-
-
-def _or_registered(role: Role, model: str) -> str:
-    """Return the names of parts that may be given instead of a model that names no provider, as text."""
-    kind = PART_OF_ROLE.get(role)
-    if kind is None or "/" in model:
-        return ""
-    names = REGISTRY.names(kind) if kind == "embedder" else [name for name, _ in REGISTRY.sources(kind)]
-    return f"; or the name of a registered {kind}: {', '.join(names)}" if names else ""
 
 
 def _said(models: Sequence[_AskedModel], calls: Sequence[Call]) -> str:

@@ -13,7 +13,7 @@ import typer
 from pydantic import AfterValidator, BaseModel
 from pydantic.fields import FieldInfo
 
-from evolve.config import ROLES_OF_ONE_MODEL, CampaignConfig
+from evolve.config import OFFLINE, ROLES_OF_ONE_MODEL, RULES, CampaignConfig
 from evolve.config.checks import RegisteredName
 from evolve.kinds import BUILT_IN, PART_OF_ROLE, Kind
 from evolve.registry import REGISTRY
@@ -67,7 +67,8 @@ class Setting:
         if kind is not None:
             sentences.append(f"One of {', '.join(BUILT_IN[kind])}, or a registered name.")
         elif self._role in PART_OF_ROLE:
-            sentences.append(f"Or a registered {PART_OF_ROLE[self._role]}.")
+            part = PART_OF_ROLE[self._role]
+            sentences.append(f"Or one of the {part}s: {', '.join(BUILT_IN[part])}, or a registered name.")
         elif get_origin(base) is tuple:
             choices = ", ".join(get_args(get_args(base)[0]))
             sentences.append(f"One or more of {choices}, separated by commas." if choices else _COMMAS)
@@ -116,7 +117,8 @@ def takes(*settings: Setting) -> Callable[[Callable[..., None]], Callable[..., N
     """Give a command the options of ``settings``, before its own.
 
     It is called with ``settings``: dotted key → value of each option that was given. ``--model`` stands for
-    all roles without an option of their own that was given; a registered agent or judge replaces a model.
+    all roles without an option of their own that was given; the name of an agent or a judge replaces a model,
+    and ``rules`` stands for no model.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -144,9 +146,12 @@ def listed(text: str | None) -> tuple[str, ...] | None:
 
 
 def _by_role(given: dict[str, Any], reflects: bool) -> dict[str, Any]:
+    for role in ("task", "toolkit", "reflector"):
+        if given.get(f"models.{role}.model") == RULES:
+            given[f"models.{role}.model"] = OFFLINE
     for role, key in (("task", "evaluation.agent"), ("judge", "evaluation.judge")):
         model = given.get(f"models.{role}.model")
-        if model and REGISTRY.has(PART_OF_ROLE[role], model):
+        if model and model in REGISTRY.names(PART_OF_ROLE[role]):
             given[key] = given.pop(f"models.{role}.model")
     model = given.get("models.task.model")
     if model:

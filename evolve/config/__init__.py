@@ -21,6 +21,7 @@ from evolve.config.files import (
 from evolve.config.models import (
     OFFLINE,
     ROLES_OF_ONE_MODEL,
+    RULES,
     LocalServerConfig,
     ModelsConfig,
     ModelSettings,
@@ -36,6 +37,7 @@ __all__ = [
     "OFFLINE",
     "PRESETS",
     "ROLES_OF_ONE_MODEL",
+    "RULES",
     "CampaignConfig",
     "EvaluationConfig",
     "Limits",

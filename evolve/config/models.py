@@ -83,6 +83,8 @@ def with_absolute_path(model: str) -> str:
 
 OFFLINE = "offline"
 """Name of the rules that replace a model."""
+RULES = "rules"
+"""Name of the same rules as an agent, as a judge and as a mutator."""
 FITTED = (OFFLINE, WORDLLAMA)
 """Embedders that are computed here, with weights that are fitted to the texts of a benchmark."""
 _STATIC_PACKAGES = ("wordllama", "safetensors", "tokenizers")

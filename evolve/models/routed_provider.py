@@ -46,12 +46,12 @@ def asks_directly(settings: ModelSettings) -> bool:
         and provider in PROVIDERS
         and settings.api_base is not None
         and not _LITELLMS_OWN & set(settings.parameters)
-        and not (_is_listed(name) or _is_listed(settings.model))
+        and not (is_listed(name) or is_listed(settings.model))
     )
 
 
 @lru_cache(maxsize=256)
-def _is_listed(model: str) -> bool:
+def is_listed(model: str) -> bool:
     """Return whether litellm's table has ``model``; it is looked up in its text, without an import."""
     return f'"{model}": {{' in _table()
 

@@ -19,6 +19,7 @@ from evolve.errors import UsageError
 from evolve.evaluation.batching import HostServices
 from evolve.model_set import REMEMBERED_TEXTS, ModelSet, open_model_set
 from evolve.models.embeddings import CachedEmbedder
+from evolve.models.names import check_model_names
 from evolve.models.static_embeddings import StaticEmbedder
 from evolve.plugins.find import Plugin, find_plugin
 from evolve.plugins.folder import CALLS, REPLIES, MemoryFolder, check_fits
@@ -92,6 +93,7 @@ def load(
     if max_sessions < 1:
         raise UsageError(f"max_sessions = {max_sessions}: expected 1 or more.")
     config = _config(model, embedding, max_usd)
+    check_model_names(config.models)
     allowed = _limits(found, limits or {}, tell)
     opened = _opened(found)
     with ExitStack() as closing:

@@ -84,15 +84,20 @@ def test_a_misspelt_provider_is_told_the_right_one(ready: ModelServer, lab: Lab)
     assert "opnai/gpt-4o-mini (task): there is no provider 'opnai'; did you mean openai/gpt-4o-mini?" in text
 
 
-def test_a_name_without_a_provider_is_told_the_registered_ones(
+def test_a_misspelt_name_is_refused_with_the_choices_before_a_model_is_asked(
     ready: ModelServer, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also one that this metric would not ask."""
     parts = {("embedder", "letters"): object, ("judge", "keyword"): object}
     monkeypatch.setattr(REGISTRY, "_added", parts)
     wrong = {"models.embedding.model": "leters", "models.judge.model": "keywrod"}
-    text = refused(merged(lab.config(SMALL), wrong), lab)
-    assert "such as openai/leters; or the name of a registered embedder: offline, wordllama, letters" in text
-    assert "such as openai/keywrod; or the name of a registered judge: keyword" in text
+    ended = lab.run("run", merged(lab.config(SMALL), {**wrong, "evaluation.metric": "f1"}))
+    assert isinstance(ended.error, UsageError)
+    text = str(ended.error)
+    assert "registered embedder: offline, wordllama, letters, did you mean letters?" in text
+    assert "registered judge: rules, keyword, did you mean keyword?" in text
+    assert not (lab.root / "run").exists()
+    assert ready.served == []
 
 
 def test_a_registered_embedder_is_not_asked_over_a_network(
