@@ -17,7 +17,6 @@ from evolve.cli.bench import FIELDS
 from evolve.cli.bench import SETTINGS as OF_BENCH
 from evolve.cli.run_options import SETTINGS
 from evolve.cli.settings import Setting, takes
-from evolve.config import CampaignConfig, flattened
 from evolve.kinds import BUILT_IN, Kind
 from evolve.registry import REGISTRY
 
@@ -28,11 +27,6 @@ KINDS: dict[str, Kind] = {
     "search.mutators": "mutator",
     "sandbox.backend": "sandbox",
 }
-OWN = {
-    "run": "config_file scope option name root preset unsafe_local trust repeats plain dry_run",
-    "bench": "config_file name root export unsafe_local trust as_json",
-}
-"""Command → parameters that are no settings: where the run is kept, what is approved, what is printed."""
 FLAGS = {
     "run": """
         -b --attribution --benchmark --budget --cluster --data-dir --dry-run --edit --embedding --freeze
@@ -51,6 +45,14 @@ FLAGS = {
         --scope --split --static --trust --unsafe-local -m -o
     """,
     "check": "--root --sandbox --unsafe-local",
+    "serve": """
+        --allow-host --data --embedding --http --limit --log-days --max-sessions --max-usd --model --redact
+        --sandbox --space --token-env --tools --unsafe-local --usage-log -m
+    """,
+    "improve": """
+        --budget --config --data --json --level --model --review --sandbox --test-share --trust
+        --unsafe-local --work -m
+    """,
 }
 """Command → flags that scripts of users may have: all of them are kept."""
 
@@ -95,14 +97,6 @@ def types_of(annotation: Any) -> tuple[Any, ...]:
     return (annotation,) if get_origin(annotation) in (Literal, tuple, None) else get_args(annotation)
 
 
-@pytest.mark.parametrize("command", ["run", "bench"])
-def test_an_option_that_is_no_setting_is_declared_as_one_of_the_command(command: str) -> None:
-    own = set(parameters(command)) - {setting.name for setting in settings_of(command)} - {"help"}
-    assert own == set(OWN[command].split())
-    keys = {key.rpartition(".")[2] for key in flattened(CampaignConfig())}
-    assert not own & keys
-
-
 def test_the_command_line_has_no_list_of_choices_of_its_own() -> None:
     for path in sorted((ROOT / "evolve" / "cli").glob("*.py")):
         assert "Literal[" not in path.read_text(), path
@@ -133,6 +127,9 @@ def test_values_reach_the_configuration() -> None:
         "search.attribution": False,
         "search.freeze": "code",
     }
+    assert given("-o", "scope=pooled", "--option", "seed=1=2") == {
+        "benchmark_options": {"scope": "pooled", "seed": "1=2"}
+    }
     assert given("--model", "openai/a", "--judge", "openai/b") == {
         "models.task.model": "openai/a",
         "models.toolkit.model": "openai/a",
@@ -157,6 +154,12 @@ def test_a_registered_agent_or_judge_stands_in_for_a_model(monkeypatch: pytest.M
     assert found == {"evaluation.agent": "terse", "evaluation.judge": "kind"}
     assert CliRunner().invoke(cli, ["--model", "openai/a"]).exit_code == 0
     assert "models.reflector.model" not in found, "a command without --reflector makes no candidates"
+
+
+def test_one_model_of_improve_makes_candidates_too() -> None:
+    commands: Any = get_command(app)
+    settings = commands.commands["improve"].callback.settings
+    assert {"models.task.model", "models.reflector.model"} <= {setting.key for setting in settings}
 
 
 def test_rules_means_the_rules_in_every_role() -> None:

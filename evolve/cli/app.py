@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -86,10 +86,6 @@ ScopeOption = Annotated[
     Scope | None,
     typer.Option("--scope", help="One memory for all episodes, or one per group; short for -o scope=..."),
 ]
-OptionsOption = Annotated[
-    list[str] | None,
-    typer.Option("--option", "-o", metavar="KEY=VALUE", help="Option of the benchmark; may be repeated."),
-]
 UnsafeOption = Annotated[
     bool,
     typer.Option("--unsafe-local", help="Let programs of others run in a bare process, with your rights."),
@@ -97,16 +93,9 @@ UnsafeOption = Annotated[
 DEFAULT_ROOT = Path("runs")
 
 
-def benchmark_options(given: Iterable[str] | None, scope: str | None) -> dict[str, str]:
-    """Return ``KEY=VALUE`` texts and the scope as options of a benchmark; UsageError for a text without
-    ``=``.
-    """
-    options = {}
-    for text in given or ():
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise UsageError(f"--option {text!r}: expected KEY=VALUE, such as scope=grouped.")
-        options[key] = value
+def benchmark_options(settings: dict[str, Any], scope: str | None = None) -> dict[str, str]:
+    """Take the options of the benchmark out of ``settings``, and return them with the scope."""
+    options = settings.pop("benchmark_options", {})
     return options | ({"scope": scope} if scope else {})
 
 

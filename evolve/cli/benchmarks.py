@@ -11,14 +11,13 @@ import typer
 from evolve.cli.app import (
     Commands,
     JsonOption,
-    OptionsOption,
     ScopeOption,
     benchmark_options,
     complain,
     say,
     show,
 )
-from evolve.cli.settings import Setting, takes
+from evolve.cli.settings import OPTIONS, Setting, takes
 from evolve.cli.trust import TrustOption, admit_benchmark
 from evolve.errors import UsageError
 
@@ -30,7 +29,7 @@ benchmark_commands = typer.Typer(
     cls=Commands, help="List the benchmarks, show or check one, or fetch its data.", rich_markup_mode=None
 )
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name or path of a benchmark.")]
-_DATA = takes(Setting("data_dir"))
+_DATA = takes(Setting("data_dir"), OPTIONS)
 
 
 @benchmark_commands.callback(invoke_without_command=True)
@@ -55,7 +54,6 @@ def show_benchmark(
     *,
     settings: dict[str, Any],
     scope: ScopeOption = None,
-    option: OptionsOption = None,
     trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -63,7 +61,7 @@ def show_benchmark(
     from evolve.inspection.benchmarks import benchmark_data, benchmark_view
 
     admit_benchmark(name, trust)
-    data = benchmark_data(name, settings.get("data_dir"), benchmark_options(option, scope))
+    data = benchmark_data(name, settings.get("data_dir"), benchmark_options(settings, scope))
     show(data, benchmark_view(data), as_json=as_json)
 
 
@@ -74,7 +72,6 @@ def check_benchmark(
     *,
     settings: dict[str, Any],
     scope: ScopeOption = None,
-    option: OptionsOption = None,
     trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -89,7 +86,7 @@ def check_benchmark(
 
     admit_benchmark(name, trust)
     entry = find(name)
-    problems = entry.problems(settings.get("data_dir"), benchmark_options(option, scope))
+    problems = entry.problems(settings.get("data_dir"), benchmark_options(settings, scope))
     listed = "\n".join(f"- {problem}" for problem in problems)
     count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
     view = Text(f"{entry.name}: {count}\n{listed}" if problems else f"{entry.name}: no problem found")
@@ -185,7 +182,6 @@ def fetch_benchmark(
     name: NameArgument,
     *,
     settings: dict[str, Any],
-    option: OptionsOption = None,
     again: Annotated[bool, typer.Option("--again", help="Fetch existing files again, too.")] = False,
     trust: TrustOption = False,
 ) -> None:
@@ -198,7 +194,7 @@ def fetch_benchmark(
 
     admit_benchmark(name, trust)
     entry = find(name)
-    options = benchmark_options(option, None)
+    options = benchmark_options(settings)
     files = entry.files_for(options)
     folder = settings.get("data_dir") or entry.data_dir
     if not files:

@@ -13,7 +13,6 @@ import typer
 from evolve.cli.app import (
     DEFAULT_ROOT,
     INTERRUPTED,
-    OptionsOption,
     RootOption,
     ScopeOption,
     UnsafeOption,
@@ -49,7 +48,6 @@ def run(
     *,
     settings: dict[str, Any],
     scope: ScopeOption = None,
-    option: OptionsOption = None,
     name: NameOption = None,
     root: RootOption = DEFAULT_ROOT,
     preset: PresetOption = None,
@@ -66,7 +64,7 @@ def run(
     overrides = {**_preset(preset), **settings}
     if settings.get("search.proposer_command"):
         overrides.setdefault("search.proposer", "command")
-    typed = _Typed(config_file, root, overrides, benchmark_options(option, scope), trust)
+    typed = _Typed(config_file, root, overrides, benchmark_options(overrides, scope), trust)
     first = typed.settled(name)
     if dry_run:
         _estimate(first.config, root=root, unsafe_local=unsafe_local)

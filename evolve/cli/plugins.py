@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,12 @@ from evolve.cli.serving import BareOption, PluginArgument
 from evolve.cli.settings import Setting, takes
 from evolve.cli.trust import TrustOption, gate
 from evolve.errors import UsageError
+
+if TYPE_CHECKING:
+    from evolve.config import CampaignConfig
+
+BUDGET = 20
+"""Candidates that ``evolve improve`` makes, unless an option or a file says otherwise."""
 
 
 def export(
@@ -49,13 +56,17 @@ def export(
     say("It needs evolve-memory where it is installed; its README says how to install both.")
 
 
-@takes(Setting("sandbox.backend", ("--sandbox",)))
+@takes(
+    Setting("budget", default=BUDGET),
+    Setting("models.task.model", ("--model", "-m")),
+    Setting("models.reflector.model", ("--reflector",)),
+    Setting("sandbox.backend", ("--sandbox",)),
+)
 def improve(
     plugin: PluginArgument,
     *,
     settings: dict[str, Any],
     data: Annotated[Path, typer.Option("--data", help="Folder of its memory, with a usage log.")],
-    budget: Annotated[int, typer.Option("--budget", help="Candidates to make.", min=0)] = 20,
     level: Annotated[
         float, typer.Option("--level", help="Confidence level at which a candidate must win.")
     ] = 0.95,
@@ -72,9 +83,6 @@ def improve(
         Path | None,
         typer.Option("--config", help="TOML file with the settings of the search; default: none."),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", "-m", help="As for evolve run; default: rules, no model.")
-    ] = None,
     work: Annotated[
         Path | None,
         typer.Option("--work", help="Folder for benchmark and run, which hold texts; default: deleted."),
@@ -90,19 +98,16 @@ def improve(
     """
     from rich.text import Text
 
-    from evolve.arguments import overrides_of
-    from evolve.config import CampaignConfig, load_config, merged
+    from evolve.config import merged
     from evolve.plugins.improve import Attempt
     from evolve.plugins.improve import improve as search_and_swap
     from evolve.plugins.versions import in_words
     from evolve.trust import acts_of, typed_acts
 
-    overrides = overrides_of({"budget": budget}, models=model, settings=settings).overrides
-    base = CampaignConfig() if config is None else load_config(config)
-    settled = merged(base, overrides, source="the options")
+    settled = search_config(config, settings)
     if config is not None:
         named = merged(settled, {"benchmark": "chronicle"}, source="the options")  # another is made
-        gate(trust).admit(acts_of(named, recorded=False), typed=typed_acts(overrides), source=str(config))
+        gate(trust).admit(acts_of(named, recorded=False), typed=typed_acts(settings), source=str(config))
     attempt = Attempt(
         settled,
         level=level,
@@ -114,6 +119,15 @@ def improve(
     )
     decision = search_and_swap(plugin, data, attempt)
     show(decision.model_dump(mode="json"), Text(in_words(decision)), as_json=as_json)
+
+
+def search_config(file: Path | None, settings: Mapping[str, Any]) -> CampaignConfig:
+    """Return the configuration of the search: ``settings`` before ``file`` before the defaults."""
+    from evolve.config import CampaignConfig, load_config, merged
+
+    base = CampaignConfig() if file is None else load_config(file)
+    default = {} if "budget" in base.model_fields_set else {"budget": BUDGET}
+    return merged(base, {**default, **settings}, source="the options")
 
 
 def rollback(plugin: PluginArgument, as_json: JsonOption = False) -> None:

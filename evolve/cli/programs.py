@@ -6,11 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from evolve.bench.config import Split
+from evolve.bench.config import BenchConfig
 from evolve.cli.app import (
     DEFAULT_ROOT,
     JsonOption,
-    OptionsOption,
     RootOption,
     ScopeOption,
     UnsafeOption,
@@ -19,7 +18,7 @@ from evolve.cli.app import (
     say,
     show,
 )
-from evolve.cli.settings import Setting, takes
+from evolve.cli.settings import OPTIONS, Setting, takes
 from evolve.cli.trust import TrustOption, admit_benchmark
 from evolve.errors import EvolveError
 
@@ -31,7 +30,9 @@ ProgramArgument = Annotated[
 
 @takes(
     Setting("benchmark", ("--benchmark", "-b")),
+    OPTIONS,
     Setting("data_dir"),
+    Setting("split", model=BenchConfig, default="static"),
     Setting("evaluation.metric"),
     Setting("models.task.model", ("--model", "-m")),
     Setting("models.judge.model", ("--judge",)),
@@ -43,9 +44,7 @@ def evaluate(
     program: ProgramArgument,
     *,
     settings: dict[str, Any],
-    split: Annotated[Split, typer.Option("--split", help="Tasks to score it on.")] = "static",
     scope: ScopeOption = None,
-    option: OptionsOption = None,
     unsafe_local: UnsafeOption = False,
     trust: TrustOption = False,
     root: RootOption = DEFAULT_ROOT,
@@ -60,12 +59,13 @@ def evaluate(
     from evolve.inspection.tables import evaluation_data, evaluation_view
 
     found = find_program(program, root)
+    split, options = settings.pop("split", "static"), benchmark_options(settings, scope)
     if "benchmark" in settings:
         admit_benchmark(settings["benchmark"], trust)
     evaluation = api.evaluate(
         found.program,
         split=split,
-        options=benchmark_options(option, scope),
+        options=options,
         settings=settings,
         root=root,
         unsafe_local=unsafe_local,

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from evolve.cli.settings import Setting
+from evolve.cli.settings import OPTIONS, Setting
 from evolve.config import PRESETS
 
 SETTINGS = (
     Setting("benchmark", ("--benchmark", "-b")),
+    OPTIONS,
     Setting("data_dir"),
     Setting("budget"),
     Setting("jobs", ("--jobs", "-j")),

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from evolve.cli.app import complain
 from evolve.cli.settings import Setting, takes
+from evolve.config import OFFLINE, Limits
 from evolve.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,25 +51,12 @@ AllowHostOption = Annotated[
         "--allow-host", metavar="NAME", help="Host name that clients of --http use; may be repeated."
     ),
 ]
-MemoryModelOption = Annotated[
-    str,
-    typer.Option("--model", "-m", help="Model, as for evolve run; offline: rules, no model."),
-]
-MemoryEmbeddingOption = Annotated[
-    str, typer.Option("--embedding", help="Embedding model, as for evolve run.")
-]
-RefuseUsdOption = Annotated[
-    float | None,
-    typer.Option(
-        "--max-usd", help="Spending limit in USD, past which model calls are refused; default: none."
-    ),
-]
 LimitOption = Annotated[
     list[str] | None,
     typer.Option(
         "--limit",
         metavar="NAME=VALUE",
-        help="Resource limit of the program, such as memory_mb=2048; may be repeated.",
+        help=f"Resource limit of the program: {', '.join(Limits.model_fields)}; may be repeated.",
     ),
 ]
 ToolsOption = Annotated[
@@ -110,7 +98,12 @@ BareOption = Annotated[
 ]
 
 
-@takes(Setting("sandbox.backend", ("--sandbox",)))
+@takes(
+    Setting("models.task.model", ("--model", "-m")),
+    Setting("models.embedding.model", ("--embedding",)),
+    Setting("max_usd", note="A memory refuses further calls."),
+    Setting("sandbox.backend", ("--sandbox",)),
+)
 def serve(
     plugin: PluginArgument,
     *,
@@ -119,9 +112,6 @@ def serve(
     http: HttpOption = None,
     token_env: TokenEnvOption = None,
     allow_host: AllowHostOption = None,
-    model: MemoryModelOption = "offline",
-    embedding: MemoryEmbeddingOption = "offline",
-    max_usd: RefuseUsdOption = None,
     limit: LimitOption = None,
     tools: ToolsOption = None,
     space: SpaceOption = None,
@@ -148,12 +138,12 @@ def serve(
     listener, url = _listening(http, token) if http else (None, "")
     with load(
         plugin,
-        model=model,
-        embedding=embedding,
+        model=settings.get("evaluation.agent") or settings.get("models.task.model", OFFLINE),
+        embedding=settings.get("models.embedding.model", OFFLINE),
         path=data,
         sandbox=settings.get("sandbox.backend", "auto"),
         trust=unsafe_local,
-        max_usd=max_usd,
+        max_usd=settings.get("max_usd"),
         limits=_limits(limit or []),
         max_sessions=max_sessions,
         usage_log=_usage_log(usage_log, log_days, redact or []),

@@ -15,10 +15,12 @@ from pydantic.fields import FieldInfo
 
 from evolve.config import OFFLINE, ROLES_OF_ONE_MODEL, RULES, CampaignConfig
 from evolve.config.checks import RegisteredName
+from evolve.errors import UsageError
 from evolve.kinds import BUILT_IN, PART_OF_ROLE, Kind
 from evolve.registry import REGISTRY
 
 _COMMAS = "Separated by commas."
+_PAIR = "KEY=VALUE"
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Setting:
         flags: names of the option; default: the field's.
         note: sentence about what the command line takes beyond the field.
         model: the configuration.
+        default: default of the command, for the help, where it is not that of the field.
 
     Example:
         >>> Setting("jobs").flags, Setting("jobs").help
@@ -40,6 +43,7 @@ class Setting:
     flags: tuple[str, ...] = ()
     note: str = ""
     model: type[BaseModel] = CampaignConfig
+    default: Any = None
 
     def __post_init__(self) -> None:
         if not self.flags:
@@ -60,8 +64,9 @@ class Setting:
     def help(self) -> str:
         """Description of the field with its default, and the names and form that it takes."""
         text = self._description
-        if self.field.default is not None and not self._role and "default:" not in text:
-            text += f"; default: {_shown(self.field.default)}"
+        default = self.field.default if self.default is None else self.default
+        if default not in (None, {}) and not self._role and "default:" not in text:
+            text += f"; default: {_shown(default)}"
         sentences = [f"{text[0].upper()}{text[1:]}."]
         base, kind = _type_of(self.field)
         if kind is not None:
@@ -72,26 +77,41 @@ class Setting:
         elif get_origin(base) is tuple:
             choices = ", ".join(get_args(get_args(base)[0]))
             sentences.append(f"One or more of {choices}, separated by commas." if choices else _COMMAS)
+        elif get_origin(base) is dict:
+            sentences.append("May be repeated.")
         return " ".join([*sentences, self.note]).strip()
 
     @property
     def parameter(self) -> inspect.Parameter:
         """Parameter of a command: None where the option is left out."""
         base, kind = _type_of(self.field)
-        kept = str if get_origin(base) is tuple else base
+        kept = {tuple: str, dict: list[str]}.get(get_origin(base), base)
         flags = self.flags
         if kept is bool:
             flags = tuple(f"{flag}/--no-{flag.removeprefix('--')}" for flag in flags)
         least, most = _bounds(self.field) if kept in (int, float) else (None, None)
-        metavar = "NAME" if kind is not None else None
+        metavar = "NAME" if kind is not None else _PAIR if get_origin(base) is dict else None
         option = typer.Option(*flags, help=self.help, metavar=metavar, min=least, max=most)
         annotation = Annotated[kept | None, option]
         keyword_only = inspect.Parameter.KEYWORD_ONLY
         return inspect.Parameter(self.name, keyword_only, default=None, annotation=annotation)
 
     def parsed(self, value: Any) -> Any:
-        """Return the value of the field for that of the option: the parts of a list with commas."""
-        return listed(value) if get_origin(_type_of(self.field)[0]) is tuple else value
+        """Return the value of the field for that of the option: of a list with commas, or of pairs.
+
+        Raises:
+            UsageError: a text is not ``KEY=VALUE``, where pairs are expected.
+        """
+        origin = get_origin(_type_of(self.field)[0])
+        if origin is dict:
+            return dict(self._pair(text) for text in value) if value else None
+        return listed(value) if origin is tuple else value
+
+    def _pair(self, text: str) -> tuple[str, str]:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{self.flags[0]} {text!r}: expected {_PAIR}, such as scope=grouped.")
+        return key, value
 
     @property
     def _role(self) -> str:
@@ -111,6 +131,10 @@ class Setting:
             return f"model that {role}"
         default = "that of --model" if self._role in ROLES_OF_ONE_MODEL else self.field.default
         return f"model that {role}; default: {default}"
+
+
+OPTIONS = Setting("benchmark_options", ("--option", "-o"))
+"""Options of the benchmark; see ``evolve.cli.app.benchmark_options``."""
 
 
 def takes(*settings: Setting) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -133,6 +157,7 @@ def takes(*settings: Setting) -> Callable[[Callable[..., None]], Callable[..., N
         rest = [p for p in own if p not in first and p.name != "settings"]
         parameters = [*first, *(setting.parameter for setting in settings), *rest]
         keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+        called.settings = settings  # type: ignore[attr-defined]
         called.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]
         called.__annotations__ = {p.name: p.annotation for p in keyword_only}
         return called

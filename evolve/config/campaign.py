@@ -44,7 +44,7 @@ class CampaignConfig(Section):
     )
     benchmark_options: dict[str, str] = Field(
         default={},
-        description="option of the benchmark → its value as text; NAME.OPTION is meant for one of several",
+        description="options of the benchmark, by name; NAME.OPTION for one of several benchmarks",
     )
     data_dir: Path | None = Field(
         default=None,
@@ -80,10 +80,10 @@ class CampaignConfig(Section):
         default=None, gt=0, description="seconds of wall time after which no candidate is started"
     )
     max_usd: float | None = Field(
-        default=None, gt=0, description="spending limit on all model calls, at which the campaign pauses"
+        default=None, gt=0, description="spending limit in USD on all model calls; at it, a campaign pauses"
     )
     max_tokens: int | None = Field(
-        default=None, gt=0, description="limit on the tokens of all model calls, at which the campaign pauses"
+        default=None, gt=0, description="limit on the tokens of all model calls; at it, a campaign pauses"
     )
     search: SearchConfig = SearchConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

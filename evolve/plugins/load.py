@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 import evolve
-from evolve.config import OFFLINE, CampaignConfig, ModelsConfig, RoleConfig
+from evolve.config import OFFLINE, CampaignConfig, EvaluationConfig, ModelsConfig, RoleConfig
 from evolve.config.models import FITTED
 from evolve.errors import UsageError
 from evolve.evaluation.batching import HostServices
@@ -29,6 +29,7 @@ from evolve.plugins.memory import Memory, open_memory
 from evolve.plugins.records import MemoryOpened
 from evolve.plugins.spaces import Resources
 from evolve.plugins.usage import UsageSettings
+from evolve.registry import REGISTRY
 from evolve.sandboxes.protocol import Limits
 from evolve.sandboxes.select import select_backend
 
@@ -56,7 +57,7 @@ def load(
     Args:
         plugin: name of an installed plug-in, or path of an exported folder.
         model: model of the agent that extracts, asks and answers for the program: a LiteLLM id, such as
-            ``openai/gpt-5.4-mini``; or ``offline``: rules, no model.
+            ``openai/gpt-5.4-mini``; ``offline``: rules, no model; or the name of a registered agent.
         embedding: makes vectors; ``offline``: hashed words, weighted as in the campaign if it had the same.
         path: folder of the memory; made if it is missing. None: the memory ends with ``close``.
         sandbox: ``docker``, ``bwrap``, ``process``, or ``auto``: the first of docker and bwrap that works.
@@ -147,11 +148,14 @@ def _filled(memory: Memory, reextract: bool) -> Memory:
 
 
 def _config(model: str | RoleConfig, embedding: str | RoleConfig, max_usd: float | None) -> CampaignConfig:
+    agent = model if isinstance(model, str) and model in REGISTRY.names("agent") else None
+    if agent is not None:
+        model = OFFLINE
     task, vectors = (
         RoleConfig(model=given) if isinstance(given, str) else given for given in (model, embedding)
     )
     models = ModelsConfig(task=task, toolkit=task, embedding=vectors, patience_seconds=PATIENCE_SECONDS)
-    return CampaignConfig(models=models, max_usd=max_usd)
+    return CampaignConfig(models=models, max_usd=max_usd, evaluation=EvaluationConfig(agent=agent))
 
 
 def _limits(plugin: Plugin, raised: Mapping[str, float], tell: Callable[[str], None]) -> Limits:

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import evolve
 from evolve.arguments import overrides_of
 from evolve.cli import app
+from evolve.cli.plugins import BUDGET, search_config
 from evolve.config import CampaignConfig, merged
 from evolve.errors import UsageError
 from evolve.mutation.protocol import NoCandidate, Proposal
@@ -176,6 +177,16 @@ def test_the_commands(deployed: Path, data: Path, tmp_path: Path) -> None:
     assert (code, "There is no plug-in" in said) == (2, True)
     code, said = invoke("rollback", deployed)
     assert (code, "nothing to roll back" in said) == (2, True)
+
+
+def test_options_come_before_the_file_and_the_file_before_the_default_budget(tmp_path: Path) -> None:
+    assert search_config(None, {}).budget == BUDGET
+    file = tmp_path / "search.toml"
+    file.write_text("jobs = 3\n")
+    assert (search_config(file, {}).budget, search_config(file, {}).jobs) == (BUDGET, 3)
+    file.write_text("budget = 7\n")
+    assert search_config(file, {}).budget == 7
+    assert search_config(file, {"budget": 0}).budget == 0
 
 
 @pytest.mark.slow

@@ -41,6 +41,14 @@ def test_a_plugin_gets_no_more_than_the_defaults(asking: Callable[..., Path]) ->
     assert "memory_mb 64000 (512)" in said[0]
 
 
+def test_a_misspelt_model_of_a_server_is_refused(asking: Callable[..., Path]) -> None:
+    command = ["serve", str(asking()), "--sandbox", "process", "--unsafe-local"]
+    for option, name, meant in (("--model", "ofline", "offline"), ("--embedding", "wordlama", "wordllama")):
+        result = CliRunner().invoke(app, [*command, option, name])
+        assert result.exit_code == 2
+        assert f"did you mean {meant}?" in result.stderr
+
+
 def test_the_caller_may_raise_them(asking: Callable[..., Path]) -> None:
     plugin = find_plugin(asking(memory_mb=64_000))
     assert _limits(plugin, {"memory_mb": 2048}, lambda _: None).memory_mb == 2048

@@ -10,16 +10,20 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import evolve
+from evolve.agents.protocol import Response
+from evolve.agents.rules import RuleBasedAgent
 from evolve.errors import InfrastructureError, ProgramError, UsageError
 from evolve.models.offline import ExtractiveModel
 from evolve.plugins import Memory
 from evolve.records import Completion, Usage
+from evolve.registry import REGISTRY
 
 Bind = Callable[..., Path]
 
@@ -47,6 +51,17 @@ def test_it_is_there_again_after_a_restart(opened: Opened) -> None:
     with opened() as memory:
         assert len(memory) == 2
         assert memory.recall("what?") == before == "read 1: one | two\nlines — é"
+
+
+def test_a_registered_agent_uses_the_memory(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Shouting(RuleBasedAgent):
+        def respond(self, *arguments: Any, **more: Any) -> list[Response]:
+            return [replace(one, text=one.text.upper()) for one in super().respond(*arguments, **more)]
+
+    monkeypatch.setattr(REGISTRY, "_added", {("agent", "shouting"): Shouting})
+    with opened(model="shouting") as memory:
+        memory.remember("Ada lives in Lisbon.")
+        assert "LISBON" in memory.answer("Where does Ada live?")
 
 
 def test_recalling_changes_nothing(opened: Opened) -> None:
