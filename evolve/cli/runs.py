@@ -143,7 +143,7 @@ def trace(
         str | None,
         typer.Argument(
             metavar="[ITEM]",
-            help="Id of a task, or a part that fits one; without it: how an agent made the candidate.",
+            help="Id of a task, or a part that fits one; without it: how a model made the candidate.",
             show_default=False,
         ),
     ] = None,
@@ -156,7 +156,8 @@ def trace(
 ) -> None:
     """Show the trace of one question: written, asked, retrieved, answered, and where it was lost.
 
-    Without ITEM: the steps of the agent, or the command, that made the candidate.
+    Without ITEM: the replies of the model that made the candidate, with the reason why each failed one is no
+    candidate; or the steps of the agent or the command. ID may be a number that was discarded.
     """
     if item is None:
         from evolve.inspection.proposals import proposal_view

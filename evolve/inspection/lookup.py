@@ -45,7 +45,10 @@ def find_candidate(history: RunHistory, text: str | None) -> Candidate:
         raise UsageError(f"{text!r} fits more than one candidate: {fits}. Give more digits, or the number.")
     given_up = history.discarded.get(int(digits)) if digits.isascii() and digits.isdecimal() else None
     if given_up:
-        raise UsageError(f"Number {digits} did not become a candidate: {given_up.reason}.")
+        more = (
+            " `evolve trace RUN ID` lists the replies of the model." if history.tries.get(int(digits)) else ""
+        )
+        raise UsageError(f"Number {digits} did not become a candidate: {given_up.reason}.{more}")
     numbers = [candidate.number for candidate in history.candidates]
     there = f"there are the numbers 0 to {max(numbers)}" if numbers else "the run has none yet"
     raise UsageError(

@@ -11,11 +11,12 @@ from evolve.errors import UsageError
 from evolve.journal import RunRecord
 from evolve.population import NearDuplicates
 from evolve.program.structure import signature
-from evolve.records import Became, Candidate, Evaluation
+from evolve.records import Candidate, Evaluation
 from evolve.runs.history import TEST, RunHistory
 from evolve.scoring import lafs, lafs_gain
+from evolve.text import one_line
 
-_NAMES: Mapping[Became, str] = MappingProxyType(
+_NAMES: Mapping[str, str] = MappingProxyType(
     {
         "valid": "valid",
         "worse": "clearly worse when tried",
@@ -36,8 +37,27 @@ def draw_counts(history: RunHistory) -> dict[str, int]:
 
     A reply whose program was made at the same time by another child counts as valid.
     """
-    found = Counter(one.became for tries in history.tries.values() for one in tries)
+    found = Counter[str](one.became for tries in history.tries.values() for one in tries)
     return {name: found[became] for became, name in _NAMES.items() if found[became]}
+
+
+def replies(history: RunHistory, number: int) -> list[dict[str, str]]:
+    """Return kind, requested form, outcome and reason of each reply that candidate ``number`` was made from.
+
+    Empty where no model made it. The reason says why a reply is no candidate; older runs did not record it.
+    """
+    return [one.model_dump() for one in history.tries.get(number, ())]
+
+
+def reply_text(reply: Mapping[str, str]) -> str:
+    """Return one of ``replies`` in a line.
+
+    Example:
+        >>> reply_text({"kind": "draw", "form": "patch", "became": "unreadable", "reason": "no hunk"})
+        'draw of patch, unreadable: no hunk'
+    """
+    reason = f": {one_line(reply['reason'], 400)}" if reply["reason"] else ""
+    return f"{reply['kind']} of {reply['form']}, {_NAMES.get(reply['became'], reply['became'])}{reason}"
 
 
 def draws_line(history: RunHistory) -> str:

@@ -14,6 +14,7 @@ from rich.text import Text
 from evolve.config.models import QUALITY_OF
 from evolve.inspection.explain import category_means
 from evolve.inspection.plot import front_plot
+from evolve.inspection.remarks import replies, reply_text
 from evolve.inspection.text import Fitted, amount, duration, labelled_grid, score
 from evolve.journal import RunRecord
 from evolve.program import MemoryProgram, Parts
@@ -167,6 +168,7 @@ def show_data(run: RunRecord, history: RunHistory, candidate: Candidate) -> Data
         "children": [other.number for other in history.candidates if candidate.number in other.parents],
         "on_front": candidate in history.front,
         "lines": program.lines,
+        "replies": replies(history, candidate.number),
         "parts": _parts_data(program),
         "evaluations": [evaluation_data(entry) for entry in run.evaluations(candidate.program)],
     }
@@ -236,6 +238,8 @@ def _facts(data: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "children", ", ".join(f"#{number}" for number in data["children"]) or "none"
     place = "on the front" if data["on_front"] else "not on the front"
     yield "place", "failed" if data["failed"] else place + (", the best" if data["best"] else "")
+    for number, reply in enumerate(data["replies"], start=1):
+        yield f"reply {number}", reply_text(reply)
     parts = data["parts"]
     if "problems" in parts:
         yield "breaches", one_line("; ".join(parts["problems"]), 400)

@@ -30,6 +30,9 @@ class Try(Record):
     kind: TryKind = Field(description="a new draw, or a repair with the error of the last one")
     form: str = Field(description="requested format of the edit")
     became: Became
+    reason: str = Field(
+        default="", description="why it is no candidate, in a line; empty for a valid one, and in older runs"
+    )
 
 
 class Candidate(Record):

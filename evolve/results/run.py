@@ -157,7 +157,7 @@ class Run:
         return trace_data(self.record, chosen, evaluation, found, Questions.of(self.record))
 
     def proposal(self, which: int | str) -> Data:
-        """Return what an agent or a command did to make a candidate: ``evolve trace RUN ID``.
+        """Return how a model, an agent or a command made a candidate: ``evolve trace RUN ID``.
 
         Args:
             which: the candidate; by its number, also one that was discarded.
@@ -166,7 +166,7 @@ class Run:
 
         text = str(which).removeprefix("#")
         number = int(text) if text.isdigit() and len(text) < 7 else self._plain(which).number
-        return proposal_data(self.record, number)
+        return proposal_data(self.record, number, self.history)
 
     def diff(self, before: int | str, after: int | str) -> list[dict[str, str]]:
         """Return the changes from one candidate to another, part by part: ``evolve diff``."""

@@ -111,8 +111,9 @@ class CommandMutator(Mutator):
                 transcript.add(Ending(reason="submitted" if done.message else done.call))
         finally:
             transcript.close()
-        tries = (Try(kind="draw", form=OPERATOR, became=done.became or "lost"),)
-        if not done.message:
+        reason = "" if done.message else done.call
+        tries = (Try(kind="draw", form=OPERATOR, became=done.became or "lost", reason=reason),)
+        if reason:
             return NoCandidate(OPERATOR, done.call, tries=tries)
         program = type(context.program)(done.program)
         return Proposal(program, OPERATOR, done.message, (context.parent.number,), tries=tries)

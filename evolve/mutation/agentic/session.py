@@ -18,12 +18,14 @@ from evolve.mutation.agentic.toolbox import Toolbox
 from evolve.mutation.agentic.transcript import Carried, Ending, Line, Spoken, Transcript
 from evolve.mutation.agentic.trying import Tryer
 from evolve.mutation.agentic.wording import Wording
+from evolve.mutation.edits.answer import one_line
 from evolve.mutation.protocol import NoCandidate, Proposal
 from evolve.program import MemoryProgram
 from evolve.records import Try, Usage
 
 OPERATOR = "agent"
 _BAD_IN_A_ROW = 4
+_REASON_CHARACTERS = 400
 _LATE_STEPS = 2
 _MOST_STEPS = 1_000
 
@@ -228,12 +230,13 @@ class AgentSession:
             self._tried = MemoryProgram(carried.program)
         if carried.became is not None and carried.call.startswith("submit"):
             kind = "repair" if self._tries else "draw"
-            self._tries.append(Try(kind=kind, form=OPERATOR, became=carried.became))
+            reason = "" if carried.became == "valid" else one_line(carried.text, _REASON_CHARACTERS)
+            self._tries.append(Try(kind=kind, form=OPERATOR, became=carried.became, reason=reason))
 
     def _nothing(self, reason: str) -> NoCandidate:
         self._end(reason)
         if not self._tries:
-            self._tries.append(Try(kind="draw", form=OPERATOR, became="unreadable"))
+            self._tries.append(Try(kind="draw", form=OPERATOR, became="unreadable", reason=reason))
         return NoCandidate(OPERATOR, reason, self._usage, tuple(self._tries))
 
     def _end(self, reason: str) -> None:

@@ -234,13 +234,13 @@ class ReflectionMutator(Mutator):
                 return Proposal(
                     child.program, operator, child.message, parents_of(prompt_context), usage, tuple(tries)
                 )
-            tries.append(Try(kind=kind, form=self._edit, became=became))
+            reason = one_line(reason, _REASON_CHARACTERS)
+            tries.append(Try(kind=kind, form=self._edit, became=became, reason=reason))
             if became != "lost":
                 text = repair_context.attempt.strip()
                 if text in replies:
                     break  # asked again, it would go in a circle
                 replies.add(text)
-        reason = one_line(reason, _REASON_CHARACTERS)
         return NoCandidate(operator_of(prompt_context), reason, usage, tuple(tries))
 
     def _stops(self, context: MutationContext) -> dict[str, Any]:

@@ -147,6 +147,7 @@ def test_a_reply_that_was_cut_off_is_drawn_again_shorter_and_with_more_room(chat
     child = compact(model, sampling=Sampling(max_tokens=1_000)).mutate(context_of(), random.Random(1))
     assert isinstance(child, Proposal)
     assert [one.became for one in child.tries] == ["lost", "valid"]
+    assert [one.reason for one in child.tries] == ["truncated: cut off", ""]
     assert model.requests[1].options["max_tokens"] == 1_500
     assert "At most 25 lines" in model.requests[1].messages[1]["content"]
 
@@ -159,6 +160,21 @@ def test_a_fault_that_the_source_shows_is_found_before_anything_runs(chat, conte
     assert isinstance(refused, NoCandidate)
     assert "scores" in refused.reason
     assert refused.tries[0].became == "static"
+    assert refused.tries[0].reason == refused.reason
+
+
+def test_each_failed_reply_has_its_reason_in_one_printable_line(chat, context_of):
+    fault = Failure(where="read q1", kind="exception", message="first\x1b[31m\nsecond " + "x" * 900)
+    failures = iter((fault, None))
+    model = chat("no program at all", definitions(800), definitions(900))
+    child = compact(model, try_out=lambda _: next(failures)).mutate(context_of(), random.Random(1))
+    assert isinstance(child, Proposal)
+    assert [one.became for one in child.tries] == ["unreadable", "failed", "valid"]
+    unreadable, failed, valid = (one.reason for one in child.tries)
+    assert unreadable
+    assert failed.startswith("exception in read q1: first [31m second x")
+    assert len(failed) == 400
+    assert valid == ""
 
 
 def test_a_conversation_quotes_the_line_at_fault(chat, context_of):
