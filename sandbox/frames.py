@@ -40,18 +40,28 @@ class Channel:
             frame = frame[os.write(self._out, frame) :]
 
     def receive(self) -> dict[str, Any]:
-        (length,) = struct.unpack(">I", self._exactly(4))
-        return json.loads(self._exactly(length))
+        return json.loads(self.next())
+
+    def next(self) -> bytes:
+        """The body of the next frame."""
+        return self._exactly(int.from_bytes(self._exactly(4), "big"))
 
     def _exactly(self, count: int) -> bytes:
-        parts = []
+        part = self._some(count)
+        if len(part) == count:
+            return part
+        parts = [part]
+        count -= len(part)
         while count:
-            part = os.read(self._in, min(count, 1 << 20))
-            if not part:  # the supervisor has gone
-                os._exit(1)
-            parts.append(part)
-            count -= len(part)
+            parts.append(self._some(count))
+            count -= len(parts[-1])
         return b"".join(parts)
+
+    def _some(self, most: int) -> bytes:
+        part = os.read(self._in, min(most, 1 << 20))
+        if not part:  # the supervisor has gone
+            os._exit(1)
+        return part
 
     def asked(self, seconds: float) -> bool:
         """Whether the host says something, or goes, within ``seconds``."""

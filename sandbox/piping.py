@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import random
 import select
 from collections.abc import Iterator
 from contextlib import suppress
@@ -38,7 +37,8 @@ class Pipes:
             os.set_blocking(descriptor, False)
         # High numbers, other ones in each run: neither print nor a program's own os.write(1, ...) can disturb
         # the conversation by accident.
-        self._theirs = (random.randint(64, 120), random.randint(121, 180))
+        first, second = os.urandom(2)  # the module random would be seeded anew in each copy of a program
+        self._theirs = (64 + first % 57, 121 + second % 60)
         ours = (self.request_end, self.reply_end)
         self.held = {
             0: self.null,

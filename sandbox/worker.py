@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import faulthandler
 import importlib
+import json
 import linecache
 import os
 import re
 import signal
 import sys
-import threading
 import traceback
+from _signal import pthread_sigmask, sigwait  # type: ignore[import-not-found]  # signal's make enums
+from _thread import allocate_lock  # threading would do work in each copy of this process
 from contextlib import suppress
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -33,6 +35,8 @@ BALLAST_BYTES = 4 << 20
 IDLE_SECONDS = 0.1
 NEEDS_NUMPY = re.compile(r"\b(numpy|embed|vectors|chroma|chromadb)\b")
 READ_AGAIN = "read"
+BRANCH = b'{"op":"branch"}'
+GO_ON = (int(signal.SIGCONT),)
 WARM = ("toolkit", "collections", "dataclasses", "datetime", "hashlib", "heapq", "math")
 WARM_WITH_NUMPY = ("numpy", "vectors", "chroma")
 
@@ -48,9 +52,10 @@ class Worker:
         self.limits: dict[str, int] = {}
         self.unasked = 0  # address space of what warm_up has imported
         self.current: str | None = None
-        self.asking = threading.Lock()
-        # Given up when memory has run out, so that there is some to say so with.
-        self.ballast = bytearray(BALLAST_BYTES)
+        self.asking = allocate_lock()
+        # Given up when memory has run out, so that there is some to say so with. It has addresses and no
+        # pages, which each branch would have to copy.
+        self.ballast = bytes(BALLAST_BYTES)
 
     def warm_up(self, numpy: bool) -> None:
         """Import what a program is likely to need, as long as the host asks for nothing else.
@@ -71,11 +76,11 @@ class Worker:
     def serve(self) -> NoReturn:
         """Answer requests until this process is ended."""
         while True:
-            request = self.channel.receive()
-            if request["op"] == "branch":
+            body = self.channel.next()
+            if body == BRANCH:
                 self.branch()
             else:
-                self.answer(request)
+                self.answer(json.loads(body))
 
     def answer(self, request: dict[str, Any]) -> None:
         self.current = request["id"]
@@ -85,10 +90,10 @@ class Worker:
         except Refused as failure:
             reply = failed(failure)
         except BaseException as error:
-            self.ballast.clear()
+            self.ballast = b""
             reply = failed(explained(error, during=request["op"]))
             traceback.clear_frames(error.__traceback__)
-            self.ballast.extend(bytes(BALLAST_BYTES))
+            self.ballast = bytes(BALLAST_BYTES)
         with self.asking:  # a thread of the program may be in the middle of a question
             self.current = None
         toolkit = self.sources.toolkit
@@ -172,20 +177,19 @@ class Worker:
     def branch(self) -> None:
         """Fork: the copy is saved, and goes on when the supervisor has ended this process and lets it."""
         show(False)  # the copy from its first moment on: nobody is to write to its memory
-        go_on = {signal.SIGCONT}
-        signal.pthread_sigmask(signal.SIG_BLOCK, go_on)
+        pthread_sigmask(signal.SIG_BLOCK, GO_ON)
         try:
             copy = fork(self.channel)
         except OSError as error:
             show(True)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, go_on)
+            pthread_sigmask(signal.SIG_UNBLOCK, GO_ON)
             too_many = " (too many processes or threads)" if isinstance(error, BlockingIOError) else ""
             self.channel.send({"unsaved": f"the program's state could not be copied: {error}{too_many}"})
             return
         if copy == 0:
-            signal.sigwait(go_on)  # it is stopped meanwhile
-            self.asking = threading.Lock()  # a thread that is not here may have held it
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, go_on)
+            sigwait(GO_ON)  # it is stopped meanwhile
+            self.asking = allocate_lock()  # a thread that is not here may have held it
+        pthread_sigmask(signal.SIG_UNBLOCK, GO_ON)
         show(True)  # the supervisor is going to look at what this process holds
         if copy != 0:
             self.channel.send({"saved": copy})
