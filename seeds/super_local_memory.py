@@ -4,10 +4,18 @@ After SuperLocalMemory V3.3 (Bhardwaj, 2026, arXiv 2604.04514): semantic, keywor
 spreading activation, consolidation and associative (modern Hopfield) channels, fused by reciprocal ranks;
 retention follows Ebbinghaus, exp(-age / strength).
 
-Simplified: plain cosine similarity takes the place of the Fisher-Rao distance; vectors do not lose
-precision as memories fade, only rank. A memory's strength grows when what is written later names what it
-names, since a read may leave no trace. Entities are capitalised words that do not only begin sentences.
-Soft prompts are left out.
+The weights of channels, except for consolidation, the constant of the fusion and the numbers of the spreading
+are those of the published code.
+
+Simplified: plain cosine similarity is used and not the Fisher-Rao distance; vectors do not lose precision as
+memories fade, only rank, and smoothly: the code multiplies by 1, 0.7 or 0.3 and hides what it archives. Age
+is counted in episodes and not in hours. A memory's strength grows when what is written later names what it
+names, since a read may leave no trace; the code adds up accesses, importance, confirmations and emotion.
+Entities are capitalised words that do not only begin sentences, and their channel takes no steps in a graph.
+The temporal channel compares words of dates, not distances in days. Activation has no sigmoid, which lifts
+all that is active to about one half, and spreads to neighbours and shared entities, not to similar vectors.
+The Hopfield step is sharper than 1/sqrt(dimension), at which it returns the mean of all memories. Left out:
+weights by the kind of question, reranking by a cross-encoder, trust, soft prompts.
 """
 
 import math
@@ -27,19 +35,21 @@ INSTRUCTION_RESPONSE = (
 ALWAYS_ON_KNOWLEDGE = ""
 
 KNOBS = {
-    "rank_constant": (20.0, 1.0, 100.0),
-    "semantic": (1.0, 0.0, 2.0),
+    "rank_constant": (15.0, 1.0, 100.0),
+    "semantic": (1.5, 0.0, 2.0),
     "keyword": (1.0, 0.0, 2.0),
-    "entity": (0.4, 0.0, 2.0),
-    "temporal": (0.5, 0.0, 2.0),
-    "spreading": (0.5, 0.0, 2.0),
+    "entity": (1.0, 0.0, 2.0),
+    "temporal": (1.0, 0.0, 2.0),
+    "spreading": (1.0, 0.0, 2.0),
     "consolidation": (0.3, 0.0, 2.0),
-    "associative": (0.3, 0.0, 2.0),
+    "associative": (0.8, 0.0, 2.0),
     "strength_episodes": (40.0, 2.0, 200.0),
     "retention_floor": (0.4, 0.0, 1.0),
     "hopfield_beta": (8.0, 1.0, 32.0),
-    "depth": (60, 10, 200),
+    "depth": (50, 10, 200),
 }
+
+ACTIVE = 10  # memories that stay active after a step of spreading, the strongest
 
 ENTITY = re.compile(r"(?<=[\w,;:] )[A-Z][\w'-]+|^[A-Z][\w'-]+(?=:)")
 
@@ -101,22 +111,18 @@ class KnowledgeBase:
             return ""
         matrix, vector = np.stack(self.vectors), self.toolkit.embed([query.question])[0]
         similarity = matrix @ vector
-        seeds = {n: float(similarity[n]) for n in self._top(similarity)[:10]}
-        keyword = self._keyword(query.question)
         channels = {
             "semantic": self._top(similarity),
-            "keyword": keyword,
+            "keyword": self._keyword(query.question),
             "entity": self._entity([*query.entities, *ENTITY.findall(query.question)]),
             "temporal": self._temporal(query.dates),
-            "spreading": self._spreading(
-                seeds | {n: 1.0 / (rank + 1) for rank, n in enumerate(keyword[:10])}
-            ),
+            "spreading": self._spreading(similarity),
             "consolidation": self._consolidation(vector, similarity),
             "associative": self._associative(matrix, similarity),
         }
         scores = defaultdict(float)
         for channel, ranking in channels.items():
-            for rank, number in enumerate(ranking):
+            for rank, number in enumerate(ranking, 1):
                 scores[number] += knob(channel) / (knob("rank_constant") + rank)
         for number in scores:
             scores[number] *= knob("retention_floor") + (1 - knob("retention_floor")) * self._retention(
@@ -155,21 +161,25 @@ class KnowledgeBase:
         found = [n for n, memory in enumerate(self.memories) if matches[memory["episode"]] == max(matches)]
         return found[: knob("depth")]
 
-    def _spreading(self, activation):
-        """Activation passes in two steps to the lines beside a memory and to those that name the same."""
-        total = dict(activation)
-        for _ in range(2):
+    def _spreading(self, similarity):
+        """From the nearest memories, activation passes in three steps to those linked with them."""
+        activation = {n: float(similarity[n]) for n in self._top(similarity)[:ACTIVE] if similarity[n] > 0}
+        for _ in range(3):
             passed = defaultdict(float)
             for number, amount in activation.items():
-                beside = [n for n in (number - 1, number + 1) if self._same_episode(number, n)]
-                rare = [e for e in self.memories[number]["entities"] if len(self.naming[e]) <= 10]
-                linked = [*beside, *(n for entity in rare for n in self.naming[entity] if n != number)]
+                passed[number] += 0.5 * amount
+                linked = self._linked(number)
                 for other in linked:
-                    passed[other] += 0.5 * amount / len(linked)
-            for number, amount in passed.items():
-                total[number] = total.get(number, 0.0) + amount
-            activation = passed
-        return sorted(total, key=lambda n: (-total[n], n))[: knob("depth")]
+                    passed[other] += 0.8 * amount / len(linked)
+            strongest = sorted(passed, key=lambda n: (-passed[n], n))[:ACTIVE]
+            activation = {n: passed[n] for n in strongest}
+        return list(activation)
+
+    def _linked(self, number):
+        """The lines beside a memory, and those that name the same where few do."""
+        beside = [n for n in (number - 1, number + 1) if self._same_episode(number, n)]
+        rare = [e for e in self.memories[number]["entities"] if len(self.naming[e]) <= 10]
+        return [*beside, *(n for entity in rare for n in self.naming[entity] if n != number)]
 
     def _same_episode(self, one, other):
         inside = 0 <= other < len(self.memories)

@@ -1,4 +1,4 @@
-"""Memories that keep the text and differ in how they look: by words, channels, pools, tiers or a model."""
+"""Memories that keep the text and differ in how they look: by words, neighbours, tiers or a model."""
 
 from __future__ import annotations
 
@@ -70,102 +70,6 @@ def test_scripts_without_spaces_are_found(remember, seed: str, lines: list[str],
     memory.write("\n".join(["2025-01-11", *filler, lines[0], *filler]))
     asked = {"keywords": [question]} if seed == "bm25" else {"question": question}
     assert wanted in memory.read(**asked)
-
-
-@pytest.mark.parametrize("seed", ["budget_mem", "mem_sifter", "super_local_memory"])
-def test_published_designs_match_scripts_without_spaces_too(remember, seed: str):
-    silent = {**TestSuperLocalMemory.SILENT, "semantic": 0.0, "keyword": 1.0}
-    memory = remember(seed, **(silent if seed == "super_local_memory" else {}))
-    filler = [f"陈帆: 今天天气真不错 {n}。" for n in range(300)]
-    memory.write("\n".join(["2025-01-11", *filler, "林悦: 我的猫叫豆包，今年三岁。", *filler]))
-    assert "豆包" in memory.read("林悦的猫叫什么名字？", reply="I cannot say.")
-
-
-class TestSuperLocalMemory:
-    SILENT: ClassVar = dict.fromkeys(
-        ("keyword", "entity", "temporal", "spreading", "consolidation", "associative"), 0.0
-    )
-
-    def test_what_is_old_fades_and_what_is_rehearsed_does_not(self, remember):
-        only = {**self.SILENT, "strength_episodes": 2, "retention_floor": 0.0}
-        old, new = "cy: the tower near Zagreb is closed (old)", "cy: the tower near Bergen is closed (new)"
-        for rehearsed, first in ((False, new), (True, old)):
-            memory = remember("super_local_memory", **only)
-            memory.write(f"Day 1\n{old}")
-            for n in range(4):
-                memory.write(f"Day\nbo: back in {'Zagreb' if rehearsed else 'town'} again{n}")
-            memory.write(f"Day 9\n{new}")
-            for n in range(4):
-                memory.write(f"Day\nbo: idle hour{n}")
-            lines = memory.read("the tower is closed").split("\n")
-            closed = [line for line in lines if "tower" in line]
-            assert closed[0].startswith(first), rehearsed
-        assert memory.asks() == []
-
-    @pytest.mark.parametrize(
-        ("channel", "question", "expected"),
-        [
-            ("keyword", {"question": "telescope"}, "bo: a telescope"),
-            ("entity", {"question": "x", "entities": ["Zagreb"]}, "cy: we met in Zagreb"),
-            ("temporal", {"question": "x", "dates": ["June 2023"]}, "di: second day"),
-            ("consolidation", {"question": "stargazing hobby"}, "bo: a telescope"),
-            ("associative", {"question": "a telescope"}, "bo: a telescope"),
-            ("semantic", {"question": "a telescopic bow"}, "bo: a telescope"),
-        ],
-    )
-    def test_each_channel_finds_by_itself(self, remember, channel, question, expected):
-        silent = dict.fromkeys((*self.SILENT, "semantic"), 0.0) | {channel: 1.0}
-        memory = remember("super_local_memory", **silent)
-        memory.write("May 2023\nann: first day", summary="greetings")
-        memory.write("June 2023\ndi: second day\ncy: we met in Zagreb", summary="a journey")
-        memory.write("July 2023\nbo: a telescope", summary="stargazing hobby")
-        assert memory.read(**question).startswith(expected)
-
-    def test_activation_spreads_to_the_line_beside(self, remember):
-        silent = dict.fromkeys((*self.SILENT, "semantic"), 0.0) | {"spreading": 1.0}
-        memory = remember("super_local_memory", **silent)
-        memory.write("Day 1\n" + "\n".join(f"bo: filler{n} filler{n}" for n in range(20)))
-        memory.write("Day 2\nann: which telescope did you buy\nbo: the cheapest")
-        lines = memory.read("which telescope did ann buy").split("\n")
-        assert lines[:2] == ["ann: which telescope did you buy (Day 2)", "bo: the cheapest (Day 2)"]
-
-
-class TestAgentRunbook:
-    @pytest.fixture
-    def runbook(self, remember):
-        memory = remember("agent_runbook", slice_characters=120)
-        memory.write(
-            "Page 7\nThe button says Save draft.\nThe banner is yellow.",
-            events=["Saving turned the banner green."],
-            notes=["Reload before saving."],
-        )
-        return memory
-
-    def test_each_pool_is_searched_by_its_own_query(self, runbook):
-        runbook.write(
-            "Page 8\nThe menu has 4 entries.",
-            events=["Logout emptied the cart."],
-            notes=["Never log out midway."],
-        )
-        text = runbook.read(state_query="menu entries", event_query="banner green", note_query="log out")
-        states, events, notes = text.split("\n\n")
-        assert states.startswith("States:\n[Page 8] The menu has 4 entries.")
-        assert events.startswith("Events:\n[Page 7] Saving turned the banner green.")
-        assert notes.startswith("Notes:\n[Page 8] Never log out midway.")
-        assert runbook.asks() == []
-
-    def test_a_pool_that_is_not_asked_returns_nothing(self, runbook):
-        text = runbook.read(state_query="banner", event_query="", note_query="")
-        assert text == "States:\n[Page 7] The button says Save draft.\nThe banner is yellow."
-
-    def test_what_narrow_pools_leave_goes_to_the_states(self, remember):
-        memory = remember("agent_runbook")
-        memory.write(
-            "Page\n" + "\n".join(f"Row {n} of the long table." for n in range(300)),
-            events=["A row was added."],
-            notes=[],
-        )
-        assert len(memory.read("row of the table")) > 2_600
 
 
 class TestHyMem:
