@@ -3,11 +3,14 @@
 After Agent Workflow Memory (Wang, Mao, Fried and Neubig, 2024, arXiv 2409.07429), online: each success adds
 what can be induced from it, and the workflows are put before the agent with the next task.
 
-Simplified: one model call per write induces. Where its reply holds no workflow, the induction by rule takes
-its place, which the paper has as well: the steps of the episode, with what is quoted, numbered or named
-replaced by variables; the same steps in the same order are one workflow. Workflows of the same name are
-merged: the longer one stays, and counts how often it was seen. The paper shows all; here those that fit, by
-likeness to the goal and then by how often they were seen.
+Simplified: the agent that extracts says whether the goal was reached, where the paper asks an evaluator. One
+model call per write induces at most three workflows. A step is an action or utterance; the paper's steps also
+hold the state of the page and the reasoning. Where the reply holds no workflow, induction by rule is used, as
+in the paper: an episode is a workflow, and episodes of the same actions in the same order are one. To compare
+them, what is quoted, numbered or named becomes a variable; the paper compares actions and their targets, and
+keeps the values. Workflows of the same name are merged: the longer one stays, and counts how often it was
+seen. The paper shows all workflows of a web site; here those that fit, by likeness to the goal, as one script
+of the code does, and then by how often they were seen.
 """
 
 import re
@@ -35,7 +38,8 @@ KNOBS = {
 INDUCE = """\
 Below is the record of an agent that reached its goal. Induce at most three workflows: sequences of two or
 more steps that will be needed for similar goals too. Put a variable in braces in the place of every value
-that would differ, such as {{object}} or {{person}}. Do not retell the record. Write a workflow like this:
+that would differ, such as {{object}} or {{person}}; keep what is always the same. No two workflows may
+overlap. Do not retell the record. Write a workflow like this:
 Workflow: <what it achieves>
 1. <step>
 2. <step>

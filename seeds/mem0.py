@@ -4,10 +4,12 @@ After Mem0 (Chhikara, Khant, Aryan, Singh and Yadav, 2025, arXiv 2504.19413). Th
 of an episode; a model compares them with the nearest facts stored so far and says ADD, UPDATE, DELETE or
 NONE.
 
-Simplified: one model call decides on all facts of an episode, where the paper calls once for each; facts
-that its reply passes over are added unless a stored one is nearly the same. The running summary of the
-conversation that the paper gives to extraction is left out, since extraction is the agent's. The graph
-variant is not here.
+Simplified: one model call decides on all facts of an episode, as in the published code; the paper describes
+one for each. With nothing stored, none is needed. A new fact is compared with 5 stored ones (the code; the
+paper says 10). Facts that the reply passes over are added unless a stored one is nearly the same, where the
+code loses them. Extraction is the agent's and sees the whole episode: the paper extracts from each pair of
+messages, with ten messages before it and a running summary. Left out: the graph variant, and the later
+versions of the code that only add.
 """
 
 import re
@@ -92,7 +94,7 @@ class KnowledgeBase:
         decisions = self._decide(fresh, shown, date) if shown else {}
         for position, fact in enumerate(fresh):
             if position in decisions:
-                for operation, target, text in decisions[position]:
+                for (operation, target), text in decisions[position].items():
                     self._apply(operation, target, text, fact, date)
             elif not near[position] or near[position][0][1] < knob("same_similarity"):
                 self._store(None, date, fact)
@@ -120,7 +122,8 @@ class KnowledgeBase:
             position, target = int(position) - 1, int(target) if target else None
             aimed = operation in ("UPDATE", "DELETE")
             if 0 <= position < len(fresh) and (target in shown if aimed else True):
-                decisions.setdefault(position, []).append((operation, target, text.strip()))
+                # A reply that repeats itself, first in its reasoning, decides once.
+                decisions.setdefault(position, {}).setdefault((operation, target), text.strip())
         self.toolkit.logger.debug(f"{len(fresh)} facts, decided: {decisions}")
         return decisions
 

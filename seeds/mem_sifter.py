@@ -8,8 +8,9 @@ asked as it is. It ranks segments of some lines, not whole sessions, since a ses
 may be read. The published code first takes the 20 sessions nearest by their embeddings; here, so that nothing
 has to be embedded, the segments that share rarer words with the task are shown, in their order, when there is
 more than fits into the prompt.
-What the reply does not rank follows in the order of that first ranking, as in the code, and the working model
-sees all in order of time. A reply that ranks nothing may still quote: segments are then ordered by how much
+What the reply does not rank follows in the order of that first ranking, and the working model sees all in
+order of time, both as in the code; that stops at the first session that does not fit, here shorter segments
+after it may still do. A reply that ranks nothing may still quote: segments are then ordered by how much
 of the reply they hold, and after those by the words that they share with the task.
 """
 

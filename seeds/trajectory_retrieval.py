@@ -3,8 +3,11 @@
 After the exemplar memory of Synapse (Zheng, Wang, Wang and An, 2024, arXiv 2306.07863): similarity is that
 of the descriptions of the tasks, and what is shown is the complete trajectory, not a step of it.
 
-Simplified: Synapse has its states abstracted by a model; here a trajectory too long for its share of what
-may be read loses lines from the middle, so that how it began and how it ended can still be seen.
+As there, the three nearest are shown, the nearest first, as far as they fit.
+
+Simplified: Synapse abstracts the states of a trajectory by a model or by a ranking of page elements, so that
+whole ones fit. Here a trajectory that is longer than what is left loses lines from the middle, so that how it
+began and how it ended can still be seen. All episodes are kept, where Synapse keeps successful ones.
 """
 
 from dataclasses import dataclass, field
@@ -23,12 +26,13 @@ INSTRUCTION_RESPONSE = (
 ALWAYS_ON_KNOWLEDGE = ""
 
 KNOBS = {
-    "top_k": (2, 1, 6),
+    "top_k": (3, 1, 6),
     "budget_characters": (3000, 600, 3000),
     "head_share": (0.5, 0.0, 1.0),
 }
 
 GAP = "[...]"
+LEAST = 300  # characters of a trajectory that are worth showing
 
 
 @dataclass
@@ -59,10 +63,11 @@ class KnowledgeBase:
     def read(self, query):
         nearest = self.toolkit.vectors.search(self.toolkit.embed([query.task])[0], knob("top_k"))
         shown, left = [], knob("budget_characters")
-        for rank, (number, _) in enumerate(nearest):
-            # What a short trajectory leaves over is shared by those that come after it.
-            share = left // (len(nearest) - rank)
-            shown.append(self._shorten(self.trajectories[number], share - 2))
+        for number, _ in nearest:
+            text = self.trajectories[number]
+            if left < min(len(text), LEAST):
+                break
+            shown.append(self._shorten(text, left))
             left -= len(shown[-1]) + 2
         return "\n\n".join(shown)
 

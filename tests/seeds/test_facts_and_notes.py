@@ -57,6 +57,12 @@ class TestMem0:
             *("- Ann has a dog.", "- Ann lives in Rome. (8 May 2023)"),
         ]
 
+    def test_a_decision_that_the_reply_repeats_is_taken_once(self, rome):
+        rome.write(
+            facts=["Ann has a dog."], reply="Let me see: N1 is new.\nN1 ADD\nSo the answer is:\nN1 ADD"
+        )
+        assert rome.read("Ann dog").count("Ann has a dog.") == 1
+
     def test_an_update_without_text_takes_the_new_fact(self, rome):
         rome.write(facts=["Ann lives in Oslo."], reply="N1 UPDATE M1")
         assert rome.read("Where does Ann live?") == "- Ann lives in Oslo."

@@ -135,6 +135,19 @@ class TestTrajectoryRetrieval:
         assert 500 < len(head) + len(tail) <= 600
         assert abs(len(head) - len(tail)) < 60
 
+    def test_the_nearest_is_shown_whole_before_others_are(self, remember):
+        memory = remember("trajectory_retrieval")
+        texts = {
+            task: "\n".join(f"{task}: step {n} of many more" for n in range(steps))
+            for task, steps in (("heat the egg", 60), ("heat the eggs", 40), ("paint the fence", 9))
+        }
+        for task, text in texts.items():
+            memory.write(text, task=task)
+        first, second = memory.read("heat the egg").split("\n\n")
+        assert first == texts["heat the egg"]
+        assert "[...]" in second
+        assert len(first) + len(second) > 2_900
+
     def test_what_a_short_one_leaves_goes_to_the_others(self, remember):
         memory = remember("trajectory_retrieval", top_k=2)
         memory.write("short egg", task="egg")
