@@ -29,6 +29,8 @@ UNSPACED = (
 )
 """Ranges of scripts that put no space between words, for a class of a regular expression."""
 
+_LETTERS_AND_DIGITS = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))
+
 Ask = Callable[[dict[str, Any]], dict[str, Any]]
 """Sends a request to the host and gives its answer; raises ToolkitError where the host refuses."""
 
@@ -90,7 +92,7 @@ class Toolkit:
         pair of neighbours, so that an index of words finds them.
         """
         if text.isascii():
-            return re.findall(r"[^\W_]+", text.lower())
+            return text.lower().translate(_LETTERS_AND_DIGITS).split()
         found: list[str] = []
         for word in re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).casefold()):
             for part in re.findall(rf"[{UNSPACED}]+|[^{UNSPACED}]+", word):

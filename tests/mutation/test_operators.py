@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import random
-import sys
-from types import ModuleType
-from typing import Any
 
 import pytest
 
@@ -14,7 +11,7 @@ from evolve.program import MemoryProgram
 from evolve.program.cutting import steps
 from evolve.program.source import Source
 from evolve.program.splicing import SpliceError
-from tests.program.hosts import FakeToolkit
+from tests.program.hosts import memory_of
 
 OPERATORS = {operator.name: operator for operator in operators()}
 RETRIEVING = ("hybrid", "lexical", "vector_search")
@@ -61,17 +58,6 @@ def test_fragments_apply_once(seeds, context, run, name, seed):
     assert apply(name, edit.source, context) is None
 
 
-def memory_of(source: str) -> Any:
-    """An empty KnowledgeBase of a program that is ours."""
-    module = ModuleType("program_of_operators")
-    sys.modules[module.__name__] = module
-    try:
-        exec(compile(source, "<program>", "exec"), module.__dict__)
-        return module.KnowledgeBase(FakeToolkit())
-    finally:
-        del sys.modules[module.__name__]
-
-
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -84,7 +70,7 @@ def memory_of(source: str) -> Any:
 def test_a_speaker_may_have_a_name_of_several_words(seeds, context, line: str, expected: set[str]):
     memory = memory_of(applied("favour_speaker", seeds["lexical"], context).source)
     memory.passages = [{"number": 0, "episode": 0, "heading": "", "text": line}]
-    assert memory._speakers(0) == expected
+    assert memory._speakers(memory.passages[0]["text"]) == expected
 
 
 def test_stems_are_of_words_in_any_script(seeds, context):

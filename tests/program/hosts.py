@@ -211,3 +211,14 @@ def with_field(program: str, owner: str, name: str, declaration: str) -> str:
     edit = Additions(Source(program))
     edit.field(owner, name, declaration)
     return edit.text
+
+
+def memory_of(source: str) -> Any:
+    """An empty KnowledgeBase of a program that is ours."""
+    module = ModuleType("program_of_operators")
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(source, "<program>", "exec"), module.__dict__)
+        return module.KnowledgeBase(FakeToolkit())
+    finally:
+        del sys.modules[module.__name__]

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 class Host:
@@ -87,3 +90,10 @@ def test_the_log_is_bounded(inside: Any, host: Host) -> None:
 )
 def test_words_of_any_language(inside: Any, host: Host, text: str, found: list[str]) -> None:
     assert inside.toolkit.Toolkit(host).words(text) == found
+
+
+@given(text=st.text(st.characters(max_codepoint=127)))
+def test_words_of_ascii_are_runs_of_letters_and_digits(text: str) -> None:
+    from sandbox.toolkit import Toolkit
+
+    assert Toolkit(Host()).words(text) == re.findall("[a-z0-9]+", text.lower())

@@ -8,12 +8,7 @@ class KnowledgeBase:
         toolkit.db.execute("CREATE VIRTUAL TABLE surroundings USING fts5(text, tokenize='porter unicode61')")
 
     def _index(self, fresh):
-        for place, passage in enumerate(fresh):
-            nearby = fresh[max(0, place - knob("context_reach")) : place + knob("context_reach") + 1]
-            self.toolkit.db.execute(
-                "INSERT INTO surroundings (rowid, text) VALUES (?, ?)",
-                (passage["number"], " ".join(self.toolkit.words("\n".join(p["text"] for p in nearby)))),
-            )
+        self.toolkit.db.executemany("INSERT INTO surroundings (rowid, text) VALUES (?, ?)", self._near(fresh))
 
     def read(self, query):
         scores = self._add_context(question, scores)
@@ -24,3 +19,8 @@ class KnowledgeBase:
         sql = "SELECT rowid, -bm25(surroundings) FROM surroundings WHERE surroundings MATCH ?"
         found = dict(self.toolkit.db.execute(sql, (terms,))) if terms else {}
         return self._fuse(scores, found, knob("context_weight"))
+
+    def _near(self, fresh):
+        """The number of each passage, and its words together with those just before and after it."""
+        own, reach = [" ".join(self.toolkit.words(p["text"])) for p in fresh], knob("context_reach")
+        return [(p["number"], " ".join(own[max(0, n - reach) : n + reach + 1])) for n, p in enumerate(fresh)]

@@ -1,7 +1,7 @@
 """Match across inflections: overlap of the first letters of words, the rarer the stem the more it counts."""
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 KNOBS = {"stems_weight": (0.7, 0.0, 2.0), "stem_letters": (5, 4, 8)}
 
@@ -20,12 +20,12 @@ class KnowledgeBase:
 
     def _add_stems(self, question, scores):
         """Add the rarity of the stems that a passage shares with the question."""
-        found = Counter()
+        found = {}
         for stem in sorted(self._stems(question)):
             holders = self.stems.get(stem, ())
             rarity = math.log((len(self.passages) + 1) / (len(holders) + 1))
             for number in holders:
-                found[number] += rarity
+                found[number] = found.get(number, 0.0) + rarity
         return self._fuse(scores, found, knob("stems_weight"))
 
     def _stems(self, text):

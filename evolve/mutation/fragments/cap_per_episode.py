@@ -1,7 +1,5 @@
 """Look around: at most a few passages of one episode, so that questions about several are served."""
 
-from collections import Counter
-
 KNOBS = {"passages_per_episode": (6, 1, 20)}
 
 
@@ -11,10 +9,10 @@ class KnowledgeBase:
 
     def _cap_per_episode(self, scores):
         """Keep the best few passages of each episode."""
-        taken, kept = Counter(), {}
-        for number in sorted(scores, key=lambda n: (-scores[n], n)):
+        taken, kept, most = {}, {}, knob("passages_per_episode")
+        for number in sorted(sorted(scores), key=scores.get, reverse=True):
             episode = self.passages[number]["episode"]
-            if taken[episode] < knob("passages_per_episode"):
+            if taken.get(episode, 0) < most:
                 kept[number] = scores[number]
-                taken[episode] += 1
+                taken[episode] = taken.get(episode, 0) + 1
         return kept

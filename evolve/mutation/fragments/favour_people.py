@@ -17,11 +17,6 @@ class KnowledgeBase:
 
     def _favour_people(self, people, scores):
         """Multiply the scores of passages that mention one of the people."""
-        names = [name for name in people or [] if name]
-        return {
-            number: score * (knob("people_factor") if self._mentions(number, names) else 1.0)
-            for number, score in scores.items()
-        }
-
-    def _mentions(self, number, names):
-        return any(name in self.passages[number]["text"] for name in names)
+        passages, factor = self.passages, knob("people_factor")
+        named = {n for name in people or [] if name for n in scores if name in passages[n]["text"]}
+        return {number: score * factor if number in named else score for number, score in scores.items()}

@@ -9,8 +9,9 @@ class KnowledgeBase:
 
     def _favour_recent(self, scores):
         """Raise scores linearly with the place of the episode, by ``recency_share`` at the last one."""
-        last = max((passage["episode"] for passage in self.passages), default=0) or 1
+        passages, share = self.passages, knob("recency_share")
+        last = (passages[-1]["episode"] if passages else 0) or 1
         return {
-            number: score * (1.0 + knob("recency_share") * self.passages[number]["episode"] / last)
+            number: score * (1.0 + share * passages[number]["episode"] / last)
             for number, score in scores.items()
         }

@@ -7,7 +7,7 @@ class KnowledgeBase:
     def _pack(self, scores):
         """Choose the best passages that fit, then print them by episode and in their order."""
         chosen, headings, left = [], set(), knob("budget_characters")
-        for number in sorted(scores, key=lambda n: (-scores[n], n)):
+        for number in sorted(sorted(scores), key=scores.get, reverse=True):
             passage = self.passages[number]
             price = len(passage["text"]) + 1
             if passage["episode"] not in headings:

@@ -9,7 +9,8 @@ class KnowledgeBase:
 
     def _prefer_short(self, scores):
         """Score for each character spent, softened by ``length_power``."""
+        passages, power = self.passages, knob("length_power")
         return {
-            number: score / max(40, len(self.passages[number]["text"])) ** knob("length_power")
+            number: score / max(40, len(passages[number]["text"])) ** power
             for number, score in scores.items()
         }

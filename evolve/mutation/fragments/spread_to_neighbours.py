@@ -9,10 +9,11 @@ class KnowledgeBase:
 
     def _spread(self, scores):
         """Give the passages on either side, within the episode, a share of each score."""
-        spread = dict(scores)
+        spread, passages, share = dict(scores), self.passages, knob("neighbour_share")
+        count = len(passages)
         for number, score in scores.items():
+            episode = passages[number]["episode"]
             for other in (number - 1, number + 1):
-                inside = 0 <= other < len(self.passages)
-                if inside and self.passages[other]["episode"] == self.passages[number]["episode"]:
-                    spread[other] = spread.get(other, 0.0) + knob("neighbour_share") * score
+                if 0 <= other < count and passages[other]["episode"] == episode:
+                    spread[other] = spread.get(other, 0.0) + share * score
         return spread
