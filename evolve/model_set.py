@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evolve.agents.protocol import Judge, TaskAgent
 from evolve.agents.rules import RuleBasedAgent, RuleBasedJudge
@@ -105,11 +105,16 @@ def open_model_set(
         components: agent, judge and embedder that were passed as objects.
 
     Raises:
-        UsageError: there is a limit in USD and a model without a known price; a file is damaged; or a model
-            on this machine is missing.
+        UsageError: there is a limit in USD and a model without a known price; a file is damaged; a model on
+            this machine is missing; or ``models.batch`` asks for a batch API that the task model lacks.
         InfrastructureError: a model on this machine cannot be fetched or started.
     """
     models = config.models
+    if models.batch != "off":
+        from evolve.models.batches import check_batches
+
+        task = models.task
+        check_batches(task.model, here=task.is_offline or is_local(task.model))
     if is_offline(models):
         embedder = _embedder(models, passages, components)
         model_set = ModelSet(
@@ -165,16 +170,16 @@ def _remote_model_set(
     models = config.models
     log = CallFile(calls) if calls else None
     kept = ReplyCache(cache) if cache else None
-    negotiated = AdaptationFile(calls.with_name(FILE_NAME)) if calls else None
     gateway = connect(
         concurrency=models.concurrency,
         patience_seconds=models.patience_seconds,
         cache=kept,
         calls=log,
         budget=Budget(config.max_usd, config.max_tokens),
-        adaptations=Adaptations(negotiated, notify=notify),
+        adaptations=Adaptations(AdaptationFile(calls.with_name(FILE_NAME)) if calls else None, notify=notify),
         observer=lambda news: notify(_told(news)),
         notify=notify,
+        **_batching(models, calls),
     )
 
     from evolve.agents.llm import LLMAgent, LLMJudge  # while the process that asks models starts
@@ -206,6 +211,17 @@ def _remote_model_set(
         gateway.close()
         at_end()
         raise
+
+
+def _batching(models: ModelsConfig, calls: Path | None) -> dict[str, Any]:
+    """Return the gateway's argument for batches; none where they are off."""
+    if models.batch == "off":
+        return {}
+    from evolve.models.batch_log import FILE_NAME, BatchFile
+    from evolve.models.batch_queue import Batching
+
+    log = BatchFile(calls.with_name(FILE_NAME)) if calls else None
+    return {"batches": Batching(models.batch_least, models.batch_hours, log)}
 
 
 def _with_named(

@@ -42,6 +42,7 @@ SETTINGS = (
     Setting("search.plateau"),
     Setting("models.judge.model", ("--judge",)),
     Setting("models.embedding.model", ("--embedding",)),
+    Setting("models.batch"),
     Setting("max_usd"),
     Setting("max_tokens"),
     Setting("max_seconds"),

@@ -56,7 +56,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 MAY_CHANGE = frozenset(
     """budget cluster data_dir executor jobs max_seconds max_usd max_tokens sandbox.backend sandbox.pool
     models.concurrency models.patience_seconds models.cache models.local.slots models.local.threads
-    models.preflight search.prompts_dir search.plateau""".split()  # noqa: SIM905
+    models.batch models.batch_least models.batch_hours models.preflight search.prompts_dir
+    search.plateau""".split()  # noqa: SIM905
 )
 """Keys that may differ when a run is resumed: budgets, speed and locations, but not what is measured.
 

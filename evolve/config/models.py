@@ -256,6 +256,19 @@ class ModelsConfig(Section):
         ge=0,
         description="seconds to wait out an outage of a provider before the campaign stops",
     )
+    batch: Literal["off", "extraction"] = Field(
+        default="off",
+        description="extraction: fill the fields of items through the batch API of OpenAI or Anthropic, at "
+        "half the price and within a day instead of seconds",
+    )
+    batch_least: int = Field(
+        default=10, ge=1, description="fewest requests of a batch; fewer are asked one by one, at once"
+    )
+    batch_hours: float = Field(
+        default=24.0,
+        gt=0,
+        description="hours after which a batch is cancelled; what it has not answered is asked one by one",
+    )
     preflight: bool = Field(
         default=True, description="ask each model one tiny question before a campaign starts or resumes"
     )

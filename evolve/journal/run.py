@@ -5,6 +5,7 @@ journal.jsonl         its events in their order, append-only
 tasks.jsonl           its benchmark's questions with gold answers, recorded when it is made (``tasks``)
 weights.npz           the fitted fitted weights of the embedder, where that is used
 calls.jsonl           its model calls, where models are asked, append-only
+batches.jsonl         batches of requests that wait at a provider, where models.batch is on, append-only
 negotiated.jsonl      what servers refuse of requests, and what is sent instead; found out again if deleted
 programs/ID.py        every program, content-addressed
 evaluations/ID-SUBSET.json

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
 from evolve.models.backoff import Backoff
+from evolve.models.batch_queue import NotBatched
+from evolve.models.batches import BATCH_PRICE
 from evolve.models.breaker import Breaker, Clock, OutageNews, OutOfPatience, Sleep
 from evolve.models.budget import AnswerLength, Budget, Cost
 from evolve.models.call_progress import CallCost, CallProgress, CallSpec, SameError, model_error
@@ -108,22 +111,73 @@ class CallRunner:
             BudgetReached: it could pass the spending limit; no request was sent.
         """
         await self._provider.ready(spec.settings)
+        async with self._slot(spec):
+            return await self._call(spec, lambda made: self._attempts(spec, attempt, made))
+
+    async def make_batched(
+        self, spec: CallSpec, batched: Callable[[], Awaitable[C]], attempt: Callable[[], Awaitable[C]]
+    ) -> tuple[C, CallCost]:
+        """Return the result of ``batched``, which may take hours, else of ``attempt``; see ``make``.
+
+        A call that waits for a batch holds no slot. One that its batch did not answer, or that was not taken
+        into one, becomes a single call.
+        """
+
+        async def attempts(made: CallProgress) -> C:
+            result = await self._batched(batched, made)
+            if result is not None:
+                return result
+            async with self._slot(spec):
+                return await self._attempts(spec, attempt, made)
+
+        await self._provider.ready(spec.settings)
+        return await self._call(spec, attempts, BATCH_PRICE)
+
+    @asynccontextmanager
+    async def _slot(self, spec: CallSpec) -> AsyncIterator[None]:
         rank = _RANK[spec.cause]
         # The endpoint's slot first: a call that waits for a slow server takes no slot from the others.
         async with self._limits.taken(spec.settings, rank), self._semaphore.taken(rank), self.pulse.call():
-            estimate = await self._estimate(spec)
-            reservation = await self._budget.reserve(estimate)
-            made = CallProgress(self._clock())
+            yield
+
+    async def _call(
+        self, spec: CallSpec, attempts: Callable[[CallProgress], Awaitable[C]], price: float = 1.0
+    ) -> tuple[C, CallCost]:
+        """Return the result of ``attempts``, reserved, recorded and charged; see ``make``."""
+        estimate = await self._estimate(spec, price)
+        reservation = await self._budget.reserve(estimate)
+        made = CallProgress(self._clock())
+        try:
+            result = await attempts(made)
+            made.outcome = "ok"
+        except AttemptFailed as failure:
+            made.outcome = failure.kind
+            raise model_error(spec, failure, made.attempts) from failure
+        finally:
+            made.seconds = self._clock() - made.began
+            await self._settle(spec, made, reservation, estimate)
+        return result, CallCost(made.usage, made.seconds)
+
+    async def _batched(self, batched: Callable[[], Awaitable[C]], made: CallProgress) -> C | None:
+        """Return the result from a batch; None where a single call is to be made instead."""
+        while True:
+            made.attempts += 1
             try:
-                result = await self._attempts(spec, attempt, made)
-                made.outcome = "ok"
+                result = await batched()
+                made.add(result.tokens)
+                return result
+            except NotBatched:
+                made.attempts -= 1
+                return None
             except AttemptFailed as failure:
-                made.outcome = failure.kind
-                raise model_error(spec, failure, made.attempts) from failure
-            finally:
-                made.seconds = self._clock() - made.began
-                await self._settle(spec, made, reservation, estimate)
-            return result, CallCost(made.usage, made.seconds)
+                made.failure = failure
+                made.add(failure.tokens)
+                made.attempts -= not failure.sent
+                if failure.again:
+                    continue
+                if not failure.transient:
+                    raise
+                return None
 
     def record_cached(self, spec: CallSpec, usage: Usage) -> None:
         """Record a call that the cache answered, with the usage of the original call."""
@@ -210,7 +264,8 @@ class CallRunner:
         if self._log is not None:
             self._log.append(call)
 
-    async def _estimate(self, spec: CallSpec) -> Cost:
+    async def _estimate(self, spec: CallSpec, price: float) -> Cost:
+        """Return the estimated cost; ``price`` is a share of the usual price."""
         read = sum(estimate_tokens(text) for text in spec.read)
         written = 0 if spec.role == "embedding" else self._length(spec).expected()
         usd = None
@@ -219,7 +274,7 @@ class CallRunner:
                 usd = await self._provider.price(spec.settings, read, written)
             except AttemptFailed as failure:
                 raise model_error(spec, failure, attempts=1) from failure
-        return Cost(read + written, usd or 0.0)
+        return Cost(read + written, price * (usd or 0.0))
 
     def _length(self, spec: CallSpec) -> AnswerLength:
         key = (spec.role, spec.cause, spec.max_tokens)

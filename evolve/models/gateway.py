@@ -15,6 +15,8 @@ import numpy as np
 from evolve.errors import InfrastructureError, UsageError
 from evolve.models.adaptations import Adaptations
 from evolve.models.backoff import Backoff
+from evolve.models.batch_queue import Batching, BatchQueue
+from evolve.models.batches import OffersBatches
 from evolve.models.breaker import Clock, OutageNews, Sleep
 from evolve.models.budget import Budget, Cost
 from evolve.models.cache import ReplyCache
@@ -50,8 +52,9 @@ class Gateway:
         budget: spending limits; None for none.
         adaptations: features that servers refuse; None: they are forgotten with the gateway.
         observer: called with outages, on the gateway's thread; must return soon.
-        notify: called with a sentence on the context length of each model, once it is found.
+        notify: called with a sentence on the context length of each model, once it is found, and on batches.
         provider: carries the attempts; None: litellm in this process.
+        batches: settings of the batches in which extraction is asked; None to ask each request singly.
         eager: load what a model's requests need once it is named, and not when it is first asked.
         backoff: pause between attempts.
         rng: draws the jitter; does not affect results.
@@ -72,6 +75,7 @@ class Gateway:
         observer: Callable[[OutageNews], None] | None = None,
         notify: Callable[[str], None] = lambda _: None,
         provider: Provider | None = None,
+        batches: Batching | None = None,
         eager: bool = False,
         backoff: Backoff | None = None,
         rng: random.Random | None = None,
@@ -79,6 +83,13 @@ class Gateway:
         now: Clock = time.time,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
+        waits: dict[str, Any] = {
+            "backoff": backoff or Backoff(),
+            "rng": rng or random.Random(),
+            "clock": clock,
+            "now": now,
+            "sleep": sleep,
+        }
         self._provider = provider or LitellmProvider()
         self._eager = eager
         self._cache = cache
@@ -95,12 +106,14 @@ class Gateway:
             log=calls,
             usage_totals=self._usage_totals,
             observer=observer or _unheard,
-            backoff=backoff or Backoff(),
-            rng=rng or random.Random(),
-            clock=clock,
-            now=now,
-            sleep=sleep,
+            **waits,
         )
+        self._batches: BatchQueue | None = None
+        if batches is not None:
+            assert isinstance(self._provider, OffersBatches)
+            self._batches = BatchQueue(
+                self._provider, settings=batches, patience=patience_seconds, notify=notify, **waits
+            )
         self._replies: SingleFlight[Reply] = SingleFlight()
         self._vectors: SingleFlight[dict[str, np.ndarray]] = SingleFlight()
         self._contexts = ContextLengths(self._find_context, notify, clock)
@@ -127,6 +140,7 @@ class Gateway:
             run=self.run,
             context=self._context,
             adaptations=self._adaptations,
+            batches=self._batches,
         )
 
     def toolkit(self, settings: ModelSettings) -> RemoteToolkit:

@@ -1,4 +1,4 @@
-"""The only file that imports litellm: one attempt of a request."""
+"""Provider that sends requests through litellm."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evolve.models.chat import Message
 from evolve.models.context_length import has_server, served_context, tabled_context
@@ -25,6 +25,9 @@ from evolve.models.provider import (
 )
 from evolve.models.settings import ModelSettings
 from evolve.models.tokens import estimate_tokens
+
+if TYPE_CHECKING:
+    from evolve.models.litellm_batches import LitellmBatches
 
 CACHED_TOKENS = 1_024
 """Shortest beginning of a prompt that Claude's cache keeps; some of its models need twice as much."""
@@ -96,6 +99,7 @@ class LitellmProvider:
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         self._environ = environ
+        self._batches: LitellmBatches | None = None
 
     @cached_property
     def _litellm(self) -> Any:
@@ -114,15 +118,27 @@ class LitellmProvider:
         schema: tuple[str, Mapping[str, Any]] | None,
     ) -> Completed:
         """Request a chat completion."""
-        parameters = dict(options)
+        return await self.chat_over(None, settings, messages, options, schema)
+
+    async def chat_over(
+        self,
+        client: Any,
+        settings: ModelSettings,
+        messages: Sequence[Message],
+        options: Mapping[str, Any],
+        schema: tuple[str, Mapping[str, Any]] | None,
+    ) -> Completed:
+        """Request a chat completion over an HTTP client as litellm takes it; None for litellm's own."""
+        parameters = dict(options) | ({} if client is None else {"client": client})
         if schema is not None:
             self._check_schema(settings)
             parameters["response_format"] = schema_format(schema)
         if "tools" in parameters:
             self._check_tools(settings)
-        response = await self._attempt(
+        response = await self.attempt(
             settings,
-            self._litellm.acompletion,
+            "acompletion",
+            model=settings.model,
             messages=self._cacheable(settings, messages),
             **parameters,
         )
@@ -149,8 +165,8 @@ class LitellmProvider:
 
     async def embed(self, settings: ModelSettings, texts: Sequence[str]) -> Embedded:
         """The vectors of ``texts``."""
-        response = await self._attempt(
-            settings, self._litellm.aembedding, input=list(texts), **dict(settings.parameters)
+        response = await self.attempt(
+            settings, "aembedding", model=settings.model, input=list(texts), **dict(settings.parameters)
         )
         tokens = self._tokens(settings, getattr(response, "usage", None), texts, "")
         return embedded_in(response.data, tokens)
@@ -167,6 +183,8 @@ class LitellmProvider:
 
     async def close(self) -> None:
         """Close the connections of the running loop."""
+        if self._batches is not None:
+            await self._batches.close()
         if "_litellm" in self.__dict__:
             await self._litellm.close_litellm_async_clients()
 
@@ -192,7 +210,26 @@ class LitellmProvider:
             return bool(self._litellm.supports_response_schema(model))
         return "response_format" in (self._litellm.get_supported_openai_params(model) or ())
 
-    async def _attempt(self, settings: ModelSettings, ask: Any, **request: Any) -> Any:
+    async def batches(self) -> LitellmBatches:
+        """Return the batch APIs."""
+        from evolve.models.litellm_batches import LitellmBatches  # httpx, which litellm imports, too
+
+        if self._batches is None:
+            self._batches = LitellmBatches(self)
+            await self.ready()
+        return self._batches
+
+    async def attempt(self, settings: ModelSettings, ask: Any, **request: Any) -> Any:
+        """Return the result of a request to the server of a model, with its key and address.
+
+        Args:
+            settings: settings of the model.
+            ask: a coroutine function, or the name of one of litellm's.
+            request: its arguments.
+
+        Raises:
+            AttemptFailed: it failed.
+        """
         if settings.key_env is not None:
             key = self._environ.get(settings.key_env)
             if not key:
@@ -203,7 +240,8 @@ class LitellmProvider:
         seconds = settings.timeout_seconds
         try:
             async with asyncio.timeout(seconds + _GRACE):
-                return await ask(model=settings.model, timeout=seconds, max_retries=0, **request)
+                asked = getattr(self._litellm, ask) if isinstance(ask, str) else ask
+                return await asked(timeout=seconds, max_retries=0, **request)
         except TimeoutError as error:
             raise AttemptFailed(
                 "outage", f"no answer within {seconds:g} s", transient=True, unreachable=True

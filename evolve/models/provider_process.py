@@ -13,11 +13,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from evolve.models.batches import BatchProvider, BatchReply, BatchRequest, BatchState
 from evolve.models.chat import Message, ToolCall
 from evolve.models.frames import Frames
 from evolve.models.provider import AttemptFailed, Completed, Embedded, Tokens, price_by_settings
@@ -61,8 +63,7 @@ class ProviderProcess:
         """Request a chat completion."""
         form = None if schema is None else (schema[0], dict(schema[1]))
         value = await self._ask("chat", settings, messages=list(messages), options=dict(options), schema=form)
-        calls = tuple(ToolCall(**call) for call in value["calls"])
-        return Completed(**{**value, "tokens": Tokens(**value["tokens"]), "calls": calls})
+        return _completed(value)
 
     async def embed(self, settings: ModelSettings, texts: Sequence[str]) -> Embedded:
         """The vectors of ``texts``."""
@@ -78,6 +79,10 @@ class ProviderProcess:
     async def context_tokens(self, settings: ModelSettings) -> int | None:
         """Return the context length that the server states, else litellm's."""
         return await self._ask("context", settings)
+
+    async def batches(self) -> BatchProvider:
+        """Return the batch APIs, which the process asks."""
+        return _BatchesThere(self._ask)
 
     async def close(self) -> None:
         """End the process."""
@@ -95,6 +100,45 @@ class ProviderProcess:
         if "broken" in answer:
             raise RuntimeError(f"The process that asks models is broken:\n{answer['broken']}")
         return answer["value"]
+
+
+class _BatchesThere:
+    """``BatchProvider`` in the process.
+
+    Args:
+        ask: asks the process.
+    """
+
+    def __init__(self, ask: Callable[..., Awaitable[Any]]) -> None:
+        self._ask = ask
+
+    async def submit(self, settings: ModelSettings, requests: Sequence[BatchRequest]) -> str:
+        return await self._ask("batch", settings, do="submit", requests=[_plain(one) for one in requests])
+
+    async def state(self, settings: ModelSettings, batch: str) -> BatchState:
+        return BatchState(**await self._ask("batch", settings, do="state", batch=batch))
+
+    async def replies(self, settings: ModelSettings, batch: str) -> Mapping[str, BatchReply]:
+        value = await self._ask("batch", settings, do="replies", batch=batch)
+        return {key: BatchReply(**reply) for key, reply in value.items()}
+
+    async def cancel(self, settings: ModelSettings, batch: str) -> None:
+        await self._ask("batch", settings, do="cancel", batch=batch)
+
+    async def read(self, settings: ModelSettings, request: BatchRequest, reply: BatchReply) -> Completed:
+        asked, given = _plain(request), asdict(reply)
+        return _completed(await self._ask("batch", settings, do="read", request=asked, reply=given))
+
+
+def _plain(request: BatchRequest) -> dict[str, Any]:
+    form = None if request.schema is None else (request.schema[0], dict(request.schema[1]))
+    messages, options = list(request.messages), dict(request.options)
+    return {"key": request.key, "messages": messages, "options": options, "schema": form}
+
+
+def _completed(value: Mapping[str, Any]) -> Completed:
+    calls = tuple(ToolCall(**call) for call in value["calls"])
+    return Completed(**{**value, "tokens": Tokens(**value["tokens"]), "calls": calls})
 
 
 class _WorkerProcess:

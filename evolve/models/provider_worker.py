@@ -13,6 +13,7 @@ from array import array
 from dataclasses import asdict
 from typing import Any
 
+from evolve.models.batches import BatchReply, BatchRequest, OffersBatches
 from evolve.models.frames import Frames
 from evolve.models.provider import AttemptFailed, Provider
 from evolve.models.redaction import redacted
@@ -75,12 +76,31 @@ class ProviderWorker:
                     "vectors": [packed(vector) for vector in embedded.vectors],
                     "tokens": asdict(embedded.tokens),
                 }
+            case "batch":
+                return await self._batch(settings, request["do"], request)
             case "ready":
                 return await self._provider.ready(settings)
             case "context":
                 return await self._provider.context_tokens(settings)
             case _:
                 return await self._provider.price(settings, request["read"], request["written"])
+
+    async def _batch(self, settings: ModelSettings, operation: str, request: dict[str, Any]) -> Any:
+        assert isinstance(self._provider, OffersBatches)
+        api = await self._provider.batches()
+        match operation:
+            case "submit":
+                return await api.submit(settings, [BatchRequest(**one) for one in request["requests"]])
+            case "state":
+                return asdict(await api.state(settings, request["batch"]))
+            case "replies":
+                replies = await api.replies(settings, request["batch"])
+                return {key: asdict(reply) for key, reply in replies.items()}
+            case "cancel":
+                return await api.cancel(settings, request["batch"])
+            case _:
+                asked, reply = BatchRequest(**request["request"]), BatchReply(**request["reply"])
+                return asdict(await api.read(settings, asked, reply))
 
 
 def packed(vector: Any) -> str:

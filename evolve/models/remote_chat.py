@@ -6,13 +6,17 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial as partial_of
 from typing import Any, TypeVar
 
+from evolve.errors import ModelError
 from evolve.models.adaptations import Adaptations
+from evolve.models.batch_queue import BatchQueue
+from evolve.models.batches import BatchRequest
 from evolve.models.cache import ReplyCache, key_of
 from evolve.models.call_progress import CallSpec
 from evolve.models.call_runner import CallRunner
-from evolve.models.chat import ChatModel, ChatRequest, Message, Reply, Role, ToolCall, finish_of
+from evolve.models.chat import Cause, ChatModel, ChatRequest, Message, Reply, Role, ToolCall, finish_of
 from evolve.models.concurrency import SingleFlight
 from evolve.models.fitting import Room
 from evolve.models.negotiation import Negotiation
@@ -23,6 +27,8 @@ from evolve.models.tokens import estimate_tokens
 from evolve.records import Usage
 
 T = TypeVar("T")
+BATCHED: frozenset[Cause] = frozenset({"extract"})
+"""Causes of requests that may wait for a batch."""
 Run = Callable[[Sequence[Coroutine[Any, Any, Any]]], list[Any]]
 
 
@@ -39,6 +45,7 @@ class RemoteChat(ChatModel):
         run: schedules coroutines on the gateway's loop.
         context: returns the context length of the model of given settings; None where it is not known.
         adaptations: features that servers refuse; the same for all models of a gateway.
+        batches: queue for the requests that need not be answered at once; None to ask all of them singly.
     """
 
     def __init__(
@@ -53,6 +60,7 @@ class RemoteChat(ChatModel):
         run: Run,
         context: Callable[[ModelSettings], int | None] = lambda settings: settings.context_tokens,
         adaptations: Adaptations | None = None,
+        batches: BatchQueue | None = None,
     ) -> None:
         self._role: Role = role
         self._settings = settings
@@ -63,6 +71,7 @@ class RemoteChat(ChatModel):
         self._run = run
         self._context = context
         self._adaptations = adaptations or Adaptations()
+        self._batches = batches
 
     @property
     def identity(self) -> str:
@@ -93,9 +102,16 @@ class RemoteChat(ChatModel):
             return kept
 
         async def asked() -> Reply:
-            reply = await self._ask(spec, request, options, partial)
-            if self._cache is not None:
-                await asyncio.to_thread(self._cache.put, {key: _packed(reply)})
+            try:
+                reply = await self._ask(spec, key, request, options, partial)
+                if self._cache is not None:
+                    await asyncio.to_thread(self._cache.put, {key: _packed(reply)})
+            except ModelError as error:
+                if self._batches is not None and error.of_this_call:
+                    self._batches.kept(key)  # asked again later, it is another request
+                raise
+            if self._batches is not None:
+                self._batches.kept(key)
             return reply
 
         reply, ours = await self._single_flight.make(key, asked)
@@ -121,7 +137,7 @@ class RemoteChat(ChatModel):
         return kept
 
     async def _ask(
-        self, spec: CallSpec, request: ChatRequest, options: dict[str, Any], partial: bool
+        self, spec: CallSpec, key: str, request: ChatRequest, options: dict[str, Any], partial: bool
     ) -> Reply:
         schema = None if request.schema is None else (request.name, request.schema)
         room = Room(self.context_tokens)
@@ -138,11 +154,11 @@ class RemoteChat(ChatModel):
         )
         negotiation = Negotiation(self._adaptations, self._settings, meant)
 
-        async def attempt() -> Completed:
+        async def attempt(batches: BatchQueue | None = None) -> Completed:
             sent = negotiation.request()
             try:
-                completed = await self._provider.chat(
-                    self._settings, sent.messages, sent.options, sent.schema
+                completed = await self._send(
+                    BatchRequest(key, sent.messages, sent.options, sent.schema), batches
                 )
                 negotiation.worked()
                 return _whole(completed, partial=partial)
@@ -160,8 +176,18 @@ class RemoteChat(ChatModel):
                     again=True,
                 ) from failure
 
-        completed, cost = await self._call_runner.make(spec, attempt)
+        if self._batches is None or request.cause not in BATCHED:
+            completed, cost = await self._call_runner.make(spec, attempt)
+        else:
+            batched = partial_of(attempt, self._batches)
+            completed, cost = await self._call_runner.make_batched(spec, batched, attempt)
         return Reply(completed.text, cost.usage, completed.model, cost.seconds, calls=completed.calls)
+
+    async def _send(self, request: BatchRequest, batches: BatchQueue | None) -> Completed:
+        """Send a request to the provider, in a batch if there is a queue for them."""
+        if batches is not None:
+            return await batches.chat(self._settings, request)
+        return await self._provider.chat(self._settings, request.messages, request.options, request.schema)
 
     def _spec(self, request: ChatRequest, options: dict[str, Any]) -> CallSpec:
         read = [message["content"] for message in request.messages]

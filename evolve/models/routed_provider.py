@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from evolve.models.batches import BatchProvider
 from evolve.models.chat import Message
 from evolve.models.litellm_provider import LitellmProvider, warm_up_litellm
 from evolve.models.provider import AttemptFailed, Completed, Embedded, Provider
@@ -107,6 +108,10 @@ class RoutedProvider:
         """Return the context length, where the client can find it out."""
         return await (await self._of(settings)).context_tokens(settings)
 
+    async def batches(self) -> BatchProvider:
+        """Return the batch APIs, which are asked through litellm."""
+        return await (await self._by_litellm()).batches()
+
     async def close(self) -> None:
         """Close all connections."""
         for provider in (self._direct, self._litellm):
@@ -121,6 +126,9 @@ class RoutedProvider:
 
                 self._direct = OpenAIProvider(self._environ)
             return self._direct
+        return await self._by_litellm()
+
+    async def _by_litellm(self) -> LitellmProvider:
         async with self._loading:
             if self._litellm is None:
                 self._litellm = await self._loaded()

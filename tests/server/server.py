@@ -27,6 +27,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from tests.server.batches import BatchDesk, batch_tokens
 from tests.server.dialects import CHATS, Dialect, dialect_of, tokens_of, usage_of
 from tests.server.faults import Fault, unknown_model, wrong_key
 from tests.server.log import Served, Totals, totals
@@ -47,7 +48,9 @@ class ModelServer:
         key: what must follow ``Bearer``; None to take any.
 
     Attributes:
-        served: the requests that were finished, in the order in which they were.
+        served: the requests that were finished, in the order in which they were; also those in batches, whose
+            path ends in ``#batch``.
+        desk: the batch APIs, of OpenAI and of Anthropic.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class ModelServer:
         self._counts: Counter[str] = Counter()
         self._seen: Counter[str] = Counter()
         self._down = False
+        self.desk = BatchDesk(self._say_in_batch, self._takes_key)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="model-server", daemon=True)
         self._runner: web.AppRunner
@@ -126,6 +130,7 @@ class ModelServer:
         for path in CHATS:
             app.router.add_post(path, self._handle)
         app.router.add_post(_EMBED, self._handle)
+        self.desk.add_to(app.router)
         # Cancelled handlers: a stalled request ends when its client gives up.
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -168,13 +173,28 @@ class ModelServer:
     def _said(self, asked: Asked, request: web.Request) -> Answer | Fault:
         if self._down:
             return Fault("outage", status=0, action="reset")
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        given = given or request.headers.get("x-api-key", "") or request.headers.get("api-key", "")
-        if self.key is not None and given != self.key:
-            return wrong_key(given)
+        if not self._takes_key(request):
+            return wrong_key(_key_in(request))
+        return self._scripted(asked)
+
+    def _takes_key(self, request: web.Request) -> bool:
+        return self.key is None or _key_in(request) == self.key
+
+    def _scripted(self, asked: Asked) -> Answer | Fault:
         script = self._scripts.get(asked.model)
         said: Said = unknown_model(asked.model) if script is None else script(asked)
         return Answer(said) if isinstance(said, str) else said
+
+    def _say_in_batch(self, path: str, body: Mapping[str, Any]) -> tuple[Asked, Answer | Fault]:
+        model, seen = str(body.get("model", "")), json.dumps(body)
+        asked = Asked(model, body, self._counts[model], self._seen[seen])
+        said = self._scripted(asked)
+        self._counts[model] += 1
+        self._seen[seen] += 1
+        fault, status = (said.name, said.status) if isinstance(said, Fault) else ("", 200)
+        now, tokens = time.monotonic(), batch_tokens(asked, said)
+        self.served.append(Served(model, f"{path}#batch", now, now, status, fault, *tokens, body))
+        return asked, said
 
     async def _respond(self, request: web.Request, asked: Asked, said: Answer | Fault) -> web.StreamResponse:
         dialect: Dialect | None = None if request.path == _EMBED else dialect_of(request.path)
@@ -198,6 +218,11 @@ class ModelServer:
             _drop(request)
             return web.Response()
         return web.json_response(dialect.answer(asked, said) if dialect else _embedding_json(asked, said))
+
+
+def _key_in(request: web.Request) -> str:
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return given or request.headers.get("x-api-key", "") or request.headers.get("api-key", "")
 
 
 def _drop(request: web.Request) -> None:
