@@ -10,9 +10,10 @@ from evolve.benchmark import Benchmark, benchmark
 from evolve.data import DataFile, Row, fingerprint, groups_apart, locate, rows_of
 from evolve.errors import UsageError
 from evolve.records import Episode, Task
+from evolve.scoring import ACCURACY
 
 Variant = Literal["medium", "long"]
-Operation = Literal["qa", "update", "extraction"]
+Operation = Literal["qa", "update", "extraction", "accuracy"]
 SOURCE = "https://huggingface.co/datasets/IAAR-Shanghai/HaluMem/resolve/main"
 NAMES = {"medium": "HaluMem-Medium.jsonl", "long": "HaluMem-Long.jsonl"}
 FILES = tuple(
@@ -27,13 +28,19 @@ CARD = {
     "metric": "halumem: the judge's verdict, and the share of each verdict. qa: correct, hallucination or "
     "omission of an answer. update: correct, hallucination, omission or other, of what the memory returns "
     "for the new fact. extraction: complete, partial or missing, of what it returns for each memory point; "
-    "of a false point told to distract, missing is right. Offline: coverage of the answer's content words",
+    "of a false point told to distract, missing is right. accuracy: half of 0, 1 or 2 for each point that a "
+    "session gave to the memory, by how far the talk and the reference points support it; the counts of "
+    "points, and of those that the reference points have, are reported beside it. Offline: coverage of the "
+    "answer's content words",
     "official metric": "yes in verdicts and what counts as right (recall of complete points, ratios of "
-    "verdicts); differs in the judge's prompts, which are ours, and in three points. Extraction is judged "
-    "by what read returns for the point, where the original takes the list that a system says it stored: a "
-    "memory program reports no such list, so that the accuracy of stored points, and F1, are not scored. "
-    "Points that update others are all asked for by update, also where nothing is returned. Weighting by "
-    "importance is left out",
+    "verdicts, accuracy of points); differs in the judge's prompts, which are ours, and in five points. "
+    "Extraction is judged by what read returns for the point, where the original takes the list that a "
+    "system says it stored. Accuracy takes the texts of the item that a session's extraction gave to write, "
+    "an entry of a list or a line of a text as a point: a program that stores something else is not seen. "
+    "The score is the mean over sessions, 0 for one without a point, where the original counts points and "
+    "passes such sessions over; its weighted_accuracy and target_accuracy are ratios of the counts, and F1 "
+    "is target_accuracy with the recall of extraction. Points that update others are all asked for by "
+    "update, also where nothing is returned. Weighting by importance is left out",
     "splits": "ours: 40 % of the users for test; the original has no split and no search",
     "protocol": "interleaved, as in the original: asked after each session, and later sessions are not yet "
     "known. Sessions of filler are read and not asked about. Evidence is a paraphrase of the talk, so that "
@@ -54,7 +61,8 @@ def halumem(data_dir: Path, *, variant: Variant = "medium", operation: Operation
         data_dir: the folder of the file of the variant. variant: ``medium``, about 160,000 tokens a user; or
         ``long``, 1,000,000, with talk of no use in it. operation: ``qa``, the questions of the data in their
         six types; ``update``: the memory is read for each
-            fact that replaces another; or ``extraction``: it is read for each other memory point.
+            fact that replaces another; ``extraction``: it is read for each other memory point; or
+            ``accuracy``: the points that each session's item gives to the memory are judged.
 
     Raises:
         UsageError: the file is missing, is not JSON lines, or lacks a field; or an option is unknown.
@@ -94,6 +102,7 @@ def _card(operation: str) -> dict[str, str]:
         "qa": "answer questions on a user's history so far",
         "update": "return a new fact that has replaced an old one",
         "extraction": "return each point that a session has told",
+        "accuracy": "store no point that a session has not told",
     }
     return {**CARD, "task": task[operation]}
 
@@ -133,8 +142,37 @@ def _extractions(session: Row) -> Iterator[Task]:
     """The points of a session that replace none; those told to distract should not be remembered."""
     for point in _points(session):
         if not _replaces(point):
-            false = "memory_source" in point and point.text("memory_source") == "interference"
-            yield _point_task(point, "halumem_interference" if false else "halumem_integrity")
+            yield _point_task(point, "halumem_interference" if _is_false(point) else "halumem_integrity")
+
+
+def _accuracies(session: Row) -> Iterator[Task]:
+    """One task for a session with points to be remembered: each point that was stored of it is judged.
+
+    The judge is given the talk in the original's form: the time before each turn, a blank line after each
+    answer of the assistant.
+    """
+    points = [point.text("memory_content") for point in _points(session) if not _is_false(point)]
+    if not points:
+        return
+    lines = []
+    for turn in session.rows("dialogue"):
+        role = turn.text("role")
+        time = turn.text("timestamp") if "timestamp" in turn else session.text("start_time")
+        lines.append(f"[{time}]{role}: {turn.value('content', str)}")
+        lines += [""] * (role == "assistant")
+    yield Task(
+        id="",
+        question=f"What is known from the talk of {session.text('start_time')}?",
+        answers=tuple(dict.fromkeys(points)),
+        category="stored points",
+        judge_notes="\n".join(lines),
+        scorer=ACCURACY,
+    )
+
+
+def _is_false(point: Row) -> bool:
+    """Return whether a point is untrue and was told to distract."""
+    return "memory_source" in point and point.text("memory_source") == "interference"
 
 
 def _points(session: Row) -> Iterator[Row]:
@@ -153,4 +191,4 @@ def _point_task(point: Row, scorer: str) -> Task:
     )
 
 
-_TASKS = {"qa": _questions, "update": _updates, "extraction": _extractions}
+_TASKS = {"qa": _questions, "update": _updates, "extraction": _extractions, "accuracy": _accuracies}

@@ -27,7 +27,6 @@ ALGORITHM = """
 """What has to be read to know the search: the loop, and how parents, front and best are chosen."""
 LONGEST_FILE = 320
 LONG_TESTS = {
-    "benchmarks/test_published_formats.py": 350,
     "campaign/test_proposer.py": 329,
     "report/test_browser.py": 380,
     "sandboxes/conformance.py": 718,

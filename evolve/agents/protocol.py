@@ -139,6 +139,7 @@ class Grade:
         usage: tokens and USD of all calls for it.
         met: with a rubric, whether each criterion was met, in their order.
         verdict: of a task with several verdicts (``scoring.VERDICTS``), the one that was given.
+        numbers: of a task that is judged in parts (``scoring.parts_of``), the numbers given for each.
     """
 
     score: float | None
@@ -146,6 +147,7 @@ class Grade:
     usage: Usage = field(default_factory=Usage)
     met: tuple[bool, ...] = ()
     verdict: str = ""
+    numbers: tuple[tuple[int, ...], ...] = ()
 
 
 class Judge(Protocol):

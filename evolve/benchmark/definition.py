@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from evolve.environment import OpenEnvironment
 from evolve.errors import UsageError
 from evolve.records import Episode, Learning, Task
-from evolve.scoring import GRADED, METRICS, VERDICTS
+from evolve.scoring import GRADED, METRICS, VERDICTS, judges_item
 from evolve.text import is_unicode
 
 Scope = Literal["pooled", "grouped"]
@@ -195,5 +195,5 @@ def can_score(metric: str, task: Task, *, acted: bool) -> bool:
         "rubric_unclipped": earned,
         "judge": bool(task.answers),
         "longmemeval_v2": bool(task.answers and task.scorer),
-        "halumem": bool(task.answers) and task.scorer in VERDICTS,
+        "halumem": bool(task.answers) and (task.scorer in VERDICTS or judges_item(task)),
     }.get(metric, True)

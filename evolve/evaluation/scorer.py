@@ -21,9 +21,11 @@ from evolve.scoring import (
     PARTS_VERSION,
     VERDICTS,
     VERDICTS_VERSION,
+    accuracy_metrics,
     asks_judge,
     is_unknown,
     judged_in_parts,
+    judges_item,
     judges_retrieved,
     rubric_points,
     verdict_metrics,
@@ -153,7 +155,9 @@ class Scorer:
             if grade.score is None:
                 return item.filled(metrics=metrics, inconclusive=f"no verdict: {grade.reason}")
             metrics[self._metric] = self._points(task, grade, grade.score)
-            if self._metric == "halumem" and grade.verdict:
+            if self._metric == "halumem" and judges_item(task):
+                metrics |= accuracy_metrics(grade.numbers)
+            elif self._metric == "halumem" and grade.verdict:
                 metrics |= verdict_metrics(task, grade.verdict)
         elif self._metric == "halumem":
             metrics |= verdict_metrics(task, verdict_without_judge(task, _judged_text(task, item)))

@@ -15,6 +15,7 @@ from evolve.evaluation.early_stopping import EarlyStopper
 from evolve.evaluation.extraction_cache import AgentInputs, ExtractionCache
 from evolve.evaluation.scorer import JointScorer, OnlineLearner, Scorer
 from evolve.evaluation.session_run import Clock, LoadedSession, SessionOpener, SessionRun
+from evolve.evaluation.stored_points import with_item
 from evolve.evaluation.subsets import MemoryBatch, Subset
 from evolve.evaluation.within_task import TaskRun, TriedStep
 from evolve.program import MemoryProgram
@@ -199,7 +200,7 @@ class Trial:
         """Score the reads that are due, and attribute low scores to a stage."""
         if not self._due:
             return
-        reads = [read for _, read in self._due]
+        reads = [with_item(self._tasks[read.task], read, run.writes) for _, read in self._due]
         scored = self._at.scorer.score(self._program.parts, self._tasks, reads, self.repeat)
         batches = [batch for batch, _ in self._due]
         self.items += self._stages.attributed(batches, scored, run.writes)

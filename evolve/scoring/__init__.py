@@ -12,8 +12,11 @@ from evolve.scoring.metrics import JUDGED as JUDGED
 from evolve.scoring.metrics import METRICS as METRICS
 from evolve.scoring.metrics import Metric as Metric
 from evolve.scoring.metrics import asks_judge as asks_judge
+from evolve.scoring.official.halumem import ACCURACY as ACCURACY
 from evolve.scoring.official.halumem import VERDICTS as VERDICTS
 from evolve.scoring.official.halumem import VERDICTS_VERSION as VERDICTS_VERSION
+from evolve.scoring.official.halumem import accuracy_metrics as accuracy_metrics
+from evolve.scoring.official.halumem import judges_item as judges_item
 from evolve.scoring.official.halumem import judges_retrieved as judges_retrieved
 from evolve.scoring.official.halumem import verdict_metrics as verdict_metrics
 from evolve.scoring.official.halumem import verdict_without_judge as verdict_without_judge

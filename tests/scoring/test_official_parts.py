@@ -12,6 +12,7 @@ from evolve.agents.rules import RuleBasedJudge
 from evolve.records import Criterion, Task
 from evolve.scoring import JudgedPart, judged_in_parts, parts_of, parts_score
 from evolve.scoring.official.beam import kendall_tau_b, ordering_score
+from evolve.scoring.official.halumem import ACCURACY, accuracy_metrics
 from evolve.scoring.official.infbench import summary_score
 
 
@@ -88,6 +89,57 @@ def test_infbench_summary(counts: tuple[int, int, int, int, int], score: float) 
     assert summary_score(*counts) == pytest.approx(score)
 
 
+@pytest.mark.parametrize(
+    ("replies", "score", "weighted", "target"),
+    [
+        # (accuracy, whether the reference has its fields) of each point.
+        ([(2, 1)], 1.0, (1, 1.0), (1, 1.0)),
+        ([(1, 1), (1, 0)], 0.5, (2, 1.0), (1, 0.5)),  # half counts half, in both ratios
+        ([(2, 1), (0, 1), (2, 0)], 2 / 3, (3, 2.0), (2, 1.0)),  # invented: 0 of 1, in both
+        ([(2, 0), (2, 0)], 1.0, (2, 2.0), (0, 0.0)),  # true, but not among the reference points
+        ([(0, 0)], 0.0, (1, 0.0), (0, 0.0)),
+        ([], 0.0, (0, 0.0), (0, 0.0)),  # nothing stored: no point counts
+    ],
+)
+def test_halumem_accuracy_of_stored_points(
+    replies: list[tuple[int, int]], score: float, weighted: tuple[int, float], target: tuple[int, float]
+) -> None:
+    found = accuracy_metrics(replies)
+    assert found["halumem"] == pytest.approx(score)
+    assert (found["halumem_points"], found["halumem_point_score"]) == weighted
+    assert (found["halumem_target_points"], found["halumem_target_score"]) == target
+
+
+def test_each_stored_point_is_judged_by_the_talk_and_the_reference_points() -> None:
+    task = Task(
+        id="t", question="?", answers=("He rows.", "He is 40."), scorer=ACCURACY, judge_notes="[1]user: Hi"
+    )
+    parts = parts_of(task, "He rows.\n\n He likes tea. ")
+    assert [(part.rule, part.text, part.count, part.highest) for part in parts] == [
+        ("accuracy", "He rows.", 2, 2),
+        ("accuracy", "He likes tea.", 2, 2),
+    ]
+    assert parts[0].reference == "Points:\n- He rows.\n- He is 40.\n\nTalk:\n[1]user: Hi"
+    assert parts_score(task, "He rows.\nHe likes tea.", [[2, 1], [0, 0]]) == 0.5
+    assert judged_in_parts(task)
+    assert parts_of(task, " \n") == []
+    assert parts_score(task, "", []) == 0.0
+
+
+def test_the_rule_based_judge_finds_points_by_their_words() -> None:
+    task = Task(
+        id="t",
+        question="?",
+        answers=("Martin stopped rowing in May",),
+        scorer=ACCURACY,
+        judge_notes="[1]user: I bought a green kayak.",
+    )
+    stored = "Martin stopped rowing\nbought green kayak\nbought yellow kayak\nZebras sing"
+    (grade,) = RuleBasedJudge().grade([task], [stored])
+    assert grade.numbers == ((2, 1), (2, 0), (1, 0), (0, 0))
+    assert grade.score == 5 / 8
+
+
 def test_the_lines_of_an_ordering_are_its_parts_and_blank_ones_count() -> None:
     task = asked("beam_event_ordering", "It rained.", "The sun shone.")
     answer = "1. Sun\n\n2. Rain"
@@ -113,6 +165,10 @@ def test_a_summary_has_three_parts_and_an_empty_one_none() -> None:
         (JudgedPart("recall", "", "", highest=3), [4], "from 0 to 3, found 4"),
         (JudgedPart("recall", "", "", highest=3), [], "expected 1 numbers, found 0"),
         (JudgedPart("precision", "", "", 2), [3, 2], "at most 2 supported sentences"),
+        (JudgedPart("accuracy", "", "", 2, 2), [3, 1], "from 0 to 2, found 3"),
+        (JudgedPart("accuracy", "", "", 2, 2), [1, 2], "expected 0 or 1 as the second number, found 2"),
+        (JudgedPart("accuracy", "", "", 2, 2), [2], "expected 2 numbers, found 1"),
+        (JudgedPart("accuracy", "", "", 2, 2), [2, 1], ""),
         (JudgedPart("precision", "", "", 2), [-1, 2], "found -1"),
         (JudgedPart("event_ordering", "", "", None, 2), [1, 3], "found 3"),
         (JudgedPart("event_ordering", "", "", None, 2), [], ""),

@@ -248,7 +248,8 @@ def _grade(task: Task, answer: str, asked: Sequence[Asked[Verdict | Choice | Num
     if judged_in_parts(task):
         numbers = [reply for reply in replies if isinstance(reply, Numbers)]
         reasons = "; ".join(f"{list(one.values)}: {one.reason}" for one in numbers)
-        return Grade(parts_score(task, answer, [one.values for one in numbers]), reasons, usage)
+        values = tuple(one.values for one in numbers)
+        return Grade(parts_score(task, answer, values), reasons, usage, numbers=values)
     if isinstance(replies[0], Choice):
         chosen = replies[0]
         return Grade(VERDICTS[task.scorer][chosen.name], chosen.reason, usage, verdict=chosen.name)

@@ -176,7 +176,8 @@ class RuleBasedJudge:
             return self._verdict(task, text)
         if judged_in_parts(task):
             replies = [self._numbers(part) for part in parts_of(task, text)]
-            return Grade(parts_score(task, text, replies), f"by shared words: {replies}")
+            numbers = tuple(map(tuple, replies))
+            return Grade(parts_score(task, text, replies), f"by shared words: {replies}", numbers=numbers)
         return self._by_rubric(task, text) if task.rubric else self._by_answers(task, text)
 
     def _verdict(self, task: Task, text: str) -> Grade:
@@ -199,11 +200,20 @@ class RuleBasedJudge:
         said = terms(part.text)
         if part.rule == "fluency":
             return [1]
+        if part.rule == "accuracy":
+            return self._accuracy(part, said)
         if part.rule == "precision":
             known, sentences = terms(part.reference), split_passages(part.text)
             return [sum(self._shares(terms(one), known) for one in sentences), len(sentences)]
         same = [number for number, line in enumerate(lines, 1) if self._shares(terms(line), said)]
         return same if part.rule == "event_ordering" else [len(same)]
+
+    def _accuracy(self, part: JudgedPart, said: frozenset[str]) -> list[int]:
+        """Return 2, 1 or 0 by the share of a point's words in the reference, and if it is a point of that."""
+        listed = [terms(line[2:]) for line in part.reference.split("\n") if line.startswith("- ")]
+        known = terms(part.reference)
+        accuracy = 2 if said <= known else int(self._shares(said, known))
+        return [accuracy, int(any(self._shares(said, point) for point in listed))]
 
     def _shares(self, wanted: frozenset[str], said: frozenset[str]) -> bool:
         return len(wanted & said) >= self.threshold * len(wanted) > 0
