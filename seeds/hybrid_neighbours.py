@@ -85,12 +85,12 @@ class KnowledgeBase:
         if fresh:
             vectors = self.toolkit.embed([passage["text"] for passage in fresh])
             self.toolkit.vectors.add([passage["number"] for passage in fresh], vectors)
-        for place, passage in enumerate(fresh):
-            nearby = fresh[max(0, place - knob("context_reach")) : place + knob("context_reach") + 1]
-            self.toolkit.db.execute(
-                "INSERT INTO surroundings (rowid, text) VALUES (?, ?)",
-                (passage["number"], " ".join(self.toolkit.words("\n".join(p["text"] for p in nearby)))),
-            )
+        self.toolkit.db.executemany("INSERT INTO surroundings (rowid, text) VALUES (?, ?)", self._near(fresh))
+
+    def _near(self, fresh):
+        """The number of each passage, and its words together with those just before and after it."""
+        own, reach = [" ".join(self.toolkit.words(p["text"])) for p in fresh], knob("context_reach")
+        return [(p["number"], " ".join(own[max(0, n - reach) : n + reach + 1])) for n, p in enumerate(fresh)]
 
     def _without_common_words(self, question):
         """The question less its common words; the whole question where nothing else is left."""
@@ -122,7 +122,7 @@ class KnowledgeBase:
     def _pack(self, scores):
         """Choose the best passages that fit, then print them by episode and in their order."""
         chosen, headings, left = [], set(), knob("budget_characters")
-        for number in sorted(scores, key=lambda n: (-scores[n], n)):
+        for number in sorted(sorted(scores), key=scores.get, reverse=True):
             passage = self.passages[number]
             price = len(passage["text"]) + 1
             if passage["heading"] and passage["episode"] not in headings:

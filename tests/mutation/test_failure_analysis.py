@@ -51,6 +51,7 @@ def cues(context) -> set[Cue]:
             {"question": "What is The door?", "evidence": ("The door code is: 12",)},
         ),
         (Cue.WORDS, {"question": "Which wine?"}, {"question": "Which drink?"}),
+        (Cue.KIND, {"question": "In which month was it?"}, {"question": "Which wine was it?"}),
         (Cue.PARAPHRASE, {"question": "Which drink?"}, {"question": "Which wine?"}),
         (Cue.HEADING, {"question": "What happened in May?"}, {"question": "What happened in June?"}),
         (Cue.HEADING, {"question": "What happened in 2023?"}, {"question": "What happened in 2024?"}),

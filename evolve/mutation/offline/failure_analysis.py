@@ -11,6 +11,11 @@ from evolve.records import Episode, Evidence, ItemResult, Stage, Task
 from evolve.scoring import contains_passage, content_words
 
 _SPEAKER = re.compile(r"\w+(?=:)|[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){1,4}(?=:)")
+_KIND = re.compile(
+    r"\b(?:when|where|who|whose|whom|how (?:many|much|long|old|often)|"
+    r"(?:what|which) (?:day|date|month|year|time|city|town|country|place))\b",
+    re.IGNORECASE,
+)
 _FULL = 0.7  # share of the longest retrieved text, below which there was room for more
 
 
@@ -27,6 +32,7 @@ class Cue(StrEnum):
     WORDS = "the missing line shares words with the question"
     PARAPHRASE = "the missing line shares no word with the question"
     HEADING = "the question shares a date or a name with the heading above the missing line"
+    KIND = "the question asks for a time, a number, a name or a place"
     REVISED = "the question asks for the present state"
     SEVERAL = "the evidence stands in several episodes"
     REPEATED = "the same lines, such as headings, came back again and again"
@@ -72,6 +78,8 @@ def _cues(item: ItemResult, task: Task, episodes: Mapping[str, Episode], longest
     yield Cue.CROWDED if len(item.retrieved) > _FULL * longest else Cue.SLACK
     if len({e.episode for e in task.evidence}) > 1:
         yield Cue.SEVERAL
+    if _KIND.search(task.question):
+        yield Cue.KIND
     if re.search(
         r"\b(now|current|currently|latest|last|still|most recent|these days)\b", task.question, re.I
     ):

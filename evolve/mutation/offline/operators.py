@@ -180,6 +180,7 @@ def operators() -> tuple[Operator, ...]:
         Fragment("spread_to_neighbours", {c.ADJACENT: 1.5}),
         Fragment("favour_speaker", {c.SPEAKER: 1.0}),
         Fragment("favour_people", {c.SPEAKER: 0.3}),
+        Fragment("favour_answer_kind", {c.KIND: 1.0}),
         Fragment("set_common_words_aside", {c.WORDS: 0.5, c.CROWDED: 0.3}),
         Fragment("favour_heading", {c.HEADING: 1.0}),
         Fragment("favour_recent", {c.REVISED: 1.0}),
