@@ -76,7 +76,6 @@ def build(
         BudgetReached: the spending limit is reached before the embedding model is asked.
     """
     _check(config, components, root / name)
-    check_notes(config, root, name)
     optimizer = components.make("optimizer", config.search.optimizer, config=config)
     selector = named_selector(config, components)
     seeds = seed_programs(config.seeds)
@@ -88,6 +87,7 @@ def build(
     past = recorded_calls(root / name / "calls.jsonl")
     asked = preflight(config, loaded[1], past=past, notify=notify, connect=connect)
     with ExitStack() as closing:
+        closing.callback(asked.close)
         benchmark_setup = open_benchmark_setup(
             here,
             unsafe_local=unsafe_local,
@@ -100,7 +100,7 @@ def build(
         run = RunDirectory.create_or_open(root, name, config, notify=notify)
         closing.callback(run.close)
         Gate(Approvals.of_user(), trust=True, notify=notify).admit(acts, source=name)
-        _account(run, asked)
+        _account(run, asked.calls)
         config = run.config  # with the window that was left out
         model_set = open_model_set(
             config,
@@ -109,7 +109,7 @@ def build(
             notify=notify,
             passages=benchmark_setup.passages,
             guidance=benchmark_setup.benchmark.guidance,
-            connect=connect,
+            connect=asked.connect,
             components=components,
         )
         closing.callback(model_set.close)
@@ -136,6 +136,7 @@ def _check(config: CampaignConfig, components: Components, run: Path) -> None:
     _check_gepa(config)
     check_proposer(config)
     _check_parts(config, components)
+    check_notes(config, run.parent, run.name)
 
 
 def _say_what_to_know(config: CampaignConfig, setup: EvaluationSetup, notify: Notify) -> None:

@@ -38,6 +38,22 @@ class _AskedModel:
         return f"{self.settings.model} ({', '.join(self.roles)})"
 
 
+@dataclasses.dataclass(frozen=True)
+class Preflight:
+    """Outcome of the check, with what it has started.
+
+    Attributes:
+        calls: the calls, for the account of the run.
+        connect: makes the gateway of the campaign from the one that asked, so that no client is loaded twice;
+            as given, where none was needed.
+        close: ends the gateway that asked, unless ``connect`` has used it.
+    """
+
+    calls: Sequence[Call] = ()
+    connect: Callable[..., Gateway] | None = None
+    close: Callable[[], None] = lambda: None
+
+
 class _CallsInMemory:
     """``CallLog`` in memory: calls recorded before, and calls made now."""
 
@@ -59,8 +75,8 @@ def preflight(
     past: Sequence[Call] = (),
     notify: Callable[[str], None],
     connect: Callable[..., Gateway] | None = None,
-) -> list[Call]:
-    """Ask each model of ``config`` one tiny question; return the calls, for the account of the run.
+) -> Preflight:
+    """Ask each model of ``config`` one tiny question; return the calls and the gateway, which stays open.
 
     Models on this machine are left out, since their server is checked when it starts; so is a judge that
     ``metric`` does not ask. Where rules play all roles, or ``models.preflight`` is off, nothing happens. Any
@@ -71,7 +87,7 @@ def preflight(
         metric: metric of quality.
         past: calls of the run so far, which count towards its budget.
         notify: told which models answered, and the price.
-        connect: makes the gateway; see ``open_roles``.
+        connect: makes the gateway; see ``open_model_set``.
 
     Raises:
         UsageError: models that cannot be asked: a key is missing or refused, there is no such model or
@@ -79,28 +95,35 @@ def preflight(
     """
     models = _models(config, metric)
     if not config.models.preflight or is_offline(config.models) or not models:
-        return []
+        return Preflight(connect=connect)
     if connect is None:
         from evolve.models.gateway import open_gateway as connect
     kept = _CallsInMemory(past)
-    with connect(
+    gateway = connect(
         concurrency=config.models.concurrency,
         patience_seconds=min(PATIENCE_SECONDS, config.models.patience_seconds),
         calls=kept,
         budget=Budget(config.max_usd, config.max_tokens),
-    ) as gateway:
-        try:
-            problems = [f"  {one.name}: {problem}" for one in models if (problem := _problem(gateway, one))]
-        except BudgetReached:  # the campaign reports it itself
-            return kept.made
+    )
+    try:
+        _ask(models, gateway)
+        notify(_said(models, kept.made))
+    except BudgetReached:  # the campaign reports it itself
+        pass
+    except BaseException:
+        gateway.close()
+        raise
+    return Preflight(kept.made, gateway.reopened, gateway.close)
+
+
+def _ask(models: Sequence[_AskedModel], gateway: Gateway) -> None:
+    problems = [f"  {one.name}: {problem}" for one in models if (problem := _problem(gateway, one))]
     if problems:
         listed = "\n".join(problems)
         raise UsageError(
             f"Not all models can be asked:\n{listed}\n"
             f"Nothing was started. Fix this and rerun the command, or {_OFF}."
         )
-    notify(_said(models, kept.made))
-    return kept.made
 
 
 def _models(config: CampaignConfig, metric: str) -> list[_AskedModel]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
@@ -25,6 +24,7 @@ from evolve.models.calls import Call, CallLog
 from evolve.models.chat import Reply, Role
 from evolve.models.concurrency import SingleFlight
 from evolve.models.context_length import ContextLengths
+from evolve.models.event_loop import EventLoopThread
 from evolve.models.litellm_provider import LitellmProvider
 from evolve.models.provider import AttemptFailed, Provider
 from evolve.models.provider_process import ProviderProcess
@@ -61,6 +61,7 @@ class Gateway:
         clock: monotonic clock, in seconds.
         now: clock in seconds since 1970.
         sleep: replaces ``asyncio.sleep``.
+        thread: runs the event loop; None: a new one.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Gateway:
         clock: Clock = time.monotonic,
         now: Clock = time.time,
         sleep: Sleep = asyncio.sleep,
+        thread: EventLoopThread | None = None,
     ) -> None:
         waits: dict[str, Any] = {
             "backoff": backoff or Backoff(),
@@ -118,9 +120,9 @@ class Gateway:
         self._vectors: SingleFlight[dict[str, np.ndarray]] = SingleFlight()
         self._contexts = ContextLengths(self._find_context, notify, clock)
         self._closed = False
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="models", daemon=True)
-        self._thread.start()
+        self._thread = thread or EventLoopThread()
+        self._loop = self._thread.loop
+        self._lasting = {"provider": self._provider, "eager": eager, "thread": self._thread, **waits}
 
     def chat(self, role: Role, settings: ModelSettings) -> RemoteChat:
         """Return the chat model of a role.
@@ -205,7 +207,7 @@ class Gateway:
         All of them are awaited, so that no paid answer is lost; then the first exception, if any, is raised.
         They are charged to the calling thread's candidate.
         """
-        if self._closed or threading.current_thread() is self._thread:
+        if self._closed or self._thread.is_current:
             for coroutine in work:
                 coroutine.close()
             where = "after it was closed" if self._closed else "on its own event loop; await the work there"
@@ -224,15 +226,25 @@ class Gateway:
                 raise result
         return results  # type: ignore[return-value]
 
+    def reopened(self, **settings: Any) -> Gateway:
+        """Return a gateway with other ``settings`` in the place of this one, which is closed without an end.
+
+        It goes on with the provider, the thread and the timing of this one, so that nothing is loaded again.
+
+        Args:
+            settings: the other arguments of ``Gateway``; omitted ones have the defaults.
+        """
+        gateway = Gateway(**self._lasting, **settings)
+        self._closed = True
+        return gateway
+
     def close(self) -> None:
         """Cancel what is in flight, close connections and end the thread. Safe to call again."""
         if self._closed:
             return
         self._closed = True
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._thread.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -244,7 +256,7 @@ class Gateway:
 
     def _context(self, settings: ModelSettings) -> int | None:
         """Return the context of a model; on the loop, which must not wait, only if it is known already."""
-        may_ask = not self._closed and threading.current_thread() is not self._thread
+        may_ask = not self._closed and not self._thread.is_current
         return self._contexts.of(settings, may_ask=may_ask)
 
     def _find_context(self, settings: ModelSettings) -> int | None:

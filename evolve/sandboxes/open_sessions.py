@@ -10,7 +10,7 @@ from collections.abc import Callable
 from evolve.errors import InfrastructureError
 from evolve.sandboxes.protocol import Limits, Services
 from evolve.sandboxes.session import WorkerSession
-from evolve.sandboxes.worker import Worker
+from evolve.sandboxes.worker import Worker, all_at_once
 
 _NUMPY = re.compile(r"\b(numpy|embed|vectors|chroma|chromadb)\b")
 _OF_LATE = 8  # programs
@@ -56,8 +56,7 @@ class OpenSessions:
         with self._lock:
             self._closed = True
             sessions = list(self._open)
-        for session in sessions:
-            session.close()
+        all_at_once(session.close for session in sessions)
 
     def _check(self) -> None:
         if self._closed:

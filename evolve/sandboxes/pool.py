@@ -6,11 +6,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Hashable
 from contextlib import suppress
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from evolve.errors import InfrastructureError
 from evolve.sandboxes.protocol import Limits
-from evolve.sandboxes.worker import Worker
+from evolve.sandboxes.worker import Worker, all_at_once
 
 
 class IdleWorker(Worker, Protocol):
@@ -85,8 +86,7 @@ class WarmPool(Generic[W]):
             self._closed = True
             waiting = self._empty()
             self._changed.notify_all()
-        for worker in waiting:
-            _end(worker)
+        all_at_once(partial(_end, worker) for worker in waiting)
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
@@ -101,8 +101,7 @@ class WarmPool(Generic[W]):
                 self._awaited = False
             worker = self._waiting.popleft() if self._waiting else None
             self._changed.notify_all()
-        for other in stale:
-            _end(other)
+        all_at_once(partial(_end, other) for other in stale)
         return worker
 
     def _keep(self, limits: Limits) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,3 +62,31 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def all_at_once(ends: Iterable[Callable[[], None]]) -> None:
+    """Call each of ``ends``, which end workers, at the same time: an engine takes a while for each container.
+
+    The first error, if any, is raised once all have returned.
+    """
+    errors: list[Exception] = []
+
+    def called(end: Callable[[], None]) -> None:
+        try:
+            end()
+        except Exception as error:  # noqa: BLE001 - raised below
+            errors.append(error)
+
+    threads = []
+    for end in ends:
+        thread = threading.Thread(target=called, args=(end,), name="sandbox-end", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # at the end of the interpreter, no thread can be started
+            called(end)
+        else:
+            threads.append(thread)
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]

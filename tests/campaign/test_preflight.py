@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evolve.campaign.preflight import QUESTION, preflight
 from evolve.config import CampaignConfig, merged
-from evolve.errors import UsageError
+from evolve.errors import InfrastructureError, UsageError
 from evolve.models.calls import Call
+from evolve.models.gateway import Gateway
 from evolve.registry import REGISTRY
 from tests.campaign.actors import MODELS, actors
 from tests.campaign.lab import SMALL, Lab, quick
@@ -31,7 +33,9 @@ def ready(server: ModelServer) -> ModelServer:
 
 def checked(config: CampaignConfig, notices: list[str] | None = None) -> list[Call]:
     told = [] if notices is None else notices
-    return preflight(config, "judge", notify=told.append, connect=quick)
+    found = preflight(config, "judge", notify=told.append, connect=quick)
+    found.close()
+    return list(found.calls)
 
 
 def test_each_model_is_asked_once_and_its_price_is_said(ready: ModelServer, lab: Lab) -> None:
@@ -70,6 +74,39 @@ def refused(config: CampaignConfig, lab: Lab) -> str:
     assert text.count("rerun the command") == 1, "the remedy is said once"
     assert text.count("--no-preflight") == 1
     return text
+
+
+def test_the_campaign_goes_on_with_the_client_that_was_loaded_for_it(ready: ModelServer, lab: Lab) -> None:
+    opened: list[Gateway] = []
+
+    def connect(**settings: Any) -> Gateway:
+        opened.append(quick(**settings))
+        return opened[-1]
+
+    ended = lab.run("run", lab.config(SMALL, budget=1, models__preflight=True), connect=connect)
+    assert ended.error is None
+    assert ended.summary is not None
+    assert len(opened) == 1
+    assert not opened[0]._thread._thread.is_alive(), "it ends with the campaign"
+
+
+def test_it_is_ended_where_the_campaign_cannot_begin(
+    ready: ModelServer, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Gateway] = []
+
+    def connect(**settings: Any) -> Gateway:
+        opened.append(quick(**settings))
+        return opened[-1]
+
+    def absent() -> None:
+        raise InfrastructureError("The sandbox is away.")
+
+    monkeypatch.setattr(REGISTRY, "_added", {("sandbox", "absent"): absent})
+    config = lab.config(SMALL, models__preflight=True, sandbox__backend="absent")
+    ended = lab.run("run", config, connect=connect)
+    assert "The sandbox is away" in str(ended.error)
+    assert not opened[0]._thread._thread.is_alive()
 
 
 def test_a_missing_key_is_named(ready: ModelServer, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,26 @@ def test_a_reply_with_its_usage(model_server: ModelServer, role_config: Configur
     assert (body["temperature"], body["max_tokens"]) == (0.5, 50)
 
 
+def test_it_goes_on_as_another_one_with_its_provider(
+    model_server: ModelServer, role_config: Configured, open_gateway: Opened
+) -> None:
+    model_server.script("task", always("yes"))
+    checks, campaign = Recorded(), Recorded()
+    first = open_gateway(calls=checks)
+    asked = first.chat("task", role_config("task"))
+    asked.ask(request("ready?"))
+    second = first.reopened(calls=campaign)
+    first.close()  # no longer its own
+    with pytest.raises(RuntimeError, match="after it was closed"):
+        asked.ask(request("more"))
+    again = second.chat("task", role_config("task"))
+    assert again.ask(request("more")).text == "yes"
+    assert (len(checks.made), len(campaign.made)) == (1, 1)
+    second.close()
+    with pytest.raises(RuntimeError, match="after it was closed"):
+        again.ask(request("more"))
+
+
 def test_the_price_of_litellms_table(
     model_server: ModelServer, role_config: Configured, gateway: Gateway
 ) -> None:

@@ -18,6 +18,7 @@ from evolve.sandboxes.image import Recipe
 from evolve.sandboxes.pool import WarmPool
 from evolve.sandboxes.process import ProcessSandbox, ProcessWorker
 from evolve.sandboxes.protocol import Limits, Sandbox
+from evolve.sandboxes.worker import all_at_once
 
 LIMITS = Limits()
 
@@ -63,6 +64,44 @@ class Starter:
             raise InfrastructureError("The engine is gone.")
         self.made.append(FakeWorker(len(self.made), limits))
         return self.made[-1]
+
+
+class SlowToEnd(FakeWorker):
+    """A worker whose end waits until ``others`` end, too: an engine takes a while for a container."""
+
+    def __init__(self, number: int, limits: Limits, others: threading.Barrier) -> None:
+        super().__init__(number, limits)
+        self.others = others
+
+    def kill(self) -> None:
+        self.others.wait(20)
+        super().kill()
+
+
+def test_waiting_workers_are_ended_at_the_same_time() -> None:
+    together, made = threading.Barrier(3), []
+
+    def start(limits: Limits) -> SlowToEnd:
+        made.append(SlowToEnd(len(made), limits, together))
+        return made[-1]
+
+    pool = WarmPool(start, 3, key=lambda limits: limits.memory_mb, expected=LIMITS)
+    with pool._changed:
+        assert pool._changed.wait_for(lambda: len(pool._waiting) == 3, 20)
+    pool.close()
+    assert [(worker.running, worker.released) for worker in made] == [(False, True)] * 3
+
+
+def test_all_ends_are_called_though_one_fails() -> None:
+    ended: list[str] = []
+
+    def fails() -> None:
+        raise InfrastructureError("The engine is gone.")
+
+    with pytest.raises(InfrastructureError, match="engine is gone"):
+        all_at_once([lambda: ended.append("one"), fails, lambda: ended.append("two")])
+    assert sorted(ended) == ["one", "two"]
+    all_at_once([])
 
 
 @pytest.fixture
