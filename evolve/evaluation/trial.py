@@ -15,11 +15,11 @@ from evolve.evaluation.early_stopping import EarlyStopper
 from evolve.evaluation.extraction_cache import AgentInputs, ExtractionCache
 from evolve.evaluation.scorer import JointScorer, OnlineLearner, Scorer
 from evolve.evaluation.session_run import Clock, LoadedSession, SessionOpener, SessionRun
-from evolve.evaluation.stored_points import with_item
 from evolve.evaluation.subsets import MemoryBatch, Subset
 from evolve.evaluation.within_task import TaskRun, TriedStep
 from evolve.program import MemoryProgram
 from evolve.records import CostUnit, Episode, Failure, ItemOutcome, Learning, Task, Usage
+from evolve.scoring.stored_points import with_item
 
 EMBED_ROUNDS = 2
 """Most deferrals of a read for vectors, besides one for each model call."""

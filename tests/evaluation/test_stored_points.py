@@ -5,7 +5,6 @@ from __future__ import annotations
 from evolve.agents.rules import RuleBasedAgent, RuleBasedJudge
 from evolve.benchmark import Benchmark
 from evolve.evaluation import Evaluator, Subset
-from evolve.evaluation.stored_points import points, with_item
 from evolve.models.embeddings import HashingEmbedder
 from evolve.models.offline import ExtractiveModel
 from evolve.program import MemoryProgram
@@ -13,6 +12,7 @@ from evolve.records import Episode, Failure, ItemOutcome, Task, WriteResult
 from evolve.sandboxes.process import ProcessSandbox
 from evolve.sandboxes.protocol import Limits
 from evolve.scoring import ACCURACY
+from evolve.scoring.stored_points import points, with_item
 
 PROGRAM = """
 from dataclasses import dataclass, field

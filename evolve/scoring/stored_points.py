@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from evolve.records import Fields, ItemOutcome, Task, WriteResult
-from evolve.scoring import judges_item
+from evolve.scoring.official.halumem import judges_item
 
 
 def with_item(task: Task, read: ItemOutcome, writes: Sequence[WriteResult]) -> ItemOutcome:
