@@ -59,8 +59,10 @@ CARD = {
     "source=infbench_sum it is F1 of the key points that a summary holds and of its sentences that an "
     "expert's summary supports, or 0 if it is not fluent",
     "official metric": "yes; where a model judges, which has to be asked for by source, with prompts of our "
-    "own. Left out: recsys_redial, whose rule compares each line of an answer with 31,161 names: a score "
-    "here has the question, its gold answer and the answer, and no more",
+    "own. Left out: recsys_redial. Its rule replaces each line of an answer by the nearest of the 31,161 "
+    "names of another file, entity2id.json, by edit distance, and takes recall of the films among the first "
+    "five. A score here has the question, its gold answers and the answer, and no more; and the original "
+    "breaks ties in the order of a Python set, so that its score differs from run to run",
     "splits": "ours: 40 % of the questions of each source for test, of the same texts: with one to eight "
     "texts a source, whole texts cannot be held out. The original has no split and no search",
     "not verified": "the data: none was at hand; columns, sources and splits are those of the dataset card "
