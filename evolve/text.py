@@ -23,7 +23,9 @@ UNSPACED = (
 )
 """The ranges of those scripts, for a class of a regular expression."""
 _PART = re.compile(r"[^/,() ]+|[/,() ]+")
-_WORD = re.compile(r"\w+")
+_LETTERS_OF_WORDS = "".join(
+    chr(code) if chr(code).isalnum() or code == ord("_") else " " for code in range(128)
+)
 _TOKEN = re.compile(rf"[{UNSPACED}][\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]*|[^\W{UNSPACED}]+")
 
 
@@ -37,7 +39,7 @@ def words(text: str) -> tuple[str, ...]:
         ('蓝', '色', 'abc')
     """
     if text.isascii():
-        return tuple(_WORD.findall(text.casefold()))
+        return tuple(text.lower().translate(_LETTERS_OF_WORDS).split())
     return tuple(_TOKEN.findall(unicodedata.normalize("NFKC", text).casefold()))
 
 
