@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 HELD_FILES = 40
@@ -47,7 +48,10 @@ class Snapshot:
     """
 
     def __init__(self, roots: Sequence[str], limit: int) -> None:
-        self._roots = {root: stat.S_IMODE(os.stat(root).st_mode) for root in roots if os.path.isdir(root)}
+        self._roots: dict[str, int] = {}
+        for root in roots:
+            with suppress(FileNotFoundError):
+                self._roots[root] = stat.S_IMODE(os.stat(root).st_mode)
         self._left = limit
         self._limit = limit
         self._entries: dict[str, dict[str, Entry]] = {}  # directory → name → entry, parents first
@@ -62,6 +66,8 @@ class Snapshot:
             OSError: that is not possible.
             TooMuch: too many files are kept to put back what was removed or replaced.
         """
+        if not any(self._entries.values()) and self._is_empty():  # as of most programs
+            return
         try:
             lost = self._put_back_lost()
             self._undo()
@@ -81,6 +87,13 @@ class Snapshot:
             for name, entry in entries.items()
             if stat.S_ISFIFO(entry.info.st_mode) or stat.S_ISSOCK(entry.info.st_mode)
         ]
+
+    def _is_empty(self) -> bool:
+        """Whether nothing is there now, and the modes are as they were."""
+        return all(
+            stat.S_IMODE(os.stat(root).st_mode) == mode and not os.listdir(root)
+            for root, mode in self._roots.items()
+        )
 
     def _put_back_lost(self) -> bool:
         """Restore the bytes of files that no longer have their name: who holds one open sees no change."""

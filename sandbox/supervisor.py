@@ -227,7 +227,7 @@ class Supervisor:
             if copy == self._live or Status.of(copy).parent != self._live:
                 raise Shared("a copy of itself that is no child of it")
             os.kill(copy, signal.SIGSTOP)  # it needs a moment for that
-            if len(os.listdir(f"/proc/{self._live}/task")) > 1:
+            if Status.of(self._live).threads > 1:
                 # They are in the live process only. Go on with the copy, which has none, as no later copy
                 # has.
                 self._check_copy(copy)
