@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -137,6 +139,23 @@ def test_an_option_that_has_the_name_of_a_field_comes_from_it() -> None:
     assert {(path, name) for path, names in OWN.items() for name in names if name in fields} == {
         ("serve", "tools")
     }
+
+
+def test_commands_and_flags_of_an_early_version_are_still_there() -> None:
+    """Scripts that were written for the version fa35141 keep working."""
+    before = {
+        command: set(flags.split())
+        for command, flags in json.loads(
+            Path(__file__).with_name("flags_of_fa35141.json").read_text()
+        ).items()
+    }
+    now = {
+        path: {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)}
+        for path, command in all_commands()
+    }
+    print(f"{len(before)} commands with {sum(map(len, before.values()))} flags then, {len(now)} commands now")
+    missing = {command: flags - now.get(command, set()) for command, flags in before.items()}
+    assert {command: flags for command, flags in missing.items() if flags or command not in now} == {}
 
 
 def test_a_new_option_by_hand_is_seen() -> None:

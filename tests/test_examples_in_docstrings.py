@@ -20,7 +20,9 @@ MODULES = sorted(
         "evolve.cli.settings",
         "evolve.components",
         "evolve.config.models",
+        "evolve.inspection.remarks",
         "evolve.kinds",
+        "evolve.models.names",
         "evolve.plugins.labels",
         "evolve.plugins.spaces",
         "evolve.plugins.texts",
@@ -43,7 +45,7 @@ def test_examples_do_what_they_show(name: str, monkeypatch: pytest.MonkeyPatch) 
     assert results.failed == 0
 
 
-@pytest.mark.parametrize("name", EXPORTS)
-def test_every_export_has_an_example(name: str) -> None:
-    documentation = getattr(evolve, name).__doc__ or ""
-    assert ">>>" in documentation, f"evolve.{name} has no example in its docstring"
+def test_every_export_has_an_example() -> None:
+    without = [name for name in EXPORTS if ">>>" not in (getattr(evolve, name).__doc__ or "")]
+    print(f"{len(EXPORTS) - len(without)} of {len(EXPORTS)} exports have an example")
+    assert without == []

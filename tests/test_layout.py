@@ -76,12 +76,13 @@ def test_every_room_has_its_place(modules: Modules) -> None:
 
 def test_imports_point_downward(modules: Modules) -> None:
     height = {room: place for place, room in enumerate(ROOMS)}
+    found = [(path, room) for path, tree in modules for room in imported(tree) if room in height]
     upward = [
         f"{path.relative_to(ROOT)} imports {room}, which is farther up"
-        for path, tree in modules
-        for room in imported(tree)
-        if room in height and height[room] < height.get(room_of(path), -1)
+        for path, room in found
+        if height[room] < height.get(room_of(path), -1)
     ]
+    print(f"{len(upward)} of {len(found)} imports between rooms point upward")
     assert upward == []
 
 
@@ -120,7 +121,9 @@ def test_a_class_name_means_one_thing(modules: Modules) -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
                 places[node.name.lstrip("_")].append(str(path.relative_to(ROOT)))
-    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+    several = {name: found for name, found in places.items() if len(found) > 1}
+    print(f"{len(several)} of {len(places)} class names have two meanings")
+    assert several == {}
 
 
 def test_choices_are_declared_once(modules: Modules) -> None:
