@@ -61,13 +61,13 @@ def reply_text(reply: Mapping[str, str]) -> str:
 
 
 def draws_line(history: RunHistory) -> str:
-    """``draw_counts`` as a line, such as ``model draws: 5, of them 3 valid, 2 unreadable``; may be empty."""
+    """``draw_counts`` as a line, such as ``model draws: 5 for 3 candidates; 3 valid, ...``; may be empty."""
     counts = draw_counts(history)
     if not counts:
         return ""
-    children = len([tries for tries in history.tries.values() if tries])
+    made = len([tries for tries in history.tries.values() if tries])
     listed = ", ".join(f"{count} {name}" for name, count in counts.items())
-    return f"model draws: {sum(counts.values())} for {children} children; {listed}"
+    return f"model draws: {sum(counts.values())} for {made} candidates; {listed}"
 
 
 def near_duplicates_of(record: RunRecord, history: RunHistory) -> dict[int, int]:

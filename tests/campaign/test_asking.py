@@ -239,4 +239,4 @@ def test_what_became_of_draws_is_counted() -> None:
     made = Proposed(number=5, program="p", parents=(0,), operator="reflect", message="", tries=(bad, good))
     for event in (made, Discarded(number=6, operator="reflect", reason="no", tries=(bad,))):
         history.apply(event)
-    assert draws_line(history) == "model draws: 3 for 2 children; 1 valid, 2 no effect"
+    assert draws_line(history) == "model draws: 3 for 2 candidates; 1 valid, 2 no effect"
