@@ -37,6 +37,15 @@ def cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
+def cpu_seconds_of(process: int) -> float:
+    """User and system seconds that a process has used so far; 0 if it has ended."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def megabytes_of_descendants() -> float:
     """Memory of all processes that this one started; a page that several share counts in parts."""
     return sum(map(megabytes_of, descendants()))

@@ -17,7 +17,7 @@ from evolve.config import OFFLINE, CampaignConfig, EvaluationConfig, ModelsConfi
 from evolve.config.models import FITTED
 from evolve.errors import UsageError
 from evolve.evaluation.batching import HostServices
-from evolve.model_set import REMEMBERED_TEXTS, ModelSet, open_model_set
+from evolve.model_set import ModelSet, open_model_set
 from evolve.models.embeddings import CachedEmbedder
 from evolve.models.names import check_model_names
 from evolve.models.static_embeddings import StaticEmbedder
@@ -35,6 +35,9 @@ from evolve.sandboxes.select import select_backend
 
 PATIENCE_SECONDS = 60.0
 """Seconds to wait out an outage of a provider: a user waits for the answer."""
+VECTORS_KEPT = 1_000
+"""Texts whose vectors stay in this process. Those of stored texts are in the program; a campaign keeps more,
+since it reads the same texts again for each candidate."""
 
 
 def load(
@@ -210,5 +213,8 @@ def _model_set(plugin: Plugin, config: CampaignConfig, path: Path, notify: Calla
             model_set.close()
             raise
         if fitted is not None and (wanted.is_offline or isinstance(fitted, StaticEmbedder)):
-            model_set.embedder = CachedEmbedder(fitted, capacity=REMEMBERED_TEXTS)
+            model_set.embedder = fitted
+    known = model_set.embedder
+    inner = known.inner if isinstance(known, CachedEmbedder) else known
+    model_set.embedder = CachedEmbedder(inner, capacity=VECTORS_KEPT)
     return model_set

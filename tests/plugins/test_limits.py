@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 import evolve
 from evolve.cli import app
 from evolve.errors import UsageError
+from evolve.models.embeddings import CachedEmbedder
 from evolve.plugins.find import find_plugin
-from evolve.plugins.load import _limits
+from evolve.plugins.load import VECTORS_KEPT, _config, _limits, _model_set
 from evolve.plugins.manifest import MANIFEST, Manifest
 from evolve.sandboxes.protocol import Limits
 
@@ -84,3 +85,14 @@ def test_a_bad_setting_of_the_usage_log_is_said(
     result = CliRunner().invoke(app, ["serve", str(asking()), *options])
     assert result.exit_code == 2
     assert re.search(reason, result.stderr)
+
+
+def test_few_vectors_stay_in_the_process(bind: Callable[..., Path], tmp_path: Path) -> None:
+    plugin = find_plugin(bind())
+    with _model_set(plugin, _config("offline", "offline", None), tmp_path, lambda _: None) as model_set:
+        embedder = model_set.embedder
+        assert isinstance(embedder, CachedEmbedder)
+        texts = [f"text {number}" for number in range(VECTORS_KEPT + 1)]
+        embedder.embed(texts)
+        assert embedder.recorded(texts[:1]) is None
+        assert embedder.recorded(texts[1:]) is not None
