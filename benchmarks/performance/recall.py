@@ -4,7 +4,7 @@ Prints a Markdown table. What is stored are turns of LoCoMo's conversations, in 
 date of its session; beyond their number, lines of the same lengths made of words of the same turns. What is
 asked are questions whose whole evidence is among the turns, one after the other, with a pause before each, as
 an agent makes one that asks its model in between. Every store returns up to 3,000 characters. The vector
-stores are given the same vectors: the offline embedder, fitted on the turns that are stored; that of the
+stores are given the same vectors: the default embedder, fitted on the turns that are stored; that of the
 plug-ins is not fitted. Plug-ins are the seed programs: one call is a question to the agent (rules, no model)
 and the program's ``read`` in a copy of its process. The same ``read`` without a sandbox, in this process, is
 what remains if isolation is given up.
@@ -32,7 +32,7 @@ import tempfile
 import time
 import types
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from unittest.mock import patch
 
@@ -44,7 +44,9 @@ from vector_stores import NEAREST, Recall, chroma, langgraph, mem0
 import evolve
 from evolve import resources
 from evolve.benchmark import find
-from evolve.models.embeddings import HashingEmbedder
+from evolve.config.models import default_embedder
+from evolve.models.embeddings import Embedder
+from evolve.models.static_embeddings import StaticEmbedder
 from evolve.plugins.manifest import MANIFEST, PROGRAM, Manifest, Provenance, item_schema, sha256
 from evolve.plugins.ready import ReadySession
 from evolve.records import Task
@@ -54,7 +56,7 @@ from evolve.statistics import bootstrap_interval
 
 PAUSE_SECONDS = 0.05  # before a question
 BATCH = 200  # texts of one call of remember_many
-LIMITS = {"memory_mb": 4096}  # 50,000 vectors of 1,024 numbers are 200 MB
+LIMITS = {"memory_mb": 4096}  # 50,000 vectors of 256 numbers are 50 MB
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,7 @@ def of_plugin(seed: str, texts: Sequence[str], tasks: Sequence[Task], sandbox: s
     with tempfile.TemporaryDirectory() as temporary:
         folder, data = plugin(seed, Path(temporary) / "plugin"), Path(temporary) / "data"
         options = {"path": data, "sandbox": sandbox, "trust": sandbox == "process", "limits": LIMITS}
+        options["embedding"] = default_embedder()
         started = time.perf_counter()
         with evolve.load(folder, **options) as memory:
             for start in range(0, len(texts), BATCH):
@@ -180,14 +183,14 @@ def of_program(seed: str, texts: Sequence[str], tasks: Sequence[Task]) -> Row:
     """The program in this process: no sandbox, no journal, no copy for a read."""
     sys.path.insert(0, str(resources.folder("sandbox")))
     toolkit = importlib.import_module("toolkit").Toolkit(None)
-    embedder = HashingEmbedder.fit([])
+    embedder = StaticEmbedder.fit([])
     toolkit.embed = embedder.embed
     module = sys.modules["memory_program"] = types.ModuleType("memory_program")
     exec(seed_program(seed).source, module.__dict__)
     started = time.perf_counter()
     base = module.KnowledgeBase(toolkit)
     for text in texts:
-        base.write(module.KnowledgeItem(summary=""), text)
+        base.write(module.KnowledgeItem(*("" for _ in fields(module.KnowledgeItem))), text)
     stored = time.perf_counter() - started
 
     def recall(question: str) -> str:
@@ -196,7 +199,7 @@ def of_program(seed: str, texts: Sequence[str], tasks: Sequence[Task]) -> Row:
     return measured(f"the same `{seed}` without a sandbox", tasks, recall, stored)
 
 
-def of_numpy(texts: list[str], tasks: Sequence[Task], embedder: HashingEmbedder) -> Row:
+def of_numpy(texts: list[str], tasks: Sequence[Task], embedder: Embedder) -> Row:
     """All products: the least that exact vector search can take, in this process."""
     started = time.perf_counter()
     matrix = embedder.embed(texts)
@@ -209,7 +212,7 @@ def of_numpy(texts: list[str], tasks: Sequence[Task], embedder: HashingEmbedder)
     return measured("numpy, exact, same vectors", tasks, recall, stored)
 
 
-def peers(texts: Sequence[str], tasks: Sequence[Task], embedder: HashingEmbedder) -> Iterator[Row]:
+def peers(texts: Sequence[str], tasks: Sequence[Task], embedder: Embedder) -> Iterator[Row]:
     """A row for each peer that is installed."""
     shops = {"chromadb": chroma, "mem0, no model": mem0, "langgraph InMemoryStore": langgraph}
     for name, opened in shops.items():
@@ -235,7 +238,7 @@ def main() -> None:
     texts, tasks = turns(given.data_dir, given.items)
     random.Random(0).shuffle(tasks)
     tasks = tasks[: given.questions]
-    embedder = HashingEmbedder.fit(texts)
+    embedder = StaticEmbedder.fit(texts)
     print(f"{len(texts)} texts, {len(tasks)} questions. {circumstances()}\n")
     print("| store | stored a second | open again, s | memory, MB | recall p10, ms | p50 | p95 | evidence |")
     print("|---|---|---|---|---|---|---|---|")
@@ -249,7 +252,7 @@ def main() -> None:
 
 
 def rows(
-    texts: list[str], tasks: Sequence[Task], embedder: HashingEmbedder, given: argparse.Namespace
+    texts: list[str], tasks: Sequence[Task], embedder: Embedder, given: argparse.Namespace
 ) -> Iterator[Row]:
     """The rows of the table."""
     for seed in given.programs.split(","):

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 
 from reference_scores import packed
 
-from evolve.models.embeddings import HashingEmbedder
+from evolve.models.embeddings import Embedder
 
 NEAREST = 100  # texts asked of a vector store: more than fit into the limit
 Recall = Callable[[str], str]
 
 
 @contextmanager
-def chroma(embedder: HashingEmbedder) -> Iterator[tuple[Callable[[Sequence[str]], None], Recall]]:
+def chroma(embedder: Embedder) -> Iterator[tuple[Callable[[Sequence[str]], None], Recall]]:
     """A chromadb collection in memory, with our vectors; ImportError where it is not installed."""
     import chromadb  # type: ignore[import-not-found]
 
@@ -37,7 +37,7 @@ def chroma(embedder: HashingEmbedder) -> Iterator[tuple[Callable[[Sequence[str]]
 
 
 @contextmanager
-def mem0(embedder: HashingEmbedder) -> Iterator[tuple[Callable[[Sequence[str]], None], Recall]]:
+def mem0(embedder: Embedder) -> Iterator[tuple[Callable[[Sequence[str]], None], Recall]]:
     """A mem0 memory without a language model, with our vectors; ImportError where it is not installed."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"MEM0_TELEMETRY": "False", "MEM0_DIR": folder}  # it looks at its import
@@ -72,7 +72,7 @@ def mem0(embedder: HashingEmbedder) -> Iterator[tuple[Callable[[Sequence[str]], 
 
 
 @contextmanager
-def langgraph(embedder: HashingEmbedder) -> Iterator[tuple[Callable[[Sequence[str]], None], Recall]]:
+def langgraph(embedder: Embedder) -> Iterator[tuple[Callable[[Sequence[str]], None], Recall]]:
     """LangGraph's store in memory, with our vectors; ImportError where it is not installed."""
     from langgraph.store.memory import InMemoryStore
 
