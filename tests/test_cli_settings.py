@@ -191,6 +191,13 @@ def test_the_judge_by_rules_grades_answers_where_it_is_named() -> None:
     assert "--judge rules" in refused.output
 
 
+def test_a_command_may_have_another_default_than_the_field() -> None:
+    assert "default: 20." in parameters("improve")["budget"].help
+    served = parameters("serve")
+    assert served["model"].help.count("default:") == served["embedding"].help.count("default:") == 1
+    assert "default: that of the campaign" in served["embedding"].help
+
+
 def test_every_field_of_a_bench_is_described() -> None:
     assert all(field.description for field in BenchConfig.model_fields.values())
 

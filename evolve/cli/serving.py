@@ -99,8 +99,12 @@ BareOption = Annotated[
 
 
 @takes(
-    Setting("models.task.model", ("--model", "-m")),
-    Setting("models.embedding.model", ("--embedding",)),
+    Setting("models.task.model", ("--model", "-m"), default=OFFLINE),
+    Setting(
+        "models.embedding.model",
+        ("--embedding",),
+        default="that of the campaign if it was computed here, else offline",
+    ),
     Setting("max_usd", note="A memory refuses further calls."),
     Setting("sandbox.backend", ("--sandbox",)),
 )

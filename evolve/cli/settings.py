@@ -64,9 +64,10 @@ class Setting:
     def help(self) -> str:
         """Description of the field with its default, and the names and form that it takes."""
         text = self._description
-        default = self.field.default if self.default is None else self.default
-        if default not in (None, {}) and not self._role and "default:" not in text:
-            text += f"; default: {_shown(default)}"
+        if self.default is not None:
+            text = f"{text.partition('; default:')[0]}; default: {_shown(self.default)}"
+        elif self.field.default not in (None, {}) and not self._role and "default:" not in text:
+            text += f"; default: {_shown(self.field.default)}"
         sentences = [f"{text[0].upper()}{text[1:]}."]
         base, kind = _type_of(self.field)
         if kind is not None:

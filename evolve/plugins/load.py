@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 import evolve
-from evolve.config import OFFLINE, CampaignConfig, EvaluationConfig, ModelsConfig, RoleConfig
+from evolve.config import OFFLINE, CampaignConfig, RoleConfig, merged
 from evolve.config.models import FITTED
 from evolve.errors import UsageError
 from evolve.evaluation.batching import HostServices
@@ -152,13 +152,18 @@ def _filled(memory: Memory, reextract: bool) -> Memory:
 
 def _config(model: str | RoleConfig, embedding: str | RoleConfig, max_usd: float | None) -> CampaignConfig:
     agent = model if isinstance(model, str) and model in REGISTRY.names("agent") else None
-    if agent is not None:
-        model = OFFLINE
     task, vectors = (
-        RoleConfig(model=given) if isinstance(given, str) else given for given in (model, embedding)
+        one if isinstance(one, str) else one.model_dump() for one in (OFFLINE if agent else model, embedding)
     )
-    models = ModelsConfig(task=task, toolkit=task, embedding=vectors, patience_seconds=PATIENCE_SECONDS)
-    return CampaignConfig(models=models, max_usd=max_usd, evaluation=EvaluationConfig(agent=agent))
+    given = {
+        "models.task": task,
+        "models.toolkit": task,
+        "models.embedding": vectors,
+        "models.patience_seconds": PATIENCE_SECONDS,
+        "evaluation.agent": agent,
+        "max_usd": max_usd,
+    }
+    return merged(CampaignConfig(), given, source="the arguments")
 
 
 def _limits(plugin: Plugin, raised: Mapping[str, float], tell: Callable[[str], None]) -> Limits:

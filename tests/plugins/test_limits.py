@@ -50,6 +50,13 @@ def test_a_misspelt_model_of_a_server_is_refused(asking: Callable[..., Path]) ->
         assert f"did you mean {meant}?" in result.stderr
 
 
+def test_an_impossible_setting_of_a_server_is_told_in_a_sentence(asking: Callable[..., Path]) -> None:
+    command = ["serve", str(asking()), "--sandbox", "process", "--unsafe-local"]
+    for option, value, said in (("--max-usd", "0", "max_usd: found 0.0"), ("--model", "gguf:", "gguf:PATH")):
+        result = CliRunner().invoke(app, [*command, option, value])
+        assert (result.exit_code, said in result.stderr) == (2, True), result.output
+
+
 def test_the_caller_may_raise_them(asking: Callable[..., Path]) -> None:
     plugin = find_plugin(asking(memory_mb=64_000))
     assert _limits(plugin, {"memory_mb": 2048}, lambda _: None).memory_mb == 2048
