@@ -48,7 +48,7 @@ def find_candidate(history: RunHistory, text: str | None) -> Candidate:
         more = (
             " `evolve trace RUN ID` lists the replies of the model." if history.tries.get(int(digits)) else ""
         )
-        raise UsageError(f"Number {digits} did not become a candidate: {given_up.reason}.{more}")
+        raise UsageError(f"Number {digits} did not become a candidate: {given_up.reason.rstrip('.')}.{more}")
     numbers = [candidate.number for candidate in history.candidates]
     there = f"there are the numbers 0 to {max(numbers)}" if numbers else "the run has none yet"
     raise UsageError(

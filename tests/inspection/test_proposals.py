@@ -104,12 +104,14 @@ def test_each_reply_of_a_reflecting_model_has_its_outcome_and_reason(record: Run
 
 
 def test_a_number_that_was_discarded_has_its_replies_too(record: RunRecord) -> None:
-    lost = Discarded(number=9, operator="reflect/read", reason="no definition in it", tries=(UNREADABLE,) * 2)
+    lost = Discarded(
+        number=9, operator="reflect/read", reason="no definition in it.", tries=(UNREADABLE,) * 2
+    )
     history = RunHistory.of(CampaignConfig(), [lost])
     text = shown(record, 9, history)
     assert "2. draw of definitions, unreadable: no definition" in text
     assert "end: no definition in it" in text
-    with pytest.raises(UsageError, match=r"Number 9 did not become a candidate.*evolve trace RUN ID"):
+    with pytest.raises(UsageError, match=r"candidate: no definition in it\. `evolve trace RUN ID`"):
         find_candidate(history, "9")
 
 
