@@ -6,17 +6,19 @@ Prints a Markdown table. Every space is given the same turns of LoCoMo's convers
 ``remember_many``, and is asked one question, so that the copy for its next read is there too; all stay open.
 Memory is counted by the kernel (``Pss`` of ``/proc/PID/smaps_rollup``): a page that several processes share
 counts in parts, so that sums count it once. *Programs* are the processes of the sandboxes, which is what
-grows with each open space; *host* is this process, less what it took with one space that is empty. A
-container's processes are no children of this one: take bwrap or process.
+grows with each open space; *host* is the process that loaded the plug-in, one of its own for each row, less what
+it took with one space that is empty. A container's processes are no children of this one: take bwrap or process.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +97,8 @@ def main() -> None:
     print(f"| program | {columns} |")
     print("|---|---|---|---|---|---|---|")
     for seed in given.programs.split(","):
-        row = measured(seed, texts, given)
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
+            row = alone.submit(measured, seed, texts, given).result()
         memory = " | ".join(f"{value:.0f}" for value in (row.empty, row.filled, row.asked, row.host))
         print(f"| `{seed}` | {memory} | {row.rate:.0f} | {row.cpu:.2f} |", flush=True)
 
