@@ -28,7 +28,7 @@ class TokenVectors:
     """A table of token vectors with its tokenizer.
 
     Attributes:
-        vectors: one row for each token; float32, shape ``(tokens, dimension)``.
+        vectors: one row for each token, of floats; shape ``(tokens, dimension)``.
         tokenize: texts to rows of ``vectors``.
         version: digest of the files of both.
     """
@@ -82,7 +82,7 @@ def read_token_vectors(weights: Path, tokenizer: Path) -> TokenVectors:
     digest = hashlib.blake2b(digest_size=6)
     for path in (weights, tokenizer):
         digest.update(path.read_bytes())
-    return TokenVectors(vectors.astype(np.float32), tokenize, digest.hexdigest())
+    return TokenVectors(vectors, tokenize, digest.hexdigest())
 
 
 class StaticEmbedder:
@@ -155,7 +155,7 @@ class StaticEmbedder:
         out = np.zeros((len(texts), self._dimension), dtype=np.float32)
         for start in range(0, len(texts), _ROWS):
             for row, ids in enumerate(self._table.tokenize(texts[start : start + _ROWS]), start):
-                out[row] = self._idf[ids] @ self._table.vectors[ids]
+                out[row] = self._idf[ids] @ self._table.vectors[ids].astype(np.float32, copy=False)
         lengths = np.linalg.norm(out, axis=1, keepdims=True)
         lost = lengths[:, 0] == 0
         out[lost, 0], lengths[lost] = 1.0, 1.0
