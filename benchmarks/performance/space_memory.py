@@ -5,9 +5,9 @@
 Prints a Markdown table. Every space is given the same turns of LoCoMo's conversations, in calls of
 ``remember_many``, and is asked one question, so that the copy for its next read is there too; all stay open.
 Memory is counted by the kernel (``Pss`` of ``/proc/PID/smaps_rollup``): a page that several processes share
-counts in parts, so that sums count it once. *Programs* are the processes of the sandboxes, which is what
-grows with each open space; *host* is the process that loaded the plug-in, one of its own for each row, less what
-it took with one space that is empty. A container's processes are no children of this one: take bwrap or process.
+counts in parts, so that sums count it once. Of the sandboxes' processes it is what each space adds to one
+space that is empty; of the process that loaded the plug-in (*host*), one for each row, it is what each space
+adds to the first. A container's processes are no children of this one: take bwrap or process.
 """
 
 from __future__ import annotations
@@ -57,23 +57,30 @@ def measured(seed: str, texts: Sequence[str], given: argparse.Namespace) -> Row:
         options = {"path": data, "sandbox": sandbox, "trust": sandbox == "process", "limits": LIMITS}
         options["embedding"] = given.embedding
         with evolve.load(place, max_sessions=spaces + 1, **options) as memory:
-            before = megabytes_of_descendants()
+            nothing = megabytes_of_descendants()
             memory.space("empty").recall("Is anything here?")
-            empty, host = megabytes_of_descendants() - before, megabytes_of(os.getpid())
-            before = megabytes_of_descendants()
+            before = _settled()
+            empty, hosts = before - nothing, list[float]()
             started, cpu = time.perf_counter(), _cpu_seconds()
             for number in range(spaces):
                 for start in range(0, len(texts), BATCH):
                     memory.space(str(number)).remember_many(texts[start : start + BATCH])
+                hosts.append(megabytes_of(os.getpid()))
             seconds, cpu = time.perf_counter() - started, _cpu_seconds() - cpu
-            filled = megabytes_of_descendants() - before
+            filled = _settled() - before
             for number in range(spaces):
                 memory.space(str(number)).recall("Where did she go?")
-            time.sleep(1.0)  # until the copies for the next reads are made
-            asked = megabytes_of_descendants() - before
-            host = megabytes_of(os.getpid()) - host
+            asked = _settled() - before
+    host = (hosts[-1] - hosts[0]) / (spaces - 1)
     stored = spaces * len(texts)
-    return Row(empty, filled / spaces, asked / spaces, host / spaces, stored / seconds, 1000 * cpu / stored)
+    rate, milliseconds = stored / seconds, 1000 * cpu / stored
+    return Row(empty, filled / spaces, asked / spaces, host, rate, milliseconds)
+
+
+def _settled() -> float:
+    """Memory of the sandboxes' processes, once those that are made for later are there."""
+    time.sleep(1.5)
+    return megabytes_of_descendants()
 
 
 def _cpu_seconds() -> float:
@@ -85,7 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data-dir", type=Path, help="the folder of locomo10.json")
     parser.add_argument("--items", type=int, default=5_000)
-    parser.add_argument("--spaces", type=int, default=3)
+    parser.add_argument("--spaces", type=int, default=3, help="at least 2")
     parser.add_argument("--sandbox", default="bwrap", help="bwrap or process")
     parser.add_argument("--programs", default="lexical,neighbours,vector_search,hybrid")
     parser.add_argument("--embedding", default="offline", help="offline (1,024 numbers) or wordllama (256)")
