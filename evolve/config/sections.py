@@ -280,7 +280,9 @@ class EvaluationConfig(Section):
         "seed; 0: none; default: all",
     )
     metric: str = Field(
-        default="auto", description="quality metric; auto: the benchmark's own choice for the models in use"
+        default="auto",
+        description="quality metric, such as f1, judge or evidence_recall; auto: the benchmark's own choice "
+        "for the models in use, which `evolve benchmarks` lists",
     )
     low: float = Field(default=0.5, ge=0, le=1, description="items that score below it count as failures")
     agent: Annotated[str, named("agent")] | None = Field(
