@@ -46,7 +46,7 @@ def agentic(
             try_tasks=agent.try_tasks,
             python_seconds=agent.python_seconds,
             form=form,
-            prompt_tokens=prompt_room(search.prompt_tokens, role, model),
+            prompt_tokens=prompt_room(agent.prompt_tokens, role, model),
             freeze=search.freeze,
         ),
         texts=agent_texts(search.prompts_dir),

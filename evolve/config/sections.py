@@ -31,6 +31,11 @@ class AgentConfig(Section):
     try_tasks: int = Field(
         default=4, ge=0, description="most tasks of the minibatch in one trial of the agent; 0: no trials"
     )
+    prompt_tokens: int = Field(
+        default=60_000,
+        ge=4_000,
+        description="most estimated tokens of a prompt of the agent, with its transcript so far",
+    )
     python_seconds: float = Field(
         default=20.0, gt=0, description="most wall time of one run of Python in the agent's sandbox"
     )
@@ -226,7 +231,9 @@ class SearchConfig(Section):
         "that changes nothing is not evaluated",
     )
     prompt_tokens: int = Field(
-        default=60_000, ge=4_000, description="most estimated tokens of a reflection prompt"
+        default=12_000,
+        ge=4_000,
+        description="most estimated tokens of a reflection prompt; what matters least is left out",
     )
     ensemble: Drawing = Field(
         default="weights",

@@ -77,7 +77,7 @@ class ReflectionMutator(Mutator):
         retrying: Retrying | None = None,
         style: Style = "full",
         sampling: Sampling | None = None,
-        prompt_tokens: int = 60_000,
+        prompt_tokens: int = 12_000,
         attribution: bool = True,
         failures_shown: int = 2,
         successes_shown: int = 1,

@@ -16,8 +16,10 @@ from evolve.sandboxes.protocol import Limits
 
 LEAST_TOKENS = 4_000
 _ABOUT_CHARACTERS = 1_500
-_FULL_WIDTH_TOKENS = 30_000
+_FULL_WIDTH_TOKENS = 12_000
 """Prompt size in tokens from which single texts are shown at full width."""
+_WIDTH_TOKENS = 30_000
+"""Divisor of the width in smaller prompts, where several long texts have to fit."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,12 @@ class RepairContext:
 
 
 def width_of(tokens: int) -> float:
-    """Return the width of single texts in a prompt of ``tokens``, in (0, 1]."""
-    return min(1.0, tokens / _FULL_WIDTH_TOKENS)
+    """Return the width of single texts in a prompt of ``tokens``, in (0, 1].
+
+    >>> width_of(12_000), width_of(6_000)
+    (1.0, 0.2)
+    """
+    return 1.0 if tokens >= _FULL_WIDTH_TOKENS else tokens / _WIDTH_TOKENS
 
 
 def system_text(limits: Limits, about: str, texts: Prompts = TEXTS) -> str:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from evolve.config import CampaignConfig
 from evolve.models.tokens import estimate_tokens
 from evolve.mutation import MutationContext, Reference
 from evolve.mutation.reflection import ReflectionMutator
@@ -306,3 +307,10 @@ def test_long_hints_leave_room_for_the_form_of_the_answer(chat, context_of):
     text = shown(chat, replace(context_of(), hints=("word " * 400,) * 2), style="compact")
     assert "MESSAGE:" in text
     assert "word word" in text
+
+
+def test_by_default_a_prompt_has_at_most_12_000_tokens_and_an_ordinary_one_is_whole(chat, context_of, seeds):
+    ordinary = context_of(seeds["hybrid"])
+    assert shown(chat, ordinary) == shown(chat, ordinary, prompt_tokens=60_000)
+    long = context_of(seeds["hybrid"], retrieved="word " * 100_000, question="why " * 50_000)
+    assert estimate_tokens(shown(chat, long)) <= CampaignConfig().search.prompt_tokens == 12_000
