@@ -23,7 +23,7 @@ class OnFitnessSet(Mutator):
         >>> from evolve.evaluation import Subset
         >>> from evolve.mutation.offline import RuleBasedMutator
         >>> OnFitnessSet(RuleBasedMutator(), Subset("static", (), ())).identity
-        'static/offline-mutator/1'
+        'static/offline-mutator/2'
     """
 
     def __init__(self, inner: Mutator, static: Subset) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from evolve.mutation.bandit import BudgetedThompson, Pull
 from evolve.mutation.offline.failure_analysis import diagnose
-from evolve.mutation.offline.operators import Edit, Operator, operators, weights
+from evolve.mutation.offline.operators import Edit, Operator, less_of_the_tried, operators, weights
 from evolve.mutation.protocol import (
     Feedback,
     MutationContext,
@@ -40,7 +40,7 @@ class RuleBasedMutator(Mutator):
     @property
     def identity(self) -> str:
         """Name and version."""
-        return f"offline-mutator/1{'' if self.attribution else '/random'}"
+        return f"offline-mutator/2{'' if self.attribution else '/random'}"
 
     def mutate(self, context: MutationContext, rng: random.Random) -> Proposal | NoCandidate:
         """Make a candidate by one to three operators; refused when none gives a new, valid program in twelve
@@ -48,7 +48,7 @@ class RuleBasedMutator(Mutator):
         """
         cues = diagnose(context) if self.attribution else None
         available = list(operators())
-        chances = weights(cues, available)
+        chances = less_of_the_tried(available, weights(cues, available), context.siblings)
         numbers = _EDITS
         if context.stalled:
             numbers = _WIDER_EDITS

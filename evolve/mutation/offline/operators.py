@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import random
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,6 +20,7 @@ from evolve.program.grafting import Graft, apply, parse_graft
 from evolve.program.parsing import tree_of
 from evolve.program.pruning import prune
 from evolve.program.source import source_of
+from evolve.records import Candidate
 
 
 @dataclass(frozen=True)
@@ -224,3 +226,29 @@ def weights(cues: Mapping[Cue, float] | None, candidates: Sequence[Operator]) ->
     if cues is None:
         return [1.0] * len(candidates)
     return [op.prior + sum(w * cues.get(cue, 0.0) for cue, w in op.cues.items()) for op in candidates]
+
+
+def less_of_the_tried(
+    available: Sequence[Operator], chances: Sequence[float], siblings: Sequence[Candidate]
+) -> list[float]:
+    """Return ``chances`` less of what the parent's offspring were made by: they did not replace it as the
+    parent.
+
+    The chance of an operator that always makes the same edit is halved for each of them; one that draws its
+    edit keeps four fifths. An operator that was one of several counts for a share.
+
+    Example:
+        >>> tried = Candidate(number=1, program="a", parents=(0,), operator="feed_back", objectives={})
+        >>> some = [Fragment("feed_back", {}), Knobs()]
+        >>> less_of_the_tried(some, [1.0, 1.0], [tried, tried])
+        [0.25, 1.0]
+    """
+    tried: dict[str, float] = defaultdict(float)
+    for sibling in siblings:
+        names = sibling.operator.split("+")
+        for name in names:
+            tried[name] += 1 / len(names)
+    return [
+        chance * (0.5 if isinstance(operator, Fragment) else 0.8) ** tried[operator.name]
+        for operator, chance in zip(available, chances, strict=True)
+    ]
