@@ -114,7 +114,7 @@ def _score_notes(data: Data) -> list[str]:
 
 
 def _players(models: Data) -> str:
-    embedding = models["embedding"]
+    embedding = models.get("embedding", OFFLINE)
     if {model for role, model in models.items() if role != "embedding"} == {OFFLINE} and embedding in FITTED:
         vectors = "" if embedding == OFFLINE else f" Embeddings: {embedding}."
         return (
