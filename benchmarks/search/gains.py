@@ -25,7 +25,7 @@ import evolve
 from evolve.benchmark import find
 from evolve.candidates import StoredCandidate
 from evolve.config import CampaignConfig, merged
-from evolve.errors import EvolveError
+from evolve.errors import EvolveError, UsageError
 from evolve.inspection.text import difference
 from evolve.journal import RunRecord
 from evolve.statistics import mean_interval, paired_interval
@@ -121,8 +121,15 @@ def read(path: Path) -> Gain:
 
 
 def _tested(candidate: StoredCandidate) -> Scores:
-    found = next(e for e in candidate.evaluations if e.subset == "test" and e.status == "complete")
-    return {item.task: item.score for item in found.items}
+    """Task → quality on the test set.
+
+    Raises:
+        UsageError: it has none: the program failed there, or could not be scored.
+    """
+    for found in candidate.evaluations:
+        if found.subset == "test" and found.status == "complete":
+            return {item.task: item.score for item in found.items}
+    raise UsageError(f"Candidate #{candidate.number} has no scores on the test set: see `evolve show`.")
 
 
 def _arguments() -> argparse.Namespace:
