@@ -248,18 +248,19 @@ def _with_named(
 def _embedder(models: ModelsConfig, passages: Sequence[str], components: Components) -> Embedder:
     """Return the embedder that needs no server, with weights of ``passages``, or a registered one."""
     name = models.embedding.model
-    if components.embedder is None and name.startswith(MODEL2VEC):
-        from evolve.models.model2vec_embeddings import open_model2vec
-
-        return CachedEmbedder(open_model2vec(name), capacity=REMEMBERED_TEXTS)
-    if components.embedder is not None or name not in FITTED:
+    if components.embedder is not None or not (name in FITTED or name.startswith(MODEL2VEC)):
         embedder = components.make("embedder", name, passages=passages)
-        return CachedEmbedder(embedder, capacity=REMEMBERED_TEXTS)
-    if models.embedding.model == WORDLLAMA:
-        from evolve.models.static_embeddings import StaticEmbedder  # an extra
+    elif name.startswith(MODEL2VEC):
+        from evolve.models.model2vec_embeddings import open_model2vec  # an extra
 
-        return CachedEmbedder(StaticEmbedder.fit(passages), capacity=REMEMBERED_TEXTS)
-    return CachedEmbedder(HashingEmbedder.fit(passages), capacity=REMEMBERED_TEXTS)
+        embedder = open_model2vec(name)
+    elif name == WORDLLAMA:
+        from evolve.models.static_embeddings import StaticEmbedder  # not installed everywhere
+
+        embedder = StaticEmbedder.fit(passages)
+    else:
+        embedder = HashingEmbedder.fit(passages)
+    return CachedEmbedder(embedder, capacity=REMEMBERED_TEXTS)
 
 
 def _told(news: OutageNews) -> str:

@@ -87,7 +87,12 @@ RULES = "rules"
 """Name of the same rules as an agent, as a judge and as a mutator."""
 FITTED = (OFFLINE, WORDLLAMA)
 """Embedders that are computed here, with weights that are fitted to the texts of a benchmark."""
-_STATIC_PACKAGES = ("wordllama", "safetensors", "tokenizers")
+
+
+def missing_static_packages() -> list[str]:
+    """Return the packages that ``wordllama`` needs and that are not installed."""
+    needed = ("wordllama", "safetensors", "tokenizers")
+    return [name for name in needed if importlib.util.find_spec(name) is None]
 
 
 @cache
@@ -101,8 +106,7 @@ def default_embedder() -> str:
         >>> default_embedder() in FITTED
         True
     """
-    found = all(importlib.util.find_spec(name) is not None for name in _STATIC_PACKAGES)
-    return WORDLLAMA if found else OFFLINE
+    return OFFLINE if missing_static_packages() else WORDLLAMA
 
 
 ROLES_OF_ONE_MODEL = ("task", "toolkit", "judge", "reflector")

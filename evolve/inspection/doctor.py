@@ -73,8 +73,7 @@ def doctor_data(
 
     packages = {name: _version(name) for name in PACKAGES}
     folders = {name: _folder(name) for name in FOLDERS}
-    needed = [found for name, found in packages.items() if name not in NOT_EVERYWHERE]
-    intact = all(needed) and all(found["path"] for found in folders.values())
+    intact = not _lacking(packages) and all(found["path"] for found in folders.values())
     docker = (probe or docker_data)()
     problem = (bwrap or BwrapSandbox.probe)()
     sandbox = _sandbox(docker, problem)
@@ -184,7 +183,7 @@ def doctor_view(data: Mapping[str, Any]) -> RenderableType:
 
 def _lines(data: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:
     lines = [("ok", "evolve", f"{data['evolve']}, Python {data['python']} at {data['executable']}")]
-    missing = [name for name, found in data["packages"].items() if not found and name not in NOT_EVERYWHERE]
+    missing = _lacking(data["packages"])
     packages = ", ".join(f"{name} {found}" for name, found in data["packages"].items() if found)
     lines.append(("ok", "packages", packages))
     if missing:
@@ -264,6 +263,11 @@ def _local_lines(local: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             ("ok" if model["path"] else "no", "model", f"{model['name']}: {model['title']}, {where}")
         )
     return lines
+
+
+def _lacking(packages: Mapping[str, str | None]) -> list[str]:
+    """Return the packages that are needed everywhere and are not installed."""
+    return [name for name, found in packages.items() if not found and name not in NOT_EVERYWHERE]
 
 
 def _version(package: str) -> str | None:

@@ -76,7 +76,7 @@ class BatchQueue:
         backoff: pause after a failed request to the API.
         rng: draws the jitter.
         clock: monotonic clock, in seconds.
-        now: clock in seconds since 1970, by which the age of a batch is told, also after a restart.
+        now: clock in seconds since 1970, for the age of a batch, also after a restart.
         sleep: replaces ``asyncio.sleep``.
     """
 

@@ -137,11 +137,22 @@ class HashingEmbedder:
         shape = (len(texts), self._dimension)
         cells = rows * self._dimension + columns
         dense = np.bincount(cells, weights=values * signs, minlength=shape[0] * shape[1]).reshape(shape)
-        norms = np.linalg.norm(dense, axis=1, keepdims=True)
-        # Features may cancel out where two of opposite sign share a dimension: then the row has no direction.
-        lost = norms[:, 0] == 0
-        dense[lost, 0], norms[lost] = 1.0, 1.0
-        return (dense / norms).astype(np.float32)
+        # Features may cancel out where two of opposite sign share a dimension.
+        return unit_rows(dense).astype(np.float32)
+
+
+def unit_rows(rows: np.ndarray) -> np.ndarray:
+    """Return the rows as unit vectors; one without a direction becomes the first axis. Changes ``rows``.
+
+    Example:
+        >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+        [[0.6, 0.8], [1.0, 0.0]]
+    """
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    lost = ~(lengths[:, 0] > 0)
+    rows[lost], lengths[lost] = 0.0, 1.0
+    rows[lost, 0] = 1.0
+    return rows / lengths
 
 
 class CachedEmbedder:

@@ -11,6 +11,7 @@ import numpy as np
 
 from evolve.config.models import MODEL2VEC
 from evolve.errors import UsageError
+from evolve.models.embeddings import unit_rows
 
 
 class Model2VecEmbedder:
@@ -60,11 +61,7 @@ class Model2VecEmbedder:
         if not texts:
             return np.zeros((0, self._dimension), dtype=np.float32)
         out = np.array(self._model.encode(list(texts), use_multiprocessing=False), dtype=np.float32)
-        lengths = np.linalg.norm(out, axis=1, keepdims=True)
-        lost = ~(lengths[:, 0] > 0)
-        out[lost], lengths[lost] = 0.0, 1.0
-        out[lost, 0] = 1.0
-        return out / lengths
+        return unit_rows(out)
 
 
 def open_model2vec(name: str, read: Callable[[str], Any] | None = None) -> Model2VecEmbedder:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from evolve.config.models import missing_static_packages
 from evolve.errors import UsageError
+from evolve.models.embeddings import unit_rows
 
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
@@ -49,8 +51,7 @@ def load_wordllama() -> TokenVectors:
         UsageError: wordllama is not installed, or its files are not those of the version that is declared.
     """
     spec = importlib.util.find_spec("wordllama")
-    missing = [name for name in ("safetensors", "tokenizers") if importlib.util.find_spec(name) is None]
-    if spec is None or not spec.submodule_search_locations or missing:
+    if spec is None or not spec.submodule_search_locations or missing_static_packages():
         raise UsageError(
             "--embedding wordllama needs wordllama, safetensors and tokenizers, which are not all installed. "
             f"Install them with: {_INSTALL}. There are wheels for Python 3.11 to 3.13 on Linux x86_64, macOS "
@@ -156,7 +157,4 @@ class StaticEmbedder:
         for start in range(0, len(texts), _ROWS):
             for row, ids in enumerate(self._table.tokenize(texts[start : start + _ROWS]), start):
                 out[row] = self._idf[ids] @ self._table.vectors[ids].astype(np.float32, copy=False)
-        lengths = np.linalg.norm(out, axis=1, keepdims=True)
-        lost = lengths[:, 0] == 0
-        out[lost, 0], lengths[lost] = 1.0, 1.0
-        return out / lengths
+        return unit_rows(out)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
+import runpy
+from importlib import resources
 from types import SimpleNamespace
 
 import pytest
 
+from evolve.mutation.offline.failure_analysis import Cue, diagnose
 from evolve.mutation.offline.operators import operators
 from tests.program.hosts import memory_of
 
@@ -46,3 +50,12 @@ def test_passages_with_what_is_asked_for_weigh_more(
     scores = memory._favour_answer_kind(SimpleNamespace(question=question), dict.fromkeys(texts, 1.0))
     changed = {texts[number] for number, score in scores.items() if score != 1.0}
     assert changed == favoured
+
+
+def test_the_cue_is_of_the_questions_that_the_step_looks_at(context_of) -> None:
+    file = resources.files("evolve.mutation") / "fragments" / "favour_answer_kind.py"
+    asked = runpy.run_path(str(file))["ASKED"].values()
+    words = ("when", "which month", "what day", "how long", "how many", "how old", "who", "whose", "where")
+    for question in (*(f"So {words} is it?" for words in words), "What is it?", "Is it somehow old?"):
+        cued = diagnose(context_of(question=question, retrieved="something else"))[Cue.KIND] > 0
+        assert cued == any(re.search(pattern, question.lower()) for pattern in asked), question
