@@ -311,7 +311,7 @@ def in_front() -> Iterator[None]:
 
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("in_front")
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("sent", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_ended_and_resumed(sent: signal.Signals, root: Path, tiny: Path) -> None:
     command = [*campaign(root, tiny), "--budget", 200]
     process = spawn(*command)

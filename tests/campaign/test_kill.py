@@ -223,7 +223,7 @@ STUCK = """
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 @pytest.mark.timeout(60)
 def test_an_interrupt_ends_it_at_once_whatever_a_program_does(
     launcher: Launcher, whole: Whole, tmp_path: Path, number: int

@@ -4,6 +4,8 @@ import ast
 import gc
 from typing import Any
 
+import pytest
+
 from evolve.inspection.diff import diff_data
 from evolve.inspection.explain import structure_data
 from evolve.inspection.report.programs import program_data
@@ -29,6 +31,7 @@ def test_what_is_shown_of_a_program(recorder: Any) -> None:
     assert (unread.structure, unread.features, list(unread.sections)) == (None, None, ["source"])
 
 
+@pytest.mark.slow
 def test_syntax_trees_are_let_go(recorder: Any) -> None:
     """Each is a hundred times as large as its source, and a report has a thousand."""
 

@@ -18,6 +18,7 @@ def gains(script) -> Any:
     return script("gains")
 
 
+@pytest.mark.slow
 def test_the_gain_of_a_run_is_of_its_best_over_its_best_initial_program(gains, tmp_path: Path) -> None:
     done = evolve.run(
         programs=["experience_learner", "neighbours"],
