@@ -18,10 +18,13 @@ from evolve.runs.history import STATIC, TEST
 def conducted(config: CampaignConfig, root: Path, name: str) -> Summary:
     """Run the campaign ``name`` to its budget, or take what is recorded of it.
 
+    The sandbox ``process`` is used where the configuration names it: rules write these programs, no model.
+
     Raises:
         UsageError, InfrastructureError: as ``build`` and ``Campaign.run`` do; what was finished is kept.
     """
-    with build(config, root=root, name=name, unsafe_local=False, notify=_silent) as campaign:
+    bare = config.sandbox.backend == "process"
+    with build(config, root=root, name=name, unsafe_local=bare, notify=_silent) as campaign:
         return campaign.run(_unwatched)
 
 

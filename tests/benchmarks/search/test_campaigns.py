@@ -10,6 +10,7 @@ from evolve.config import CampaignConfig, merged
 from evolve.events import Evaluated, Joined, Started
 from evolve.journal import RunDirectory, RunRecord
 from evolve.records import Candidate, Evaluation, Failure, Interval, ItemResult, Status
+from evolve.runs.history import RunHistory
 
 Script = Callable[[str], ModuleType]
 UNDER = "conditions"
@@ -114,3 +115,12 @@ def test_a_campaign_that_is_begun_is_left_as_it_is(script: Script, run: RunRecor
         pass
     script("campaigns").begun_with(run, CONFIG, tmp_path, "new")
     assert list((tmp_path / "new" / "evaluations").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_campaign_in_a_bare_process_is_given_more_candidates(script: Script, tmp_path: Path):
+    campaigns = script("campaigns")
+    small = {"jobs": 1, "sandbox.backend": "process", "seeds": ("lexical",), "evaluation.test": 6}
+    for budget in (1, 2):
+        campaigns.conducted(merged(CONFIG, {**small, "budget": budget}), tmp_path, "run")
+    assert RunHistory.read(RunRecord.open(tmp_path, "run")).settled == 2
