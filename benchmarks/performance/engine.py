@@ -1,7 +1,7 @@
 """Times a whole campaign of models, and prints how much of it the models' latency explains.
 
     python benchmarks/performance/engine.py [--children 5] [--latency 0.2 2.0] [--concurrency 64] [--jobs 5]
-        [--client auto|litellm|openai]
+        [--client auto|litellm|openai] [--change some|all]
     python benchmarks/performance/engine.py --children 60 --latency 0.2 --jobs 1 4
 
 Three seeds and some children are evaluated on 32 static and 5 rotating questions over 64 episodes, without a
@@ -11,14 +11,18 @@ the server's log in which each came after the one before was answered: no client
 faster. The floor is what calls of this latency take if all slots are always in use. Children an hour are
 counted from the last score of a seed to the last of a child. CPU is that of this process and all that it has
 started, the server left aside: the process that asks models apart, and sandboxes, as far as their processes
-were waited for. beside_mstar.md says how to compare with the paper's released code.
+were waited for. With ``--change all`` every candidate has instructions of its own for items, queries and
+answers, and so has each seed, so that no earlier answer is used again: in this shape beside_mstar.md
+compares with the paper's released code.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import multiprocessing
 import os
+import re
 import sys
 import tempfile
 import time
@@ -36,10 +40,11 @@ from machine import circumstances, cpu_seconds, descendants
 from evolve.campaign import build
 from evolve.events import Discarded, Event, Joined
 from evolve.models.calls import Call, read_calls
-from tests.campaign.actors import MODELS, Reflector, actors
+from tests.campaign.actors import MODELS, Reflector, actors, block, line_with
 from tests.campaign.lab import SEEDS, Lab
 from tests.server.fixtures import KEY_VARIABLE
 from tests.server.log import Served, busy, critical_path, most_at_once
+from tests.server.scripts import Asked
 from tests.server.server import KEY, ModelServer
 
 
@@ -52,6 +57,7 @@ class Load:
     concurrency: int
     jobs: int
     client: str
+    change: str = "some"
 
 
 @dataclass(frozen=True)
@@ -82,18 +88,46 @@ class Run:
     calls: Sequence[Call]
 
 
-def serve(latency: float, pipe: Connection) -> None:
+INSTRUCTIONS = ("INSTRUCTION_KNOWLEDGE_ITEM", "INSTRUCTION_QUERY", "INSTRUCTION_RESPONSE")
+
+
+def serve(latency: float, change: str, pipe: Connection) -> None:
     """The server; says its address, and its log when it is asked."""
-    scripts = {**actors(), MODELS["reflector"]: Reflector("improve", "vary", "unfit")}
+    reflector = rewrite if change == "all" else Reflector("improve", "vary", "unfit")
+    scripts = {**actors(), MODELS["reflector"]: reflector}
     with ModelServer(scripts, latency=latency) as server:
         pipe.send(server.url)
         pipe.recv()
         pipe.send((server.served, time.process_time()))
 
 
-def settings(load: Load) -> dict[str, Any]:
+def rewrite(asked: Asked) -> str:
+    """The reflector's answer that changes all three instructions, in words of its own for each prompt."""
+    prompt = asked.body["messages"][1]["content"]
+    source = re.findall(r"^```python\n(.*?)^```", prompt, re.DOTALL | re.MULTILINE)[0]
+    digest = hashlib.sha256(prompt.encode()).hexdigest()[:6]
+    lines = [line_with(source, f"{name} = ") for name in INSTRUCTIONS]
+    blocks = [block(f"Say it otherwise ({digest}).", old, f'{old[:-1]} Mind {digest}."') for old in lines]
+    return "\n".join(blocks)
+
+
+def seeds(folder: Path) -> tuple[str, ...]:
+    """Three programs of one kind, in ``folder``, that have no instruction in common."""
+    source, paths = Path(SEEDS[0]).read_text(), []
+    for number in range(len(SEEDS)):
+        text = source
+        for old in (line_with(source, f"{name} = ") for name in INSTRUCTIONS):
+            text = text.replace(old, f'{old[:-1]} Be brief, {number}."')
+        paths.append(folder / f"seed{number}.py")
+        paths[-1].write_text(text)
+    return tuple(str(path) for path in paths)
+
+
+def settings(load: Load, folder: Path) -> dict[str, Any]:
     """As in the measurements of the paper's code; but children are made side by side."""
+    shape = {"seeds": seeds(folder), "search.scoped": False} if load.change == "all" else {}
     return {
+        **shape,
         "benchmark_options": {"days": "64", "tasks": "60", "test": "1"},
         "budget": load.children,
         "window": max(1, load.children),
@@ -112,12 +146,12 @@ def run(load: Load) -> Run:
     """One campaign, with an empty cache."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    server = context.Process(target=serve, args=(load.latency, theirs), daemon=True)
+    server = context.Process(target=serve, args=(load.latency, load.change, theirs), daemon=True)
     server.start()
     url = ours.recv()
     with tempfile.TemporaryDirectory() as folder:
         lab = Lab(url, Path(folder))
-        config = lab.config(settings(load))
+        config = lab.config(settings(load, Path(folder)))
         began, cpu, own, machine = time.monotonic(), cpu_seconds(), time.process_time(), _of_machine()
         joined: list[float] = []
 
@@ -195,7 +229,7 @@ def report(done: Run) -> str:
     }
     title = (
         f"{load.latency:g} s latency, {load.concurrency} calls at once; 3 seeds and {load.children} "
-        f"children, {load.jobs} at once"
+        f"children, {load.jobs} at once; {load.change} prompts change"
     )
     return "\n".join((f"**{title}**", "", *(f"- {name}: {text}" for name, text in lines.items()), ""))
 
@@ -207,13 +241,14 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=64)
     parser.add_argument("--jobs", type=int, nargs="+", default=[5])
     parser.add_argument("--client", choices=("auto", "litellm", "openai"), default="auto")
+    parser.add_argument("--change", choices=("some", "all"), default="some", help="prompts of a candidate")
     given = parser.parse_args()
     os.environ[KEY_VARIABLE] = KEY
     print(f"{circumstances()}; client {given.client}\n", flush=True)
     for latency in given.latency:
         times: dict[int, float] = {}
         for jobs in given.jobs:
-            done = run(Load(given.children, latency, given.concurrency, jobs, given.client))
+            done = run(Load(given.children, latency, given.concurrency, jobs, given.client, given.change))
             times[jobs] = done.searching
             print(report(done), flush=True)
         for jobs in given.jobs[1:]:
