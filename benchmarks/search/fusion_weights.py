@@ -99,7 +99,7 @@ class Memories:
                 signals.setdefault(number, {})[name] = score
         passages = self._base(task).passages
         lines = {line for evidence in task.evidence for line in evidence.text.splitlines()}
-        return signals, {number for number in signals if passages[number]["text"] in lines}
+        return signals, {number for number in signals if lines & set(passages[number]["text"].splitlines())}
 
     def _base(self, task: Task) -> Any:
         return self._bases[task.group if task.group in self._bases else ""]
