@@ -9,7 +9,7 @@ cache.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +20,7 @@ from evolve.campaign.counting import FRESH, ROLE_OF, CallLoad, Loads, Measured, 
 from evolve.campaign.pace import Paces, recorded_paces
 from evolve.config import CampaignConfig, ModelsConfig, RoleConfig, merged
 from evolve.evaluation_setup import EvaluationSetup, Notify, build_evaluator, is_trusted, seed_programs
+from evolve.models.batches import BATCH_PRICE
 from evolve.models.chat import Cause, Role
 from evolve.models.tokens import CHARACTERS_PER_TOKEN, estimate_tokens
 from evolve.mutation import Scope
@@ -137,8 +138,9 @@ def estimate(config: CampaignConfig, *, root: Path, unsafe_local: bool, notify: 
 
     programs = seed_programs(config.seeds)
     paces = recorded_paces(root)
-    changes = {"cluster": "local", "max_usd": None, "max_tokens": None}
-    planned = merged(config, changes).model_copy(update={"models": _remote(config.models, paces, notify)})
+    changes = {"cluster": "local", "max_usd": None, "max_tokens": None, "models.batch": "off"}
+    planned = merged(config, changes)
+    planned = planned.model_copy(update={"models": _remote(planned.models, paces, notify)})
 
     def connect(**settings: object) -> Gateway:
         return Gateway(provider=MadeUpProvider(LitellmProvider()), **settings)  # type: ignore[arg-type]
@@ -156,7 +158,8 @@ def estimate(config: CampaignConfig, *, root: Path, unsafe_local: bool, notify: 
     ):
         found = measure(planned, setup, programs)
         loads = _of_campaign(planned, found)
-        roles = _roles(planned, loads, paces, setup)
+        batched: Set[Cause] = {"extract"} if config.models.batch == "extraction" else frozenset()
+        roles = _roles(planned, loads, paces, setup, batched)
         subsets = setup.subsets
         evaluations = len(programs) + config.budget * EVALUATED
         scale = 1 + len(subsets.test.tasks) / len(subsets.static.tasks)
@@ -253,9 +256,9 @@ def _of_notes(config: CampaignConfig) -> CallLoad:
 
 
 def _roles(
-    config: CampaignConfig, loads: Loads, paces: Paces, setup: EvaluationSetup
+    config: CampaignConfig, loads: Loads, paces: Paces, setup: EvaluationSetup, batched: Set[Cause]
 ) -> tuple[RoleEstimate, ...]:
-    """Loads by role, with prices and times."""
+    """Loads by role, with prices and times; calls of the causes ``batched`` are made in batches."""
     gateway = setup.model_set.gateway
     if gateway is None:
         return ()
@@ -265,7 +268,7 @@ def _roles(
         settings: Sequence[RoleConfig] = (
             reflectors if role == "reflector" else (getattr(config.models, role),)
         )
-        total, seconds = CallLoad(), 0.0
+        total, billed, seconds = CallLoad(), CallLoad(), 0.0
         timed = True
         for cause, load in loads.items():
             if ROLE_OF[cause] != role or not load.calls:
@@ -274,11 +277,12 @@ def _roles(
             written = pace.written if pace and pace.written else REPLY_TOKENS.get(cause)
             load = CallLoad(load.calls, load.read, load.written if written is None else written * load.calls)
             total += load
+            billed += load * (BATCH_PRICE if cause in batched else 1.0)
             timed = timed and pace is not None
             seconds += pace.seconds(load.read, load.written) if pace else 0.0
         if not total.calls:
             continue
-        usd = _mean_price(gateway, settings, round(total.read), round(total.written))
+        usd = _mean_price(gateway, settings, round(billed.read), round(billed.written))
         rows.append(
             RoleEstimate(
                 role,

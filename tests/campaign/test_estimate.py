@@ -70,3 +70,17 @@ def test_notes_of_a_model_and_the_caps_of_an_agent_are_part_of_it(lab: Lab) -> N
     assert 3 * 1_000 < noted.tokens_in - plain.tokens_in < 3 * 2_000
     assert agent.calls == pytest.approx(6 * 5)
     assert agent.tokens_in + agent.tokens_out == pytest.approx(6 * 9_000)
+
+
+def test_tokens_of_batches_cost_half(lab: Lab) -> None:
+    config = merged(lab.config(), {**SMALL, "budget": 2, "search.mutators": "model"})
+    plain, batched = (
+        {role.role: role for role in estimated(merged(config, {"models.batch": given}), lab.root).roles}[
+            "task"
+        ]
+        for given in ("off", "extraction")
+    )
+    assert (batched.calls, batched.tokens_in) == pytest.approx((plain.calls, plain.tokens_in))
+    assert plain.usd is not None
+    assert batched.usd is not None
+    assert plain.usd / 2 < batched.usd < 0.95 * plain.usd
