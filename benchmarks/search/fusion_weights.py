@@ -8,8 +8,8 @@ signal found for a question, the evidence is to be chosen, by the sum of the wei
 signal is scaled by its best passage, as the program does, and the first keeps its weight. The weights are
 fitted on every second group of validation tasks (every second task where there are no groups), and the
 program is read with its own and with the fitted weights: on these, on the other validation tasks, and on the
-test tasks. Whatever else the program does to scores stays as it is. Programs run in this process: give only
-your own.
+test tasks. Scores are of the benchmark's metric of retrieval. Whatever else the program does to scores stays
+as it is. Programs run in this process: give only your own.
 """
 
 from __future__ import annotations
@@ -151,11 +151,12 @@ def table(source: str, benchmark: Benchmark, most: int) -> str:
     lines = [", ".join(f"`{name}` x {value:.2f}" for name, value in weights.items()), ""]
     lines += ["| tasks | number | own weights | fitted | difference |", "|---|---|---|---|---|"]
     test = [task for task in benchmark.test if task.evidence]
+    metric = METRICS[benchmark.retrieval_metric]
     for part, tasks in zip(PARTS, (fit[:most], held[:most], test[:most]), strict=True):
         scores = []
         for used in ({}, weights):
             memories.weights = used
-            scores.append({t.id: METRICS["evidence_recall"].score(t, "", memories.read(t)) for t in tasks})
+            scores.append({t.id: metric.score(t, "", memories.read(t)) for t in tasks})
         memories.weights = {}
         own, other = scores
         apart = paired_interval(other, own, clusters=_groups(tasks))
