@@ -161,18 +161,12 @@ def measured(candidates: int, tasks: int, static: int, folder: Path) -> list[Row
         if settled - since >= max(1, candidates // 8):
             spent = time.process_time() - used
             disk = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
-            rows.append(Row(settled, megabytes_of_this(), disk, 1000 * spent / (settled - since)))
+            rows.append(Row(settled, megabytes_of(os.getpid()), disk, 1000 * spent / (settled - since)))
             since, used = settled, time.process_time()
 
     with build(config, root=folder, name="large", unsafe_local=True, notify=_silent) as campaign:
         campaign.run(watch)
     return rows
-
-
-def megabytes_of_this() -> float:
-    """Memory of this process."""
-
-    return megabytes_of(os.getpid())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -112,10 +112,7 @@ def of_campaign(candidates: int) -> tuple[Seconds, int]:
         (last - first) / (len(half) - 1) for first, last in zip(half[0], half[-1], strict=True)
     )
     late = Timed.sent[-max(1, candidates // 10) :]
-    return (
-        {"deciding": deciding, "recording": recorded},
-        sum(late) // len(late),
-    )
+    return {"deciding": deciding, "recording": recorded}, sum(late) // len(late)
 
 
 def of_cluster(size: int) -> float:

@@ -20,7 +20,6 @@ import sys
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from evolve.benchmark import Benchmark, find
 from evolve.models.static_embeddings import StaticEmbedder
 from evolve.records import Task
 from evolve.scoring import METRICS
+from evolve.seeds import seed_program
 from evolve.statistics import paired_interval
 
 Weights = Mapping[str, float]
@@ -159,15 +159,10 @@ def table(source: str, benchmark: Benchmark, most: int) -> str:
             scores.append({t.id: metric.score(t, "", memories.read(t)) for t in tasks})
         memories.weights = {}
         own, other = scores
-        apart = paired_interval(other, own, clusters=_groups(tasks))
+        apart = paired_interval(other, own, clusters={task.id: task.group for task in tasks})
         cells = [part, f"{len(tasks)}", *(f"{np.mean(list(values.values())):.3f}" for values in scores)]
         lines.append(f"| {' | '.join(cells)} | {apart.mean:+.3f} [{apart.low:+.3f}, {apart.high:+.3f}] |")
     return "\n".join(lines)
-
-
-def _groups(tasks: Sequence[Task]) -> Mapping[str, str] | None:
-    """Task → group; None where there are no groups."""
-    return {task.id: task.group for task in tasks} if any(task.group for task in tasks) else None
 
 
 def main() -> None:
@@ -181,8 +176,8 @@ def main() -> None:
     for name in given.benchmarks:
         benchmark = find(name).load(None)
         for program in given.programs:
-            path = Path(program) if program.endswith(".py") else resources.folder("seeds") / f"{program}.py"
-            print(f"\n**{name}, {path.stem}**: {table(path.read_text(), benchmark, given.tasks)}", flush=True)
+            read = seed_program(program)
+            print(f"\n**{name}, {read.name}**: {table(read.source, benchmark, given.tasks)}", flush=True)
 
 
 if __name__ == "__main__":
