@@ -149,6 +149,10 @@ class AgentInputs:
         self.prefetch(place)
         return [] if self._online else [self._items[episode.id] for episode in self._batches[place].episodes]
 
+    def request_queries(self, tasks: Sequence[Task]) -> None:
+        """Request the queries of ``tasks``, likely to be needed next, without waiting for them."""
+        self._formulate({task.id: task for task in tasks})
+
     def queries(self, questions: Mapping[str, Task]) -> list[Extraction]:
         """Return the query of each question; its key is the id of the task, or of the online episode."""
         self._formulate(questions)

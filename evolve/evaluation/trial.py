@@ -158,7 +158,7 @@ class Trial:
         stops = batch.stops or (len(batch.episodes),) * len(batch.blocks)
         written = 0
         with run.memory(batch.episodes, items):
-            for stop, block in zip(stops, batch.blocks, strict=True):
+            for number, (stop, block) in enumerate(zip(stops, batch.blocks, strict=True), start=1):
                 self._write(run, batch.episodes[written:stop], items[written:stop])
                 written = stop
                 if run.fatal:
@@ -167,6 +167,8 @@ class Trial:
                 self._due += [(batch, read) for read in reads]
                 interim = batch.interim and (not batch.stops or block is batch.blocks[-1])
                 if score and interim and self._early_stopper and not run.fatal:
+                    if number < len(batch.blocks):  # its queries are formulated while this one is answered
+                        self._inputs.request_queries(batch.blocks[number])
                     self._score(run)
                     self.reason = self._should_stop(self._early_stopper, run)
                 if run.fatal or self.reason:

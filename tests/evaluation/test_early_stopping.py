@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 from statistics import NormalDist, stdev
 
 import pytest
@@ -104,6 +105,35 @@ def test_an_evaluation_ends_where_it_is_stopped_early(make_world, make_program, 
         assert len(raced.writes) < len(subset.episodes)  # what is not asked is not remembered either
     kept = world.make().evaluate(make_program(), subset, early_stopper=EarlyStopper([front], risk=0.05))
     assert (kept.status, kept.quality, kept.items) == ("complete", whole.quality, whole.items)
+
+
+def test_queries_of_the_next_block_are_asked_for_while_this_one_is_answered(make_world, make_program):
+    world = make_world("pooled", groups=8)
+    asked: set[str] = set()
+    answered: list[int] = []
+    more = threading.Condition()
+    formulate, respond = world.agent.formulate, world.agent.respond
+
+    def noting(parts, tasks, repeat=0):
+        with more:
+            asked.update(task.id for task in tasks)
+            more.notify_all()
+        return formulate(parts, tasks, repeat)
+
+    def waiting(parts, recollections, repeat=0):
+        answered.append(len(recollections))
+        with more:
+            awaited = min(sum(answered) + 1, len(world.benchmark.validation))
+            assert more.wait_for(lambda: len(asked) >= awaited, timeout=60)
+        return respond(parts, recollections, repeat)
+
+    world.agent.formulate, world.agent.respond = noting, waiting
+    subset = Subset("static", world.benchmark.validation, world.benchmark.episodes)
+    member = FrontMember(0, dict.fromkeys((task.id for task in subset.tasks), 0.0))
+    evaluator = world.make(metric="f1", interim_analyses=2)
+    kept = evaluator.evaluate(make_program(), subset, early_stopper=EarlyStopper([member], risk=0.05))
+    assert kept.status == "complete"
+    assert (len(answered), sum(answered)) == (3, len(subset.tasks))
 
 
 def test_the_chance_is_that_of_the_formula():
