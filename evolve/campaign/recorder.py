@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from evolve.campaign.candidate_worker import EvaluateCandidate, JobResult, MakeCandidate
@@ -14,9 +15,51 @@ from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Try
 from evolve.runs.history import STATIC, RunHistory
 
+MOST_ITEMS = 4_000
+"""Most items of all evaluations that are kept in memory: twenty evaluations of 200 tasks."""
+
 
 def _nobody(event: Event) -> None:
     """Watch nothing."""
+
+
+class RecentEvaluations:
+    """Stored evaluations that were used last, as a search draws the same parents again and again.
+
+    Args:
+        read: reads the evaluation of a program, by its id, on a subset, by its name; None if there is none.
+        most_items: most items of all evaluations together; a larger evaluation is read each time.
+
+    Example:
+        >>> recent = RecentEvaluations(lambda program, subset: None)
+        >>> recent.get("0123456789ab", "static") is None
+        True
+    """
+
+    def __init__(
+        self, read: Callable[[str, str], Evaluation | None], *, most_items: int = MOST_ITEMS
+    ) -> None:
+        self._read = read
+        self._most_items = most_items
+        self._kept: OrderedDict[tuple[str, str], Evaluation] = OrderedDict()
+        self._items = 0
+
+    def get(self, program: str, subset: str) -> Evaluation | None:
+        """Return the evaluation, read where it is not kept."""
+        key = program, subset
+        found = self._kept.get(key) or self._read(program, subset)
+        if found is not None and len(found.items) <= self._most_items:
+            self.forget(program, subset)
+            self._kept[key] = found
+            self._items += len(found.items)
+            while self._items > self._most_items:
+                self._items -= len(self._kept.popitem(last=False)[1].items)
+        return found
+
+    def forget(self, program: str, subset: str) -> None:
+        """Forget the evaluation, as another one was stored in its place."""
+        found = self._kept.pop((program, subset), None)
+        self._items -= len(found.items) if found else 0
 
 
 class Recorder:
@@ -37,6 +80,7 @@ class Recorder:
         self._conditions = conditions
         self._programs: dict[int, MemoryProgram] = {}
         self._numbers: dict[str, int] = {}
+        self._recent = RecentEvaluations(lambda program, subset: run.evaluation(program, subset, conditions))
         self._observer: Callable[[Event], None] = _nobody
         self.history = RunHistory.of(config)
 
@@ -98,7 +142,7 @@ class Recorder:
 
     def stored(self, program: MemoryProgram, subset: Subset) -> Evaluation | None:
         """Return the stored evaluation, if there is one under the same conditions."""
-        return self._run.evaluation(program.id, subset.name, self._conditions)
+        return self._recent.get(program.id, subset.name)
 
     def kept(self, job: MakeCandidate | EvaluateCandidate) -> Evaluation | None:
         """Return the evaluation that an earlier process made for ``job`` without settling its candidate."""
@@ -138,6 +182,7 @@ class Recorder:
     def keep(self, number: int, evaluation: Evaluation) -> None:
         """Store an evaluation, and record it if it is a score."""
         self._run.save_evaluation(evaluation)
+        self._recent.forget(evaluation.program, evaluation.subset)
         if evaluation.status != "inconclusive":
             self.record(_evaluated(number, evaluation))
 

@@ -155,6 +155,7 @@ class StageFinder:
         self._tasks = {task.id: task for task in tasks}
         self._low = low
         self._stored: dict[str, str | None] = {}
+        self._memories: dict[tuple[str, int, int], MemoryContents] = {}
 
     def note_stored(self, batch: MemoryBatch, session: Session) -> None:
         """Note the texts stored when the tasks were asked, in the branch of the memory.
@@ -174,15 +175,11 @@ class StageFinder:
             items: the items; inconclusive ones have no stage.
             writes: the writes so far.
         """
-        memories: dict[tuple[str, int], MemoryContents] = {}
         found = []
         for batch, item in zip(batches, items, strict=True):
             if item.conclusive:
                 task = self._tasks[item.task]
-                episodes = _written_before(batch, task)
-                key = batch.group, len(episodes)
-                memory = memories[key] if key in memories else self._memory(episodes, writes)
-                memories[key] = memory
+                memory = self._memory(batch.group, _written_before(batch, task), writes)
                 text = item.all_retrieved
                 stage = attribute(task, item.score, memory=memory, retrieved=text, low=self._low)
                 item = item.filled(stage=stage)
@@ -211,15 +208,26 @@ class StageFinder:
             if final is None:
                 continue
             asked = [found[task.id] for block in batch.blocks for task in block if task.id in found]
-            memory = self._memory(batch.episodes, writes)
+            memory = self._memory(batch.group, batch.episodes, writes)
             again = [(one, given[one.id]) for one in batch.episodes if one.id in memory.received]
             after_writes = partial(texts_after_writes, session, again)
             for name in not_maintained(asked, self._tasks, memory, final, after_writes):
                 found[name] = found[name].filled(stage=Stage.NOT_MAINTAINED)
         return [found[item.task] for item in items]
 
-    def _memory(self, episodes: Sequence[Episode], writes: Sequence[WriteResult]) -> MemoryContents:
-        """Return the ``episodes`` given to a memory and the texts it received of them."""
+    def _memory(
+        self, group: str, episodes: Sequence[Episode], writes: Sequence[WriteResult]
+    ) -> MemoryContents:
+        """Return the ``episodes`` given to the memory of ``group`` and the texts it received of them.
+
+        It is the same until there are more writes, as after each block of one memory's tasks.
+        """
+        key = group, len(episodes), len(writes)
+        if key not in self._memories:
+            self._memories = {key: self._contents(episodes, writes)}
+        return self._memories[key]
+
+    def _contents(self, episodes: Sequence[Episode], writes: Sequence[WriteResult]) -> MemoryContents:
         written = {write.episode: write.item for write in writes if not (write.failure or write.inconclusive)}
         return MemoryContents(
             given={episode.id: episode.text for episode in episodes},

@@ -84,7 +84,7 @@ class Trial:
         self._learner = None
         if online and isinstance(at.scorer, Scorer):  # benchmarks that learn online are not joined
             self._learner = OnlineLearner(at.agent, at.scorer, program.parts, repeat)
-        self._stages = StageFinder(program.parts, subset.tasks, low=at.low)
+        self._stages: StageFinder  # one for each run
         self._acted = at.scorer.task_run(program.parts, repeat)
         self._due: list[tuple[MemoryBatch, ItemOutcome]] = []
         self.items: list[ItemOutcome] = []
@@ -129,6 +129,7 @@ class Trial:
 
     def _run(self, opened: LoadedSession, *, score: bool) -> SessionRun:
         self._due, self.items, self.reason = [], [], ""
+        self._stages = StageFinder(self._program.parts, self._subset.tasks, low=self._at.low)
         rounds = self._at.opener.limits.model_calls + EMBED_ROUNDS
         run = SessionRun(opened, task_run=self._task_run(score=score), rounds=rounds, clock=self._at.clock)
         with ExitStack() as ending:
