@@ -46,7 +46,14 @@ class Usage(Record):
         """
         return self.usd if unit == "usd" else float(self.tokens)
 
+    @property
+    def is_nothing(self) -> bool:
+        """No call, no tokens and no price."""
+        return not (self.calls or self.tokens_in or self.tokens_out or self.usd or self.unpriced)
+
     def __add__(self, other: Usage) -> Usage:
+        if other.is_nothing:  # as of most writes
+            return self
         return Usage(
             calls=self.calls + other.calls,
             tokens_in=self.tokens_in + other.tokens_in,
