@@ -17,10 +17,13 @@ FILE_NAME = "batches.jsonl"
 
 
 class SubmittedBatch(Record):
-    """Batch that was submitted; or, as a later line, some of its requests whose replies are stored."""
+    """Batch that is about to be submitted; as later lines of the same tag, that it was, and which of its
+    replies are stored.
+    """
 
     at: float = Field(description="when it was submitted, in seconds since 1970")
-    batch: str = Field(description="the provider's id")
+    batch: str = Field(description="the provider's id; empty before it is known")
+    tag: str = Field(default="", description="identifies it before its id is known; older lines have none")
     model: str = Field(description="the model's LiteLLM id")
     endpoint: str = Field(default="", description="address of the server; empty for the provider's own")
     keys: tuple[str, ...] = Field(default=(), description="keys of its requests; none in a later line")
@@ -66,13 +69,14 @@ class BatchFile:
                 one = SubmittedBatch.model_validate_json(line)
             except ValidationError:
                 continue
+            name = one.tag or one.batch
             if one.keys:
-                found[one.batch] = one
-                left[one.batch] = dict.fromkeys(one.keys)
+                found[name] = one
+                left[name] = dict.fromkeys(one.keys)
             for key in one.kept:
-                left.get(one.batch, {}).pop(key, None)
+                left.get(name, {}).pop(key, None)
         return [
-            one.model_copy(update={"keys": tuple(left[batch])}) for batch, one in found.items() if left[batch]
+            one.model_copy(update={"keys": tuple(left[name])}) for name, one in found.items() if left[name]
         ]
 
     def append(self, batch: SubmittedBatch) -> None:
@@ -88,5 +92,5 @@ class BatchFile:
         except OSError as error:
             raise InfrastructureError(
                 f"{self._path}, the record of submitted batches, could not be written: {error}.",
-                remedy=f"Batch {batch.batch} may be paid for again. Fix the cause and rerun the command.",
+                remedy="Fix the cause and rerun the command.",
             ) from error

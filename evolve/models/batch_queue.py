@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from evolve.models.backoff import Backoff
 from evolve.models.batch_log import BatchLog, SubmittedBatch
+from evolve.models.batch_submission import BatchSubmitter
 from evolve.models.batches import BatchReply, BatchRequest, OffersBatches, at_batch_price
 from evolve.models.breaker import Clock, Sleep
 from evolve.models.provider import AttemptFailed, Completed
@@ -62,6 +63,7 @@ class _Recorded:
     """Batch of an earlier process, and what waits for its replies once somebody asks for one."""
 
     submitted: SubmittedBatch
+    search: asyncio.Task[None] | None = None
     outcome: asyncio.Task[Mapping[str, BatchReply]] | None = None
 
 
@@ -95,19 +97,24 @@ class BatchQueue:
     ) -> None:
         self._provider = provider
         self._limits = settings or Batching()
-        self._log = log = self._limits.log
-        self._patience = patience
+        self._submitter = BatchSubmitter(
+            provider,
+            log=self._limits.log,
+            patience=patience,
+            backoff=backoff,
+            rng=rng,
+            clock=clock,
+            now=now,
+            sleep=sleep,
+        )
         self._notify = notify
-        self._backoff = backoff or Backoff()
-        self._rng = rng or random.Random()
-        self._clock = clock
         self._now = now
         self._sleep = sleep
         self._groups: dict[tuple[str, str], _Group] = {}
         self._carrying: set[asyncio.Task[None]] = set()
         self._recorded: dict[str, _Recorded] = {}  # by the keys of its requests
         self._given: dict[str, SubmittedBatch] = {}  # by the keys of requests whose replies are not kept yet
-        for one in log.unfinished() if log is not None else ():
+        for one in self._submitter.unfinished:
             self._recorded.update(dict.fromkeys(one.keys, _Recorded(one)))
 
     async def chat(self, settings: ModelSettings, request: BatchRequest) -> Completed:
@@ -119,7 +126,7 @@ class BatchQueue:
             NotBatched: there were too few requests.
             AttemptFailed: the request failed, or was not answered in time.
         """
-        before = self._recorded.get(request.key)
+        before = await self._earlier(settings, request.key)
         if before is None:
             reply = await self._gathered(settings, request)
         else:
@@ -145,9 +152,29 @@ class BatchQueue:
             InfrastructureError: it could not be recorded.
         """
         submitted = self._given.pop(key, None)
-        if submitted is not None and self._log is not None:
-            kept = {"at": self._now(), "keys": (), "kept": (key,)}
-            self._log.append(submitted.model_copy(update=kept))
+        if submitted is not None:
+            self._submitter.record(
+                submitted.model_copy(update={"at": self._now(), "keys": (), "kept": (key,)})
+            )
+
+    async def _earlier(self, settings: ModelSettings, key: str) -> _Recorded | None:
+        """Return the batch of an earlier process that has a request; None if there is none."""
+        before = self._recorded.get(key)
+        if before is None or before.submitted.batch:
+            return before
+        if before.search is None or _has_failed(before.search):
+            before.search = asyncio.create_task(self._search(settings, before))
+        await asyncio.shield(before.search)
+        return self._recorded.get(key)
+
+    async def _search(self, settings: ModelSettings, before: _Recorded) -> None:
+        """Find out whether a batch was submitted before the process that was about to do so ended."""
+        found = await self._submitter.found(settings, before.submitted)
+        if found is not None:
+            before.submitted = found
+            return
+        for key in before.submitted.keys:
+            self._recorded.pop(key, None)
 
     async def _gathered(self, settings: ModelSettings, request: BatchRequest) -> BatchReply | None:
         """Return the reply to a request that is submitted with those that come at the same time."""
@@ -180,7 +207,11 @@ class BatchQueue:
     async def _carry(self, settings: ModelSettings, waiting: Sequence[_Waiting]) -> None:
         """Submit one batch and hand its replies, or its failure, to those who wait."""
         try:
-            submitted = await self._submit(settings, [request for request, _ in waiting])
+            submitted = await self._submitter.submit(settings, [request for request, _ in waiting])
+            self._notify(
+                f"Submitted {len(waiting):,} requests to {settings.model} as batch {submitted.batch}, at "
+                f"half the price; the campaign waits for it, up to {self._limits.hours:g} h."
+            )
             self._given.update(dict.fromkeys(submitted.keys, submitted))
             replies = await self._outcome(settings, submitted)
         except Exception as error:  # noqa: BLE001 - raised by each of those who wait
@@ -191,31 +222,6 @@ class BatchQueue:
         for request, reply in waiting:
             if not reply.done():
                 reply.set_result(replies.get(request.key))
-
-    async def _submit(self, settings: ModelSettings, requests: Sequence[BatchRequest]) -> SubmittedBatch:
-        api = await self._provider.batches()
-        try:
-            batch = await self._persistent(lambda: api.submit(settings, requests))
-        except AttemptFailed as failure:
-            if failure.status not in (404, 405):
-                raise
-            where = settings.api_base or "its provider"
-            message = f"{where} has no batch API ({failure.message}); set models.batch = 'off'"
-            raise AttemptFailed("setup", message, status=failure.status) from failure
-        submitted = SubmittedBatch(
-            at=self._now(),
-            batch=batch,
-            model=settings.model,
-            endpoint=settings.api_base or "",
-            keys=tuple(request.key for request in requests),
-        )
-        if self._log is not None:
-            self._log.append(submitted)
-        self._notify(
-            f"Submitted {len(requests):,} requests to {settings.model} as batch {batch}, at half the price; "
-            f"the campaign waits for it, up to {self._limits.hours:g} h."
-        )
-        return submitted
 
     async def _recorded_outcome(
         self, settings: ModelSettings, submitted: SubmittedBatch
@@ -234,7 +240,7 @@ class BatchQueue:
         api, batch = await self._provider.batches(), submitted.batch
         ends, cancelled, pause = submitted.at + 3_600 * self._limits.hours, False, FIRST_PAUSE
         while True:
-            state = await self._persistent(lambda: api.state(settings, batch))
+            state = await self._submitter.persistently(lambda: api.state(settings, batch))
             if state.refused:
                 raise AttemptFailed("setup", f"batch {batch} was refused: {state.refused}")
             if state.ended:
@@ -242,30 +248,22 @@ class BatchQueue:
             late = self._now() - ends
             if late > 0 and not cancelled:
                 self._notify(f"Batch {batch} has not ended after {self._limits.hours:g} h: it is cancelled.")
-                await self._persistent(lambda: api.cancel(settings, batch))
+                await self._submitter.persistently(lambda: api.cancel(settings, batch))
                 cancelled = True
             elif late > GRACE_SECONDS:
                 raise AttemptFailed("outage", f"batch {batch} was cancelled and does not end", transient=True)
             await self._sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-        replies = await self._persistent(lambda: api.replies(settings, batch))
+        replies = await self._submitter.persistently(lambda: api.replies(settings, batch))
         answered = sum(reply.status < 400 for reply in replies.values())
         rest = len(submitted.keys) - answered
         asked = f"; {rest:,} failed, and are asked again one by one" if rest else ""
         self._notify(f"Batch {batch} ended: {answered:,} of {len(submitted.keys):,} answered{asked}.")
         return replies
 
-    async def _persistent(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Return the result of a request to the API, repeated while the API is down."""
-        began, failures = self._clock(), 0
-        while True:
-            try:
-                return await ask()
-            except AttemptFailed as failure:
-                failures += 1
-                if not failure.transient or self._clock() - began >= self._patience:
-                    raise
-                await self._sleep(self._backoff.delay(failures, self._rng, failure.wait))
+
+def _has_failed(task: asyncio.Task[None]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 def _another(error: Exception) -> Exception:

@@ -57,8 +57,28 @@ class BatchReply:
 class BatchProvider(Protocol):
     """Batch API of the provider of a model. All failures are raised as ``AttemptFailed``."""
 
-    async def submit(self, settings: ModelSettings, requests: Sequence[BatchRequest]) -> str:
-        """Submit the requests, of different keys, and return the id of their batch."""
+    async def submit(self, settings: ModelSettings, requests: Sequence[BatchRequest], tag: str) -> str:
+        """Submit the requests, of different keys, and return the id of their batch.
+
+        ``tag``, up to 64 letters and digits, is kept with the batch where the API keeps such a thing.
+        """
+        ...
+
+    async def find(
+        self, settings: ModelSettings, tag: str, *, since: float, requests: int, known: Sequence[str] = ()
+    ) -> str | None:
+        """Return the id of the batch that was submitted with ``tag``; None if there is none.
+
+        Where the API keeps no tags, it is the first batch of as many requests that was made since then: ask
+        its replies whether it is the right one.
+
+        Args:
+            settings: settings of the model.
+            tag: tag of the batch.
+            since: when it was about to be submitted, in seconds since 1970.
+            requests: number of its requests.
+            known: ids of batches that it is not.
+        """
         ...
 
     async def state(self, settings: ModelSettings, batch: str) -> BatchState:

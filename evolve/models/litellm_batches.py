@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,12 @@ _STATUSES: Mapping[str, int] = {
 _OF_THE_BODY = frozenset({"host", "content-length", "connection"})
 _ENDED = frozenset({"completed", "expired", "cancelled"})
 _NOWHERE = "http://127.0.0.1:9"
+_TAG = "evolve"
+"""Name of the tag in the metadata of a batch of OpenAI's."""
+_LISTED = 100
+"""Batches that are looked at, the newest first; the most that either API lists at once."""
+_SKEW_SECONDS = 60.0
+"""Seconds by which a provider's clock may be behind ours."""
 
 
 class LitellmBatches:
@@ -51,7 +58,7 @@ class LitellmBatches:
     def __init__(self, provider: LitellmProvider) -> None:
         self._provider = provider
 
-    async def submit(self, settings: ModelSettings, requests: Sequence[BatchRequest]) -> str:
+    async def submit(self, settings: ModelSettings, requests: Sequence[BatchRequest], tag: str) -> str:
         """See ``BatchProvider``."""
         written = [await self._written(settings, request) for request in requests]
         bodies = [(one.key, json.loads(sent.content)) for one, sent in zip(requests, written, strict=True)]
@@ -69,8 +76,27 @@ class LitellmBatches:
             completion_window="24h",
             endpoint="/v1/chat/completions",
             input_file_id=file.id,
+            metadata={_TAG: tag},
         )
         return str(batch.id)
+
+    async def find(
+        self, settings: ModelSettings, tag: str, *, since: float, requests: int, known: Sequence[str] = ()
+    ) -> str | None:
+        """See ``BatchProvider``. Looks at the last hundred batches of the account."""
+        if batch_provider_of(settings.model) == "anthropic":
+            said = await self._claude(settings, "GET", f"?limit={_LISTED}")
+            made = [one for one in json.loads(said["text"])["data"] if one["id"] not in known]
+            times = ((datetime.fromisoformat(one["created_at"]).timestamp(), one) for one in made)
+            fitting = [
+                (time, str(one["id"]))
+                for time, one in times
+                if time >= since - _SKEW_SECONDS and sum(one["request_counts"].values()) == requests
+            ]
+            return min(fitting)[1] if fitting else None
+        listed = await self._openai(settings, "alist_batches", limit=_LISTED)
+        tagged = (one for one in listed.data if (one.metadata or {}).get(_TAG) == tag)
+        return next((str(one.id) for one in tagged), None)
 
     async def state(self, settings: ModelSettings, batch: str) -> BatchState:
         """See ``BatchProvider``."""

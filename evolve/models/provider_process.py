@@ -112,8 +112,15 @@ class _BatchesThere:
     def __init__(self, ask: Callable[..., Awaitable[Any]]) -> None:
         self._ask = ask
 
-    async def submit(self, settings: ModelSettings, requests: Sequence[BatchRequest]) -> str:
-        return await self._ask("batch", settings, do="submit", requests=[_plain(one) for one in requests])
+    async def submit(self, settings: ModelSettings, requests: Sequence[BatchRequest], tag: str) -> str:
+        plain = [_plain(one) for one in requests]
+        return await self._ask("batch", settings, do="submit", requests=plain, tag=tag)
+
+    async def find(
+        self, settings: ModelSettings, tag: str, *, since: float, requests: int, known: Sequence[str] = ()
+    ) -> str | None:
+        by = {"tag": tag, "since": since, "requests": requests, "known": list(known)}
+        return await self._ask("batch", settings, do="find", by=by)
 
     async def state(self, settings: ModelSettings, batch: str) -> BatchState:
         return BatchState(**await self._ask("batch", settings, do="state", batch=batch))

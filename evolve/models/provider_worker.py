@@ -90,7 +90,10 @@ class ProviderWorker:
         api = await self._provider.batches()
         match operation:
             case "submit":
-                return await api.submit(settings, [BatchRequest(**one) for one in request["requests"]])
+                requests = [BatchRequest(**one) for one in request["requests"]]
+                return await api.submit(settings, requests, request["tag"])
+            case "find":
+                return await api.find(settings, **request["by"])
             case "state":
                 return asdict(await api.state(settings, request["batch"]))
             case "replies":

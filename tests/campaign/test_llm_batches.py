@@ -71,25 +71,32 @@ def test_a_task_model_without_a_batch_api_is_refused(change: dict[str, str], fou
 
 
 @pytest.mark.slow
-def test_a_campaign_killed_while_it_waits_for_a_batch_does_not_pay_twice(
-    lab: Lab, model_server: ModelServer, tmp_path: Path
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_campaign_killed_after_it_submitted_a_batch_does_not_pay_twice(
+    recorded: bool, lab: Lab, model_server: ModelServer, tmp_path: Path
 ) -> None:
+    """Killed while it waits, or before it hears that the batch was taken."""
     (tmp_path / "config.toml").write_text(to_toml(lab.config(BATCHED)))
     model_server.desk.looks = None
     record = tmp_path / "runs" / "run" / FILE_NAME
     process = started(tmp_path)
+    if not recorded:
+        model_server.desk.submitted = lambda batch: os.killpg(process.pid, signal.SIGKILL)
     deadline = time.monotonic() + 120
-    while not record.exists() and process.poll() is None and time.monotonic() < deadline:
+    while process.poll() is None and time.monotonic() < deadline:
+        if any(one.batch for one in BatchFile(record).unfinished()):
+            os.killpg(process.pid, signal.SIGKILL)
         time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
     (submitted,) = BatchFile(record).unfinished()
-    assert set(model_server.desk.batches[0].bodies) == set(submitted.keys)
+    assert bool(submitted.batch) is recorded
+    (batch,) = model_server.desk.batches
+    assert set(batch.bodies) == set(submitted.keys)
     model_server.desk.looks = 1
+    model_server.desk.submitted = lambda batch: None
     resumed = started(tmp_path)
     said, _ = resumed.communicate(timeout=300)
     assert resumed.returncode == 0, said
-    assert f"Waiting for batch {submitted.batch}, which was submitted before." in said
+    assert f"Waiting for batch {batch.id}, which was submitted before." in said
     assert asked_twice(model_server) == []
     calls = read_calls(tmp_path / "runs" / "run" / "calls.jsonl")[0]
     batched = [one for one in model_server.served if one.path.endswith("#batch")]

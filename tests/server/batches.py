@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from aiohttp import web
@@ -25,6 +27,8 @@ class Batch:
         id: its id.
         dialect: path of single requests to the same API.
         bodies: custom id → body of the request.
+        metadata: what was given with it; Anthropic's API takes none.
+        created: when it was submitted, in seconds since 1970.
         looks: how often its state was asked for.
         lines: lines of the results, once it has ended; of OpenAI's the errors are apart.
     """
@@ -32,6 +36,8 @@ class Batch:
     id: str
     dialect: str
     bodies: Mapping[str, Mapping[str, Any]]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    created: float = field(default_factory=time.time)
     looks: int = 0
     ended: bool = False
     cancelled: bool = False
@@ -54,6 +60,8 @@ class BatchDesk:
         expires: whether a request with this body is not answered before its batch expires.
         refuses: reason for refusing whole batches of OpenAI's; empty to take them.
         faults: faults in the place of the next answers of this API, first to last.
+        submitted: called with each batch that is submitted; a fault is the response in the place of its id.
+        lists: whether batches are listed.
     """
 
     def __init__(
@@ -69,6 +77,8 @@ class BatchDesk:
         self.expires: Callable[[Mapping[str, Any]], bool] = lambda body: False
         self.refuses = ""
         self.faults: list[Fault] = []
+        self.submitted: Callable[[Batch], Fault | None] = lambda batch: None
+        self.lists = True
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Add the paths of the APIs."""
@@ -76,9 +86,11 @@ class BatchDesk:
             ("POST", "/v1/files", self._add_file),
             ("GET", "/v1/files/{id}/content", self._file),
             ("POST", "/v1/batches", self._create),
+            ("GET", "/v1/batches", self._list),
             ("GET", "/v1/batches/{id}", self._look),
             ("POST", "/v1/batches/{id}/cancel", self._cancel),
             ("POST", "/v1/messages/batches", self._create_claude),
+            ("GET", "/v1/messages/batches", self._list),
             ("GET", "/v1/messages/batches/{id}", self._look),
             ("GET", "/v1/messages/batches/{id}/results", self._results),
             ("POST", "/v1/messages/batches/{id}/cancel", self._cancel),
@@ -90,9 +102,7 @@ class BatchDesk:
             fault = self.faults.pop(0) if self.faults else None
             if fault is None and not self._takes_key(request):
                 fault = http_error(401, "Incorrect API key provided.", "invalid_api_key")
-            if fault is not None:
-                return web.Response(status=fault.status, text=fault.body, content_type="application/json")
-            return await answer(request)
+            return await answer(request) if fault is None else _failure(fault)
 
         return handle
 
@@ -113,16 +123,33 @@ class BatchDesk:
         given = await request.json()
         rows = [json.loads(line) for line in self._files[given["input_file_id"]].splitlines()]
         assert all(row["url"] == given["endpoint"] == OPENAI for row in rows)
-        return self._opened(OPENAI, {row["custom_id"]: row["body"] for row in rows})
+        bodies = {row["custom_id"]: row["body"] for row in rows}
+        return self._opened(OPENAI, bodies, given.get("metadata") or {})
 
     async def _create_claude(self, request: web.Request) -> web.Response:
         rows = (await request.json())["requests"]
         return self._opened(ANTHROPIC, {row["custom_id"]: row["params"] for row in rows})
 
-    def _opened(self, dialect: str, bodies: Mapping[str, Mapping[str, Any]]) -> web.Response:
-        batch = Batch(f"batch_{len(self.batches)}", dialect, bodies, refused=self.refuses)
+    def _opened(
+        self, dialect: str, bodies: Mapping[str, Mapping[str, Any]], metadata: Mapping[str, str] | None = None
+    ) -> web.Response:
+        name = f"batch_{len(self.batches)}"
+        batch = Batch(name, dialect, bodies, metadata or {}, refused=self.refuses)
         self.batches.append(batch)
+        fault = self.submitted(batch)
+        if fault is not None:
+            return _failure(fault)
         return web.json_response(_said(batch))
+
+    async def _list(self, request: web.Request) -> web.Response:
+        if not self.lists:
+            return _failure(http_error(404, "Not found.", "not_found"))
+        dialect = ANTHROPIC if "/messages/" in request.path else OPENAI
+        newest = [one for one in reversed(self.batches) if one.dialect == dialect]
+        shown = newest[: int(request.query.get("limit", "20"))]
+        return web.json_response(
+            {"object": "list", "data": [_said(one) for one in shown], "has_more": len(newest) > len(shown)}
+        )
 
     def _of(self, request: web.Request) -> Batch:
         for batch in self.batches:
@@ -180,6 +207,10 @@ def batch_tokens(asked: Asked, said: Answer | Fault) -> tuple[int, int]:
     return tokens_of(asked, said) if isinstance(said, Answer) and said.usage else (0, 0)
 
 
+def _failure(fault: Fault) -> web.Response:
+    return web.Response(status=fault.status, text=fault.body, content_type="application/json")
+
+
 def _unanswered(batch: Batch, key: str) -> dict[str, Any]:
     if batch.dialect == ANTHROPIC:
         return {"custom_id": key, "result": {"type": "canceled" if batch.cancelled else "expired"}}
@@ -204,7 +235,16 @@ def _said(batch: Batch) -> dict[str, Any]:
     """The batch as its API says it."""
     if batch.dialect == ANTHROPIC:
         state = "ended" if batch.ended else "canceling" if batch.cancelled else "in_progress"
-        return {"id": batch.id, "type": "message_batch", "processing_status": state}
+        made = datetime.fromtimestamp(batch.created, UTC).isoformat().replace("+00:00", "Z")
+        counts = {"processing": 0, "succeeded": 0, "errored": 0, "canceled": 0, "expired": 0}
+        counts["succeeded" if batch.ended else "processing"] = len(batch.bodies)
+        return {
+            "id": batch.id,
+            "type": "message_batch",
+            "processing_status": state,
+            "created_at": made,
+            "request_counts": counts,
+        }
     files = {f"{part}_file_id": f"{batch.id}-{part}" for part, lines in batch.lines.items() if lines}
     ended = "cancelled" if batch.cancelled else "expired" if batch.lines["error"] else "completed"
     waiting = "cancelling" if batch.cancelled else "in_progress"
@@ -215,7 +255,8 @@ def _said(batch: Batch) -> dict[str, Any]:
         "endpoint": OPENAI,
         "input_file_id": "file-0",
         "completion_window": "24h",
-        "created_at": 0,
+        "created_at": int(batch.created),
+        "metadata": dict(batch.metadata),
         "status": "failed" if batch.refused else ended if batch.ended else waiting,
         **({"errors": errors} if batch.refused else {}),
         **files,
