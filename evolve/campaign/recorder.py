@@ -15,8 +15,8 @@ from evolve.program import MemoryProgram
 from evolve.records import Candidate, Evaluation, Try
 from evolve.runs.history import STATIC, RunHistory
 
-MOST_ITEMS = 4_000
-"""Most items of all evaluations that are kept in memory: twenty evaluations of 200 tasks."""
+MOST_ITEMS = 10_000
+"""Most items of all evaluations that are kept in memory: fifty evaluations of 200 tasks, or one of 10,000."""
 
 
 def _nobody(event: Event) -> None:
