@@ -12,8 +12,9 @@ faster. The floor is what calls of this latency take if all slots are always in 
 counted from the last score of a seed to the last of a child. CPU is that of this process and all that it has
 started, the server left aside: the process that asks models apart, and sandboxes, as far as their processes
 were waited for. With ``--change all`` every candidate has instructions of its own for items, queries and
-answers, and so has each seed, so that no earlier answer is used again: in this shape beside_mstar.md
-compares with the paper's released code.
+answers, and so has each seed, so that no earlier answer is used again; and texts are embedded here, by
+default, so that all calls are the agent's and the reflector's: in this shape beside_mstar.md compares with
+the paper's released code.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for tests, which
 from machine import circumstances, cpu_seconds, descendants
 
 from evolve.campaign import build
+from evolve.config.models import default_embedder
 from evolve.events import Discarded, Event, Joined
 from evolve.models.calls import Call, read_calls
 from tests.campaign.actors import MODELS, Reflector, actors, block, line_with
@@ -125,7 +127,11 @@ def seeds(folder: Path) -> tuple[str, ...]:
 
 def settings(load: Load, folder: Path) -> dict[str, Any]:
     """As in the measurements of the paper's code; but children are made side by side."""
-    shape = {"seeds": seeds(folder), "search.scoped": False} if load.change == "all" else {}
+    asked = ["task", "toolkit", "reflector", "embedding"]
+    shape: dict[str, Any] = {}
+    if load.change == "all":
+        asked.remove("embedding")
+        shape = {"seeds": seeds(folder), "search.scoped": False, "models.embedding": default_embedder()}
     return {
         **shape,
         "benchmark_options": {"days": "64", "tasks": "60", "test": "1"},
@@ -137,7 +143,7 @@ def settings(load: Load, folder: Path) -> dict[str, Any]:
         "evaluation.test": 0,
         "models.concurrency": load.concurrency,
         "models.judge": {"model": "offline"},
-        **{f"models.{role}.client": load.client for role in ("task", "toolkit", "reflector", "embedding")},
+        **{f"models.{role}.client": load.client for role in asked},
         "evaluation.metric": "f1",
     }
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from evolve.config import CampaignConfig
 from evolve.evaluation.evaluator import Evaluator
 from evolve.evaluation.subsets import Subset
+from evolve.evaluation_setup import EvaluationSetup
 from evolve.mutation import MutationContext
 from evolve.mutation.reflection.vetting import NoEffect, Worse
 from evolve.program import MemoryProgram
@@ -31,13 +33,24 @@ class Probe:
         tasks: how many tasks at most.
         pooled: all episodes are in one memory; else each group has one of its own.
         offline: the agent goes by rules, which do not read the instructions of a program.
+        ahead: tasks that the evaluation asks first if the candidate passes: their queries are formulated
+            while the memory of the probe is filled.
     """
 
-    def __init__(self, evaluator: Evaluator, tasks: int, *, pooled: bool, offline: bool) -> None:
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        tasks: int,
+        *,
+        pooled: bool,
+        offline: bool,
+        ahead: Sequence[Task] = (),
+    ) -> None:
         self._offline = offline
         self._evaluator = evaluator
         self._pooled = pooled
         self._tasks = tasks
+        self._ahead = tuple(ahead)
 
     def __call__(self, program: MemoryProgram, context: MutationContext) -> Failure | NoEffect | Worse | None:
         """Return the first failure of ``program``; that its reads equal the parent's or are worse; or None.
@@ -53,7 +66,7 @@ class Probe:
         subset = probe_subset(context, self._tasks, pooled=self._pooled)
         if subset is None:
             return None
-        reads = self._evaluator.try_reads(program, subset)
+        reads = self._evaluator.try_reads(program, subset, self._ahead)
         if reads.failure is not None:
             return None if _fails(context.diagnosis) else reads.failure
         before = {
@@ -74,6 +87,18 @@ class Probe:
         """Return whether the texts of the two programs that a model reads are equal."""
         new, old = child.parts, parent.parts
         return new.always_on == old.always_on and (self._offline or new.instructions == old.instructions)
+
+
+def probe_of(config: CampaignConfig, setup: EvaluationSetup) -> Probe | None:
+    """Return the probe of a campaign's candidates; None if it has none."""
+    if not config.search.probe:
+        return None
+    pooled, offline = setup.benchmark.scope == "pooled", config.has_rule_agent
+    ahead: Sequence[Task] = ()
+    if pooled and not offline:  # of groups, those of the evaluation are filled after the probe
+        ahead = setup.evaluator.first_tasks(setup.subsets.static, raced=config.search.racing)
+    tasks = OFFLINE_TASKS if offline else MODEL_TASKS
+    return Probe(setup.evaluator, tasks, pooled=pooled, offline=offline, ahead=ahead)
 
 
 def probe_subset(context: MutationContext, count: int, *, pooled: bool) -> Subset | None:

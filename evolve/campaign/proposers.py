@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evolve.campaign.probing import MODEL_TASKS, OFFLINE_TASKS, Probe
+from evolve.campaign.probing import probe_of
 from evolve.campaign.proposing import RecordedValidation, TrialEvaluator
 from evolve.campaign.reflectors import is_served_here, prompt_room, style_of
 from evolve.config import CampaignConfig, RoleConfig
@@ -37,7 +37,7 @@ def agentic(
         contract=contract,
         record=RecordedValidation(run, setup.subsets, setup.evaluator.conditions),
         try_out=lambda program: setup.evaluator.smoke(program, smoke),
-        probe=_probe(config, setup),
+        probe=probe_of(config, setup),
         evaluate=TrialEvaluator(setup.evaluator, pooled=setup.benchmark.scope == "pooled"),
         sandbox=sandbox if sandbox.confines else None,
         run=run.path,
@@ -73,7 +73,7 @@ def commanded(config: CampaignConfig, setup: EvaluationSetup, run: RunRecord) ->
         contract=system_text(limits, setup.benchmark.card.get("task", ""), texts),
         record=RecordedValidation(run, setup.subsets, setup.evaluator.conditions),
         try_out=lambda program: setup.evaluator.smoke(program, smoke),
-        probe=_probe(config, setup),
+        probe=probe_of(config, setup),
         sandbox=None if search.proposer_unsandboxed else sandbox,
         seconds=search.agent.seconds,
         run=run.path,
@@ -103,14 +103,3 @@ def check_proposer(config: CampaignConfig) -> None:
         )
     if search.optimizer != "evolve":
         raise UsageError(f"--optimizer {search.optimizer} makes its own candidates: leave --proposer out.")
-
-
-def _probe(config: CampaignConfig, setup: EvaluationSetup) -> Probe | None:
-    if not config.search.probe:
-        return None
-    return Probe(
-        setup.evaluator,
-        OFFLINE_TASKS if config.has_rule_agent else MODEL_TASKS,
-        pooled=setup.benchmark.scope == "pooled",
-        offline=config.has_rule_agent,
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from evolve.campaign.probing import MODEL_TASKS, OFFLINE_TASKS, Probe
+from evolve.campaign.probing import probe_of
 from evolve.config import CampaignConfig, RoleConfig
 from evolve.config.models import is_local
 from evolve.evaluation_setup import EvaluationSetup
@@ -28,17 +28,10 @@ def reflecting(
     search, smoke = config.search, setup.subsets.smoke
     style = style_of(config, role, model)
     compact = style == "compact"
-    tasks = OFFLINE_TASKS if config.has_rule_agent else MODEL_TASKS
-    probe = Probe(
-        setup.evaluator,
-        tasks,
-        pooled=setup.benchmark.scope == "pooled",
-        offline=config.has_rule_agent,
-    )
     return ReflectionMutator(
         model,
         try_out=lambda program: setup.evaluator.smoke(program, smoke),
-        probe=probe if search.probe else None,
+        probe=probe_of(config, setup),
         edit="definitions" if search.edit == "auto" else search.edit,
         repairs=search.repairs,
         retrying=Retrying(search.retry, window=config.under_way, prefers="draw" if compact else "repair"),

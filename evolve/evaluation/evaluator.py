@@ -21,7 +21,7 @@ from evolve.evaluation.scorer import JointScorer, Scorer
 from evolve.evaluation.services import ToolkitModel
 from evolve.evaluation.session_run import Clock, LoadedSession, SessionOpener, SessionRun
 from evolve.evaluation.subsets import Subset
-from evolve.evaluation.trial import Conditions, Trial
+from evolve.evaluation.trial import Conditions, Trial, schedule
 from evolve.models.embeddings import Embedder
 from evolve.program import MemoryProgram
 from evolve.records import (
@@ -31,6 +31,7 @@ from evolve.records import (
     Failure,
     Interval,
     ItemOutcome,
+    Task,
     WriteResult,
     coarsest,
 )
@@ -204,8 +205,23 @@ class Evaluator:
         """
         return self.try_reads(program, subset).failure
 
-    def try_reads(self, program: MemoryProgram, subset: Subset) -> Reads:
+    def first_tasks(self, subset: Subset, *, raced: bool) -> tuple[Task, ...]:
+        """Return the tasks that an evaluation on ``subset`` asks first, up to the first interim analysis.
+
+        Args:
+            subset: the subset.
+            raced: the evaluation may be stopped early.
+        """
+        most = self._at.interim_analyses if raced else 0
+        return schedule(subset, self._at.scope, interim_analyses=most)[0].blocks[0]
+
+    def try_reads(self, program: MemoryProgram, subset: Subset, ahead: Sequence[Task] = ()) -> Reads:
         """Try ``program`` like ``smoke``, and return the failure with the texts of the reads.
+
+        Args:
+            program: the program.
+            subset: tasks to read for, and episodes to remember.
+            ahead: tasks whose queries are formulated meanwhile, for the evaluation that is likely to follow.
 
         Raises:
             InfrastructureError: the sandbox or a model failed, so that nothing is known of the program.
@@ -213,16 +229,18 @@ class Evaluator:
         try:
             program.check()
             trial = Trial(self._at, program, subset, 0)
-            run = self._carry_out(program, trial, score=False)
+            run = self._carry_out(program, trial, score=False, ahead=ahead)
         except ProgramError as error:
             return Reads(Failure.of(error, "load"), {})
         texts = {read.task: read.retrieved for read in run.reads if read.conclusive and not read.failure}
         return Reads(trial.first_failure, texts)
 
-    def _carry_out(self, program: MemoryProgram, trial: Trial, *, score: bool = True) -> SessionRun:
+    def _carry_out(
+        self, program: MemoryProgram, trial: Trial, *, score: bool = True, ahead: Sequence[Task] = ()
+    ) -> SessionRun:
         """Carry out ``trial``, in the warm session of ``program`` if there is one."""
         try:
-            trial.prepare()
+            trial.prepare(ahead)
             warm = None if trial.repeat else self._warm_sessions.take(program.id)
             run = trial.carry_out(warm, score=score)
         finally:

@@ -93,15 +93,19 @@ class Trial:
         self.first_failure: Failure | None = None
         self.kept: LoadedSession | None = None
 
-    def prepare(self) -> None:
+    def prepare(self, ahead: Sequence[Task] = ()) -> None:
         """Request the agent's inputs for the first memory, or for all where there is no interim analysis.
 
         Memories are filled without waiting for queries: call ``finish`` afterwards.
+
+        Args:
+            ahead: further tasks whose queries are requested, as they are likely to be needed soon.
 
         Raises:
             InfrastructureError: a model could not be reached.
             BudgetReached: the spending limit is reached.
         """
+        self._inputs.request_queries(ahead)
         self._inputs.prefetch()
 
     def carry_out(self, warm: LoadedSession | None = None, *, score: bool = True) -> SessionRun:

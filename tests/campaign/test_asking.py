@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -103,7 +104,8 @@ class FakeEvaluator:
     def __init__(self, *texts: str, failure: Failure | None = None) -> None:
         self.texts, self.failure = texts, failure
 
-    def try_reads(self, program: MemoryProgram, subset: Any) -> Reads:
+    def try_reads(self, program: MemoryProgram, subset: Any, ahead: Sequence[Task] = ()) -> Reads:
+        self.ahead = tuple(ahead)
         texts = {task.id: text for task, text in zip(subset.tasks, self.texts, strict=False)}
         return Reads(self.failure, texts)
 
@@ -188,6 +190,13 @@ def test_a_child_that_returns_clearly_less_evidence_is_worse() -> None:
 
 def judged(given: MutationContext, *texts: str) -> object:
     return probed(given, FakeEvaluator(*texts))
+
+
+def test_a_probe_has_queries_of_the_evaluation_to_come_formulated() -> None:
+    evaluator, task = FakeEvaluator("another"), Task(id="later", question="?")
+    probe = Probe(evaluator, 8, pooled=True, offline=False, ahead=[task])  # type: ignore[arg-type]
+    assert probe(MemoryProgram(SOURCE), context("a")) is None
+    assert evaluator.ahead == (task,)
 
 
 def test_a_probe_fills_few_memories() -> None:

@@ -136,6 +136,30 @@ def test_queries_of_the_next_block_are_asked_for_while_this_one_is_answered(make
     assert (len(answered), sum(answered)) == (3, len(subset.tasks))
 
 
+@pytest.mark.parametrize("raced", [True, False])
+def test_queries_that_were_formulated_ahead_are_not_asked_for_again(make_world, make_program, raced):
+    world = make_world("pooled", groups=8)
+    asked: list[str] = []
+    formulate = world.agent.formulate
+
+    def noting(parts, tasks, repeat=0):
+        asked.extend(task.id for task in tasks)
+        return formulate(parts, tasks, repeat)
+
+    world.agent.formulate = noting
+    validation = world.benchmark.validation
+    subset = Subset("static", validation, world.benchmark.episodes)
+    evaluator, program = world.make(metric="f1", interim_analyses=2), make_program()
+    ahead = evaluator.first_tasks(subset, raced=raced)
+    assert len(ahead) == (len(validation) / 3 if raced else len(validation))
+    reads = evaluator.try_reads(program, Subset("probe", validation[:1], world.benchmark.episodes), ahead)
+    assert set(reads.texts) == {validation[0].id}
+    member = FrontMember(0, dict.fromkeys((task.id for task in subset.tasks), 0.0))
+    stopper = EarlyStopper([member], risk=0.05) if raced else None
+    assert evaluator.evaluate(program, subset, early_stopper=stopper).status == "complete"
+    assert sorted(asked) == sorted(task.id for task in validation)
+
+
 def test_the_chance_is_that_of_the_formula():
     """n = 9 of 36, mean −0.1, sample deviation 0.3: the error is √(8/6) · 0.3 · √(27 / (9 · 36))."""
     seen = [-0.1 + 0.3 * x for x in (-1.5, -1.0, -0.5, 0.0, 0.0, 0.0, 0.5, 1.0, 1.5)]
