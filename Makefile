@@ -16,7 +16,7 @@ demo: $(VENV)/.core  ## install, then watch memory programs evolve on the embedd
 	$(BIN)/evolve run --name demo
 
 test: $(VENV)/.dev  ## install, then pass the tests
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 lint: $(VENV)/.dev  ## check style, layout and types
 	$(BIN)/ruff check
